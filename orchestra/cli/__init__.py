@@ -1,0 +1,1 @@
+"""The face: one module per command, imported only when its command runs."""

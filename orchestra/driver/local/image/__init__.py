@@ -1,0 +1,1 @@
+"""Images: references and their transports, content by digest, unpacking layers."""

@@ -1,0 +1,1 @@
+"""Networks of containers: bridges and leases, published ports, name resolution."""

@@ -1,0 +1,1 @@
+"""Ways to turn an OCI bundle into a running container."""

@@ -1,0 +1,106 @@
+"""The Driver protocol: what the engine needs of a world that containers live in.
+
+Vocabulary. A *resource* is an image, network, volume or container, addressed by the name that ``Desired`` gives it. A
+*run* of a container is the time from one start to its exit; a container may have many runs and keeps what it wrote
+between them, until it is removed.
+
+Lifecycle of a container: ``create`` makes everything but a process; ``start`` begins a run; ``stop`` ends it;
+``remove`` takes the container and what it wrote away. ``create`` needs its image, networks and volumes; ``remove``
+needs it stopped.
+
+Rules.
+- Every call is idempotent: creating what exists unchanged, starting what runs, stopping or removing what is gone,
+  succeed.
+- Errors are ``TemporaryError`` or ``FatalError``; any other exception is a bug of the driver.
+- ``observe`` is the truth. Events may be repeated, merged or lost; each says only "look at this container again".
+- A start is seen before the exit that follows it.
+- Cancelling a call leaves a state that ``observe`` can describe and that a second call completes.
+- Nothing is created without the stack's name on it; nothing without it is ever removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.state.observed import Container, Health, Image, Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a driver can do, as data. unsupported: Compose attribute path to the reason it is not applied."""
+
+    driver: str
+    networks: bool = True
+    health: bool = True
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """Outcome of a command run inside a container. exit_code None: it was cut off at its timeout."""
+
+    exit_code: int | None
+    output: str = ""
+
+
+class Driver(Protocol):
+    """The world behind the engine. ``stack`` is implied: a driver object serves one stack."""
+
+    async def capabilities(self) -> Capabilities: ...
+
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        """While inside: name resolution, port reservation and the watch on containers are running."""
+        ...
+
+    async def observe(self, desired: Desired) -> Observed:
+        """The whole stack, and those images, external networks and external volumes that ``desired`` names."""
+        ...
+
+    async def inspect(self, name: str) -> Container | None:
+        """One container, as ``observe`` would report it."""
+        ...
+
+    def events(self) -> AsyncIterator[str]:
+        """Names of containers to look at again. Ends only by cancellation."""
+        ...
+
+    async def pull(self, image: ImageSpec) -> Image: ...
+
+    async def create_network(self, spec: NetworkSpec) -> None: ...
+
+    async def remove_network(self, name: str) -> None: ...
+
+    async def create_volume(self, spec: VolumeSpec) -> None: ...
+
+    async def remove_volume(self, name: str) -> None: ...
+
+    async def create(self, spec: ContainerSpec, image_digest: str) -> None: ...
+
+    async def start(self, name: str, *, restarts: int, backoff: int) -> None: ...
+
+    async def stop(self, name: str, *, signal: str, timeout: float) -> None:
+        """Returns when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL."""
+        ...
+
+    async def remove(self, name: str, *, volumes: bool) -> None: ...
+
+    async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
+        """Run a health probe inside the container, with its environment, user and working directory."""
+        ...
+
+    async def record_health(self, name: str, health: Health) -> None:
+        """Keep what the probes showed with the current run, so that ``observe`` reports it from now on."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """Optional: a driver that batches work tells when nothing of it is pending, before ``up`` says it is done."""
+
+    async def settle(self) -> None: ...

@@ -1,0 +1,96 @@
+"""Every error that a caller is meant to see, as one small tree.
+
+    OrchestraError
+    ├── UserError             something the user wrote or asked for; exit code 1 unless the class says otherwise
+    │   └── ComposeError      a Compose file is wrong; carries every Diagnostic of the phase; exit code 15
+    │       └── ComposeFileNotFound                                                        exit code 14
+    ├── EnvironmentLack       the machine lacks a permission, a program or a kernel feature
+    └── DriverError           a driver could not do what it was asked
+        ├── TemporaryError    worth trying again
+        └── FatalError        will fail again until something changes
+
+Anything else that escapes is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A place in a source text: lines and columns count from 1, the end column is exclusive."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+class Diagnostic(NamedTuple):
+    """One problem of a file or a request, complete enough to be fixed without asking back.
+
+    code: stable and documented, such as ``unknown-key``; message: lower case, no full stop; subject: the path in
+    the document, such as ``services.web.ports``; source_line: the text of the line at ``span``, for the caret.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    subject: str = ""
+    hint: str = ""
+    source_line: str = ""
+
+
+class OrchestraError(Exception):
+    """Base of the tree. ``hint`` says what to do about it; ``exit_code`` is the process's exit code."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UserError(OrchestraError):
+    """Something the user wrote or asked for cannot be done as it stands."""
+
+
+class ComposeError(UserError):
+    """A Compose file is wrong. Holds every problem that the failing phase found, sorted by position."""
+
+    exit_code = 15
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
+        self.diagnostics = diagnostics
+
+
+class ComposeFileNotFound(ComposeError):
+    """No Compose file was found, or a named one does not exist."""
+
+    exit_code = 14
+
+
+class EnvironmentLack(OrchestraError):
+    """The machine lacks a permission, a program or a kernel feature that is needed."""
+
+
+class DriverError(OrchestraError):
+    """A driver could not do what it was asked."""
+
+    temporary = False
+
+
+class TemporaryError(DriverError):
+    """The same call may succeed later: the engine tries again with back-off."""
+
+    temporary = True
+
+
+class FatalError(DriverError):
+    """The same call fails again until the file or the machine changes: ``up`` ends with it."""

@@ -1,0 +1,67 @@
+"""What happened, as a closed union. Append-only: user interfaces, logs and tests are consumers of the same stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestra.state.observed import Health
+
+
+class Phase(StrEnum):
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEvent:
+    """An action began or ended. verb: create, start, stop, remove or pull; resource: ``kind/name``."""
+
+    at: float
+    verb: str
+    resource: str
+    phase: Phase
+    reason: str = ""
+    error: str = ""
+    hint: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEvent:
+    """A container changed by itself or by an action. change: created, started, exited or removed."""
+
+    at: float
+    container: str
+    service: str
+    change: str
+    exit_code: int | None = None
+    oom_killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HealthEvent:
+    at: float
+    container: str
+    service: str
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedEvent:
+    """The set of blocked resources changed: ``kind/name`` to the reason in words."""
+
+    at: float
+    blocked: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConvergedEvent:
+    """Observed equals desired. failed: resources that never will by themselves, as ``kind/name: why``."""
+
+    at: float
+    failed: tuple[str, ...] = ()
+
+
+Event = ActionEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent

@@ -1,0 +1,21 @@
+"""Names that must not be mixed up, and how they are built (Compose's own scheme)."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+StackName = NewType("StackName", str)
+ServiceName = NewType("ServiceName", str)
+ContainerName = NewType("ContainerName", str)
+NetworkName = NewType("NetworkName", str)
+VolumeName = NewType("VolumeName", str)
+
+
+def container_name(stack: str, service: str, index: int) -> ContainerName:
+    """``stack-service-1``; replicas count from 1."""
+    return ContainerName(f"{stack}-{service}-{index}")
+
+
+def scoped_name(stack: str, name: str) -> str:
+    """The name on the host of a network or volume that the file calls ``name``: ``stack_name``."""
+    return f"{stack}_{name}"

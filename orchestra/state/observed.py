@@ -1,0 +1,130 @@
+"""What is: rebuilt by looking at the world, never remembered. Times are Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestra.state.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+
+
+class HealthStatus(StrEnum):
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes of one run of a container have shown. ``failing_streak`` counts failures since a success."""
+
+    status: HealthStatus = HealthStatus.NONE
+    failing_streak: int = 0
+    checked_at: float | None = None
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The bundle exists, no process ever ran in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    pid: int
+    started_at: float
+    health: Health = Health()
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned."""
+
+    exit_code: int | None
+    started_at: float
+    finished_at: float
+    oom_killed: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+
+Status = Created | Running | Exited
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of the stack.
+
+    restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
+    those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
+    as ``HOST_IP:PORT->PORT/PROTOCOL``. image_digest: identity of the image it was made from.
+    """
+
+    name: ContainerName
+    service: ServiceName
+    index: int
+    id: str
+    config_hash: str
+    image: str
+    image_digest: str
+    status: Status
+    created_at: float
+    restarts: int = 0
+    backoff: int = 0
+    command: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()
+    networks: tuple[NetworkName, ...] = ()
+    volumes: tuple[VolumeName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """external: not made by this stack, so never removed by it."""
+
+    name: NetworkName
+    config_hash: str = ""
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    name: VolumeName
+    config_hash: str = ""
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that is unpacked and ready. digest: identity of what the reference names *now*."""
+
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last failed action on one resource. ``resource`` is ``kind/name``; hint: what to do about it."""
+
+    resource: str
+    error: str
+    temporary: bool
+    attempts: int
+    at: float
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by reference."""
+
+    stack: StackName
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    images: Mapping[str, Image] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
