@@ -1,0 +1,50 @@
+# Two commands do everything: `make demo` and `make test`. Both build .venv from the lock files first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: demo test lint docs lock bench packages clean
+
+demo: $(VENV)/runtime.stamp packages
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/dev.stamp packages
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest tests/last
+
+bench: $(VENV)/dev.stamp packages
+	$(BIN)/python benchmarks/peers.py
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/zensical build --strict
+
+lock: $(VENV)/dev.stamp
+	$(PIP) install uv
+	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  pyproject.toml --group build -o requirements.lock
+	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  pyproject.toml --group build --group dev -o requirements-dev.lock
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@ $(VENV)/runtime.stamp
+
+# What containers and their tests need of the system. Only root can install it; anybody else is told by `orchestra doctor`.
+packages:
+	@if command -v nft >/dev/null && command -v ip >/dev/null && command -v busybox >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nftables iproute2 busybox-static >/dev/null; \
+	else echo "nft, ip or busybox is missing: install nftables, iproute2 and busybox-static" >&2; fi
+
+clean:
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis
