@@ -73,7 +73,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> float:
 
 
 def main_process(name: str) -> int:
-    """The host's pid of a container's main process: the one whose last pid is 1 and whose host name is the container's."""
+    """The host's pid of the process that is number 1 of its own world and has ``name`` in its command line."""
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
             pids = next(line for line in status.read_text().splitlines() if line.startswith("NSpid:")).split()[1:]
@@ -89,7 +89,10 @@ def traces(home: Path) -> Iterator[str]:
     for environ in Path("/proc").glob("[0-9]*/environ"):
         if environ.parent.name != str(os.getpid()):
             with contextlib.suppress(OSError):
-                if str(home).encode() in environ.read_bytes() or str(home).encode() in (environ.parent / "cmdline").read_bytes():
+                if (
+                    str(home).encode() in environ.read_bytes()
+                    or str(home).encode() in (environ.parent / "cmdline").read_bytes()
+                ):
                     yield f"process {environ.parent.name}"
     for alias in Path("/sys/class/net").glob("*/ifalias"):
         with contextlib.suppress(OSError):

@@ -97,7 +97,7 @@ def _decode_union(members: tuple[Any, ...], value: Json, path: str) -> Any:
     if isinstance(value, dict):
         for member in rest:
             if member.__name__ == value.get("kind"):
-                return _decode(member, {k: v for k, v in value.items() if k != "kind"}, path)
+                return _decode(member, value, path)
     raise ValueError(f"{path}: none of {', '.join(member.__name__ for member in rest)} fits {value!r}")
 
 
@@ -107,7 +107,8 @@ def _decode_plain(type_: Any, value: Json, path: str) -> Any:
     if dataclasses.is_dataclass(type_):
         if not isinstance(value, dict):
             raise ValueError(f"{path}: a mapping was expected, not {value!r}")
-        value = {key: item for key, item in value.items() if key != "kind"}
+        if type_ in _tagged():
+            value = {key: item for key, item in value.items() if key != "kind"}
         hints = _hints(cast("type", type_))
         unknown = value.keys() - hints.keys()
         if unknown:

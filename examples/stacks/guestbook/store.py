@@ -1,4 +1,4 @@
-"""Keeps entries, one JSON object a line, in /data/entries.jsonl: an entry is acknowledged only when it is on the disk."""
+"""Keeps entries, one JSON object a line, in /data/entries.jsonl: acknowledged only when they are on the disk."""
 
 import json
 import os

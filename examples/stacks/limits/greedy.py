@@ -6,9 +6,7 @@ import time
 
 
 def memory(mebibytes: int) -> None:
-    hoard = []
-    for _ in range(mebibytes):
-        hoard.append(bytearray(os.urandom(1 << 20)))
+    hoard = [bytearray(os.urandom(1 << 20)) for _ in range(mebibytes)]
     print(f"took {len(hoard)} MiB", flush=True)
 
 

@@ -1,0 +1,16 @@
+from orchestra.home import find_home
+
+
+def test_orchestra_home_moves_both_roots():
+    home = find_home({"ORCHESTRA_HOME": "/x"}, 0)
+    assert (home.data, home.run) == ("/x/data", "/x/run")
+    assert home.stack("s").control_socket == "/x/run/stacks/s/control.sock"
+
+
+def test_root_has_the_places_of_the_system():
+    assert find_home({}, 0).run == "/run/orchestra"
+
+
+def test_a_user_has_places_of_their_own():
+    home = find_home({"HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/7"}, 7)
+    assert (home.data, home.run) == ("/home/u/.local/share/orchestra", "/run/user/7/orchestra")

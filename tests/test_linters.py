@@ -1,0 +1,41 @@
+"""Linters, types, import floors and docs are tests: one command checks everything."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("linters")]
+
+
+def assert_passes(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_code_is_formatted():
+    assert_passes(str(BIN / "ruff"), "format", "--check")
+
+
+def test_the_code_has_no_lint():
+    assert_passes(str(BIN / "ruff"), "check", "--output-format", "concise")
+
+
+def test_the_types_hold():
+    assert_passes(str(BIN / "mypy"))
+
+
+def test_imports_go_down_only():
+    assert_passes(str(BIN / "lint-imports"))
+
+
+def test_the_docs_build_without_a_warning(tmp_path):
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "zensical.toml", tmp_path)
+    assert_passes(str(BIN / "zensical"), "build", "--strict", "--config-file", str(tmp_path / "zensical.toml"))
+    assert (tmp_path / "site" / "index.html").exists()
