@@ -11,10 +11,9 @@ demo: $(VENV)/runtime.stamp packages
 
 test: $(VENV)/dev.stamp packages
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
-	$(BIN)/python -m pytest tests/last
 
 bench: $(VENV)/dev.stamp packages
-	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/compare.py $(BENCH)
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict

@@ -1,0 +1,204 @@
+"""Measure Orchestra side by side with other Compose tools, and print the table of docs/benchmarks.md.
+
+    python benchmarks/compare.py --image rootfs:DIR [--peers peers.json] [--rounds N] [--write docs/benchmarks.md]
+
+DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). peers.json lists the other tools:
+
+    [{"name": "docker compose", "command": ["docker", "compose"], "image": "NAME", "directory": "/tmp/x", "inside": "/tmp/x"}]
+
+command: how the tool is called from this machine, with whatever leads into the place where it lives; image: the same userland under
+the name that the tool knows; directory: a folder of this machine that the tool sees as ``inside``, where the stack files are put.
+
+Within a round every operation is done by each tool in turn, so a slow moment of the machine hits all of them. Ratios are medians over
+Orchestra's: above 1 the peer is slower. Absolute times are noise on a shared machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SIZES = (1, 20, 50)
+
+
+@dataclass
+class Tool:
+    """One Compose tool: its command line, the image's name in its words, and where its stack files go."""
+
+    name: str
+    command: list[str]
+    image: str
+    directory: Path
+    inside: str
+    environment: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def run(self, stack: str, *arguments: str) -> float:
+        """Seconds of wall time of one command. Raises when it fails."""
+        with tempfile.TemporaryFile() as output:
+            begin = time.perf_counter()
+            command = [*self.command, "-f", f"{self.inside}/{stack}/compose.yaml", *arguments]
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | self.environment
+            )
+            child.wait()  # without a timeout it blocks; with one it would poll and round the result up
+            elapsed = time.perf_counter() - begin
+            if child.returncode:
+                output.seek(0)
+                raise SystemExit(f"{' '.join(command)}: exit code {child.returncode}\n{output.read().decode()[-3000:]}")
+        return elapsed
+
+    def measure(self, operation: str, stack: str, *arguments: str) -> None:
+        self.seconds[operation].append(self.run(stack, *arguments))
+
+
+def sleepers(tool: Tool, count: int) -> str:
+    service = "  s{}:\n    image: {}\n    command: sleep {}\n    stop_grace_period: 1s\n"
+    return "services:\n" + "".join(service.format(i, tool.image, 1_000_000 + i) for i in range(1, count + 1))
+
+
+def chain(tool: Tool) -> str:
+    lines = ["services:"]
+    for i in range(1, 11):
+        lines += [f"  s{i}:", f"    image: {tool.image}", "    command: sleep 1000000", "    stop_grace_period: 1s"]
+        lines += ["    healthcheck:", "      test: [CMD, 'true']", "      interval: 1s", "      retries: 3"]
+        if i > 1:
+            lines += ["    depends_on:", f"      s{i - 1}:", "        condition: service_healthy"]
+    return "\n".join(lines) + "\n"
+
+
+def healing(tool: Tool) -> str:
+    return f"services:\n  s1:\n    image: {tool.image}\n    command: sleep 1009999\n    restart: always\n"
+
+
+def write_stacks(tool: Tool) -> None:
+    stacks = {f"sleep{n}": sleepers(tool, n) for n in SIZES} | {"chain": chain(tool), "heal": healing(tool)}
+    for name, text in stacks.items():
+        (tool.directory / name).mkdir(parents=True, exist_ok=True)
+        (tool.directory / name / "compose.yaml").write_text(text)
+
+
+def sleeping(argument: str) -> int | None:
+    """The pid, as this machine sees it, of the process that runs ``sleep ARGUMENT``."""
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (directory / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")[-2:] == [b"sleep", argument.encode()]:
+                return int(directory.name)
+    return None
+
+
+def measure_sizes(tools: list[Tool], rounds: int) -> None:
+    for count in SIZES:
+        stack = f"sleep{count}"
+        for _ in range(rounds if count < 50 else max(2, rounds // 2)):
+            for tool in tools:
+                tool.measure(f"`up -d`, {count} services", stack, "up", "-d")
+                tool.measure(f"`up -d` again, {count} services running", stack, "up", "-d")
+                tool.measure(f"`ps`, {count} services running", stack, "ps")
+                tool.measure(f"`config`, {count} services", stack, "config")
+                if count == 20:
+                    tool.measure("`exec s1 true`", stack, "exec", "-T", "s1", "true")
+                tool.measure(f"`down`, {count} services", stack, "down", "-t", "0")
+
+
+def measure_chain(tools: list[Tool], rounds: int) -> None:
+    for _ in range(max(2, rounds // 2)):
+        for tool in tools:
+            tool.measure("`up -d`, chain of 10, each healthy before the next (interval 1 s)", "chain", "up", "-d")
+            tool.run("chain", "down", "-t", "0")
+
+
+def measure_healing(tools: list[Tool], rounds: int) -> None:
+    for tool in tools:
+        tool.run("heal", "up", "-d")
+        for _ in range(max(2, rounds // 2)):
+            time.sleep(11)  # after ten seconds of running every tool forgets its back-off
+            victim = sleeping("1009999")
+            if victim is None:
+                raise SystemExit(f"{tool.name}: the container does not run")
+            begin = time.perf_counter()
+            os.kill(victim, signal.SIGKILL)
+            while sleeping("1009999") in (None, victim):
+                if time.perf_counter() > begin + 60:
+                    raise SystemExit(f"{tool.name}: not restarted within a minute")
+            tool.seconds["main process killed, until the next one runs"].append(time.perf_counter() - begin)
+        tool.run("heal", "down", "-t", "0")
+
+
+def measure_first_load(tool: Tool, home: Path, rounds: int) -> None:
+    """The first load of a file, which nothing remembers: parsing and validation are in it."""
+    for count in SIZES:
+        for _ in range(rounds if count < 50 else max(2, rounds // 2)):
+            shutil.rmtree(home / "data" / "loads", ignore_errors=True)
+            tool.measure(f"`up -d`, {count} services, file never seen before", f"sleep{count}", "up", "-d")
+            tool.run(f"sleep{count}", "down", "-t", "0")
+
+
+def table(tools: list[Tool]) -> str:
+    ours, *peers = tools
+    head = [
+        "operation",
+        f"{ours.name}, ms",
+        *(f"{peer.name}, ms" for peer in peers),
+        *(f"{peer.name} / ours" for peer in peers),
+    ]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    for operation, samples in ours.seconds.items():
+        base = statistics.median(samples)
+        same = operation.removesuffix(", file never seen before")
+        others = [statistics.median(peer.seconds[same]) for peer in peers]
+        cells = [operation, f"{base * 1e3:.0f}", *(f"{other * 1e3:.0f}" for other in others)]
+        lines.append("| " + " | ".join(cells + [f"{other / base:.1f}" for other in others]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image", required=True)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", type=Path, help="put the table between the markers of this file")
+    options = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="orchestra-bench-") as folder:
+        home = Path(folder) / "home"
+        directory = Path(folder) / "stacks"
+        command = [str(Path(sys.executable).parent / "orchestra"), "--progress", "quiet"]
+        ours = Tool("orchestra", command, options.image, directory, str(directory), {"ORCHESTRA_HOME": str(home)})
+        peers = [
+            Tool(row["name"], row["command"], row["image"], Path(row["directory"]), row["inside"])
+            for row in (json.loads(options.peers.read_text()) if options.peers else [])
+        ]
+        tools = [ours, *peers]
+        for tool in tools:
+            write_stacks(tool)
+            tool.run("sleep1", "up", "-d")  # warm-up
+            tool.run("sleep1", "down", "-t", "0")
+        measure_sizes(tools, options.rounds)
+        measure_first_load(ours, home, options.rounds)
+        measure_chain(tools, options.rounds)
+        measure_healing(tools, options.rounds)
+        text = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {options.rounds} rounds.\n\n"
+        text += table(tools)
+    print(text)
+    if options.write:
+        before, _, rest = options.write.read_text().partition("<!-- table -->\n")
+        _, _, after = rest.partition("<!-- end -->\n")
+        options.write.write_text(f"{before}<!-- table -->\n{text}<!-- end -->\n{after}")
+
+
+if __name__ == "__main__":
+    main()
