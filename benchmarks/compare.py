@@ -2,15 +2,16 @@
 
     python benchmarks/compare.py --image rootfs:DIR [--peers peers.json] [--rounds N] [--write docs/benchmarks.md]
 
-DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). peers.json lists the other tools:
+DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). peers.json lists the other tools, each as
 
-    [{"name": "docker compose", "command": ["docker", "compose"], "image": "NAME", "directory": "/tmp/x", "inside": "/tmp/x"}]
+    {"name": "docker compose", "command": ["docker", "compose"], "image": "NAME", "directory": "/x", "inside": "/x"}
 
-command: how the tool is called from this machine, with whatever leads into the place where it lives; image: the same userland under
-the name that the tool knows; directory: a folder of this machine that the tool sees as ``inside``, where the stack files are put.
+command: how the tool is called from this machine, with whatever leads into the place where it lives; image: the same
+userland under the name that the tool knows; directory: a folder of this machine that the tool sees as ``inside``, where
+the stack files are put.
 
-Within a round every operation is done by each tool in turn, so a slow moment of the machine hits all of them. Ratios are medians over
-Orchestra's: above 1 the peer is slower. Absolute times are noise on a shared machine.
+Within a round every operation is done by each tool in turn, so a slow moment of the machine hits all of them. Ratios
+are medians over Orchestra's: above 1 the peer is slower. Absolute times are noise on a shared machine.
 """
 
 from __future__ import annotations
@@ -191,7 +192,8 @@ def main() -> None:
         measure_first_load(ours, home, options.rounds)
         measure_chain(tools, options.rounds)
         measure_healing(tools, options.rounds)
-        text = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}, medians of {options.rounds} rounds.\n\n"
+        machine = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        text = f"{machine}, medians of {options.rounds} rounds.\n\n"
         text += table(tools)
     print(text)
     if options.write:
