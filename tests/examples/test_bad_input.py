@@ -1,0 +1,96 @@
+"""What is wrong is said on one screen, at its place, with what to do; and nothing half-made is left behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
+    pytest.mark.timeout(120),
+]
+
+SERVICE = 'services:\n  web:\n    image: "rootfs:/"\n    command: [sleep, infinity]\n    stop_signal: SIGKILL\n'
+
+FILES = {
+    "unknown key": (SERVICE + "    imagge: x\n", 15, ":6:5", "image"),
+    "wrong type": (SERVICE + "    ports: 80\n", 15, ":6:12", "ports"),
+    "cycle": (SERVICE + "    depends_on: [db]\n  db: {image: 'rootfs:/', depends_on: [web]}\n", 15, ":6:18", "web"),
+    "undefined network": (SERVICE + "    networks: [backend]\n", 15, ":6:16", "backend"),
+    "required variable": (SERVICE + "    user: ${WHO:?name somebody}\n", 15, ":6:11", "name somebody"),
+    "missing rootfs": (SERVICE.replace("rootfs:/", "rootfs:/no/such/tree"), 1, ":3:12", "/no/such/tree"),
+    "registry image": (SERVICE.replace("rootfs:/", "nginx:1.27"), 1, ":3:12", "nginx:1.27"),
+}
+
+
+def assert_one_screen(text: str) -> None:
+    assert len(text.splitlines()) <= 24
+    assert "Traceback" not in text
+
+
+def assert_nothing_was_made(home: Path) -> None:
+    for kind in ("data/snapshots", "run/stacks", "run/netns", "data/volumes"):
+        found = [path for path in (home / kind).glob("**/*") if not path.is_dir()]
+        assert found == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_bad_file_is_refused_at_its_place(write_stack, tmp_path, name):
+    text, code, place, word = FILES[name]
+    stack = write_stack(text)
+    done = stack.run("up", "-d", code=code)
+    assert f"compose.yaml{place}" in done.stderr
+    assert word in done.stderr
+    assert_one_screen(done.stderr)
+    assert_nothing_was_made(tmp_path / "home")
+
+
+def test_an_image_that_is_not_an_image(write_stack, tmp_path):
+    (tmp_path / "not-an-image.tar").write_bytes(b"just some bytes\n" * 100)
+    stack = write_stack(SERVICE.replace("rootfs:/", f"oci-archive:{tmp_path}/not-an-image.tar"))
+    done = stack.run("up", "-d", code=1)
+    assert "compose.yaml:3:12" in done.stderr
+    assert "not-an-image.tar" in done.stderr
+    assert_one_screen(done.stderr)
+    assert_nothing_was_made(tmp_path / "home")
+
+
+def test_a_port_in_use_names_the_port_and_who_has_it(write_stack, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        stack = write_stack(SERVICE + f"    ports: ['127.0.0.1:{port}:80']\n")
+        done = stack.run("up", "-d", code=1)
+        assert "compose.yaml:6:13" in done.stderr
+        assert str(port) in done.stderr
+        assert "in use" in done.stderr
+        assert f"{os.getpid()}" in done.stderr
+        assert_one_screen(done.stderr)
+        assert_nothing_was_made(tmp_path / "home")
+
+
+def test_a_command_that_does_not_exist_is_named(write_stack, tmp_path):
+    stack = write_stack(SERVICE.replace("[sleep, infinity]", "[no-such-program]"))
+    done = stack.run("up", "-d", code=1)
+    assert "no-such-program" in done.stderr
+    assert "not found" in done.stderr or "no such file" in done.stderr.lower()
+    assert_one_screen(done.stderr)
+
+
+def test_all_problems_of_a_file_are_told_at_once(write_stack):
+    stack = write_stack(SERVICE + "    imagge: x\n    ports: 80\n  db: {}\n")
+    done = stack.run("config", code=15)
+    assert "imagge" in done.stderr
+    assert ":7:12" in done.stderr
+
+
+def test_no_file_at_all(write_stack):
+    stack = write_stack(SERVICE)
+    stack.file.unlink()
+    assert "compose.yaml" in stack.run("up", "-d", code=14).stderr

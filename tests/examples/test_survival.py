@@ -1,0 +1,119 @@
+"""Whatever of Orchestra is killed: no container restarts, no acknowledged entry is lost, the logs are complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.examples.conftest import eventually, free_port, http
+
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
+    pytest.mark.timeout(120),
+]
+
+
+def command_line(pid: str) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+def processes(home: Path, mark: str) -> set[int]:
+    """Pids whose command line or name has ``mark`` and that belong to this home."""
+    found = set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            text = command_line(directory.name) + (directory / "comm").read_text()
+            if mark in text and str(home) in text + (directory / "environ").read_bytes().decode(errors="replace"):
+                found.add(int(directory.name))
+        except OSError:
+            continue
+    return found
+
+
+class Client(threading.Thread):
+    """Posts twice a second, and remembers what was acknowledged."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port = port
+        self.acknowledged: list[str] = []
+        self.refused: list[str] = []
+        self.leave = threading.Event()
+
+    def run(self) -> None:
+        number = 0
+        while not self.leave.wait(0.5):
+            number += 1
+            try:
+                http(self.port, "POST", "/entries", {"name": "client", "text": f"entry-{number}"})
+                self.acknowledged.append(f"entry-{number}")
+            except OSError as error:
+                self.refused.append(f"entry-{number}: {error}")
+
+
+def ids_and_starts(orchestra):
+    return {service: (row["ID"], row["StartedAt"]) for service, row in orchestra.containers().items()}
+
+
+def test_killing_supervisor_fork_server_and_shim_stops_no_container(stack, tmp_path):
+    port = free_port()
+    book = stack("guestbook", GUESTBOOK_PORT=str(port), GUESTBOOK_DATA=str(tmp_path / "data"))
+    book.run("up", "-d", "--wait")
+    before = ids_and_starts(book)
+    run = tmp_path / "home/run/stacks/guestbook"
+    client = Client(port)
+    client.start()
+    try:
+        eventually(lambda: len(client.acknowledged) >= 2)
+
+        (supervisor,) = processes(tmp_path, "orchestra.supervisor")
+        os.kill(supervisor, signal.SIGKILL)
+        eventually(lambda: processes(tmp_path, "orchestra.supervisor") - {supervisor}, 5)
+        assert eventually(lambda: ids_and_starts(book) == before, 1)
+
+        (fork_server,) = {pid for pid in processes(tmp_path, "orchestra/shim") if is_fork_server(pid)}
+        os.kill(fork_server, signal.SIGKILL)
+        assert eventually(lambda: ids_and_starts(book) == before, 1)
+        eventually(lambda: {p for p in processes(tmp_path, "orchestra/shim") if is_fork_server(p)} - {fork_server}, 5)
+
+        shim_record = run / "containers/guestbook-web-1/shim.pid"
+        first = shim_record.read_text()
+        os.kill(int(json.loads(first)["pid"]), signal.SIGKILL)
+        assert eventually(lambda: ids_and_starts(book) == before, 1)
+        eventually(lambda: shim_record.read_text() != first, 5)
+
+        count = len(client.acknowledged)
+        eventually(lambda: len(client.acknowledged) >= count + 3)
+    finally:
+        client.leave.set()
+        client.join()
+    assert ids_and_starts(book) == before
+    assert client.refused == []
+    texts = [entry["text"] for entry in http(port, "GET", "/entries")]
+    assert texts == client.acknowledged
+    posts = [line for line in book.run("logs", "--no-log-prefix", "web").stdout.splitlines() if "POST /entries" in line]
+    assert len(posts) == len(client.acknowledged)
+
+
+def is_fork_server(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text().strip() != "orchestra-shim"
+
+
+def test_a_killed_main_process_is_replaced_within_moments(stack, tmp_path):
+    port = free_port()
+    book = stack("guestbook", GUESTBOOK_PORT=str(port), GUESTBOOK_DATA=str(tmp_path / "data"))
+    book.run("up", "-d", "--wait")
+    http(port, "POST", "/entries", {"name": "Ada", "text": "one"})
+    state = tmp_path / "home/run/stacks/guestbook/containers/guestbook-store-1/state.json"
+    first = json.loads(state.read_text())["pid"]
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: json.loads(state.read_text())["pid"] != first, 5)
+    eventually(lambda: http(port, "POST", "/entries", {"name": "Alan", "text": "two"}), 5)
+    assert [entry["text"] for entry in http(port, "GET", "/entries")] == ["one", "two"]
