@@ -1,1 +1,71 @@
-"""The dependency graph over names: cycles explained, ranks, reduction. The only user of networkx."""
+"""The graph of names that depend on names: cycles explained, order, reduction. The only user of networkx.
+
+Edges are ``{name: names it depends on}``. Names that occur only as a dependency count as nodes too. Every result is
+deterministic: ties are broken by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    Edges = Mapping[str, Collection[str]]
+
+
+def _graph(edges: Edges) -> nx.DiGraph[str]:
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for name in sorted(edges):
+        graph.add_node(name)
+        graph.add_edges_from((name, dependency) for dependency in sorted(edges[name]))
+    return graph
+
+
+def find_cycles(edges: Edges) -> tuple[tuple[str, ...], ...]:
+    """One shortest cycle for each knot of names that depend on each other, as ``(a, b, a)``; empty when none."""
+    graph = _graph(edges)
+    cycles: list[tuple[str, ...]] = []
+    for knot in nx.strongly_connected_components(graph):
+        first = min(knot)
+        if len(knot) == 1 and not graph.has_edge(first, first):
+            continue
+        inner = graph.subgraph(knot)
+        paths = [nx.shortest_path(inner, dependency, first) for dependency in sorted(inner.successors(first))]
+        cycles.append((first, *min(paths, key=len)))
+    return tuple(sorted(cycles))
+
+
+def ranks(edges: Edges) -> dict[str, int]:
+    """The start rank of each name: 0 depends on nothing, else one more than the highest of its dependencies.
+
+    The edges must be free of cycles (networkx raises NetworkXUnfeasible otherwise).
+    """
+    graph = _graph(edges)
+    result: dict[str, int] = {}
+    for name in reversed(list(nx.topological_sort(graph))):
+        result[name] = 1 + max((result[dependency] for dependency in graph.successors(name)), default=-1)
+    return result
+
+
+def reachable(edges: Edges, names: Iterable[str]) -> frozenset[str]:
+    """The names and everything they depend on, directly or not. Cycles do no harm."""
+    graph = _graph(edges)
+    found: set[str] = set()
+    for name in names:
+        if name in graph:
+            found |= {name, *nx.descendants(graph, name)}
+    return frozenset(found)
+
+
+def reduction(edges: Edges) -> dict[str, tuple[str, ...]]:
+    """The fewest edges with the same order: what follows from other edges is left out. Free of cycles, as ``ranks``."""
+    reduced = nx.transitive_reduction(_graph(edges))
+    return {name: tuple(sorted(reduced.successors(name))) for name in sorted(reduced)}
+
+
+def critical_path(edges: Edges) -> tuple[str, ...]:
+    """The longest chain of dependencies, first to start first. Free of cycles, as ``ranks``."""
+    return tuple(reversed(nx.dag_longest_path(_graph(edges))))

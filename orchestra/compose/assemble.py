@@ -1,0 +1,141 @@
+"""All files of a stack to one document: each parsed, interpolated, made canonical and absolute, then merged.
+
+The order for one document: interpolation, short to long syntax, absolute paths, ``include``, ``extends``. Documents
+are merged in order, later over earlier. Included files count as the earliest.
+"""
+
+from __future__ import annotations
+
+import os.path
+from typing import TYPE_CHECKING
+
+from orchestra.compose.canonical import canonicalise
+from orchestra.compose.environment import Environment, decode_text, read_dotenv
+from orchestra.compose.extends import Extender
+from orchestra.compose.interpolate import interpolate
+from orchestra.compose.merge import merge, settle
+from orchestra.compose.nodes import Map, Node, Scalar, Seq, plain
+from orchestra.compose.paths import resolve_paths
+from orchestra.compose.source import Source, parse_documents
+
+if TYPE_CHECKING:
+    from orchestra.compose.problems import Problems
+    from orchestra.compose.reader import Reader
+    from orchestra.errors import Span
+
+_OF_THE_STACK = ("name", "version", "include")
+
+
+class Assembler:
+    """Reads and merges the files of one load. Problems are collected, never raised."""
+
+    def __init__(self, reader: Reader, problems: Problems) -> None:
+        self.reader = reader
+        self.problems = problems
+        self._parsed: dict[str, tuple[Map, ...]] = {}
+
+    def parse(self, path: str) -> tuple[Map, ...] | None:
+        """The documents of a file as they are written, None when there is no such file."""
+        if path not in self._parsed:
+            content = self.reader.read(path)
+            if content is None:
+                return None
+            text = decode_text(path, content, self.problems)
+            self._parsed[path] = parse_documents(Source(path, text), self.problems)
+        return self._parsed[path]
+
+    def assemble(self, files: tuple[str, ...], directory: str, environment: Environment) -> Map:
+        """The files of the stack as one settled document."""
+        return settle(self._files(files, directory, environment, ()))
+
+    def _files(self, files: tuple[str, ...], directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
+        merged: Map | None = None
+        for path in files:
+            for raw in self.parse(path) or ():
+                document = self._document(raw, path, directory, environment, (*trail, path))
+                merged = document if merged is None else merge(merged, document, self.problems)
+        if merged is None:
+            from orchestra.errors import Span
+
+            place = Span(files[0], 1, 1, 1, 2)
+            self.problems.error("empty-file", "the Compose file is empty", place, (), "declare services:")
+            return Map({}, {}, place)
+        return merged
+
+    def prepared(self, raw: Map, directory: str, environment: Environment) -> Map:
+        """One document interpolated, canonical and with absolute paths."""
+        document = interpolate(raw, environment.lookup, self.problems)
+        return resolve_paths(canonicalise(document, self.problems), directory, environment.lookup)
+
+    def _document(self, raw: Map, path: str, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
+        document = self.prepared(raw, directory, environment)
+        document = self._include(document, directory, environment, trail)
+        return Extender(self, environment, self.problems).extend(document, path)
+
+    def _include(self, document: Map, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
+        entries = document.get("include")
+        document = document.without("include")
+        if not isinstance(entries, Seq):
+            if isinstance(entries, Node) and not (isinstance(entries, Scalar) and entries.value is None):
+                self.problems.error("wrong-type", "include must be a list", entries.span, ("include",))
+            return document
+        for index, entry in enumerate(entries.items):
+            paths = _strings(entry.get("path")) if isinstance(entry, Map) else ()
+            if not isinstance(entry, Map) or not paths:
+                message = "an entry of include must be a path, or have a path"
+                self.problems.error("wrong-type", message, entry.span, ("include", index))
+                continue
+            included = self._included(entry, paths, environment, trail)
+            if included is not None:
+                document = merge(included, document, self.problems)
+        return document
+
+    def _included(
+        self, entry: Map, paths: tuple[str, ...], environment: Environment, trail: tuple[str, ...]
+    ) -> Map | None:
+        for path in paths:
+            if path in trail:
+                chain = " -> ".join(os.path.basename(item) for item in (*trail[trail.index(path) :], path))
+                self.problems.error("cycle", f"files include each other: {chain}", entry.span, ("include",))
+                return None
+            if self.parse(path) is None:
+                self.problems.error("file-not-found", f"there is no file {path}", entry.span, ("include",))
+                return None
+        project_directory = entry.get("project_directory")
+        directory = os.path.dirname(paths[0])
+        if isinstance(project_directory, Scalar) and isinstance(project_directory.value, str):
+            directory = project_directory.value
+        own = self._included_environment(entry, directory, environment, entry.span)
+        included = self._files(paths, directory, own, trail)
+        for key in _OF_THE_STACK:
+            included = included.without(key)
+        return included
+
+    def _included_environment(self, entry: Map, directory: str, environment: Environment, place: Span) -> Environment:
+        """The including file's variables first, then the entry's ``env_file``, or ``.env`` of its directory."""
+        named = _strings(entry.get("env_file"))
+        for path in named or (os.path.join(directory, ".env"),):
+            content = self.reader.read(path)
+            if content is None:
+                if named:
+                    self.problems.error("file-not-found", f"the env file {path} does not exist", place, ("include",))
+                continue
+            text = decode_text(path, content, self.problems)
+            environment = environment.with_defaults(read_dotenv(path, text, environment, self.problems))
+        return environment
+
+
+def declared_name(documents: tuple[Map, ...], environment: Environment, problems: Problems) -> str | None:
+    """The interpolated ``name`` of the last document that has one."""
+    for document in reversed(documents):
+        name = document.get("name")
+        if isinstance(name, Scalar) and isinstance(name.value, str):
+            only = Map({"name": name}, {"name": document.keys["name"]}, document.span)
+            return str(plain(interpolate(only, environment.lookup, problems))["name"])
+    return None
+
+
+def _strings(node: Node | None) -> tuple[str, ...]:
+    if not isinstance(node, Seq):
+        return ()
+    return tuple(item.value for item in node.items if isinstance(item, Scalar) and isinstance(item.value, str))

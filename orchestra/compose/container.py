@@ -1,0 +1,160 @@
+"""The settings of a service that all its replicas share, in the words of ``ContainerSpec``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestra.compose.schema.process import UlimitRange
+from orchestra.state.desired import Device, Healthcheck, Logging, Resources, Restart, RestartPolicy, Ulimit
+from orchestra.units import parse_bytes
+
+if TYPE_CHECKING:
+    from orchestra.compose.context import Context
+    from orchestra.compose.schema.service import Service
+
+_DEPLOY_RESTART = {
+    "none": RestartPolicy.NO,
+    "on-failure": RestartPolicy.ON_FAILURE,
+    "any": RestartPolicy.ALWAYS,
+}
+
+
+def settings(key: str, context: Context) -> dict[str, Any]:
+    """Keyword arguments of ``ContainerSpec``, without what differs between replicas."""
+    service = context.stack.services[key]
+    return {
+        "command": service.command,
+        "entrypoint": service.entrypoint,
+        "environment": {name: value for name, value in (service.environment or {}).items() if value is not None},
+        "working_directory": service.working_dir or "",
+        "user": service.user or "",
+        "groups": service.group_add,
+        "hostname": service.hostname or "",
+        "domainname": service.domainname or "",
+        "annotations": dict(service.annotations or {}),
+        "network_mode": "" if service.network_mode == "bridge" else service.network_mode or "",
+        "pid": service.pid or "",
+        "ipc": service.ipc or "",
+        "uts": service.uts or "",
+        "dns": service.dns,
+        "dns_search": service.dns_search,
+        "dns_options": service.dns_opt,
+        "extra_hosts": tuple((text.partition("=")[0], text.partition("=")[2]) for text in service.extra_hosts),
+        "healthcheck": _healthcheck(key, service, context),
+        "healthcheck_disabled": _is_disabled(service),
+        "restart": restart(key, service, context),
+        "stop_signal": service.stop_signal or "",
+        "stop_grace_period": 10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,
+        "init": bool(service.init),
+        "tty": service.tty,
+        "stdin_open": service.stdin_open,
+        "read_only": service.read_only,
+        "privileged": service.privileged,
+        "cap_add": service.cap_add,
+        "cap_drop": service.cap_drop,
+        "security_options": service.security_opt,
+        "sysctls": dict(service.sysctls or {}),
+        "ulimits": _ulimits(service),
+        "devices": tuple(
+            Device(device.source, device.target or device.source, device.permissions) for device in service.devices
+        ),
+        "shm_size": int(service.shm_size) if service.shm_size else None,
+        "oom_score_adj": service.oom_score_adj,
+        "resources": resources(service),
+        "logging": _logging(key, service, context),
+        "runtime": service.runtime or "",
+        "platform": service.platform or "",
+        "pull_policy": service.pull_policy or "missing",
+        "attach": service.attach is not False,
+    }
+
+
+def _is_disabled(service: Service) -> bool:
+    check = service.healthcheck
+    return check is not None and (check.disable or (check.test or ())[:1] == ("NONE",))
+
+
+def _healthcheck(key: str, service: Service, context: Context) -> Healthcheck | None:
+    check = service.healthcheck
+    if check is None or _is_disabled(service):
+        return None
+    if not check.test:
+        path = ("services", key, "healthcheck")
+        message = "healthcheck: without a test of its own it does not change the image's"
+        context.problems.not_apply(message, context.span(path, key=True), path)
+        return None
+    kind, *rest = check.test
+    defaults = Healthcheck(())
+    return Healthcheck(
+        test=("/bin/sh", "-c", " ".join(rest)) if kind == "CMD-SHELL" else tuple(rest),
+        interval=check.interval.seconds if check.interval else defaults.interval,
+        timeout=check.timeout.seconds if check.timeout else defaults.timeout,
+        retries=check.retries or defaults.retries,
+        start_period=check.start_period.seconds if check.start_period else defaults.start_period,
+        start_interval=check.start_interval.seconds if check.start_interval else defaults.start_interval,
+    )
+
+
+def restart(key: str, service: Service, context: Context) -> Restart:
+    """``deploy.restart_policy`` wins over ``restart``."""
+    policy = service.deploy.restart_policy if service.deploy else None
+    if policy and policy.condition:
+        for attribute in ("delay", "window"):
+            if getattr(policy, attribute):
+                path = ("services", key, "deploy", "restart_policy", attribute)
+                message = f"deploy.restart_policy.{attribute}: restarts back off on their own"
+                context.problems.not_apply(message, context.span(path, key=True), path)
+        return Restart(_DEPLOY_RESTART[policy.condition], policy.max_attempts)
+    name, _, retries = (service.restart or "no").partition(":")
+    return Restart(RestartPolicy(name), int(retries) if retries else None)
+
+
+def _ulimits(service: Service) -> tuple[Ulimit, ...]:
+    return tuple(
+        Ulimit(name, value.soft, value.hard) if isinstance(value, UlimitRange) else Ulimit(name, value, value)
+        for name, value in sorted((service.ulimits or {}).items())
+    )
+
+
+def resources(service: Service) -> Resources:
+    """The short attributes and ``deploy.resources`` together; the checks see to it that they agree."""
+    deploy = service.deploy.resources if service.deploy else None
+    limits = deploy.limits if deploy else None
+    reservations = deploy.reservations if deploy else None
+    memory = service.mem_limit or (limits.memory if limits else None)
+    reservation = service.mem_reservation or (reservations.memory if reservations else None)
+    cpus = service.cpus or (limits.cpus if limits else None)
+    if not cpus and service.cpu_quota and service.cpu_quota > 0:
+        cpus = service.cpu_quota / (service.cpu_period or 100_000)
+    pids = service.pids_limit or (limits.pids if limits else None)
+    swap = service.memswap_limit
+    return Resources(
+        memory=int(memory) if memory else None,
+        memory_reservation=int(reservation) if reservation else None,
+        memory_swap=int(swap) if swap else None,
+        cpus=cpus or None,
+        cpu_shares=service.cpu_shares or None,
+        cpuset=service.cpuset or "",
+        pids=pids if pids and pids > 0 else None,
+    )
+
+
+def _logging(key: str, service: Service, context: Context) -> Logging:
+    """Docker's json-file options; -1 as max-size means no rotation."""
+    if service.logging is None:
+        return Logging()
+    options = dict(service.logging.options or {})
+    path = ("services", key, "logging")
+    driver = service.logging.driver or "json-file"
+    if driver not in ("json-file", "local", "none"):
+        context.problems.not_apply(f"the log driver {driver} is not known; json-file is used", context.span(path), path)
+        driver = "json-file"
+    max_size, max_file = options.pop("max-size", "0"), options.pop("max-file", "1")
+    for name in sorted(options):
+        place = (*path, "options", name)
+        context.problems.not_apply(f"the log option {name} has no effect", context.span(place, key=True), place)
+    try:
+        return Logging(driver, max(0, int(parse_bytes(max_size))), max(1, int(max_file)))
+    except ValueError as error:
+        context.problems.error("invalid-value", f"logging options: {error}", context.span((*path, "options")), path)
+        return Logging()

@@ -1,0 +1,34 @@
+"""What the passes from ``Stack`` to ``Desired`` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.compose.nodes import Map, Path, locate
+from orchestra.state.desired import Location
+
+if TYPE_CHECKING:
+    from orchestra.compose.discovery import Project
+    from orchestra.compose.problems import Problems
+    from orchestra.compose.reader import Reader
+    from orchestra.compose.schema.stack import Stack
+    from orchestra.errors import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """stack is complete (``compose.complete``); document is the tree it came from, for places."""
+
+    stack: Stack
+    document: Map
+    project: Project
+    reader: Reader
+    problems: Problems
+
+    def span(self, path: Path, *, key: bool = False) -> Span:
+        return locate(self.document, path, key=key)
+
+    def location(self, path: Path, *, key: bool = False) -> Location:
+        span = self.span(path, key=key)
+        return Location(span.path, span.line, span.column)

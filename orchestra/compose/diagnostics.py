@@ -1,0 +1,59 @@
+"""Diagnostics as text: where, what, the line with a caret, and what to do. Standard library only."""
+
+from __future__ import annotations
+
+import os.path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestra.errors import Diagnostic, Span
+
+_BOLD, _RED, _CYAN, _RESET = "\033[1m", "\033[31m", "\033[36m", "\033[0m"
+
+
+def render_diagnostics(diagnostics: Iterable[Diagnostic], color: bool, *, directory: str = "") -> str:
+    """One paragraph for each, with a final newline; empty for none.
+
+    Files below ``directory`` are named relative to it.
+    """
+    return "\n".join(_render(diagnostic, color, directory) for diagnostic in diagnostics)
+
+
+def _render(diagnostic: Diagnostic, color: bool, directory: str) -> str:
+    span = diagnostic.span
+    head = diagnostic.message
+    if span is not None:
+        head = f"{_paint(_place(span, directory), _BOLD, color)}: {head}"
+    lines = [f"{head} [{diagnostic.code}]"]
+    if span is not None and diagnostic.source_line:
+        number = str(span.line)
+        lines.append(f"  {number} | {_untabbed(diagnostic.source_line)}")
+        lines.append(f"  {' ' * len(number)} | {_paint(_caret(span, diagnostic.source_line), _RED, color)}")
+    if diagnostic.hint:
+        lines.append(f"  {_paint('hint:', _CYAN, color)} {diagnostic.hint}")
+    return "\n".join(lines) + "\n"
+
+
+def _place(span: Span, directory: str) -> str:
+    path = span.path
+    if directory and path.startswith(directory.rstrip("/") + "/"):
+        path = os.path.relpath(path, directory)
+    return f"{path}:{span.line}:{span.column}"
+
+
+def _untabbed(line: str) -> str:
+    """One column for each character, so that the caret stands right."""
+    return line.replace("\t", " ")
+
+
+def _caret(span: Span, line: str) -> str:
+    """``^^^^`` under the span, up to the end of its first line."""
+    end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
+    start = span.column - 1
+    return " " * start + "^" * max(1, min(end, len(line.rstrip())) - start)
+
+
+def _paint(text: str, code: str, color: bool) -> str:
+    return f"{code}{text}{_RESET}" if color else text

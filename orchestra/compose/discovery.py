@@ -1,0 +1,144 @@
+"""Which files make up the stack, where it lives, what it is called, which variables it may use."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestra.compose.environment import Environment, decode_text, read_dotenv
+from orchestra.compose.reader import STANDARD_INPUT
+from orchestra.errors import ComposeFileNotFound, Diagnostic, UserError
+
+if TYPE_CHECKING:
+    from orchestra.compose.problems import Problems
+    from orchestra.compose.reader import Reader
+    from orchestra.compose.request import LoadRequest
+
+DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_FILES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_DROPPED = re.compile(r"[^a-z0-9_-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """files and directory are absolute; a file may be ``-``. profiles: those that are active."""
+
+    directory: str
+    files: tuple[str, ...]
+    environment: Environment
+    profiles: frozenset[str] = frozenset()
+
+
+def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Project:
+    """Find the files and read the ``.env`` files. Raises ComposeFileNotFound."""
+    here = request.working_directory
+    files = tuple(_absolute(here, path) for path in request.files)
+    directory = _absolute(here, request.project_directory) if request.project_directory else None
+    environment = Environment(reader, {"PWD": here})
+    first = directory or _directory_of(files, here)
+    environment = _with_env_files(environment, request, first, reader, problems)
+    if not files:
+        files = _listed(environment, here) or _search(directory or here, reader, problems)
+    found = directory or _directory_of(files, here)
+    if found != first:
+        environment = _with_env_files(environment, request, found, reader, problems)
+    for path in files:
+        if reader.read(path) is None:
+            raise ComposeFileNotFound((Diagnostic("file-not-found", f"there is no file {path}"),))
+    profiles = request.profiles or tuple(filter(None, (environment.lookup("COMPOSE_PROFILES") or "").split(",")))
+    return Project(found, files, environment, frozenset(name.strip() for name in profiles))
+
+
+def _absolute(directory: str, path: str) -> str:
+    return path if path == STANDARD_INPUT else os.path.normpath(os.path.join(directory, path))
+
+
+def _directory_of(files: tuple[str, ...], otherwise: str) -> str:
+    return os.path.dirname(files[0]) if files and files[0] != STANDARD_INPUT else otherwise
+
+
+def _listed(environment: Environment, here: str) -> tuple[str, ...]:
+    """The files that COMPOSE_FILE names."""
+    value = environment.lookup("COMPOSE_FILE")
+    if not value:
+        return ()
+    separator = environment.lookup("COMPOSE_PATH_SEPARATOR") or ":"
+    return tuple(_absolute(here, path) for path in value.split(separator) if path)
+
+
+def _search(start: str, reader: Reader, problems: Problems) -> tuple[str, ...]:
+    """The default file here or in the nearest parent that has one, and the override file beside it."""
+    directory = start
+    while True:
+        found = [path for name in DEFAULT_FILES if reader.read(path := os.path.join(directory, name)) is not None]
+        if found:
+            break
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            hint = f"write one of {', '.join(DEFAULT_FILES)}, or name a file with -f"
+            raise ComposeFileNotFound(
+                (Diagnostic("file-not-found", f"there is no Compose file in {start} or above it", hint=hint),)
+            )
+        directory = parent
+    if len(found) > 1:
+        others = ", ".join(os.path.basename(path) for path in found[1:])
+        problems.warn("several-files", f"{os.path.basename(found[0])} is used; {others} beside it are not")
+    overrides = (os.path.join(directory, name) for name in OVERRIDE_FILES)
+    override = next((path for path in overrides if reader.read(path) is not None), None)
+    return (found[0], override) if override else (found[0],)
+
+
+def _with_env_files(
+    environment: Environment, request: LoadRequest, directory: str, reader: Reader, problems: Problems
+) -> Environment:
+    named = request.env_files or tuple(filter(None, (environment.lookup("COMPOSE_ENV_FILES") or "").split(",")))
+    if not named:
+        if (environment.lookup("COMPOSE_DISABLE_ENV_FILE") or "").lower() in ("1", "true", "yes", "t", "y"):
+            return environment
+        path = os.path.join(directory, ".env")
+        content = reader.read(path)
+        if content is None:
+            return environment
+        text = decode_text(path, content, problems)
+        return environment.with_defaults(read_dotenv(path, text, environment, problems))
+    for name in named:
+        path = _absolute(request.working_directory, name)
+        content = reader.read(path)
+        if content is None:
+            raise UserError(f"the env file {path} does not exist", hint="check the path after --env-file")
+        text = decode_text(path, content, problems)
+        environment = environment.with_values(read_dotenv(path, text, environment, problems))
+    return environment
+
+
+def project_name(request: LoadRequest, project: Project, declared: str | None) -> str:
+    """The project name: ``-p``, COMPOSE_PROJECT_NAME, the file's own, else that of the directory.
+
+    The first two are refused unless they are already in normal form; the others are brought into it. Raises
+    UserError.
+    """
+    asked = request.project_name or project.environment.lookup("COMPOSE_PROJECT_NAME")
+    if asked:
+        if not _NAME.fullmatch(asked):
+            raise UserError(
+                f"{asked!r} is not a project name",
+                hint="it must begin with a lower-case letter or digit and hold only those, - and _",
+            )
+        return asked
+    name = _DROPPED.sub("", (declared or os.path.basename(project.directory)).lower()).lstrip("_-")
+    if not name:
+        raise UserError("the project name must not be empty", hint="give one with -p or with name: in the file")
+    return name
+
+
+def with_name(project: Project, name: str) -> Project:
+    """The project with COMPOSE_PROJECT_NAME set for interpolation."""
+    return replace(project, environment=project.environment.with_values({"COMPOSE_PROJECT_NAME": name}))

@@ -1,0 +1,64 @@
+"""The variables that a file may use: the process environment, then ``.env`` files.
+
+A service's ``env_file`` and ``environment`` are never part of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.compose.dotenv import DotenvError, parse_dotenv
+from orchestra.errors import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.compose.problems import Problems
+    from orchestra.compose.reader import Reader
+
+
+class Environment:
+    """The process environment always wins; ``extra`` fills what it leaves open."""
+
+    def __init__(self, reader: Reader, extra: Mapping[str, str]) -> None:
+        self._reader = reader
+        self._extra = dict(extra)
+
+    def lookup(self, name: str) -> str | None:
+        value = self._reader.variable(name)
+        return self._extra.get(name) if value is None else value
+
+    def with_defaults(self, values: Mapping[str, str]) -> Environment:
+        """The same with ``values`` where nothing is known yet."""
+        return Environment(self._reader, {**values, **self._extra})
+
+    def with_values(self, values: Mapping[str, str]) -> Environment:
+        """The same with ``values`` before earlier ones; the process environment still wins."""
+        return Environment(self._reader, {**self._extra, **values})
+
+
+def read_dotenv(path: str, text: str, environment: Environment, problems: Problems) -> dict[str, str]:
+    """The variables of one file; what is wrong goes to ``problems``."""
+    problems.texts[path] = text
+
+    def unset(name: str, line: int) -> None:
+        problems.warn(
+            "unset-variable", f"the variable {name} is not set; an empty string is used", Span(path, line, 1, line, 2)
+        )
+
+    try:
+        return parse_dotenv(text, environment.lookup, unset)
+    except DotenvError as error:
+        place = Span(path, error.line, error.column, error.line, error.column + 1)
+        problems.error("env-file", error.message, place, (), error.hint)
+        return {}
+
+
+def decode_text(path: str, content: bytes, problems: Problems) -> str:
+    """The text of a file; what is not UTF-8 goes to ``problems``."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.error("encoding", f"{path} is not UTF-8 text", Span(path, line, 1, line, 2))
+        return ""

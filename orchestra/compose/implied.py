@@ -1,0 +1,44 @@
+"""Dependencies that a service has without naming them in ``depends_on``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.compose.schema.process import Dependency
+
+if TYPE_CHECKING:
+    from orchestra.compose.schema.service import Service
+
+_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
+
+
+def shared_service(value: str | None) -> str | None:
+    """``service:x`` names x."""
+    return value.partition(":")[2] if value and value.startswith("service:") else None
+
+
+def implied_dependencies(service: Service) -> dict[str, Dependency]:
+    """What ``links``, shared namespaces and ``volumes_from`` imply, by name. Explicit entries win over these."""
+    found: dict[str, Dependency] = {}
+    follows = Dependency.model_validate({"condition": "service_started", "restart": True})
+    for link in service.links:
+        found[link.partition(":")[0]] = follows
+    for attribute in _NAMESPACES:
+        shared = shared_service(getattr(service, attribute))
+        if shared:
+            found[shared] = follows
+    for entry in service.volumes_from:
+        name, _, _rest = entry.partition(":")
+        if name != "container":
+            found.setdefault(name, Dependency.model_validate({"condition": "service_started"}))
+    return found
+
+
+def all_dependencies(service: Service) -> dict[str, Dependency]:
+    """Explicit and implied ones."""
+    return {**implied_dependencies(service), **(service.depends_on or {})}
+
+
+def dependencies(service: Service) -> frozenset[str]:
+    """The names of ``all_dependencies``."""
+    return frozenset(all_dependencies(service))

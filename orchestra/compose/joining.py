@@ -1,0 +1,138 @@
+"""How containers join networks and publish ports: endpoints, aliases, ``links``, port ranges over replicas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.compose.complete import DEFAULT_NETWORK
+from orchestra.state.desired import Endpoint, NetworkSpec, Port
+from orchestra.state.names import NetworkName, scoped_name
+from orchestra.units import parse_port_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestra.compose.context import Context
+    from orchestra.compose.nodes import Path
+
+_UNSUPPORTED = ("driver_opts", "gw_priority", "interface_name", "ipv6_address", "link_local_ips")
+
+
+def host_name(context: Context, key: str) -> NetworkName:
+    """The name on the host of the network that the file calls ``key``."""
+    declared = context.stack.networks.get(key)
+    return NetworkName((declared.name if declared else None) or scoped_name(context.stack.name or "", key))
+
+
+def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...]:
+    """The networks of one container, highest priority first, then by the file's word for them."""
+    service = context.stack.services[key]
+    if service.network_mode and service.network_mode != "bridge":
+        return ()
+    attachments = service.networks or {DEFAULT_NETWORK: None}
+    linked = _link_aliases(key, context)
+    found: list[tuple[int, str, Endpoint]] = []
+    for name, attachment in attachments.items():
+        for attribute in _UNSUPPORTED:
+            if attachment and getattr(attachment, attribute):
+                path = ("services", key, "networks", name, attribute)
+                context.problems.not_apply(f"{attribute} of a network has no effect", context.span(path), path)
+        aliases = (key, container, *(attachment.aliases if attachment else ()), *linked.get(name, ()))
+        priority = (attachment.priority or 0) if attachment else 0
+        endpoint = Endpoint(
+            network=host_name(context, name),
+            aliases=tuple(dict.fromkeys(aliases)),
+            ipv4_address=(attachment.ipv4_address or "") if attachment else "",
+            mac_address=(attachment.mac_address or "") if attachment else "",
+            priority=priority,
+        )
+        found.append((-priority, name, endpoint))
+    result = [endpoint for _, _, endpoint in sorted(found, key=lambda item: item[:2])]
+    if service.mac_address and result and not result[0].mac_address:
+        first = result[0]
+        result[0] = Endpoint(first.network, first.aliases, first.ipv4_address, service.mac_address, first.priority)
+    return tuple(result)
+
+
+def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
+    """Names by which other services link to this one, on each network that they share."""
+    own = set(context.stack.services[key].networks or {DEFAULT_NETWORK: None})
+    found: dict[str, list[str]] = {}
+    for other in context.stack.services.values():
+        for link in other.links:
+            name, _, alias = link.partition(":")
+            if name == key and alias:
+                for network in own & set(other.networks or {DEFAULT_NETWORK: None}):
+                    found.setdefault(network, []).append(alias)
+    return found
+
+
+def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
+    """The networks to be, those that containers use; ``used`` holds names on the host."""
+    from orchestra.compose.config_hash import config_hash
+    from orchestra.compose.render import dump
+    from orchestra.compose.schema.network import Network
+
+    wanted = set(used)
+    declared = dict(context.stack.networks)
+    default = scoped_name(context.stack.name or "", DEFAULT_NETWORK)
+    if default in wanted and DEFAULT_NETWORK not in declared:
+        declared[DEFAULT_NETWORK] = Network.model_validate({"name": default})
+    found: list[NetworkSpec] = []
+    for key, network in declared.items():
+        name = host_name(context, key)
+        if name not in wanted:
+            continue
+        pools = [pool for pool in network.ipam.config if pool.subnet and ":" not in pool.subnet]
+        path = ("networks", key)
+        if network.enable_ipv6:
+            place: Path = (*path, "enable_ipv6")
+            context.problems.not_apply("networks have IPv4 addresses only", context.span(place), place)
+        if network.driver not in (None, "", "bridge", "default"):
+            place = (*path, "driver")
+            message = f"the driver {network.driver} is not known; the network becomes a bridge"
+            context.problems.not_apply(message, context.span(place), place)
+        found.append(
+            NetworkSpec(
+                key=key,
+                name=name,
+                config_hash=config_hash(dump(network)),
+                external=network.external,
+                internal=network.internal,
+                subnet=(pools[0].subnet or "") if pools else "",
+                gateway=(pools[0].gateway or "") if pools else "",
+                driver_options=dict(network.driver_opts or {}),
+                labels={
+                    "com.docker.compose.network": key,
+                    "com.docker.compose.project": context.stack.name or "",
+                    **(network.labels or {}),
+                },
+                location=context.location(path, key=True),
+            )
+        )
+    return tuple(found)
+
+
+def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, ...]:
+    """The ports of replica ``index`` (from 1): each takes the next one of a published range."""
+    found: list[Port] = []
+    for number, port in enumerate(context.stack.services[key].ports):
+        path = ("services", key, "ports", number)
+        published: int | None = None
+        if port.published:
+            try:
+                offered = parse_port_range(port.published)
+            except ValueError as error:
+                context.problems.error("invalid-port", str(error), context.span(path), path)
+                continue
+            if index > len(offered):
+                context.problems.warn(
+                    "port-conflict",
+                    f"{replicas} containers of {key} cannot share port {port.published}",
+                    context.span(path),
+                    path,
+                    f"publish a range of {replicas} ports, or no host port",
+                )
+            published = offered.first + (index - 1) % len(offered)
+        found.append(Port(port.target, published or None, port.host_ip or "", port.protocol, context.location(path)))
+    return tuple(found)

@@ -1,0 +1,143 @@
+"""``volumes``, ``tmpfs``, ``volumes_from``, ``configs`` and ``secrets`` of a service to ``Mount``s."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.state.desired import Mount, MountKind
+from orchestra.units import parse_bytes
+
+if TYPE_CHECKING:
+    from orchestra.compose.context import Context
+    from orchestra.compose.nodes import Path
+    from orchestra.compose.schema.mounts import FileReference, ServiceVolume
+    from orchestra.compose.schema.service import Service
+    from orchestra.compose.schema.stack import FileObject
+
+# Only what a native mount can do; the other kinds belong to other systems.
+_KINDS = {"bind": MountKind.BIND, "volume": MountKind.VOLUME, "tmpfs": MountKind.TMPFS}
+
+
+def mounts(key: str, context: Context) -> tuple[Mount, ...]:
+    """Every mount of a service. A target named twice is mounted once, as the last says."""
+    found: dict[str, Mount] = {}
+    for mount in (*_inherited(key, context, frozenset()), *_own(key, context)):
+        found[mount.target] = mount
+    return tuple(found.values())
+
+
+def _own(key: str, context: Context) -> list[Mount]:
+    service = context.stack.services[key]
+    path: Path = ("services", key)
+    found = [
+        mount
+        for index, volume in enumerate(service.volumes)
+        if (mount := _volume(volume, (*path, "volumes", index), context))
+    ]
+    found += [
+        mount for index, text in enumerate(service.tmpfs) if (mount := _tmpfs(text, (*path, "tmpfs", index), context))
+    ]
+    found += _files(service, "configs", path, context)
+    found += _files(service, "secrets", path, context)
+    return found
+
+
+def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None:
+    kind = _KINDS.get(volume.type)
+    if kind is None:
+        context.problems.not_apply(f"mounts of type {volume.type} are not made", context.span(path), path)
+        return None
+    source = volume.source or ""
+    if kind is MountKind.VOLUME and source:
+        declared = context.stack.volumes.get(source)
+        source = (declared.name if declared else None) or source
+    bind, options, tmpfs = volume.bind, volume.volume, volume.tmpfs
+    if bind and bind.recursive:
+        place = (*path, "bind", "recursive")
+        context.problems.not_apply("submounts are always included as they are", context.span(place), place)
+    return Mount(
+        kind=kind,
+        target=volume.target or "",
+        source="" if kind is MountKind.TMPFS else source,
+        read_only=volume.read_only,
+        create_host_path=bool(bind and bind.create_host_path),
+        propagation=(bind.propagation or "") if bind else "",
+        subpath=(options.subpath or "") if options else "",
+        no_copy=bool(options and options.nocopy),
+        tmpfs_size=int(tmpfs.size) if tmpfs and tmpfs.size else None,
+        tmpfs_mode=int(tmpfs.mode) if tmpfs and tmpfs.mode is not None else None,
+    )
+
+
+def _tmpfs(text: str, path: Path, context: Context) -> Mount | None:
+    """``/run:size=64m,mode=1777``."""
+    target, _, options = text.partition(":")
+    size: int | None = None
+    mode: int | None = None
+    read_only = False
+    for option in filter(None, options.split(",")):
+        name, _, value = option.partition("=")
+        try:
+            if name == "size":
+                size = int(parse_bytes(value))
+            elif name == "mode":
+                mode = int(value, 8)
+            elif name in ("ro", "rw"):
+                read_only = name == "ro"
+            elif name not in ("nosuid", "nodev", "noexec"):
+                context.problems.not_apply(f"the tmpfs option {option} has no effect", context.span(path), path)
+        except ValueError as error:
+            context.problems.error("invalid-value", f"tmpfs option {option}: {error}", context.span(path), path)
+            return None
+    return Mount(MountKind.TMPFS, target, read_only=read_only, tmpfs_size=size, tmpfs_mode=mode)
+
+
+def _inherited(key: str, context: Context, seen: frozenset[str]) -> list[Mount]:
+    """The mounts of the services named in ``volumes_from``."""
+    found: list[Mount] = []
+    for index, entry in enumerate(context.stack.services[key].volumes_from):
+        name, _, mode = entry.partition(":")
+        path = ("services", key, "volumes_from", index)
+        if name == "container":
+            context.problems.not_apply("volumes of foreign containers cannot be taken", context.span(path), path)
+            continue
+        if name in seen or name not in context.stack.services:
+            continue
+        for mount in (*_inherited(name, context, seen | {key}), *_own(name, context)):
+            if mount.kind is MountKind.TMPFS:
+                continue
+            found.append(_read_only(mount) if mode == "ro" else mount)
+    return found
+
+
+def _read_only(mount: Mount) -> Mount:
+    from dataclasses import replace
+
+    return replace(mount, read_only=True)
+
+
+def _files(service: Service, attribute: str, path: Path, context: Context) -> list[Mount]:
+    """Configs and secrets that are files of the host, bound read-only."""
+    entries: tuple[FileReference, ...] = getattr(service, attribute)
+    declared: dict[str, FileObject] = getattr(context.stack, attribute)
+    found: list[Mount] = []
+    for index, entry in enumerate(entries):
+        place = (*path, attribute, index)
+        definition = declared.get(entry.source or "")
+        if definition is None:
+            continue
+        if definition.external or not definition.file:
+            kind = "external" if definition.external else "environment" if definition.environment else "content"
+            message = f"{attribute} from {kind} are not provided to containers; only files are"
+            context.problems.not_apply(message, context.span(place), place)
+            continue
+        if entry.uid or entry.gid or entry.mode is not None:
+            context.problems.not_apply(
+                "uid, gid and mode have no effect: the file keeps the host's owner and permissions",
+                context.span(place),
+                place,
+            )
+        target = entry.target or entry.source or ""
+        target = target if target.startswith("/") else f"/{target}"
+        found.append(Mount(MountKind.BIND, target, source=definition.file, read_only=True))
+    return found

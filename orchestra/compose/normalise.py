@@ -1,0 +1,188 @@
+"""``Stack`` to ``Desired``: replicas expanded, names fixed, limits merged, images located. The last pass."""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+from typing import TYPE_CHECKING
+
+from orchestra.compose import container
+from orchestra.compose.config_hash import config_hash, service_hash
+from orchestra.compose.implied import all_dependencies
+from orchestra.compose.joining import endpoints, networks, ports
+from orchestra.compose.mounts import mounts
+from orchestra.compose.not_applied import report
+from orchestra.compose.paths import resolve_path
+from orchestra.compose.render import dump
+from orchestra.graph import ranks
+from orchestra.state.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, VolumeSpec
+from orchestra.state.names import ContainerName, ServiceName, StackName, VolumeName, container_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from orchestra.compose.context import Context
+    from orchestra.compose.schema.service import Service
+
+TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
+
+
+def normalise(context: Context, declared: Collection[str], scale: Mapping[str, int]) -> Desired:
+    """The whole stack as it should be.
+
+    declared: every service of the file, also those that are not on. scale: numbers of replicas that the command
+    asks for. The stack must be complete and free of cycles.
+    """
+    stack = context.stack
+    report(context)
+    edges = {
+        key: [name for name in all_dependencies(service) if name in stack.services]
+        for key, service in stack.services.items()
+    }
+    order = ranks(edges)
+    containers: list[ContainerSpec] = []
+    for key, service in stack.services.items():
+        if service.provider:
+            continue
+        containers += _replicas(key, service, order[key], replicas(service, scale.get(key)), context)
+    containers.sort(key=lambda spec: (spec.rank, spec.service, spec.index))
+    used = {endpoint.network for spec in containers for endpoint in spec.endpoints}
+    images: dict[tuple[str, str], ImageSpec] = {}
+    for spec in containers:
+        place = context.location(("services", spec.service, "image"))
+        images.setdefault((spec.image, spec.platform), ImageSpec(spec.image, spec.platform, spec.pull_policy, place))
+    return Desired(
+        stack=StackName(stack.name or ""),
+        project_directory=context.project.directory,
+        config_files=context.project.files,
+        services=tuple(ServiceName(name) for name in sorted(declared)),
+        containers=tuple(containers),
+        networks=networks(context, used),
+        volumes=_volumes(context),
+        images=tuple(images.values()),
+    )
+
+
+def replicas(service: Service, asked: int | None = None) -> int:
+    """How many containers a service has: as asked, else ``scale``, ``deploy.replicas``, 1."""
+    if asked is not None:
+        return asked
+    if service.scale is not None:
+        return service.scale
+    if service.deploy and service.deploy.mode != "global" and service.deploy.replicas is not None:
+        return service.deploy.replicas
+    return 1
+
+
+def image_reference(key: str, service: Service, context: Context) -> str:
+    """The image of a service; paths behind a transport are made absolute, the rest stays as written."""
+    if not service.image:
+        return f"{context.stack.name}-{key}"
+    transport, colon, rest = service.image.partition(":")
+    if not colon or transport not in TRANSPORTS:
+        return service.image
+    path, tag_colon, tag = (rest, "", "") if transport == "rootfs" else rest.partition(":")
+    return f"{transport}:{resolve_path(path, context.project.directory, context.project.environment.lookup)}" + (
+        tag_colon + tag
+    )
+
+
+def _replicas(key: str, service: Service, rank: int, count: int, context: Context) -> list[ContainerSpec]:
+    stack = context.stack.name or ""
+    digest = service_hash(dump(service), _surroundings(service, context))
+    shared_mounts = mounts(key, context)
+    dependencies = _dependencies(service, context)
+    image = image_reference(key, service, context)
+    shared = container.settings(key, context)
+    specs: list[ContainerSpec] = []
+    for index in range(1, count + 1):
+        name = ContainerName(service.container_name or container_name(stack, key, index))
+        specs.append(
+            ContainerSpec(
+                name=name,
+                service=ServiceName(key),
+                index=index,
+                image=image,
+                config_hash=digest,
+                rank=rank,
+                depends_on=dependencies,
+                mounts=shared_mounts,
+                endpoints=endpoints(key, name, context),
+                ports=ports(key, index, count, context),
+                labels=_labels(key, service, index, digest, dependencies, context),
+                location=context.location(("services", key), key=True),
+                **shared,
+            )
+        )
+    return specs
+
+
+def _dependencies(service: Service, context: Context) -> tuple[Dependency, ...]:
+    return tuple(
+        Dependency(ServiceName(name), Condition(entry.condition), entry.restart, entry.required)
+        for name, entry in sorted(all_dependencies(service).items())
+        if name in context.stack.services
+    )
+
+
+def _labels(
+    key: str,
+    service: Service,
+    index: int,
+    digest: str,
+    dependencies: tuple[Dependency, ...],
+    context: Context,
+) -> dict[str, str]:
+    """The user's labels and those by which other tools know Compose's containers."""
+    return {
+        **(service.labels or {}),
+        "com.docker.compose.project": context.stack.name or "",
+        "com.docker.compose.service": key,
+        "com.docker.compose.container-number": str(index),
+        "com.docker.compose.config-hash": digest,
+        "com.docker.compose.depends_on": ",".join(
+            f"{item.service}:{item.condition}:{str(item.restart).lower()}" for item in dependencies
+        ),
+        "com.docker.compose.oneoff": "False",
+        "com.docker.compose.project.working_dir": context.project.directory,
+        "com.docker.compose.project.config_files": ",".join(context.project.files),
+    }
+
+
+def _surroundings(service: Service, context: Context) -> dict[str, object]:
+    """What a service's own words do not show: names on the host, and the content of configs and secrets."""
+    stack = context.stack
+    contents: dict[str, str] = {}
+    for attribute in ("configs", "secrets"):
+        for entry in getattr(service, attribute):
+            definition = getattr(stack, attribute).get(entry.source)
+            if definition is not None and definition.file:
+                content = context.reader.read(os.path.normpath(definition.file))
+                contents[f"{attribute}/{entry.source}"] = hashlib.sha256(content or b"").hexdigest()
+    keys = service.networks or {}
+    volumes = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
+    return {
+        "networks": {key: stack.networks[key].name for key in sorted(keys) if key in stack.networks},
+        "volumes": {key: stack.volumes[key].name for key in sorted(volumes) if key in stack.volumes},
+        "contents": contents,
+    }
+
+
+def _volumes(context: Context) -> tuple[VolumeSpec, ...]:
+    return tuple(
+        VolumeSpec(
+            key=key,
+            name=VolumeName(volume.name or key),
+            config_hash=config_hash(dump(volume)),
+            external=volume.external,
+            driver=volume.driver or "local",
+            driver_options=dict(volume.driver_opts or {}),
+            labels={
+                "com.docker.compose.project": context.stack.name or "",
+                "com.docker.compose.volume": key,
+                **(volume.labels or {}),
+            },
+            location=context.location(("volumes", key), key=True),
+        )
+        for key, volume in context.stack.volumes.items()
+    )

@@ -1,0 +1,105 @@
+"""A ``Stack`` as text in Compose's canonical form: what ``config`` prints.
+
+Values that say nothing (null, empty, false, zero) are left out, unless leaving them out would lose a decision, such
+as ``init: false`` or ``replicas: 0``. A ``$`` is doubled, so that the output may be loaded again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel
+
+from orchestra.compose.yaml_text import render_yaml
+from orchestra.units import ByteSize, Duration
+
+if TYPE_CHECKING:
+    from orchestra.compose.schema.stack import Stack
+
+# Printed as null when absent: Docker Compose does, and tools rely on it.
+_ALWAYS = frozenset({"command", "entrypoint"})
+# Numbers whose zero is Docker's "not set".
+_ZERO_IS_NOTHING = frozenset(
+    {
+        "cpu_count",
+        "cpu_percent",
+        "cpu_period",
+        "cpu_quota",
+        "cpu_rt_period",
+        "cpu_rt_runtime",
+        "cpu_shares",
+        "cpus",
+        "gw_priority",
+        "mem_limit",
+        "mem_reservation",
+        "mem_swappiness",
+        "memory",
+        "memswap_limit",
+        "oom_score_adj",
+        "pids",
+        "pids_limit",
+        "priority",
+        "shm_size",
+        "size",
+        "weight",
+    }
+)
+
+
+def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> str:
+    """The stack as YAML or JSON, with a final newline."""
+    data = dump(stack)
+    data.pop("version", None)
+    escaped = _escape({key: data[key] for key in sorted(data, key=lambda key: (key != "name", key))})
+    if format_ == "json":
+        return json.dumps(escaped, indent=2, ensure_ascii=False) + "\n"
+    return render_yaml(escaped)
+
+
+def dump(model: BaseModel) -> dict[str, Any]:
+    """Plain data of a model, keys in alphabetical order, ``$`` not doubled."""
+    result: dict[str, Any] = {}
+    fields = type(model).model_fields
+    for name in sorted(fields):
+        value = getattr(model, name)
+        if name in _ALWAYS and name in fields:
+            result[name] = None if value is None else list(value)
+        elif not _says_nothing(name, value, fields[name].default):
+            result[name] = _dump_value(value)
+    result.update({key: _dump_value(value) for key, value in sorted((model.model_extra or {}).items())})
+    return result
+
+
+def _says_nothing(name: str, value: object, default: object) -> bool:
+    if value is None or value == "" or value == () or value == {}:
+        return True
+    if value is False:
+        return default is False
+    return value == 0 and not isinstance(value, bool) and name in _ZERO_IS_NOTHING
+
+
+def _dump_value(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return dump(value)
+    if isinstance(value, dict):
+        return {key: _dump_value(item) for key, item in sorted(value.items())}
+    if isinstance(value, (tuple, list)):
+        return [_dump_value(item) for item in value]
+    if isinstance(value, (Duration, ByteSize)):
+        return str(value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return value
+
+
+def _escape(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, dict):
+        return {key: _escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escape(item) for item in value]
+    return value

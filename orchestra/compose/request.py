@@ -1,0 +1,59 @@
+"""What a load is asked for and what its result depended on. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """One load of a stack.
+
+    files: ``-f`` in order, ``-`` for standard input. environment: the process's. services: the selection, with its
+    dependencies unless ``no_deps``; empty for all that the profiles allow. Relative paths are relative to
+    ``working_directory``, which must be absolute.
+    """
+
+    environment: Mapping[str, str]
+    working_directory: str
+    files: tuple[str, ...] = ()
+    project_directory: str | None = None
+    project_name: str | None = None
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    no_deps: bool = False
+    scale: Mapping[str, int] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data: the key under which ``orchestra.compose.remembered`` keeps the result."""
+        return {
+            "environment": dict(self.environment),
+            "working_directory": self.working_directory,
+            "files": list(self.files),
+            "project_directory": self.project_directory,
+            "project_name": self.project_name,
+            "profiles": list(self.profiles),
+            "env_files": list(self.env_files),
+            "services": list(self.services),
+            "no_deps": self.no_deps,
+            "scale": dict(self.scale),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a result depended on beside the request itself.
+
+    files: each path that was read or looked for, with the sha256 of its content in hexadecimal, None when absent.
+    variables: each variable of the process environment that was asked for, None when unset. ``is_repeatable`` is
+    false when something was read that cannot be read again, such as standard input.
+    """
+
+    files: Mapping[str, str | None]
+    variables: Mapping[str, str | None]
+    is_repeatable: bool = True

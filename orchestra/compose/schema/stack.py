@@ -1,0 +1,56 @@
+"""The whole of a Compose file, and its volumes, configs, secrets and models."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from orchestra.compose.schema.network import Network
+from orchestra.compose.schema.service import Service
+from orchestra.compose.schema.values import Boolean, Integer, Labels, Model, Text, Texts
+
+
+class Volume(Model):
+    name: str | None = None
+    driver: str | None = None
+    driver_opts: Labels | None = None
+    external: Boolean = False
+    labels: Labels | None = None
+
+
+class FileObject(Model):
+    """A config or a secret of the stack."""
+
+    name: str | None = None
+    file: str | None = None
+    environment: str | None = None
+    content: str | None = None
+    external: Boolean = False
+    labels: Labels | None = None
+    driver: str | None = None
+    driver_opts: Labels | None = None
+    template_driver: str | None = None
+
+
+class AiModel(Model):
+    name: str | None = None
+    model: str
+    context_size: Integer | None = None
+    runtime_flags: Texts = ()
+
+
+def _empty(value: object) -> object:
+    """``networks: {front:}`` declares a network without saying anything of it."""
+    return {} if value is None else value
+
+
+class Stack(Model):
+    """``name`` is the project name once the stack is loaded, whatever the file says."""
+
+    name: Text | None = None
+    version: Text | None = None
+    services: dict[str, Service] = Field(default_factory=dict)
+    networks: dict[str, Annotated[Network, BeforeValidator(_empty)]] = Field(default_factory=dict)
+    volumes: dict[str, Annotated[Volume, BeforeValidator(_empty)]] = Field(default_factory=dict)
+    configs: dict[str, Annotated[FileObject, BeforeValidator(_empty)]] = Field(default_factory=dict)
+    secrets: dict[str, Annotated[FileObject, BeforeValidator(_empty)]] = Field(default_factory=dict)
+    models: dict[str, Annotated[AiModel, BeforeValidator(_empty)]] = Field(default_factory=dict)

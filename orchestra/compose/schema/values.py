@@ -1,0 +1,156 @@
+"""The base of all models, and the kinds of single values that a Compose file holds.
+
+Strings are accepted where a number, size, duration or boolean is meant, because an interpolated variable is a
+string. The validators raise ValueError with a message for the user.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints
+
+from orchestra.compose.scalars import render
+from orchestra.units import ByteSize, Duration, parse_bytes, parse_duration
+
+
+class Model(BaseModel):
+    """A mapping of the file. ``x-*`` keys are in ``model_extra``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, defer_build=True)
+    __pydantic_extra__: dict[Annotated[str, StringConstraints(pattern="^x-")], Any]
+
+
+def describe(value: object) -> str:
+    """What a value of the wrong type is, in the user's words."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the boolean {render(value)}"
+    if isinstance(value, (int, float)):
+        return f"the number {render(value)}"
+    if isinstance(value, str):
+        return f"the string {value!r}"
+    return "a mapping" if isinstance(value, dict) else "a list"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, (str, int, float)):
+        return render(value)
+    raise ValueError(f"must be a string, not {describe(value)}")
+
+
+def _text_or_empty(value: object) -> str:
+    return "" if value is None else _text(value)
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        try:
+            return int(value, 10)
+        except ValueError:
+            pass
+    raise ValueError(f"must be a whole number, not {describe(value)}")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise ValueError(f"must be a number, not {describe(value)}")
+
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "y", "yes", "on", "1", "t"), True),
+    **dict.fromkeys(("false", "n", "no", "off", "0", "f"), False),
+}
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _BOOLEANS:
+        return _BOOLEANS[value.lower()]
+    raise ValueError(f"must be true or false, not {describe(value)}")
+
+
+def _bytes(value: object) -> ByteSize:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ByteSize(value)
+    if isinstance(value, str):
+        return parse_bytes(value)
+    raise ValueError(f"must be a size such as 512m, not {describe(value)}")
+
+
+def _duration(value: object) -> Duration:
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError(f"must be a duration such as 1m30s, not {describe(value)}")
+
+
+def _microseconds(value: object) -> int:
+    """A CPU period or quota: whole microseconds, or a duration."""
+    if isinstance(value, str) and not value.lstrip("-").isdigit():
+        return parse_duration(value) // 1000
+    return _integer(value)
+
+
+class FileMode(int):
+    """Permission bits of a file."""
+
+
+def _file_mode(value: object) -> FileMode:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return FileMode(value)
+    if isinstance(value, str):
+        try:
+            return FileMode(int(value, 8))
+        except ValueError:
+            pass
+    raise ValueError(f"must be a file mode such as 0440, not {describe(value)}")
+
+
+def _count(value: object) -> int:
+    """A number of devices; -1 is all of them."""
+    return -1 if value == "all" else _integer(value)
+
+
+def _text_or_integer(value: object) -> str:
+    if isinstance(value, bool):
+        raise ValueError(f"must be a string or a number, not {describe(value)}")
+    return _text(value)
+
+
+def _text_or_boolean(value: object) -> str | bool:
+    if isinstance(value, (str, bool)):
+        return value
+    raise ValueError(f"must be true, false or a string, not {describe(value)}")
+
+
+Text = Annotated[str, PlainValidator(_text)]
+Label = Annotated[str, PlainValidator(_text_or_empty)]
+Variable = Annotated[str | None, PlainValidator(_text_or_none)]
+Integer = Annotated[int, PlainValidator(_integer)]
+Number = Annotated[float, PlainValidator(_number)]
+Boolean = Annotated[bool, PlainValidator(_boolean)]
+Size = Annotated[ByteSize, PlainValidator(_bytes)]
+Time = Annotated[Duration, PlainValidator(_duration)]
+Microseconds = Annotated[int, PlainValidator(_microseconds)]
+Mode = Annotated[FileMode, PlainValidator(_file_mode)]
+Count = Annotated[int, PlainValidator(_count)]
+TextOrInteger = Annotated[str, PlainValidator(_text_or_integer)]
+TextOrBoolean = Annotated[str | bool, PlainValidator(_text_or_boolean)]
+
+Texts = tuple[str, ...]
+Labels = dict[str, Label]
+Variables = dict[str, Variable]

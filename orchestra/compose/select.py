@@ -1,0 +1,37 @@
+"""Which services are wanted: profiles, and the selection of the command with its dependencies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.compose.implied import dependencies
+from orchestra.graph import reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from orchestra.compose.schema.service import Service
+    from orchestra.compose.schema.stack import Stack
+
+ALL_PROFILES = "*"
+
+
+def is_active(service: Service, profiles: Collection[str]) -> bool:
+    """Whether a service is on: it has no profile, or one of the active ones."""
+    return not service.profiles or ALL_PROFILES in profiles or bool(set(service.profiles) & set(profiles))
+
+
+def active_profiles(stack: Stack, profiles: Collection[str], selection: Collection[str]) -> frozenset[str]:
+    """The profiles of the request, and those of the services it names."""
+    named = (stack.services[name].profiles for name in selection if name in stack.services)
+    return frozenset(profiles).union(*named)
+
+
+def select(stack: Stack, profiles: Collection[str], selection: Collection[str], *, no_deps: bool) -> Stack:
+    """The stack with only the services that are on and, when some are named, those and what they depend on."""
+    active = {name: service for name, service in stack.services.items() if is_active(service, profiles)}
+    if selection:
+        edges = {name: dependencies(service) for name, service in active.items()}
+        wanted = frozenset(selection) if no_deps else reachable(edges, selection)
+        active = {name: service for name, service in active.items() if name in wanted}
+    return stack.model_copy(update={"services": active})

@@ -1,0 +1,49 @@
+"""A command given as one string, split into its words as Docker Compose does it.
+
+Not a shell: quotes group, a backslash takes the next character as it is (within double quotes too), and nothing is
+expanded. A bare ``;``, ``&``, ``|``, ``<`` or ``>`` ends the command.
+"""
+
+from __future__ import annotations
+
+_ENDS = ";&|<>"
+
+
+def split(text: str) -> tuple[tuple[str, ...], str]:
+    """The words, and the rest of the text that a shell operator cut off. ValueError when a quote stays open."""
+    words: list[str] = []
+    word: list[str] | None = None
+    quote = ""
+    index = 0
+    while index < len(text):
+        character = text[index]
+        index += 1
+        if character == "\\" and quote != "'":
+            word = word if word is not None else []
+            if index < len(text):
+                word.append(text[index])
+            index += 1
+        elif quote:
+            if character == quote:
+                quote = ""
+            else:
+                assert word is not None
+                word.append(character)
+        elif character in "'\"":
+            quote = character
+            word = word if word is not None else []
+        elif character in " \t\r\n":
+            if word is not None:
+                words.append("".join(word))
+                word = None
+        elif character in _ENDS:
+            index -= 1
+            break
+        else:
+            word = word if word is not None else []
+            word.append(character)
+    if quote:
+        raise ValueError(f"the quote {quote} is never closed")
+    if word is not None:
+        words.append("".join(word))
+    return tuple(words), text[index:]

@@ -1,0 +1,139 @@
+"""The short syntaxes of ports, volumes, devices and hosts: one line of text to the long form. Pure.
+
+Each function raises ValueError with a message for the user. Results are plain dictionaries of strings, numbers and
+booleans in the long form's own words.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+from orchestra.units import PortRange, parse_port_range
+
+PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
+_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
+_CDI = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*=[\w.:-]+")
+
+
+def parse_port(text: str) -> list[dict[str, Any]]:
+    """``[[IP:]HOST:]CONTAINER[/PROTOCOL]`` with ranges; ranges of equal length become one entry per port."""
+    rest, slash, protocol = text.partition("/")
+    protocol = protocol.lower()
+    if slash and protocol not in _PROTOCOLS:
+        raise ValueError(f"the protocol {protocol!r} is not one of tcp, udp, sctp")
+    head, _, container_text = rest.rpartition(":")
+    host_ip, _, published_text = head.rpartition(":")
+    if not container_text:
+        raise ValueError("no container port is given")
+    target = parse_port_range(container_text)
+    if host_ip:
+        host_ip = host_ip.removeprefix("[").removesuffix("]")
+        try:
+            ipaddress.ip_address(host_ip)
+        except ValueError:
+            raise ValueError(f"{host_ip!r} is not an IP address") from None
+    published = parse_port_range(published_text) if published_text else None
+    entry: dict[str, Any] = {"mode": "ingress", "protocol": protocol or "tcp"}
+    if host_ip:
+        entry["host_ip"] = host_ip
+    if published is None:
+        return [{**entry, "target": port} for port in range(target.first, target.last + 1)]
+    if len(target) == 1:
+        return [{**entry, "target": target.first, "published": str(published)}]
+    if len(target) != len(published):
+        raise ValueError(f"the ranges {published} and {target} differ in length")
+    return [{**entry, "target": target.first + i, "published": str(published.first + i)} for i in range(len(target))]
+
+
+def expand_target(text: str) -> PortRange:
+    """A container port or range of ``expose``: ``80``, ``80-90``, ``53/udp``."""
+    return parse_port_range(text.partition("/")[0])
+
+
+def is_host_path(source: str) -> bool:
+    """Whether the source of a short volume is a path rather than the name of a volume."""
+    return source[:1] in (".", "/", "~") or source.startswith("\\\\") or _is_drive(source)
+
+
+def _is_drive(text: str) -> bool:
+    return len(text) > 1 and text[0].isalpha() and text[0].isascii() and text[1] == ":"
+
+
+def parse_volume(text: str) -> dict[str, Any]:
+    """``[SOURCE:]TARGET[:OPTIONS]``; a source that begins with ``.``, ``/`` or ``~`` is a host path."""
+    if not text:
+        raise ValueError("the volume is empty")
+    if len(text) <= 2:
+        return {"type": "volume", "target": text}
+    fields = _split_volume(text)
+    if not all(fields):
+        raise ValueError("there is an empty part between colons")
+    if len(fields) > 3:
+        raise ValueError("there are too many colons")
+    if len(fields) == 1:
+        return {"type": "volume", "target": fields[0]}
+    source, target = fields[:2]
+    is_bind = is_host_path(source)
+    volume: dict[str, Any] = {"type": "bind" if is_bind else "volume", "source": source, "target": target}
+    bind: dict[str, Any] = {}
+    inner: dict[str, Any] = {}
+    for option in fields[2].split(",") if len(fields) == 3 else ():
+        if option == "ro":
+            volume["read_only"] = True
+        elif option == "nocopy":
+            inner["nocopy"] = True
+        elif option in ("z", "Z"):
+            bind["selinux"] = option
+        elif option in PROPAGATIONS:
+            bind["propagation"] = option
+        elif option.startswith("volume-subpath="):
+            inner["subpath"] = option.partition("=")[2]
+    if is_bind:
+        bind["create_host_path"] = True
+    if bind:
+        volume["bind"] = bind
+    if inner or not is_bind:
+        volume["volume"] = inner
+    return volume
+
+
+def _split_volume(text: str) -> list[str]:
+    """At the colons; one after a single letter belongs to a Windows drive, as Docker reads it."""
+    fields: list[str] = []
+    current = ""
+    for character in text:
+        if character == ":" and not (len(current) == 1 and current.isalpha() and current.isascii()):
+            fields.append(current)
+            current = ""
+        else:
+            current += character
+    return [*fields, current]
+
+
+def parse_device(text: str) -> dict[str, Any]:
+    """``HOST[:CONTAINER[:PERMISSIONS]]``, or the name of a CDI device."""
+    if _CDI.fullmatch(text):
+        return {"source": text, "target": text, "permissions": "rwm"}
+    fields = text.split(":")
+    if len(fields) > 3 or not fields[0]:
+        raise ValueError(f"{text!r} is not HOST[:CONTAINER[:PERMISSIONS]]")
+    return {
+        "source": fields[0],
+        "target": fields[1] if len(fields) > 1 else fields[0],
+        "permissions": fields[2] if len(fields) > 2 else "rwm",
+    }
+
+
+def parse_host(text: str) -> tuple[str, str]:
+    """``HOST=ADDRESS`` or ``HOST:ADDRESS``; an address may stand in brackets."""
+    separator = "=" if "=" in text else ":"
+    host, found, address = text.partition(separator)
+    if not host or not found or not address:
+        raise ValueError(f"{text!r} is not HOST=ADDRESS")
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    if separator == ":" and address.startswith(":") and not host:
+        raise ValueError(f"{text!r} has no host name")
+    return host, address

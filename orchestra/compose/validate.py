@@ -1,0 +1,120 @@
+"""The merged document to a ``Stack``, with the model's complaints turned into located diagnostics."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from orchestra.compose.nodes import Map, Path, locate, plain, render_path
+from orchestra.compose.schema.stack import Stack
+from orchestra.compose.schema.values import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.compose.problems import Problems
+
+_WRONG_TYPE = {
+    "string_type": "a string",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "tuple_type": "a list",
+}
+_STRING_HINT = "put it between quotes"
+
+
+def validate(document: Map, problems: Problems) -> Stack | None:
+    """The stack, or None when the schema refuses the document. Places that are already wrong are not named twice."""
+    try:
+        return Stack.model_validate(plain(document))
+    except ValidationError as error:
+        known = [diagnostic.subject for diagnostic in problems.errors]
+        for item in error.errors(include_url=False):
+            _report(document, item, known, problems)
+        return None
+
+
+def _report(document: Map, item: Mapping[str, Any], known: list[str], problems: Problems) -> None:
+    path = _document_path(document, item["loc"])
+    subject = render_path(path)
+    if any(subject == other or subject.startswith((f"{other}.", f"{other}[")) for other in known if other):
+        return
+    kind = item["type"]
+    if kind == "string_pattern_mismatch":
+        key = str(path[-1])
+        owner = render_path(path[:-1]) or "the file"
+        place = locate(document, path, key=True)
+        problems.error("unknown-key", f"unknown key {key} in {owner}", place, path, _nearest(key, path[:-1]))
+    elif kind == "missing":
+        key = str(item["loc"][-1])
+        place = locate(document, path[:-1], key=True)
+        problems.error("missing-key", f"{render_path(path[:-1])} needs the key {key}", place, path)
+    elif kind == "literal_error":
+        expected = item["ctx"]["expected"].replace("'", "")
+        message = f"{subject} must be {expected}, not {describe(item['input'])}"
+        problems.error("invalid-value", message, locate(document, path), path)
+    elif kind in _WRONG_TYPE:
+        message = f"{subject} must be {_WRONG_TYPE[kind]}, not {describe(item['input'])}"
+        scalar = isinstance(item["input"], (bool, int, float))
+        hint = _STRING_HINT if kind == "string_type" and scalar else _list_hint(item)
+        problems.error("wrong-type", message, locate(document, path), path, hint)
+    else:
+        text = str(item["ctx"]["error"]) if "error" in item.get("ctx", {}) else str(item["msg"])
+        code = "wrong-type" if text.startswith("must be") else "invalid-value"
+        message = f"{subject} {text}" if text.startswith("must be") else f"{subject}: {text}"
+        problems.error(code, message, locate(document, path), path)
+
+
+def _list_hint(item: Mapping[str, Any]) -> str:
+    return "begin each entry with a dash" if item["type"] == "tuple_type" and isinstance(item["input"], str) else ""
+
+
+def _document_path(document: Map, location: tuple[str | int, ...]) -> Path:
+    """The part of pydantic's location that is in the document; a last part that is missing there is kept."""
+    return tuple(part for part in location if part != "[key]")
+
+
+def _nearest(key: str, owner: Path) -> str:
+    """The known key that looks most like an unknown one, else all of a short list."""
+    keys = known_keys(owner)
+    close = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known keys are {', '.join(sorted(keys))}" if 0 < len(keys) <= 12 else "keys of your own begin with x-"
+
+
+def known_keys(path: Path) -> tuple[str, ...]:
+    """The keys that the schema knows for the mapping at ``path``."""
+    kind: Any = Stack
+    for part in path:
+        kind = _inner(kind, part)
+    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+
+
+def _inner(kind: Any, part: str | int) -> Any:
+    """The type of what is at ``part`` of a value of type ``kind``."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(part))
+        return _bare(field.annotation) if field else None
+    arguments = typing.get_args(kind)
+    if not arguments:
+        return None
+    return _bare(arguments[0] if typing.get_origin(kind) is tuple else arguments[-1])
+
+
+def _bare(kind: Any) -> Any:
+    """Without ``| None`` and ``Annotated``."""
+    while True:
+        origin = typing.get_origin(kind)
+        if origin is typing.Annotated:
+            kind = typing.get_args(kind)[0]
+        elif origin in (typing.Union, types.UnionType):
+            members = [member for member in typing.get_args(kind) if member is not types.NoneType]
+            models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
+            kind = (models or members)[0]
+        else:
+            return kind

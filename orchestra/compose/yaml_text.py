@@ -1,0 +1,72 @@
+"""Plain data as block-style YAML that ``compose.source`` reads back to the same data."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from orchestra.compose.scalars import render, resolve
+
+# Printable text that cannot be taken for anything else in block context (YAML 1.2, chapters 7.3.3 and 5.3).
+_PLAIN = re.compile(r"[A-Za-z0-9_./$(+=^~\\;<\u00a1-\ud7ff-][^\x00-\x1f\x7f-\xa0\ufeff]*")
+_UNSAFE = re.compile(r":(?:\s|$)|\s#|\s$|^[-?:](?:\s|$)|^---|^\.\.\.|^<<$|^=$")
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
+
+
+def render_yaml(value: Any) -> str:
+    """The text of a mapping or sequence, with a final newline."""
+    lines: list[str] = []
+    _render(value, 0, lines)
+    return "\n".join(lines) + "\n"
+
+
+def _render(value: Any, indent: int, lines: list[str]) -> None:
+    pad = " " * indent
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _entry(f"{pad}{_scalar(key)}:", item, indent + 2, lines)
+    else:
+        for item in value:
+            if isinstance(item, (dict, list)) and item:
+                start = len(lines)
+                _render(item, indent + 2, lines)
+                lines[start] = f"{pad}- {lines[start][indent + 2 :]}"
+            else:
+                _entry(f"{pad}-", item, indent + 2, lines)
+
+
+def _entry(head: str, item: Any, indent: int, lines: list[str]) -> None:
+    if isinstance(item, (dict, list)):
+        if item:
+            lines.append(head)
+            _render(item, indent, lines)
+        else:
+            lines.append(f"{head} {'{}' if isinstance(item, dict) else '[]'}")
+    elif isinstance(item, str) and _is_block(item):
+        ending = "-" if not item.endswith("\n") else "+" if item.endswith("\n\n") else ""
+        lines.append(f"{head} |{ending}")
+        body = item[:-1] if item.endswith("\n") else item
+        lines.extend(" " * indent + line if line else "" for line in body.split("\n"))
+    else:
+        lines.append(f"{head} {_scalar(item)}")
+
+
+def _is_block(text: str) -> bool:
+    """Whether a literal block shows the text as it is: printable lines, the first one not indented or empty."""
+    return (
+        "\n" in text.strip("\n")
+        and text[0] not in " \n\t"
+        and all(character == "\n" or character == "\t" or character.isprintable() for character in text)
+    )
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return "null"
+    if not isinstance(value, str):
+        return render(value)
+    is_string = isinstance(resolve(value), str) and value.lower() not in _WORDS
+    if is_string and _PLAIN.fullmatch(value) and not _UNSAFE.search(value):
+        return value
+    return json.dumps(value, ensure_ascii=not value.isprintable())
