@@ -1,0 +1,113 @@
+"""How one container is attached: the value that every projection (rules, names, hosts file) is computed from.
+
+It is kept as ``network.json`` in the container's directory, and is the only record of an attachment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestra.state.codec import decode, encode
+from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.home import StackHome
+
+FILE = "network.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface of a container, ``device`` in its namespace. names: what others on the network call it.
+
+    publishes: whether published ports lead here.
+    """
+
+    network: str
+    device: str
+    address: str
+    prefix: int
+    gateway: str
+    mac_address: str
+    names: tuple[str, ...] = ()
+    publishes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A container's part in networks.
+
+    mode: its ``network_mode``. namespace_path: the network namespace to join, None for the host's. interfaces: its
+    own, so none when it shares a namespace. ports: as published, host ports chosen. nameservers: the container's own
+    upstream servers, empty for the host's. resolv_conf and hosts: texts of the two files in /etc.
+    """
+
+    stack: str
+    service: str
+    container: str
+    container_id: str
+    hostname: str
+    mode: str = ""
+    namespace_path: str | None = None
+    interfaces: tuple[Interface, ...] = ()
+    ports: tuple[Port, ...] = ()
+    nameservers: tuple[str, ...] = ()
+    resolv_conf: str = ""
+    hosts: str = ""
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Network name to IPv4 address."""
+        return {interface.network: interface.address for interface in self.interfaces}
+
+    @property
+    def owns_namespace(self) -> bool:
+        """Whether the namespace was made for this container: it answers names there."""
+        return self.mode in ("", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An attachment with the directory it was read from."""
+
+    directory: str
+    attachment: Attachment = field(compare=False)
+
+
+def load(directory: str) -> Attachment | None:
+    """The attachment of the container of this directory; None when it has none."""
+    try:
+        with open(f"{directory}/{FILE}", encoding="utf-8") as file:
+            return decode(Attachment, json.load(file))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def store(directory: str, attachment: Attachment) -> None:
+    os.makedirs(directory, exist_ok=True)
+    temporary = f"{directory}/{FILE}.new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(encode(attachment), file)
+    os.replace(temporary, f"{directory}/{FILE}")
+
+
+def remove(directory: str) -> None:
+    try:
+        os.unlink(f"{directory}/{FILE}")
+    except FileNotFoundError:
+        return
+
+
+def load_all(stack: StackHome) -> tuple[Attached, ...]:
+    """Every attachment of a stack, sorted by container."""
+    try:
+        names = sorted(os.listdir(stack.containers))
+    except FileNotFoundError:
+        return ()
+    found = ((directory, load(directory)) for directory in map(stack.container, names))
+    return tuple(Attached(directory, attachment) for directory, attachment in found if attachment is not None)

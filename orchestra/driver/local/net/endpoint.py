@@ -1,0 +1,199 @@
+"""A container's part in networks: made before any process of it, joined by path, recorded in its directory."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net import attachment as attachments
+from orchestra.driver.local.net import etc, ipam, link
+from orchestra.driver.local.net.attachment import Attachment, Interface
+from orchestra.driver.local.net.failure import kernel_errors
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux.netlink import Netlink
+from orchestra.linux.network_namespace import (
+    is_pinned,
+    make_shared_directory,
+    pin_namespace,
+    remove_shared_directory,
+    unpin_namespace,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestra.driver.local.net.ipam import Leases, NetworkLease
+    from orchestra.home import Home
+    from orchestra.state.desired import ContainerSpec, Endpoint
+
+RESOLVER = "127.0.0.11"
+MAC_ADDRESS = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, directory: str) -> Attachment:
+    """Make the container's namespace with its interfaces and record it in ``directory``; idempotent.
+
+    ``container.ports`` must have their host ports chosen. Ports and names take effect with the next ``apply``.
+    Raises TemporaryError while a network, or the container whose network it shares, is not there yet.
+    """
+    with kernel_errors(f"container {container.name}"):
+        mode, _, target = container.network_mode.partition(":")
+        match mode:
+            case "" | "none":
+                made = _attach_own(home, stack, container, container_id)
+            case "host":
+                made = _of_host(stack, container, container_id)
+            case "service" | "container":
+                made = _join(home, stack, container, container_id, mode, target)
+            case _:
+                hint = "use none, host, service:NAME, container:NAME, or networks"
+                raise FatalError(f"container {container.name}: network_mode {mode} is not known", hint=hint)
+        attachments.store(directory, made)
+        return made
+
+
+def detach(home: Home, stack: str, container_id: str, directory: str) -> None:
+    """Undo ``attach``: the namespace goes with the container's last process, its addresses are free at once.
+
+    Ports and names lose their effect with the next ``apply``.
+    """
+    with kernel_errors(f"container {container_id} of stack {stack}"), ipam.locked(home) as file:
+        unpin_namespace(pin_path(home, container_id))
+        remove_shared_directory(home.network_namespaces)
+        file.leases = file.leases.without_containers({container_id})
+        attachments.remove(directory)
+
+
+def pin_path(home: Home, container_id: str) -> str:
+    return f"{home.network_namespaces}/{container_id}"
+
+
+def pinned_ids(home: Home) -> list[str]:
+    """The containers that have, or are about to have, a pinned namespace."""
+    try:
+        return os.listdir(home.network_namespaces)
+    except FileNotFoundError:
+        return []
+
+
+def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: str) -> Attachment:
+    path = pin_path(home, container_id)
+    endpoints = () if container.network_mode else container.endpoints
+    ordered = sorted(endpoints, key=lambda endpoint: (-endpoint.priority, endpoint.network))
+    with ipam.locked(home) as file:
+        make_shared_directory(home.network_namespaces)
+        # The file is there before the lease, so that nobody takes the lease for one whose container is gone.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        file.leases = _lease(file.leases.of_living(pinned_ids(home)), ordered, container_id)
+        leases = [file.leases.networks[endpoint.network] for endpoint in ordered]
+    pin_namespace(path)
+    interfaces = _interfaces(container, container_id, ordered, leases)
+    with Netlink() as connection:
+        link.connect(connection, home, path, interfaces, leases)
+    hostname = container.hostname or container.name
+    addresses = tuple(interface.address for interface in interfaces)
+    extra = etc.with_host_gateway(container.extra_hosts, leases[0].gateway if leases else "127.0.0.1")
+    return Attachment(
+        stack=stack,
+        service=container.service,
+        container=container.name,
+        container_id=container_id,
+        hostname=hostname,
+        mode=container.network_mode,
+        namespace_path=path,
+        interfaces=interfaces,
+        ports=container.ports,
+        nameservers=container.dns,
+        resolv_conf=_resolv_conf(container, embedded=bool(interfaces)),
+        hosts=etc.render_hosts(hostname, container.domainname, addresses, extra),
+    )
+
+
+def _lease(leases: Leases, endpoints: Sequence[Endpoint], container_id: str) -> Leases:
+    for endpoint in endpoints:
+        lease = leases.networks.get(endpoint.network)
+        if lease is None:
+            raise TemporaryError(f"network {endpoint.network} does not exist yet")
+        lease = ipam.lease_address(endpoint.network, lease, container_id, endpoint.ipv4_address)
+        leases = leases.with_network(endpoint.network, lease)
+    return leases
+
+
+def _interfaces(
+    container: ContainerSpec, container_id: str, endpoints: Sequence[Endpoint], leases: Sequence[NetworkLease]
+) -> tuple[Interface, ...]:
+    pairs = list(zip(endpoints, leases, strict=True))
+    publisher = next((endpoint.network for endpoint, lease in pairs if not lease.internal), "")
+    found: list[Interface] = []
+    for number, (endpoint, lease) in enumerate(pairs):
+        address = lease.addresses[container_id]
+        mac_address = endpoint.mac_address.lower().replace("-", ":") or link.mac_address(address)
+        if not MAC_ADDRESS.fullmatch(mac_address):
+            raise FatalError(f"container {container.name}: mac_address {endpoint.mac_address} is malformed")
+        names = (container.service, container.name, container_id[:12], *endpoint.aliases)
+        found.append(
+            Interface(
+                network=endpoint.network,
+                device=f"eth{number}",
+                address=address,
+                prefix=lease.gateway_interface.network.prefixlen,
+                gateway="" if lease.internal else lease.gateway,
+                mac_address=mac_address,
+                names=tuple(dict.fromkeys(names)),
+                publishes=endpoint.network == publisher,
+            )
+        )
+    return tuple(found)
+
+
+def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachment:
+    if container.ports:
+        hint = "remove ports: what the container listens on is the host's already"
+        raise FatalError(f"container {container.name}: ports cannot be published with network_mode host", hint=hint)
+    extra = etc.with_host_gateway(container.extra_hosts, "127.0.0.1")
+    return Attachment(
+        stack=stack,
+        service=container.service,
+        container=container.name,
+        container_id=container_id,
+        hostname=container.hostname or os.uname().nodename,
+        mode="host",
+        resolv_conf=_resolv_conf(container, embedded=False),
+        hosts=etc.host_hosts() + etc.render_extra(extra),
+    )
+
+
+def _resolv_conf(container: ContainerSpec, *, embedded: bool) -> str:
+    """embedded: our own name server answers; else the container asks the servers by itself."""
+    host = etc.host_resolv_conf()
+    search = container.dns_search or host.search
+    if embedded:
+        return etc.render_resolv_conf((RESOLVER,), search, ("ndots:0", *container.dns_options))
+    return etc.render_resolv_conf(container.dns or host.nameservers, search, container.dns_options or host.options)
+
+
+def _join(home: Home, stack: str, container: ContainerSpec, container_id: str, mode: str, target: str) -> Attachment:
+    """Share the namespace, hosts file and host name of another container: ``service:`` means one of the stack."""
+    for other in _possible_targets(home, stack, mode):
+        named = (other.service,) if mode == "service" else (other.container, other.container_id)
+        if target in named and (other.namespace_path is None or is_pinned(other.namespace_path)):
+            return replace(
+                other,
+                stack=stack,
+                service=container.service,
+                container=container.name,
+                container_id=container_id,
+                mode=container.network_mode,
+                interfaces=(),
+                ports=(),
+            )
+    raise TemporaryError(f"container {container.name}: {mode} {target}, whose network it shares, is not there yet")
+
+
+def _possible_targets(home: Home, stack: str, mode: str) -> list[Attachment]:
+    stacks = [stack]
+    if mode == "container" and os.path.isdir(home.stacks_run):
+        stacks += sorted(set(os.listdir(home.stacks_run)) - {stack})
+    return [entry.attachment for name in stacks for entry in attachments.load_all(home.stack(name))]

@@ -1,0 +1,95 @@
+"""IPv4 forwarding on the host's own interfaces, turned on for as long as some bridge needs it.
+
+The kernel forwards a packet when forwarding is on for the interface it came in by: our bridges have it from birth, and
+answers come in by the *uplinks*, any other interface of the host. Which uplinks had it off before is recorded in the
+marks of the bridges themselves: the record goes with the last bridge, of whichever home, and no file can be left stale.
+Nothing changes where the host forwards already.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net import link
+from orchestra.linux import netlink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestra.home import Home
+    from orchestra.linux.netlink import Netlink
+
+NOT_UPLINKS = frozenset({"all", "default", "lo"})
+
+
+def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
+    """Turn forwarding on for every uplink; the uplinks that may now forward to nothing but bridges.
+
+    Called again later, it finds uplinks that have appeared since.
+    """
+    bridges = link.bridges(connection)
+    recorded = {uplink for _, mark in bridges for uplink in mark.uplinks}
+    silent = [name for name in _candidates() if _is_silent_uplink(connection, name)]
+    uplinks = _that_fit(sorted(recorded | set(silent)))
+    # First the record, then the change: a crash between the two restores what needs no restoring.
+    for bridge, mark in bridges:
+        if mark.home == link.home_hash(home) and mark.uplinks != uplinks:
+            connection.send(netlink.set_alias(bridge.name, mark._replace(uplinks=uplinks).render()))
+    for name in silent:
+        if name in uplinks:
+            _set(name, 1)
+    return () if _is_router() else uplinks
+
+
+def restore_forwarding(connection: Netlink, uplinks: Iterable[str]) -> None:
+    """Turn forwarding off again for those uplinks that no bridge needs any more; call it after removing a bridge."""
+    if _is_router():
+        return
+    for name in set(uplinks) - _needed(connection):
+        _set(name, 0)
+    # Another home may have made a bridge, and relied on what it saw, between our look and our change.
+    for name in set(uplinks) & _needed(connection):
+        _set(name, 1)
+
+
+def _needed(connection: Netlink) -> set[str]:
+    return {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
+
+
+def _is_router() -> bool:
+    """Whether somebody else has turned forwarding on for all interfaces: then it is theirs."""
+    return bool(link.get_sysctl("all", "forwarding"))
+
+
+def _candidates() -> list[str]:
+    names = sorted(set(os.listdir(link.SYSCTL)) - NOT_UPLINKS)
+    return [name for name in names if not name.startswith((link.BRIDGE_PREFIX, link.VETH_PREFIX))]
+
+
+def _is_silent_uplink(connection: Netlink, name: str) -> bool:
+    try:
+        if link.get_sysctl(name, "forwarding"):
+            return False
+    except FileNotFoundError:
+        return False
+    found = connection.link(name)
+    return found is not None and found.up and not found.master and link.parse_mark(found.alias) is None
+
+
+def _set(name: str, value: int) -> None:
+    try:
+        link.set_sysctl(name, "forwarding", value)
+    except FileNotFoundError:
+        return  # the interface is gone, and its setting with it
+
+
+def _that_fit(names: list[str]) -> tuple[str, ...]:
+    """As many as an alias has room for beside the rest of a mark; further ones are left as they are."""
+    room = netlink.ALIAS_MAX - 80
+    fitting: list[str] = []
+    for name in names:
+        room -= len(name) + 1
+        if room >= 0:
+            fitting.append(name)
+    return tuple(fitting)

@@ -1,0 +1,201 @@
+"""Who has which subnet and which address: values, decisions over them, and one locked file that keeps them.
+
+A *lease* of a network is its subnet with the addresses given out of it. The file lies in the home, so two homes on one
+host do not see each other's: what the host's routes and addresses occupy is given to every decision as ``taken``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+from orchestra.state.codec import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from random import Random
+
+    from orchestra.home import Home
+
+# The half of 10/8 that sites seldom number from, cut into subnets of 254 hosts.
+POOL = IPv4Network("10.128.0.0/9")
+PREFIX = 24
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLease:
+    """One network of the home, made by ``stack``.
+
+    addresses: container id to IPv4 address; last: the address given out last, so that the next is not one that
+    somebody may still remember.
+    """
+
+    stack: str
+    bridge: str
+    subnet: str
+    gateway: str
+    config_hash: str = ""
+    internal: bool = False
+    masquerade: bool = True
+    mtu: int = 1500
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    last: str = ""
+
+    @property
+    def gateway_interface(self) -> IPv4Interface:
+        return IPv4Interface(f"{self.gateway}/{IPv4Network(self.subnet).prefixlen}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """All networks of the home, by name on the host."""
+
+    networks: Mapping[str, NetworkLease] = field(default_factory=dict)
+
+    def with_network(self, name: str, lease: NetworkLease) -> Leases:
+        return Leases({**self.networks, name: lease})
+
+    def without_network(self, name: str) -> Leases:
+        return Leases({key: lease for key, lease in self.networks.items() if key != name})
+
+    def without_containers(self, ids: Collection[str]) -> Leases:
+        """The addresses of these containers are free again."""
+        return Leases({name: _keep(lease, lease.addresses.keys() - set(ids)) for name, lease in self.networks.items()})
+
+    def of_living(self, ids: Collection[str]) -> Leases:
+        """Only the addresses of these containers stay leased."""
+        return Leases({name: _keep(lease, lease.addresses.keys() & set(ids)) for name, lease in self.networks.items()})
+
+
+def choose_subnet(taken: Iterable[IPv4Network], random: Random) -> IPv4Network:
+    """A random subnet of the pool that overlaps nothing ``taken``. Raises FatalError when none is left."""
+    occupied = [(int(net.network_address), int(net.broadcast_address)) for net in taken]
+    size = 1 << (32 - PREFIX)
+    start = int(POOL.network_address)
+    count = POOL.num_addresses // size
+    first = random.randrange(count)
+    for step in range(count):
+        low = start + (first + step) % count * size
+        high = low + size - 1
+        if all(high < other_low or low > other_high for other_low, other_high in occupied):
+            return IPv4Network((low, PREFIX))
+    raise FatalError(f"no free subnet is left in {POOL}", hint="remove networks, or give the network a subnet")
+
+
+def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Network, str]) -> tuple[str, str]:
+    """The subnet and gateway that the file asks for, in normal form, the gateway defaulting to the first host.
+
+    taken: networks in use, with words for what uses them. Raises FatalError for what is malformed or in use.
+    """
+    try:
+        network = IPv4Network(subnet)
+    except ValueError as error:
+        raise FatalError(f"network {name}: subnet {subnet} is not an IPv4 subnet: {error}") from None
+    if network.prefixlen > 30:
+        raise FatalError(f"network {name}: subnet {subnet} has no room for containers")
+    for other, use in taken.items():
+        if network.overlaps(other):
+            hint = "choose another subnet, or remove what uses this one"
+            raise FatalError(f"network {name}: subnet {subnet} overlaps {other}, {use}", hint=hint)
+    if not gateway:
+        return str(network), str(network.network_address + 1)
+    return str(network), str(_host(f"network {name}: gateway", gateway, network))
+
+
+def lease_address(name: str, lease: NetworkLease, container_id: str, wanted: str = "") -> NetworkLease:
+    """The lease with an address for the container, the same one again if it has one.
+
+    wanted: the ``ipv4_address`` that the file asks for. Raises FatalError when it does not fit or nothing is free.
+    """
+    held = lease.addresses.get(container_id)
+    if held is not None and wanted in ("", held):
+        return lease
+    network = IPv4Network(lease.subnet)
+    others = {address: other for other, address in lease.addresses.items() if other != container_id}
+    if wanted:
+        address = str(_host(f"network {name}: ipv4_address", wanted, network))
+        if address == lease.gateway:
+            raise FatalError(f"network {name}: ipv4_address {wanted} is the network's gateway")
+        if address in others:
+            raise FatalError(f"network {name}: ipv4_address {wanted} is leased to another container")
+        return replace(lease, addresses={**lease.addresses, container_id: address})
+    address = _next_free(name, lease, network, others.keys())
+    return replace(lease, addresses={**lease.addresses, container_id: address}, last=address)
+
+
+def _keep(lease: NetworkLease, ids: Collection[str]) -> NetworkLease:
+    if len(ids) == len(lease.addresses):
+        return lease
+    return replace(lease, addresses={key: value for key, value in lease.addresses.items() if key in ids})
+
+
+def _next_free(name: str, lease: NetworkLease, network: IPv4Network, occupied: Collection[str]) -> str:
+    """Round robin: an address comes again only after all others, when no neighbour remembers its last owner."""
+    low, high = int(network.network_address) + 1, int(network.broadcast_address) - 1
+    start = int(IPv4Address(lease.last)) + 1 if lease.last else low
+    for step in range(high - low + 1):
+        address = str(IPv4Address(low + (start - low + step) % (high - low + 1)))
+        if address != lease.gateway and address not in occupied:
+            return address
+    raise FatalError(f"network {name}: no address is left in {lease.subnet}", hint="give the network a larger subnet")
+
+
+def _host(what: str, text: str, network: IPv4Network) -> IPv4Address:
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        raise FatalError(f"{what} {text} is not an IPv4 address") from None
+    if address not in network or address in (network.network_address, network.broadcast_address):
+        raise FatalError(f"{what} {text} is not a host address of {network}")
+    return address
+
+
+class LeaseFile:
+    """The leases while the lock is held: assign ``leases`` to change them."""
+
+    def __init__(self, leases: Leases) -> None:
+        self.leases = leases
+
+
+@contextlib.contextmanager
+def locked(home: Home) -> Iterator[LeaseFile]:
+    """Hold the home's network lock; what ``leases`` is at the end is stored unless an exception passes through."""
+    os.makedirs(home.networks, exist_ok=True)
+    descriptor = os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        before = load(home)
+        file = LeaseFile(before)
+        yield file
+        if file.leases != before:
+            _store(home, file.leases)
+    finally:
+        os.close(descriptor)
+
+
+def load(home: Home) -> Leases:
+    """The leases as they are now, for looking at."""
+    try:
+        with open(_path(home), encoding="utf-8") as file:
+            return decode(Leases, json.load(file))
+    except FileNotFoundError:
+        return Leases()
+
+
+def _store(home: Home, leases: Leases) -> None:
+    # No fsync: bridges and namespaces do not survive what would lose the file, and without them it means nothing.
+    temporary = f"{_path(home)}.new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(encode(leases), file)
+    os.replace(temporary, _path(home))
+
+
+def _path(home: Home) -> str:
+    return f"{home.networks}/leases.json"

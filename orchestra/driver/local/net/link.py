@@ -1,0 +1,173 @@
+"""Bridges, veth pairs and the inside of a container's network namespace.
+
+Every interface we make carries a *mark* in its alias: whose it is, for finding what was left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.linux import netlink
+from orchestra.linux.netlink import Netlink
+from orchestra.linux.network_namespace import inside
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestra.driver.local.net.attachment import Interface
+    from orchestra.driver.local.net.ipam import NetworkLease
+    from orchestra.home import Home
+    from orchestra.linux.netlink import Link, Request
+
+BRIDGE_PREFIX = "orc-"
+VETH_PREFIX = "orcv"
+SYSCTL = "/proc/sys/net/ipv4/conf"
+
+
+class Mark(NamedTuple):
+    """What an interface's alias says. home: a short hash of the home's path; the path itself is for people.
+
+    uplinks: for a bridge, interfaces whose forwarding was off before Orchestra turned it on for somebody.
+    """
+
+    home: str
+    network: str
+    path: str
+    uplinks: tuple[str, ...] = ()
+
+    def render(self) -> str:
+        return f"orchestra {self.home} {self.network} {','.join(self.uplinks) or '-'} {self.path}"
+
+
+def parse_mark(alias: str) -> Mark | None:
+    words = alias.split(" ", 4)
+    if len(words) != 5 or words[0] != "orchestra":
+        return None
+    return Mark(words[1], words[2], words[4], tuple(words[3].split(",")) if words[3] != "-" else ())
+
+
+def home_hash(home: Home) -> str:
+    return hashlib.sha256(home.run.encode()).hexdigest()[:8]
+
+
+def mark_of(home: Home, network: str) -> Mark:
+    return Mark(home_hash(home), network, home.run)
+
+
+def bridge_name(home: Home, network: str) -> str:
+    return BRIDGE_PREFIX + hashlib.sha256(f"{home.run}\0{network}".encode()).hexdigest()[:10]
+
+
+def mac_address(address: str) -> str:
+    """A locally administered hardware address from an IPv4 address: a reused address keeps its neighbours right."""
+    return ":".join(f"{byte:02x}" for byte in b"\x02\x6f" + IPv4Address(address).packed)
+
+
+def bridges(connection: Netlink) -> list[tuple[Link, Mark]]:
+    """Every bridge of any home in this network namespace."""
+    marked = ((link, parse_mark(link.alias)) for link in connection.links("bridge"))
+    return [(link, mark) for link, mark in marked if mark is not None]
+
+
+def host_networks(connection: Netlink, *, without: str = "") -> dict[IPv4Network, str]:
+    """What the host's addresses and routes occupy, with words for it; without those of the interface ``without``."""
+    own = connection.link(without) if without else None
+    occupied: dict[IPv4Network, str] = {}
+    for address in connection.addresses():
+        if own is None or address.link != own.number:
+            network = IPv4Network(f"{address.address}/{address.prefix}", strict=False)
+            occupied[network] = f"the network of the host's address {address.address}"
+    for route in connection.routes():
+        if route.prefix and (own is None or route.link != own.number):
+            network = IPv4Network(f"{route.destination}/{route.prefix}", strict=False)
+            occupied.setdefault(network, "which the host has a route to")
+    return occupied
+
+
+def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkLease) -> None:
+    """Make the network's bridge as its lease says, or complete one that is there."""
+    name = lease.bridge
+    link = connection.link(name)
+    if link is None:
+        address = bytes.fromhex(mac_address(lease.gateway).replace(":", ""))
+        connection.send(netlink.new_bridge(name, address=address, mtu=lease.mtu))
+        link = connection.link(name)
+    if link is None:
+        raise FileNotFoundError(f"bridge {name} went away while it was made")
+    gateway = lease.gateway_interface
+    requests = [netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen)]
+    if parse_mark(link.alias) is None:
+        requests.insert(0, netlink.set_alias(name, mark_of(home, network).render()))
+    connection.send(*requests, netlink.set_no_link_local(name), netlink.set_up(name))
+    # Packets from containers are forwarded; and answers to connections that the host opened to 127.0.0.1 come back
+    # to it through the bridge, which the kernel takes for martians otherwise. The rules drop all other such packets.
+    set_sysctl(name, "forwarding", 1)
+    set_sysctl(name, "route_localnet", 1)
+
+
+def remove_bridge(connection: Netlink, name: str) -> None:
+    """Remove a bridge; nothing happens when it is gone."""
+    if connection.link(name) is not None:
+        connection.send(netlink.delete_link(name))
+
+
+def connect(
+    connection: Netlink,
+    home: Home,
+    namespace_path: str,
+    interfaces: Sequence[Interface],
+    leases: Sequence[NetworkLease],
+) -> None:
+    """Bring a container's namespace to have these interfaces, each a port of its lease's bridge; idempotent.
+
+    The default route goes through the first interface that has a gateway.
+    """
+    with inside(namespace_path, Netlink) as own:
+        requests: list[Request] = [netlink.set_up("lo")]
+        default = next((interface for interface in interfaces if interface.gateway), None)
+        for interface, lease in zip(interfaces, leases, strict=True):
+            link = own.link(interface.device)
+            if link is None:
+                _new_port(connection, mark_of(home, interface.network), namespace_path, interface, lease)
+                link = own.link(interface.device)
+            if link is None:
+                raise FileNotFoundError(f"interface {interface.device} went away while it was made")
+            requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
+            requests.append(netlink.set_up(interface.device))
+            if interface is default:
+                requests.append(netlink.set_default_route(interface.gateway, link.number))
+        own.send(*requests)
+
+
+def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: Interface, lease: NetworkLease) -> None:
+    bridge = connection.link(lease.bridge)
+    if bridge is None:
+        raise FileNotFoundError(f"bridge {lease.bridge} of network {interface.network} does not exist")
+    # A name never used before: an earlier end may live on for moments with its dying namespace.
+    name = VETH_PREFIX + os.urandom(5).hex()
+    address = bytes.fromhex(interface.mac_address.replace(":", ""))
+    descriptor = os.open(namespace_path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        connection.send(
+            netlink.new_veth(name, peer=interface.device, namespace=descriptor, address=address, mtu=lease.mtu)
+        )
+    finally:
+        os.close(descriptor)
+    connection.send(
+        netlink.set_alias(name, mark.render()),
+        netlink.set_no_link_local(name),
+        netlink.set_up(name, master=bridge.number),
+    )
+
+
+def set_sysctl(device: str, key: str, value: int) -> None:
+    with open(f"{SYSCTL}/{device}/{key}", "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+def get_sysctl(device: str, key: str) -> int:
+    with open(f"{SYSCTL}/{device}/{key}", encoding="ascii") as file:
+        return int(file.read())

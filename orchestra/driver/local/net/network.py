@@ -1,0 +1,179 @@
+"""The networks of a stack and the part its containers have in them: what the local driver calls, from any thread.
+
+``create_network`` and ``attach`` make bridges, leases, namespaces and interfaces; ``apply`` computes everything that
+follows from them (rules, published names) anew. Every function is idempotent and completes what a crash left half
+done. Errors are FatalError or TemporaryError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net import ipam, link
+from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids
+from orchestra.driver.local.net.failure import kernel_errors
+from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
+from orchestra.driver.local.net.projection import apply, names_folder
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux.netlink import Netlink
+from orchestra.state import observed
+from orchestra.state.names import NetworkName
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
+    from orchestra.driver.local.net.ipam import Leases, NetworkLease
+    from orchestra.home import Home
+    from orchestra.state.desired import NetworkSpec
+
+__all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "remove_network"]
+
+ATTEMPTS = 16
+NAME_MAX = 128
+# What Docker allows; names become directories and words in the marks of interfaces.
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+OPTION_NAME = "com.docker.network.bridge.name"
+OPTION_MTU = "com.docker.network.driver.mtu"
+OPTION_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+
+
+def create_network(home: Home, stack: str, spec: NetworkSpec) -> None:
+    """Make the network's bridge and lease its subnet. An external network must exist in this home already."""
+    if not NAME.fullmatch(spec.name) or len(spec.name) > NAME_MAX:
+        hint = f"use at most {NAME_MAX} letters, digits, _, . and -"
+        raise FatalError(f"network {spec.name}: this cannot be the name of a network", hint=hint)
+    with kernel_errors(f"network {spec.name}"), Netlink() as connection:
+        if spec.external:
+            _check_external(connection, home, spec)
+            return
+        with ipam.locked(home) as file:
+            lease = file.leases.networks.get(spec.name)
+            if lease is not None and lease.stack != stack and _exists(connection, home, spec.name, lease):
+                hint = "mark it as external to share it"
+                raise FatalError(f"network {spec.name} belongs to stack {lease.stack}", hint=hint)
+            for _ in range(ATTEMPTS):
+                lease = _lease_network(connection, home, stack, spec, file.leases)
+                file.leases = file.leases.with_network(spec.name, lease)
+                link.ensure_bridge(connection, home, spec.name, lease)
+                if not _collides(connection, lease) or spec.subnet:
+                    break
+                # Another home chose the same subnet at the same moment: they cannot see our file, only the bridge.
+                link.remove_bridge(connection, lease.bridge)
+                file.leases = file.leases.without_network(spec.name)
+            else:
+                raise TemporaryError(f"network {spec.name}: every subnet that was tried is taken by another network")
+        ensure_forwarding(connection, home)
+
+
+def remove_network(home: Home, stack: str, name: str) -> None:
+    """Remove the bridge and the lease of a network that ``stack`` made; nothing happens for any other.
+
+    Raises FatalError while containers of other stacks are attached.
+    """
+    with kernel_errors(f"network {name}"), Netlink() as connection:
+        with ipam.locked(home) as file:
+            leases = file.leases.of_living(pinned_ids(home))
+            lease = leases.networks.get(name)
+            if lease is None or lease.stack != stack:
+                return
+            if lease.addresses:
+                hint = "stop and remove the containers that are attached to it, of this stack and of others"
+                raise FatalError(f"network {name} is still in use by {len(lease.addresses)} containers", hint=hint)
+            uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
+            link.remove_bridge(connection, lease.bridge)
+            file.leases = leases.without_network(name)
+            restore_forwarding(connection, uplinks)
+        _remove_folder(names_folder(home, name))
+    apply(home, stack)
+
+
+def observe_networks(home: Home, stack: str, external: tuple[str, ...] = ()) -> tuple[observed.Network, ...]:
+    """The networks that ``stack`` made, and those of ``external`` that exist, sorted by name.
+
+    A network is there when its bridge is; a lease alone is a promise.
+    """
+    leases = ipam.load(home)
+    found: list[observed.Network] = []
+    with kernel_errors("networks"), Netlink() as connection:
+        bridges = {bridge.name for bridge, _ in link.bridges(connection)}
+    for name, lease in sorted(leases.networks.items()):
+        if lease.bridge in bridges and (lease.stack == stack or name in external):
+            key = NetworkName(name)
+            if lease.stack == stack:
+                found.append(observed.Network(key, config_hash=lease.config_hash))
+            else:
+                found.append(observed.Network(key, external=True))
+    return tuple(found)
+
+
+def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:
+    lease = ipam.load(home).networks.get(spec.name)
+    if lease is None or not _exists(connection, home, spec.name, lease):
+        hint = f"start the stack that makes it, or remove 'external' from network {spec.key}"
+        raise FatalError(f"network {spec.name} is declared as external, but does not exist", hint=hint)
+
+
+def _exists(connection: Netlink, home: Home, name: str, lease: NetworkLease) -> bool:
+    found = connection.link(lease.bridge)
+    mark = link.parse_mark(found.alias) if found else None
+    return mark is not None and (mark.home, mark.network) == (link.home_hash(home), name)
+
+
+def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpec, leases: Leases) -> NetworkLease:
+    """The lease of the network as it is, or a new one that fits the file and the host."""
+    unknown = sorted(set(spec.driver_options) - {OPTION_NAME, OPTION_MTU, OPTION_MASQUERADE})
+    if spec.driver != "bridge" or unknown:
+        what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
+        raise FatalError(f"network {spec.name}: {what} is not supported", hint="use driver bridge, without the option")
+    held = leases.networks.get(spec.name)
+    if held is not None and held.stack == stack and held.config_hash == spec.config_hash:
+        return held
+    bridge = spec.driver_options.get(OPTION_NAME) or link.bridge_name(home, spec.name)
+    existing = connection.link(bridge)
+    if existing is not None:
+        if link.parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
+            raise FatalError(f"network {spec.name}: interface {bridge} exists and is not Orchestra's")
+        link.remove_bridge(connection, bridge)  # ours, from before its lease was lost or its definition changed
+    taken: dict[IPv4Network, str] = link.host_networks(connection)
+    for name, lease in leases.networks.items():
+        if name != spec.name:
+            taken.setdefault(lease.gateway_interface.network, f"the subnet of network {name}")
+    if spec.subnet:
+        subnet, gateway = ipam.check_subnet(spec.name, spec.subnet, spec.gateway, taken)
+    else:
+        from random import SystemRandom
+
+        chosen = str(ipam.choose_subnet(taken, SystemRandom()))
+        subnet, gateway = ipam.check_subnet(spec.name, chosen, "", {})
+    return ipam.NetworkLease(
+        stack=stack,
+        bridge=bridge,
+        subnet=subnet,
+        gateway=gateway,
+        config_hash=spec.config_hash,
+        internal=spec.internal,
+        masquerade=spec.driver_options.get(OPTION_MASQUERADE, "true").lower() != "false",
+        mtu=_mtu(spec),
+    )
+
+
+def _mtu(spec: NetworkSpec) -> int:
+    text = spec.driver_options.get(OPTION_MTU, "1500")
+    if not text.isdecimal() or not 68 <= int(text) <= 65535:
+        raise FatalError(f"network {spec.name}: {OPTION_MTU} {text} is not a number from 68 to 65535")
+    return int(text)
+
+
+def _collides(connection: Netlink, lease: NetworkLease) -> bool:
+    own = lease.gateway_interface.network
+    return any(own.overlaps(other) for other in link.host_networks(connection, without=lease.bridge))
+
+
+def _remove_folder(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(path):
+            os.unlink(f"{path}/{name}")
+        os.rmdir(path)

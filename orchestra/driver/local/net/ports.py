@@ -1,0 +1,173 @@
+"""Host ports held for as long as they are published.
+
+The kernel's rules lead a published port to its container without any socket. A socket that is bound, and never listens,
+keeps other programs from taking the port meanwhile, and finds out beforehand whether one of them has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from orchestra.state.desired import Port
+
+TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+ANY = "0.0.0.0"
+
+
+class Held(NamedTuple):
+    """What a container holds: the port as asked for, as published, and the socket that keeps it."""
+
+    asked: Port
+    port: Port
+    socket: socket.socket
+
+
+class PortReservations:
+    """The published ports of one supervisor, by container. May be used by several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[str, list[Held]] = {}
+
+    def reserve(self, container: str, ports: Sequence[Port]) -> tuple[Port, ...]:
+        """Hold exactly these ports for the container; the ports with every host port chosen, in the same order.
+
+        A port asked for before keeps its host port. All or nothing: raises FatalError when one is in use.
+        """
+        with self._lock:
+            before = {(held.asked, held.port): held for held in self._held.get(container, ())}
+            taken: list[Held] = []
+            fresh: list[socket.socket] = []
+            try:
+                for port in ports:
+                    key = next((key for key in before if port in key), None)
+                    if key is not None:
+                        taken.append(before.pop(key))
+                        continue
+                    holder = self._bind(port)
+                    fresh.append(holder)
+                    taken.append(Held(port, replace(port, published=holder.getsockname()[1]), holder))
+            except BaseException:
+                for holder in fresh:
+                    holder.close()
+                raise
+            for held in before.values():
+                held.socket.close()
+            self._held[container] = taken
+            return tuple(held.port for held in taken)
+
+    def release(self, container: str) -> None:
+        """Let go of the container's ports; nothing happens when it holds none."""
+        with self._lock:
+            for held in self._held.pop(container, ()):
+                held.socket.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for container in list(self._held):
+            self.release(container)
+
+    def _bind(self, port: Port) -> socket.socket:
+        try:
+            return bind(port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise _refused(port, error) from None
+        for container, held in self._held.items():
+            if any(_overlaps(port, other.port) for other in held):
+                raise _in_use(port, f"container {container} of the same stack")
+        raise _in_use(port, _owner(port) or "another program")
+
+
+def check(ports: Iterable[Port]) -> None:
+    """Raise FatalError for the first port that cannot be published now."""
+    reservations = PortReservations()
+    try:
+        for number, port in enumerate(ports):
+            reservations.reserve(str(number), (port,))
+    finally:
+        reservations.close()
+
+
+def bind(port: Port) -> socket.socket:
+    """A socket bound to the host port, any free one when ``published`` is None. Raises OSError, FatalError."""
+    kind = TYPES.get(port.protocol)
+    if kind is None:
+        hint = "publish tcp and udp ports"
+        raise FatalError(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint=hint)
+    holder = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC)
+    try:
+        address = (port.host_ip or ANY, port.published or 0)
+        try:
+            holder.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or kind != socket.SOCK_STREAM:
+                raise
+            # Ended connections of an earlier server may linger on the port (TIME_WAIT): SO_REUSEADDR sees past those.
+            # Taken back afterwards, so that nobody sees past us.
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(address)
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    except BaseException:
+        holder.close()
+        raise
+    return holder
+
+
+def _overlaps(port: Port, other: Port) -> bool:
+    same = (port.protocol, port.published) == (other.protocol, other.published)
+    addresses = {port.host_ip or ANY, other.host_ip or ANY}
+    return same and (len(addresses) == 1 or ANY in addresses)
+
+
+def _text(port: Port) -> str:
+    return f"{port.published or 'any'}/{port.protocol} on {port.host_ip or ANY}"
+
+
+def _in_use(port: Port, owner: str) -> FatalError:
+    hint = f"stop it, or publish another port: '{(port.published or 0) + 1}:{port.target}'"
+    return FatalError(f"port {_text(port)} is already in use by {owner}", hint=hint)
+
+
+def _refused(port: Port, error: OSError) -> FatalError:
+    hints = {
+        errno.EADDRNOTAVAIL: "no interface of this machine has that address",
+        errno.EACCES: "ports below net.ipv4.ip_unprivileged_port_start need root",
+    }
+    hint = hints.get(error.errno or 0, "see whether the address is an IPv4 address of this machine")
+    return FatalError(f"port {_text(port)} cannot be published: {error.strerror or error}", hint=hint)
+
+
+def _owner(port: Port) -> str:
+    """The process that has the port, as ``name (pid 7)``; '' when it cannot be seen."""
+    inodes = _inodes(port)
+    if not inodes:
+        return ""
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            for descriptor in os.scandir(f"/proc/{pid}/fd"):
+                if os.readlink(descriptor.path) in inodes:
+                    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                        return f"{file.read().strip()} (pid {pid})"
+    return ""
+
+
+def _inodes(port: Port) -> set[str]:
+    """The sockets on the port as /proc/PID/fd shows them (proc(5), /proc/net/tcp)."""
+    found: set[str] = set()
+    for table in (port.protocol, f"{port.protocol}6"):
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+            found |= {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port.published}
+    return found

@@ -1,0 +1,162 @@
+"""What follows from the attachments of a stack: its rules and the names it publishes, computed whole and swapped in.
+
+Each stack publishes its names on a network in one file of the network's folder, so that stacks which share a network
+answer from the union without asking each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net import attachment as attachments
+from orchestra.driver.local.net import filter as rules
+from orchestra.driver.local.net import ipam
+from orchestra.driver.local.net.failure import kernel_errors
+from orchestra.driver.local.net.forwarding import ensure_forwarding
+from orchestra.driver.local.net.ports import ANY
+from orchestra.linux.netlink import Netlink
+from orchestra.state.codec import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestra.driver.local.net.attachment import Attached
+    from orchestra.driver.local.net.ipam import Leases
+    from orchestra.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One container's names on one network. directory: where its ``state.json`` and ``exit.json`` tell if it runs."""
+
+    container: str
+    directory: str
+    address: str
+    names: tuple[str, ...]
+
+
+class _Turn:
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.error: BaseException | None = None
+
+
+class SingleFlight:
+    """One run for many callers: who asks while a run is under way shares the next one with everybody else who does."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = threading.Lock()
+        self._next: _Turn | None = None
+
+    def run(self, function: Callable[[], None]) -> None:
+        """Returns, or raises what the run raised, after a run of ``function`` that began after this call."""
+        with self._lock:
+            leads = self._next is None
+            turn = self._next = self._next or _Turn()
+        if leads:
+            with self._running:
+                with self._lock:
+                    self._next = None
+                try:
+                    function()
+                except BaseException as error:
+                    turn.error = error
+                    raise
+                finally:
+                    turn.done.set()
+        else:
+            turn.done.wait()
+            if turn.error is not None:
+                raise turn.error
+
+
+_flights: dict[tuple[Home, str], SingleFlight] = {}
+
+
+def apply(home: Home, stack: str) -> None:
+    """Make rules and published names say what the attachments of the stack say now.
+
+    May be called by many threads at once; they share runs. Raises FatalError.
+    """
+    flight = _flights.setdefault((home, stack), SingleFlight())
+    flight.run(lambda: _apply(home, stack))
+
+
+def _apply(home: Home, stack: str) -> None:
+    attached = attachments.load_all(home.stack(stack))
+    leases = ipam.load(home)
+    _publish_names(home, stack, leases, attached)
+    bridges = bridges_of(stack, leases)
+    silent: tuple[str, ...] = ()
+    with kernel_errors(f"stack {stack}"):
+        if bridges:
+            with Netlink() as connection:
+                silent = ensure_forwarding(connection, home)
+    transaction = rules.render(rules.table_name(home, stack), bridges, publications_of(attached), silent)
+    rules.apply_rules(transaction)
+
+
+def bridges_of(stack: str, leases: Leases) -> tuple[rules.Bridge, ...]:
+    """The networks that the stack made, and so makes the rules of."""
+    return tuple(
+        rules.Bridge(lease.bridge, lease.subnet, lease.internal, lease.masquerade)
+        for _, lease in sorted(leases.networks.items())
+        if lease.stack == stack
+    )
+
+
+def publications_of(attached: Sequence[Attached]) -> tuple[rules.Publication, ...]:
+    """Every published port with the address it leads to, on the container's first network that is not internal."""
+    return tuple(
+        rules.Publication(
+            port.protocol, "" if port.host_ip == ANY else port.host_ip, port.published, address, port.target
+        )
+        for entry in attached
+        for address in [interface.address for interface in entry.attachment.interfaces if interface.publishes]
+        for port in entry.attachment.ports
+        if port.published is not None
+    )
+
+
+def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
+    """What the containers are called on one network."""
+    return tuple(
+        Named(entry.attachment.container, entry.directory, interface.address, interface.names)
+        for entry in attached
+        for interface in entry.attachment.interfaces
+        if interface.network == network
+    )
+
+
+def names_folder(home: Home, network: str) -> str:
+    """Where each stack keeps what it publishes on the network, as ``STACK.json``."""
+    return f"{home.networks}/names/{network}"
+
+
+def load_names(path: str) -> tuple[Named, ...]:
+    """The content of one such file; nothing when it is gone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return decode(tuple[Named, ...], json.load(file))
+    except FileNotFoundError:
+        return ()
+
+
+def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[Attached]) -> None:
+    for network in leases.networks:
+        folder = names_folder(home, network)
+        path = f"{folder}/{stack}.json"
+        if names := names_of(attached, network):
+            os.makedirs(folder, exist_ok=True)
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                json.dump(encode(names), file)
+            os.replace(f"{path}.new", path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
