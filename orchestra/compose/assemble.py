@@ -109,7 +109,7 @@ class Assembler:
         included = self._files(paths, directory, own, trail)
         for key in _OF_THE_STACK:
             included = included.without(key)
-        return included
+        return _with_bare_names(included, own)
 
     def _included_environment(self, entry: Map, directory: str, environment: Environment, place: Span) -> Environment:
         """The including file's variables first, then the entry's ``env_file``, or ``.env`` of its directory."""
@@ -133,6 +133,23 @@ def declared_name(documents: tuple[Map, ...], environment: Environment, problems
             only = Map({"name": name}, {"name": document.keys["name"]}, document.span)
             return str(plain(interpolate(only, environment.lookup, problems))["name"])
     return None
+
+
+def _with_bare_names(document: Map, environment: Environment) -> Map:
+    """Variables without a value take it from the included project's own environment, as far as that has one."""
+    services = document.get("services")
+    if not isinstance(services, Map):
+        return document
+    for key, service in services.items.items():
+        variables = service.get("environment") if isinstance(service, Map) else None
+        if not (isinstance(service, Map) and isinstance(variables, Map)):
+            continue
+        for name, node in variables.items.items():
+            value = environment.lookup(name) if isinstance(node, Scalar) and node.value is None else None
+            if value is not None:
+                variables = variables.with_item(name, Scalar(value, node.span))
+        services = services.with_item(key, service.with_item("environment", variables))
+    return document.with_item("services", services)
 
 
 def _strings(node: Node | None) -> tuple[str, ...]:

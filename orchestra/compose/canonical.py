@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose import shellwords, shorthand
-from orchestra.compose.nodes import RESET, Map, Node, Path, Scalar, Seq, make_map
+from orchestra.compose.nodes import RESET, Map, Node, Path, Scalar, Seq, make_map, render_path
 from orchestra.compose.scalars import render
 
 if TYPE_CHECKING:
@@ -52,8 +52,10 @@ def pairs(node: Node, path: Path, problems: Problems) -> Node:
 
 
 def one_or_many(node: Node, path: Path, problems: Problems) -> Node:
-    """``x`` to ``[x]``."""
-    return Seq((node,), node.span) if isinstance(node, Scalar) and node.value is not None else node
+    """``x`` to ``[x]``, and an empty text to an empty list."""
+    if not isinstance(node, Scalar) or node.value is None:
+        return node
+    return Seq(() if node.value == "" else (node,), node.span)
 
 
 def texts(node: Node, path: Path, problems: Problems) -> Node:
@@ -214,8 +216,8 @@ def hosts(node: Node, path: Path, problems: Problems) -> Node:
     entries: list[tuple[str, Span]] = []
     if isinstance(node, Map):
         for host, value in node.items.items():
-            addresses = value.items if isinstance(value, Seq) else (value,)
-            entries += [(f"{host}={_text(item) or ''}", item.span) for item in addresses]
+            given = value.items if isinstance(value, Seq) else (value,)
+            entries += [(f"{host}={_text(item) or ''}", item.span) for item in given]
     elif isinstance(node, Seq) and all(_text(item) is not None for item in node.items):
         entries = [(_text(item) or "", item.span) for item in node.items]
     else:
@@ -223,11 +225,11 @@ def hosts(node: Node, path: Path, problems: Problems) -> Node:
     items: list[Node] = []
     for text, span in entries:
         try:
-            host, address = shorthand.parse_host(text)
+            host, addresses = shorthand.parse_host(text)
         except ValueError as error:
             problems.error("invalid-host", str(error), span, path, "write HOST=ADDRESS, such as db=10.0.0.5")
             continue
-        items.append(Scalar(f"{host}={address}", span))
+        items += [Scalar(f"{host}={address}", span) for address in addresses]
     return Seq(tuple(items), node.span)
 
 
@@ -246,6 +248,14 @@ def gpus(node: Node, path: Path, problems: Problems) -> Node:
     return Seq((build_node({"count": "all"}, node.span),), node.span) if _text(node) == "all" else node
 
 
+def options(node: Node, path: Path, problems: Problems) -> Node:
+    """Each value of a provider's options to a list of texts."""
+    if not isinstance(node, Map):
+        return node
+    items = {key: texts(one_or_many(item, path, problems), path, problems) for key, item in node.items.items()}
+    return Map(items, node.keys, node.span)
+
+
 def external(node: Node, path: Path, problems: Problems) -> Node:
     """The old ``external: {name: x}`` of a resource to ``external: true`` and ``name: x``."""
     if not isinstance(node, Map):
@@ -255,7 +265,10 @@ def external(node: Node, path: Path, problems: Problems) -> Node:
         return node
     name = value.get("name")
     result = node.with_item("external", Scalar(True, value.span))
-    if name is not None and "name" not in node.items:
+    if name is not None and "name" in node.items:
+        message = f"{render_path(path)} has a name and an external name"
+        problems.error("conflict", message, name.span, (*path, "external"), "remove external.name")
+    elif name is not None:
         result = result.with_item("name", name)
     return result
 
@@ -330,6 +343,7 @@ SERVICE: dict[str, Rule] = {
     "pre_start.[].environment": pairs,
     "pre_stop.[].command": command,
     "pre_stop.[].environment": pairs,
+    "provider.options": options,
     "secrets": sources,
     "sysctls": pairs,
     "tmpfs": one_or_many,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestra.compose.nodes import Path
     from orchestra.compose.schema.network import Network
     from orchestra.compose.schema.service import Service
-    from orchestra.compose.schema.stack import Volume
+    from orchestra.compose.schema.stack import Stack, Volume
 
 # What an external resource cannot have: it was made elsewhere.
 _OF_OWN_NETWORKS = ("driver", "driver_opts", "labels", "internal", "attachable", "enable_ipv6")
@@ -28,8 +28,9 @@ _RESTART = re.compile(r"no|always|unless-stopped|on-failure(:\d+)?")
 _PULL_POLICY = re.compile(r"always|never|missing|build|daily|weekly|refresh|every_\S+")
 
 
-def check(context: Context, declared: Collection[str], scale: Mapping[str, int]) -> None:
-    """Report everything that is inconsistent to the context's problems. ``declared``: all services of the file."""
+def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
+    """Report everything that is inconsistent to the context's problems. ``declared``: all that the file
+    declares, used or not."""
     for key, service in context.stack.services.items():
         path: Path = ("services", key)
         if not _SERVICE_NAME.fullmatch(key):
@@ -39,12 +40,12 @@ def check(context: Context, declared: Collection[str], scale: Mapping[str, int])
         _check_image(service, path, context)
         _check_single_values(service, path, context)
         _check_references(service, path, context)
-        _check_dependencies(service, path, context, declared)
+        _check_dependencies(service, path, context, declared.services)
         _check_limits(service, path, context)
         _check_scale(service, path, context, scale.get(key))
     _check_names(context)
     _check_cycles(context)
-    _check_resources(context)
+    _check_resources(declared, context)
 
 
 def _check_image(service: Service, path: Path, context: Context) -> None:
@@ -88,6 +89,9 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
                     "invalid-port", f"{port.target} is not a port: it must be 1 to 65535", context.span(place), place
                 )
     requests = service.deploy.resources.reservations if service.deploy else None
+    for request in requests.devices if requests else ():
+        if request.capabilities is None:
+            refuse("deploy", "a device needs capabilities", "write capabilities: [gpu]")
     for request in (*service.gpus, *(requests.devices if requests else ())):
         if request.count not in (None, -1) and request.device_ids:
             refuse("deploy", "count and device_ids of a device exclude each other")
@@ -108,6 +112,9 @@ def _check_references(service: Service, path: Path, context: Context) -> None:
         if not mount.target:
             place = (*path, "volumes", index)
             problems.error("missing-key", "a volume needs a target", context.span(place), place)
+        if mount.tmpfs and mount.tmpfs.size is not None and mount.tmpfs.size < 0:
+            place = (*path, "volumes", index, "tmpfs", "size")
+            problems.error("invalid-value", "a size cannot be negative", context.span(place), place)
         if mount.type == "bind" and not mount.source:
             place = (*path, "volumes", index)
             problems.error("missing-key", "a bind mount needs a source", context.span(place), place)
@@ -225,8 +232,7 @@ def _check_cycles(context: Context) -> None:
         context.problems.error("cycle", message, context.span(place, key=True), place, hint)
 
 
-def _check_resources(context: Context) -> None:
-    stack = context.stack
+def _check_resources(stack: Stack, context: Context) -> None:
     for attribute in ("configs", "secrets"):
         for key, item in getattr(stack, attribute).items():
             sources = [name for name in ("file", "environment", "content") if getattr(item, name)]

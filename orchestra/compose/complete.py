@@ -20,10 +20,12 @@ from orchestra.state.names import scoped_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestra.compose.discovery import Project
     from orchestra.compose.environment import Environment
     from orchestra.compose.problems import Problems
     from orchestra.compose.reader import Reader
     from orchestra.compose.schema.build import Build
+    from orchestra.compose.schema.deploy import Deploy, DeviceRequest
     from orchestra.compose.schema.mounts import FileReference, ServiceVolume
     from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import FileObject, Stack, Volume
@@ -32,12 +34,10 @@ DEFAULT_NETWORK = "default"
 Resource = TypeVar("Resource", "Network", "Volume", "FileObject")
 
 
-def complete(
-    stack: Stack, name: str, document: Map, environment: Environment, reader: Reader, problems: Problems
-) -> Stack:
+def complete(stack: Stack, name: str, document: Map, project: Project, reader: Reader, problems: Problems) -> Stack:
     """The stack with nothing left to guess. ``document`` says where things are, for messages."""
     services = {
-        key: _complete_service(key, service, document, environment, reader, problems)
+        key: _complete_service(key, service, document, project, reader, problems)
         for key, service in sorted(stack.services.items())
     }
     networks = dict(stack.networks)
@@ -73,6 +73,7 @@ def _without_unused(stack: Stack) -> Stack:
     volumes = {mount.source for service in services for mount in service.volumes if mount.type == "volume"}
     configs = {entry.source for service in services for entry in service.configs}
     secrets = {entry.source for service in services for entry in service.secrets}
+    models = {key for service in services for key in service.models or ()}
     secrets |= {entry.source for service in services if service.build for entry in service.build.secrets}
     return stack.model_copy(
         update={
@@ -80,18 +81,22 @@ def _without_unused(stack: Stack) -> Stack:
             "volumes": {key: item for key, item in stack.volumes.items() if key in volumes},
             "configs": {key: item for key, item in stack.configs.items() if key in configs},
             "secrets": {key: item for key, item in stack.secrets.items() if key in secrets},
+            "models": {key: item for key, item in stack.models.items() if key in models},
         }
     )
 
 
 def _complete_service(
-    key: str, service: Service, document: Map, environment: Environment, reader: Reader, problems: Problems
+    key: str, service: Service, document: Map, project: Project, reader: Reader, problems: Problems
 ) -> Service:
+    environment = project.environment
     update: dict[str, Any] = {
         "environment": _environment(key, service, document, environment, reader, problems),
         "env_file": (),
         "labels": _labels(key, service, document, environment, reader, problems),
         "label_file": (),
+        "extra_hosts": tuple(sorted(service.extra_hosts)),
+        "gpus": tuple(_with_count(request) for request in service.gpus),
         "volumes": tuple(_clean_target(mount) for mount in service.volumes),
         "secrets": tuple(_with_target(entry, "/run/secrets/") for entry in service.secrets),
     }
@@ -101,9 +106,28 @@ def _complete_service(
         update["networks"] = {DEFAULT_NETWORK: None}
     if service.pull_policy == "if_not_present":
         update["pull_policy"] = "missing"
+    if service.deploy:
+        update["deploy"] = _complete_deploy(service.deploy)
     if service.build:
-        update["build"] = _complete_build(service.build, environment)
+        update["build"] = _complete_build(service.build, project.directory, project.environment)
     return service.model_copy(update=update)
+
+
+def _with_count(request: DeviceRequest) -> DeviceRequest:
+    """A request for devices that names none and gives no number is for all of them (-1)."""
+    if request.device_ids or request.count is not None:
+        return request
+    return request.model_copy(update={"count": -1})
+
+
+def _complete_deploy(deploy: Deploy) -> Deploy:
+    reservations = deploy.resources.reservations
+    if reservations is None or not reservations.devices:
+        return deploy
+    devices = tuple(_with_count(request) for request in reservations.devices)
+    changed = reservations.model_copy(update={"devices": devices})
+    resources = deploy.resources.model_copy(update={"reservations": changed})
+    return deploy.model_copy(update={"resources": resources})
 
 
 def _clean_target(mount: ServiceVolume) -> ServiceVolume:
@@ -113,12 +137,13 @@ def _clean_target(mount: ServiceVolume) -> ServiceVolume:
 
 
 def _with_target(entry: FileReference, directory: str) -> FileReference:
-    target = entry.target or entry.source or ""
-    return entry.model_copy(update={"target": target if target.startswith("/") else directory + target})
+    return entry if entry.target else entry.model_copy(update={"target": directory + (entry.source or "")})
 
 
-def _complete_build(build: Build, environment: Environment) -> Build:
+def _complete_build(build: Build, directory: str, environment: Environment) -> Build:
     update: dict[str, Any] = {}
+    if not build.context:
+        update["context"] = directory
     if not build.dockerfile and not build.dockerfile_inline:
         update["dockerfile"] = "Dockerfile"
     if build.args:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"[A-Za-z0-9_.\-\[\]]*")
 _EXPORT = re.compile(r"export[ \t]+(?=\S)")
-_COMMENT = re.compile(r"(?:^|[ \t])#")
+_COMMENT = re.compile(r"[ \t]#")
 _SIMPLE_ESCAPES = {
     "n": "\n",
     "r": "\r",

@@ -24,6 +24,7 @@ REPLACED = tuple(
         "services.*.entrypoint",
         "services.*.healthcheck.test",
         "services.*.ulimits.*",
+        "models.*.runtime_flags",
     )
 )
 
@@ -46,7 +47,8 @@ NULLABLE = tuple(
 
 
 def _itself(node: Node) -> Hashable:
-    return _hashable(plain(node))
+    value: Hashable = _hashable(plain(node))
+    return value
 
 
 def _hashable(value: Any) -> Any:

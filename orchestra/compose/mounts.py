@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from typing import TYPE_CHECKING
 
 from orchestra.state.desired import Mount, MountKind
@@ -58,7 +59,7 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
     return Mount(
         kind=kind,
         target=volume.target or "",
-        source="" if kind is MountKind.TMPFS else source,
+        source=_source(kind, source),
         read_only=volume.read_only,
         create_host_path=bool(bind and bind.create_host_path),
         propagation=(bind.propagation or "") if bind else "",
@@ -67,6 +68,12 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
         tmpfs_size=int(tmpfs.size) if tmpfs and tmpfs.size else None,
         tmpfs_mode=int(tmpfs.mode) if tmpfs and tmpfs.mode is not None else None,
     )
+
+
+def _source(kind: MountKind, source: str) -> str:
+    if kind is MountKind.TMPFS:
+        return ""
+    return os.path.normpath(source) if kind is MountKind.BIND else source
 
 
 def _tmpfs(text: str, path: Path, context: Context) -> Mount | None:
@@ -138,6 +145,7 @@ def _files(service: Service, attribute: str, path: Path, context: Context) -> li
                 place,
             )
         target = entry.target or entry.source or ""
-        target = target if target.startswith("/") else f"/{target}"
+        if not target.startswith("/"):
+            target = f"/run/secrets/{target}" if attribute == "secrets" else f"/{target}"
         found.append(Mount(MountKind.BIND, target, source=definition.file, read_only=True))
     return found

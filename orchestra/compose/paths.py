@@ -22,10 +22,10 @@ Resolve = Callable[[str], str]
 
 
 def resolve_path(text: str, directory: str, lookup: Lookup) -> str:
-    """``~`` and relative paths made absolute."""
+    """``~`` and relative paths made absolute; absolute ones stay as they are written."""
     if text == "~" or text.startswith("~/"):
         text = (lookup("HOME") or "/root") + text[1:]
-    return os.path.normpath(os.path.join(directory, text))
+    return text if os.path.isabs(text) else os.path.normpath(os.path.join(directory, text))
 
 
 def is_remote(text: str) -> bool:

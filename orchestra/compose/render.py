@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
+from orchestra.compose.schema.values import FileMode
 from orchestra.compose.yaml_text import render_yaml
 from orchestra.units import ByteSize, Duration
 
@@ -88,6 +89,8 @@ def _dump_value(value: Any) -> Any:
         return [_dump_value(item) for item in value]
     if isinstance(value, (Duration, ByteSize)):
         return str(value)
+    if isinstance(value, FileMode):
+        return f"0{int(value):o}"
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, int) and not isinstance(value, bool):

@@ -126,14 +126,10 @@ def parse_device(text: str) -> dict[str, Any]:
     }
 
 
-def parse_host(text: str) -> tuple[str, str]:
-    """``HOST=ADDRESS`` or ``HOST:ADDRESS``; an address may stand in brackets."""
+def parse_host(text: str) -> tuple[str, tuple[str, ...]]:
+    """``HOST=ADDRESS[,ADDRESS]`` or ``HOST:ADDRESS``; an address may stand in brackets."""
     separator = "=" if "=" in text else ":"
     host, found, address = text.partition(separator)
     if not host or not found or not address:
         raise ValueError(f"{text!r} is not HOST=ADDRESS")
-    if address.startswith("[") and address.endswith("]"):
-        address = address[1:-1]
-    if separator == ":" and address.startswith(":") and not host:
-        raise ValueError(f"{text!r} has no host name")
-    return host, address
+    return host, tuple(item.removeprefix("[").removesuffix("]") for item in address.split(","))

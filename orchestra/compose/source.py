@@ -163,6 +163,10 @@ class _Builder:
                 self.problems.error("wrong-type", "a key must not be empty", key_span, path)
                 continue
             key = raw_key.value if isinstance(value, str) else render(value)
+            if not isinstance(value, str):
+                kind = "boolean" if isinstance(value, bool) else "number"
+                message = f"the key {raw_key.value} must be a string, not a {kind}"
+                self.problems.error("wrong-type", message, key_span, (*path, key), f'write "{raw_key.value}"')
             if key in items:
                 self.problems.error(
                     "duplicate-key",

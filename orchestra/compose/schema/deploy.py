@@ -6,7 +6,7 @@ from orchestra.compose.schema.values import Count, Integer, Labels, Model, Numbe
 
 
 class DeviceRequest(Model):
-    capabilities: Texts = ()
+    capabilities: Texts | None = None
     driver: str | None = None
     count: Count | None = None
     device_ids: Texts = ()

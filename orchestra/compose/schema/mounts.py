@@ -6,7 +6,7 @@ from orchestra.compose.schema.values import Boolean, Labels, Mode, Model, Size, 
 
 
 class BindOptions(Model):
-    create_host_path: Boolean | None = None
+    create_host_path: Boolean = False
     propagation: str | None = None
     recursive: Literal["enabled", "disabled", "writable", "readonly"] | None = None
     selinux: Literal["z", "Z"] | None = None

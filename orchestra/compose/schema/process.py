@@ -100,4 +100,4 @@ class CredentialSpec(Model):
 
 class Provider(Model):
     type: str
-    options: dict[str, Text | tuple[Text, ...]] | None = None
+    options: dict[str, Texts] | None = None

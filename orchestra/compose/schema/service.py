@@ -89,7 +89,7 @@ class Service(Model):
     mac_address: str | None = None
     mem_limit: Size | None = None
     mem_reservation: Size | None = None
-    mem_swappiness: Integer | None = None
+    mem_swappiness: Size | None = None
     memswap_limit: Size | None = None
     models: dict[str, ServiceModel | None] | None = None
     network_mode: str | None = None

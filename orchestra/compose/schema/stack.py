@@ -46,7 +46,7 @@ def _empty(value: object) -> object:
 class Stack(Model):
     """``name`` is the project name once the stack is loaded, whatever the file says."""
 
-    name: Text | None = None
+    name: str | None = None
     version: Text | None = None
     services: dict[str, Service] = Field(default_factory=dict)
     networks: dict[str, Annotated[Network, BeforeValidator(_empty)]] = Field(default_factory=dict)

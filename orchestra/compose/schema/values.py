@@ -131,9 +131,9 @@ def _text_or_integer(value: object) -> str:
     return _text(value)
 
 
-def _text_or_boolean(value: object) -> str | bool:
+def _text_or_boolean(value: object) -> str:
     if isinstance(value, (str, bool)):
-        return value
+        return render(value)
     raise ValueError(f"must be true, false or a string, not {describe(value)}")
 
 
@@ -149,7 +149,7 @@ Microseconds = Annotated[int, PlainValidator(_microseconds)]
 Mode = Annotated[FileMode, PlainValidator(_file_mode)]
 Count = Annotated[int, PlainValidator(_count)]
 TextOrInteger = Annotated[str, PlainValidator(_text_or_integer)]
-TextOrBoolean = Annotated[str | bool, PlainValidator(_text_or_boolean)]
+TextOrBoolean = Annotated[str, PlainValidator(_text_or_boolean)]
 
 Texts = tuple[str, ...]
 Labels = dict[str, Label]
