@@ -263,7 +263,8 @@ class Request:
     at: Unix time of the command; containers that ended before it and may end (restart ``no``, or one-shots) are
     started again by it. recreate: services whose containers created before ``at`` are replaced.
     stop_timeout: overrides every stop_grace_period. orphans: containers of the stack that belong to no declared
-    service, and networks no longer declared.
+    service, and networks no longer declared. stopped: services whose containers are stopped and kept, as after
+    Ctrl-C. earlier: the ``at`` of services that this command did not name: they keep that of the command that did.
     """
 
     at: float = 0.0
@@ -271,6 +272,8 @@ class Request:
     stop_timeout: float | None = None
     remove_orphans: bool = False
     remove_volumes: bool = False
+    stopped: tuple[ServiceName, ...] = ()
+    earlier: Mapping[ServiceName, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ class Container:
 
     restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
     those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
-    as ``HOST_IP:PORT->PORT/PROTOCOL``. image_digest: identity of the image it was made from.
+    as ``HOST_IP:PORT->PORT/PROTOCOL``. image_digest: identity of the image it was made from. depends_on, stop_signal
+    and stop_grace_period are those of the ContainerSpec it was made from: a stack going down has no other source.
     """
 
     name: ContainerName
@@ -80,6 +81,9 @@ class Container:
     ports: tuple[str, ...] = ()
     networks: tuple[NetworkName, ...] = ()
     volumes: tuple[VolumeName, ...] = ()
+    depends_on: tuple[ServiceName, ...] = ()
+    stop_signal: str = ""
+    stop_grace_period: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,14 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that is unpacked and ready. digest: identity of what the reference names *now*."""
+    """An image that is unpacked and ready. digest: identity of what the reference names *now*.
+
+    pulled_at: when it was last compared with where it comes from; the engine fills it in.
+    """
 
     reference: str
     digest: str
+    pulled_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
