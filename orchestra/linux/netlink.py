@@ -8,25 +8,40 @@ the object and, when the kernel gives one, its own explanation.
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import struct
 from typing import NamedTuple
 
+from orchestra.linux.netlink_message import (
+    NETLINK_CAP_ACK,
+    NETLINK_EXT_ACK,
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    SOL_NETLINK,
+    Message,
+    Request,
+    attribute,
+    nested,
+    parse_attributes,
+    parse_error,
+    parse_messages,
+    parse_text,
+    render_message,
+    text,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
 NETLINK_ROUTE = 0
-SOL_NETLINK, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
-
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLM_F_REQUEST, NLM_F_MULTI, NLM_F_ACK, NLM_F_DUMP_INTR = 0x1, 0x2, 0x4, 0x10
-NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE, NLM_F_DUMP = 0x100, 0x200, 0x400, 0x300
-NLA_F_NESTED, NLA_TYPE_MASK = 0x8000, 0x3FFF
-NLMSGERR_ATTR_MSG = 1
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
@@ -43,20 +58,11 @@ VETH_INFO_PEER = 1
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF, RTA_GATEWAY = 1, 4, 5
 RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
+RTM_TYPE_OFFSET = 7  # of rtm_type in struct rtmsg
 
 # The kernel documents 255 bytes (IFALIASZ is 256 with the final NUL), and 15 for names (IFNAMSIZ is 16).
 ALIAS_MAX = 255
 NAME_MAX = 15
-
-
-class Request(NamedTuple):
-    """One message. ``call`` and ``subject`` are for the error: what was asked, of which object."""
-
-    call: str
-    subject: str
-    type: int
-    flags: int
-    payload: bytes
 
 
 class Link(NamedTuple):
@@ -89,15 +95,14 @@ class Route(NamedTuple):
     destination: str
     prefix: int
     gateway: str
-    table: int
 
 
 def new_bridge(name: str, *, address: bytes, mtu: int) -> Request:
     """A bridge with a fixed hardware address, so that it does not change with the ports that come and go."""
-    data = _attribute(IFLA_BR_MCAST_SNOOPING, b"\0")
-    info = _text(IFLA_INFO_KIND, "bridge") + _nested(IFLA_INFO_DATA, data)
-    body = _ifinfo() + _text(IFLA_IFNAME, name) + _attribute(IFLA_ADDRESS, address) + _u32(IFLA_MTU, mtu)
-    body += _nested(IFLA_LINKINFO, info)
+    data = attribute(IFLA_BR_MCAST_SNOOPING, b"\0")
+    info = text(IFLA_INFO_KIND, "bridge") + nested(IFLA_INFO_DATA, data)
+    body = _ifinfo() + text(IFLA_IFNAME, name) + attribute(IFLA_ADDRESS, address) + _u32(IFLA_MTU, mtu)
+    body += nested(IFLA_LINKINFO, info)
     return Request("new bridge", name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
@@ -106,40 +111,40 @@ def new_veth(name: str, *, peer: str, namespace: int, address: bytes, mtu: int) 
 
     The kernel refuses to bring an end up in the same message: neither knows the other yet.
     """
-    end = _ifinfo() + _text(IFLA_IFNAME, peer) + _attribute(IFLA_ADDRESS, address)
+    end = _ifinfo() + text(IFLA_IFNAME, peer) + attribute(IFLA_ADDRESS, address)
     end += _u32(IFLA_NET_NS_FD, namespace) + _u32(IFLA_MTU, mtu)
-    info = _text(IFLA_INFO_KIND, "veth") + _nested(IFLA_INFO_DATA, _nested(VETH_INFO_PEER, end))
-    body = _ifinfo() + _text(IFLA_IFNAME, name) + _u32(IFLA_MTU, mtu) + _nested(IFLA_LINKINFO, info)
+    info = text(IFLA_INFO_KIND, "veth") + nested(IFLA_INFO_DATA, nested(VETH_INFO_PEER, end))
+    body = _ifinfo() + text(IFLA_IFNAME, name) + _u32(IFLA_MTU, mtu) + nested(IFLA_LINKINFO, info)
     return Request("new veth", name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
 def set_alias(name: str, alias: str) -> Request:
-    body = _ifinfo() + _text(IFLA_IFNAME, name) + _attribute(IFLA_IFALIAS, alias.encode()[:ALIAS_MAX])
+    body = _ifinfo() + text(IFLA_IFNAME, name) + attribute(IFLA_IFALIAS, alias.encode()[:ALIAS_MAX])
     return Request("set alias", name, RTM_SETLINK, 0, body)
 
 
 def set_no_link_local(name: str) -> Request:
     """Let the interface make itself no IPv6 address when it comes up."""
-    mode = _attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
-    body = _ifinfo() + _text(IFLA_IFNAME, name) + _nested(IFLA_AF_SPEC, _nested(socket.AF_INET6, mode))
+    mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
+    body = _ifinfo() + text(IFLA_IFNAME, name) + nested(IFLA_AF_SPEC, nested(socket.AF_INET6, mode))
     return Request("set addrgenmode", name, RTM_SETLINK, 0, body)
 
 
 def set_up(name: str, *, master: int = 0) -> Request:
     """Bring an interface up, and make it a port of the bridge with the number ``master``."""
-    body = _ifinfo(up=True) + _text(IFLA_IFNAME, name) + (_u32(IFLA_MASTER, master) if master else b"")
+    body = _ifinfo(up=True) + text(IFLA_IFNAME, name) + (_u32(IFLA_MASTER, master) if master else b"")
     return Request("set up", name, RTM_SETLINK, 0, body)
 
 
 def delete_link(name: str) -> Request:
-    return Request("delete link", name, RTM_DELLINK, 0, _ifinfo() + _text(IFLA_IFNAME, name))
+    return Request("delete link", name, RTM_DELLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
 
 
 def add_address(link: int, address: str, prefix: int) -> Request:
     """Add an IPv4 address; one that is there already is left as it is."""
     packed = socket.inet_aton(address)
     body = struct.pack("=BBBBI", socket.AF_INET, prefix, 0, RT_SCOPE_UNIVERSE, link)
-    body += _attribute(IFA_LOCAL, packed) + _attribute(IFA_ADDRESS, packed)
+    body += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
     return Request("add address", f"{address}/{prefix}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
@@ -148,7 +153,7 @@ def set_default_route(gateway: str, link: int) -> Request:
     family = struct.pack(
         "=BBBBBBBBI", socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
     )
-    body = family + _attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _u32(RTA_OIF, link)
+    body = family + attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _u32(RTA_OIF, link)
     return Request("set default route", gateway, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
@@ -182,14 +187,14 @@ class Netlink:
         for request in requests:
             self._sequence += 1
             waiting[self._sequence] = request
-            datagram += _message(request, NLM_F_REQUEST | NLM_F_ACK, self._sequence)
+            datagram += render_message(request, NLM_F_REQUEST | NLM_F_ACK, self._sequence)
         self._socket.send(datagram)
         first: OSError | None = None
         while waiting:
-            for type_, flags, sequence, body in _messages(self._socket.recv(1 << 16)):
-                answered = waiting.pop(sequence, None) if type_ == NLMSG_ERROR else None
-                if answered is not None:
-                    first = first or _error(answered, flags, body)
+            for message in self._receive():
+                request_answered = waiting.pop(message.sequence, None) if message.type == NLMSG_ERROR else None
+                if request_answered is not None:
+                    first = first or parse_error(request_answered, message)
         if first is not None:
             raise first
 
@@ -197,22 +202,22 @@ class Netlink:
         """All interfaces, or those of one kind. Statistics, the bulk of an answer, are left out by the kernel."""
         body = _ifinfo() + _u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
         if kind:
-            body += _nested(IFLA_LINKINFO, _text(IFLA_INFO_KIND, kind))
+            body += nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind))
         request = Request("list links", kind, RTM_GETLINK, NLM_F_DUMP, body)
-        return [_link(body) for body in self._dump(request)]
+        return [found for found in map(_link, self._dump(request)) if kind in ("", found.kind)]
 
     def link(self, name: str) -> Link | None:
         """The interface of that name, or None when there is none."""
         self._sequence += 1
-        request = Request("get link", name, RTM_GETLINK, 0, _ifinfo() + _text(IFLA_IFNAME, name))
-        self._socket.send(_message(request, NLM_F_REQUEST, self._sequence))
+        request = Request("get link", name, RTM_GETLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
+        self._socket.send(render_message(request, NLM_F_REQUEST, self._sequence))
         while True:
-            for type_, flags, sequence, body in _messages(self._socket.recv(1 << 16)):
-                if sequence != self._sequence:
+            for message in self._receive():
+                if message.sequence != self._sequence:
                     continue
-                if type_ != NLMSG_ERROR:
-                    return _link(body)
-                error = _error(request, flags, body)
+                if message.type != NLMSG_ERROR:
+                    return _link(message.body)
+                error = parse_error(request, message)
                 if error is not None and error.errno != errno.ENODEV:
                     raise error
                 return None
@@ -220,49 +225,37 @@ class Netlink:
     def addresses(self) -> list[Address]:
         """All IPv4 addresses."""
         family = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
-        found: list[Address] = []
-        for body in self._dump(Request("list addresses", "", RTM_GETADDR, NLM_F_DUMP, family)):
-            _, prefix, _, _, index = struct.unpack_from("=BBBBI", body)
-            attributes = dict(_attributes(body[8:]))
-            packed = attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]
-            found.append(Address(index, socket.inet_ntoa(packed), prefix))
-        return found
+        return [_address(body) for body in self._dump(Request("list addresses", "", RTM_GETADDR, NLM_F_DUMP, family))]
 
     def routes(self) -> list[Route]:
         """All IPv4 unicast routes of all tables."""
         family = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
-        found: list[Route] = []
-        for body in self._dump(Request("list routes", "", RTM_GETROUTE, NLM_F_DUMP, family)):
-            _, prefix, _, _, table, _, _, kind, _ = struct.unpack_from("=BBBBBBBBI", body)
-            if kind != RTN_UNICAST:
-                continue
-            attributes = dict(_attributes(body[12:]))
-            index = struct.unpack("=I", attributes[RTA_OIF])[0] if RTA_OIF in attributes else 0
-            found.append(
-                Route(index, _ipv4(attributes.get(RTA_DST)), prefix, _ipv4(attributes.get(RTA_GATEWAY)), table)
-            )
-        return found
+        bodies = self._dump(Request("list routes", "", RTM_GETROUTE, NLM_F_DUMP, family))
+        return [_route(body) for body in bodies if body[RTM_TYPE_OFFSET] == RTN_UNICAST]
 
     def _dump(self, request: Request) -> list[bytes]:
         # An interrupted dump may miss objects (NLM_F_DUMP_INTR): ask again until one came in one piece.
         while True:
             self._sequence += 1
-            self._socket.send(_message(request, NLM_F_REQUEST, self._sequence))
+            self._socket.send(render_message(request, NLM_F_REQUEST, self._sequence))
             bodies: list[bytes] = []
             done = interrupted = False
             while not done:
-                for type_, flags, sequence, body in _messages(self._socket.recv(1 << 16)):
-                    if sequence != self._sequence:
+                for message in self._receive():
+                    if message.sequence != self._sequence:
                         continue
-                    interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
-                    if type_ == NLMSG_DONE:
+                    interrupted = interrupted or bool(message.flags & NLM_F_DUMP_INTR)
+                    if message.type == NLMSG_DONE:
                         done = True
-                    elif type_ == NLMSG_ERROR:
-                        raise _error(request, flags, body) or OSError(f"{request.call}: no answer")
+                    elif message.type == NLMSG_ERROR:
+                        raise parse_error(request, message) or OSError(f"{request.call}: no answer")
                     else:
-                        bodies.append(body)
+                        bodies.append(message.body)
             if not interrupted:
                 return bodies
+
+    def _receive(self) -> list[Message]:
+        return list(parse_messages(self._socket.recv(1 << 17)))
 
 
 def _ifinfo(*, up: bool = False) -> bytes:
@@ -270,77 +263,44 @@ def _ifinfo(*, up: bool = False) -> bytes:
     return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 0, flags, flags)
 
 
-def _attribute(type_: int, value: bytes) -> bytes:
-    padding = b"\0" * (-len(value) % 4)
-    return struct.pack("=HH", 4 + len(value), type_) + value + padding
-
-
-def _nested(type_: int, value: bytes) -> bytes:
-    return _attribute(type_ | NLA_F_NESTED, value)
-
-
-def _text(type_: int, value: str) -> bytes:
-    return _attribute(type_, value.encode() + b"\0")
-
-
 def _u32(type_: int, value: int) -> bytes:
-    return _attribute(type_, struct.pack("=I", value))
-
-
-def _ipv4(packed: bytes | None) -> str:
-    return socket.inet_ntoa(packed) if packed else ""
-
-
-def _message(request: Request, flags: int, sequence: int) -> bytes:
-    padding = b"\0" * (-len(request.payload) % 4)
-    header = struct.pack("=IHHII", 16 + len(request.payload), request.type, request.flags | flags, sequence, 0)
-    return header + request.payload + padding
-
-
-def _messages(datagram: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    offset = 0
-    while offset + 16 <= len(datagram):
-        length, type_, flags, sequence, _ = struct.unpack_from("=IHHII", datagram, offset)
-        yield type_, flags, sequence, datagram[offset + 16 : offset + length]
-        offset += (length + 3) & ~3
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    offset = 0
-    while offset + 4 <= len(data):
-        length, type_ = struct.unpack_from("=HH", data, offset)
-        yield type_ & NLA_TYPE_MASK, data[offset + 4 : offset + length]
-        offset += (length + 3) & ~3
+    return attribute(type_, struct.pack("=I", value))
 
 
 def _link(body: bytes) -> Link:
     _, _, number, flags, _ = struct.unpack_from("=BxHiII", body)
-    attributes = dict(_attributes(body[16:]))
-    info = dict(_attributes(attributes.get(IFLA_LINKINFO, b"")))
-    master = struct.unpack("=I", attributes[IFLA_MASTER])[0] if IFLA_MASTER in attributes else 0
+    attributes = parse_attributes(body[16:])
+    info = parse_attributes(attributes.get(IFLA_LINKINFO, b""))
     return Link(
         number=number,
-        name=_string(attributes.get(IFLA_IFNAME)),
-        kind=_string(info.get(IFLA_INFO_KIND)),
-        alias=_string(attributes.get(IFLA_IFALIAS)),
-        master=master,
+        name=parse_text(attributes.get(IFLA_IFNAME)),
+        kind=parse_text(info.get(IFLA_INFO_KIND)),
+        alias=parse_text(attributes.get(IFLA_IFALIAS)),
+        master=_number(attributes.get(IFLA_MASTER)),
         up=bool(flags & IFF_UP),
         loopback=bool(flags & IFF_LOOPBACK),
     )
 
 
-def _string(value: bytes | None) -> str:
-    return (value or b"").rstrip(b"\0").decode(errors="replace")
+def _address(body: bytes) -> Address:
+    _, prefix, _, _, link = struct.unpack_from("=BBBBI", body)
+    attributes = parse_attributes(body[8:])
+    return Address(link, socket.inet_ntoa(attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]), prefix)
 
 
-def _error(request: Request, flags: int, body: bytes) -> OSError | None:
-    """The error that an NLMSG_ERROR carries, with the kernel's explanation (extended ACK); None for success."""
-    number = -struct.unpack_from("=i", body)[0]
-    if number == 0:
-        return None
-    explanation = ""
-    if flags & NLM_F_ACK_TLVS:
-        # With NETLINK_CAP_ACK only the header of the request is echoed, the attributes follow it.
-        explanation = _string(dict(_attributes(body[20:])).get(NLMSGERR_ATTR_MSG))
-    reason = os.strerror(number) + (f" ({explanation})" if explanation else "")
-    return OSError(number, f"{request.call}: {reason}", request.subject)
+def _route(body: bytes) -> Route:
+    attributes = parse_attributes(body[12:])
+    return Route(
+        link=_number(attributes.get(RTA_OIF)),
+        destination=_ipv4(attributes.get(RTA_DST)),
+        prefix=body[1],
+        gateway=_ipv4(attributes.get(RTA_GATEWAY)),
+    )
+
+
+def _number(value: bytes | None) -> int:
+    return int(struct.unpack("=I", value)[0]) if value else 0
+
+
+def _ipv4(packed: bytes | None) -> str:
+    return socket.inet_ntoa(packed) if packed else ""

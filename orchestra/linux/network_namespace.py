@@ -6,11 +6,14 @@ with the work, so no caller's thread is ever left in the wrong namespace, whatev
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import os
 import threading
 from errno import EINVAL, ENOENT
 from typing import ParamSpec, TypeVar
+
+from orchestra.linux.mount import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_SHARED, UMOUNT_NOFOLLOW, mount, unmount
+from orchestra.linux.namespaces import CLONE_NEWNET, join, unshare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,20 +22,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CLONE_NEWNET = 0x40000000
-MS_BIND, MS_PRIVATE, MS_SHARED = 0x1000, 0x40000, 0x100000
-MNT_DETACH, UMOUNT_NOFOLLOW = 0x2, 0x8
 OWN = "/proc/thread-self/ns/net"
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.unshare.argtypes = [ctypes.c_int]
-_libc.setns.argtypes = [ctypes.c_int, ctypes.c_int]
-_libc.mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_void_p]
-_libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
 
 
 def is_pinned(path: str) -> bool:
-    """Whether a network namespace is mounted at ``path``: the file alone says nothing, it survives a reboot."""
+    """Whether a namespace is mounted at ``path``: the file alone says nothing, it may survive a reboot."""
     try:
         return os.stat(path).st_dev == os.stat(OWN).st_dev
     except FileNotFoundError:
@@ -47,11 +41,15 @@ def make_shared_directory(path: str) -> None:
     (mount_namespaces(7)). Not for two threads or processes at once.
     """
     os.makedirs(path, exist_ok=True)
-    if _mount(None, path, MS_SHARED) == EINVAL:  # not a mount point yet
-        _check(_mount(path, path, MS_BIND), "mount", path)
+    try:
+        mount("", path, flags=MS_SHARED)
+    except OSError as error:
+        if error.errno != EINVAL:
+            raise
+        mount(path, path, flags=MS_BIND)  # it was no mount point yet
         # Out of the peer group of the file system below first, or every pin would show up there a second time.
-        _check(_mount(None, path, MS_PRIVATE), "mount", path)
-        _check(_mount(None, path, MS_SHARED), "mount", path)
+        mount("", path, flags=MS_PRIVATE)
+        mount("", path, flags=MS_SHARED)
 
 
 def remove_shared_directory(path: str) -> bool:
@@ -73,8 +71,8 @@ def pin_namespace(path: str) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def make() -> None:
-        _check(_result(_libc.unshare(CLONE_NEWNET)), "unshare", "network namespace")
-        _check(_mount(OWN, path, MS_BIND), "mount", path)
+        unshare(CLONE_NEWNET)
+        mount(OWN, path, flags=MS_BIND)
 
     _in_own_thread(make)
 
@@ -83,10 +81,8 @@ def unpin_namespace(path: str) -> None:
     """Undo ``pin_namespace``: the namespace dies with its last process. Nothing happens when there is none."""
     while is_pinned(path):
         _unmount(path)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 def inside(path: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -96,11 +92,7 @@ def inside(path: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
     """
 
     def call() -> T:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _check(_result(_libc.setns(descriptor, CLONE_NEWNET)), "setns", path)
-        finally:
-            os.close(descriptor)
+        join(path, CLONE_NEWNET)
         return function(*args, **kwargs)
 
     return _in_own_thread(call)
@@ -113,10 +105,10 @@ def _in_own_thread(function: Callable[[], T]) -> T:
     def run() -> None:
         try:
             results.append(function())
-        except BaseException as error:
+        except BaseException as error:  # it belongs to the caller, whatever it is
             errors.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, name="network namespace")
     thread.start()
     thread.join()
     if errors:
@@ -124,21 +116,9 @@ def _in_own_thread(function: Callable[[], T]) -> T:
     return results[0]
 
 
-def _mount(source: str | None, target: str, flags: int) -> int:
-    """0, or the error's number."""
-    return _result(_libc.mount(os.fsencode(source) if source else None, os.fsencode(target), None, flags, None))
-
-
 def _unmount(path: str) -> None:
-    number = _result(_libc.umount2(os.fsencode(path), MNT_DETACH | UMOUNT_NOFOLLOW))
-    if number not in (EINVAL, ENOENT):
-        _check(number, "umount", path)
-
-
-def _result(value: int) -> int:
-    return ctypes.get_errno() if value < 0 else 0
-
-
-def _check(number: int, call: str, subject: str) -> None:
-    if number:
-        raise OSError(number, f"{call}: {os.strerror(number)}", subject)
+    try:
+        unmount(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+    except OSError as error:
+        if error.errno not in (EINVAL, ENOENT):  # not a mount point, or gone
+            raise

@@ -92,7 +92,7 @@ def store(directory: str, attachment: Attachment) -> None:
     os.makedirs(directory, exist_ok=True)
     temporary = f"{directory}/{FILE}.new"
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(encode(attachment), file)
+        file.write(json.dumps(encode(attachment)))
     os.replace(temporary, f"{directory}/{FILE}")
 
 

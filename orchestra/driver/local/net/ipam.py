@@ -193,7 +193,7 @@ def _store(home: Home, leases: Leases) -> None:
     # No fsync: bridges and namespaces do not survive what would lose the file, and without them it means nothing.
     temporary = f"{_path(home)}.new"
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(encode(leases), file)
+        file.write(json.dumps(encode(leases)))
     os.replace(temporary, _path(home))
 
 

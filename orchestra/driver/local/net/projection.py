@@ -155,7 +155,7 @@ def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[At
         if names := names_of(attached, network):
             os.makedirs(folder, exist_ok=True)
             with open(f"{path}.new", "w", encoding="utf-8") as file:
-                json.dump(encode(names), file)
+                file.write(json.dumps(encode(names)))
             os.replace(f"{path}.new", path)
         else:
             with contextlib.suppress(FileNotFoundError):
