@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Interface
     from orchestra.driver.local.net.ipam import NetworkLease
     from orchestra.home import Home
-    from orchestra.linux.netlink import Link, Request
+    from orchestra.linux.netlink import Link
+    from orchestra.linux.netlink_message import Request
 
 BRIDGE_PREFIX = "orc-"
 VETH_PREFIX = "orcv"

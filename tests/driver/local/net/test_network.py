@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
-import pytest
-
 from orchestra.driver.local.net import network
-from orchestra.errors import FatalError, TemporaryError
-from orchestra.state.desired import Endpoint
 
-from .conftest import eventually, needs_network
+from .conftest import needs_network
 
 pytestmark = needs_network
 
