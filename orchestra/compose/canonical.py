@@ -1,367 +1,83 @@
 """Short to long syntax: after this pass every attribute has one shape, whichever way it was written.
 
-``TABLE`` maps the shape of a path to the function that makes its node canonical. Nodes that are neither short nor
-long syntax are left alone: the schema says what is wrong with them. New nodes stand where the text they came from
-stands.
+``TABLE`` maps the shape of a path to the rule (``compose.longhand``) that makes its node canonical.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orchestra.compose import shellwords, shorthand
-from orchestra.compose.nodes import RESET, Map, Node, Path, Scalar, Seq, make_map, render_path
-from orchestra.compose.scalars import render
+from orchestra.compose import longhand
+from orchestra.compose.nodes import RESET, Map, Node, Path, Seq
 
 if TYPE_CHECKING:
+    from orchestra.compose.longhand import Rule
     from orchestra.compose.problems import Problems
-    from orchestra.errors import Span
-
-Rule = Callable[[Node, Path, "Problems"], Node]
-
-
-def build_node(value: Any, span: Span) -> Node:
-    """Located nodes for a value that a short syntax stands for, all at the place of the short text."""
-    if isinstance(value, dict):
-        return make_map({key: build_node(item, span) for key, item in value.items()}, span)
-    if isinstance(value, (list, tuple)):
-        return Seq(tuple(build_node(item, span) for item in value), span)
-    return Scalar(value, span, plain=False)
-
-
-def _text(node: Node) -> str | None:
-    return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else None
-
-
-def pairs(node: Node, path: Path, problems: Problems) -> Node:
-    """``[K=V, K]`` to ``{K: V, K: null}``; the last of several equal keys wins at the place of the first."""
-    if not isinstance(node, Seq):
-        return node
-    items: dict[str, Node] = {}
-    keys: dict[str, Span] = {}
-    for item in node.items:
-        text = _text(item)
-        if text is None:
-            return node
-        key, equals, value = text.partition("=")
-        items[key] = Scalar(value if equals else None, item.span, plain=False)
-        keys.setdefault(key, item.span)
-    return Map(items, keys, node.span)
-
-
-def one_or_many(node: Node, path: Path, problems: Problems) -> Node:
-    """``x`` to ``[x]``, and an empty text to an empty list."""
-    if not isinstance(node, Scalar) or node.value is None:
-        return node
-    return Seq(() if node.value == "" else (node,), node.span)
-
-
-def texts(node: Node, path: Path, problems: Problems) -> Node:
-    """Numbers in a list of strings to strings."""
-    if not isinstance(node, Seq):
-        return node
-    return dataclasses.replace(
-        node,
-        items=tuple(
-            Scalar(render(item.value), item.span) if isinstance(item, Scalar) and item.value is not None else item
-            for item in node.items
-        ),
-    )
-
-
-def names(node: Node, path: Path, problems: Problems) -> Node:
-    """``[a, b]`` to ``{a: null, b: null}``."""
-    if not isinstance(node, Seq) or any(_text(item) is None for item in node.items):
-        return node
-    items: dict[str, Node] = {}
-    keys: dict[str, Span] = {}
-    for item in node.items:
-        name = _text(item) or ""
-        items[name], keys[name] = Scalar(None, item.span), item.span
-    return Map(items, keys, node.span)
-
-
-def command(node: Node, path: Path, problems: Problems) -> Node:
-    """``"a b"`` to ``[a, b]``."""
-    text = _text(node)
-    if text is None:
-        return node
-    try:
-        words, rest = shellwords.split(text)
-    except ValueError as error:
-        problems.error("invalid-command", str(error), node.span, path, "write the command as a list of words")
-        return node
-    if rest:
-        problems.warn(
-            "command-cut",
-            f"the command ends before {rest[:1]!r}: it is not run by a shell",
-            node.span,
-            path,
-            'write ["sh", "-c", "…"] to use shell syntax',
-        )
-    return build_node(words, node.span)
-
-
-def probe(node: Node, path: Path, problems: Problems) -> Node:
-    """``"curl …"`` to ``[CMD-SHELL, "curl …"]``."""
-    text = _text(node)
-    return node if text is None else build_node(("CMD-SHELL", text), node.span)
-
-
-def keyed(key: str) -> Rule:
-    """A rule for ``x`` to ``{key: x}``."""
-
-    def rule(node: Node, path: Path, problems: Problems) -> Node:
-        return make_map({key: node}, node.span) if _text(node) is not None else node
-
-    return rule
-
-
-def depends_on(node: Node, path: Path, problems: Problems) -> Node:
-    """``[a]`` to ``{a: {condition: service_started, required: true}}``; a long entry gets ``required: true``."""
-    if isinstance(node, Seq) and all(_text(item) is not None for item in node.items):
-        items: dict[str, Node] = {}
-        for item in node.items:
-            items[_text(item) or ""] = build_node({"condition": "service_started", "required": True}, item.span)
-        return make_map(items, node.span)
-    if isinstance(node, Map):
-        filled = {
-            key: item.with_item("required", Scalar(True, item.span))
-            if isinstance(item, Map) and "required" not in item.items and item.tag != RESET
-            else item
-            for key, item in node.items.items()
-        }
-        return Map(filled, node.keys, node.span)
-    return node
-
-
-def env_files(node: Node, path: Path, problems: Problems) -> Node:
-    """A path, or a list of paths and long entries, to ``[{path, required}]``."""
-    if isinstance(node, (Scalar, Map)) and not (isinstance(node, Scalar) and node.value is None):
-        node = Seq((node,), node.span)
-    if not isinstance(node, Seq):
-        return node
-    items: list[Node] = []
-    for item in node.items:
-        if _text(item) is not None:
-            items.append(make_map({"path": item, "required": Scalar(True, item.span)}, item.span))
-        elif isinstance(item, Map) and "required" not in item.items:
-            items.append(item.with_item("required", Scalar(True, item.span)))
-        else:
-            items.append(item)
-    return Seq(tuple(items), node.span)
-
-
-def ports(node: Node, path: Path, problems: Problems) -> Node:
-    if not isinstance(node, Seq):
-        return node
-    items: list[Node] = []
-    for index, item in enumerate(node.items):
-        if isinstance(item, Map):
-            items.append(_long_port(item))
-            continue
-        if not isinstance(item, Scalar) or item.value is None or isinstance(item.value, bool):
-            items.append(item)
-            continue
-        try:
-            items += [build_node(entry, item.span) for entry in shorthand.parse_port(render(item.value))]
-        except ValueError as error:
-            hint = "write [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL], such as 8080:80"
-            problems.error("invalid-port", f"{render(item.value)!r}: {error}", item.span, (*path, index), hint)
-    return Seq(tuple(items), node.span)
-
-
-def _long_port(item: Map) -> Map:
-    for key, value in (("mode", "ingress"), ("protocol", "tcp")):
-        if key not in item.items:
-            item = item.with_item(key, Scalar(value, item.span))
-    return item
-
-
-def _each(parse: Callable[[str], dict[str, Any]], code: str, hint: str) -> Rule:
-    """A rule for a list whose strings have a short syntax of their own."""
-
-    def rule(node: Node, path: Path, problems: Problems) -> Node:
-        if not isinstance(node, Seq):
-            return node
-        items: list[Node] = []
-        for index, item in enumerate(node.items):
-            text = _text(item)
-            if text is None:
-                items.append(item)
-                continue
-            try:
-                items.append(build_node(parse(text), item.span))
-            except ValueError as error:
-                problems.error(code, f"{text!r}: {error}", item.span, (*path, index), hint)
-        return Seq(tuple(items), node.span)
-
-    return rule
-
-
-def sources(node: Node, path: Path, problems: Problems) -> Node:
-    """``[name]`` to ``[{source: name}]``."""
-    if not isinstance(node, Seq):
-        return node
-    return Seq(
-        tuple(make_map({"source": item}, item.span) if _text(item) is not None else item for item in node.items),
-        node.span,
-    )
-
-
-def hosts(node: Node, path: Path, problems: Problems) -> Node:
-    """``{host: address}``, ``{host: [addresses]}`` and ``["host:address"]`` to ``["host=address"]``."""
-    entries: list[tuple[str, Span]] = []
-    if isinstance(node, Map):
-        for host, value in node.items.items():
-            given = value.items if isinstance(value, Seq) else (value,)
-            entries += [(f"{host}={_text(item) or ''}", item.span) for item in given]
-    elif isinstance(node, Seq) and all(_text(item) is not None for item in node.items):
-        entries = [(_text(item) or "", item.span) for item in node.items]
-    else:
-        return node
-    items: list[Node] = []
-    for text, span in entries:
-        try:
-            host, addresses = shorthand.parse_host(text)
-        except ValueError as error:
-            problems.error("invalid-host", str(error), span, path, "write HOST=ADDRESS, such as db=10.0.0.5")
-            continue
-        items += [Scalar(f"{host}={address}", span) for address in addresses]
-    return Seq(tuple(items), node.span)
-
-
-def ssh(node: Node, path: Path, problems: Problems) -> Node:
-    """``{id: path}`` to ``[id=path]``."""
-    if not isinstance(node, Map):
-        return node
-    return Seq(
-        tuple(Scalar(f"{key}={text}" if (text := _text(item)) else key, item.span) for key, item in node.items.items()),
-        node.span,
-    )
-
-
-def gpus(node: Node, path: Path, problems: Problems) -> Node:
-    """``all`` to one request for every GPU."""
-    return Seq((build_node({"count": "all"}, node.span),), node.span) if _text(node) == "all" else node
-
-
-def options(node: Node, path: Path, problems: Problems) -> Node:
-    """Each value of a provider's options to a list of texts."""
-    if not isinstance(node, Map):
-        return node
-    items = {key: texts(one_or_many(item, path, problems), path, problems) for key, item in node.items.items()}
-    return Map(items, node.keys, node.span)
-
-
-def external(node: Node, path: Path, problems: Problems) -> Node:
-    """The old ``external: {name: x}`` of a resource to ``external: true`` and ``name: x``."""
-    if not isinstance(node, Map):
-        return node
-    value = node.get("external")
-    if not isinstance(value, Map):
-        return node
-    name = value.get("name")
-    result = node.with_item("external", Scalar(True, value.span))
-    if name is not None and "name" in node.items:
-        message = f"{render_path(path)} has a name and an external name"
-        problems.error("conflict", message, name.span, (*path, "external"), "remove external.name")
-    elif name is not None:
-        result = result.with_item("name", name)
-    return result
-
-
-def includes(node: Node, path: Path, problems: Problems) -> Node:
-    """``[file]`` and ``[{path: file}]`` to ``[{path: [file]}]``."""
-    if not isinstance(node, Seq):
-        return node
-    items: list[Node] = []
-    for item in node.items:
-        if _text(item) is not None:
-            items.append(make_map({"path": Seq((item,), item.span)}, item.span))
-        elif isinstance(item, Map):
-            for key in ("path", "env_file"):
-                value = item.get(key)
-                if value is not None and _text(value) is not None:
-                    item = item.with_item(key, Seq((value,), value.span))
-            items.append(item)
-        else:
-            items.append(item)
-    return Seq(tuple(items), node.span)
-
-
-_volumes = _each(
-    shorthand.parse_volume,
-    "invalid-volume",
-    "write [SOURCE:]TARGET[:OPTIONS], such as ./data:/data:ro or cache:/cache",
-)
-_devices = _each(shorthand.parse_device, "invalid-device", "write HOST[:CONTAINER[:PERMISSIONS]]")
 
 SERVICE: dict[str, Rule] = {
-    "annotations": pairs,
-    "build": keyed("context"),
-    "build.additional_contexts": pairs,
-    "build.args": pairs,
-    "build.extra_hosts": hosts,
-    "build.labels": pairs,
-    "build.no_cache_filter": one_or_many,
-    "build.secrets": sources,
-    "build.ssh": ssh,
-    "command": command,
-    "configs": sources,
-    "depends_on": depends_on,
-    "deploy.labels": pairs,
-    "deploy.resources.reservations.devices.[].options": pairs,
-    "develop.watch.[].exec.command": command,
-    "develop.watch.[].exec.environment": pairs,
-    "develop.watch.[].ignore": one_or_many,
-    "develop.watch.[].include": one_or_many,
-    "devices": _devices,
-    "dns": one_or_many,
-    "dns_opt": one_or_many,
-    "dns_search": one_or_many,
-    "entrypoint": command,
-    "env_file": env_files,
-    "environment": pairs,
-    "expose": texts,
-    "extends": keyed("service"),
-    "extra_hosts": hosts,
-    "gpus": gpus,
-    "gpus.[].options": pairs,
-    "group_add": texts,
-    "healthcheck.test": probe,
-    "label_file": one_or_many,
-    "labels": pairs,
-    "models": names,
-    "networks": names,
-    "ports": ports,
-    "post_start.[].command": command,
-    "post_start.[].environment": pairs,
-    "pre_start.[].command": command,
-    "pre_start.[].environment": pairs,
-    "pre_stop.[].command": command,
-    "pre_stop.[].environment": pairs,
-    "provider.options": options,
-    "secrets": sources,
-    "sysctls": pairs,
-    "tmpfs": one_or_many,
-    "volumes": _volumes,
-    "volumes.[].volume.labels": pairs,
+    "annotations": longhand.pairs,
+    "build": longhand.keyed("context"),
+    "build.additional_contexts": longhand.pairs,
+    "build.args": longhand.pairs,
+    "build.extra_hosts": longhand.hosts,
+    "build.labels": longhand.pairs,
+    "build.no_cache_filter": longhand.one_or_many,
+    "build.secrets": longhand.sources,
+    "build.ssh": longhand.ssh,
+    "command": longhand.command,
+    "configs": longhand.sources,
+    "depends_on": longhand.depends_on,
+    "deploy.labels": longhand.pairs,
+    "deploy.resources.reservations.devices.[].options": longhand.pairs,
+    "develop.watch.[].exec.command": longhand.command,
+    "develop.watch.[].exec.environment": longhand.pairs,
+    "develop.watch.[].ignore": longhand.one_or_many,
+    "develop.watch.[].include": longhand.one_or_many,
+    "devices": longhand.devices,
+    "dns": longhand.one_or_many,
+    "dns_opt": longhand.one_or_many,
+    "dns_search": longhand.one_or_many,
+    "entrypoint": longhand.command,
+    "env_file": longhand.env_files,
+    "environment": longhand.pairs,
+    "expose": longhand.texts,
+    "extends": longhand.keyed("service"),
+    "extra_hosts": longhand.hosts,
+    "gpus": longhand.gpus,
+    "gpus.[].options": longhand.pairs,
+    "group_add": longhand.texts,
+    "healthcheck.test": longhand.probe,
+    "label_file": longhand.one_or_many,
+    "labels": longhand.pairs,
+    "models": longhand.names,
+    "networks": longhand.names,
+    "ports": longhand.ports,
+    "post_start.[].command": longhand.command,
+    "post_start.[].environment": longhand.pairs,
+    "pre_start.[].command": longhand.command,
+    "pre_start.[].environment": longhand.pairs,
+    "pre_stop.[].command": longhand.command,
+    "pre_stop.[].environment": longhand.pairs,
+    "provider.options": longhand.options,
+    "secrets": longhand.sources,
+    "sysctls": longhand.pairs,
+    "tmpfs": longhand.one_or_many,
+    "volumes": longhand.volumes,
+    "volumes.[].volume.labels": longhand.pairs,
 }
 
 TABLE: dict[str, Rule] = {
     **{f"services.*.{key}": rule for key, rule in SERVICE.items()},
-    "include": includes,
-    "networks.*": external,
-    "networks.*.labels": pairs,
-    "volumes.*": external,
-    "volumes.*.labels": pairs,
-    "configs.*": external,
-    "configs.*.labels": pairs,
-    "secrets.*": external,
-    "secrets.*.labels": pairs,
+    "include": longhand.includes,
+    "networks.*": longhand.external,
+    "networks.*.labels": longhand.pairs,
+    "volumes.*": longhand.external,
+    "volumes.*.labels": longhand.pairs,
+    "configs.*": longhand.external,
+    "configs.*.labels": longhand.pairs,
+    "secrets.*": longhand.external,
+    "secrets.*.labels": longhand.pairs,
 }
 
 

@@ -39,7 +39,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
             context.problems.error("invalid-name", message, context.span(path, key=True), path, hint)
         _check_image(service, path, context)
         _check_single_values(service, path, context)
-        _check_references(service, path, context)
+        _check_references(service, path, context, declared)
         _check_dependencies(service, path, context, declared.services)
         _check_limits(service, path, context)
         _check_scale(service, path, context, scale.get(key))
@@ -97,7 +97,7 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
             refuse("deploy", "count and device_ids of a device exclude each other")
 
 
-def _check_references(service: Service, path: Path, context: Context) -> None:
+def _check_references(service: Service, path: Path, context: Context, declared: Stack) -> None:
     stack, problems = context.stack, context.problems
     if service.network_mode and service.networks:
         place = (*path, "network_mode")
@@ -105,10 +105,10 @@ def _check_references(service: Service, path: Path, context: Context) -> None:
         problems.error("conflict", message, context.span(place), place, "remove one of the two")
     for name in service.networks or {}:
         if name not in stack.networks:
-            _undefined("network", name, (*path, "networks"), name, stack.networks, context)
+            _undefined("network", name, (*path, "networks"), name, declared.networks, context)
     for index, mount in enumerate(service.volumes):
         if mount.type == "volume" and mount.source and mount.source not in stack.volumes:
-            _undefined("volume", mount.source, (*path, "volumes"), index, stack.volumes, context)
+            _undefined("volume", mount.source, (*path, "volumes"), index, declared.volumes, context)
         if not mount.target:
             place = (*path, "volumes", index)
             problems.error("missing-key", "a volume needs a target", context.span(place), place)
@@ -121,10 +121,12 @@ def _check_references(service: Service, path: Path, context: Context) -> None:
     for attribute, known in (("configs", stack.configs), ("secrets", stack.secrets)):
         for index, entry in enumerate(getattr(service, attribute)):
             if entry.source not in known:
-                _undefined(attribute[:-1], entry.source or "", (*path, attribute), index, known, context)
+                _undefined(
+                    attribute[:-1], entry.source or "", (*path, attribute), index, getattr(declared, attribute), context
+                )
     for index, entry in enumerate(service.build.secrets if service.build else ()):
         if entry.source not in stack.secrets:
-            _undefined("secret", entry.source or "", (*path, "build", "secrets"), index, stack.secrets, context)
+            _undefined("secret", entry.source or "", (*path, "build", "secrets"), index, declared.secrets, context)
 
 
 def _undefined(noun: str, name: str, path: Path, part: str | int, known: Collection[str], context: Context) -> None:
@@ -226,10 +228,17 @@ def _check_cycles(context: Context) -> None:
     services = context.stack.services
     edges = {key: all_dependencies(service).keys() & services.keys() for key, service in services.items()}
     for cycle in find_cycles(edges):
-        place = _dependency_path(services[cycle[0]], ("services", cycle[0]), cycle[1])
-        message = f"services depend on each other: {' -> '.join(cycle)}"
-        hint = "one of them must be able to start before the other"
-        context.problems.error("cycle", message, context.span(place, key=True), place, hint)
+        ring = cycle[:-1]
+        places = [
+            _dependency_path(services[name], ("services", name), ring[(index + 1) % len(ring)])
+            for index, name in enumerate(ring)
+        ]
+        # Told from where a reader of the file meets it first.
+        first = min(range(len(ring)), key=lambda index: context.span(places[index], key=True))
+        names = (*ring[first:], *ring[:first], ring[first])
+        message = f"services depend on each other: {' -> '.join(names)}"
+        hint = "one of them must be able to start before the others"
+        context.problems.error("cycle", message, context.span(places[first], key=True), places[first], hint)
 
 
 def _check_resources(stack: Stack, context: Context) -> None:

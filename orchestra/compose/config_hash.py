@@ -29,7 +29,7 @@ def service_hash(definition: Mapping[str, Any], surroundings: Mapping[str, Any])
     """The hash of a service. ``surroundings``: names on the host of what it uses, digests of its files."""
     own = {key: value for key, value in definition.items() if key not in _NOT_THE_CONTAINER}
     if "deploy" in own:
-        own["deploy"] = {k: v for k, v in own["deploy"].items() if k not in _NOT_THE_CONTAINER_IN_DEPLOY}
+        own["deploy"] = {k: v for k, v in own["deploy"].items() if v and k not in _NOT_THE_CONTAINER_IN_DEPLOY}
         if not own["deploy"]:
             del own["deploy"]
     return config_hash({"service": own, "surroundings": surroundings})

@@ -141,4 +141,4 @@ def project_name(request: LoadRequest, project: Project, declared: str | None) -
 
 def with_name(project: Project, name: str) -> Project:
     """The project with COMPOSE_PROJECT_NAME set for interpolation."""
-    return replace(project, environment=project.environment.with_values({"COMPOSE_PROJECT_NAME": name}))
+    return replace(project, environment=project.environment.with_fixed({"COMPOSE_PROJECT_NAME": name}))

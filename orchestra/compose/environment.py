@@ -18,23 +18,30 @@ if TYPE_CHECKING:
 
 
 class Environment:
-    """The process environment always wins; ``extra`` fills what it leaves open."""
+    """The process environment wins over all but ``fixed``; ``extra`` fills what it leaves open."""
 
-    def __init__(self, reader: Reader, extra: Mapping[str, str]) -> None:
+    def __init__(self, reader: Reader, extra: Mapping[str, str], fixed: Mapping[str, str] | None = None) -> None:
         self._reader = reader
         self._extra = dict(extra)
+        self._fixed = dict(fixed or {})
 
     def lookup(self, name: str) -> str | None:
+        if name in self._fixed:
+            return self._fixed[name]
         value = self._reader.variable(name)
         return self._extra.get(name) if value is None else value
 
     def with_defaults(self, values: Mapping[str, str]) -> Environment:
         """The same with ``values`` where nothing is known yet."""
-        return Environment(self._reader, {**values, **self._extra})
+        return Environment(self._reader, {**values, **self._extra}, self._fixed)
 
     def with_values(self, values: Mapping[str, str]) -> Environment:
         """The same with ``values`` before earlier ones; the process environment still wins."""
-        return Environment(self._reader, {**self._extra, **values})
+        return Environment(self._reader, {**self._extra, **values}, self._fixed)
+
+    def with_fixed(self, values: Mapping[str, str]) -> Environment:
+        """The same with ``values`` before everything else."""
+        return Environment(self._reader, self._extra, {**self._fixed, **values})
 
 
 def read_dotenv(path: str, text: str, environment: Environment, problems: Problems) -> dict[str, str]:

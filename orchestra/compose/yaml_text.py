@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -11,6 +10,9 @@ from orchestra.compose.scalars import render, resolve
 # Printable text that cannot be taken for anything else in block context (YAML 1.2, chapters 7.3.3 and 5.3).
 _PLAIN = re.compile(r"[A-Za-z0-9_./$(+=^~\\;<\u00a1-\ud7ff-][^\x00-\x1f\x7f-\xa0\ufeff]*")
 _UNSAFE = re.compile(r":(?:\s|$)|\s#|\s$|^[-?:](?:\s|$)|^---|^\.\.\.|^<<$|^=$")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+# What YAML 1.1 readers take for something else: booleans, numbers to the base of sixty, dates.
+_OTHERWISE = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|\d{4}-\d\d?-\d\d?.*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 
 
@@ -67,6 +69,15 @@ def _scalar(value: Any) -> str:
     if not isinstance(value, str):
         return render(value)
     is_string = isinstance(resolve(value), str) and value.lower() not in _WORDS
-    if is_string and _PLAIN.fullmatch(value) and not _UNSAFE.search(value):
+    if is_string and _PLAIN.fullmatch(value) and not _UNSAFE.search(value) and not _OTHERWISE.fullmatch(value):
         return value
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    return _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    """Double quotes, with YAML's own escapes for what cannot be printed (JSON's would split large code points)."""
+    escaped = (
+        _ESCAPES.get(character) or (character if character.isprintable() else f"\\U{ord(character):08X}")
+        for character in text
+    )
+    return f'"{"".join(escaped)}"'

@@ -1,0 +1,171 @@
+"""What the user reads for each kind of mistake: golden texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.compose import render_diagnostics
+from orchestra.errors import Diagnostic, Span
+
+WEB = "services:\n  web:\n    image: rootfs:/\n"
+
+GOLDEN = {
+    "unknown key": (
+        WEB + "    imagge: x\n",
+        """\
+compose.yaml:4:5: unknown key imagge in services.web [unknown-key]
+  4 |     imagge: x
+    |     ^^^^^^
+  hint: did you mean image?
+""",
+    ),
+    "wrong type": (
+        WEB + "    ports: 80\n",
+        """\
+compose.yaml:4:12: services.web.ports must be a list, not the number 80 [wrong-type]
+  4 |     ports: 80
+    |            ^^
+""",
+    ),
+    "string wanted": (
+        WEB + "    user: 1000\n",
+        """\
+compose.yaml:4:11: services.web.user must be a string, not the number 1000 [wrong-type]
+  4 |     user: 1000
+    |           ^^^^
+  hint: put it between quotes
+""",
+    ),
+    "cycle": (
+        WEB + "    depends_on: [db]\n  db:\n    image: x\n    links: [web]\n",
+        """\
+compose.yaml:4:18: services depend on each other: web -> db -> web [cycle]
+  4 |     depends_on: [db]
+    |                  ^^
+  hint: one of them must be able to start before the others
+""",
+    ),
+    "undefined network": (
+        WEB + "    networks: [fornt]\nnetworks: {front: }\n",
+        """\
+compose.yaml:4:16: service web refers to the undefined network fornt [undefined]
+  4 |     networks: [fornt]
+    |                ^^^^^
+  hint: did you mean front?
+""",
+    ),
+    "required variable": (
+        WEB + '    user: "u${WHO:?name somebody}"\n',
+        """\
+compose.yaml:4:13: required variable WHO is missing a value: name somebody [missing-variable]
+  4 |     user: "u${WHO:?name somebody}"
+    |             ^^^^^^^^^^^^^^^^^^^^^
+  hint: set WHO in the environment or in the .env file
+""",
+    ),
+    "nothing to run": (
+        "services:\n  web: {command: x}\n",
+        """\
+compose.yaml:2:3: service web has neither an image nor a build [missing-key]
+  2 |   web: {command: x}
+    |   ^^^
+  hint: give it an image
+""",
+    ),
+    "bad port": (
+        WEB + "    ports:\n      - '80:http'\n",
+        """\
+compose.yaml:5:9: '80:http': 'http' is not a port or a range of ports [invalid-port]
+  5 |       - '80:http'
+    |         ^^^^^^^^^
+  hint: write [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL], such as 8080:80
+""",
+    ),
+    "waiting for health that never comes": (
+        WEB + "    depends_on: {db: {condition: service_healthy}}\n  db: {image: 'rootfs:/'}\n",
+        """\
+compose.yaml:4:18: service web waits for db to be healthy, but db has no healthcheck [no-healthcheck]
+  4 |     depends_on: {db: {condition: service_healthy}}
+    |                  ^^
+  hint: give db a healthcheck, or wait for service_started
+""",
+    ),
+    "one name for two": (
+        WEB + "    container_name: one\n    scale: 2\n",
+        """\
+compose.yaml:4:21: 2 containers of web cannot all be called one [conflict]
+  4 |     container_name: one
+    |                     ^^^
+  hint: remove container_name
+""",
+    ),
+    "missing env file": (
+        WEB + "    env_file: [a.env]\n",
+        """\
+compose.yaml:4:16: the env file DIRECTORY/a.env does not exist [file-not-found]
+  4 |     env_file: [a.env]
+    |                ^^^^^
+  hint: create it, or write required: false
+""",
+    ),
+    "tabs": (
+        "services:\n\tweb:\n",
+        """\
+compose.yaml:2:1: while scanning for the next token found character '\\t' that cannot start any token [yaml]
+  2 |  web:
+    | ^
+  hint: YAML is indented with spaces, never with tabs
+""",
+    ),
+    "empty file": (
+        "# nothing yet\n",
+        """\
+compose.yaml:1:1: the Compose file is empty [empty-file]
+  1 | # nothing yet
+    | ^
+  hint: declare services:
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_mistake_is_explained_at_its_place(folder, name):
+    text, golden = GOLDEN[name]
+    assert folder.refused(text).replace(str(folder.path), "DIRECTORY") == golden
+
+
+def test_everything_wrong_is_told_at_once_in_the_order_of_the_text(folder):
+    text = WEB + "    mem_limit: 5x\n    imagge: x\n    volumes: ['aa:/b:ro:z']\n    environment: {A: '${'}\n"
+    lines = [line for line in folder.refused(text).splitlines() if line.startswith("compose.yaml")]
+    assert [line.split(":")[1] for line in lines] == ["4", "5", "6", "7"]
+    assert [line.rpartition("[")[2] for line in lines] == [
+        "invalid-value]",
+        "unknown-key]",
+        "invalid-volume]",
+        "interpolation]",
+    ]
+
+
+def test_an_env_file_is_wrong_at_a_place_of_its_own(folder):
+    folder.write(".env", "A=1\nB='open\n")
+    assert folder.refused(WEB).splitlines()[0] == ".env:2:3: the quote ' is never closed [env-file]"
+
+
+def test_a_mistake_in_an_alias_is_told_once(folder):
+    text = "x-base: &base {image: a, restart: sometimes}\nservices:\n  one: *base\n  two: *base\n"
+    assert folder.refused(text).count("not a restart policy") <= 2
+
+
+def test_colour_is_only_paint():
+    diagnostic = Diagnostic("code", "wrong", Span("f", 1, 2, 1, 4), hint="mend it", source_line="abcd")
+    painted = render_diagnostics([diagnostic], color=True)
+    plain = render_diagnostics([diagnostic], color=False)
+    assert "\033[" in painted
+    for code in ("\033[0m", "\033[1m", "\033[31m", "\033[36m"):
+        painted = painted.replace(code, "")
+    assert painted == plain == "f:1:2: wrong [code]\n  1 | abcd\n    |  ^^\n  hint: mend it\n"
+
+
+def test_a_problem_without_a_place_is_one_line():
+    assert render_diagnostics([Diagnostic("code", "wrong")], color=False) == "wrong [code]\n"

@@ -1,0 +1,363 @@
+"""A file to Desired: what each part of it becomes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestra.compose import render_config
+from orchestra.errors import ComposeFileNotFound, UserError
+from orchestra.state.codec import decode, encode
+from orchestra.state.desired import (
+    Condition,
+    Dependency,
+    Desired,
+    Healthcheck,
+    Logging,
+    Mount,
+    MountKind,
+    Resources,
+    Restart,
+    RestartPolicy,
+    Ulimit,
+)
+
+SHOP = """\
+services:
+  web:
+    image: rootfs:/
+    command: serve --port 80
+    ports: ["8080:80", "127.0.0.1:5353:53/udp"]
+    environment: {LEVEL: "${LEVEL:-info}", SECRET: }
+    depends_on: {store: {condition: service_healthy, restart: true}}
+    volumes: [./data:/data, cache:/cache:ro, /tmp/anonymous]
+    stop_grace_period: 1m30s
+  store:
+    image: oci:images/store:1.2
+    healthcheck: {test: [CMD, ping], interval: 2s, retries: 5}
+volumes: {cache: }
+"""
+
+
+def only(loaded, service="web"):
+    (spec,) = loaded.desired.replicas(service)
+    return spec
+
+
+def test_a_simple_stack(folder):
+    desired = folder.load(SHOP).desired
+    web, store = desired.container("shop-web-1"), desired.container("shop-store-1")
+    assert web is not None
+    assert store is not None
+    assert desired.stack == "shop"
+    assert desired.services == ("store", "web")
+    assert desired.project_directory == str(folder.path)
+    assert desired.config_files == (str(folder / "compose.yaml"),)
+    assert web.command == ("serve", "--port", "80")
+    assert web.environment == {"LEVEL": "info"}
+    assert web.depends_on == (Dependency("store", Condition.HEALTHY, restart=True),)
+    assert web.stop_grace_period == 90.0
+    assert (store.rank, web.rank) == (0, 1)
+    assert store.healthcheck == Healthcheck(("ping",), interval=2.0, retries=5)
+    assert [(port.target, port.published, port.host_ip, port.protocol) for port in web.ports] == [
+        (80, 8080, "", "tcp"),
+        (53, 5353, "127.0.0.1", "udp"),
+    ]
+    assert web.mounts == (
+        Mount(MountKind.BIND, "/data", str(folder / "data"), create_host_path=True),
+        Mount(MountKind.VOLUME, "/cache", "shop_cache", read_only=True),
+        Mount(MountKind.VOLUME, "/tmp/anonymous"),
+    )
+
+
+def test_names_on_the_host_carry_the_stacks_name(folder):
+    desired = folder.load(SHOP).desired
+    assert [(network.key, network.name) for network in desired.networks] == [("default", "shop_default")]
+    assert [(volume.key, volume.name) for volume in desired.volumes] == [("cache", "shop_cache")]
+    assert [endpoint.aliases for endpoint in desired.containers[1].endpoints] == [("web", "shop-web-1")]
+
+
+def test_image_paths_are_absolute_and_references_are_left_alone(folder):
+    desired = folder.load(SHOP + "  \n").desired
+    assert [image.reference for image in desired.images] == [f"oci:{folder / 'images/store'}:1.2", "rootfs:/"]
+    other = (
+        "services: {a: {image: 'registry.example/x:1'}, b: {image: 'rootfs:tree'},"
+        " c: {image: 'docker-archive:~/i.tar'}}"
+    )
+    assert [image.reference for image in folder.load(other).desired.images] == [
+        "registry.example/x:1",
+        f"rootfs:{folder / 'tree'}",
+        "docker-archive:/home/me/i.tar",
+    ]
+
+
+def test_everything_knows_its_place_in_the_file(folder):
+    desired = folder.load(SHOP).desired
+    web = desired.containers[1]
+    assert web.location is not None
+    assert (web.location.line, web.location.column) == (2, 3)
+    assert [(port.location.line, port.location.column) for port in web.ports if port.location] == [(5, 13), (5, 24)]
+    assert [(image.location.line, image.location.column) for image in desired.images if image.location] == [
+        (11, 12),
+        (3, 12),
+    ]
+    assert desired.volumes[0].location is not None
+    assert (desired.volumes[0].location.line, desired.volumes[0].location.column) == (13, 11)
+
+
+def test_the_result_survives_the_codec(folder):
+    desired = folder.load(SHOP).desired
+    assert decode(Desired, json.loads(json.dumps(encode(desired)))) == desired
+
+
+def test_labels_are_those_that_other_tools_read(folder):
+    labels = only(folder.load(SHOP)).labels
+    assert labels["com.docker.compose.project"] == "shop"
+    assert labels["com.docker.compose.service"] == "web"
+    assert labels["com.docker.compose.container-number"] == "1"
+    assert labels["com.docker.compose.oneoff"] == "False"
+    assert labels["com.docker.compose.depends_on"] == "store:service_healthy:true"
+    assert labels["com.docker.compose.project.working_dir"] == str(folder.path)
+    assert labels["com.docker.compose.config-hash"] == only(folder.load(SHOP)).config_hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("serve --port 80", "serve --port 81"),
+        ("LEVEL:-info", "LEVEL:-debug"),
+        ("8080:80", "8081:80"),
+        ("cache:/cache:ro", "cache:/cache"),
+        ("1m30s", "10s"),
+        ("cache: }", "cache: {name: other}}"),
+    ],
+)
+def test_a_changed_definition_has_another_hash_and_leaves_the_others_alone(folder, change):
+    before = folder.load(SHOP)
+    after = folder.load(SHOP.replace(*change))
+    assert only(before).config_hash != only(after).config_hash
+    assert only(before, "store").config_hash == only(after, "store").config_hash
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "    scale: 1\n",
+        "    profiles: [x]\n",
+        "    pull_policy: always\n",
+        "    build: .\n",
+        "    deploy: {replicas: 1, update_config: {parallelism: 2}}\n",
+        "    depends_on: [b]\n",
+        "    attach: false\n",
+    ],
+)
+def test_what_does_not_change_the_container_does_not_change_its_hash(folder, more):
+    text = "services:\n  b: {image: 'rootfs:/'}\n  a:\n    image: rootfs:/\n"
+    plain, changed = folder.load(text), folder.load(text + more, profiles=("x",))
+    assert only(plain, "a").config_hash == only(changed, "a").config_hash
+
+
+def test_a_changed_secret_file_changes_the_hash_of_who_uses_it(folder):
+    text = "services: {a: {image: x, secrets: [key]}, b: {image: x}}\nsecrets: {key: {file: ./key}}\n"
+    folder.write("key", "one")
+    before = folder.load(text)
+    assert only(before, "a").mounts == (Mount(MountKind.BIND, "/run/secrets/key", str(folder / "key"), read_only=True),)
+    folder.write("key", "two")
+    after = folder.load(text)
+    assert only(before, "a").config_hash != only(after, "a").config_hash
+    assert only(before, "b").config_hash == only(after, "b").config_hash
+
+
+def test_replicas_come_from_the_command_then_scale_then_deploy(folder):
+    text = "services: {a: {image: x, deploy: {replicas: 2}}, b: {image: x, scale: 0}, c: {image: x}}"
+    names = [spec.name for spec in folder.load(text, scale={"c": 2}).desired.containers]
+    assert names == ["shop-a-1", "shop-a-2", "shop-c-1", "shop-c-2"]
+
+
+def test_each_replica_takes_the_next_port_of_a_range(folder):
+    loaded = folder.load("services: {a: {image: x, scale: 2, ports: ['9000-9001:80']}}")
+    assert [spec.ports[0].published for spec in loaded.desired.containers] == [9000, 9001]
+    assert loaded.warnings == ()
+
+
+def test_replicas_that_fight_for_a_port_are_warned_of(folder):
+    loaded = folder.load("services: {a: {image: x, scale: 2, ports: ['9000:80']}}")
+    assert [warning.code for warning in loaded.warnings] == ["port-conflict"]
+
+
+def test_limits_are_the_same_wherever_they_are_said(folder):
+    short = "services: {a: {image: x, mem_limit: 64m, cpus: 0.5, pids_limit: 10, mem_reservation: 32m}}"
+    long = (
+        "services: {a: {image: x, deploy: {resources: {limits: {memory: 64m, cpus: '0.5', pids: 10},"
+        " reservations: {memory: 32m}}}}}"
+    )
+    wanted = Resources(memory=64 * 2**20, memory_reservation=32 * 2**20, cpus=0.5, pids=10)
+    assert only(folder.load(short), "a").resources == wanted
+    assert only(folder.load(long), "a").resources == wanted
+
+
+@pytest.mark.parametrize(
+    ("attributes", "restart"),
+    [
+        ("image: x", Restart()),
+        ("restart: always", Restart(RestartPolicy.ALWAYS)),
+        ("restart: 'on-failure:3'", Restart(RestartPolicy.ON_FAILURE, 3)),
+        ("restart: no", Restart(RestartPolicy.NO)),
+        (
+            "restart: always, deploy: {restart_policy: {condition: on-failure, max_attempts: 2}}",
+            Restart(RestartPolicy.ON_FAILURE, 2),
+        ),
+    ],
+)
+def test_the_restart_policy(folder, attributes, restart):
+    text = f"services: {{a: {{{attributes if 'image' in attributes else 'image: x, ' + attributes}}}}}"
+    assert only(folder.load(text), "a").restart == restart
+
+
+@pytest.mark.parametrize(
+    ("healthcheck", "check", "is_disabled"),
+    [
+        ("{test: curl localhost}", Healthcheck(("/bin/sh", "-c", "curl localhost")), False),
+        ("{test: [CMD-SHELL, 'a b'], timeout: 5s}", Healthcheck(("/bin/sh", "-c", "a b"), timeout=5.0), False),
+        (
+            "{test: [CMD, a, b], start_period: 1m, start_interval: 1s}",
+            Healthcheck(("a", "b"), start_period=60.0, start_interval=1.0),
+            False,
+        ),
+        ("{test: [NONE]}", None, True),
+        ("{disable: true}", None, True),
+    ],
+)
+def test_the_healthcheck(folder, healthcheck, check, is_disabled):
+    spec = only(folder.load(f"services: {{a: {{image: x, healthcheck: {healthcheck}}}}}"), "a")
+    assert spec.healthcheck == check
+    assert spec.healthcheck_disabled is is_disabled
+
+
+def test_links_are_dependencies_and_aliases(folder):
+    desired = folder.load("services: {web: {image: x, links: ['db:database']}, db: {image: x}}").desired
+    web, db = desired.container("shop-web-1"), desired.container("shop-db-1")
+    assert web is not None
+    assert db is not None
+    assert web.depends_on == (Dependency("db", restart=True),)
+    assert db.endpoints[0].aliases == ("db", "shop-db-1", "database")
+
+
+def test_a_shared_network_is_a_dependency_and_has_no_endpoints(folder):
+    desired = folder.load("services: {a: {image: x, network_mode: 'service:b'}, b: {image: x}}").desired
+    a = desired.container("shop-a-1")
+    assert a is not None
+    assert (a.network_mode, a.endpoints, a.rank) == ("service:b", (), 1)
+    assert a.depends_on == (Dependency("b", restart=True),)
+
+
+def test_a_network_is_made_only_when_it_is_used(folder):
+    text = "services: {a: {image: x, network_mode: none}}\nnetworks: {front: }\nvolumes: {v: }\n"
+    desired = folder.load(text).desired
+    assert (desired.networks, desired.volumes) == ((), ())
+
+
+def test_networks_come_in_the_order_of_their_priority(folder):
+    text = (
+        "services: {a: {image: x, networks: {one: {priority: 1, ipv4_address: 10.9.0.5}, two: {priority: 5}}}}\n"
+        "networks: {one: {ipam: {config: [{subnet: 10.9.0.0/24, gateway: 10.9.0.1}]}},"
+        " two: {name: real, external: true}}\n"
+    )
+    loaded = folder.load(text)
+    assert [endpoint.network for endpoint in only(loaded, "a").endpoints] == ["real", "shop_one"]
+    one, two = loaded.desired.networks
+    assert (one.subnet, one.gateway, one.external) == ("10.9.0.0/24", "10.9.0.1", False)
+    assert (two.name, two.external) == ("real", True)
+
+
+def test_smaller_settings(folder):
+    folder.write("a.env", "A=1\nB=${A}\nC=${HOME}\n")
+    spec = only(
+        folder.load(
+            """\
+services:
+  a:
+    image: x
+    entrypoint: ""
+    logging: {driver: local, options: {max-size: 10m, max-file: "3"}}
+    tmpfs: /run:size=64m,mode=1777
+    ulimits: {nofile: {soft: 10, hard: 20}, nproc: 5}
+    extra_hosts: {b: 10.0.0.1}
+    devices: [/dev/fuse]
+    shm_size: 1g
+    init: true
+    container_name: fixed
+    env_file: a.env
+    environment: [B=own]
+"""
+        ),
+        "a",
+    )
+    assert spec.name == "fixed"
+    assert spec.entrypoint == ()
+    assert spec.command is None
+    assert spec.logging == Logging("local", 10 * 2**20, 3)
+    assert spec.mounts == (Mount(MountKind.TMPFS, "/run", tmpfs_size=64 * 2**20, tmpfs_mode=0o1777),)
+    assert spec.ulimits == (Ulimit("nofile", 10, 20), Ulimit("nproc", 5, 5))
+    assert spec.extra_hosts == (("b", "10.0.0.1"),)
+    assert spec.devices[0].target == "/dev/fuse"
+    assert (spec.shm_size, spec.init) == (2**30, True)
+    assert spec.environment == {"A": "1", "B": "own", "C": "/home/me"}
+
+
+def test_volumes_from_takes_the_mounts_of_another_service(folder):
+    text = (
+        "services: {a: {image: x, volumes_from: ['b:ro']}, b: {image: x, volumes: ['v1:/d'], tmpfs: /t}}\n"
+        "volumes: {v1: }\n"
+    )
+    assert only(folder.load(text), "a").mounts == (Mount(MountKind.VOLUME, "/d", "shop_v1", read_only=True),)
+
+
+def test_what_has_no_effect_is_named_and_kept(folder):
+    text = "services: {a: {image: x, gpus: all, blkio_config: {weight: 300}, post_start: [{command: true}]}}"
+    loaded = folder.load(text.replace("true", "'true'"))
+    assert [item.subject for item in loaded.not_applied] == [
+        "services.a.gpus",
+        "services.a.blkio_config",
+        "services.a.post_start",
+    ]
+    assert {item.code for item in loaded.not_applied} == {"not-applied"}
+    assert '"weight": 300' in render_config(loaded.stack, "json")
+
+
+def test_profiles_and_the_selection_with_its_dependencies(folder):
+    text = "services: {a: {image: x, depends_on: [b]}, b: {image: x}, c: {image: x}, d: {image: x, profiles: [extra]}}"
+
+    def names(**changes):
+        return [spec.service for spec in folder.load(text, **changes).desired.containers]
+
+    assert names() == ["b", "c", "a"]
+    assert names(profiles=("extra",)) == ["b", "c", "d", "a"]
+    assert names(profiles=("*",)) == ["b", "c", "d", "a"]
+    assert names(environment={"COMPOSE_PROFILES": "extra"}) == ["b", "c", "d", "a"]
+    assert names(services=("a",)) == ["b", "a"]
+    assert names(services=("d",)) == ["d"]
+    assert folder.load(text).desired.services == ("a", "b", "c", "d")
+
+
+def test_a_service_that_does_not_exist_cannot_be_selected(folder):
+    with pytest.raises(UserError, match="no such service: wbe") as caught:
+        folder.load(SHOP, services=("wbe",))
+    assert caught.value.hint == "did you mean web?"
+
+
+def test_no_file_is_an_error_of_its_own(folder):
+    with pytest.raises(ComposeFileNotFound) as caught:
+        folder.load(files=("missing.yaml",))
+    assert caught.value.exit_code == 14
+
+
+def test_inputs_are_all_that_the_result_depended_on(folder):
+    inputs = folder.load(SHOP).inputs
+    assert inputs.files[str(folder / ".env")] is None
+    assert len(inputs.files[str(folder / "compose.yaml")] or "") == 64
+    assert inputs.files[str(folder / "compose.override.yml")] is None
+    assert inputs.variables["LEVEL"] is None
+    assert inputs.variables["SECRET"] is None
+    assert inputs.is_repeatable

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestra.compose import render_config
+
+TEXT = """\
+x-note: kept
+services:
+  web:
+    image: x
+    command: echo "$$HOME"
+    environment: [A=1, B]
+    ports: ["8080:80"]
+    volumes: [./d:/d/]
+    networks: [front]
+    stop_grace_period: 90s
+    mem_limit: 1k
+    init: false
+    privileged: false
+    build: ./src
+networks: {front: , unused: }
+"""
+
+
+def as_json(loaded) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(render_config(loaded.stack, "json"))
+    return result
+
+
+def test_config_is_the_canonical_form(folder):
+    data = as_json(folder.load(TEXT))
+    assert data == {
+        "name": "shop",
+        "x-note": "kept",
+        "networks": {"front": {"name": "shop_front", "ipam": {}}},
+        "services": {
+            "web": {
+                "image": "x",
+                "build": {"context": str(folder / "src"), "dockerfile": "Dockerfile"},
+                "command": ["echo", "$$HOME"],
+                "entrypoint": None,
+                "environment": {"A": "1", "B": None},
+                "init": False,
+                "mem_limit": "1024",
+                "networks": {"front": None},
+                "ports": [{"mode": "ingress", "target": 80, "published": "8080", "protocol": "tcp"}],
+                "stop_grace_period": "1m30s",
+                "volumes": [
+                    {"type": "bind", "source": str(folder / "d"), "target": "/d", "bind": {"create_host_path": True}}
+                ],
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("format_", ["yaml", "json"])
+def test_config_of_config_is_the_same(folder, format_):
+    first = render_config(folder.load(TEXT).stack, format_)
+    assert render_config(folder.load(first).stack, format_) == first
+
+
+words = st.sampled_from(["a", "x y", "$", "${X}", "yes", "1", "0440", "", "é", "a: b", "# c", "two\nlines\n"])
+services = st.fixed_dictionaries(
+    {"image": st.just("x")},
+    optional={
+        "command": st.one_of(words.map(lambda text: ["sh", text]), st.none()),
+        "environment": st.dictionaries(st.sampled_from(["A", "B"]), st.one_of(st.none(), words)),
+        "labels": st.dictionaries(st.sampled_from(["l.one", "l/two"]), words),
+        "ports": st.lists(st.sampled_from(["80", "81:80", "90-91:90-91/udp"]), max_size=2),
+        "volumes": st.lists(st.sampled_from(["/a", "./b:/b:ro", "~/c:/c"]), max_size=3),
+        "deploy": st.sampled_from([{"replicas": 0}, {"resources": {"limits": {"cpus": "0.25", "memory": "1g"}}}]),
+        "healthcheck": st.sampled_from([{"test": "true"}, {"disable": True}, {"test": ["CMD", "x"], "retries": 0}]),
+        "extra_hosts": st.just({"h": ["1.1.1.1", "::1"]}),
+        "tty": st.booleans(),
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(st.dictionaries(st.sampled_from(["web", "db"]), services, min_size=1))
+def test_config_loads_to_what_it_was_made_from(folder, found):
+    text = json.dumps({"services": found}).replace("${X}", "$${X}").replace('"$"', '"$$"')
+    loaded = folder.load(text)
+    for format_ in ("yaml", "json"):
+        again = folder.load(render_config(loaded.stack, format_))
+        assert as_json(again) == as_json(loaded)
+        hashes = [spec.config_hash for spec in loaded.desired.containers]
+        assert [spec.config_hash for spec in again.desired.containers] == hashes
