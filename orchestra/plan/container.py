@@ -1,0 +1,148 @@
+"""The next step of one container that is wanted: create, start, stop for a successor, remove for a successor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.plan.action import CreateContainer, RemoveContainer, StartContainer, StopContainer
+from orchestra.plan.dependency import Allowed, check_dependencies, is_due, replaced_dependency
+from orchestra.plan.images import ready_digest
+from orchestra.plan.replace import replacement_reason, shared_with
+from orchestra.plan.restart import next_run
+from orchestra.plan.verdict import Blocked, Failed
+from orchestra.plan.volumes import named_volumes
+from orchestra.state.observed import Created, Exited, Running
+
+if TYPE_CHECKING:
+    from orchestra.plan.action import Action
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import ContainerSpec
+    from orchestra.state.observed import Container
+
+
+def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
+    """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
+    if spec.name in situation.leaving or f"container/{spec.name}" in situation.in_flight:
+        return None
+    container = situation.observed.containers.get(spec.name)
+    if container is None:
+        return _create(situation, spec)
+    why = replacement_reason(situation, spec, container)
+    if why is not None:
+        return _make_way(situation, spec, container, why)
+    match container.status:
+        case Running():
+            return _keep_running(situation, spec, container)
+        case Created():
+            return _start(situation, spec, "created")
+        case Exited() as ended:
+            return _after_exit(situation, spec, container, ended)
+
+
+def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Blocked | None:
+    if spec.service in situation.stopped:
+        return None
+    missing = _missing(situation, spec)
+    digest = ready_digest(situation, spec.image)
+    if missing or digest is None:
+        return Blocked(f"container/{spec.name}", f"waits for {', '.join(missing)}", missing)
+    return CreateContainer(spec, digest, "does not exist")
+
+
+def _missing(situation: Situation, spec: ContainerSpec) -> tuple[str, ...]:
+    """What must be there before the container can be made, as resources."""
+    missing: list[str] = []
+    in_flight = situation.in_flight
+    if ready_digest(situation, spec.image) is None:
+        missing.append(f"image/{spec.image}")
+    for endpoint in spec.endpoints:
+        network = f"network/{endpoint.network}"
+        if (
+            endpoint.network not in situation.observed.networks
+            or endpoint.network in situation.changed_networks
+            or network in in_flight
+        ):
+            missing.append(network)
+    volumes = situation.observed.volumes
+    missing += [f"volume/{v}" for v in named_volumes(spec) if v not in volumes or f"volume/{v}" in in_flight]
+    for owner in shared_with(situation, spec):
+        container = situation.observed.containers.get(owner.name)
+        resource = f"container/{owner.name}"
+        if container is None or resource in in_flight or replacement_reason(situation, owner, container):
+            missing.append(resource)
+    return tuple(missing)
+
+
+def _make_way(situation: Situation, spec: ContainerSpec, container: Container, why: str) -> Action | Blocked | Failed:
+    """Stop, then remove, for a successor: only once the successor could be made and, if this one runs, started."""
+    resource = f"container/{spec.name}"
+    missing = _missing(situation, spec)
+    if missing:
+        return Blocked(resource, f"{why}; waits for {', '.join(missing)}", missing)
+    if not isinstance(container.status, Running):
+        return RemoveContainer(container.name, False, f"to be replaced: {why}")
+    allowed = check_dependencies(situation, spec, settled=True)
+    if isinstance(allowed, Blocked):
+        return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for)
+    if isinstance(allowed, Failed):
+        return allowed
+    situation.replacing.add(spec.name)
+    running = [s.name for s in situation.restarted_with.get(spec.service, ()) if _may_run(situation, s.name)]
+    if running:
+        reason = f"{why}; waits for {', '.join(running)} to stop, which depends on it with restart"
+        return Blocked(resource, reason, situation.resources(running))
+    return _stop(situation, container, f"to be replaced: {why}")
+
+
+def _may_run(situation: Situation, name: str) -> bool:
+    container = situation.observed.containers.get(name)
+    if container is not None and isinstance(container.status, Running):
+        return True
+    return isinstance(situation.in_flight.get(f"container/{name}"), StartContainer)
+
+
+def _keep_running(situation: Situation, spec: ContainerSpec, container: Container) -> StopContainer | Blocked | None:
+    """Nothing, unless a dependency that takes this container along (``restart: true``) is or was replaced."""
+    for dependency in spec.depends_on:
+        if dependency.restart:
+            for replica in situation.replicas.get(dependency.service, ()):
+                if replica.name in situation.replacing:
+                    return _stop(situation, container, f"{replica.name} is about to be replaced")
+    replaced = replaced_dependency(situation, spec, container)
+    if replaced is None:
+        return None
+    allowed = check_dependencies(situation, spec, settled=True)
+    if isinstance(allowed, Allowed):
+        return _stop(situation, container, f"{replaced} was replaced")
+    if isinstance(allowed, Blocked):
+        return Blocked(f"container/{spec.name}", f"{replaced} was replaced; {allowed.reason}", allowed.waits_for)
+    return None
+
+
+def _after_exit(
+    situation: Situation, spec: ContainerSpec, container: Container, ended: Exited
+) -> StartContainer | Blocked | Failed | None:
+    if is_due(situation, spec, container):
+        replaced = replaced_dependency(situation, spec, container)
+        return _start(situation, spec, f"{replaced} was replaced" if replaced else "ended before it was asked for")
+    following = next_run(spec.restart, container, ended)
+    if following is None:
+        return None
+    if following.at > situation.now:
+        pause = f"{following.at - ended.finished_at:g} s after its end"
+        return Blocked(f"container/{spec.name}", f"{following.reason}, {pause}", until=following.at)
+    allowed = check_dependencies(situation, spec, settled=False)
+    if not isinstance(allowed, Allowed):
+        return allowed
+    return StartContainer(spec.name, following.restarts, following.backoff, following.reason)
+
+
+def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContainer | Blocked | Failed:
+    allowed = check_dependencies(situation, spec, settled=True)
+    if not isinstance(allowed, Allowed):
+        return allowed
+    return StartContainer(spec.name, 0, 0, f"{why}; {allowed.reason}" if allowed.reason else why)
+
+
+def _stop(situation: Situation, container: Container, reason: str) -> StopContainer:
+    return StopContainer(container.name, container.stop_signal, situation.stop_timeout(container), reason)

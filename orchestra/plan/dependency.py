@@ -1,0 +1,164 @@
+"""Whether what a container depends on allows it to start: the three conditions of ``depends_on``.
+
+Messages are Docker Compose's own. ``required: false`` turns failure into permission, never waiting into it. A service
+without containers (scaled to 0, not selected) is not waited for.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.plan.replace import replacement_reason
+from orchestra.plan.restart import exit_text, next_run
+from orchestra.plan.verdict import Blocked, Failed
+from orchestra.state.desired import Condition
+from orchestra.state.observed import Created, Exited, HealthStatus, Running
+
+if TYPE_CHECKING:
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import ContainerSpec, Dependency
+    from orchestra.state.observed import Container
+
+
+class Allowed(NamedTuple):
+    """All conditions hold; ``reason`` names them, and is empty when there are none."""
+
+    reason: str
+
+
+class _Standing(Enum):
+    MET = "met"
+    WAITING = "waiting"
+    FAILED = "failed"
+    HOPELESS = "hopeless"
+
+
+_SATISFIED = {
+    Condition.STARTED: "has started",
+    Condition.HEALTHY: "is healthy",
+    Condition.COMPLETED: "has completed",
+}
+
+
+def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bool) -> Allowed | Blocked | Failed:
+    """Whether ``spec`` may start now.
+
+    settled: its dependencies must also be what the file asks for, and have run since they were asked to. That is the
+    rule under ``up``; a restart by policy takes them as they are.
+    """
+    if not spec.depends_on:
+        return Allowed("")
+    resource = f"container/{spec.name}"
+    met: list[str] = []
+    waits: list[str] = []
+    waits_for: list[str] = []
+    for dependency in spec.depends_on:
+        for replica in situation.replicas.get(dependency.service, ()):
+            standing, words = _standing(situation, replica, dependency, settled)
+            if standing is _Standing.MET:
+                continue
+            if standing is _Standing.WAITING:
+                waits.append(words)
+                waits_for.append(f"container/{replica.name}")
+            elif not dependency.required:
+                met.append(f"{dependency.service} failed but is not required")
+                break
+            elif standing is _Standing.FAILED:
+                return Failed(resource, words)
+            else:
+                return Blocked(resource, words, (f"container/{replica.name}",))
+        else:
+            if dependency.service in situation.replicas:
+                met.append(f"{dependency.service} {_SATISFIED[dependency.condition]}")
+    if waits:
+        return Blocked(resource, f"waits for {', '.join(waits)}", tuple(waits_for))
+    return Allowed(", ".join(met))
+
+
+def _standing(
+    situation: Situation, replica: ContainerSpec, dependency: Dependency, settled: bool
+) -> tuple[_Standing, str]:
+    name = replica.name
+    resource = f"container/{name}"
+    container = situation.observed.containers.get(name)
+    action = situation.in_flight.get(resource)
+    if action is not None:
+        return _Standing.WAITING, f"{name} (in progress: {action.verb})"
+    if settled:
+        if resource in situation.hopeless:
+            return _Standing.HOPELESS, f"waits for {name}, which cannot be started"
+        if container is None or replacement_reason(situation, replica, container):
+            return _Standing.WAITING, f"{name} to be created"
+        if is_due(situation, replica, container):
+            return _Standing.WAITING, f"{name} to be started"
+    if container is None or name in situation.leaving:
+        return _Standing.WAITING, f"{name} to be started"
+    match container.status:
+        case Created():
+            return _Standing.WAITING, f"{name} to be started"
+        case Running(health=health):
+            return _running(replica, dependency.condition, health.status)
+        case Exited() as ended:
+            return _ended(replica, dependency, container, ended)
+
+
+def _running(replica: ContainerSpec, condition: Condition, health: HealthStatus) -> tuple[_Standing, str]:
+    match condition:
+        case Condition.STARTED:
+            return _Standing.MET, ""
+        case Condition.COMPLETED:
+            return _Standing.WAITING, f"{replica.name} to complete"
+        case Condition.HEALTHY:
+            if replica.healthcheck is None or replica.healthcheck_disabled:
+                error = f"dependency failed to start: container {replica.name} has no healthcheck configured"
+                return _Standing.FAILED, error
+            if health is HealthStatus.HEALTHY:
+                return _Standing.MET, ""
+            if health is HealthStatus.UNHEALTHY:
+                return _Standing.FAILED, f"dependency failed to start: container {replica.name} is unhealthy"
+            return _Standing.WAITING, f"{replica.name} to be healthy"
+
+
+def _ended(
+    replica: ContainerSpec, dependency: Dependency, container: Container, ended: Exited
+) -> tuple[_Standing, str]:
+    condition = dependency.condition
+    if condition is Condition.STARTED or (condition is Condition.COMPLETED and ended.succeeded):
+        return _Standing.MET, ""
+    if next_run(replica.restart, container, ended):
+        return _Standing.WAITING, f"{replica.name} to be restarted"
+    if condition is Condition.HEALTHY:
+        return _Standing.FAILED, f"dependency failed to start: container {replica.name} {exit_text(ended)}"
+    code = "unknown" if ended.exit_code is None else ended.exit_code
+    return _Standing.FAILED, f'service "{dependency.service}" didn\'t complete successfully: exit {code}'
+
+
+def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
+    """Whether a container that does not run has still to be started, because the last command asks for it."""
+    match container.status:
+        case Created():
+            return True
+        case Exited(finished_at=finished_at):
+            if finished_at < situation.asked_at(spec.service):
+                return True
+            return replaced_dependency(situation, spec, container) is not None
+        case Running():
+            return False
+
+
+def replaced_dependency(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
+    """The name of a ``restart: true`` dependency made after the last run of ``container`` began, if there is one.
+
+    Only the first replica counts: one more replica of a dependency is no reason to restart.
+    """
+    status = container.status
+    if isinstance(status, Created):
+        return None
+    for dependency in spec.depends_on:
+        if dependency.restart and dependency.service in situation.replicas:
+            name = situation.replicas[dependency.service][0].name
+            seen = situation.observed.containers.get(name)
+            if seen is not None and status.started_at < seen.created_at:
+                return name
+    return None

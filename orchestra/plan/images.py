@@ -1,0 +1,43 @@
+"""When an image is made ready, and what it is known to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.plan.action import PullImage
+
+if TYPE_CHECKING:
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import ImageSpec
+    from orchestra.state.observed import Image
+
+
+def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
+    """Pull what is not ready here, and once per ``up`` what has pull_policy ``always``.
+
+    A policy of ``never`` is the driver's to keep: only it knows what is on this machine without being unpacked.
+    """
+    if f"image/{spec.reference}" in situation.in_flight:
+        return None
+    seen = situation.observed.images.get(spec.reference)
+    if seen is None:
+        local_only = ", from this machine only (pull_policy never)" if spec.pull_policy == "never" else ""
+        return PullImage(spec, f"not ready on this machine{local_only}")
+    if _asks_again(situation, spec, seen):
+        return PullImage(spec, "pull_policy is always")
+    return None
+
+
+def ready_digest(situation: Situation, reference: str) -> str | None:
+    """The digest that new containers of this image are made from, or None while it is not ready."""
+    seen = situation.observed.images.get(reference)
+    if seen is None or f"image/{reference}" in situation.in_flight:
+        return None
+    spec = situation.images.get(reference)
+    if spec is not None and _asks_again(situation, spec, seen):
+        return None
+    return seen.digest
+
+
+def _asks_again(situation: Situation, spec: ImageSpec, seen: Image) -> bool:
+    return spec.pull_policy == "always" and seen.pulled_at < situation.request.at

@@ -1,0 +1,70 @@
+"""When networks are made, replaced and removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveNetwork
+from orchestra.plan.verdict import Blocked, Failed
+
+if TYPE_CHECKING:
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import NetworkSpec
+    from orchestra.state.observed import Network
+
+
+def differs(spec: NetworkSpec, seen: Network) -> bool:
+    """Whether the network on this machine was made from another definition; an empty hash is not known."""
+    if spec.external or seen.external or not seen.config_hash:
+        return False
+    return spec.config_hash != seen.config_hash
+
+
+def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | RemoveNetwork | Blocked | Failed | None:
+    resource = f"network/{spec.name}"
+    if resource in situation.in_flight:
+        return None
+    seen = situation.observed.networks.get(spec.name)
+    if seen is None:
+        if spec.external:
+            error = f"network {spec.name} declared as external, but could not be found"
+            return Failed(resource, error, "create it, or take `external` away")
+        return CreateNetwork(spec, "does not exist")
+    if not differs(spec, seen):
+        return None
+    users = users_of(situation, spec.name)
+    staying = [name for name in users if name not in situation.specs and name not in situation.leaving]
+    if staying:
+        error = f"its definition changed, but {', '.join(staying)}, which no service declares, still uses it"
+        return Failed(resource, error, "remove it with --remove-orphans")
+    if spec.name not in situation.changed_networks:
+        images = {s.image for s in situation.desired.containers if any(e.network == spec.name for e in s.endpoints)}
+        waits = tuple(f"image/{image}" for image in sorted(images))
+        return Blocked(resource, "its definition changed; waits for the images of its containers", waits)
+    if users:
+        return Blocked(resource, f"its definition changed; in use by {', '.join(users)}", situation.resources(users))
+    return RemoveNetwork(spec.name, "its definition changed")
+
+
+def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwork | Blocked | None:
+    """Remove an undeclared network of the stack's own when asked to tidy up and no container is attached."""
+    if network.external or not (situation.going_down or situation.request.remove_orphans):
+        return None
+    resource = f"network/{network.name}"
+    if resource in situation.in_flight:
+        return None
+    users = users_of(situation, network.name)
+    if not users:
+        return RemoveNetwork(network.name, "the stack goes down" if situation.going_down else "no longer declared")
+    if any(name not in situation.leaving and name not in situation.in_flight for name in users):
+        situation.hopeless.add(resource)
+    return Blocked(resource, f"in use by {', '.join(users)}", situation.resources(users))
+
+
+def users_of(situation: Situation, network: str) -> list[str]:
+    """Names of containers that are attached to a network, or are just being created on it."""
+    users = {c.name for c in situation.observed.containers.values() if network in c.networks}
+    for action in situation.in_flight.values():
+        if isinstance(action, CreateContainer) and any(e.network == network for e in action.spec.endpoints):
+            users.add(action.spec.name)
+    return sorted(users)

@@ -1,0 +1,106 @@
+"""The planner: what may be done at this moment, what is blocked and why, and when to look again.
+
+A plan has preconditions, not edges: every action in ``ready`` may begin at once and in any order, and order emerges
+from planning again after each change. There is at most one action per resource, none on a resource in flight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.plan.container import plan_container
+from orchestra.plan.images import plan_image
+from orchestra.plan.networks import differs, plan_network, plan_network_removal
+from orchestra.plan.removal import find_departures, plan_departures
+from orchestra.plan.situation import Situation
+from orchestra.plan.verdict import Blocked, Failed
+from orchestra.plan.volumes import plan_volume, plan_volume_removal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.plan.action import Action
+    from orchestra.state.desired import Desired
+    from orchestra.state.observed import Observed
+
+__all__ = ["Blocked", "Failed", "Plan", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """wake_at: when to plan again even if nothing happens (Unix seconds).
+
+    converged: nothing to do, nothing in flight, and nothing that time or running containers could still change; what
+    is in ``failed`` stays as it is.
+    """
+
+    ready: tuple[Action, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    wake_at: float | None = None
+    converged: bool = False
+    failed: tuple[Failed, ...] = ()
+
+
+def plan(desired: Desired, observed: Observed, in_flight: Mapping[str, Action], now: float) -> Plan:
+    """Decide. ``in_flight``: resource to the action that is under way on it; ``now``: Unix seconds."""
+    situation = Situation(desired, observed, in_flight, now)
+    situation.changed_networks = _changed_networks(situation)
+    situation.leaving = find_departures(situation)
+    for image in desired.images:
+        situation.add(plan_image(situation, image))
+    for volume in desired.volumes:
+        situation.add(plan_volume(situation, volume))
+    for network in desired.networks:
+        situation.add(plan_network(situation, network))
+    for replicas in situation.replicas.values():
+        for spec in replicas:
+            situation.add(plan_container(situation, spec))
+    for departure in plan_departures(situation):
+        situation.add(departure)
+    _plan_leftovers(situation)
+    wake_at = min((b.until for b in situation.blocked if b.until is not None), default=None)
+    waiting = any(blocked.resource not in situation.hopeless for blocked in situation.blocked)
+    return Plan(
+        ready=tuple(situation.ready),
+        blocked=tuple(situation.blocked),
+        wake_at=wake_at,
+        converged=not (situation.ready or in_flight or waiting),
+        failed=tuple(situation.failed),
+    )
+
+
+def _changed_networks(situation: Situation) -> frozenset[str]:
+    """Networks to be made anew now: their definition changed, and every image of their containers is ready.
+
+    A network that an orphan holds on to cannot be replaced, so nothing is stopped for it.
+    """
+    observed = situation.observed
+    changed = {
+        spec.name
+        for spec in situation.desired.networks
+        if spec.name in observed.networks and differs(spec, observed.networks[spec.name])
+    }
+    if not changed:
+        return frozenset()
+    for spec in situation.desired.containers:
+        if spec.image not in observed.images:
+            changed -= {endpoint.network for endpoint in spec.endpoints}
+    for name, container in observed.containers.items():
+        kept = name not in situation.specs and container.service not in situation.declared
+        if kept and not situation.request.remove_orphans:
+            changed -= set(container.networks)
+    return frozenset(changed)
+
+
+def _plan_leftovers(situation: Situation) -> None:
+    """Networks and volumes that no longer belong: removed last, when nothing uses them."""
+    desired, observed = situation.desired, situation.observed
+    if situation.going_down or situation.request.remove_orphans:
+        declared = {spec.name for spec in desired.networks}
+        for network in observed.networks.values():
+            if network.name not in declared:
+                situation.add(plan_network_removal(situation, network))
+    if situation.going_down and situation.request.remove_volumes:
+        for volume in observed.volumes.values():
+            situation.add(plan_volume_removal(situation, volume))

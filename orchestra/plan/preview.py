@@ -1,0 +1,121 @@
+"""What ``up`` or ``down`` would do, and why: planning and predicting by turns until nothing is left to do.
+
+Between two rounds the preview assumes the best of what it cannot know: programs become healthy, and one-shots that
+something waits for end with 0. The text form is what ``orchestra plan`` prints and what tests compare with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestra.plan.plan import Blocked, Failed, plan
+from orchestra.plan.predict import predict, with_container
+from orchestra.state.desired import Condition
+from orchestra.state.observed import Exited, HealthStatus, Running
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.plan.action import Action
+    from orchestra.state.desired import Desired
+    from orchestra.state.observed import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """rounds: actions that may run together, round after round. observed: the world they lead to.
+
+    blocked and failed: what is left over at the end.
+    """
+
+    rounds: tuple[tuple[Action, ...], ...]
+    blocked: tuple[Blocked, ...]
+    failed: tuple[Failed, ...]
+    observed: Observed
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.rounds)
+
+
+TICK = 0.001
+"""Seconds between two rounds: long enough that what a later round makes is younger than what an earlier one made."""
+
+
+def preview(desired: Desired, observed: Observed, now: float) -> Preview:
+    """Everything that would be done from here, if every action succeeds. ``now``: Unix seconds."""
+    rounds: list[tuple[Action, ...]] = []
+    while True:
+        step = plan(desired, observed, {}, now)
+        if step.ready:
+            rounds.append(step.ready)
+            for action in step.ready:
+                observed = predict(observed, action, now)
+        hoped = _assume_the_best(desired, observed, now)
+        if step.ready or hoped is not observed:
+            now += TICK
+        elif step.wake_at is not None:
+            now = max(step.wake_at, now + TICK)
+        else:
+            return Preview(tuple(rounds), step.blocked, step.failed, observed)
+        observed = hoped
+
+
+def _assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:
+    """The same world (the same object when nothing changes) with probes passed and awaited one-shots completed."""
+    awaited = {
+        dependency.service
+        for spec in desired.containers
+        for dependency in spec.depends_on
+        if dependency.condition is Condition.COMPLETED
+    }
+    for spec in desired.containers:
+        container = observed.containers.get(spec.name)
+        if container is None or not isinstance(container.status, Running):
+            continue
+        running = container.status
+        if spec.service in awaited:
+            ended = Exited(0, running.started_at, now)
+            observed = with_container(observed, spec.name, replace(container, status=ended))
+        elif (
+            spec.healthcheck is not None
+            and not spec.healthcheck_disabled
+            and running.health.status in (HealthStatus.NONE, HealthStatus.STARTING)
+        ):
+            health = replace(running.health, status=HealthStatus.HEALTHY)
+            healthy = replace(container, status=replace(running, health=health))
+            observed = with_container(observed, spec.name, healthy)
+    return observed
+
+
+def render_text(preview: Preview) -> str:
+    """One line per action under its round's number, then what is left over; ends with a newline."""
+    if not (preview.rounds or preview.blocked or preview.failed):
+        return "nothing to do\n"
+    width = max((len(action.resource) for actions in preview.rounds for action in actions), default=0)
+    lines: list[str] = []
+    for number, actions in enumerate(preview.rounds, 1):
+        for position, action in enumerate(actions):
+            label = f"{number}." if position == 0 else ""
+            lines.append(f"{label:4}{action.verb:7}{action.resource:{width}}  {action.reason}")
+    if not preview.rounds:
+        lines.append("nothing to do")
+    failed = {failure.resource for failure in preview.failed}
+    lines += [f"blocked  {b.resource}  {b.reason}" for b in preview.blocked if b.resource not in failed]
+    lines += [f"failed   {f.resource}  {f.error}" for f in preview.failed]
+    return "\n".join(lines) + "\n"
+
+
+def render_data(preview: Preview) -> dict[str, Any]:
+    """The same as JSON-able data: ``rounds`` is empty when there is nothing to do."""
+    return {
+        "rounds": [
+            [{"verb": a.verb, "resource": a.resource, "reason": a.reason} for a in actions]
+            for actions in preview.rounds
+        ],
+        "blocked": [
+            {"resource": b.resource, "reason": b.reason, "waits_for": list(b.waits_for)} for b in preview.blocked
+        ],
+        "failed": [{"resource": f.resource, "error": f.error, "hint": f.hint} for f in preview.failed],
+    }

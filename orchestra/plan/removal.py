@@ -1,0 +1,102 @@
+"""Containers that must not run: in which order they stop, and which of them are removed.
+
+The mirror of starting: a container stops when no container that depends on it and has to leave too still runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.plan.action import RemoveContainer, StartContainer, StopContainer
+from orchestra.plan.situation import Departure
+from orchestra.plan.verdict import Blocked
+from orchestra.state.observed import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import Desired
+    from orchestra.state.observed import Container, Observed
+
+
+def find_departures(situation: Situation) -> dict[str, Departure]:
+    """Every observed container that must not run (as it is), and why."""
+    departures: dict[str, Departure] = {}
+    for name, container in situation.observed.containers.items():
+        spec = situation.specs.get(name)
+        if spec is None:
+            reason = _unwanted(situation, container)
+            if reason is not None:
+                departures[name] = Departure(reason)
+        elif spec.service in situation.stopped:
+            departures[name] = Departure("asked to be stopped", keep=True)
+        elif situation.changed_networks:
+            for network in container.networks:
+                if network in situation.changed_networks:
+                    departures[name] = Departure(f"the definition of network {network} changed")
+                    break
+    return departures
+
+
+def _unwanted(situation: Situation, container: Container) -> str | None:
+    if container.service not in situation.declared:
+        return "no service declares it" if situation.request.remove_orphans else None
+    if situation.going_down:
+        return "the stack goes down"
+    count = len(situation.replicas.get(container.service, ()))
+    return f"{container.service} is scaled to {count}"
+
+
+def orphans(desired: Desired, observed: Observed) -> tuple[str, ...]:
+    """Names of containers of the stack that belong to no declared service."""
+    declared = frozenset(desired.services)
+    wanted = {spec.name for spec in desired.containers}
+    names = (c.name for c in observed.containers.values() if c.service not in declared and c.name not in wanted)
+    return tuple(sorted(names))
+
+
+def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveContainer | Blocked]:
+    """The next step of every leaving container; of the replicas of one service the highest index first."""
+    if not situation.leaving:
+        return
+    containers = [situation.observed.containers[name] for name in situation.leaving]
+    holders = _holders(situation, containers)
+    for container in sorted(containers, key=lambda c: (c.service, -c.index, c.name)):
+        resource = f"container/{container.name}"
+        if resource in situation.in_flight:
+            continue
+        departure = situation.leaving[container.name]
+        if not isinstance(container.status, Running):
+            if not departure.keep:
+                volumes = situation.going_down and situation.request.remove_volumes
+                yield RemoveContainer(container.name, volumes, departure.reason)
+            continue
+        held_by = holders.get(container.service, [])
+        if held_by:
+            reason = f"{departure.reason}; waits for {', '.join(held_by)} to stop"
+            yield Blocked(resource, reason, situation.resources(held_by))
+        else:
+            timeout = situation.stop_timeout(container)
+            yield StopContainer(container.name, container.stop_signal, timeout, departure.reason)
+
+
+def _holders(situation: Situation, leaving: list[Container]) -> dict[str, list[str]]:
+    """Service to the names of leaving containers that depend on it and may be running.
+
+    Definitions of different age can depend on each other in a circle; when nothing at all could stop, nothing holds.
+    """
+    holders: dict[str, list[str]] = {}
+    running: list[Container] = []
+    stopping = False
+    for container in leaving:
+        action = situation.in_flight.get(f"container/{container.name}")
+        stopping = stopping or action is not None
+        if isinstance(container.status, Running) or isinstance(action, StartContainer):
+            running.append(container)
+            for service in container.depends_on:
+                if service != container.service:
+                    holders.setdefault(service, []).append(container.name)
+    if running and not stopping and all(container.service in holders for container in running):
+        return {}
+    return {service: sorted(names) for service, names in holders.items()}

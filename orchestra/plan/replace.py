@@ -1,0 +1,51 @@
+"""When a container must make way for a new one of the same name.
+
+Only what a container was made from counts: its own definition, its image, what it is attached to, and the namespaces
+it shares. Changed files behind bind mounts do not, and neither does anything about its neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.plan.volumes import named_volumes
+
+if TYPE_CHECKING:
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import ContainerSpec
+    from orchestra.state.observed import Container
+
+
+def replacement_reason(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
+    """Why ``container`` is not what ``spec`` asks for, in words; None when it is."""
+    if container.config_hash != spec.config_hash:
+        return "its definition changed"
+    image = situation.observed.images.get(spec.image)
+    if image and image.digest and container.image_digest and image.digest != container.image_digest:
+        return f"image {spec.image} changed"
+    if spec.service in situation.recreate and container.created_at < situation.asked_at(spec.service):
+        return "asked to be recreated"
+    if container.networks:
+        for endpoint in spec.endpoints:
+            if endpoint.network not in container.networks:
+                return f"not attached to network {endpoint.network}"
+    if container.volumes and spec.mounts:
+        for volume in named_volumes(spec):
+            if volume not in container.volumes:
+                return f"volume {volume} is not mounted"
+    if ":" in spec.network_mode or ":" in spec.pid or ":" in spec.ipc:
+        for owner in shared_with(situation, spec):
+            seen = situation.observed.containers.get(owner.name)
+            if seen and container.created_at < seen.created_at:
+                return f"it shares a namespace with {owner.name}, which was replaced"
+    return None
+
+
+def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec]:
+    """The containers whose namespaces ``spec`` joins by ``service:NAME``: the first replica of each."""
+    owners: list[ContainerSpec] = []
+    for mode in (spec.network_mode, spec.pid, spec.ipc):
+        kind, _, service = mode.partition(":")
+        if kind == "service" and situation.replicas.get(service):
+            owners.append(situation.replicas[service][0])
+    return owners

@@ -1,0 +1,56 @@
+"""Docker's restart policies: whether and when a container that ended by itself runs again.
+
+Source: Docker's restart manager. The wait doubles from 100 ms to 60 s with every short run; a run of 10 s or more
+sets it back. ``on-failure`` looks at the exit code and counts, ``always`` and ``unless-stopped`` do not; stopping by
+command is ``Request.stopped``, never this policy's concern.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.plan.backoff import delay
+from orchestra.state.desired import RestartPolicy
+
+if TYPE_CHECKING:
+    from orchestra.state.desired import Restart
+    from orchestra.state.observed import Container, Exited
+
+STEADY = 10.0
+"""Seconds of running after which the back-off begins anew."""
+
+
+class NextRun(NamedTuple):
+    """When the next run begins (Unix seconds), and the counts it leads to."""
+
+    at: float
+    restarts: int
+    backoff: int
+    reason: str
+
+
+def next_run(policy: Restart, container: Container, ended: Exited) -> NextRun | None:
+    """The run that the policy gives to a container that has ended; None when it stays ended."""
+    if not _restarts(policy, container, ended):
+        return None
+    in_a_row = 0 if ended.finished_at - ended.started_at >= STEADY else container.backoff
+    pause = delay(in_a_row)
+    reason = f"{exit_text(ended)}; restart policy {policy.policy}"
+    return NextRun(ended.finished_at + pause, container.restarts + 1, in_a_row + 1, reason)
+
+
+def _restarts(policy: Restart, container: Container, ended: Exited) -> bool:
+    match policy.policy:
+        case RestartPolicy.NO:
+            return False
+        case RestartPolicy.ALWAYS | RestartPolicy.UNLESS_STOPPED:
+            return True
+        case RestartPolicy.ON_FAILURE:
+            limit = policy.maximum_retries
+            return not ended.succeeded and (limit is None or container.restarts < limit)
+
+
+def exit_text(ended: Exited) -> str:
+    """``exited (1)``, in the words of Docker's own messages."""
+    code = "unknown" if ended.exit_code is None else ended.exit_code
+    return f"exited ({code}, out of memory)" if ended.oom_killed else f"exited ({code})"

@@ -1,0 +1,73 @@
+"""``up SERVICE…``: the selected services as the file has them now, the others as they were asked for before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestra.plan.situation import asked_at
+from orchestra.plan.volumes import named_volumes
+from orchestra.state.desired import Desired
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from orchestra.state.desired import ContainerSpec, ImageSpec, Request
+
+
+def merge_desired(current: Desired | None, new: Desired, services: Collection[str] = ()) -> Desired:
+    """What is desired after ``new`` was asked for, but only for ``services``; empty is everything.
+
+    current: what was desired until now, None for nothing. Services that are not selected keep their containers, their
+    definitions and the time they were asked for; those that the file no longer declares become orphans. Of a network,
+    volume or image that both sides use, the new definition holds.
+    """
+    if not services:
+        return new
+    chosen = frozenset(services)
+    declared = frozenset(new.services)
+    before = current or Desired(new.stack)
+    selected = tuple(spec for spec in new.containers if spec.service in chosen)
+    kept = tuple(spec for spec in before.containers if spec.service not in chosen and spec.service in declared)
+    used = {endpoint.network for spec in selected for endpoint in spec.endpoints}
+    still_used = {endpoint.network for spec in kept for endpoint in spec.endpoints} - used
+    mounted = {name for spec in selected for name in named_volumes(spec)}
+    still_mounted = {name for spec in kept for name in named_volumes(spec)} - mounted
+    return replace(
+        new,
+        containers=tuple(sorted(selected + kept, key=lambda spec: (spec.rank, spec.service, spec.index))),
+        networks=tuple(n for n in new.networks if n.name in used)
+        + tuple(n for n in before.networks if n.name in still_used),
+        volumes=tuple(v for v in new.volumes if v.name in mounted)
+        + tuple(v for v in before.volumes if v.name in still_mounted),
+        images=_merge_images(before, new, selected, kept),
+        request=_merge_request(before, new.request, kept, chosen),
+    )
+
+
+def _merge_images(
+    before: Desired, new: Desired, selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]
+) -> tuple[ImageSpec, ...]:
+    """Images of kept services are not asked for again: a changed one would replace containers nobody named."""
+    references = {spec.image for spec in selected}
+    still_used = {spec.image for spec in kept} - references
+    again = tuple(image for image in new.images if image.reference in references)
+    quiet = tuple(
+        replace(image, pull_policy="missing" if image.pull_policy == "always" else image.pull_policy)
+        for image in before.images
+        if image.reference in still_used
+    )
+    return again + quiet
+
+
+def _merge_request(
+    before: Desired, request: Request, kept: tuple[ContainerSpec, ...], chosen: frozenset[str]
+) -> Request:
+    services = tuple(dict.fromkeys(spec.service for spec in kept))
+    old = before.request
+    return replace(
+        request,
+        recreate=tuple(s for s in request.recreate if s in chosen) + tuple(s for s in old.recreate if s in services),
+        stopped=tuple(s for s in request.stopped if s in chosen) + tuple(s for s in old.stopped if s in services),
+        earlier={service: asked_at(old, service) for service in services},
+    )

@@ -1,0 +1,115 @@
+"""Everything one decision may look at, with its indexes built once, and the verdicts given so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.plan.backoff import delay
+from orchestra.plan.verdict import Blocked, Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestra.plan.action import Action
+    from orchestra.state.desired import ContainerSpec, Desired, Request
+    from orchestra.state.names import ServiceName
+    from orchestra.state.observed import Container, Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Why a container must not run. keep: it is stopped only, not removed."""
+
+    reason: str
+    keep: bool = False
+
+
+class Situation:
+    """Desired and observed side by side at one moment.
+
+    Policies are asked in the order images, volumes, networks, containers by rank; each verdict is added before the
+    next question, so a policy may ask whether what it needs is ``hopeless``: failed, or waiting for what has failed.
+    """
+
+    def __init__(self, desired: Desired, observed: Observed, in_flight: Mapping[str, Action], now: float) -> None:
+        self.desired = desired
+        self.observed = observed
+        self.in_flight = in_flight
+        self.now = now
+        self.request = desired.request
+        self.going_down = not desired.containers and not desired.networks
+        self.declared = frozenset(desired.services)
+        self.recreate = frozenset(desired.request.recreate)
+        self.stopped = frozenset(desired.request.stopped)
+        self.images = {spec.reference: spec for spec in desired.images}
+        self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
+        self.replicas: dict[str, list[ContainerSpec]] = {}
+        self.restarted_with: dict[str, list[ContainerSpec]] = {}
+        for spec in sorted(desired.containers, key=_start_order):
+            self.replicas.setdefault(spec.service, []).append(spec)
+            for dependency in spec.depends_on:
+                if dependency.restart:
+                    self.restarted_with.setdefault(dependency.service, []).append(spec)
+        self.changed_networks: frozenset[str] = frozenset()
+        self.leaving: dict[str, Departure] = {}
+        self.replacing: set[str] = set()
+        self.ready: list[Action] = []
+        self.blocked: list[Blocked] = []
+        self.failed: list[Failed] = []
+        self.hopeless: set[str] = set()
+
+    def asked_at(self, service: ServiceName) -> float:
+        """When a command last asked for this service (Unix seconds)."""
+        return asked_at(self.request, service)
+
+    def resources(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Container names as resources, sorted and once each."""
+        return tuple(f"container/{name}" for name in sorted(set(names)))
+
+    def stop_timeout(self, container: Container) -> float:
+        asked = self.request.stop_timeout
+        return container.stop_grace_period if asked is None else asked
+
+    def add(self, verdict: Action | Blocked | Failed | None) -> None:
+        """Take a policy's verdict in. An action on what failed before waits for its back-off, or fails for good."""
+        if verdict is None:
+            return
+        if not isinstance(verdict, (Blocked, Failed)):
+            verdict = self._after_failure(verdict)
+        if isinstance(verdict, Blocked):
+            self.blocked.append(verdict)
+            if verdict.waits_for and not self.hopeless.isdisjoint(verdict.waits_for):
+                self.hopeless.add(verdict.resource)
+        elif isinstance(verdict, Failed):
+            self.failed.append(verdict)
+            self.hopeless.add(verdict.resource)
+        else:
+            self.ready.append(verdict)
+
+    def _after_failure(self, action: Action) -> Action | Blocked | Failed:
+        if not self.observed.failures:
+            return action
+        resource = action.resource
+        failure = self.observed.failures.get(resource)
+        kind, _, name = resource.partition("/")
+        spec = self.specs.get(name) if kind == "container" else None
+        asked_at = self.asked_at(spec.service) if spec else self.request.at
+        if failure is None or failure.at < asked_at:
+            return action
+        if not failure.temporary:
+            return Failed(resource, failure.error, failure.hint)
+        until = failure.at + delay(failure.attempts - 1)
+        if until <= self.now:
+            return action
+        times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
+        return Blocked(resource, f"failed {times} to {action.verb}: {failure.error}", until=until)
+
+
+def asked_at(request: Request, service: ServiceName) -> float:
+    """When a command last asked for this service (Unix seconds)."""
+    return request.earlier.get(service, request.at) if request.earlier else request.at
+
+
+def _start_order(spec: ContainerSpec) -> tuple[int, str, int]:
+    return (spec.rank, spec.service, spec.index)

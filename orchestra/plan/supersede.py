@@ -1,0 +1,45 @@
+"""Which actions under way make no sense any more once something else is desired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from orchestra.plan.action import (
+    CreateContainer,
+    CreateNetwork,
+    CreateVolume,
+    PullImage,
+    RemoveContainer,
+    RemoveNetwork,
+    RemoveVolume,
+    StartContainer,
+    StopContainer,
+)
+
+if TYPE_CHECKING:
+    from orchestra.plan.action import Action
+    from orchestra.state.desired import Desired
+
+
+def is_superseded(action: Action, desired: Desired) -> bool:
+    """Whether ``action`` should be cancelled because ``desired`` no longer asks for it.
+
+    What ends or removes something is seen through: half of it has happened already. Only a stop that may now take less
+    time is begun anew.
+    """
+    match action:
+        case PullImage(image=image):
+            return all(spec.reference != image.reference for spec in desired.images)
+        case CreateContainer(spec=spec):
+            wanted = desired.container(spec.name)
+            return wanted is None or wanted.config_hash != spec.config_hash or spec.service in desired.request.stopped
+        case StartContainer(name=name):
+            wanted = desired.container(name)
+            return wanted is None or wanted.service in desired.request.stopped
+        case StopContainer(timeout=timeout):
+            asked = desired.request.stop_timeout
+            return asked is not None and asked < timeout
+        case CreateNetwork() | CreateVolume() | RemoveNetwork() | RemoveVolume() | RemoveContainer():
+            return False
+        case _:
+            assert_never(action)

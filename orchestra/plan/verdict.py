@@ -1,0 +1,30 @@
+"""What a policy may say of a resource instead of an action: not now, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Something is wanted of ``resource`` but not yet possible.
+
+    waits_for: resources (``kind/name``) that must change first; until: the moment (Unix seconds) that ends the waiting.
+    """
+
+    resource: str
+    reason: str
+    waits_for: tuple[str, ...] = ()
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """``resource`` will not become what it should until the file, the machine or another container changes."""
+
+    resource: str
+    error: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.resource}: {self.error}"

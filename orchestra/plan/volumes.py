@@ -1,0 +1,49 @@
+"""When named volumes are made, and the only case in which they are removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.plan.action import CreateContainer, CreateVolume, RemoveVolume
+from orchestra.plan.verdict import Blocked, Failed
+from orchestra.state.desired import MountKind
+
+if TYPE_CHECKING:
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import ContainerSpec, VolumeSpec
+    from orchestra.state.observed import Volume
+
+
+def named_volumes(spec: ContainerSpec) -> tuple[str, ...]:
+    """The names on the host of the named volumes that a container mounts."""
+    return tuple(mount.source for mount in spec.mounts if mount.kind is MountKind.VOLUME and mount.source)
+
+
+def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed | None:
+    """Create what is missing. A volume whose definition changed is left alone: replacing it would lose its data."""
+    resource = f"volume/{spec.name}"
+    if situation.going_down or resource in situation.in_flight or spec.name in situation.observed.volumes:
+        return None
+    if spec.external:
+        return Failed(resource, f'external volume "{spec.name}" not found', "create it, or take `external` away")
+    return CreateVolume(spec, "does not exist")
+
+
+def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | Blocked | None:
+    """Remove a volume when the whole stack goes down with its volumes, when it is the stack's own and unused."""
+    if not (situation.going_down and situation.request.remove_volumes) or volume.external:
+        return None
+    if any(spec.external and spec.name == volume.name for spec in situation.desired.volumes):
+        return None
+    resource = f"volume/{volume.name}"
+    if resource in situation.in_flight:
+        return None
+    users = [c.name for c in situation.observed.containers.values() if volume.name in c.volumes]
+    users += [
+        action.spec.name
+        for action in situation.in_flight.values()
+        if isinstance(action, CreateContainer) and volume.name in named_volumes(action.spec)
+    ]
+    if not users:
+        return RemoveVolume(volume.name, "asked to be removed with the stack")
+    return Blocked(resource, f"in use by {', '.join(sorted(set(users)))}", situation.resources(users))
