@@ -1,1 +1,5 @@
-"""A world in memory: keeps the Driver contract with faults and delays on demand, for testing the engine and stacks."""
+"""A world in memory behind the Driver protocol: for tests of everything above a driver.
+
+``World`` outlives drivers, as a machine outlives the processes on it. Time is the event loop's, so trio's autojump
+clock makes hours pass in milliseconds. ``Faults`` injects what goes wrong, within what the protocol allows.
+"""

@@ -1,0 +1,181 @@
+"""The Driver protocol on a ``World``, with ``Faults``."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import asynccontextmanager
+from math import inf
+from typing import TYPE_CHECKING
+
+import anyio
+
+from orchestra.driver.fake.faults import Faults
+from orchestra.engine.driver import Capabilities, ProbeResult
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.plan.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
+from orchestra.state.names import NetworkName, VolumeName
+from orchestra.state.observed import Running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from anyio.abc import TaskGroup
+
+    from orchestra.driver.fake.world import World
+    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.state.observed import Container, Health, Image, Observed
+
+
+class FakeDriver:
+    """Serves one engine; a new engine on the same world gets a new driver."""
+
+    def __init__(self, world: World, faults: Faults | None = None) -> None:
+        self.world = world
+        self.faults = faults or Faults()
+        self._events: deque[str] = deque()
+        self._arrived = anyio.Event()
+        self._changed = anyio.Event()
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities("fake")
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            self.world.listener = lambda name: self._deliver(name, tasks)
+            tasks.start_soon(self._pass_time)
+            try:
+                yield
+            finally:
+                self.world.listener = None
+                tasks.cancel_scope.cancel()
+
+    async def observe(self, desired: Desired) -> Observed:
+        await self._point("observe", "")
+        seen = self.world.view(desired)
+        await self._point("observe", "", failing=False)
+        return seen
+
+    async def inspect(self, name: str) -> Container | None:
+        await self._point("inspect", name)
+        container = self.world.observed.containers.get(name)
+        await self._point("inspect", name, failing=False)
+        return container
+
+    async def events(self) -> AsyncIterator[str]:
+        while True:
+            while self._events:
+                yield self._events.popleft()
+            await self._arrived.wait()
+            self._arrived = anyio.Event()
+
+    async def pull(self, image: ImageSpec) -> Image:
+        await self._point("pull", image.reference)
+        digest = self.world.digest(image)
+        if digest is None or (image.pull_policy == "never" and image.reference not in self.world.observed.images):
+            raise FatalError(f"no such image: {image.reference}", hint="check the reference")
+        await anyio.sleep(self.world.pull_seconds.get(image.reference, 0.0))
+        made = self.world.make_image(image, digest)
+        await self._point("pull", image.reference)
+        return made
+
+    async def create_network(self, spec: NetworkSpec) -> None:
+        await self._point("create_network", spec.name)
+        self.world.apply(CreateNetwork(spec, ""))
+        await self._point("create_network", spec.name)
+
+    async def remove_network(self, name: str) -> None:
+        await self._point("remove_network", name)
+        self.world.apply(RemoveNetwork(NetworkName(name), ""))
+        await self._point("remove_network", name)
+
+    async def create_volume(self, spec: VolumeSpec) -> None:
+        await self._point("create_volume", spec.name)
+        self.world.apply(CreateVolume(spec, ""))
+        await self._point("create_volume", spec.name)
+
+    async def remove_volume(self, name: str) -> None:
+        await self._point("remove_volume", name)
+        self.world.apply(RemoveVolume(VolumeName(name), ""))
+        await self._point("remove_volume", name)
+
+    async def create(self, spec: ContainerSpec, image_digest: str) -> None:
+        await self._point("create", spec.name)
+        program = self.world.programs.get(spec.service)
+        await anyio.sleep(program.create_seconds if program else 0.0)
+        self.world.create(spec, image_digest)
+        await self._point("create", spec.name)
+
+    async def start(self, name: str, *, restarts: int, backoff: int) -> None:
+        self.world.note_call("starting", name)
+        await self._point("start", name)
+        await anyio.sleep(self.world.program(name).start_seconds)
+        self.world.start(name, restarts, backoff)
+        self._changed.set()
+        await self._point("start", name)
+
+    async def stop(self, name: str, *, signal: str, timeout: float) -> None:
+        self.world.note_call("stopping", name)
+        await self._point("stop", name)
+        self.world.signal(name)
+        self._changed.set()
+        with anyio.move_on_after(timeout):
+            while self._runs(name):
+                ends_at = self.world.next_end()
+                await anyio.sleep(inf if ends_at is None else max(0.0, ends_at - self.world.now()))
+        if self._runs(name):
+            self.world.kill(name)
+        await self._point("stop", name)
+
+    async def remove(self, name: str, *, volumes: bool) -> None:
+        await self._point("remove", name)
+        self.world.remove(name)
+        await self._point("remove", name)
+
+    async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
+        await self._point("probe", name)
+        seconds = self.world.program(name).probe_seconds
+        await anyio.sleep(min(seconds, timeout))
+        if seconds > timeout:
+            return ProbeResult(None, "timed out")
+        answer = self.world.answers_probe(name)
+        if answer is None:
+            raise TemporaryError(f"container {name} is not running")
+        return ProbeResult(0, "ok") if answer else ProbeResult(1, "not yet")
+
+    async def record_health(self, name: str, health: Health) -> None:
+        await self._point("record_health", name)
+        self.world.record_health(name, health)
+
+    def _runs(self, name: str) -> bool:
+        container = self.world.observed.containers.get(name)
+        return container is not None and isinstance(container.status, Running)
+
+    async def _point(self, method: str, name: str, *, failing: bool = True) -> None:
+        """An await point: takes time, may fail, and whoever crashes the engine may do so here."""
+        if self.faults.visit is not None:
+            self.faults.visit(f"{method} {name}")
+        await anyio.sleep(self.faults.pause())
+        if failing:
+            self.faults.raise_scripted(method, name)
+            self.faults.raise_by_chance(method, name)
+
+    def _deliver(self, name: str, tasks: TaskGroup) -> None:
+        self._changed.set()
+        if name:
+            for pause in self.faults.deliveries():
+                tasks.start_soon(self._send_later, name, pause)
+
+    async def _send_later(self, name: str, pause: float) -> None:
+        await anyio.sleep(pause)
+        self._events.append(name)
+        self._arrived.set()
+
+    async def _pass_time(self) -> None:
+        """Notice the end of programs at the moment it comes."""
+        while True:
+            self._changed = anyio.Event()
+            self.world.pass_time()
+            ends_at = self.world.next_end()
+            with anyio.move_on_after(None if ends_at is None else max(0.0, ends_at - self.world.now())):
+                await self._changed.wait()

@@ -1,0 +1,58 @@
+"""What goes wrong in a fake world: scripted for one call, or at random from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from orchestra.errors import DriverError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+@dataclass(slots=True)
+class Faults:
+    """scripted: errors for the next calls, by (method, resource name), used up in turn.
+
+    random: source of all chance. error_share: calls that raise TemporaryError, before or after their effect.
+    latency: the longest that a call takes beyond its program's time, in seconds. lost_share, repeated_share and
+    late_share: of events. visit: told the name of every await point before it is awaited; may cancel the caller.
+    """
+
+    scripted: dict[tuple[str, str], list[DriverError]] = field(default_factory=dict)
+    random: Random = field(default_factory=lambda: Random(0))
+    error_share: float = 0.0
+    latency: float = 0.0
+    lost_share: float = 0.0
+    repeated_share: float = 0.0
+    late_share: float = 0.0
+    visit: Callable[[str], None] | None = None
+
+    def fail(self, method: str, name: str, errors: Iterable[DriverError]) -> None:
+        """Let the next calls of ``method`` on ``name`` raise these, one each."""
+        self.scripted.setdefault((method, name), []).extend(errors)
+
+    def raise_scripted(self, method: str, name: str) -> None:
+        errors = self.scripted.get((method, name))
+        if errors:
+            raise errors.pop(0)
+
+    def raise_by_chance(self, method: str, name: str) -> None:
+        if self._happens(self.error_share):
+            raise TemporaryError(f"{method} {name}: the fake world had a bad moment")
+
+    def pause(self) -> float:
+        """Seconds that the next await point takes."""
+        return self.random.uniform(0.0, self.latency) if self.latency else 0.0
+
+    def deliveries(self) -> list[float]:
+        """For one event: after how many seconds it is delivered, once for each delivery; empty when it is lost."""
+        if self._happens(self.lost_share):
+            return []
+        count = 2 if self._happens(self.repeated_share) else 1
+        return [self.random.uniform(0.0, 2.0) if self._happens(self.late_share) else 0.0 for _ in range(count)]
+
+    def _happens(self, share: float) -> bool:
+        return share > 0.0 and self.random.random() < share

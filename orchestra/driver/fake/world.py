@@ -1,0 +1,248 @@
+"""The fake machine: what exists on it, and programs that run, answer probes and end as time goes by.
+
+Changes go through ``plan.predict``, so the planner's model and this world cannot drift apart. Calls that no correct
+engine makes (creating without an image, removing what runs) raise AssertionError: they are bugs, not faults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestra.driver.fake.program import Program
+from orchestra.plan.action import CreateContainer, RemoveContainer, StartContainer
+from orchestra.plan.predict import predict, with_container
+from orchestra.plan.volumes import named_volumes
+from orchestra.state.observed import Exited, Image, Network, Observed, Running, Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from orchestra.driver.fake.program import Run
+    from orchestra.plan.action import Action
+    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec
+    from orchestra.state.names import StackName
+    from orchestra.state.observed import Container, Health
+
+TERMINATED = 143
+KILLED = 137
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened: created, starting, started, healthy, stopping, exited, removed, and so on.
+
+    spec: of the container, for created and starting; exit_code: for exited.
+    """
+
+    at: float
+    what: str
+    name: str
+    spec: ContainerSpec | None = None
+    exit_code: int | None = None
+
+
+@dataclass(slots=True)
+class _Process:
+    run: Run
+    ends_at: float | None
+    exit_code: int
+
+
+class World:
+    """now: Unix seconds. programs: by service. available: digests of images that can be pulled, by reference; None for
+    any. pull_seconds: by reference.
+
+    ``journal`` tells what happened, in order; ``contents`` what is in each volume.
+    """
+
+    def __init__(
+        self,
+        stack: StackName,
+        now: Callable[[], float],
+        programs: Mapping[str, Program] | None = None,
+        available: Mapping[str, str] | None = None,
+        pull_seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        self.now = now
+        self.programs = dict(programs or {})
+        self.available = None if available is None else dict(available)
+        self.pull_seconds = dict(pull_seconds or {})
+        self.journal: list[Entry] = []
+        self.contents: dict[str, list[str]] = {}
+        self.listener: Callable[[str], None] | None = None
+        self._truth = Observed(stack)
+        self._specs: dict[str, ContainerSpec] = {}
+        self._processes: dict[str, _Process] = {}
+        self._runs: dict[str, int] = {}
+        self._made = 0
+
+    @property
+    def observed(self) -> Observed:
+        """Everything there is, with programs that have ended by now."""
+        self.pass_time()
+        return self._truth
+
+    def program(self, name: str) -> Program:
+        spec = self._specs.get(name)
+        return self.programs.get(spec.service, Program()) if spec else Program()
+
+    def view(self, desired: Desired) -> Observed:
+        """What a driver reports: the stack's own, and what ``desired`` names of the rest."""
+        truth = self.observed
+        networks = {spec.name for spec in desired.networks}
+        volumes = {spec.name for spec in desired.volumes}
+        images = {spec.reference for spec in desired.images}
+        return replace(
+            truth,
+            networks={name: n for name, n in truth.networks.items() if not n.external or name in networks},
+            volumes={name: v for name, v in truth.volumes.items() if not v.external or name in volumes},
+            images={name: image for name, image in truth.images.items() if name in images},
+        )
+
+    def add_external(self, networks: Iterable[Network] = (), volumes: Iterable[Volume] = ()) -> None:
+        """What others made before; nothing may ever remove it."""
+        self._truth = replace(
+            self._truth,
+            networks={**self._truth.networks, **{n.name: replace(n, external=True) for n in networks}},
+            volumes={**self._truth.volumes, **{v.name: replace(v, external=True) for v in volumes}},
+        )
+
+    def digest(self, image: ImageSpec) -> str | None:
+        """What a pull finds; None when there is nothing."""
+        if self.available is None:
+            return f"sha256:{image.reference}"
+        return self.available.get(image.reference)
+
+    def make_image(self, image: ImageSpec, digest: str) -> Image:
+        made = Image(image.reference, digest)
+        self._truth = replace(self._truth, images={**self._truth.images, image.reference: made})
+        self._note("pulled", image.reference)
+        return made
+
+    def apply(self, action: Action) -> None:
+        """Make a change to a network or volume."""
+        name = action.resource.partition("/")[2]
+        if action.verb == "remove":
+            seen = self._truth.networks.get(name) or self._truth.volumes.get(name)
+            assert seen is None or not seen.external, f"{action.resource} is external"
+            users = [c.name for c in self.observed.containers.values() if name in c.networks or name in c.volumes]
+            assert not users, f"{action.resource} is in use by {users}"
+        self._truth = predict(self._truth, action, self.now())
+        if action.resource.startswith("volume/"):
+            if action.verb == "create":
+                self.contents.setdefault(name, [])
+            else:
+                self.contents.pop(name, None)
+        self._note(f"{action.verb}d", action.resource)
+
+    def create(self, spec: ContainerSpec, image_digest: str) -> None:
+        if spec.name in self._truth.containers:
+            return
+        assert spec.image in self._truth.images, f"{spec.name}: no image {spec.image}"
+        for endpoint in spec.endpoints:
+            assert endpoint.network in self._truth.networks, f"{spec.name}: no network {endpoint.network}"
+        for volume in named_volumes(spec):
+            assert volume in self._truth.volumes, f"{spec.name}: no volume {volume}"
+        self._made += 1
+        self._truth = predict(self._truth, CreateContainer(spec, image_digest, ""), self.now())
+        container = replace(self._truth.containers[spec.name], id=f"{self._made:012x}")
+        self._truth = with_container(self._truth, spec.name, container)
+        self._specs[spec.name] = spec
+        self._runs[spec.name] = 0
+        self._note("created", spec.name, spec)
+
+    def note_call(self, what: str, name: str) -> None:
+        """Write down that a call begins: ``starting`` or ``stopping``."""
+        self._note(what, name, self._specs.get(name))
+
+    def start(self, name: str, restarts: int, backoff: int) -> None:
+        self.pass_time()
+        container = self._truth.containers.get(name)
+        assert container is not None, f"{name}: started, but does not exist"
+        if isinstance(container.status, Running):
+            return
+        now = self.now()
+        run = self.program(name).run(self._runs[name])
+        self._runs[name] += 1
+        action = StartContainer(container.name, restarts, backoff, "")
+        self._truth = predict(self._truth, action, now)
+        self._put_status(name, Running(1000 + sum(self._runs.values()), now))
+        ends_at = None if run.exits_after is None else now + run.exits_after
+        self._processes[name] = _Process(run, ends_at, run.exit_code)
+        for volume in self._truth.containers[name].volumes:
+            self.contents.setdefault(volume, []).append(name)
+        self._note("started", name, self._specs[name])
+        self._notify(name)
+
+    def signal(self, name: str) -> None:
+        """Deliver the stop signal: the program ends when it pleases, even if nobody waits for that."""
+        self.pass_time()
+        process = self._processes.get(name)
+        if process is None or process.run.stops_after is None:
+            return
+        ends_at = self.now() + process.run.stops_after
+        if process.ends_at is None or ends_at < process.ends_at:
+            process.ends_at, process.exit_code = ends_at, TERMINATED
+            self._notify("")
+
+    def kill(self, name: str) -> None:
+        process = self._processes.get(name)
+        if process is not None:
+            process.ends_at, process.exit_code = self.now(), KILLED
+            self.pass_time()
+
+    def remove(self, name: str) -> None:
+        self.pass_time()
+        container = self._truth.containers.get(name)
+        if container is None:
+            return
+        assert not isinstance(container.status, Running), f"{name}: removed while it runs"
+        self._truth = predict(self._truth, RemoveContainer(container.name, False, ""), self.now())
+        del self._specs[name], self._runs[name]
+        self._note("removed", name)
+        self._notify(name)
+
+    def answers_probe(self, name: str) -> bool | None:
+        """Whether a probe succeeds now; None when the container does not run."""
+        self.pass_time()
+        container = self._truth.containers.get(name)
+        if container is None or not isinstance(container.status, Running):
+            return None
+        run = self._processes[name].run
+        age = self.now() - container.status.started_at
+        healthy = run.healthy_from is not None and age >= run.healthy_from
+        return healthy and not (run.unhealthy_from is not None and age >= run.unhealthy_from)
+
+    def record_health(self, name: str, health: Health) -> None:
+        container = self._truth.containers.get(name)
+        if container is not None and isinstance(container.status, Running):
+            self._put_status(name, replace(container.status, health=health))
+            self._note(health.status.value, name)
+
+    def next_end(self) -> float | None:
+        """When the next program ends, as far as is known."""
+        return min((p.ends_at for p in self._processes.values() if p.ends_at is not None), default=None)
+
+    def pass_time(self) -> None:
+        """Let programs end whose time has come."""
+        now = self.now()
+        due = [(p.ends_at, name) for name, p in self._processes.items() if p.ends_at is not None and p.ends_at <= now]
+        for ended_at, name in sorted(due):
+            process = self._processes.pop(name)
+            status = self._truth.containers[name].status
+            assert isinstance(status, Running)
+            self._put_status(name, Exited(process.exit_code, status.started_at, ended_at))
+            self.journal.append(Entry(ended_at, "exited", name, exit_code=process.exit_code))
+            self._notify(name)
+
+    def _put_status(self, name: str, status: Running | Exited) -> None:
+        container: Container = replace(self._truth.containers[name], status=status)
+        self._truth = with_container(self._truth, name, container)
+
+    def _note(self, what: str, name: str, spec: ContainerSpec | None = None) -> None:
+        self.journal.append(Entry(self.now(), what, name, spec))
+
+    def _notify(self, name: str) -> None:
+        if self.listener is not None:
+            self.listener(name)

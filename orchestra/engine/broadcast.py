@@ -1,0 +1,44 @@
+"""One stream of events, any number of subscribers, none of which can hold the sender up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+    from orchestra.state.event import Event
+
+BACKLOG = 10_000
+"""Events a subscriber may be behind before it is cut off."""
+
+
+class Broadcast:
+    def __init__(self) -> None:
+        self._subscribers: list[MemoryObjectSendStream[Event]] = []
+        self._closed = False
+
+    def subscribe(self) -> MemoryObjectReceiveStream[Event]:
+        """Every event from now on. The caller closes the stream; it ends with the engine, or when it falls behind."""
+        send, receive = anyio.create_memory_object_stream["Event"](BACKLOG)
+        if self._closed:
+            send.close()
+        else:
+            self._subscribers.append(send)
+        return receive
+
+    def send(self, event: Event) -> None:
+        for subscriber in tuple(self._subscribers):
+            try:
+                subscriber.send_nowait(event)
+            except (anyio.WouldBlock, anyio.BrokenResourceError):
+                subscriber.close()
+                self._subscribers.remove(subscriber)
+
+    def close(self) -> None:
+        self._closed = True
+        for subscriber in self._subscribers:
+            subscriber.close()
+        self._subscribers.clear()

@@ -1,0 +1,77 @@
+"""Health probes: one task per running container with a healthcheck. When and what it means is ``plan.health``'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from orchestra.engine.driver import ProbeResult
+from orchestra.errors import DriverError
+from orchestra.plan.health import next_probe, step
+from orchestra.state.observed import Health, HealthStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from anyio.abc import TaskGroup
+
+    from orchestra.engine.driver import Driver
+    from orchestra.state.desired import Healthcheck
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One run of a container to be probed. health: what is known of it when probing begins."""
+
+    name: str
+    started_at: float
+    healthcheck: Healthcheck
+    health: Health
+
+    def is_same_run(self, other: Watch | None) -> bool:
+        """Whether both ask the same run in the same way."""
+        return other is not None and self.started_at == other.started_at and self.healthcheck == other.healthcheck
+
+
+class Probes:
+    """record: keeps a result, in the world and in view; called once per result that says something new."""
+
+    def __init__(
+        self, driver: Driver, now: Callable[[], float], record: Callable[[str, float, Health], Awaitable[None]]
+    ) -> None:
+        self._driver = driver
+        self._now = now
+        self._record = record
+        self._watched: dict[str, tuple[Watch, anyio.CancelScope]] = {}
+
+    def watch(self, wanted: Mapping[str, Watch], tasks: TaskGroup) -> None:
+        """Probe exactly these runs from now on, keyed by container."""
+        for name in [name for name, (watch, _) in self._watched.items() if not watch.is_same_run(wanted.get(name))]:
+            self._watched.pop(name)[1].cancel()
+        for name, watch in wanted.items():
+            if name not in self._watched:
+                scope = anyio.CancelScope()
+                self._watched[name] = (watch, scope)
+                tasks.start_soon(self._probe, watch, scope, name=f"health of {name}")
+
+    async def _probe(self, watch: Watch, scope: anyio.CancelScope) -> None:
+        health = watch.health
+        with scope:
+            if health.status is HealthStatus.NONE:
+                health = Health(HealthStatus.STARTING)
+                await self._record(watch.name, watch.started_at, health)
+            while True:
+                probe = next_probe(watch.healthcheck, watch.started_at, health)
+                await anyio.sleep(max(0.0, probe.at - self._now()))
+                try:
+                    result = await self._driver.probe(watch.name, watch.healthcheck.test, timeout=probe.timeout)
+                except DriverError as error:
+                    result = ProbeResult(None, error.message)
+                before = health.status
+                health = step(
+                    health, watch.healthcheck, watch.started_at, probe, result.exit_code, result.output, self._now()
+                )
+                if not probe.early or health.status is not before:
+                    await self._record(watch.name, watch.started_at, health)

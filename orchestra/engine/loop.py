@@ -1,0 +1,311 @@
+"""The loop: observe, plan, start what is ready, sleep until something happens.
+
+All state is rebuilt from ``desired`` and the driver's ``observe``, so an engine may be cancelled anywhere and another
+one carries on. Every driver call runs in its own task: one that hangs delays its own resource and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from orchestra.engine.broadcast import Broadcast
+from orchestra.engine.dispatch import LIMITS, container_of, perform
+from orchestra.engine.driver import Settles
+from orchestra.engine.health import Probes, Watch
+from orchestra.engine.view import View
+from orchestra.errors import DriverError, EnvironmentLack, TemporaryError
+from orchestra.plan.action import StopContainer
+from orchestra.plan.backoff import delay
+from orchestra.plan.done import is_down, is_up, never_up
+from orchestra.plan.plan import Plan, plan
+from orchestra.plan.predict import predict
+from orchestra.plan.supersede import is_superseded
+from orchestra.state.event import ActionEvent, BlockedEvent, ConvergedEvent, Phase
+from orchestra.state.observed import Failure, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from anyio.abc import TaskGroup
+    from anyio.streams.memory import MemoryObjectReceiveStream
+
+    from orchestra.engine.driver import Driver
+    from orchestra.errors import OrchestraError
+    from orchestra.plan.action import Action
+    from orchestra.plan.verdict import Failed
+    from orchestra.state.desired import ContainerSpec, Desired
+    from orchestra.state.event import Event
+    from orchestra.state.observed import Health, Image, Observed
+
+RESYNC = 60.0
+"""Seconds after which everything is looked at again, in case an event was lost."""
+SHORTEST_SLEEP = 0.001
+"""Seconds; guards against waking just before a moment because clocks round."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    action: Action
+    scope: anyio.CancelScope
+
+
+class Engine:
+    """Keeps one stack converged on what is desired, for as long as ``run`` runs.
+
+    clock: Unix seconds; must advance with ``anyio.current_time``. Not thread-safe: call from the loop that runs it.
+    """
+
+    def __init__(self, driver: Driver, desired: Desired, *, clock: Callable[[], float] = time.time) -> None:
+        self._driver = driver
+        self._clock = clock
+        self._wanted = desired
+        self._desired = desired
+        self._planned_for: Desired | None = None
+        self._plan = Plan()
+        self._broadcast = Broadcast()
+        self._view = View(desired.stack, self._broadcast.send, clock)
+        self._probes = Probes(driver, clock, self._record_health)
+        self._checked: tuple[ContainerSpec, ...] = ()
+        self._flights: dict[str, _Flight] = {}
+        self._limiters = {kind: anyio.CapacityLimiter(limit) for kind, limit in LIMITS.items()}
+        self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._looks_due: set[str] = set()
+        self._wake = anyio.Event()
+        self._doubt = anyio.Event()
+        self._planned = anyio.Event()
+        self._full_look = anyio.CancelScope()
+
+    @property
+    def desired(self) -> Desired:
+        """What the last plan was made for, or will be; ``set_desired`` takes effect after the next full look."""
+        return self._desired
+
+    @property
+    def observed(self) -> Observed:
+        return self._view.observed
+
+    @property
+    def plan(self) -> Plan:
+        """The last plan; its actions are under way."""
+        return self._plan
+
+    def subscribe(self) -> MemoryObjectReceiveStream[Event]:
+        """Every event from now on. Close the stream when done; it ends with ``run``."""
+        return self._broadcast.subscribe()
+
+    def set_desired(self, desired: Desired) -> None:
+        """Converge on this instead, from the next full look on. What it no longer wants is cancelled then."""
+        self._wanted = desired
+        self._full_look.cancel()
+        self._doubt.set()
+
+    async def wait(self, predicate: Callable[[Desired, Observed, Plan], bool]) -> None:
+        """Until the predicate holds after some plan made for what was last set as desired."""
+        while self._planned_for is not self._wanted or not predicate(self._desired, self.observed, self._plan):
+            await self._planned.wait()
+
+    async def wait_until_up(self, *, wait: bool = False, services: Collection[str] = ()) -> tuple[Failed, ...]:
+        """Until ``up`` is done: returns nothing when it has succeeded, else why it cannot any more.
+
+        wait and services as in ``plan.done``.
+        """
+        failures: tuple[Failed, ...] = ()
+
+        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            nonlocal failures
+            quiet = not plan.ready and not self._flights
+            if (quiet or services) and is_up(desired, observed, wait, services):
+                failures = ()
+                return True
+            failures = never_up(desired, observed, plan, wait, services) if plan.failed or wait else ()
+            return bool(failures)
+
+        await self.wait(is_decided)
+        if not failures and isinstance(self._driver, Settles):
+            await self._driver.settle()
+        return failures
+
+    async def wait_until_down(self) -> tuple[Failed, ...]:
+        """Until ``down`` is done: returns nothing when it has succeeded, else what could not be removed."""
+        await self.wait(lambda desired, observed, plan: is_down(desired, observed) or bool(plan.failed))
+        if is_down(self._desired, self.observed):
+            if isinstance(self._driver, Settles):
+                await self._driver.settle()
+            return ()
+        return self._plan.failed
+
+    async def run(self) -> None:
+        """Converge until cancelled. Raises what is a bug, and FatalError when the world cannot be observed at all."""
+        try:
+            async with self._driver.serving(), anyio.create_task_group() as tasks:
+                tasks.start_soon(self._observe, name="full looks")
+                tasks.start_soon(self._follow_events, tasks, name="container events")
+                while True:
+                    if self._planned_for is not None:
+                        self._step(tasks)
+                    await self._sleep()
+        finally:
+            self._broadcast.close()
+
+    def _step(self, tasks: TaskGroup) -> None:
+        """Plan and start what is ready."""
+        before = self._plan
+        in_flight = {resource: flight.action for resource, flight in self._flights.items()}
+        self._plan = plan(self._desired, self.observed, in_flight, self._clock())
+        for action in self._plan.ready:
+            flight = _Flight(action, anyio.CancelScope())
+            self._flights[action.resource] = flight
+            tasks.start_soon(self._act, flight, name=f"{action.verb} {action.resource}")
+        self._probes.watch(self._runs_to_probe(), tasks)
+        self._tell(before, self._plan)
+        self._planned.set()
+        self._planned = anyio.Event()
+
+    async def _sleep(self) -> None:
+        wake_at = self._plan.wake_at
+        pause = None if wake_at is None else max(SHORTEST_SLEEP, wake_at - self._clock())
+        with anyio.move_on_after(pause):
+            await self._wake.wait()
+        self._wake = anyio.Event()
+
+    def _tell(self, before: Plan, after: Plan) -> None:
+        now = self._clock()
+        blocked = tuple((b.resource, b.reason) for b in after.blocked)
+        if blocked != tuple((b.resource, b.reason) for b in before.blocked):
+            self._broadcast.send(BlockedEvent(now, blocked))
+        if after.converged and (not before.converged or before.failed != after.failed):
+            self._broadcast.send(ConvergedEvent(now, tuple(str(failure) for failure in after.failed)))
+
+    async def _observe(self) -> None:
+        """Full looks: at the start, when something else is desired, on doubt, and once in a while."""
+        while True:
+            self._doubt = anyio.Event()
+            desired = self._wanted
+            mark = self._view.mark()
+            with anyio.CancelScope() as self._full_look:
+                seen = await self._look_at_everything(desired)
+                self._adopt(desired, seen, mark)
+            with anyio.move_on_after(RESYNC):
+                await self._doubt.wait()
+
+    async def _look_at_everything(self, desired: Desired) -> Observed:
+        attempts = 0
+        while True:
+            try:
+                return await self._driver.observe(desired)
+            except TemporaryError:
+                await anyio.sleep(delay(attempts))
+                attempts += 1
+
+    def _adopt(self, desired: Desired, seen: Observed, mark: int) -> None:
+        is_new = desired is not self._planned_for
+        self._view.merge(seen, mark, self._flights, images=is_new)
+        if is_new:
+            self._desired = self._planned_for = desired
+            self._checked = tuple(s for s in desired.containers if s.healthcheck and not s.healthcheck_disabled)
+            for flight in self._flights.values():
+                if is_superseded(flight.action, desired):
+                    flight.scope.cancel()
+        self._wake.set()
+
+    async def _act(self, flight: _Flight) -> None:
+        """One action from its beginning to a fresh look at what it did."""
+        action = flight.action
+        error: OrchestraError | None = None
+        image: Image | None = None
+        began: float | None = None
+        with flight.scope:
+            async with self._limiters.get(type(action)) or nullcontext():
+                began = self._clock()
+                self._broadcast.send(ActionEvent(began, action.verb, action.resource, Phase.STARTED, action.reason))
+                try:
+                    image = await perform(self._driver, action)
+                except (DriverError, EnvironmentLack) as raised:
+                    error = raised
+        cancelled = flight.scope.cancelled_caught
+        await self._learn(action, image, complete=not cancelled and error is None)
+        now = self._clock()
+        if error is not None:
+            self._fail(action.resource, error, now)
+        elif not cancelled:
+            self._view.drop_failure(action.resource)
+        del self._flights[action.resource]
+        self._wake.set()
+        if began is not None:
+            text = error.message if error else "no longer wanted" if cancelled else ""
+            phase = Phase.FAILED if text else Phase.DONE
+            hint = error.hint if error else ""
+            self._broadcast.send(
+                ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, now - began)
+            )
+
+    async def _learn(self, action: Action, image: Image | None, *, complete: bool) -> None:
+        """Bring the view up to date with what an action did, whole or not."""
+        container = container_of(action)
+        if container is not None:
+            await self._look(container)
+        elif not complete:
+            self._doubt.set()
+        elif image is not None:
+            self._view.put_image(replace(image, pulled_at=self._clock()))
+        else:
+            self._view.put_predicted(action.resource, predict(self.observed, action, self._clock()))
+
+    def _fail(self, resource: str, error: OrchestraError, now: float) -> None:
+        before = self.observed.failures.get(resource)
+        attempts = before.attempts + 1 if before and before.at >= self._desired.request.at else 1
+        temporary = isinstance(error, TemporaryError)
+        self._view.put_failure(Failure(resource, error.message, temporary, attempts, now, error.hint))
+
+    async def _follow_events(self, tasks: TaskGroup) -> None:
+        async for name in self._driver.events():
+            if name not in self._looks_due:
+                self._looks_due.add(name)
+                tasks.start_soon(self._look, name, name=f"look at {name}")
+
+    async def _look(self, name: str) -> None:
+        """Look at one container. Looks at the same one are in order, so a later one always tells the newer state."""
+        attempts = 0
+        async with self._locks[name]:
+            self._looks_due.discard(name)
+            while True:
+                try:
+                    container = await self._driver.inspect(name)
+                except TemporaryError:
+                    await anyio.sleep(delay(attempts))
+                    attempts += 1
+                except DriverError as error:
+                    self._fail(f"container/{name}", error, self._clock())
+                    break
+                else:
+                    self._view.put_container(name, container)
+                    break
+        self._wake.set()
+
+    def _runs_to_probe(self) -> dict[str, Watch]:
+        runs: dict[str, Watch] = {}
+        for spec in self._checked:
+            container = self.observed.containers.get(spec.name)
+            if container is None or not isinstance(container.status, Running) or spec.healthcheck is None:
+                continue
+            flight = self._flights.get(f"container/{spec.name}")
+            if flight is None or not isinstance(flight.action, StopContainer):
+                status = container.status
+                runs[spec.name] = Watch(spec.name, status.started_at, spec.healthcheck, status.health)
+        return runs
+
+    async def _record_health(self, name: str, started_at: float, health: Health) -> None:
+        """In view at once; in the world as far as it goes: a container that has just gone needs no record."""
+        async with self._locks[name]:
+            try:
+                await self._driver.record_health(name, health)
+            except DriverError:
+                self._doubt.set()
+            self._view.put_health(name, started_at, health)
+        self._wake.set()

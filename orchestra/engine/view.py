@@ -1,0 +1,153 @@
+"""What the engine knows of the world: the last look at everything, kept right by looks at single resources.
+
+A full look takes time, and what it reports of a resource may be older than what has been learned meanwhile. Each change
+is therefore numbered, and a full look never overwrites what changed after it began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestra.plan.predict import with_container
+from orchestra.state.event import ContainerEvent, HealthEvent
+from orchestra.state.observed import Container, Exited, Failure, Observed, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from orchestra.state.event import Event
+    from orchestra.state.names import StackName
+    from orchestra.state.observed import Health, Image
+
+V = TypeVar("V")
+
+
+class View:
+    def __init__(self, stack: StackName, emit: Callable[[Event], None], now: Callable[[], float]) -> None:
+        self.observed = Observed(stack)
+        self._emit = emit
+        self._now = now
+        self._count = 0
+        self._changed: dict[str, int] = {}
+        self._complete = False
+
+    def mark(self) -> int:
+        """A number to hand to ``merge`` when the full look that begins now has ended."""
+        return self._count
+
+    def merge(self, seen: Observed, mark: int, busy: Collection[str], *, images: bool) -> None:
+        """Take a full look in. busy: resources with an action under way, which look for themselves when it ends.
+
+        images: take over what references name now too; False keeps what is known, so that a tag moved by somebody else
+        replaces no container until the next command.
+        """
+
+        def settled(resource: str) -> bool:
+            return resource not in busy and self._changed.get(resource, -1) <= mark
+
+        before = self.observed
+        for name in before.containers.keys() | seen.containers.keys():
+            if settled(f"container/{name}"):
+                self._put_container(name, seen.containers.get(name), quiet=not self._complete)
+        self.observed = replace(
+            self.observed,
+            networks=_chosen("network", before.networks, seen.networks, settled),
+            volumes=_chosen("volume", before.volumes, seen.volumes, settled),
+        )
+        if images:
+            known = {
+                reference: replace(image, pulled_at=before.images[reference].pulled_at)
+                if reference in before.images
+                else image
+                for reference, image in seen.images.items()
+            }
+            self.observed = replace(self.observed, images=_chosen("image", before.images, known, settled))
+        self._complete = True
+
+    def put_container(self, name: str, container: Container | None) -> None:
+        """What a look at one container has shown."""
+        self._touch(f"container/{name}")
+        self._put_container(name, container, quiet=False)
+
+    def put_health(self, name: str, started_at: float, health: Health) -> None:
+        """What probes have shown of the run that began at ``started_at``; nothing when that run is over."""
+        container = self.observed.containers.get(name)
+        if container is None or not isinstance(container.status, Running) or container.status.started_at != started_at:
+            return
+        before = container.status.health
+        self._touch(f"container/{name}")
+        changed = replace(container, status=replace(container.status, health=health))
+        self.observed = with_container(self.observed, name, changed)
+        if (before.status, before.failing_streak) != (health.status, health.failing_streak):
+            self._emit(HealthEvent(self._now(), container.name, container.service, health))
+
+    def put_image(self, image: Image) -> None:
+        self._touch(f"image/{image.reference}")
+        self.observed = replace(self.observed, images={**self.observed.images, image.reference: image})
+
+    def put_predicted(self, resource: str, predicted: Observed) -> None:
+        """The world after a call that succeeded and whose effect is known beforehand."""
+        self._touch(resource)
+        self.observed = predicted
+
+    def put_failure(self, failure: Failure) -> None:
+        self.observed = replace(self.observed, failures={**self.observed.failures, failure.resource: failure})
+
+    def drop_failure(self, resource: str) -> None:
+        if resource in self.observed.failures:
+            rest = {name: failure for name, failure in self.observed.failures.items() if name != resource}
+            self.observed = replace(self.observed, failures=rest)
+
+    def _touch(self, resource: str) -> None:
+        self._count += 1
+        self._changed[resource] = self._count
+
+    def _put_container(self, name: str, container: Container | None, *, quiet: bool) -> None:
+        before = self.observed.containers.get(name)
+        if before == container:
+            return
+        self.observed = with_container(self.observed, name, container)
+        if quiet:
+            return
+        for change, subject in _changes(before, container):
+            ended = subject.status if change == "exited" and isinstance(subject.status, Exited) else None
+            self._emit(
+                ContainerEvent(
+                    self._now(),
+                    subject.name,
+                    subject.service,
+                    change,
+                    ended.exit_code if ended else None,
+                    ended.oom_killed if ended else False,
+                )
+            )
+
+
+def _chosen(kind: str, before: Mapping[str, V], seen: Mapping[str, V], settled: Callable[[str], bool]) -> dict[str, V]:
+    chosen: dict[str, V] = {}
+    for name in sorted(before.keys() | seen.keys()):
+        source = seen if settled(f"{kind}/{name}") else before
+        if name in source:
+            chosen[name] = source[name]
+    return chosen
+
+
+def _changes(before: Container | None, after: Container | None) -> list[tuple[str, Container]]:
+    """What must have happened between two looks at one container, in order."""
+    changes: list[tuple[str, Container]] = []
+    if before is not None and (after is None or after.id != before.id):
+        changes.append(("removed", before))
+        before = None
+    if after is None:
+        return changes
+    if before is None:
+        changes.append(("created", after))
+    if isinstance(after.status, (Running, Exited)):
+        earlier = before.status if before is not None else None
+        same_run = isinstance(earlier, (Running, Exited)) and earlier.started_at == after.status.started_at
+        if not same_run:
+            changes.append(("started", after))
+        if isinstance(after.status, Exited) and not (same_run and isinstance(earlier, Exited)):
+            changes.append(("exited", after))
+    return changes

@@ -1,0 +1,87 @@
+"""Health of one run of a container, as a pure state machine: when to probe next, and what a result makes of it.
+
+The rules are Docker's (``--health-*`` in its run reference): starting; healthy at the first success; unhealthy after
+``retries`` failures in a row, of which those within ``start_period`` before the first success do not count; probes
+every ``interval``, or every ``start_interval`` during the start period.
+
+One rule is our own, so that a stack need not wait for whole intervals: until the first success, probes also run early,
+from 20 ms after the start at growing distances. An early failure counts for nothing. An early probe is cut off when the
+next regular one is due, so a slow program is never asked less often than Docker would ask it.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.state.observed import Health, HealthStatus
+
+if TYPE_CHECKING:
+    from orchestra.state.desired import Healthcheck
+
+EARLIEST = 0.02
+GROWTH = 0.5
+"""The distance to the next early probe, as a share of the time since the start."""
+MARGIN = 0.001
+"""An early probe is not worth its while closer than this to a regular one; also Docker's shortest interval."""
+DEFAULT_RETRIES = 3
+OUTPUT_LIMIT = 4096
+"""How much of a probe's output is kept, as in Docker."""
+
+
+class Probe(NamedTuple):
+    """at: when to ask (Unix seconds, perhaps past already); timeout: seconds after which no answer is a failure."""
+
+    at: float
+    timeout: float
+    early: bool
+
+
+def next_probe(spec: Healthcheck, started_at: float, health: Health) -> Probe:
+    """The next time to ask a run that began at ``started_at`` and of which ``health`` is known."""
+    interval = max(spec.interval, MARGIN)
+    checked_at = health.checked_at
+    if not _is_starting(health):
+        return Probe((started_at if checked_at is None else checked_at) + interval, spec.timeout, early=False)
+    after = started_at if checked_at is None else max(checked_at, started_at)
+    regular = _regular(spec, started_at, after)
+    early = after + max(EARLIEST, GROWTH * (after - started_at))
+    if early < regular - MARGIN:
+        return Probe(early, min(spec.timeout, regular - early), early=True)
+    return Probe(regular, spec.timeout, early=False)
+
+
+def _regular(spec: Healthcheck, started_at: float, after: float) -> float:
+    """The first regular time later than ``after``, for a run that was never healthy."""
+    calm_from = started_at + spec.start_period
+    interval = max(spec.interval, MARGIN)
+    if after < calm_from:
+        distance = max(spec.start_interval, MARGIN)
+        return min(_next_multiple(started_at, distance, after), calm_from + interval)
+    return _next_multiple(calm_from, interval, after)
+
+
+def _next_multiple(origin: float, distance: float, after: float) -> float:
+    """The first of ``origin + n * distance`` that is later than ``after`` by more than clocks can blur."""
+    return origin + (floor((after - origin + MARGIN / 2) / distance) + 1) * distance
+
+
+def _is_starting(health: Health) -> bool:
+    return health.status in (HealthStatus.NONE, HealthStatus.STARTING)
+
+
+def step(
+    health: Health, spec: Healthcheck, started_at: float, probe: Probe, exit_code: int | None, output: str, now: float
+) -> Health:
+    """The health after ``probe`` ended at ``now``. exit_code None: it was cut off."""
+    output = output[-OUTPUT_LIMIT:]
+    if exit_code == 0:
+        return Health(HealthStatus.HEALTHY, 0, now, output)
+    starting = _is_starting(health)
+    status = HealthStatus.STARTING if starting else health.status
+    if starting and (probe.early or probe.at < started_at + spec.start_period):
+        return Health(status, health.failing_streak, now, output)
+    streak = health.failing_streak + 1
+    if streak >= (spec.retries or DEFAULT_RETRIES):
+        status = HealthStatus.UNHEALTHY
+    return Health(status, streak, now, output)

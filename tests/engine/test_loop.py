@@ -1,0 +1,207 @@
+"""The loop on the fake driver; every test runs on both event loops, so those with long times are for virtual time only."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from orchestra.driver.fake.driver import FakeDriver
+from orchestra.driver.fake.faults import Faults
+from orchestra.driver.fake.program import Program, Run, one_shot
+from orchestra.driver.fake.world import World
+from orchestra.engine.loop import Engine
+from orchestra.errors import TemporaryError
+from orchestra.state.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase
+from orchestra.state.observed import Exited, HealthStatus, Running
+from tests.plan.stacks import asked, going_down, service, stack
+
+pytestmark = pytest.mark.anyio
+
+
+def clock() -> float:
+    return 1_000_000.0 + anyio.current_time()
+
+
+@asynccontextmanager
+async def running(driver, desired):
+    engine = Engine(driver, desired, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.run)
+        yield engine
+        tasks.cancel_scope.cancel()
+
+
+def world_of(desired, **programs):
+    return World(desired.stack, clock, programs)
+
+
+def happened(world, *what):
+    return [(entry.what, entry.name) for entry in world.journal if entry.what in what]
+
+
+async def test_a_stack_comes_up_in_order_and_goes_down_in_reverse():
+    desired = stack(
+        service("db", healthy=True, volumes=["data"]),
+        service("migrate", "db:healthy"),
+        service("web", "db:healthy migrate:completed", replicas=2),
+        at=1.0,
+    )
+    world = world_of(desired, db=Program((Run(healthy_from=0.05),)), migrate=one_shot(0.05))
+    async with running(FakeDriver(world), desired) as engine:
+        assert await engine.wait_until_up() == ()
+        started = [name for _, name in happened(world, "started")]
+        assert started[:2] == ["s-db-1", "s-migrate-1"]
+        assert sorted(started[2:]) == ["s-web-1", "s-web-2"]
+        assert [name for _, name in happened(world, "healthy")] == ["s-db-1"]
+        engine.set_desired(going_down(desired, at=clock()))
+        assert await engine.wait_until_down() == ()
+    assert [name for _, name in happened(world, "stopping")][-1] == "s-db-1"
+    assert not world.observed.containers
+    assert not world.observed.networks
+    assert set(world.observed.volumes) == {"s_data"}
+
+
+async def test_waiting_for_health_ends_when_every_container_is_healthy():
+    desired = stack(service("web", healthy=True, replicas=3), at=1.0)
+    world = world_of(desired, web=Program((Run(healthy_from=0.1),)))
+    async with running(FakeDriver(world), desired) as engine:
+        assert await engine.wait_until_up(wait=True) == ()
+        statuses = [c.status.health.status for c in engine.observed.containers.values()]
+    assert statuses == [HealthStatus.HEALTHY] * 3
+
+
+async def test_a_second_up_does_nothing():
+    desired = stack(service("db"), service("web", "db"), at=1.0)
+    world = world_of(desired)
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait_until_up()
+        before = len(world.journal)
+        engine.set_desired(asked(desired, at=clock()))
+        await engine.wait_until_up()
+        assert len(world.journal) == before
+
+
+async def test_an_engine_that_was_cancelled_midway_is_carried_on_by_the_next():
+    desired = stack(service("db"), service("web", "db"), at=1.0)
+    world = world_of(desired, db=Program(start_seconds=0.05))
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait(lambda _desired, observed, _plan: "s-db-1" in observed.containers)
+    assert happened(world, "started") == []
+    async with running(FakeDriver(world), desired) as engine:
+        assert await engine.wait_until_up() == ()
+    assert happened(world, "started") == [("started", "s-db-1"), ("started", "s-web-1")]
+
+
+async def test_a_crashed_container_is_restarted_with_growing_pauses():
+    desired = stack(service("web", restart="always"), at=1.0)
+    crash = Run(exits_after=0.01, exit_code=1)
+    world = world_of(desired, web=Program((crash, crash, Run())))
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-web-1", restarts=2))
+    ends = [entry.at for entry in world.journal if entry.what == "exited"]
+    starts = [entry.at for entry in world.journal if entry.what == "started"]
+    assert starts[1] - ends[0] == pytest.approx(0.1, abs=0.05)
+    assert starts[2] - ends[1] == pytest.approx(0.2, abs=0.05)
+
+
+def is_running(observed, name, restarts=0):
+    container = observed.containers.get(name)
+    return container is not None and isinstance(container.status, Running) and container.restarts == restarts
+
+
+async def test_a_temporary_error_is_tried_again_and_a_fatal_one_ends_the_up():
+    desired = stack(service("web"), service("job", image="missing"), at=1.0)
+    world = World("s", clock, available={"app": "sha256:app"})
+    faults = Faults()
+    faults.fail("create", "s-web-1", [TemporaryError("busy"), TemporaryError("busy")])
+    async with running(FakeDriver(world, faults), desired) as engine:
+        failures = await engine.wait_until_up()
+        assert [str(failure) for failure in failures] == ["image/missing: no such image: missing"]
+        assert failures[0].hint == "check the reference"
+        await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-web-1"))
+        assert "container/s-web-1" not in engine.observed.failures
+
+
+async def test_a_failed_dependency_ends_the_up_in_the_words_of_docker_compose():
+    desired = stack(service("db", healthy=True), service("web", "db:healthy"), at=1.0)
+    world = world_of(desired, db=one_shot(0.02, 3))
+    world.programs["db"] = Program((Run(exits_after=0.05, exit_code=3, healthy_from=None),))
+    async with running(FakeDriver(world), desired) as engine:
+        failures = await engine.wait_until_up()
+    assert [failure.error for failure in failures] == ["dependency failed to start: container s-db-1 exited (3)"]
+
+
+async def test_a_hanging_call_delays_its_own_resource_only():
+    desired = stack(service("slow"), service("quick"), at=1.0)
+    world = world_of(desired, slow=Program(create_seconds=1e9))
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-quick-1"))
+        assert "s-slow-1" not in engine.observed.containers
+        engine.set_desired(going_down(desired, at=clock()))
+        assert await engine.wait_until_down() == ()
+
+
+async def test_down_in_the_middle_of_up_cancels_what_is_no_longer_wanted():
+    desired = stack(service("web"), at=1.0)
+    world = world_of(desired)
+    world.pull_seconds["app"] = 1e9
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait(lambda _desired, observed, _plan: "s_default" in observed.networks)
+        events = engine.subscribe()
+        engine.set_desired(going_down(desired, at=clock()))
+        assert await engine.wait_until_down() == ()
+        with events:
+            async for event in events:
+                if isinstance(event, ActionEvent) and event.resource == "image/app":
+                    break
+        assert (event.phase, event.error) == (Phase.FAILED, "no longer wanted")
+    assert world.observed.containers == {}
+
+
+async def test_an_impatient_stop_replaces_a_patient_one():
+    desired = stack(service("web", stop_grace_period=1e9), at=1.0)
+    world = world_of(desired, web=Program((Run(stops_after=None),)))
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait_until_up()
+        engine.set_desired(asked(desired, clock(), stopped=("web",)))
+        await engine.wait(lambda *_: ("stopping", "s-web-1") in happened(world, "stopping"))
+        engine.set_desired(asked(desired, clock(), stopped=("web",), stop_timeout=0.0))
+        await engine.wait_until_up()
+        status = engine.observed.containers["s-web-1"].status
+    assert isinstance(status, Exited)
+    assert status.exit_code == 137
+
+
+async def test_events_tell_what_happens():
+    desired = stack(service("web", healthy=True), at=1.0)
+    world = world_of(desired, web=Program((Run(exits_after=0.3, exit_code=7),)))
+    engine = Engine(FakeDriver(world), desired, clock=clock)
+    seen = []
+    async with anyio.create_task_group() as tasks:
+        with engine.subscribe() as events:
+            tasks.start_soon(engine.run)
+            async for event in events:
+                seen.append(event)
+                if isinstance(event, ContainerEvent) and event.change == "exited":
+                    break
+        tasks.cancel_scope.cancel()
+    changes = [event.change for event in seen if isinstance(event, ContainerEvent)]
+    assert changes == ["created", "started", "exited"]
+    assert seen[-1].exit_code == 7
+    done = [(e.verb, e.resource) for e in seen if isinstance(e, ActionEvent) and e.phase is Phase.DONE]
+    assert sorted(done[:2]) == [("create", "network/s_default"), ("pull", "image/app")]
+    assert done[2:] == [("create", "container/s-web-1"), ("start", "container/s-web-1")]
+    health = [event.health.status for event in seen if isinstance(event, HealthEvent)]
+    assert health == [HealthStatus.STARTING, HealthStatus.HEALTHY]
+    assert any(isinstance(event, ConvergedEvent) for event in seen)
+
+
+async def test_the_stream_of_events_ends_with_the_engine():
+    desired = stack(service("web"), at=1.0)
+    async with running(FakeDriver(world_of(desired)), desired) as engine:
+        events = engine.subscribe()
+        await engine.wait_until_up()
+    with events, anyio.fail_after(5):
+        assert [event async for event in events]
