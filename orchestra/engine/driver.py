@@ -87,7 +87,10 @@ class Driver(Protocol):
     async def start(self, name: str, *, restarts: int, backoff: int) -> None: ...
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
-        """Returns when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL."""
+        """Returns when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL.
+
+        That it was asked is kept with the run before the signal is sent, so that ``observe`` can say ``Exited.stopped``.
+        """
         ...
 
     async def remove(self, name: str, *, volumes: bool) -> None: ...

@@ -79,7 +79,7 @@ class Engine:
         self._wake = anyio.Event()
         self._doubt = anyio.Event()
         self._planned = anyio.Event()
-        self._full_look = anyio.CancelScope()
+        self._full_look: anyio.CancelScope | None = None
 
     @property
     def desired(self) -> Desired:
@@ -102,7 +102,8 @@ class Engine:
     def set_desired(self, desired: Desired) -> None:
         """Converge on this instead, from the next full look on. What it no longer wants is cancelled then."""
         self._wanted = desired
-        self._full_look.cancel()
+        if self._full_look is not None:
+            self._full_look.cancel()
         self._doubt.set()
 
     async def wait(self, predicate: Callable[[Desired, Observed, Plan], bool]) -> None:
@@ -188,7 +189,8 @@ class Engine:
             self._doubt = anyio.Event()
             desired = self._wanted
             mark = self._view.mark()
-            with anyio.CancelScope() as self._full_look:
+            self._full_look = anyio.CancelScope()
+            with self._full_look:
                 seen = await self._look_at_everything(desired)
                 self._adopt(desired, seen, mark)
             with anyio.move_on_after(RESYNC):
@@ -301,11 +303,20 @@ class Engine:
         return runs
 
     async def _record_health(self, name: str, started_at: float, health: Health) -> None:
-        """In view at once; in the world as far as it goes: a container that has just gone needs no record."""
-        async with self._locks[name]:
-            try:
-                await self._driver.record_health(name, health)
-            except DriverError:
-                self._doubt.set()
-            self._view.put_health(name, started_at, health)
+        """Keep it in the world, then in view: what is decided by it must still hold for the next engine."""
+        attempts = 0
+        while True:
+            async with self._locks[name]:
+                try:
+                    await self._driver.record_health(name, health)
+                except TemporaryError:
+                    pass
+                except DriverError as error:
+                    self._fail(f"container/{name}", error, self._clock())
+                    return
+                else:
+                    self._view.put_health(name, started_at, health)
+                    break
+            await anyio.sleep(delay(attempts))
+            attempts += 1
         self._wake.set()

@@ -47,7 +47,7 @@ class View:
             return resource not in busy and self._changed.get(resource, -1) <= mark
 
         before = self.observed
-        for name in before.containers.keys() | seen.containers.keys():
+        for name in sorted(before.containers.keys() | seen.containers.keys()):
             if settled(f"container/{name}"):
                 self._put_container(name, seen.containers.get(name), quiet=not self._complete)
         self.observed = replace(

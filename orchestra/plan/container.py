@@ -124,7 +124,8 @@ def _after_exit(
 ) -> StartContainer | Blocked | Failed | None:
     if is_due(situation, spec, container):
         replaced = replaced_dependency(situation, spec, container)
-        return _start(situation, spec, f"{replaced} was replaced" if replaced else "ended before it was asked for")
+        why = "was stopped" if ended.stopped else "ended before it was asked for"
+        return _start(situation, spec, f"{replaced} was replaced" if replaced else why)
     following = next_run(spec.restart, container, ended)
     if following is None:
         return None

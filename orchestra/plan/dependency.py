@@ -124,6 +124,8 @@ def _ended(
     replica: ContainerSpec, dependency: Dependency, container: Container, ended: Exited
 ) -> tuple[_Standing, str]:
     condition = dependency.condition
+    if ended.stopped:
+        return _Standing.WAITING, f"{replica.name} to be started"
     if condition is Condition.STARTED or (condition is Condition.COMPLETED and ended.succeeded):
         return _Standing.MET, ""
     if next_run(replica.restart, container, ended):
@@ -139,8 +141,8 @@ def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> b
     match container.status:
         case Created():
             return True
-        case Exited(finished_at=finished_at):
-            if finished_at < situation.asked_at(spec.service):
+        case Exited(finished_at=finished_at, stopped=stopped):
+            if stopped or finished_at < situation.asked_at(spec.service):
                 return True
             return replaced_dependency(situation, spec, container) is not None
         case Running():

@@ -106,7 +106,7 @@ def _after(
             return replace(container, status=Running(0, now), restarts=restarts, backoff=backoff)
         case StopContainer():
             if isinstance(status, Running):
-                return replace(container, status=Exited(KILLED, status.started_at, now))
+                return replace(container, status=Exited(KILLED, status.started_at, now, stopped=True))
             return container
         case RemoveContainer():
             return None

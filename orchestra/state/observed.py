@@ -40,12 +40,16 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned."""
+    """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned.
+
+    stopped: it ended after ``stop`` was asked of it, so it runs again as soon as it is wanted, whatever its policy.
+    """
 
     exit_code: int | None
     started_at: float
     finished_at: float
     oom_killed: bool = False
+    stopped: bool = False
 
     @property
     def succeeded(self) -> bool:

@@ -47,6 +47,7 @@ class _Process:
     run: Run
     ends_at: float | None
     exit_code: int
+    stopped: bool = False
 
 
 class World:
@@ -179,7 +180,10 @@ class World:
         """Deliver the stop signal: the program ends when it pleases, even if nobody waits for that."""
         self.pass_time()
         process = self._processes.get(name)
-        if process is None or process.run.stops_after is None:
+        if process is None:
+            return
+        process.stopped = True
+        if process.run.stops_after is None:
             return
         ends_at = self.now() + process.run.stops_after
         if process.ends_at is None or ends_at < process.ends_at:
@@ -232,7 +236,7 @@ class World:
             process = self._processes.pop(name)
             status = self._truth.containers[name].status
             assert isinstance(status, Running)
-            self._put_status(name, Exited(process.exit_code, status.started_at, ended_at))
+            self._put_status(name, Exited(process.exit_code, status.started_at, ended_at, stopped=process.stopped))
             self.journal.append(Entry(ended_at, "exited", name, exit_code=process.exit_code))
             self._notify(name)
 
