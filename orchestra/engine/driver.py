@@ -89,7 +89,8 @@ class Driver(Protocol):
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         """Returns when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL.
 
-        That it was asked is kept with the run before the signal is sent, so that ``observe`` can say ``Exited.stopped``.
+        That it was asked is kept with the run before the signal is sent, so that ``observe`` can say
+        ``Exited.stopped``.
         """
         ...
 

@@ -79,7 +79,11 @@ def step(
         return Health(HealthStatus.HEALTHY, 0, now, output)
     starting = _is_starting(health)
     status = HealthStatus.STARTING if starting else health.status
-    if starting and (probe.early or probe.at < started_at + spec.start_period):
+    if probe.early:
+        # Cut off late or answered late, an early probe must not make the regular one it ran into look done.
+        before_regular = _regular(spec, started_at, probe.at) - 2 * MARGIN
+        return Health(status, health.failing_streak, min(now, before_regular), output)
+    if starting and probe.at < started_at + spec.start_period:
         return Health(status, health.failing_streak, now, output)
     streak = health.failing_streak + 1
     if streak >= (spec.retries or DEFAULT_RETRIES):

@@ -1,4 +1,4 @@
-"""The loop on the fake driver; every test runs on both event loops, so those with long times are for virtual time only."""
+"""The loop on the fake driver, on both event loops."""
 
 from __future__ import annotations
 

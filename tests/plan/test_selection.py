@@ -1,0 +1,87 @@
+"""`up SERVICE…` changes the named services and leaves the others as they were asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestra.plan.plan import plan
+from orchestra.plan.preview import preview, render_text
+from orchestra.plan.selection import merge_desired
+from orchestra.state.observed import Exited, Observed
+from tests.plan.stacks import asked, changed, service, stack
+from tests.plan.test_preview import world_after
+
+BEFORE = stack(service("db", volumes=["data"]), service("job"), service("web", "db", networks=("front",)))
+AFTER = stack(
+    service("db", volumes=["data"], config_hash="db v2"),
+    service("job", config_hash="job v2"),
+    service("web", "db", networks=("front",), config_hash="web v2"),
+    at=200.0,
+)
+
+
+def hashes(desired):
+    return {spec.service: spec.config_hash for spec in desired.containers}
+
+
+def test_no_selection_is_everything():
+    assert merge_desired(BEFORE, AFTER) is AFTER
+
+
+def test_from_nothing_only_what_was_named_and_what_it_uses():
+    merged = merge_desired(None, AFTER, ["web"])
+    assert hashes(merged) == {"web": "web v2"}
+    assert [network.name for network in merged.networks] == ["s_front"]
+    assert merged.volumes == ()
+    assert set(merged.services) == {"db", "job", "web"}
+
+
+def test_what_was_not_named_keeps_its_definition_and_its_time():
+    merged = merge_desired(BEFORE, AFTER, ["web"])
+    assert hashes(merged) == {"db": "db v1", "job": "job v1", "web": "web v2"}
+    assert merged.request.earlier == {"db": 100.0, "job": 100.0}
+    assert [volume.name for volume in merged.volumes] == ["s_data"]
+    text = render_text(preview(merged, world_after(BEFORE), 200.0))
+    assert "db-1" not in text
+    assert "job-1" not in text
+    assert "stop   container/s-web-1" in text
+
+
+def test_an_ended_container_that_was_not_named_stays_ended():
+    world = changed(world_after(BEFORE), "s-job-1", status=Exited(0, 101.0, 150.0))
+    again = asked(BEFORE, at=200.0)
+    assert plan(merge_desired(BEFORE, again, ["web"]), world, {}, 200.0).converged
+    assert not plan(merge_desired(BEFORE, again, ["job"]), world, {}, 200.0).converged
+
+
+def test_times_survive_several_selections():
+    first = merge_desired(BEFORE, asked(BEFORE, at=200.0), ["db"])
+    second = merge_desired(first, asked(BEFORE, at=300.0), ["web"])
+    assert second.request.earlier == {"db": 200.0, "job": 100.0}
+
+
+def test_recreation_and_stopping_concern_whom_they_named():
+    stopped = asked(BEFORE, at=200.0, stopped=("db", "job", "web"))
+    merged = merge_desired(stopped, asked(BEFORE, at=300.0, recreate=("web", "db")), ["web"])
+    assert merged.request.stopped == ("db", "job")
+    assert merged.request.recreate == ("web",)
+
+
+def test_a_service_the_file_no_longer_declares_becomes_an_orphan():
+    declared = stack(service("web", networks=("front",)), at=200.0)
+    merged = merge_desired(BEFORE, declared, ["web"])
+    assert hashes(merged) == {"web": "web v1"}
+    assert plan(merged, world_after(BEFORE), {}, 200.0).ready == ()
+
+
+def test_images_of_others_are_not_asked_for_again():
+    always = replace(BEFORE, images=tuple(replace(image, pull_policy="always") for image in BEFORE.images))
+    other = stack(service("db", volumes=["data"]), service("new", image="new"), at=200.0)
+    merged = merge_desired(always, other, ["new"])
+    assert {image.reference: image.pull_policy for image in merged.images} == {"app": "missing", "new": "missing"}
+
+
+def test_a_stack_that_was_down_comes_up_with_what_is_named():
+    merged = merge_desired(replace(BEFORE, containers=(), networks=()), AFTER, ["db"])
+    assert hashes(merged) == {"db": "db v2"}
+    assert preview(merged, Observed("s"), 200.0).rounds

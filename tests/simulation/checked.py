@@ -1,0 +1,98 @@
+"""A fake driver that watches every call for what must never happen."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orchestra.driver.fake.driver import FakeDriver
+from orchestra.state.desired import Condition
+from orchestra.state.observed import Running
+
+if TYPE_CHECKING:
+    from orchestra.engine.loop import Engine
+    from orchestra.state.desired import ContainerSpec, Desired
+
+PROOF = {Condition.STARTED: "started", Condition.HEALTHY: "healthy", Condition.COMPLETED: "exited"}
+
+
+class CheckedDriver(FakeDriver):
+    engine: Engine
+
+    def __init__(self, world, faults) -> None:
+        super().__init__(world, faults)
+        self.busy: set[str] = set()
+
+    @property
+    def desired(self) -> Desired:
+        return self.engine.desired
+
+    @contextmanager
+    def alone(self, resource):
+        """At most one call per resource."""
+        assert resource not in self.busy, f"two calls at once on {resource}"
+        self.busy.add(resource)
+        try:
+            yield
+        finally:
+            self.busy.remove(resource)
+
+    async def create(self, spec, image_digest):
+        with self.alone(spec.name):
+            await super().create(spec, image_digest)
+
+    async def start(self, name, *, restarts, backoff):
+        spec = self.desired.container(name)
+        assert spec is not None, f"{name} was started, but nobody wants it"
+        assert spec.service not in self.desired.request.stopped, f"{name} was started, but is to be stopped"
+        for dependency in spec.depends_on:
+            for replica in self.desired.replicas(dependency.service):
+                if dependency.required:
+                    self.assert_held(name, replica, dependency.condition)
+        with self.alone(name):
+            await super().start(name, restarts=restarts, backoff=backoff)
+
+    def assert_held(self, name: str, replica: ContainerSpec, condition: Condition) -> None:
+        """The condition held at some time since the container it is about was made."""
+        for entry in reversed(self.world.journal):
+            if entry.name == replica.name:
+                if entry.what == PROOF[condition] and not entry.exit_code:
+                    return
+                if entry.what == "created":
+                    break
+        raise AssertionError(f"{name} was started before {replica.name}: {condition}")
+
+    async def stop(self, name, *, signal, timeout):
+        self.assert_ours(name)
+        if not self.desired.containers:
+            self.assert_no_dependent_runs(name)
+        with self.alone(name):
+            await super().stop(name, signal=signal, timeout=timeout)
+
+    def assert_no_dependent_runs(self, name: str) -> None:
+        containers = self.world.observed.containers
+        service = containers[name].service if name in containers else ""
+        for other in containers.values():
+            leaves = other.service in self.desired.services or self.desired.request.remove_orphans
+            if isinstance(other.status, Running) and service in other.depends_on and leaves:
+                raise AssertionError(f"{name} was stopped while {other.name}, which depends on it, runs")
+
+    def assert_ours(self, name: str) -> None:
+        container = self.world.observed.containers.get(name)
+        if container is not None and container.service not in self.desired.services:
+            assert self.desired.request.remove_orphans, f"the orphan {name} was touched unasked"
+
+    async def remove(self, name, *, volumes):
+        self.assert_ours(name)
+        with self.alone(name):
+            await super().remove(name, volumes=volumes)
+
+    async def remove_volume(self, name):
+        assert self.desired.request.remove_volumes, f"volume {name} was removed unasked"
+        assert not self.desired.containers, f"volume {name} was removed while the stack is up"
+        with self.alone(name):
+            await super().remove_volume(name)
+
+    async def remove_network(self, name):
+        with self.alone(name):
+            await super().remove_network(name)

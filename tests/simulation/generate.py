@@ -1,0 +1,251 @@
+"""Random stacks, programs and commands. The same seed gives the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestra.driver.fake.program import Program, Run
+from orchestra.plan.selection import merge_desired
+from orchestra.state.desired import (
+    Condition,
+    ContainerSpec,
+    Dependency,
+    Desired,
+    Endpoint,
+    Healthcheck,
+    ImageSpec,
+    Mount,
+    MountKind,
+    NetworkSpec,
+    Request,
+    Restart,
+    RestartPolicy,
+    VolumeSpec,
+)
+
+if TYPE_CHECKING:
+    from random import Random
+
+STACK = "sim"
+EXTERNAL_NETWORK = "shared"
+EXTERNAL_VOLUME = "archive"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service over its whole life; ``version`` and ``replicas`` are what commands change."""
+
+    name: str
+    rank: int
+    depends_on: tuple[Dependency, ...]
+    restart: Restart
+    healthcheck: Healthcheck | None
+    networks: tuple[str, ...]
+    volumes: tuple[str, ...]
+    network_mode: str
+    image: str
+    replicas: int
+    version: int = 1
+
+    def containers(self) -> list[ContainerSpec]:
+        return [
+            ContainerSpec(
+                name=f"{STACK}-{self.name}-{index}",
+                service=self.name,
+                index=index,
+                image=self.image,
+                config_hash=f"{self.name} v{self.version}",
+                rank=self.rank,
+                depends_on=self.depends_on,
+                restart=self.restart,
+                healthcheck=self.healthcheck,
+                endpoints=() if self.network_mode else tuple(Endpoint(network) for network in self.networks),
+                mounts=tuple(Mount(MountKind.VOLUME, f"/{volume}", volume) for volume in self.volumes),
+                network_mode=self.network_mode,
+                stop_grace_period=5.0,
+            )
+            for index in range(1, self.replicas + 1)
+        ]
+
+
+def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Service], dict[str, Program]]:
+    """Services in an order in which each depends on earlier ones only, and how their programs behave."""
+    services: list[Service] = []
+    programs: dict[str, Program] = {}
+    for number in range(random.randint(1, 6)):
+        name = "abcdef"[number]
+        one_shot = random.random() < 0.25
+        healthcheck = None
+        if not one_shot and random.random() < 0.5:
+            healthcheck = Healthcheck(
+                ("true",), interval=random.choice([1.0, 10.0]), retries=2, start_period=random.choice([0.0, 5.0])
+            )
+        network_mode = ""
+        depends_on = []
+        for earlier in services:
+            if random.random() < 0.4:
+                one = programs[earlier.name].runs[-1].exits_after is not None
+                conditions = [Condition.STARTED]
+                if one:
+                    conditions = [Condition.STARTED, Condition.COMPLETED, Condition.COMPLETED]
+                elif earlier.healthcheck or (not well_behaved and random.random() < 0.1):
+                    conditions = [Condition.STARTED, Condition.HEALTHY, Condition.HEALTHY]
+                restart = random.random() < 0.25
+                if not one and not network_mode and random.random() < 0.15:
+                    network_mode, restart = f"service:{earlier.name}", True
+                required = random.random() < 0.85
+                depends_on.append(Dependency(earlier.name, random.choice(conditions), restart, required))
+        programs[name] = _program(random, one_shot, well_behaved)
+        services.append(
+            Service(
+                name=name,
+                rank=1 + max((e.rank for e in services if any(d.service == e.name for d in depends_on)), default=-1),
+                depends_on=tuple(depends_on),
+                restart=_restart(random, one_shot),
+                healthcheck=healthcheck,
+                networks=tuple(
+                    sorted(random.sample([f"{STACK}_x", f"{STACK}_y", EXTERNAL_NETWORK], random.randint(0, 2)))
+                ),
+                volumes=tuple(
+                    sorted(random.sample([f"{STACK}_data", f"{STACK}_logs", EXTERNAL_VOLUME], random.randint(0, 1)))
+                ),
+                network_mode=network_mode,
+                image=random.choice(["app", "base"]),
+                replicas=random.choice([1, 1, 1, 2, 3]),
+            )
+        )
+    return services, programs
+
+
+def _program(random: Random, one_shot: bool, well_behaved: bool) -> Program:
+    """One-shots end; others run for good after at most a few bad runs, so that every world comes to rest."""
+    times = {
+        "create_seconds": random.choice([0.0, 0.1]),
+        "start_seconds": random.choice([0.0, 0.1, 2.0]),
+        "probe_seconds": random.choice([0.0, 0.05]),
+    }
+    healthy_from = random.choice([0.0, 0.3, 4.0])
+    stops_after = random.choice([0.0, 0.5, None])
+    if one_shot:
+        code = 0 if well_behaved else random.choice([0, 0, 1])
+        bad = () if well_behaved else tuple(Run(0.2, 1) for _ in range(random.choice([0, 0, 1])))
+        return Program((*bad, Run(random.choice([0.0, 0.5, 20.0]), code, stops_after=stops_after)), **times)
+    last = Run(healthy_from=healthy_from, stops_after=stops_after)
+    if well_behaved:
+        return Program((last,), **times)
+    if random.random() < 0.15:
+        last = replace(last, healthy_from=None)
+    bad = tuple(
+        Run(random.choice([0.0, 0.3, 12.0]), random.choice([0, 1, 137]), healthy_from=0.0, stops_after=stops_after)
+        for _ in range(random.choice([0, 0, 1, 3]))
+    )
+    return Program((*bad, last), **times)
+
+
+def _restart(random: Random, one_shot: bool) -> Restart:
+    if one_shot:
+        return random.choice([Restart(), Restart(RestartPolicy.ON_FAILURE, 2)])
+    return random.choice(
+        [
+            Restart(),
+            Restart(RestartPolicy.ALWAYS),
+            Restart(RestartPolicy.UNLESS_STOPPED),
+            Restart(RestartPolicy.ON_FAILURE),
+            Restart(RestartPolicy.ON_FAILURE, 1),
+        ]
+    )
+
+
+def desired_of(
+    services: list[Service], request: Request, network_version: int = 1, pull_policy: str = "missing"
+) -> Desired:
+    containers = tuple(spec for service in services for spec in service.containers())
+    networks = sorted({endpoint.network for spec in containers for endpoint in spec.endpoints})
+    volumes = sorted({mount.source for spec in containers for mount in spec.mounts})
+    return Desired(
+        stack=STACK,
+        services=tuple(service.name for service in services),
+        containers=containers,
+        networks=tuple(
+            NetworkSpec(name, name, f"net v{network_version}", external=name == EXTERNAL_NETWORK) for name in networks
+        ),
+        volumes=tuple(VolumeSpec(name, name, external=name == EXTERNAL_VOLUME) for name in volumes),
+        images=tuple(
+            ImageSpec(image, pull_policy=pull_policy) for image in sorted({spec.image for spec in containers})
+        ),
+        request=request,
+    )
+
+
+class Commands:
+    """What somebody does with the stack: each ``next`` is one more command, as the desired state it leads to."""
+
+    def __init__(self, random: Random, services: list[Service]) -> None:
+        self.random = random
+        self.services = services
+        self.network_version = 1
+        self.current: Desired | None = None
+
+    def next(self, at: float) -> Desired:
+        kind = self.random.choice(
+            ["up", "up", "change", "scale", "recreate", "down", "part", "network", "stop", "drop"]
+        )
+        self.current = self._command(kind, at)
+        return self.current
+
+    def up(self, at: float) -> Desired:
+        self.current = self._desired(Request(at=at, remove_orphans=True))
+        return self.current
+
+    def down(self, at: float) -> Desired:
+        self.current = self._down(Request(at=at, remove_volumes=self.random.random() < 0.5, remove_orphans=True))
+        return self.current
+
+    def _desired(self, request: Request) -> Desired:
+        policy = self.random.choice(["missing", "missing", "always"])
+        return desired_of(self.services, request, self.network_version, policy)
+
+    def _down(self, request: Request) -> Desired:
+        return Desired(STACK, services=tuple(service.name for service in self.services), request=request)
+
+    def _command(self, kind: str, at: float) -> Desired:
+        random = self.random
+        names = [service.name for service in self.services]
+        request = Request(at=at, remove_orphans=random.random() < 0.3)
+        match kind:
+            case "change":
+                self._alter(lambda s: replace(s, version=s.version + 1))
+            case "scale":
+                self._alter(lambda s: replace(s, replicas=random.randint(0, 3)))
+            case "recreate":
+                request = replace(request, recreate=tuple(random.sample(names, random.randint(1, len(names)))))
+            case "network":
+                self.network_version += 1
+            case "stop":
+                request = replace(request, stopped=tuple(names), stop_timeout=random.choice([None, 0.0]))
+            case "drop" if len(names) > 1:
+                gone = random.choice(names)
+                self.services = [
+                    replace(s, depends_on=tuple(d for d in s.depends_on if d.service != gone), network_mode="")
+                    for s in self.services
+                    if s.name != gone
+                ]
+            case "part":
+                chosen = random.sample(names, random.randint(1, len(names)))
+                return merge_desired(self.current, self._desired(request), self._with_needs(chosen))
+            case "down":
+                remove = random.random() < 0.3
+                return self._down(replace(request, remove_volumes=remove, stop_timeout=random.choice([None, 1.0])))
+        return self._desired(request)
+
+    def _alter(self, change) -> None:
+        position = self.random.randrange(len(self.services))
+        self.services[position] = change(self.services[position])
+
+    def _with_needs(self, chosen: list[str]) -> set[str]:
+        wanted = set(chosen)
+        for service in reversed(self.services):
+            if service.name in wanted:
+                wanted |= {dependency.service for dependency in service.depends_on}
+        return wanted
