@@ -22,11 +22,18 @@ if TYPE_CHECKING:
 
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
     """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
+    if spec.service in situation.stopped:
+        situation.hopeless.add(f"container/{spec.name}")  # it stays as it is, whoever waits for it
+        return None
     if spec.name in situation.leaving or f"container/{spec.name}" in situation.in_flight:
         return None
     container = situation.observed.containers.get(spec.name)
     if container is None:
         return _create(situation, spec)
+    if situation.replacing and isinstance(container.status, Running):
+        owner = _goes_with(situation, spec)
+        if owner is not None:
+            return _stop(situation, container, f"{owner} is about to be replaced")
     why = replacement_reason(situation, spec, container)
     if why is not None:
         return _make_way(situation, spec, container, why)
@@ -40,8 +47,6 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
 
 
 def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Blocked | None:
-    if spec.service in situation.stopped:
-        return None
     missing = _missing(situation, spec)
     digest = ready_digest(situation, spec.image)
     if missing or digest is None:
@@ -86,12 +91,16 @@ def _make_way(situation: Situation, spec: ContainerSpec, container: Container, w
         return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for)
     if isinstance(allowed, Failed):
         return allowed
+    stop = _stop(situation, container, f"to be replaced: {why}")
+    verdict = situation.after_failure(stop)
+    if verdict is not stop:
+        return verdict  # nobody else is stopped for a replacement that will not come
     situation.replacing.add(spec.name)
     running = [s.name for s in situation.restarted_with.get(spec.service, ()) if _may_run(situation, s.name)]
     if running:
         reason = f"{why}; waits for {', '.join(running)} to stop, which depends on it with restart"
         return Blocked(resource, reason, situation.resources(running))
-    return _stop(situation, container, f"to be replaced: {why}")
+    return stop
 
 
 def _may_run(situation: Situation, name: str) -> bool:
@@ -101,13 +110,18 @@ def _may_run(situation: Situation, name: str) -> bool:
     return isinstance(situation.in_flight.get(f"container/{name}"), StartContainer)
 
 
-def _keep_running(situation: Situation, spec: ContainerSpec, container: Container) -> StopContainer | Blocked | None:
-    """Nothing, unless a dependency that takes this container along (``restart: true``) is or was replaced."""
+def _goes_with(situation: Situation, spec: ContainerSpec) -> str | None:
+    """The container about to be replaced that takes this one along (``restart: true``), if there is one."""
     for dependency in spec.depends_on:
         if dependency.restart:
             for replica in situation.replicas.get(dependency.service, ()):
                 if replica.name in situation.replacing:
-                    return _stop(situation, container, f"{replica.name} is about to be replaced")
+                    return replica.name
+    return None
+
+
+def _keep_running(situation: Situation, spec: ContainerSpec, container: Container) -> StopContainer | Blocked | None:
+    """Nothing, unless a dependency that takes this container along was replaced since it started."""
     replaced = replaced_dependency(situation, spec, container)
     if replaced is None:
         return None

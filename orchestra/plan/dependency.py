@@ -1,7 +1,7 @@
 """Whether what a container depends on allows it to start: the three conditions of ``depends_on``.
 
 Messages are Docker Compose's own. ``required: false`` turns failure into permission, never waiting into it. A service
-without containers (scaled to 0, not selected) is not waited for.
+without containers (scaled to 0, not selected) is not waited for, nor is one that was asked to be stopped.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     waits: list[str] = []
     waits_for: list[str] = []
     for dependency in spec.depends_on:
+        if dependency.service in situation.stopped:
+            continue
         for replica in situation.replicas.get(dependency.service, ()):
             standing, words = _standing(situation, replica, dependency, settled)
             if standing is _Standing.MET:

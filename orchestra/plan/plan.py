@@ -60,12 +60,12 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[str, Action], 
         situation.add(departure)
     _plan_leftovers(situation)
     wake_at = min((b.until for b in situation.blocked if b.until is not None), default=None)
-    waiting = any(blocked.resource not in situation.hopeless for blocked in situation.blocked)
+    still = not (situation.ready or in_flight or situation.is_waiting())
     return Plan(
         ready=tuple(situation.ready),
         blocked=tuple(situation.blocked),
         wake_at=wake_at,
-        converged=not (situation.ready or in_flight or waiting),
+        converged=still and wake_at is None,
         failed=tuple(situation.failed),
     )
 

@@ -52,7 +52,7 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
             rounds.append(step.ready)
             for action in step.ready:
                 observed = predict(observed, action, now)
-        hoped = _assume_the_best(desired, observed, now)
+        hoped = assume_the_best(desired, observed, now)
         if step.ready or hoped is not observed:
             now += TICK
         elif step.wake_at is not None:
@@ -62,7 +62,7 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
         observed = hoped
 
 
-def _assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:
+def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:
     """The same world (the same object when nothing changes) with probes passed and awaited one-shots completed."""
     awaited = {
         dependency.service

@@ -29,13 +29,11 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
             reason = _unwanted(situation, container)
             if reason is not None:
                 departures[name] = Departure(reason)
+        elif not situation.changed_networks.isdisjoint(container.networks):
+            changed = next(network for network in container.networks if network in situation.changed_networks)
+            departures[name] = Departure(f"the definition of network {changed} changed")
         elif spec.service in situation.stopped:
             departures[name] = Departure("asked to be stopped", keep=True)
-        elif situation.changed_networks:
-            for network in container.networks:
-                if network in situation.changed_networks:
-                    departures[name] = Departure(f"the definition of network {network} changed")
-                    break
     return departures
 
 

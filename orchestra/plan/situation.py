@@ -76,7 +76,7 @@ class Situation:
         if verdict is None:
             return
         if not isinstance(verdict, (Blocked, Failed)):
-            verdict = self._after_failure(verdict)
+            verdict = self.after_failure(verdict)
         if isinstance(verdict, Blocked):
             self.blocked.append(verdict)
             if verdict.waits_for and not self.hopeless.isdisjoint(verdict.waits_for):
@@ -87,7 +87,16 @@ class Situation:
         else:
             self.ready.append(verdict)
 
-    def _after_failure(self, action: Action) -> Action | Blocked | Failed:
+    def is_waiting(self) -> bool:
+        """Whether anything blocked still waits for more than what has failed. Asked when every verdict is in."""
+        waiting = [blocked for blocked in self.blocked if blocked.resource not in self.hopeless]
+        while lost := [blocked for blocked in waiting if not self.hopeless.isdisjoint(blocked.waits_for)]:
+            self.hopeless.update(blocked.resource for blocked in lost)
+            waiting = [blocked for blocked in waiting if blocked.resource not in self.hopeless]
+        return bool(waiting)
+
+    def after_failure(self, action: Action) -> Action | Blocked | Failed:
+        """The action, unless one on the same resource has failed since it was asked for."""
         if not self.observed.failures:
             return action
         resource = action.resource

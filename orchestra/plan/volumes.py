@@ -46,4 +46,6 @@ def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | 
     ]
     if not users:
         return RemoveVolume(volume.name, "asked to be removed with the stack")
+    if any(name not in situation.leaving and name not in situation.in_flight for name in users):
+        situation.hopeless.add(resource)
     return Blocked(resource, f"in use by {', '.join(sorted(set(users)))}", situation.resources(users))

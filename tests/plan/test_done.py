@@ -73,9 +73,7 @@ def test_down_is_done_when_nothing_is_left_that_may_be_removed():
     assert is_down(down, gone)
     assert not is_down(going_down(DESIRED, remove_volumes=True), gone)
     assert is_down(going_down(DESIRED, remove_volumes=True), replace(gone, volumes={}))
-    assert is_down(
-        going_down(DESIRED, remove_volumes=True), replace(gone, volumes={"a": Volume("a", external=True)})
-    )
+    assert is_down(going_down(DESIRED, remove_volumes=True), replace(gone, volumes={"a": Volume("a", external=True)}))
     assert not is_down(down, replace(UP, containers={}))
 
 

@@ -47,7 +47,7 @@ class CheckedDriver(FakeDriver):
         assert spec.service not in self.desired.request.stopped, f"{name} was started, but is to be stopped"
         for dependency in spec.depends_on:
             for replica in self.desired.replicas(dependency.service):
-                if dependency.required:
+                if dependency.required and dependency.service not in self.desired.request.stopped:
                     self.assert_held(name, replica, dependency.condition)
         with self.alone(name):
             await super().start(name, restarts=restarts, backoff=backoff)
