@@ -216,13 +216,15 @@ class World:
         run = self._processes[name].run
         age = self.now() - container.status.started_at
         healthy = run.healthy_from is not None and age >= run.healthy_from
-        return healthy and not (run.unhealthy_from is not None and age >= run.unhealthy_from)
+        healthy = healthy and not (run.unhealthy_from is not None and age >= run.unhealthy_from)
+        if healthy:
+            self._note("healthy", name)
+        return healthy
 
     def record_health(self, name: str, health: Health) -> None:
         container = self._truth.containers.get(name)
         if container is not None and isinstance(container.status, Running):
             self._put_status(name, replace(container.status, health=health))
-            self._note(health.status.value, name)
 
     def next_end(self) -> float | None:
         """When the next program ends, as far as is known."""
