@@ -36,14 +36,22 @@ class Watch:
 
 
 class Probes:
-    """record: keeps a result, in the world and in view; called once per result that says something new."""
+    """record: keeps a result, in the world and in view; called once per result that says something new.
+
+    look: looks at a container again, when a probe could not even be made.
+    """
 
     def __init__(
-        self, driver: Driver, now: Callable[[], float], record: Callable[[str, float, Health], Awaitable[None]]
+        self,
+        driver: Driver,
+        now: Callable[[], float],
+        record: Callable[[str, float, Health], Awaitable[None]],
+        look: Callable[[str], Awaitable[None]],
     ) -> None:
         self._driver = driver
         self._now = now
         self._record = record
+        self._look = look
         self._watched: dict[str, tuple[Watch, anyio.CancelScope]] = {}
 
     def watch(self, wanted: Mapping[str, Watch], tasks: TaskGroup) -> None:
@@ -69,6 +77,7 @@ class Probes:
                     result = await self._driver.probe(watch.name, watch.healthcheck.test, timeout=probe.timeout)
                 except DriverError as error:
                     result = ProbeResult(None, error.message)
+                    await self._look(watch.name)
                 before = health.status
                 health = step(
                     health, watch.healthcheck, watch.started_at, probe, result.exit_code, result.output, self._now()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from orchestra.engine.broadcast import Broadcast
 from orchestra.engine.dispatch import LIMITS, container_of, perform
@@ -70,7 +71,7 @@ class Engine:
         self._plan = Plan()
         self._broadcast = Broadcast()
         self._view = View(desired.stack, self._broadcast.send, clock)
-        self._probes = Probes(driver, clock, self._record_health)
+        self._probes = Probes(driver, clock, self._record_health, self._look)
         self._checked: tuple[ContainerSpec, ...] = ()
         self._flights: dict[str, _Flight] = {}
         self._limiters = {kind: anyio.CapacityLimiter(limit) for kind, limit in LIMITS.items()}
@@ -224,6 +225,8 @@ class Engine:
         began: float | None = None
         with flight.scope:
             async with self._limiters.get(type(action)) or nullcontext():
+                # Acquiring may succeed although the action was cancelled meanwhile; then it must not begin.
+                await anyio.lowlevel.checkpoint_if_cancelled()
                 began = self._clock()
                 self._broadcast.send(ActionEvent(began, action.verb, action.resource, Phase.STARTED, action.reason))
                 try:

@@ -49,7 +49,8 @@ class View:
         before = self.observed
         for name in sorted(before.containers.keys() | seen.containers.keys()):
             if settled(f"container/{name}"):
-                self._put_container(name, seen.containers.get(name), quiet=not self._complete)
+                container = _with_newer_health(before.containers.get(name), seen.containers.get(name))
+                self._put_container(name, container, quiet=not self._complete)
         self.observed = replace(
             self.observed,
             networks=_chosen("network", before.networks, seen.networks, settled),
@@ -76,7 +77,6 @@ class View:
         if container is None or not isinstance(container.status, Running) or container.status.started_at != started_at:
             return
         before = container.status.health
-        self._touch(f"container/{name}")
         changed = replace(container, status=replace(container.status, health=health))
         self.observed = with_container(self.observed, name, changed)
         if (before.status, before.failing_streak) != (health.status, health.failing_streak):
@@ -122,6 +122,16 @@ class View:
                     ended.oom_killed if ended else False,
                 )
             )
+
+
+def _with_newer_health(known: Container | None, seen: Container | None) -> Container | None:
+    """What was seen; of the same run, with the health that is known if that was checked later."""
+    if known is None or seen is None or not (isinstance(known.status, Running) and isinstance(seen.status, Running)):
+        return seen
+    ours, theirs = known.status.health, seen.status.health
+    if known.status.started_at != seen.status.started_at or (ours.checked_at or 0.0) <= (theirs.checked_at or 0.0):
+        return seen
+    return replace(seen, status=replace(seen.status, health=ours))
 
 
 def _chosen(kind: str, before: Mapping[str, V], seen: Mapping[str, V], settled: Callable[[str], bool]) -> dict[str, V]:
