@@ -50,10 +50,13 @@ SHORTEST_SLEEP = 0.001
 """Seconds; guards against waking just before a moment because clocks round."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Flight:
+    """An action under way. began_at: None while it waits for its turn."""
+
     action: Action
     scope: anyio.CancelScope
+    began_at: float | None = None
 
 
 class Engine:
@@ -213,7 +216,7 @@ class Engine:
             self._desired = self._planned_for = desired
             self._checked = tuple(s for s in desired.containers if s.healthcheck and not s.healthcheck_disabled)
             for flight in self._flights.values():
-                if is_superseded(flight.action, desired):
+                if flight.began_at is None or is_superseded(flight.action, desired):
                     flight.scope.cancel()
         self._wake.set()
 
@@ -222,13 +225,14 @@ class Engine:
         action = flight.action
         error: OrchestraError | None = None
         image: Image | None = None
-        began: float | None = None
         with flight.scope:
             async with self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed although the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
-                began = self._clock()
-                self._broadcast.send(ActionEvent(began, action.verb, action.resource, Phase.STARTED, action.reason))
+                flight.began_at = self._clock()
+                self._broadcast.send(
+                    ActionEvent(flight.began_at, action.verb, action.resource, Phase.STARTED, action.reason)
+                )
                 try:
                     image = await perform(self._driver, action)
                 except (DriverError, EnvironmentLack) as raised:
@@ -242,12 +246,13 @@ class Engine:
             self._view.drop_failure(action.resource)
         del self._flights[action.resource]
         self._wake.set()
-        if began is not None:
+        if flight.began_at is not None:
+            seconds = now - flight.began_at
             text = error.message if error else "no longer wanted" if cancelled else ""
             phase = Phase.FAILED if text else Phase.DONE
             hint = error.hint if error else ""
             self._broadcast.send(
-                ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, now - began)
+                ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, seconds)
             )
 
     async def _learn(self, action: Action, image: Image | None, *, complete: bool) -> None:
@@ -256,7 +261,8 @@ class Engine:
         if container is not None:
             await self._look(container)
         elif not complete:
-            self._doubt.set()
+            # Nobody knows how far it came, and until that is known nothing may be decided on this resource.
+            self._view.put_seen(action.resource, await self._look_at_everything(self._desired))
         elif image is not None:
             self._view.put_image(replace(image, pulled_at=self._clock()))
         else:

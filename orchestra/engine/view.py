@@ -57,13 +57,11 @@ class View:
             volumes=_chosen("volume", before.volumes, seen.volumes, settled),
         )
         if images:
-            known = {
-                reference: replace(image, pulled_at=before.images[reference].pulled_at)
-                if reference in before.images
-                else image
+            images_seen = {
+                reference: _pulled_as_before(image, before.images.get(reference))
                 for reference, image in seen.images.items()
             }
-            self.observed = replace(self.observed, images=_chosen("image", before.images, known, settled))
+            self.observed = replace(self.observed, images=_chosen("image", before.images, images_seen, settled))
         self._complete = True
 
     def put_container(self, name: str, container: Container | None) -> None:
@@ -85,6 +83,23 @@ class View:
     def put_image(self, image: Image) -> None:
         self._touch(f"image/{image.reference}")
         self.observed = replace(self.observed, images={**self.observed.images, image.reference: image})
+
+    def put_seen(self, resource: str, seen: Observed) -> None:
+        """Of a full look only what concerns one network, volume or image."""
+        self._touch(resource)
+        kind, _, name = resource.partition("/")
+        here = self.observed
+        match kind:
+            case "network":
+                self.observed = replace(here, networks=_with(here.networks, name, seen.networks.get(name)))
+            case "volume":
+                self.observed = replace(here, volumes=_with(here.volumes, name, seen.volumes.get(name)))
+            case "image":
+                image = seen.images.get(name)
+                known = None if image is None else _pulled_as_before(image, here.images.get(name))
+                self.observed = replace(here, images=_with(here.images, name, known))
+            case _:
+                raise ValueError(f"{resource} is looked at by itself")
 
     def put_predicted(self, resource: str, predicted: Observed) -> None:
         """The world after a call that succeeded and whose effect is known beforehand."""
@@ -122,6 +137,17 @@ class View:
                     ended.oom_killed if ended else False,
                 )
             )
+
+
+def _pulled_as_before(seen: Image, known: Image | None) -> Image:
+    """What was seen, with when it was pulled: only the engine knows that."""
+    return seen if known is None else replace(seen, pulled_at=known.pulled_at)
+
+
+def _with(items: Mapping[str, V], name: str, item: V | None) -> dict[str, V]:
+    """The same with this item in place of the one of that name, or without one."""
+    rest = {key: value for key, value in items.items() if key != name}
+    return rest if item is None else {**rest, name: item}
 
 
 def _with_newer_health(known: Container | None, seen: Container | None) -> Container | None:

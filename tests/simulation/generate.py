@@ -79,7 +79,7 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
         healthcheck = None
         if not one_shot and random.random() < 0.5:
             healthcheck = Healthcheck(
-                ("true",), interval=random.choice([1.0, 10.0]), retries=2, start_period=random.choice([0.0, 5.0])
+                ("true",), interval=random.choice([2.0, 10.0]), retries=2, start_period=random.choice([0.0, 5.0])
             )
         network_mode = ""
         depends_on = []

@@ -36,6 +36,7 @@ class Schedule:
 
     def __init__(self, seed: int, *, well_behaved: bool = False, calm: bool = False) -> None:
         self.random = Random(seed)
+        self.well_behaved = well_behaved
         chance = Random(f"what goes wrong in {seed}")
         services, programs = generate_services(self.random, well_behaved=well_behaved)
         self.commands = Commands(self.random, services)
@@ -74,10 +75,12 @@ class Schedule:
                 await anyio.sleep(self.random.choice([0.0, 0.05, 1.0, 5.0, 100.0]))
                 self._ask(self.commands.next(clock()))
             await anyio.sleep(self.random.choice([0.0, 1.0, 50.0]))
-            await self._end_bad_times()
             self._ask(self.commands.up(clock()))
+            await anyio.sleep(self.random.choice([0.0, 0.5, 5.0]))
+            await self._end_bad_times()
             await self._come_to_rest()
             self.check_rest()
+            self.check_up()
             self.rest = self.world.observed
             self._ask(self.commands.down(clock()))
             await self._come_to_rest()
@@ -109,7 +112,7 @@ class Schedule:
         assert self.engine is not None
         with anyio.move_on_after(PATIENCE) as patience:
             await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
-            await anyio.sleep(2 * RESYNC)
+            await anyio.sleep(RESYNC + 5.0)
             await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
         assert not patience.cancelled_caught, f"never came to rest: {self.engine.plan}"
 
@@ -125,6 +128,13 @@ class Schedule:
         for name, contents in self.world.contents.items():
             assert name in self.world.observed.volumes, f"the contents of {name} outlived it"
             assert name != EXTERNAL_VOLUME or contents[0] == "precious"
+
+    def check_up(self) -> None:
+        """Where programs behave, everything that does not end by itself runs."""
+        if self.well_behaved:
+            for spec in self.desired.containers:
+                if self.world.programs[spec.service].runs[-1].exits_after is None:
+                    assert isinstance(self.world.observed.containers[spec.name].status, Running), spec.name
 
     def check_down(self) -> None:
         assert is_down(self.desired, self.world.view(self.desired))
