@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from orchestra.plan.action import (
     CreateContainer,
@@ -21,16 +21,14 @@ from orchestra.state.names import VolumeName
 from orchestra.state.observed import Container, Created, Exited, Image, Network, Running, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from orchestra.plan.action import Action
     from orchestra.state.desired import ContainerSpec
     from orchestra.state.observed import Observed
 
-V = TypeVar("V")
-
 KILLED = 137
-"""128 + SIGTERM is 143, but what a program makes of its stop signal is its own affair; this says only: it was ended."""
+"""What a program makes of its stop signal is its own affair; this says only that it was ended."""
 
 
 def predict(observed: Observed, action: Action, now: float) -> Observed:
@@ -38,40 +36,44 @@ def predict(observed: Observed, action: Action, now: float) -> Observed:
 
     What cannot be known beforehand stays empty: ids, addresses, pids (0), and digests of images never seen.
     """
-    match action:
-        case PullImage(image=image):
-            seen = observed.images.get(image.reference, Image(image.reference, ""))
-            return replace(observed, images=_with(observed.images, image.reference, replace(seen, pulled_at=now)))
-        case CreateNetwork(spec=network):
-            made = Network(network.name, network.config_hash)
-            return replace(observed, networks=_with(observed.networks, network.name, made))
-        case RemoveNetwork(name=name):
-            return replace(observed, networks=_without(observed.networks, name))
-        case CreateVolume(spec=volume):
-            if volume.name in observed.volumes:
-                return observed
-            new = Volume(volume.name, volume.config_hash)
-            return replace(observed, volumes=_with(observed.volumes, volume.name, new))
-        case RemoveVolume(name=name):
-            return replace(observed, volumes=_without(observed.volumes, name))
-        case CreateContainer(spec=spec, image_digest=digest):
-            if spec.name in observed.containers:
-                return observed
-            return with_container(observed, spec.name, created(spec, digest, now))
-        case StartContainer() | StopContainer() | RemoveContainer():
-            container = observed.containers.get(action.name)
-            if container is None:
-                return observed
-            return with_container(observed, action.name, _after(container, action, now))
-        case _:
-            assert_never(action)
+    return predict_all(observed, (action,), now)
+
+
+def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Observed:
+    """The world after all of these have succeeded at ``now``."""
+    containers, networks = dict(observed.containers), dict(observed.networks)
+    volumes, images = dict(observed.volumes), dict(observed.images)
+    for action in actions:
+        match action:
+            case PullImage(image=image):
+                seen = images.get(image.reference, Image(image.reference, ""))
+                images[image.reference] = replace(seen, pulled_at=now)
+            case CreateNetwork(spec=network):
+                networks[network.name] = Network(network.name, network.config_hash)
+            case RemoveNetwork(name=name):
+                networks.pop(name, None)
+            case CreateVolume(spec=volume):
+                volumes.setdefault(volume.name, Volume(volume.name, volume.config_hash))
+            case RemoveVolume(name=name):
+                volumes.pop(name, None)
+            case CreateContainer(spec=spec, image_digest=digest):
+                containers.setdefault(spec.name, created(spec, digest, now))
+            case StartContainer(name=name) | StopContainer(name=name):
+                if name in containers:
+                    containers[name] = _after(containers[name], action, now)
+            case RemoveContainer(name=name):
+                containers.pop(name, None)
+            case _:
+                assert_never(action)
+    return replace(observed, containers=containers, networks=networks, volumes=volumes, images=images)
 
 
 def with_container(observed: Observed, name: str, container: Container | None) -> Observed:
     """The same world with this container, or without it."""
-    if container is None:
-        return replace(observed, containers=_without(observed.containers, name))
-    return replace(observed, containers=_with(observed.containers, name, container))
+    containers = {key: value for key, value in observed.containers.items() if container is not None or key != name}
+    if container is not None:
+        containers[name] = container
+    return replace(observed, containers=containers)
 
 
 def created(spec: ContainerSpec, image_digest: str, now: float) -> Container:
@@ -95,26 +97,12 @@ def created(spec: ContainerSpec, image_digest: str, now: float) -> Container:
     )
 
 
-def _after(
-    container: Container, action: StartContainer | StopContainer | RemoveContainer, now: float
-) -> Container | None:
+def _after(container: Container, action: StartContainer | StopContainer, now: float) -> Container:
     status = container.status
     match action:
-        case StartContainer(restarts=restarts, backoff=backoff):
-            if isinstance(status, Running):
-                return container
+        case StartContainer(restarts=restarts, backoff=backoff) if not isinstance(status, Running):
             return replace(container, status=Running(0, now), restarts=restarts, backoff=backoff)
-        case StopContainer():
-            if isinstance(status, Running):
-                return replace(container, status=Exited(KILLED, status.started_at, now, stopped=True))
+        case StopContainer() if isinstance(status, Running):
+            return replace(container, status=Exited(KILLED, status.started_at, now, stopped=True))
+        case _:
             return container
-        case RemoveContainer():
-            return None
-
-
-def _with(items: Mapping[str, V], key: str, value: V) -> dict[str, V]:
-    return {**items, key: value}
-
-
-def _without(items: Mapping[str, V], key: str) -> dict[str, V]:
-    return {name: value for name, value in items.items() if name != key}

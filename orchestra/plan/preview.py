@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.plan.plan import Blocked, Failed, plan
-from orchestra.plan.predict import predict, with_container
+from orchestra.plan.predict import predict_all
 from orchestra.state.desired import Condition
 from orchestra.state.observed import Exited, HealthStatus, Running
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from orchestra.plan.action import Action
     from orchestra.state.desired import Desired
-    from orchestra.state.observed import Observed
+    from orchestra.state.observed import Container, Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
         step = plan(desired, observed, {}, now)
         if step.ready:
             rounds.append(step.ready)
-            for action in step.ready:
-                observed = predict(observed, action, now)
+            observed = predict_all(observed, step.ready, now)
         hoped = assume_the_best(desired, observed, now)
         if step.ready or hoped is not observed:
             now += TICK
@@ -70,23 +69,22 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
         for dependency in spec.depends_on
         if dependency.condition is Condition.COMPLETED
     }
+    changed: dict[str, Container] = {}
     for spec in desired.containers:
         container = observed.containers.get(spec.name)
         if container is None or not isinstance(container.status, Running):
             continue
         running = container.status
         if spec.service in awaited:
-            ended = Exited(0, running.started_at, now)
-            observed = with_container(observed, spec.name, replace(container, status=ended))
+            changed[spec.name] = replace(container, status=Exited(0, running.started_at, now))
         elif (
             spec.healthcheck is not None
             and not spec.healthcheck_disabled
             and running.health.status in (HealthStatus.NONE, HealthStatus.STARTING)
         ):
             health = replace(running.health, status=HealthStatus.HEALTHY)
-            healthy = replace(container, status=replace(running, health=health))
-            observed = with_container(observed, spec.name, healthy)
-    return observed
+            changed[spec.name] = replace(container, status=replace(running, health=health))
+    return replace(observed, containers={**observed.containers, **changed}) if changed else observed
 
 
 def render_text(preview: Preview) -> str:
