@@ -1,0 +1,184 @@
+"""Mounting: mount(2), umount2(2), pivot_root(2), mount_setattr(2), and the option words of the OCI runtime spec."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import NamedTuple
+
+from orchestra.linux.syscall import (
+    AT_EMPTY_PATH,
+    AT_RECURSIVE,
+    SYS_MOUNT_SETATTR,
+    c_char_p,
+    c_int,
+    c_ulong,
+    check,
+    declare,
+    raw,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MS_RDONLY = 0x1
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_SYNCHRONOUS = 0x10
+MS_REMOUNT = 0x20
+MS_MANDLOCK = 0x40
+MS_DIRSYNC = 0x80
+MS_NOATIME = 0x400
+MS_NODIRATIME = 0x800
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_SILENT = 0x8000
+MS_UNBINDABLE = 0x20000
+MS_PRIVATE = 0x40000
+MS_SLAVE = 0x80000
+MS_SHARED = 0x100000
+MS_RELATIME = 0x200000
+MS_STRICTATIME = 0x1000000
+MS_LAZYTIME = 0x2000000
+
+MNT_DETACH = 0x2
+UMOUNT_NOFOLLOW = 0x8
+
+MOUNT_ATTR_RDONLY = 0x1
+MOUNT_ATTR_NOSUID = 0x2
+MOUNT_ATTR_NODEV = 0x4
+MOUNT_ATTR_NOEXEC = 0x8
+MOUNT_ATTR_ATIME = 0x70
+MOUNT_ATTR_NOATIME = 0x10
+MOUNT_ATTR_STRICTATIME = 0x20
+MOUNT_ATTR_NODIRATIME = 0x80
+
+# Option word: (flags it sets, flags it clears). Words for propagation and recursion stand apart.
+FLAGS = {
+    "ro": (MS_RDONLY, 0),
+    "rw": (0, MS_RDONLY),
+    "nosuid": (MS_NOSUID, 0),
+    "suid": (0, MS_NOSUID),
+    "nodev": (MS_NODEV, 0),
+    "dev": (0, MS_NODEV),
+    "noexec": (MS_NOEXEC, 0),
+    "exec": (0, MS_NOEXEC),
+    "sync": (MS_SYNCHRONOUS, 0),
+    "async": (0, MS_SYNCHRONOUS),
+    "dirsync": (MS_DIRSYNC, 0),
+    "mand": (MS_MANDLOCK, 0),
+    "nomand": (0, MS_MANDLOCK),
+    "noatime": (MS_NOATIME, 0),
+    "atime": (0, MS_NOATIME),
+    "nodiratime": (MS_NODIRATIME, 0),
+    "diratime": (0, MS_NODIRATIME),
+    "relatime": (MS_RELATIME, 0),
+    "norelatime": (0, MS_RELATIME),
+    "strictatime": (MS_STRICTATIME, 0),
+    "nostrictatime": (0, MS_STRICTATIME),
+    "lazytime": (MS_LAZYTIME, 0),
+    "silent": (MS_SILENT, 0),
+    "bind": (MS_BIND, 0),
+    "rbind": (MS_BIND | MS_REC, 0),
+    "remount": (MS_REMOUNT, 0),
+    "defaults": (0, 0),
+}
+PROPAGATION = {
+    "private": MS_PRIVATE,
+    "rprivate": MS_PRIVATE | MS_REC,
+    "slave": MS_SLAVE,
+    "rslave": MS_SLAVE | MS_REC,
+    "shared": MS_SHARED,
+    "rshared": MS_SHARED | MS_REC,
+    "unbindable": MS_UNBINDABLE,
+    "runbindable": MS_UNBINDABLE | MS_REC,
+}
+RECURSIVE = {
+    "rro": MOUNT_ATTR_RDONLY,
+    "rnosuid": MOUNT_ATTR_NOSUID,
+    "rnodev": MOUNT_ATTR_NODEV,
+    "rnoexec": MOUNT_ATTR_NOEXEC,
+}
+# The same property as a flag of mount(2) and as an attribute of mount_setattr(2).
+ATTRIBUTES = {
+    MS_RDONLY: MOUNT_ATTR_RDONLY,
+    MS_NOSUID: MOUNT_ATTR_NOSUID,
+    MS_NODEV: MOUNT_ATTR_NODEV,
+    MS_NOEXEC: MOUNT_ATTR_NOEXEC,
+    MS_NODIRATIME: MOUNT_ATTR_NODIRATIME,
+}
+
+_mount = declare("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
+_umount2 = declare("umount2", c_char_p, c_int)
+_pivot_root = declare("pivot_root", c_char_p, c_char_p)
+
+
+class _MountAttr(ctypes.Structure):
+    """struct mount_attr of linux/mount.h."""
+
+    _fields_ = (
+        ("attr_set", ctypes.c_uint64),
+        ("attr_clr", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
+
+
+class Options(NamedTuple):
+    """Mount options taken apart. recursive: MOUNT_ATTR bits for the whole tree; data: for the file system."""
+
+    flags: int = 0
+    cleared: int = 0
+    propagation: tuple[int, ...] = ()
+    recursive: int = 0
+    data: str = ""
+
+
+def parse_options(words: Iterable[str]) -> Options:
+    """Sort option words; what is no known word belongs to the file system and is passed on in order."""
+    flags = cleared = recursive = 0
+    propagation: list[int] = []
+    data: list[str] = []
+    for word in words:
+        if word in FLAGS:
+            on, off = FLAGS[word]
+            flags = flags & ~off | on
+            cleared = cleared & ~on | off
+        elif word in PROPAGATION:
+            propagation.append(PROPAGATION[word])
+        elif word in RECURSIVE:
+            recursive |= RECURSIVE[word]
+        else:
+            data.append(word)
+    return Options(flags, cleared, tuple(propagation), recursive, ",".join(data))
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "", *, about: str = "") -> None:
+    """mount(2). about: the path to name in an error where ``target`` is only a way to reach it."""
+    result = _mount(
+        os.fsencode(source), os.fsencode(target), kind.encode() or None, flags, os.fsencode(data) if data else None
+    )
+    check(result, f"mount {kind or source or 'propagation'} at".replace("  ", " "), about or target)
+
+
+def set_attributes(fd: int, attributes: int, *, cleared: int = 0, recursive: bool = False, about: str = "") -> None:
+    """mount_setattr(2) on the mount that ``fd`` is the root of: unlike a remount it leaves all else as it is."""
+    attr = _MountAttr(attr_set=attributes, attr_clr=cleared)
+    flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
+    result = raw(SYS_MOUNT_SETATTR, fd, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr))
+    check(result, "mount_setattr", about)
+
+
+def attributes_of(flags: int) -> int:
+    """Flags of mount(2) as attributes of mount_setattr(2), as far as a bind mount can have them."""
+    return sum(attribute for flag, attribute in ATTRIBUTES.items() if flags & flag)
+
+
+def unmount(target: str, flags: int = 0) -> None:
+    check(_umount2(os.fsencode(target), flags), "umount2", target)
+
+
+def pivot_root(new: str, old: str) -> None:
+    check(_pivot_root(os.fsencode(new), os.fsencode(old)), "pivot_root", new)

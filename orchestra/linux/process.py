@@ -1,0 +1,248 @@
+"""Processes: prctl(2), identity by pid and start time, pidfds, exit codes, signals and resource limits by name."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import resource
+import select
+import signal
+import struct
+from errno import EINVAL, ENOTTY, ESRCH
+from typing import NamedTuple
+
+from orchestra.linux.syscall import SYS_CLONE3, SYS_CLOSE_RANGE, SystemCallError, c_int, c_ulong, check, declare, raw
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+
+CLONE_INTO_CGROUP = 0x200000000
+
+CLOSE_RANGE_CLOEXEC = 4
+LAST_FD = 0x7FFFFFFF
+
+# linux/pidfd.h: struct pidfd_info, Linux 6.13; with the exit status since 6.15.
+PIDFD_GET_INFO = 0xC040FF0B
+PIDFD_INFO_EXIT = 1 << 3
+PIDFD_INFO_SIZE = 64
+PIDFD_INFO_EXIT_CODE_OFFSET = 60
+
+# Unlike libc's, calls through this keep the interpreter's lock: a forked child must not find it released.
+_python = ctypes.PyDLL(None, use_errno=True)
+_prctl = declare("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
+
+
+class Process(NamedTuple):
+    """A process named for good. start_time: field 22 of /proc/PID/stat, in clock ticks since boot."""
+
+    pid: int
+    start_time: int
+
+
+def prctl(option: int, first: int = 0, second: int = 0) -> None:
+    check(_prctl(option, first, second, 0, 0), "prctl", f"option {option}")
+
+
+def set_name(name: str) -> None:
+    """The name that ps(1) shows, at most 15 bytes."""
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(buffer))
+
+
+def become_subreaper() -> None:
+    """Orphaned descendants become children of this process instead of the machine's init."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def close_on_exec_from(lowest: int) -> None:
+    check(raw(SYS_CLOSE_RANGE, lowest, LAST_FD, CLOSE_RANGE_CLOEXEC), "close_range")
+
+
+def close_all_except(kept: list[int]) -> None:
+    """Close every descriptor from 3 up that is not in ``kept``."""
+    lowest = 3
+    for fd in sorted(fd for fd in set(kept) if fd >= 3):
+        if fd > lowest:
+            check(raw(SYS_CLOSE_RANGE, lowest, fd - 1, 0), "close_range")
+        lowest = fd + 1
+    check(raw(SYS_CLOSE_RANGE, lowest, LAST_FD, 0), "close_range")
+
+
+class _CloneArgs(ctypes.Structure):
+    """struct clone_args of linux/sched.h."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags",
+            "pidfd",
+            "child_tid",
+            "parent_tid",
+            "exit_signal",
+            "stack",
+            "stack_size",
+            "tls",
+            "set_tid",
+            "set_tid_size",
+            "cgroup",
+        )
+    )
+
+
+def fork_into_cgroup(cgroup: int) -> int:
+    """os.fork, with the child born in the cgroup (version 2) whose directory ``cgroup`` is open on.
+
+    clone3(2) passes by glibc's fork, so the interpreter is told of it as os.fork does: PyOS_BeforeFork and the two
+    functions for afterwards are part of its stable C interface. Only for a process with one thread.
+    """
+    arguments = _CloneArgs(flags=CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=cgroup)
+    size = ctypes.c_size_t(ctypes.sizeof(arguments))
+    _python.PyOS_BeforeFork()
+    pid = int(_python.syscall(ctypes.c_long(SYS_CLONE3), ctypes.byref(arguments), size))
+    if pid == 0:
+        _python.PyOS_AfterFork_Child()
+        return 0
+    number = ctypes.get_errno()
+    _python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise SystemCallError(number or EINVAL, "clone3", "CLONE_INTO_CGROUP")
+    return pid
+
+
+def _stat_fields(pid: int) -> list[bytes]:
+    """Fields of /proc/PID/stat from the third on; the second may contain spaces and brackets."""
+    fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096).rpartition(b") ")[2].split()
+    finally:
+        os.close(fd)
+
+
+def start_time(pid: int) -> int:
+    """Raises FileNotFoundError or ProcessLookupError when there is no such process."""
+    return int(_stat_fields(pid)[19])
+
+
+def parent(pid: int) -> int:
+    return int(_stat_fields(pid)[1])
+
+
+def identify(pid: int) -> Process:
+    return Process(pid, start_time(pid))
+
+
+def is_alive(process: Process) -> bool:
+    """Whether exactly this process exists and has not ended; a zombie has."""
+    try:
+        fields = _stat_fields(process.pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(fields[19]) == process.start_time and fields[0] not in (b"Z", b"X")
+
+
+def open_pidfd(process: Process) -> int:
+    """A pidfd of exactly this process. ProcessLookupError when it is gone or its pid is another's by now."""
+    fd = os.pidfd_open(process.pid)
+    try:
+        # Read after opening: while the descriptor pins the process, its pid cannot be given to another unseen.
+        if start_time(process.pid) == process.start_time:
+            return fd
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    raise SystemCallError(ESRCH, "pidfd_open", f"pid {process.pid}")
+
+
+def send_signal(process: Process, number: int) -> None:
+    """ProcessLookupError when it has ended."""
+    fd = open_pidfd(process)
+    try:
+        signal.pidfd_send_signal(fd, number)
+    finally:
+        os.close(fd)
+
+
+def exit_code(status: int) -> int:
+    """The shell's convention for a wait status: 128 plus the number of the signal that ended it."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def foreign_exit_code(process: Process, pidfd: int) -> int | None:
+    """The exit code of an ended process that is nobody's child here; None when this kernel does not tell.
+
+    A zombie shows its status in field 52 of /proc/PID/stat (proc(5)) to whoever may trace it. Once somebody has reaped
+    it, the pidfd knows (ioctl PIDFD_GET_INFO, Linux 6.15). Waits for that, but no longer than a second.
+    """
+    try:
+        fields = _stat_fields(process.pid)
+        if int(fields[19]) == process.start_time and fields[0] == b"Z":
+            return exit_code(int(fields[49]))
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    poll = select.poll()
+    poll.register(pidfd, 0)
+    poll.poll(1000)
+    info = bytearray(PIDFD_INFO_SIZE)
+    struct.pack_into("=Q", info, 0, PIDFD_INFO_EXIT)
+    try:
+        fcntl.ioctl(pidfd, PIDFD_GET_INFO, info)
+    except OSError as error:
+        if error.errno in (ENOTTY, EINVAL, ESRCH):
+            return None
+        raise
+    (mask,) = struct.unpack_from("=Q", info, 0)
+    if not mask & PIDFD_INFO_EXIT:
+        return None
+    (status,) = struct.unpack_from("=i", info, PIDFD_INFO_EXIT_CODE_OFFSET)
+    return exit_code(status)
+
+
+def restore_signals() -> None:
+    """Before a program is executed: what the interpreter changed for itself is the default again, nothing is blocked."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def parse_signal(name: str) -> int:
+    """``SIGTERM``, ``term``, ``15``, ``SIGRTMIN+3``. ValueError when there is no such signal."""
+    text = name.strip().upper()
+    if text.isdigit():
+        number = int(text)
+        if 0 < number < signal.NSIG:
+            return number
+    text = text.removeprefix("SIG")
+    base, sign, offset = text.partition("+")
+    if not sign:
+        base, sign, offset = text.partition("-")
+    found = getattr(signal, f"SIG{base}", None)
+    if isinstance(found, signal.Signals) and not sign:
+        return found.value
+    if isinstance(found, signal.Signals) and base in ("RTMIN", "RTMAX") and offset.isdigit():
+        number = found.value + int(f"{sign}{offset}")
+        if signal.SIGRTMIN <= number <= signal.SIGRTMAX:
+            return number
+    raise ValueError(f"no such signal: {name}")
+
+
+def set_rlimit(name: str, soft: int, hard: int) -> None:
+    """name: as in the OCI spec, ``RLIMIT_NOFILE``. Numbers of 2**63 and more mean no limit."""
+    number = getattr(resource, name, None)
+    if number is None:
+        raise SystemCallError(EINVAL, "setrlimit", name)
+    limits = tuple(resource.RLIM_INFINITY if value >= 1 << 63 or value < 0 else value for value in (soft, hard))
+    try:
+        resource.setrlimit(number, (limits[0], limits[1]))
+    except (OSError, ValueError) as error:
+        hint = "raising a hard limit needs CAP_SYS_RESOURCE" if "not allowed" in str(error) else ""
+        raise SystemCallError(getattr(error, "errno", None) or EINVAL, "setrlimit", name, hint) from error

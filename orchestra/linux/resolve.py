@@ -1,0 +1,89 @@
+"""Paths inside a directory that is not trusted: openat2(2) keeps every symbolic link and every ``..`` within it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from errno import EEXIST, ELOOP, ENOENT, ENOTDIR
+
+from orchestra.linux.syscall import SYS_OPENAT2, SystemCallError, check, raw
+
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_IN_ROOT = 0x10
+
+MAX_SYMBOLIC_LINKS = 40
+
+
+class _OpenHow(ctypes.Structure):
+    """struct open_how of linux/openat2.h."""
+
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_in_root(root: int, path: str, flags: int = os.O_PATH, mode: int = 0) -> int:
+    """Open ``path`` as if the directory ``root`` were ``/``. The descriptor is close-on-exec."""
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+    result = raw(SYS_OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    return check(result, "openat2", path)
+
+
+def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) -> int:
+    """Open ``path`` below ``root``, making what is missing of it: directories, and a file or directory at its end.
+
+    Dangling symbolic links are followed within the root and their targets made, so that a mount over
+    ``/etc/resolv.conf`` works where that is a link to a file that only exists on a booted machine. O_PATH.
+    """
+    try:
+        return open_in_root(root, path)
+    except SystemCallError as error:
+        if error.errno != ENOENT:
+            raise
+    pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    done: list[str] = []
+    links = 0
+    while pending:
+        part = pending.pop()
+        if part == "..":
+            done = done[:-1]
+            continue
+        last = not pending
+        here = "/".join([*done, part])
+        try:
+            fd = open_in_root(root, here, os.O_PATH | os.O_NOFOLLOW)
+        except SystemCallError as error:
+            if error.errno != ENOENT:
+                raise
+            _make(root, "/".join(done), part, directory=directory or not last, mode=mode)
+            fd = open_in_root(root, here, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            kind = os.fstat(fd).st_mode
+            if stat.S_ISLNK(kind):
+                links += 1
+                if links > MAX_SYMBOLIC_LINKS:
+                    raise SystemCallError(ELOOP, "openat2", path)
+                link = os.readlink("", dir_fd=fd)
+                pending.extend(step for step in reversed(link.split("/")) if step not in ("", "."))
+                done = [] if link.startswith("/") else done
+                continue
+            if not last and not stat.S_ISDIR(kind):
+                raise SystemCallError(ENOTDIR, "openat2", here)
+        finally:
+            os.close(fd)
+        done.append(part)
+    return open_in_root(root, "/".join(done) or "/")
+
+
+def _make(root: int, parent: str, name: str, *, directory: bool, mode: int) -> None:
+    """Make one missing entry. The parent is held by descriptor, so nobody can swap it meanwhile."""
+    fd = open_in_root(root, parent or "/", os.O_PATH | os.O_DIRECTORY)
+    try:
+        if directory:
+            os.mkdir(name, mode, dir_fd=fd)
+        else:
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode & 0o666, dir_fd=fd))
+    except OSError as error:
+        if error.errno != EEXIST:
+            raise
+    finally:
+        os.close(fd)

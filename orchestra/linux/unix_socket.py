@@ -1,0 +1,68 @@
+"""Unix sockets by paths of any length, and descriptors sent over them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SUN_PATH = 108  # unix(7); the terminating zero byte counts
+MAX_FDS = 253  # SCM_MAX_FD
+
+
+def _with_address(path: str, use: Callable[[str], None]) -> None:
+    """Reach a path that is too long for sun_path through a descriptor of its directory."""
+    if len(os.fsencode(path)) < SUN_PATH:
+        use(path)
+        return
+    directory, name = os.path.split(path)
+    fd = os.open(directory or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        use(f"/proc/self/fd/{fd}/{name}")
+    finally:
+        os.close(fd)
+
+
+def connect(path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A connected socket. FileNotFoundError or ConnectionRefusedError, with the path, when nobody listens."""
+    connection = socket.socket(socket.AF_UNIX, kind)
+    try:
+        _with_address(path, connection.connect)
+    except OSError as error:
+        connection.close()
+        raise OSError(error.errno, error.strerror, path) from None
+    return connection
+
+
+def listen(path: str, *, backlog: int = 1024, mode: int = 0o600) -> socket.socket:
+    """A listening socket in place of whatever was at ``path``. The caller holds the lock that allows this."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        _with_address(path, listener.bind)
+        os.chmod(path, mode)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def send(connection: socket.socket, data: bytes, fds: tuple[int, ...] | list[int] = ()) -> None:
+    """All of ``data``; the descriptors travel with its first byte."""
+    if fds:
+        sent = socket.send_fds(connection, [data], list(fds))
+        data = data[sent:]
+    if data:
+        connection.sendall(data)
+
+
+def receive(connection: socket.socket, size: int, max_fds: int = 16) -> tuple[bytes, list[int]]:
+    """One recvmsg(2). The descriptors are close-on-exec and the caller's to close."""
+    data, fds, _flags, _address = socket.recv_fds(connection, size, max_fds, socket.MSG_CMSG_CLOEXEC)
+    return data, fds
