@@ -1,0 +1,42 @@
+"""Start of the fork server: ``python -I -S .../orchestra/shim/__main__.py JSON``, by ``orchestra.shim.launch``.
+
+JSON is {"run": the stack's directory, "supervisor": [...]}. Descriptor 3 is the lock, held for as long as this process
+lives; descriptor 4 is written to when clients can connect. Standard output and error are the stack's log.
+"""
+
+import os
+import sys
+
+LOCK_FD = 3
+READY_FD = 4
+
+
+def main() -> None:
+    # A second fork lets go of the launcher: the one process it started ends here, this one belongs to nobody.
+    if os.fork():
+        os._exit(0)
+    os.closerange(READY_FD + 1, 1 << 20)
+    for fd in (LOCK_FD, READY_FD):
+        os.set_inheritable(fd, False)
+    # Isolated mode leaves the package's own place out of the path; behind the standard library it can shadow nothing.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    import json
+
+    from orchestra.linux import process
+    from orchestra.shim.fork_server import ForkServer
+
+    os.chdir("/")
+    os.umask(0o022)
+    process.set_name("orchestra-fork")
+    # Nobody in a container may look into a process of ours that is just joining it (ptrace(2), PR_SET_DUMPABLE).
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    order = json.loads(sys.argv[1])
+    server = ForkServer(order["run"], order["supervisor"])
+    server.open()
+    os.write(READY_FD, b"\n")
+    os.close(READY_FD)
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

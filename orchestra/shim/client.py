@@ -1,0 +1,264 @@
+"""What others ask of containers: create, start, signal, look, execute, delete. Synchronous, standard library only.
+
+Every call raises OSError: ``SystemCallError`` with call, path and hint for what went wrong in making a container or
+executing in it; FileNotFoundError or ConnectionRefusedError on the socket's path when no fork server lives;
+ConnectionResetError when it was killed before it answered; ProcessLookupError when the process is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from enum import Enum
+from errno import ENODATA
+from typing import Any, NamedTuple
+
+from orchestra.linux import cgroup, process, tty, unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import wire
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.shim import RUN_FILES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
+
+
+class Status(Enum):
+    """The states of the OCI runtime spec, and ``absent`` for a bundle that was never run."""
+
+    ABSENT = "absent"
+    CREATING = "creating"
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Exit(NamedTuple):
+    """How a run ended. exit_code: 128 and the signal's number for a signal, None when nobody could learn it."""
+
+    exit_code: int | None
+    oom_killed: bool
+    started_at: float
+    finished_at: float
+
+
+class State(NamedTuple):
+    """pid: while created or running. exit: when stopped, None when no shim has recorded it (yet)."""
+
+    status: Status
+    pid: int = 0
+    started_at: float = 0.0
+    exit: Exit | None = None
+
+
+class Started(NamedTuple):
+    """warnings: what of the configuration this machine could not apply, as sentences."""
+
+    pid: int
+    warnings: tuple[str, ...]
+
+
+def run(fork_socket: str, directory: str) -> Started:
+    """Create and start in one round trip: returns when the container's program runs. The driver's way."""
+    return _request_shim(fork_socket, "run", directory)
+
+
+def create(fork_socket: str, directory: str) -> Started:
+    """Everything up to the program, which waits for ``start``. That the program exists is known by then."""
+    return _request_shim(fork_socket, "create", directory)
+
+
+def start(directory: str) -> Started:
+    """Run the program of a created container."""
+    return _request_shim(ContainerDirectory(directory).file("shim.sock"), "start", directory)
+
+
+def _request_shim(path: str, operation: str, directory: str) -> Started:
+    with unix_socket.connect(path) as connection:
+        wire.send(connection, {"op": operation, "directory": directory})
+        answer = _answer(connection)[0]
+    return Started(answer["pid"], tuple(answer["warnings"]))
+
+
+def _answer(connection: socket.socket) -> tuple[wire.Message, list[int]]:
+    message, fds = wire.receive(connection)
+    if "error" in message:
+        for fd in fds:
+            os.close(fd)
+        raise wire.rebuild_error(message["error"])
+    return message, fds
+
+
+def state(directory: str) -> State:
+    """What is so right now: records are believed only as far as the processes they name exist."""
+    files = ContainerDirectory(directory)
+    ended = files.load_if_there("exit.json")
+    if ended is not None:
+        exit = Exit(**ended)
+        return State(Status.STOPPED, 0, exit.started_at, exit)
+    record = files.load_if_there("state.json")
+    if record is None:
+        return State(Status.CREATING if shim_alive(directory) else Status.ABSENT)
+    pid, started_at = record["pid"], record["started_at"]
+    # While the shim lives the run has not ended: it is still reading what the container wrote.
+    if process.is_alive(process.Process(pid, record["start_time"])) or shim_alive(directory):
+        status = Status.CREATED if started_at is None else Status.RUNNING
+        return State(status, pid, started_at or 0.0)
+    ended = files.load_if_there("exit.json")
+    exit = None if ended is None else Exit(**ended)
+    return State(Status.STOPPED, 0, started_at or 0.0, exit)
+
+
+def shim_alive(directory: str) -> bool:
+    shim = ContainerDirectory(directory).load_process("shim.pid")
+    return shim is not None and process.is_alive(shim)
+
+
+def kill(directory: str, number: int) -> None:
+    """Send a signal to the container's first process. ProcessLookupError when it does not run."""
+    container = ContainerDirectory(directory).load_process("state.json")
+    if container is None:
+        raise ProcessLookupError(f"{directory}: the container does not run")
+    process.send_signal(container, number)
+
+
+def open_run(directory: str) -> int | None:
+    """A pidfd of the living shim, readable once the run has ended and ``exit.json`` is there; None when it has."""
+    shim = ContainerDirectory(directory).load_process("shim.pid")
+    if shim is None:
+        return None
+    try:
+        return process.open_pidfd(shim)
+    except ProcessLookupError:
+        return None
+
+
+def delete(directory: str) -> None:
+    """End whatever is left of the container and remove all of it but the directory. Twice is as good as once.
+
+    After a run that ended in peace there is nothing to do. Otherwise its processes are killed and waited for, its shim
+    is given the time to record the end, and what a killed shim left behind (cgroup, pipes) is removed.
+    """
+    files = ContainerDirectory(directory)
+    if files.has("exit.json") or not os.path.isdir(directory):
+        return
+    container = files.load_process("state.json")
+    if container is not None:
+        _kill_and_wait(container)
+    shim = files.load_process("shim.pid")
+    if shim is not None:
+        _wait(shim)
+    try:
+        config = files.load("config.json")
+    except FileNotFoundError:
+        return
+    group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "")
+    group.kill()
+    group.remove()
+    files.remove(*RUN_FILES)
+
+
+def _kill_and_wait(target: process.Process) -> None:
+    try:
+        pidfd = process.open_pidfd(target)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        _poll(pidfd)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(pidfd)
+
+
+def _wait(target: process.Process) -> None:
+    try:
+        pidfd = process.open_pidfd(target)
+    except ProcessLookupError:
+        return
+    try:
+        _poll(pidfd)
+    finally:
+        os.close(pidfd)
+
+
+def _poll(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.poll()
+
+
+class Execution:
+    """A program executed in a container. pid: as the host sees it; terminal: the master, or -1. Close it in the end."""
+
+    def __init__(
+        self, connection: socket.socket, pid: int, pidfd: int, terminal: int, warnings: tuple[str, ...]
+    ) -> None:
+        self.pid = pid
+        self.terminal = terminal
+        self.warnings = warnings
+        self._connection = connection
+        self._pidfd = pidfd
+        self._exit_code: int | None = None
+
+    def fileno(self) -> int:
+        """Readable when the program has ended: then ``wait`` returns at once."""
+        return self._connection.fileno()
+
+    def wait(self) -> int:
+        """Its exit code, 128 and the signal's number for a signal. ConnectionResetError when nobody could learn it."""
+        if self._exit_code is None:
+            self._exit_code = int(_answer(self._connection)[0]["exit_code"])
+        return self._exit_code
+
+    def resize(self, rows: int, columns: int) -> None:
+        if self.terminal < 0:
+            raise SystemCallError(ENODATA, "resize", "", "the program has no terminal")
+        tty.set_size(self.terminal, tty.Size(rows, columns))
+
+    def signal(self, number: int) -> None:
+        """ProcessLookupError when it has ended."""
+        signal.pidfd_send_signal(self._pidfd, number)
+
+    def close(self) -> None:
+        self._connection.close()
+        for fd in (self._pidfd, self.terminal):
+            if fd >= 0:
+                os.close(fd)
+        self._pidfd = self.terminal = -1
+
+    def __enter__(self) -> Execution:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def exec_(
+    fork_socket: str,
+    directory: str,
+    description: Mapping[str, Any],
+    stdio: Sequence[int] = (),
+    *,
+    tied: bool = False,
+) -> Execution:
+    """Execute an OCI process object in a running container: returns when its program runs.
+
+    stdio: three descriptors for standard input, output and error, which stay the caller's; none when
+    ``description["terminal"]``: then the master of a new terminal comes back. tied: the program is killed when this
+    side closes the execution or dies.
+    """
+    connection = unix_socket.connect(fork_socket)
+    try:
+        request = {"op": "exec", "directory": directory, "process": dict(description), "tied": tied}
+        wire.send(connection, request, list(stdio))
+        answer, fds = _answer(connection)
+    except BaseException:
+        connection.close()
+        raise
+    terminal = fds[1] if len(fds) > 1 else -1
+    return Execution(connection, answer["pid"], fds[0], terminal, tuple(answer["warnings"]))

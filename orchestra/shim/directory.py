@@ -1,0 +1,58 @@
+"""The files of one container directory: their names, and reading and writing those that are JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+from orchestra.linux.process import Process
+
+
+class ContainerDirectory(NamedTuple):
+    """Paths below ``path``, see the package's docstring for who writes what."""
+
+    path: str
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+    def file(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def load(self, name: str) -> dict[str, Any]:
+        with open(self.file(name), "rb") as file:
+            content: dict[str, Any] = json.loads(file.read())
+        return content
+
+    def load_if_there(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self.load(name)
+        except FileNotFoundError:
+            return None
+
+    def store(self, name: str, content: dict[str, Any]) -> None:
+        """Whole or not at all. No fsync: what is below ``run`` means nothing after a reboot."""
+        temporary = self.file(f".{name}.new")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, json.dumps(content).encode())
+        finally:
+            os.close(fd)
+        os.rename(temporary, self.file(name))
+
+    def remove(self, *names: str) -> None:
+        for name in names:
+            try:
+                os.unlink(self.file(name))
+            except FileNotFoundError:
+                continue
+
+    def has(self, name: str) -> bool:
+        return os.path.exists(self.file(name))
+
+    def load_process(self, name: str) -> Process | None:
+        """Which process ``shim.pid`` or ``state.json`` names."""
+        content = self.load_if_there(name)
+        return None if content is None else Process(content["pid"], content["start_time"])

@@ -1,0 +1,162 @@
+"""Executing one more program in a running container: its namespaces, its cgroup, its root; its own user and limits.
+
+Two processes. The first stays outside, waits and answers; the second is the program. Answers: {"pid"} with a pidfd and,
+with a terminal, its master, once the program runs; then {"exit_code"}. Or {"error"}.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import traceback
+from errno import ECANCELED, EINVAL, ESRCH
+from typing import Any, NoReturn
+
+from orchestra.linux import cgroup, namespaces, process, tty, unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import privileges, wire
+from orchestra.shim.init import FAILED, tell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestra.linux.cgroup import Cgroup
+    from orchestra.shim.directory import ContainerDirectory
+
+JOINED = (
+    namespaces.CLONE_NEWNS
+    | namespaces.CLONE_NEWUTS
+    | namespaces.CLONE_NEWIPC
+    | namespaces.CLONE_NEWNET
+    | namespaces.CLONE_NEWCGROUP
+)
+
+
+def execute(
+    directory: ContainerDirectory,
+    description: Mapping[str, Any],
+    streams: Sequence[int],
+    connection: socket.socket,
+    *,
+    tied: bool,
+) -> NoReturn:
+    """streams: standard input, output and error, or none for a terminal. tied: killed when the requester goes away."""
+    try:
+        _execute(directory, description, streams, connection, tied=tied)
+    except OSError as error:
+        tell(connection, {"error": wire.describe_error(error)})
+    os._exit(0)
+
+
+def _execute(
+    directory: ContainerDirectory,
+    description: Mapping[str, Any],
+    streams: Sequence[int],
+    connection: socket.socket,
+    *,
+    tied: bool,
+) -> None:
+    container = directory.load_process("state.json")
+    if container is None:
+        raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run")
+    try:
+        target = process.open_pidfd(container)
+    except ProcessLookupError:
+        raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run") from None
+    path = _cgroup_path(directory)
+    process.set_name("orchestra-exec")
+    # For children: the program is born in the PID namespace, while this process stays outside of it.
+    namespaces.setns(target, namespaces.CLONE_NEWPID)
+    group = cgroup.at(path)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = group.fork()
+    if pid == 0:
+        connection.detach()
+        ours.detach()
+        _run(description, streams, target, group, theirs)
+    theirs.close()
+    pidfd = os.pidfd_open(pid)
+    for fd in (target, *streams):
+        os.close(fd)
+    fds = [pidfd]
+    executing = False
+    warnings: list[str] = []
+    while True:
+        data, received = unix_socket.receive(ours, 65536)
+        if not data:
+            break
+        message = wire.decode(data)
+        fds += received
+        executing = executing or "executing" in message
+        if "warning" in message:
+            warnings.append(message["warning"])
+        if "error" in message:
+            os.waitpid(pid, 0)
+            wire.send(connection, message)
+            return
+    if not executing:
+        raise SystemCallError(ECANCELED, "exec", directory.name, "killed while it was being set up")
+    wire.send(connection, {"pid": pid, "warnings": warnings}, fds)
+    for fd in fds[1:]:
+        os.close(fd)
+    if tied:
+        _kill_when_abandoned(connection, pidfd)
+    _pid, status = os.waitpid(pid, 0)
+    tell(connection, {"exit_code": process.exit_code(status)})
+
+
+def _cgroup_path(directory: ContainerDirectory) -> str:
+    path: str = (directory.load("config.json").get("linux") or {}).get("cgroupsPath") or ""
+    return path
+
+
+def _kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
+    """Returns when the program has ended, which it is made to when the other side hangs up."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.register(connection, select.POLLIN | select.POLLHUP)
+    ready = dict(poll.poll())
+    if pidfd not in ready:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def _run(
+    description: Mapping[str, Any],
+    streams: Sequence[int],
+    target: int,
+    group: Cgroup,
+    channel: socket.socket,
+) -> NoReturn:
+    """The program's process, from the fork to execve(2)."""
+    try:
+        process.restore_signals()
+        os.setsid()
+        group.enter()
+        namespaces.setns(target, JOINED)
+        os.chdir("/")
+        uid = (description.get("user") or {}).get("uid", 0)
+        if description.get("terminal"):
+            master, slave = tty.open_pair("/dev/pts/ptmx")
+            size = description.get("consoleSize") or {}
+            if size:
+                tty.set_size(master, tty.Size(size["height"], size["width"]))
+            tell(channel, {"terminal": True}, (master,))
+            os.fchown(slave, uid, -1)
+            tty.take_control(slave)
+            streams = (slave, slave, slave)
+        for number, fd in enumerate(streams):
+            os.dup2(fd, number)
+        program = privileges.become(description, lambda text: tell(channel, {"warning": text}))
+        process.close_on_exec_from(3)
+        tell(channel, {"executing": True})
+        program.execute()
+    except OSError as error:
+        tell(channel, {"error": wire.describe_error(error)})
+    except BaseException as error:
+        # The last frame of a forked process: whatever happens, it must not run on in its parent's code.
+        hint = "".join(traceback.format_exception(error))
+        tell(channel, {"error": {"errno": EINVAL, "call": "exec", "path": "", "hint": hint}})
+    os._exit(FAILED)

@@ -1,0 +1,207 @@
+"""A container's first process, from the fork to its program: namespaces, root, terminal, privileges, execve(2).
+
+It talks to the shim over ``channel``, a pair of datagram sockets that closes by itself when the program is executed:
+
+    to the shim     {"warning": text}; {"terminal": true} with the master; {"created": true} when only ``start`` is
+                    missing; {"error": ...}; {"executing": true} as the last word
+    from the shim   ``start``; the end of file instead means that the shim is gone
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import traceback
+from errno import EINVAL
+from typing import Any, NoReturn
+
+from orchestra.linux import mount, namespaces, process, tty, unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import privileges, rootfs, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.linux.cgroup import Cgroup
+
+START = b"start"
+FAILED = 1  # exit code of a process that could not become the program; its error has been sent before
+REAPER_ANNOTATION = "io.orchestra.init"
+
+# Joined by path or made afresh by the first process itself; the shim has seen to the PID namespace before forking.
+OWN_NAMESPACES = ("network", "ipc", "uts", "cgroup", "mount")
+
+
+def run(
+    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    bundle: str,
+    cgroup: Cgroup,
+    channel: socket.socket,
+) -> NoReturn:
+    """The whole life of the process up to its program. The current directory is the container's."""
+    try:
+        _become_container(config, settings, bundle, cgroup, channel)
+    except OSError as error:
+        tell(channel, {"error": wire.describe_error(error)})
+    except BaseException as error:
+        # The last frame of a forked process: whatever happens, it must not run on in the shim's code.
+        hint = "".join(traceback.format_exception(error))
+        tell(channel, {"error": {"errno": EINVAL, "call": "config", "path": bundle, "hint": hint}})
+    os._exit(FAILED)
+
+
+def tell(channel: socket.socket, message: wire.Message, fds: tuple[int, ...] = ()) -> None:
+    """A shim that is gone cannot be told: then nobody waits for it either."""
+    try:
+        unix_socket.send(channel, wire.encode(message), fds)
+    except (BrokenPipeError, ConnectionError):
+        return
+
+
+def _become_container(
+    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    bundle: str,
+    cgroup: Cgroup,
+    channel: socket.socket,
+) -> NoReturn:
+    def warn(text: str) -> None:
+        tell(channel, {"warning": text})
+
+    process.restore_signals()
+    os.setsid()
+    cgroup.enter()
+    description = config["process"]
+    linux = config.get("linux") or {}
+    terminal = bool(description.get("terminal"))
+    uid = (description.get("user") or {}).get("uid", 0)
+    if not terminal:
+        _open_streams(uid, bool(settings.get("stdin")))
+    fresh = _join_namespaces(linux)
+    if fresh & namespaces.CLONE_NEWNS:
+        root = rootfs.build(config, settings.get("rootfs") or (), bundle, cgroup)
+        rootfs.enter(root, linux.get("rootfsPropagation") or "")
+    if config.get("hostname"):
+        socket.sethostname(config["hostname"])
+    if terminal:
+        _open_terminal(description, uid, channel, console=bool(fresh & namespaces.CLONE_NEWNS))
+    rootfs.set_sysctls(linux.get("sysctl") or {})
+    if fresh & namespaces.CLONE_NEWNS:
+        rootfs.hide(linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+    program = privileges.become(description, warn)
+    tell(channel, {"created": True})
+    if channel.recv(64) != START:
+        os._exit(FAILED)
+    if (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true":
+        _leave_program_to_child(channel)
+    process.close_on_exec_from(3)
+    tell(channel, {"executing": True})
+    program.execute()
+
+
+def _open_streams(uid: int, stdin: bool) -> None:
+    """Standard streams from the FIFOs of the container directory, opened to read and write: see the package.
+
+    They belong to the container's user, or a program could not open /dev/stdout by name.
+    """
+    os.dup2(os.open("stdin" if stdin else "/dev/null", os.O_RDWR if stdin else os.O_RDONLY), 0)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        fd = os.open(name, os.O_RDWR)
+        if uid:
+            os.fchown(fd, uid, -1)
+        os.dup2(fd, number)
+
+
+def _open_terminal(description: Mapping[str, Any], uid: int, channel: socket.socket, *, console: bool) -> None:
+    """A terminal of the container's own devpts as standard streams and, where the root is new, as /dev/console."""
+    master, slave = tty.open_pair("/dev/pts/ptmx")
+    size = description.get("consoleSize") or {}
+    if size:
+        tty.set_size(master, tty.Size(size["height"], size["width"]))
+    tell(channel, {"terminal": True}, (master,))
+    os.close(master)
+    os.fchown(slave, uid, -1)
+    tty.take_control(slave)
+    for number in (0, 1, 2):
+        os.dup2(slave, number)
+    if console:
+        try:
+            os.close(os.open("/dev/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            pass  # the image brings one: it is only a mount point
+        mount.mount(os.ttyname(slave), "/dev/console", flags=mount.MS_BIND)
+    os.close(slave)
+
+
+def _join_namespaces(linux: Mapping[str, Any]) -> int:
+    """Returns the flags of those made afresh. Joining comes first: a network namespace is entered by its path."""
+    wanted = {entry["type"]: entry.get("path") for entry in linux.get("namespaces") or ()}
+    if "mount" not in wanted:
+        raise SystemCallError(EINVAL, "config", "linux.namespaces", "a container needs a mount namespace")
+    if "user" in wanted or "time" in wanted:
+        raise SystemCallError(EINVAL, "config", "linux.namespaces", "user and time namespaces are not supported")
+    fresh = 0
+    joined = []
+    for kind in OWN_NAMESPACES:
+        if kind in wanted:
+            path = wanted[kind]
+            if path:
+                joined.append((path, namespaces.FLAGS[kind]))
+            else:
+                fresh |= namespaces.FLAGS[kind]
+    # All are opened before the first is joined: a mount namespace would take the paths of the others away.
+    opened = [(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path, flag) for path, flag in joined]
+    for fd, path, flag in opened:
+        namespaces.setns(fd, flag, about=path)
+        os.close(fd)
+    namespaces.unshare(fresh)
+    return fresh
+
+
+def _leave_program_to_child(channel: socket.socket) -> None:
+    """Stay as PID 1, forwarding signals and reaping orphans, and go on in a child: returns there only.
+
+    Everything but the standard streams is closed, so that end of file comes when the container's last process ends.
+    """
+    every = set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, every)
+    child = os.fork()
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.setpgid(0, 0)
+        if os.isatty(0):
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(0, os.getpid())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        return
+    channel.detach()
+    process.close_all_except([])
+    process.set_name("orchestra-init")
+    while True:
+        number = signal.sigwait(every)
+        if number == signal.SIGCHLD:
+            code = _reap(child)
+            if code is not None:
+                os._exit(code)
+            continue
+        try:
+            os.kill(child, number)
+        except ProcessLookupError:
+            continue
+
+
+def _reap(child: int) -> int | None:
+    """Collect whoever has ended; the exit code of the program when it is among them."""
+    code = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if pid == 0:
+            return code
+        if pid == child:
+            code = process.exit_code(status)

@@ -1,0 +1,108 @@
+"""Starting a stack's fork server, unless one lives already."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+
+from orchestra.errors import TemporaryError
+from orchestra.linux import unix_socket
+from orchestra.shim.__main__ import LOCK_FD, READY_FD
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+
+
+def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
+    """Returns when ``control.sock`` and ``fork.sock`` of the stack accept connections.
+
+    Two locks: ``launch.lock`` is held while somebody launches, ``fork.lock`` for as long as a fork server lives. The
+    supervisor is started by the fork server, with the environment of the first launch; ``supervisor_argv[0]`` is an
+    absolute path. OSError, or TemporaryError when the fork server could not start.
+    """
+    os.makedirs(stack_home.containers, mode=0o700, exist_ok=True)
+    os.makedirs(stack_home.data, exist_ok=True)
+    launching = _open_lock(f"{stack_home.run}/launch.lock")
+    try:
+        fcntl.flock(launching, fcntl.LOCK_EX)
+        lock = _open_lock(f"{stack_home.run}/fork.lock")
+        try:
+            if not _take(lock, stack_home):
+                return
+            _start(stack_home, supervisor_argv, lock)
+        finally:
+            os.close(lock)
+    finally:
+        os.close(launching)
+
+
+def is_running(stack_home: StackHome) -> bool:
+    """Whether a fork server of the stack lives."""
+    try:
+        lock = os.open(f"{stack_home.run}/fork.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _open_lock(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _take(lock: int, stack_home: StackHome) -> bool:
+    """Whether the lock is ours now, and a fork server to be started."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        pass
+    try:
+        # Whoever holds the lock listens already, since launching is exclusive; or listens no longer, about to end.
+        unix_socket.connect(stack_home.fork_socket).close()
+        return False
+    except (FileNotFoundError, ConnectionRefusedError):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return True
+
+
+def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None:
+    order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv})
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    # Above the numbers they are to get, so that no dup2 overwrites what the next one needs.
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (lock, writer)]
+    os.close(writer)
+    try:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", program, order],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, stack_home.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+                (os.POSIX_SPAWN_DUP2, high[0], LOCK_FD),
+                (os.POSIX_SPAWN_DUP2, high[1], READY_FD),
+            ],
+            setsid=True,
+        )
+    finally:
+        for fd in high:
+            os.close(fd)
+    os.waitpid(pid, 0)
+    try:
+        if not os.read(reader, 1):
+            raise TemporaryError(
+                "the fork server could not start", hint=f"see the end of {stack_home.supervisor_log} for its reason"
+            )
+    finally:
+        os.close(reader)

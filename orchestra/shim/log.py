@@ -1,0 +1,176 @@
+"""The log of a container in the CRI text format, rotated, and the pump that fills it without losing a byte.
+
+A record is ``2026-01-01T00:00:00.000000000Z stdout F text``; the tag is P where the line goes on in the next record of
+the same stream. A chunk of output is first *shown* (tee(2)), noted in a shared mapping, written, and only then taken
+out of the pipe: a shim that is killed between any two of these steps leaves enough behind for the next one to go on
+with the very next byte.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import sys
+import time
+
+from orchestra.linux.pipe import tee
+
+CHUNK = 65536
+_NOTE = struct.Struct("<QQII")  # offset in the log, bytes written there, bytes of output, stream (0: nothing noted)
+
+STREAMS = ("", "stdout", "stderr")
+
+
+class LogFile:
+    """An append-only file with its size known; older ones get ``.1``, ``.2``... and ``max_file`` counts them all."""
+
+    def __init__(self, path: str, max_size: int, max_file: int) -> None:
+        """max_size: in bytes, 0 for no limit."""
+        self.path = path
+        self.max_size = max_size
+        self.max_file = max(1, max_file)
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        self.size = os.fstat(self._fd).st_size
+
+    def make_room(self, length: int) -> None:
+        """Rotate when ``length`` more bytes would exceed the size. A record is never split between files."""
+        if not self.max_size or not self.size or self.size + length <= self.max_size:
+            return
+        os.close(self._fd)
+        if self.max_file == 1:
+            os.unlink(self.path)
+        else:
+            for number in range(self.max_file - 1, 0, -1):
+                older = self.path if number == 1 else f"{self.path}.{number - 1}"
+                try:
+                    os.rename(older, f"{self.path}.{number}")
+                except FileNotFoundError:
+                    continue
+        self._open()
+
+    def append(self, text: bytes) -> None:
+        """All or, when the disk is full or fails, nothing: OSError."""
+        view = memoryview(text)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.size += len(text)
+
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+        self.size = size
+
+
+class Stamp:
+    """Time stamps of RFC 3339 with nanoseconds; the part down to the second is rendered once a second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def now(self) -> str:
+        second, nanosecond = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{nanosecond:09d}Z"
+
+
+def render_records(data: bytes, stream: str, stamp: str) -> bytes:
+    """``data`` as records of one stream; what does not end in a newline becomes a partial one."""
+    full = f"{stamp} {stream} F ".encode()
+    lines = data.split(b"\n")
+    rest = lines.pop()
+    parts = [full + line + b"\n" for line in lines]
+    if rest:
+        parts.append(f"{stamp} {stream} P ".encode() + rest + b"\n")
+    return b"".join(parts)
+
+
+class LogWriter:
+    """Moves output from the container's pipes or terminal into its log. ``log`` None: output is read and dropped."""
+
+    def __init__(self, log: LogFile | None, note_path: str) -> None:
+        self._log = log
+        self._stamp = Stamp()
+        limit = log.max_size // 4 if log is not None and log.max_size else CHUNK
+        self._chunk = max(512, min(CHUNK, limit))
+        self._shown, self._show = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(note_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(fd, _NOTE.size + CHUNK)
+            self._note = mmap.mmap(fd, _NOTE.size + CHUNK)
+        finally:
+            os.close(fd)
+        self._payload = memoryview(self._note)[_NOTE.size :]
+
+    def pump(self, pipe: int, stream: int) -> bytes | None:
+        """Log the next chunk of a pipe and return it. None at the end of the stream; b"" when there is nothing now."""
+        try:
+            count = tee(pipe, self._show, self._chunk)
+        except BlockingIOError:
+            return b""
+        if count == 0:
+            return None
+        count = os.readv(self._shown, [self._payload[:count]])
+        data = bytes(self._payload[:count])
+        if self._log is not None:
+            text = render_records(data, STREAMS[stream], self._stamp.now())
+            self._log.make_room(len(text))
+            _NOTE.pack_into(self._note, 0, self._log.size, len(text), count, stream)
+            self._append(text)
+        self._take(pipe, count)
+        _NOTE.pack_into(self._note, 0, 0, 0, 0, 0)
+        return data
+
+    def pump_terminal(self, master: int) -> bytes | None:
+        """As ``pump``, for a terminal: it cannot be looked into, so a chunk may be lost when the shim is killed."""
+        try:
+            data = os.read(master, self._chunk)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            return None  # EIO: the last process that had it open is gone, pts(4)
+        if data and self._log is not None:
+            text = render_records(data, "stdout", self._stamp.now())
+            self._log.make_room(len(text))
+            self._append(text)
+        return data or None
+
+    def recover(self, pipes: dict[int, int]) -> None:
+        """Finish or undo what a killed shim was in the middle of. pipes: stream to descriptor."""
+        offset, length, count, stream = _NOTE.unpack_from(self._note, 0)
+        if stream not in pipes or self._log is None:
+            return
+        if self._log.size < offset + length:
+            self._log.cut(min(offset, self._log.size))
+        elif self._head(pipes[stream], count) == self._payload[:count]:
+            self._take(pipes[stream], count)
+        _NOTE.pack_into(self._note, 0, 0, 0, 0, 0)
+
+    def _append(self, text: bytes) -> None:
+        assert self._log is not None
+        try:
+            self._log.append(text)
+        except OSError as error:
+            # A container must not stop because its log's disk is full: the chunk is lost, and that is said.
+            print(f"log {self._log.path}: {len(text)} bytes lost: {error.strerror}", file=sys.stderr, flush=True)
+
+    def _head(self, pipe: int, count: int) -> bytes:
+        try:
+            shown = tee(pipe, self._show, count)
+        except BlockingIOError:
+            return b""
+        return os.read(self._shown, shown) if shown else b""
+
+    @staticmethod
+    def _take(pipe: int, count: int) -> None:
+        while count:
+            count -= len(os.read(pipe, count))

@@ -1,0 +1,146 @@
+"""Becoming the process that an OCI process object describes: limits, user, capabilities, directory, program.
+
+Shared by a container's first process and by those that are executed in it later; both call ``become`` as root, inside
+the container's namespaces, as their last act before execve(2).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from errno import EACCES, ENOENT, ENOEXEC, EPERM
+from typing import Any, NoReturn
+
+from orchestra.linux import capabilities, process
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Program:
+    """A process object taken apart: what to execute, with which arguments and environment."""
+
+    __slots__ = ("arguments", "environment", "path")
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.arguments: list[str] = description["args"]
+        self.environment = dict(word.partition("=")[::2] for word in description.get("env") or ())
+        self.path = ""
+
+    def find(self) -> None:
+        """Look the program up in the container's PATH, from its working directory. Called inside the container."""
+        name = self.arguments[0]
+        if "/" in name:
+            self.path = name
+            _check_executable(name)
+            return
+        refused = False
+        for directory in self.environment.get("PATH", DEFAULT_PATH).split(":"):
+            candidate = f"{directory or '.'}/{name}"
+            try:
+                _check_executable(candidate)
+            except OSError as error:
+                refused = refused or error.errno == EACCES
+                continue
+            self.path = candidate
+            return
+        if refused:
+            raise SystemCallError(EACCES, "execve", name, "a file of that name in PATH is not executable")
+        raise SystemCallError(ENOENT, "execve", name, "no such program in the container's PATH")
+
+    def execute(self) -> NoReturn:
+        try:
+            os.execve(self.path, self.arguments, self.environment)
+        except OSError as error:
+            hint = {
+                ENOENT: "the interpreter or loader that the program asks for is not in the container",
+                ENOEXEC: "not a program of this machine's architecture, nor a script that begins with #!",
+            }.get(error.errno or 0, "")
+            raise SystemCallError(error.errno or 0, "execve", self.path, hint) from error
+
+
+def _check_executable(path: str) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        hint = "no such program in the container" if error.errno == ENOENT else ""
+        raise SystemCallError(error.errno or 0, "execve", path, hint) from error
+    if not mode & 0o100000 or not mode & 0o111 or not os.access(path, os.X_OK):
+        raise SystemCallError(EACCES, "execve", path, "not an executable file")
+
+
+def become(description: Mapping[str, Any], warn: Callable[[str], None]) -> Program:
+    """Give up everything the process object does not grant. Returns the program, found and ready to be executed."""
+    user = description.get("user") or {}
+    _limit(description, warn)
+    program = Program(description)
+    enter_directory(description.get("cwd") or "/")
+    granted = description.get("capabilities")
+    sets = capabilities.Sets(granted or {})
+    for name in sets.unknown:
+        warn(f"unknown capability {name}")
+    available = capabilities.held()
+    if granted is not None:
+        missing = sets.bounding & ~available & (1 << capabilities.LAST + 1) - 1
+        for number in (n for n in range(capabilities.LAST + 1) if missing >> n & 1):
+            warn(f"{capabilities.NAMES[number]} is not ours to give")
+        capabilities.limit_bounding(sets.bounding)
+    uid, gid = user.get("uid", 0), user.get("gid", 0)
+    process.prctl(process.PR_SET_KEEPCAPS, 1)
+    os.setgroups(user.get("additionalGids") or ())
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    process.prctl(process.PR_SET_KEEPCAPS, 0)
+    if granted is not None:
+        capabilities.apply(sets, available)
+    if description.get("noNewPrivileges"):
+        process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
+    os.umask(user.get("umask", 0o022))
+    program.find()
+    return program
+
+
+def _limit(description: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+    score = description.get("oomScoreAdj")
+    if score is not None:
+        _adjust_oom_score(score, warn)
+    for limit in description.get("rlimits") or ():
+        try:
+            process.set_rlimit(limit["type"], limit["soft"], limit["hard"])
+        except OSError as error:
+            if error.errno != EPERM:
+                raise
+            now = resource.getrlimit(getattr(resource, limit["type"]))
+            warn(f"{limit['type']} stays at {now[0]}:{now[1]}: raising a hard limit needs CAP_SYS_RESOURCE")
+
+
+def _adjust_oom_score(score: int, warn: Callable[[str], None]) -> None:
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, str(score).encode())
+        finally:
+            os.close(fd)
+    except PermissionError:
+        warn(f"oom_score_adj {score} is not applied: lowering it needs CAP_SYS_RESOURCE")
+
+
+def enter_directory(path: str) -> None:
+    """chdir(2), making what is missing as Docker does for WORKDIR.
+
+    A path through /proc/self/fd could lead out of the container by a descriptor that is still open: getcwd(2) has no
+    name for such a place.
+    """
+    try:
+        os.chdir(path)
+    except FileNotFoundError:
+        os.makedirs(path, 0o755, exist_ok=True)
+        os.chdir(path)
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise SystemCallError(EACCES, "chdir", path, "it leads out of the container") from error

@@ -1,0 +1,428 @@
+"""The shim: parent of one container for one run. Makes it, keeps its streams, writes its log, records its exit.
+
+A state machine over one selector. It begins with ``create`` (a fresh container) or ``adopt`` (one whose shim was killed)
+and ends when the container's first process has ended and everything it wrote is in the log.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from errno import EALREADY, ECANCELED, EINVAL
+from typing import Any, NoReturn
+
+from orchestra.linux import cgroup, namespaces, process, unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import init, wire
+from orchestra.shim.log import LogFile, LogWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.linux.process import Process
+    from orchestra.shim.directory import ContainerDirectory
+
+PIPES = {1: "stdout", 2: "stderr"}
+RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note", "shim.pid")
+
+
+class Shim:
+    """parent: socket to the fork server, which sends the exit code of an orphan and is sent the terminal's master."""
+
+    def __init__(self, directory: ContainerDirectory, parent: socket.socket) -> None:
+        self.directory = directory
+        self.parent = parent
+        self.config = directory.load("config.json")
+        self.settings = directory.load("shim.json")
+        self.cgroup = cgroup.at((self.config.get("linux") or {}).get("cgroupsPath") or "")
+        self.selector = selectors.DefaultSelector()
+        self.container: Process | None = None
+        self.pidfd = -1
+        self.started_at: float | None = None
+        self.exit_code: int | None = None
+        self.ended = False
+        self.streams: dict[int, int] = {}
+        self.terminal = -1
+        self.channel: socket.socket | None = None
+        self.executing = False
+        self.requester: socket.socket | None = None
+        self.warnings: list[str] = []
+        self.attached: list[socket.socket] = []
+        self.stdin = -1
+
+    # The beginning of a run
+
+    def create(self, requester: socket.socket, *, start: bool) -> NoReturn:
+        """Make the container and serve it. With ``start``, the answer comes when its program runs."""
+        self.requester = requester
+        try:
+            self._settle()
+            self._make_pipes()
+            self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
+            self._fork(start=start)
+            self._open_log()
+            self._listen()
+        except OSError as error:
+            self._give_up(wire.describe_error(error))
+        self._serve()
+
+    def _settle(self) -> None:
+        """Become the shim of this directory: a session and a name of its own, orphans adopted, streams beside us."""
+        os.setsid()
+        os.chdir(self.directory.path)
+        process.set_name("orchestra-shim")
+        process.become_subreaper()
+        own = process.identify(os.getpid())
+        self.directory.store("shim.pid", {"pid": own.pid, "start_time": own.start_time})
+        self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.selector.register(self._wake, selectors.EVENT_READ, self._reap)
+        self.selector.register(self.parent, selectors.EVENT_READ, self._hear_parent)
+
+    def _make_pipes(self) -> None:
+        self.directory.remove("state.json", *RUN_FILES[1:5])
+        if (self.config["process"]).get("terminal"):
+            return
+        for name in ("stdout", "stderr", *(("stdin",) if self.settings.get("stdin") else ())):
+            os.mkfifo(name, 0o600)
+
+    def _open_streams(self) -> None:
+        """Our ends of the FIFOs. Not blocking, so they open whether or not the other end is there."""
+        if self.config["process"].get("terminal"):
+            return
+        for number, name in PIPES.items():
+            fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self.streams[number] = fd
+        if self.settings.get("stdin"):
+            self.stdin = os.open("stdin", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _watch_streams(self) -> None:
+        for number, fd in self.streams.items():
+            self.selector.register(fd, selectors.EVENT_READ, lambda number=number: self._pump(number))
+
+    def _open_log(self) -> None:
+        log = self.settings.get("log")
+        file = None if log is None else LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
+        self.log = LogWriter(file, "log.note")
+
+    def _listen(self) -> None:
+        self.listener = unix_socket.listen("shim.sock")
+        self.listener.setblocking(False)
+        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+
+    def _fork(self, *, start: bool) -> None:
+        linux = self.config.get("linux") or {}
+        for entry in linux.get("namespaces") or ():
+            if entry["type"] == "pid":
+                # Takes effect for children only: the next one is the first process of the namespace.
+                if entry.get("path"):
+                    namespaces.join(entry["path"], namespaces.CLONE_NEWPID)
+                else:
+                    namespaces.unshare(namespaces.CLONE_NEWPID)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = self.cgroup.fork()
+        if pid == 0:
+            ours.detach()
+            init.run(self.config, self.settings, self.directory.path, self.cgroup, theirs)
+        theirs.close()
+        self.container = process.identify(pid)
+        self.channel = ours
+        self.selector.register(ours, selectors.EVENT_READ, self._hear_container)
+        if start:
+            self._start()
+        else:
+            self._store_state()
+        self._open_streams()
+        self._watch_streams()
+
+    def _store_state(self) -> None:
+        assert self.container is not None
+        pid, start_time = self.container
+        self.directory.store("state.json", {"pid": pid, "start_time": start_time, "started_at": self.started_at})
+
+    def _start(self) -> None:
+        """The state is on disk before the program may run: whoever finds it running finds its record."""
+        assert self.channel is not None
+        self.started_at = time.time()
+        self._store_state()
+        self.channel.send(init.START)
+
+    def _hear_container(self) -> None:
+        """What the first process has to say before its program runs; the end of file says that it does."""
+        assert self.channel is not None
+        data, fds = unix_socket.receive(self.channel, 65536)
+        if not data:
+            self.selector.unregister(self.channel)
+            self.channel.close()
+            self.channel = None
+            if not self.executing:
+                hint = "killed while it was being set up"
+                if self.cgroup.oom_kills():
+                    hint = "killed while it was being set up: its memory limit is too small"
+                self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
+            self._answer({"pid": self.container.pid if self.container else 0, "warnings": self.warnings})
+            return
+        message = wire.decode(data)
+        if "warning" in message:
+            self.warnings.append(message["warning"])
+        elif "terminal" in message:
+            self._keep_terminal(fds[0])
+        elif "executing" in message:
+            self.executing = True
+        elif "created" in message and self.started_at is None:
+            self._answer({"pid": self.container.pid if self.container else 0, "warnings": self.warnings})
+        elif "error" in message:
+            self._give_up(message["error"])
+
+    def _keep_terminal(self, master: int) -> None:
+        """The fork server keeps a second one, since a terminal cannot be opened again by a path."""
+        os.set_blocking(master, False)
+        self.terminal = master
+        self.selector.register(master, selectors.EVENT_READ, self._pump_terminal)
+        try:
+            unix_socket.send(self.parent, b"t", (master,))
+        except OSError as error:
+            print(f"{self.directory.name}: no second keeper for the terminal: {error}", file=sys.stderr, flush=True)
+
+    def _answer(self, message: wire.Message) -> None:
+        if self.requester is None:
+            return
+        requester, self.requester = self.requester, None
+        try:
+            wire.send(requester, message)
+        except OSError as error:
+            print(f"{self.directory.name}: nobody hears the answer: {error}", file=sys.stderr, flush=True)
+        requester.close()
+
+    def _give_up(self, error: wire.Message) -> NoReturn:
+        """A container that could not be made leaves nothing but the answer."""
+        if self.container is not None:
+            os.kill(self.container.pid, signal.SIGKILL)
+            if not self.ended:
+                os.waitpid(self.container.pid, 0)
+        self._clean()
+        self.directory.remove("state.json")
+        self._answer({"error": error})
+        os._exit(0)
+
+    # A run whose first shim was killed
+
+    def adopt(self, terminal: int, exit_code: int | None) -> NoReturn:
+        """Take over. terminal: the master the fork server kept, or -1; exit_code: when it has been reaped already."""
+        self._settle()
+        self.container = self.directory.load_process("state.json")
+        state = self.directory.load_if_there("state.json")
+        if self.container is None or state is None or state["started_at"] is None:
+            # Killed between the fork and the start: nobody has been told of a container, so there is none.
+            self._clean()
+            self.directory.remove("state.json")
+            os._exit(0)
+        self.started_at = state["started_at"]
+        self._open_log()
+        if terminal >= 0:
+            os.set_blocking(terminal, False)
+            self.terminal = terminal
+            self.selector.register(terminal, selectors.EVENT_READ, self._pump_terminal)
+        else:
+            self._open_streams()
+            self.log.recover(self.streams)
+            self._watch_streams()
+        self._listen()
+        self.exit_code = exit_code
+        self.ended = exit_code is not None
+        if not self.ended:
+            try:
+                self.pidfd = process.open_pidfd(self.container)
+            except ProcessLookupError:
+                self.ended = True
+            else:
+                self.selector.register(self.pidfd, selectors.EVENT_READ, self._orphan_ended)
+        self._serve()
+
+    def _orphan_ended(self) -> None:
+        """It was not our child. Its status comes from the fork server when it is that one's, else from the kernel."""
+        assert self.container is not None
+        self.selector.unregister(self.pidfd)
+        try:
+            is_fork_servers = process.parent(self.container.pid) == os.getppid()
+        except (FileNotFoundError, ProcessLookupError):
+            is_fork_servers = False
+        if not is_fork_servers and self.exit_code is None:
+            self.exit_code = process.foreign_exit_code(self.container, self.pidfd)
+            self.ended = True
+
+    def _hear_parent(self) -> None:
+        """The exit code of an orphan; the end of file means that the fork server is gone, which is no matter."""
+        data = self.parent.recv(64)
+        if data:
+            self.exit_code = int(data)
+            self.ended = True
+            return
+        self.selector.unregister(self.parent)
+        self.parent.close()
+        if self.pidfd >= 0 and not self.ended and self.container is not None and not process.is_alive(self.container):
+            self.exit_code = process.foreign_exit_code(self.container, self.pidfd)
+            self.ended = True
+
+    # While it runs
+
+    def _serve(self) -> NoReturn:
+        while not self.ended:
+            for key, _events in self.selector.select():
+                if key.fileobj in self.selector.get_map():
+                    key.data()
+        self._finish()
+
+    def _reap(self) -> None:
+        """Our container, and orphans of one that shares our PID namespace."""
+        os.read(self._wake, 4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if self.container is not None and pid == self.container.pid and self.pidfd < 0:
+                self.ended = True
+                self.exit_code = process.exit_code(status)
+                while self.channel is not None:
+                    self._hear_container()
+
+    def _pump(self, number: int) -> None:
+        data = self.log.pump(self.streams[number], number)
+        if data is None:
+            self._close_stream(number)
+        elif data and self.attached:
+            self._show(data)
+
+    def _close_stream(self, number: int) -> None:
+        fd = self.streams.pop(number)
+        self.selector.unregister(fd)
+        os.close(fd)
+
+    def _pump_terminal(self) -> None:
+        data = self.log.pump_terminal(self.terminal)
+        if data is None:
+            self.selector.unregister(self.terminal)
+            os.close(self.terminal)
+            self.terminal = -1
+        elif data and self.attached:
+            self._show(data)
+
+    def _show(self, data: bytes) -> None:
+        """To everyone attached. Who does not keep up is dropped: the log is complete, and the container must not wait."""
+        for connection in list(self.attached):
+            try:
+                if connection.send(data) == len(data):
+                    continue
+            except OSError:
+                pass
+            self._detach(connection)
+
+    def _detach(self, connection: socket.socket) -> None:
+        self.attached.remove(connection)
+        self.selector.unregister(connection)
+        connection.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, _address = self.listener.accept()
+        except BlockingIOError:
+            return
+        self.selector.register(connection, selectors.EVENT_READ, lambda: self._hear_client(connection))
+
+    def _hear_client(self, connection: socket.socket) -> None:
+        self.selector.unregister(connection)
+        try:
+            request, fds = wire.receive(connection)
+            for fd in fds:
+                os.close(fd)
+            self._handle(connection, request.get("op"))
+        except (OSError, ValueError) as error:
+            print(f"{self.directory.name}: request failed: {error}", file=sys.stderr, flush=True)
+            connection.close()
+
+    def _handle(self, connection: socket.socket, operation: Any) -> None:
+        if operation == "start" and self.started_at is None:
+            self.requester = connection
+            self._start()
+        elif operation == "start":
+            error = SystemCallError(EALREADY, "start", self.directory.name, "it has been started before")
+            wire.send(connection, {"error": wire.describe_error(error)})
+            connection.close()
+        elif operation == "terminal" and self.terminal >= 0:
+            wire.send(connection, {"terminal": True}, [self.terminal])
+            connection.close()
+        elif operation == "attach":
+            wire.send(connection, {"terminal": self.terminal >= 0}, [self.terminal] if self.terminal >= 0 else ())
+            connection.setblocking(False)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            self.attached.append(connection)
+            self.selector.register(connection, selectors.EVENT_READ, lambda: self._pass_input(connection))
+        else:
+            error = SystemCallError(EINVAL, str(operation), self.directory.name, "not an operation of a shim")
+            wire.send(connection, {"error": wire.describe_error(error)})
+            connection.close()
+
+    def _pass_input(self, connection: socket.socket) -> None:
+        """What the container has no room for is dropped, as a terminal does."""
+        try:
+            data = connection.recv(4096)
+        except OSError:
+            data = b""
+        if not data:
+            self._detach(connection)
+            return
+        target = self.terminal if self.terminal >= 0 else self.stdin
+        if target >= 0:
+            try:
+                os.write(target, data)
+            except BlockingIOError:
+                return
+
+    # The end of a run
+
+    def _finish(self) -> NoReturn:
+        """Everything the container wrote is in the log before its record appears, and everything of it is gone."""
+        shares_processes = not any(
+            entry["type"] == "pid" and not entry.get("path")
+            for entry in (self.config.get("linux") or {}).get("namespaces") or ()
+        )
+        if shares_processes:
+            self.cgroup.kill()
+        for number in list(self.streams):
+            while number in self.streams and self.log.pump(self.streams[number], number):
+                continue
+        while self.terminal >= 0 and self.log.pump_terminal(self.terminal):
+            continue
+        oom_killed = self.cgroup.oom_kills() > 0
+        self._clean()
+        self.directory.store(
+            "exit.json",
+            {
+                "exit_code": self.exit_code,
+                "oom_killed": oom_killed,
+                "started_at": self.started_at,
+                "finished_at": time.time(),
+            },
+        )
+        os._exit(0)
+
+    def _clean(self) -> None:
+        try:
+            self.cgroup.remove()
+        except OSError as error:
+            print(f"{self.directory.name}: {error}", file=sys.stderr, flush=True)
+        self.directory.remove(*RUN_FILES)
+
+
+def describe_busy(directory: ContainerDirectory) -> Mapping[str, Any]:
+    """The answer to a request to run what already runs."""
+    return wire.describe_error(SystemCallError(EALREADY, "create", directory.name, "its shim is running"))

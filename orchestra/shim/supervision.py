@@ -1,0 +1,58 @@
+"""When to start the supervisor again (pure), and starting it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from orchestra.linux import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FIRST_DELAY = 0.05
+LONGEST_DELAY = 5.0
+STEADY_SECONDS = 10.0
+
+CONTROL_FD = "ORCHESTRA_CONTROL_FD"
+PARENT_FD = "ORCHESTRA_PARENT_FD"
+
+
+class Backoff:
+    """The first time at once, then after 50 ms, doubling up to 5 s; who lived for 10 s is new again. Seconds."""
+
+    def __init__(self) -> None:
+        self._delay = 0.0
+
+    def next_delay(self, lifetime: float) -> float:
+        """How long to wait before starting what has just ended after ``lifetime``."""
+        if lifetime >= STEADY_SECONDS:
+            self._delay = 0.0
+        delay = self._delay
+        self._delay = min(max(FIRST_DELAY, delay * 2), LONGEST_DELAY)
+        return delay
+
+
+def spawn(argv: Sequence[str], control: int, parent: int) -> int:
+    """Start the supervisor with two descriptors, whose numbers are in its environment.
+
+    ORCHESTRA_CONTROL_FD: the listening control socket. ORCHESTRA_PARENT_FD: a pipe that reads end of file when the
+    fork server is gone. Its standard output and error are the fork server's: the stack's log.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        process.close_all_except([control, parent])
+        os.setsid()
+        os.set_inheritable(control, True)
+        os.set_inheritable(parent, True)
+        process.restore_signals()
+        os.execve(argv[0], list(argv), {**os.environ, CONTROL_FD: str(control), PARENT_FD: str(parent)})
+    except BaseException:
+        # The last frame of a forked process: it must not run on in the fork server's code.
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(127)
