@@ -1,0 +1,270 @@
+"""What a supervisor can be asked: each request becomes a change of what is desired, and a wait for the world to follow.
+
+Nothing here depends on the client: a request that has been accepted is seen through whether or not anybody listens.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from orchestra.errors import UserError
+from orchestra.plan.done import is_down
+from orchestra.plan.removal import orphans
+from orchestra.plan.restart import next_run
+from orchestra.plan.retreat import without_failed
+from orchestra.plan.selection import merge_desired
+from orchestra.state.codec import decode, encode
+from orchestra.state.desired import Desired, Request
+from orchestra.state.names import ServiceName
+from orchestra.state.observed import Created, Exited, HealthStatus, Running
+from orchestra.supervisor.desired_file import store_desired
+from orchestra.supervisor.failures import describe_failures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from orchestra.engine.driver import Driver
+    from orchestra.engine.loop import Engine
+    from orchestra.home import StackHome
+    from orchestra.plan.plan import Plan
+    from orchestra.plan.verdict import Failed
+    from orchestra.state.observed import Container, Observed
+    from orchestra.supervisor.wire import Message
+
+
+class Commands:
+    """The requests, by ``op``. Each method takes the request and returns the result; times are Unix seconds.
+
+    Optional keys are marked with ?. ``services``: an empty list is every service.
+    """
+
+    def __init__(
+        self, engine: Engine, driver: Driver, stack_home: StackHome, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._engine = engine
+        self._driver = driver
+        self._home = stack_home
+        self._clock = clock
+        self._wanted = engine.desired
+        self._writing = anyio.Lock()
+
+    async def up(self, request: Message) -> Message:
+        """{"desired", "services", "recreate"?, "remove_orphans"?, "stop_timeout"?, "wait"?, "wait_timeout"?}
+
+        Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
+        "timed_out": bool, "leaving": as for ``down``}. What failed is no longer wanted when the result comes.
+        """
+        new = decode(Desired, request["desired"])
+        services = frozenset(request["services"])
+        recreate = tuple(s for s in new.services if not services or s in services) if request.get("recreate") else ()
+        asked = Request(
+            at=self._clock(),
+            recreate=recreate,
+            stop_timeout=request.get("stop_timeout"),
+            remove_orphans=bool(request.get("remove_orphans")),
+        )
+        await self._want(lambda current: merge_desired(current, replace(new, request=asked), services))
+        failures: tuple[Failed, ...] = ()
+        with anyio.move_on_after(request.get("wait_timeout")) as limit:
+            failures = await self._engine.wait_until_up(wait=bool(request.get("wait")), services=services)
+        desired = self._engine.desired
+        if desired.is_down and new.containers:
+            raise UserError("another command has asked for the stack to go down meanwhile")
+        described = describe_failures(failures, desired)
+        if failures:
+            await self._retreat(services)
+        return {
+            "containers": self._containers(desired, services),
+            "orphans": list(orphans(desired, self._engine.observed)),
+            "failures": described,
+            "timed_out": limit.cancelled_caught,
+            "leaving": self.nothing_is_left(),
+        }
+
+    async def down(self, request: Message) -> Message:
+        """{"services"?: all that the file declares, "remove_volumes"?, "remove_orphans"?, "stop_timeout"?}
+
+        Result: {"failures": [..], "orphans": [names], "leaving": whether nothing is left and the supervisor ends}.
+        """
+
+        def nothing(current: Desired) -> Desired:
+            declared = request.get("services")
+            return replace(
+                current,
+                services=current.services if declared is None else tuple(map(ServiceName, declared)),
+                containers=(),
+                networks=(),
+                images=(),
+                request=Request(
+                    at=self._clock(),
+                    stop_timeout=request.get("stop_timeout"),
+                    remove_orphans=bool(request.get("remove_orphans")),
+                    remove_volumes=bool(request.get("remove_volumes")),
+                ),
+            )
+
+        await self._want(nothing)
+        failures = await self._unless_wanted_again()
+        desired = self._engine.desired
+        return {
+            "failures": describe_failures(failures, desired),
+            "orphans": list(orphans(desired, self._engine.observed)),
+            "leaving": self.nothing_is_left(),
+        }
+
+    async def stop(self, request: Message) -> Message:
+        """{"services", "timeout"?}: stop containers and keep them. A second one with less time shortens the first.
+
+        Result: {}.
+        """
+        chosen = frozenset(request["services"])
+
+        def stopped(current: Desired) -> Desired:
+            services = {spec.service for spec in current.containers if not chosen or spec.service in chosen}
+            asked = current.request
+            timeout = request.get("timeout")
+            return replace(
+                current,
+                request=replace(
+                    asked,
+                    stopped=tuple(sorted(services.union(asked.stopped))),
+                    stop_timeout=asked.stop_timeout if timeout is None else float(timeout),
+                ),
+            )
+
+        await self._want(stopped)
+        await self._engine.wait(lambda _desired, observed, _plan: not self._running(observed, chosen))
+        return {}
+
+    async def observe(self, request: Message) -> Message:
+        """{"desired"?, "services"?}: look at everything, as if this were asked for.
+
+        Result: {"observed": Observed, "desired": what would be desired then}.
+        """
+        desired = self._wanted
+        if "desired" in request:
+            asked = replace(decode(Desired, request["desired"]), request=Request(at=self._clock()))
+            desired = merge_desired(desired, asked, frozenset(request.get("services") or ()))
+        return {"observed": encode(await self._driver.observe(desired)), "desired": encode(desired)}
+
+    async def attend(self, request: Message) -> Message:
+        """{"services", "until": "all-exited", "any-exited" or "any-failed"}: wait for containers to end for good.
+
+        Result: {"exits": [{"container", "service", "exit_code"}]}: all that have ended by then, the earliest first.
+        """
+        chosen = frozenset(request["services"])
+        until = {"all-exited": self._all_exited, "any-exited": self._any_exited, "any-failed": self._any_failed}
+        await self._engine.wait(partial(until[request["until"]], chosen))
+        ended = self._ended(self._engine.desired, self._engine.observed, chosen)
+        return {"exits": [{"container": c.name, "service": c.service, "exit_code": s.exit_code} for c, s in ended]}
+
+    async def events(self, request: Message) -> Message:
+        """{}: events until the client hangs up; the server sends them."""
+        await anyio.sleep_forever()
+        return {}
+
+    async def ping(self, request: Message) -> Message:
+        """{}: Result {"leaving": whether the supervisor ends as soon as nobody asks it anything}."""
+        return {"leaving": self._wanted.is_down and self.nothing_is_left()}
+
+    def nothing_is_left(self) -> bool:
+        """Whether nothing is wanted and nothing is there that anybody would have to look after."""
+        return self.is_over(self._engine.desired, self._engine.observed, self._engine.plan)
+
+    def is_over(self, desired: Desired, observed: Observed, _plan: Plan) -> bool:
+        return (
+            self._wanted.is_down
+            and desired.is_down
+            and not observed.containers
+            and is_down(replace(desired, request=replace(desired.request, remove_volumes=False)), observed)
+        )
+
+    async def _want(self, change: Callable[[Desired], Desired]) -> None:
+        """On disk before the engine is told, one change after the other."""
+        async with self._writing:
+            wanted = change(self._wanted)
+            await anyio.to_thread.run_sync(store_desired, self._home, wanted)
+            self._wanted = wanted
+            self._engine.set_desired(wanted)
+
+    async def _retreat(self, services: Collection[str]) -> None:
+        """Give up what failed, and wait until what was made for it is gone."""
+        before = {spec.name for spec in self._wanted.containers}
+        await self._want(lambda current: without_failed(current, self._engine.observed, services))
+        dropped = before - {spec.name for spec in self._wanted.containers}
+        if self._wanted.is_down:
+            await self._unless_wanted_again()
+        else:
+            await self._engine.wait(lambda _desired, observed, _plan: dropped.isdisjoint(observed.containers))
+
+    async def _unless_wanted_again(self) -> tuple[Failed, ...]:
+        """Until the stack is down. Raises UserError when another command asks for it to be up meanwhile."""
+        failures: tuple[Failed, ...] = ()
+        wanted_again = False
+
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                nonlocal wanted_again
+                await self._engine.wait(lambda desired, _observed, _plan: not desired.is_down)
+                wanted_again = True
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            failures = await self._engine.wait_until_down()
+            tasks.cancel_scope.cancel()
+        if wanted_again:
+            raise UserError("another command has asked for the stack to be up meanwhile")
+        return failures
+
+    def _containers(self, desired: Desired, services: Collection[str]) -> list[Message]:
+        rows: list[Message] = []
+        for spec in desired.containers:
+            container = self._engine.observed.containers.get(spec.name)
+            if container is None or (services and spec.service not in services):
+                continue
+            health = HealthStatus.NONE
+            match container.status:
+                case Running(health=seen):
+                    state, health = "running", seen.status
+                case Exited():
+                    state = "exited"
+                case Created():
+                    state = "created"
+            rows.append({"name": spec.name, "service": spec.service, "state": state, "health": health.value})
+        return rows
+
+    def _running(self, observed: Observed, chosen: Collection[str]) -> bool:
+        return any(
+            isinstance(container.status, Running) and (not chosen or container.service in chosen)
+            for container in observed.containers.values()
+        )
+
+    def _ended(self, desired: Desired, observed: Observed, chosen: Collection[str]) -> list[tuple[Container, Exited]]:
+        """Containers of the stack that have ended and stay so, the earliest first."""
+        ended: list[tuple[Container, Exited]] = []
+        for spec in desired.containers:
+            container = observed.containers.get(spec.name)
+            if container is None or (chosen and spec.service not in chosen):
+                continue
+            status = container.status
+            if isinstance(status, Exited) and (status.stopped or next_run(spec.restart, container, status) is None):
+                ended.append((container, status))
+        return sorted(ended, key=lambda pair: pair[1].finished_at)
+
+    def _all_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, _plan: Plan) -> bool:
+        count = sum(not chosen or spec.service in chosen for spec in desired.containers)
+        return len(self._ended(desired, observed, chosen)) == count
+
+    def _any_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:
+        return bool(self._ended(desired, observed, chosen)) or self._all_exited(chosen, desired, observed, plan)
+
+    def _any_failed(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:
+        failed = any(not status.succeeded for _, status in self._ended(desired, observed, chosen))
+        return failed or self._all_exited(chosen, desired, observed, plan)

@@ -1,0 +1,41 @@
+"""Clearing away what a stack that is over leaves on disk. Standard library only.
+
+Lock files cannot be removed by those who hold them: somebody may be waiting on the same file. So it is done from
+outside, with the lock of launching held, once the fork server is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+
+
+def clear_away(stack_home: StackHome) -> None:
+    """Wait until the stack's processes have ended, then remove its directories. Nothing when it is up again."""
+    with contextlib.ExitStack() as locks:
+        for name in ("launch.lock", "fork.lock", "lock"):
+            try:
+                descriptor = os.open(f"{stack_home.run}/{name}", os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            locks.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.exists(stack_home.desired) or _has_entries(stack_home.containers):
+            return
+        import shutil
+
+        for path in (stack_home.run, stack_home.data):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(path)
+
+
+def _has_entries(directory: str) -> bool:
+    try:
+        return bool(os.listdir(directory))
+    except FileNotFoundError:
+        return False
