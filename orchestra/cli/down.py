@@ -1,0 +1,73 @@
+"""``orchestra down``: stop and remove what the stack has, in reverse order; volumes stay unless asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from orchestra.cli.asking import client_of, request
+from orchestra.cli.render.errors import render_failures
+from orchestra.cli.render.progress import open_progress
+from orchestra.cli.stack_file import StackFile
+from orchestra.errors import ComposeFileNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.home import StackHome
+
+
+def run(invocation: Invocation) -> int:
+    invocation.need_root()
+    stack, services = _identify(invocation)
+    values = invocation.values
+    stack_home = invocation.home.stack(stack)
+    if not values["volumes"] and not _is_known(stack_home):
+        print(f'Warning: No resource found to remove for project "{stack}".', file=sys.stderr)
+        return 0
+    asked = request(
+        "down",
+        services=services,
+        remove_volumes=values["volumes"],
+        remove_orphans=values["remove_orphans"],
+        stop_timeout=values["timeout"],
+    )
+    client = client_of(invocation, stack)
+    with open_progress(invocation) as progress:
+        result = client.ask(asked, progress.hear)
+    if result["orphans"]:
+        warn_of_orphans(result["orphans"])
+    if result["failures"]:
+        print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
+        return 1
+    if result["leaving"]:
+        from orchestra.supervisor.farewell import clear_away
+
+        clear_away(stack_home)
+    return 0
+
+
+def warn_of_orphans(names: Sequence[str]) -> None:
+    print(
+        f"Warning: Found orphan containers ({', '.join(names)}) for this project. If you removed or renamed this "
+        "service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
+        file=sys.stderr,
+    )
+
+
+def _identify(invocation: Invocation) -> tuple[str, Sequence[str] | None]:
+    """The stack and what its file declares; without a file ``-p`` will do, and what was asked for before counts."""
+    name = invocation.shared["project_name"]
+    try:
+        identity = StackFile(invocation).identify()
+    except ComposeFileNotFound:
+        if not name or invocation.shared["files"]:
+            raise
+        return name, None
+    return identity.stack, identity.services
+
+
+def _is_known(stack_home: StackHome) -> bool:
+    return os.path.exists(stack_home.desired) or os.path.isdir(stack_home.containers)

@@ -1,0 +1,53 @@
+"""``orchestra events``: what happens, as it happens, until interrupted."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from orchestra.cli.asking import client_of, request
+from orchestra.cli.stack_file import StackFile, check_services
+from orchestra.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    identity = StackFile(invocation).identify()
+    services = invocation.values["services"]
+    check_services(identity, services)
+    prefixes = tuple(f"container/{identity.stack}-{service}-" for service in services)
+
+    def show(event: dict[str, Any]) -> None:
+        if not services or event.get("service") in services or event.get("resource", "").startswith(prefixes or ("",)):
+            print(json.dumps(event) if invocation.values["json"] else render_event(event), flush=True)
+
+    if client_of(invocation, identity.stack).ask_if_running(request("events"), show) is None:
+        raise UserError(f"stack {identity.stack} is not up", hint="orchestra up -d starts it")
+    return 0
+
+
+def render_event(event: dict[str, Any]) -> str:
+    """One line: time, kind of resource, what happened, its name, and details in brackets."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"])) + f".{int(event['at'] % 1 * 1e6):06d}"
+    match event["kind"]:
+        case "ActionEvent":
+            kind, _, name = event["resource"].partition("/")
+            what = f"{event['verb']} {event['phase']}"
+            detail = event.get("error") or event.get("reason", "")
+        case "ContainerEvent":
+            kind, name, what = "container", event["container"], event["change"]
+            code = event.get("exit_code")
+            detail = "" if code is None else f"exit code {code}"
+        case "HealthEvent":
+            kind, name, what = "container", event["container"], event["health"].get("status", "none")
+            detail = event["health"].get("output", "").strip()
+        case "BlockedEvent":
+            return "\n".join([f"{moment} blocked", *(f"  {name}: {why}" for name, why in event["blocked"])])
+        case _:
+            return "\n".join([f"{moment} converged", *(f"  failed: {text}" for text in event.get("failed", ()))])
+    return f"{moment} {kind} {what} {name}" + (f" ({detail})" if detail else "")

@@ -1,0 +1,84 @@
+"""Errors as they are shown: one screen, what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import os
+
+from orchestra.errors import ComposeError, Diagnostic, OrchestraError, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+MAX_PROBLEMS = 6
+"""Problems shown at once: with caret and hint they fill a screen."""
+
+_RED, _CYAN, _YELLOW, _RESET = "\033[31m", "\033[36m", "\033[33m", "\033[0m"
+
+
+def render_error(error: OrchestraError | OSError, color: bool) -> str:
+    """The text for standard error, with a final newline."""
+    if isinstance(error, ComposeError):
+        return render_problems(error.diagnostics, color)
+    if isinstance(error, OrchestraError):
+        message, hint = error.message, error.hint
+    else:
+        message, hint = str(error), getattr(error, "hint", "")
+    text = f"{_paint('error:', _RED, color)} {message}\n"
+    return text + (f"  {_paint('hint:', _CYAN, color)} {hint}\n" if hint else "")
+
+
+def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
+    from orchestra.compose.diagnostics import render_diagnostics
+
+    shown = [_shown_here(diagnostic) for diagnostic in diagnostics[:MAX_PROBLEMS]]
+    text = render_diagnostics(shown, color)
+    left = len(diagnostics) - len(shown)
+    return text + (f"\nand {left} more like these\n" if left > 0 else "")
+
+
+def render_failures(failures: Iterable[dict[str, Any]], color: bool) -> str:
+    """What the supervisor says could not be done, see ``orchestra.supervisor.failures``."""
+    return render_problems([_diagnose(failure) for failure in failures], color)
+
+
+def render_notes(notes: Iterable[Diagnostic], color: bool) -> str:
+    """Warnings, one line each."""
+    lines = ""
+    for note in notes:
+        span = _shown_here(note).span
+        place = f"{span}: " if span else ""
+        lines += f"{_paint('warning:', _YELLOW, color)} {place}{note.message}\n"
+    return lines
+
+
+def _diagnose(failure: dict[str, Any]) -> Diagnostic:
+    kind, _, name = failure["resource"].partition("/")
+    message = failure["error"]
+    if name not in message:
+        message = f"{kind} {name}: {message}"
+    place = failure["location"]
+    span = Span(place["path"], place["line"], place["column"], place["line"], place["column"] + 1) if place else None
+    source = _source_line(span) if span else ""
+    return Diagnostic(f"{kind}-failed", message, span, hint=failure["hint"], source_line=source)
+
+
+def _source_line(span: Span) -> str:
+    try:
+        with open(span.path, encoding="utf-8") as file:
+            return next((line.rstrip("\n") for number, line in enumerate(file, 1) if number == span.line), "")
+    except (OSError, ValueError):
+        return ""  # it was moved or changed since: the place alone will do
+
+
+def _shown_here(diagnostic: Diagnostic) -> Diagnostic:
+    """With its path relative to the working directory, when it is below."""
+    span, here = diagnostic.span, os.getcwd().rstrip("/") + "/"
+    if span is None or not span.path.startswith(here):
+        return diagnostic
+    return diagnostic._replace(span=span._replace(path=span.path[len(here) :]))
+
+
+def _paint(text: str, code: str, color: bool) -> str:
+    return f"{code}{text}{_RESET}" if color else text

@@ -1,0 +1,88 @@
+"""Progress of a command, on standard error: plain lines, JSON lines, nothing, or live on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from orchestra.cli.render.words import describe, subject_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.cli.render.words import Step
+
+
+class Quiet:
+    """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end."""
+
+    def __init__(self) -> None:
+        self._touched: set[str] = set()
+        self._healthy: set[str] = set()
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        return None
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take in one event of the control socket."""
+        step = describe(event)
+        if step is None:
+            return
+        self._touched.add(step.resource)
+        if step.text == "Healthy":
+            if step.resource in self._healthy:
+                return
+            self._healthy.add(step.resource)
+        self._show(step)
+
+    def unchanged(self, containers: list[dict[str, str]]) -> None:
+        """Containers as the result of ``up`` lists them: those that nothing happened to are named too."""
+        from orchestra.cli.render.words import Step
+
+        for container in containers:
+            resource = f"container/{container['name']}"
+            if resource not in self._touched:
+                self._show(Step(resource, subject_of(resource), container["state"].capitalize(), "done"))
+
+    def _show(self, step: Step) -> None:
+        return None
+
+
+class Plain(Quiet):
+    """`` Container stack-web-1  Started``"""
+
+    def _show(self, step: Step) -> None:
+        print(f" {step.subject}  {step.text}", file=sys.stderr, flush=True)
+
+
+class JsonLines(Quiet):
+    """{"id", "status": working, done or error, "text", "details"?}"""
+
+    def _show(self, step: Step) -> None:
+        line = {"id": step.subject, "status": step.state, "text": step.text}
+        if step.detail:
+            line["details"] = step.detail
+        print(json.dumps(line), file=sys.stderr, flush=True)
+
+
+def open_progress(invocation: Invocation) -> Quiet:
+    """By ``--progress``; ``auto`` is live on a terminal that may move the cursor, plain otherwise."""
+    mode = invocation.shared["progress"]
+    if mode == "auto":
+        mode = "tty" if sys.stderr.isatty() and invocation.shared["ansi"] != "never" else "plain"
+    match mode:
+        case "tty":
+            from orchestra.cli.render.live import Live
+
+            return Live(color=invocation.colors(sys.stderr))
+        case "json":
+            return JsonLines()
+        case "quiet":
+            return Quiet()
+        case _:
+            return Plain()

@@ -1,0 +1,165 @@
+"""What a command needs to know of the Compose file: remembered when nothing changed, else loaded. Light to import."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import NamedTuple
+
+from orchestra.compose.remembered import recall, remember
+from orchestra.errors import Diagnostic, Span, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.compose import Loaded
+
+
+class Identity(NamedTuple):
+    """What can be said of a stack without its containers. services: all that the file declares."""
+
+    stack: str
+    services: tuple[str, ...]
+
+
+class Prepared(NamedTuple):
+    """A load ready to be sent. selected: the named services and what they depend on, empty for all; desired: JSON."""
+
+    identity: Identity
+    selected: tuple[str, ...]
+    notes: tuple[Diagnostic, ...]
+    desired: bytes
+
+
+class StackFile:
+    """The file that the global options of a command line mean."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        shared = invocation.shared
+        self._loads = invocation.home.loads
+        self._request: dict[str, Any] = {
+            "environment": dict(os.environ),
+            "working_directory": os.getcwd(),
+            "files": shared["files"],
+            "project_directory": shared["project_directory"],
+            "project_name": shared["project_name"],
+            "profiles": shared["profiles"],
+            "env_files": shared["env_files"],
+            "services": [],
+            "no_deps": False,
+            "scale": {},
+        }
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """``LoadRequest.plain()`` of the whole file."""
+        return self._request
+
+    def identify(self) -> Identity:
+        """Raises what a load raises."""
+        identity = self.recall_identity()
+        return identity or _identity(self.load())
+
+    def recall_identity(self) -> Identity | None:
+        payload = recall(self._loads, self._identity_key)
+        return None if payload is None else _identity_of(json.loads(payload))
+
+    def prepare(
+        self, services: Sequence[str] = (), *, no_deps: bool = False, scale: Mapping[str, int] | None = None
+    ) -> Prepared:
+        """Raises what a load raises."""
+        key = self.recall_prepared(services, no_deps=no_deps, scale=scale)
+        return key or self._prepare(self._selection(services, no_deps, scale))
+
+    def recall_prepared(
+        self, services: Sequence[str] = (), *, no_deps: bool = False, scale: Mapping[str, int] | None = None
+    ) -> Prepared | None:
+        payload = recall(self._loads, self._selection(services, no_deps, scale))
+        return None if payload is None else _unpack(payload)
+
+    def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:
+        """A text made of a load, remembered under ``what``."""
+        request = self._selection(services, False, None)
+        key = {**request, "text": what}
+        payload = recall(self._loads, key)
+        if payload is not None:
+            return payload.decode()
+        loaded = self.load(request)
+        text = render(loaded)
+        self._remember(key, loaded, text.encode())
+        return text
+
+    def load(self, request: Mapping[str, Any] | None = None) -> Loaded:
+        """Read and check the file; what it is called is remembered."""
+        from orchestra.compose import LoadRequest, load
+
+        plain = request or self._request
+        asked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
+        loaded = load(LoadRequest(**asked))
+        self._remember(self._identity_key, loaded, json.dumps(_identity(loaded)).encode())
+        return loaded
+
+    @property
+    def _identity_key(self) -> dict[str, Any]:
+        return {**self._request, "text": "identity"}
+
+    def _selection(self, services: Sequence[str], no_deps: bool, scale: Mapping[str, int] | None) -> dict[str, Any]:
+        return {**self._request, "services": list(services), "no_deps": no_deps, "scale": dict(scale or {})}
+
+    def _prepare(self, request: Mapping[str, Any]) -> Prepared:
+        from orchestra.state.codec import encode
+
+        loaded = self.load(request)
+        desired = loaded.desired
+        selected = {spec.service for spec in desired.containers}.union(request["services"])
+        head = {
+            "identity": _identity(loaded),
+            "selected": sorted(selected) if request["services"] else [],
+            "notes": [*loaded.warnings, *loaded.not_applied],
+        }
+        payload = json.dumps(head).encode() + b"\n" + json.dumps(encode(desired), separators=(",", ":")).encode()
+        self._remember(request, loaded, payload)
+        return _unpack(payload)
+
+    def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:
+        # Somebody who may not write there still gets an answer, only later.
+        with contextlib.suppress(OSError):
+            remember(self._loads, key, loaded.inputs, payload)
+
+
+def parse_scale(entries: Sequence[str]) -> dict[str, int]:
+    """``web=3``. Raises UserError."""
+    scale: dict[str, int] = {}
+    for entry in entries:
+        service, equals, number = entry.partition("=")
+        if not service or not equals or not number.isdecimal():
+            raise UserError(f"--scale {entry}: SERVICE=NUM is expected", hint="for example --scale web=3")
+        scale[service] = int(number)
+    return scale
+
+
+def check_services(identity: Identity, services: Sequence[str]) -> None:
+    """Raise UserError for a service that the file does not declare."""
+    for service in services:
+        if service not in identity.services:
+            raise UserError(f"no such service: {service}", hint=f"services are {', '.join(identity.services)}")
+
+
+def _identity(loaded: Loaded) -> Identity:
+    return Identity(str(loaded.desired.stack), tuple(map(str, loaded.desired.services)))
+
+
+def _identity_of(row: Sequence[Any]) -> Identity:
+    stack, services = row
+    return Identity(stack, tuple(services))
+
+
+def _unpack(payload: bytes) -> Prepared:
+    line, _, desired = payload.partition(b"\n")
+    head = json.loads(line)
+    notes = [Diagnostic(code, text, span and Span(*span), *rest) for code, text, span, *rest in head["notes"]]
+    return Prepared(_identity_of(head["identity"]), tuple(head["selected"]), tuple(notes), desired)

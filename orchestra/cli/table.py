@@ -1,0 +1,270 @@
+"""Every command with its options: the one place that knows them. Standard library only, and cheap.
+
+Names and letters are Docker Compose's wherever it has them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
+"""Kinds of options: present or not; one string; one integer; any number of strings, in order."""
+
+
+class Option(NamedTuple):
+    """name: of the value. flags: as typed. default: None for a text or number that was not given.
+
+    metavar: what stands for the value in help; choices: all it may be, if not everything.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    kind: str
+    help: str
+    default: str | int | None = None
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    hidden: bool = False
+
+    @property
+    def initial(self) -> object:
+        """The value when the option is not given."""
+        return {FLAG: False, LIST: []}.get(self.kind, self.default)
+
+
+class Argument(NamedTuple):
+    """A positional value. many: all that is left, perhaps none; rest: all that is left, options included."""
+
+    name: str
+    metavar: str
+    help: str
+    many: bool = False
+    rest: bool = False
+
+
+class Command(NamedTuple):
+    """module: below ``orchestra.cli``, with ``run(invocation) -> exit code``."""
+
+    name: str
+    module: str
+    help: str
+    options: tuple[Option, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def takes_rest(self) -> bool:
+        return any(argument.rest for argument in self.arguments)
+
+
+GLOBAL = (
+    Option("files", ("-f", "--file"), LIST, "Compose file; may be given several times", metavar="FILE"),
+    Option("project_name", ("-p", "--project-name"), TEXT, "Name of the stack", metavar="NAME"),
+    Option("project_directory", ("--project-directory",), TEXT, "What relative paths are relative to", metavar="DIR"),
+    Option("profiles", ("--profile",), LIST, "Profile to activate; may be given several times", metavar="NAME"),
+    Option("env_files", ("--env-file",), LIST, "File of variables, instead of .env", metavar="FILE"),
+    Option(
+        "ansi",
+        ("--ansi",),
+        TEXT,
+        "When to use colours and cursor movement",
+        "auto",
+        choices=("auto", "never", "always"),
+    ),
+    Option(
+        "progress",
+        ("--progress",),
+        TEXT,
+        "How to show progress",
+        "auto",
+        choices=("auto", "tty", "plain", "json", "quiet"),
+    ),
+    Option("driver", ("--driver",), TEXT, "The world that containers live in", "local", choices=("local", "fake")),
+    Option("debug", ("--debug",), FLAG, "Show tracebacks"),
+)
+
+_SERVICES = Argument("services", "[SERVICE]...", "Services; all when none is named", many=True)
+_TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Seconds to wait before killing", metavar="SECONDS")
+_FORMAT = Option("format", ("--format",), TEXT, "Output format", "table", choices=("table", "json"))
+_NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Without colours")
+_NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Without the container's name before each line")
+
+COMMANDS = (
+    Command(
+        "up",
+        "up",
+        "Create and start what the file declares",
+        (
+            Option("detach", ("-d", "--detach"), FLAG, "Return when everything runs"),
+            Option("wait", ("--wait",), FLAG, "Wait until services are running or healthy; implies -d"),
+            Option(
+                "wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait for services at most", metavar="SECONDS"
+            ),
+            _TIMEOUT,
+            Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
+            Option("force_recreate", ("--force-recreate",), FLAG, "Replace containers even if nothing changed"),
+            Option("no_deps", ("--no-deps",), FLAG, "Without the services that the named ones depend on"),
+            Option(
+                "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
+            ),
+            Option(
+                "abort_on_container_exit",
+                ("--abort-on-container-exit",),
+                FLAG,
+                "Stop everything when one container ends",
+            ),
+            Option(
+                "abort_on_container_failure",
+                ("--abort-on-container-failure",),
+                FLAG,
+                "Stop everything when one container fails",
+            ),
+            Option(
+                "exit_code_from",
+                ("--exit-code-from",),
+                TEXT,
+                "Exit with the code of this service; implies --abort-on-container-exit",
+                metavar="SERVICE",
+            ),
+            Option("attach", ("--attach",), LIST, "Show the logs of these services only", metavar="SERVICE"),
+            Option("no_attach", ("--no-attach",), LIST, "Do not show the logs of these services", metavar="SERVICE"),
+            Option("attach_dependencies", ("--attach-dependencies",), FLAG, "Show the logs of dependencies too"),
+            _NO_COLOR,
+            _NO_LOG_PREFIX,
+            Option("timestamps", ("--timestamps",), FLAG, "Show when each line was written"),
+        ),
+        (_SERVICES,),
+    ),
+    Command(
+        "down",
+        "down",
+        "Stop and remove containers and networks",
+        (
+            Option("volumes", ("-v", "--volumes"), FLAG, "Remove the stack's own volumes too"),
+            _TIMEOUT,
+            Option(
+                "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
+            ),
+        ),
+    ),
+    Command(
+        "ps",
+        "ps",
+        "List containers",
+        (
+            Option("all", ("-a", "--all"), FLAG, "Those that do not run too"),
+            _FORMAT,
+            Option("quiet", ("-q", "--quiet"), FLAG, "Only IDs"),
+            Option("only_services", ("--services",), FLAG, "Only names of services"),
+            Option("no_trunc", ("--no-trunc",), FLAG, "Do not shorten"),
+        ),
+        (_SERVICES,),
+    ),
+    Command(
+        "logs",
+        "logs",
+        "Show what containers wrote",
+        (
+            Option("follow", ("-f", "--follow"), FLAG, "Go on as more is written"),
+            Option("tail", ("-n", "--tail"), TEXT, "Lines from the end of each container's log", "all", "LINES"),
+            Option("timestamps", ("-t", "--timestamps"), FLAG, "Show when each line was written"),
+            Option("since", ("--since",), TEXT, "From a time, or a duration ago", metavar="TIME"),
+            Option("until", ("--until",), TEXT, "Up to a time, or a duration ago", metavar="TIME"),
+            Option("index", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+            _NO_COLOR,
+            _NO_LOG_PREFIX,
+        ),
+        (_SERVICES,),
+    ),
+    Command(
+        "exec",
+        "exec",
+        "Run a command in a running container",
+        (
+            Option("detach", ("-d", "--detach"), FLAG, "Do not wait for it"),
+            Option("no_tty", ("-T", "--no-tty"), FLAG, "Without a terminal"),
+            Option("user", ("-u", "--user"), TEXT, "As this user", metavar="USER[:GROUP]"),
+            Option("env", ("-e", "--env"), LIST, "Set a variable", metavar="NAME=VALUE"),
+            Option("workdir", ("-w", "--workdir"), TEXT, "In this directory", metavar="DIR"),
+            Option("index", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+            Option("privileged", ("--privileged",), FLAG, "With every capability of the container's world"),
+            Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (always)", hidden=True),
+            Option("tty", ("-t", "--tty"), FLAG, "With a terminal (when standard input is one)", hidden=True),
+        ),
+        (
+            Argument("service", "SERVICE", "The service"),
+            Argument("command", "COMMAND...", "The command and its arguments", many=True, rest=True),
+        ),
+    ),
+    Command(
+        "config",
+        "config",
+        "Check the file and show it in canonical form",
+        (
+            Option("format", ("--format",), TEXT, "Output format", "yaml", choices=("yaml", "json")),
+            Option("services", ("--services",), FLAG, "Only names of services"),
+            Option("volumes", ("--volumes",), FLAG, "Only names of volumes"),
+            Option("networks", ("--networks",), FLAG, "Only names of networks"),
+            Option("images", ("--images",), FLAG, "Only names of images"),
+            Option("quiet", ("-q", "--quiet"), FLAG, "Only check"),
+            Option("output", ("-o", "--output"), TEXT, "Write to a file", metavar="FILE"),
+        ),
+        (Argument("selected", "[SERVICE]...", "Services; all when none is named", many=True),),
+    ),
+    Command(
+        "plan",
+        "plan",
+        "Show what up would do, and why; exit code 2 when there is something to do",
+        (
+            Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
+            Option("offline", ("--offline",), FLAG, "As if nothing existed yet; works for anybody"),
+            Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
+            Option("no_deps", ("--no-deps",), FLAG, "Without the services that the named ones depend on"),
+        ),
+        (_SERVICES,),
+    ),
+    Command(
+        "events",
+        "events",
+        "Show what happens, as it happens",
+        (Option("json", ("--json",), FLAG, "One JSON object per line"),),
+        (_SERVICES,),
+    ),
+    Command(
+        "ls",
+        "ls",
+        "List stacks",
+        (
+            Option("all", ("-a", "--all"), FLAG, "Those without running containers too"),
+            _FORMAT,
+            Option("quiet", ("-q", "--quiet"), FLAG, "Only names"),
+        ),
+    ),
+    Command(
+        "version",
+        "version",
+        "Show the version",
+        (
+            Option("format", ("-f", "--format"), TEXT, "Output format", "pretty", choices=("pretty", "json")),
+            Option("short", ("--short",), FLAG, "Only the number"),
+        ),
+    ),
+    Command(
+        "doctor",
+        "doctor",
+        "Show what this machine offers, and what each lack costs",
+        (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
+    ),
+    Command(
+        "system prune",
+        "system",
+        "Remove what dead stacks left behind",
+        (Option("force", ("-f", "--force"), FLAG, "Do not ask"),),
+    ),
+)
+
+GROUPS = {"system": "Look after what belongs to no single stack"}
+"""First words of commands of two words, with their help."""
+
+
+def find_command(name: str) -> Command | None:
+    return next((command for command in COMMANDS if command.name == name), None)

@@ -1,0 +1,115 @@
+"""The quick parser and Typer understand every command line alike."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from orchestra.cli import table
+from orchestra.cli.parse import parse
+from orchestra.cli.typed import application
+
+LINES = [
+    "up",
+    "up -d",
+    "up --detach --wait --wait-timeout 5 -t3 web db",
+    "up web -d db",
+    "up --scale web=3 --scale=db=2 --force-recreate --no-deps --remove-orphans",
+    "up --abort-on-container-exit --attach-dependencies",
+    "up --abort-on-container-failure",
+    "up --exit-code-from web --attach web --no-attach db --no-color --no-log-prefix --timestamps",
+    "-f a.yaml -f b.yaml -p name --project-directory /x --profile one --profile two --env-file e up -d",
+    "--ansi never --progress plain --driver fake --debug down -v --timeout 1 --remove-orphans",
+    "--file=a.yaml --project-name=n ps -aq",
+    "ps -a --format json web",
+    "ps --services --no-trunc",
+    "logs -f -n 5 -t web",
+    "logs -fn5 --no-log-prefix --since 5m --until 1m --index 2",
+    "logs --tail=all -- -odd-",
+    "exec web ls -l --color",
+    "exec -T -u root -e A=1 -e B=2 -w /tmp --index 2 web sh -c 'echo -e x'",
+    "exec -it web sh",
+    "exec -Tuapp web -- sh",
+    "exec -d --privileged -- web ls",
+    "config --format json web",
+    "config -q",
+    "config --services",
+    "config --volumes",
+    "config --networks",
+    "config --images -o out.yaml",
+    "plan --offline --format json --scale a=1 --no-deps web",
+    "events --json web",
+    "ls -aq --format json",
+    "version --short -f json",
+    "doctor --format json",
+    "system prune -f",
+]
+
+BAD_LINES = [
+    "",
+    "--help",
+    "up --help",
+    "nonsense",
+    "up --bogus",
+    "up --wait-timeout soon",
+    "up --detach=yes",
+    "ps --format yaml",
+    "ps -x",
+    "exec",
+    "exec web",
+    "down web",
+    "logs -n",
+    "system",
+    "system nonsense",
+    "--driver docker ps",
+    "-f",
+]
+
+
+def typed(line):
+    """What Typer makes of it, and the exit code."""
+    seen = []
+
+    def keep(invocation):
+        seen.append(invocation)
+        return 0
+
+    with pytest.raises(SystemExit) as ended:
+        application(keep)(shlex.split(line), prog_name="orchestra")
+    return (seen[0] if seen else None), ended.value.code
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_both_parsers_read_the_same(line):
+    quick = parse(shlex.split(line))
+    slow, code = typed(line)
+    assert quick is not None
+    assert quick == slow
+    assert code == 0
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+def test_what_only_typer_can_answer_is_left_to_it(line, capsys):
+    assert parse(shlex.split(line)) is None
+    assert typed(line)[0] is None
+    shown = capsys.readouterr()
+    assert any(word in shown.out + shown.err for word in ("Usage: orchestra", "Error: "))
+
+
+def test_the_lines_above_use_every_option_of_the_table():
+    used = {flag for line in LINES for word in shlex.split(line) for flag in (word, word.partition("=")[0])}
+    letters = {f"-{letter}" for word in used if word.startswith("-") and not word.startswith("--") for letter in word}
+    unused = [
+        (command.name, option.name)
+        for command in (table.Command("", "", "", table.GLOBAL), *table.COMMANDS)
+        for option in command.options
+        if not (used | letters).intersection(option.flags)
+    ]
+    assert unused == []
+
+
+def test_no_flag_means_two_things_in_one_command():
+    for command in table.COMMANDS:
+        flags = [flag for option in command.options for flag in option.flags]
+        assert len(flags) == len(set(flags))
