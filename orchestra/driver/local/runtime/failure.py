@@ -1,0 +1,43 @@
+"""What goes wrong with a container, as the driver's errors."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PASSING = {
+    errno.EAGAIN: "too many processes: see ulimit -u and /proc/sys/kernel/pid_max",
+    errno.EALREADY: "another run of it is just ending",
+    errno.EBUSY: "something of an earlier run is still in use",
+    errno.ECONNREFUSED: "the fork server is being replaced",
+    errno.ECONNRESET: "the fork server is being replaced",
+    errno.EPIPE: "the fork server is being replaced",
+    errno.EMFILE: "too many open files: see ulimit -n",
+    errno.ENFILE: "too many open files on this machine: see /proc/sys/fs/file-max",
+    errno.ENOMEM: "memory is short",
+}
+HINTS = {
+    errno.EPERM: "a capability is missing: orchestra doctor shows which",
+    errno.ENOSPC: "the disk is full, or a limit of the kernel is reached: see /proc/sys/user",
+    errno.ENOSYS: "this kernel lacks the system call: orchestra doctor shows what it offers",
+}
+
+
+@contextlib.contextmanager
+def runtime_errors(container: str, *, passing: tuple[int, ...] = ()) -> Iterator[None]:
+    """An OSError becomes a DriverError that says what it concerned. passing: more that may succeed later."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or (errno.ECONNRESET if isinstance(error, ConnectionResetError) else 0)
+        said = getattr(error, "hint", "")
+        message = f"container {container}: {error}"
+        if number in PASSING or number in passing:
+            raise TemporaryError(message, hint=said or PASSING.get(number, "")) from error
+        raise FatalError(message, hint=said or HINTS.get(number, "")) from error
