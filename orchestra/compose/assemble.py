@@ -99,7 +99,7 @@ class Assembler:
                 self.problems.error("cycle", f"files include each other: {chain}", entry.span, ("include",))
                 return None
             if self.parse(path) is None:
-                self.problems.error("file-not-found", f"there is no file {path}", entry.span, ("include",))
+                self.problems.error("file-not-found", self.reader.lack(path), entry.span, ("include",))
                 return None
         project_directory = entry.get("project_directory")
         directory = os.path.dirname(paths[0])
@@ -118,7 +118,8 @@ class Assembler:
             content = self.reader.read(path)
             if content is None:
                 if named:
-                    self.problems.error("file-not-found", f"the env file {path} does not exist", place, ("include",))
+                    message = f"env file: {self.reader.lack(path)}"
+                    self.problems.error("file-not-found", message, place, ("include",))
                 continue
             text = decode_text(path, content, self.problems)
             environment = environment.with_defaults(read_dotenv(path, text, environment, self.problems))

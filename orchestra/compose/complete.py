@@ -188,7 +188,7 @@ def _read_variables(
     if content is None:
         if entry.required:
             hint = "create it, or write required: false"
-            problems.error("file-not-found", f"the env file {entry.path} does not exist", place, (), hint)
+            problems.error("file-not-found", f"env file: {reader.lack(entry.path)}", place, (), hint)
         return {}
     text = decode_text(entry.path, content, problems)
     problems.texts[entry.path] = text

@@ -42,7 +42,7 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "extra_hosts": tuple((text.partition("=")[0], text.partition("=")[2]) for text in service.extra_hosts),
         "healthcheck": _healthcheck(key, service, context),
         "healthcheck_disabled": _is_disabled(service),
-        "restart": restart(key, service, context),
+        "restart": restart(service),
         "stop_signal": service.stop_signal or "",
         "stop_grace_period": 10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,
         "init": bool(service.init),
@@ -95,15 +95,10 @@ def _healthcheck(key: str, service: Service, context: Context) -> Healthcheck | 
     )
 
 
-def restart(key: str, service: Service, context: Context) -> Restart:
+def restart(service: Service) -> Restart:
     """``deploy.restart_policy`` wins over ``restart``."""
     policy = service.deploy.restart_policy if service.deploy else None
     if policy and policy.condition:
-        for attribute in ("delay", "window"):
-            if getattr(policy, attribute):
-                path = ("services", key, "deploy", "restart_policy", attribute)
-                message = f"deploy.restart_policy.{attribute}: restarts back off on their own"
-                context.problems.not_apply(message, context.span(path, key=True), path)
         return Restart(_DEPLOY_RESTART[policy.condition], policy.max_attempts)
     name, _, retries = (service.restart or "no").partition(":")
     return Restart(RestartPolicy(name), int(retries) if retries else None)

@@ -52,7 +52,7 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
         environment = _with_env_files(environment, request, found, reader, problems)
     for path in files:
         if reader.read(path) is None:
-            raise ComposeFileNotFound((Diagnostic("file-not-found", f"there is no file {path}"),))
+            raise ComposeFileNotFound((Diagnostic("file-not-found", reader.lack(path)),))
     profiles = request.profiles or tuple(filter(None, (environment.lookup("COMPOSE_PROFILES") or "").split(",")))
     return Project(found, files, environment, frozenset(name.strip() for name in profiles))
 
@@ -113,7 +113,7 @@ def _with_env_files(
         path = _absolute(request.working_directory, name)
         content = reader.read(path)
         if content is None:
-            raise UserError(f"the env file {path} does not exist", hint="check the path after --env-file")
+            raise UserError(f"env file: {reader.lack(path)}", hint="check the path after --env-file")
         text = decode_text(path, content, problems)
         environment = environment.with_values(read_dotenv(path, text, environment, problems))
     return environment

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
 
-_UNSUPPORTED = ("driver_opts", "gw_priority", "interface_name", "ipv6_address", "link_local_ips")
-
 
 def host_name(context: Context, key: str) -> NetworkName:
     """The name on the host of the network that the file calls ``key``."""
@@ -33,10 +31,6 @@ def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...
     linked = _link_aliases(key, context)
     found: list[tuple[int, str, Endpoint]] = []
     for name, attachment in attachments.items():
-        for attribute in _UNSUPPORTED:
-            if attachment and getattr(attachment, attribute):
-                path = ("services", key, "networks", name, attribute)
-                context.problems.not_apply(f"{attribute} of a network has no effect", context.span(path), path)
         aliases = (key, container, *(attachment.aliases if attachment else ()), *linked.get(name, ()))
         priority = (attachment.priority or 0) if attachment else 0
         endpoint = Endpoint(
@@ -85,9 +79,9 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
             continue
         pools = [pool for pool in network.ipam.config if pool.subnet and ":" not in pool.subnet]
         path = ("networks", key)
-        if network.enable_ipv6:
-            place: Path = (*path, "enable_ipv6")
-            context.problems.not_apply("networks have IPv4 addresses only", context.span(place), place)
+        if network.enable_ipv4 is False:
+            place: Path = (*path, "enable_ipv4")
+            context.problems.not_apply("networks always have IPv4 addresses", context.span(place), place)
         if network.driver not in (None, "", "bridge", "default"):
             place = (*path, "driver")
             message = f"the driver {network.driver} is not known; the network becomes a bridge"

@@ -53,9 +53,6 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
         declared = context.stack.volumes.get(source)
         source = (declared.name if declared else None) or source
     bind, options, tmpfs = volume.bind, volume.volume, volume.tmpfs
-    if bind and bind.recursive:
-        place = (*path, "bind", "recursive")
-        context.problems.not_apply("submounts are always included as they are", context.span(place), place)
     return Mount(
         kind=kind,
         target=volume.target or "",

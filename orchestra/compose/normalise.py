@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os.path
 from typing import TYPE_CHECKING
 
@@ -157,8 +156,7 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
         for entry in getattr(service, attribute):
             definition = getattr(stack, attribute).get(entry.source)
             if definition is not None and definition.file:
-                content = context.reader.read(os.path.normpath(definition.file))
-                contents[f"{attribute}/{entry.source}"] = hashlib.sha256(content or b"").hexdigest()
+                contents[f"{attribute}/{entry.source}"] = context.reader.digest(os.path.normpath(definition.file))
     keys = service.networks or {}
     volumes = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
     return {

@@ -1,66 +1,154 @@
-"""Attributes that are understood and kept in ``config``, but have no effect on the containers yet, and why."""
+"""Attributes that are understood and kept in ``config``, but have no effect on the containers yet, and why.
+
+``LACKS`` maps the shape of a path to the reason. Each attribute in use is named once, at its place. Lacks that depend
+on a value (a log driver, a kind of mount) are reported where that value is read.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
 
-_SERVICE = {
-    "blkio_config": "block I/O is not limited",
-    "cgroup": "every container has a cgroup namespace of its own",
-    "cgroup_parent": "containers' cgroups have a fixed parent",
-    "cpu_count": "it is for Windows only; use cpus",
-    "cpu_percent": "it is for Windows only; use cpus",
-    "cpu_rt_period": "real-time scheduling is not configured",
-    "cpu_rt_runtime": "real-time scheduling is not configured",
-    "credential_spec": "it is for Windows only",
-    "develop": "files are not watched",
-    "device_cgroup_rules": "device rules beyond the listed devices are not set",
-    "external_links": "containers outside the stack are reached through a shared network",
-    "gpus": "GPUs are not passed to containers",
-    "isolation": "it is for Windows only",
-    "mem_swappiness": "the kernel's own setting is used",
+_WINDOWS = "it is for Windows only"
+_REAL_TIME = "real-time scheduling is not configured"
+_HOOKS = "hooks are not run"
+_SWARM = "it belongs to Swarm's own store"
+_ONE_MACHINE = "there is one machine only"
+_SUBNET_ONLY = "the subnet and the gateway are all that is taken"
+_NO_GPU = "GPUs are not passed to containers"
+
+LACKS: dict[str, str] = {
+    "services.*.blkio_config": "block I/O is not limited",
+    "services.*.build": "images are not built; give the service an image",
+    "services.*.cgroup": "every container has a cgroup namespace of its own",
+    "services.*.cgroup_parent": "containers' cgroups have a fixed parent",
+    "services.*.cpu_count": f"{_WINDOWS}; use cpus",
+    "services.*.cpu_percent": f"{_WINDOWS}; use cpus",
+    "services.*.cpu_rt_period": _REAL_TIME,
+    "services.*.cpu_rt_runtime": _REAL_TIME,
+    "services.*.credential_spec": _WINDOWS,
+    "services.*.deploy.endpoint_mode": "names resolve to the addresses of all replicas",
+    "services.*.deploy.placement": _ONE_MACHINE,
+    "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",
+    "services.*.deploy.resources.reservations.devices": _NO_GPU,
+    "services.*.deploy.resources.reservations.generic_resources": _ONE_MACHINE,
+    "services.*.deploy.restart_policy.delay": "restarts back off on their own",
+    "services.*.deploy.restart_policy.window": "restarts back off on their own",
+    "services.*.deploy.rollback_config": "there is no going back to an earlier definition",
+    "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
+    "services.*.develop": "files are not watched",
+    "services.*.device_cgroup_rules": "device rules beyond the listed devices are not set",
+    "services.*.external_links": "containers outside the stack are reached through a shared network",
+    "services.*.gpus": _NO_GPU,
+    "services.*.isolation": _WINDOWS,
+    "services.*.mem_swappiness": "the kernel's own setting is used",
+    "services.*.models": "there is no runtime for AI models",
+    "services.*.networks.*.driver_opts": "interfaces have no options",
+    "services.*.networks.*.gw_priority": "the network with the highest priority is the way out",
+    "services.*.networks.*.interface_name": "interfaces are numbered",
+    "services.*.networks.*.ipv6_address": "networks have IPv4 addresses only",
+    "services.*.networks.*.link_local_ips": "interfaces have one address",
+    "services.*.oom_kill_disable": "the kernel's out-of-memory handling stays on",
+    "services.*.post_start": _HOOKS,
+    "services.*.pre_start": _HOOKS,
+    "services.*.pre_stop": _HOOKS,
+    "services.*.provider": "there are no providers",
+    "services.*.pull_refresh_after": "images are not refreshed by age",
+    "services.*.storage_opt": "the root file system has no quota",
+    "services.*.use_api_socket": "there is no engine socket to mount",
+    "services.*.userns_mode": "containers share the user namespace of the stack",
+    "services.*.volumes.[].bind.recursive": "submounts are always included as they are",
+    "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
+    "services.*.volumes.[].volume.labels": "anonymous volumes have no labels of their own",
+    "services.*.volumes.[].image": "images are not mounted",
+    "networks.*.enable_ipv6": "networks have IPv4 addresses only",
+    "networks.*.ipam.config.[].aux_addresses": _SUBNET_ONLY,
+    "networks.*.ipam.config.[].ip_range": _SUBNET_ONLY,
+    "networks.*.ipam.options": _SUBNET_ONLY,
+    "configs.*.driver": _SWARM,
+    "configs.*.driver_opts": _SWARM,
+    "configs.*.template_driver": "contents are taken as they are",
+    "secrets.*.driver": _SWARM,
+    "secrets.*.driver_opts": _SWARM,
+    "secrets.*.template_driver": "contents are taken as they are",
+}
+
+# Reported by ``compose.mounts`` where a service uses the config or secret: declaring one harms nobody.
+_FILES_ONLY = "only files are provided to containers"
+_OWNER = "the file keeps the host's owner and permissions"
+LACKS_IN_USE: dict[str, str] = {
+    **{f"{kind}.*.{key}": _FILES_ONLY for kind in ("configs", "secrets") for key in ("content", "environment")},
+    **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
+    **{f"services.*.{kind}.[].{key}": _OWNER for kind in ("configs", "secrets") for key in ("uid", "gid", "mode")},
     "models": "there is no runtime for AI models",
-    "oom_kill_disable": "the kernel's out-of-memory handling stays on",
-    "post_start": "hooks are not run",
-    "pre_start": "hooks are not run",
-    "pre_stop": "hooks are not run",
-    "provider": "there are no providers",
-    "pull_refresh_after": "images are not refreshed by age",
-    "storage_opt": "the root file system has no quota",
-    "use_api_socket": "there is no engine socket to mount",
-    "userns_mode": "containers share the user namespace of the stack",
 }
-_DEPLOY = {
-    "placement": "there is one machine only",
-    "update_config": "containers are replaced one after another, the old one stopped first",
-    "rollback_config": "there is no going back to an earlier definition",
-    "endpoint_mode": "names resolve to the addresses of all replicas",
+
+# Values that ask for nothing else than what is done anyway.
+_FULFILLED: dict[str, frozenset[str]] = {
+    "services.*.cgroup": frozenset({"private"}),
+    "services.*.deploy.endpoint_mode": frozenset({"dnsrr"}),
 }
+
+
+class _Branch:
+    """The table as a tree, so that a stack is walked once whatever the number of rows."""
+
+    __slots__ = ("below", "fulfilled", "reason")
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Branch] = {}
+        self.reason = ""
+        self.fulfilled: frozenset[str] = frozenset()
+
+
+def _plant() -> _Branch:
+    root = _Branch()
+    for pattern, reason in LACKS.items():
+        branch = root
+        for part in pattern.split("."):
+            branch = branch.below.setdefault(part, _Branch())
+        branch.reason, branch.fulfilled = reason, _FULFILLED.get(pattern, branch.fulfilled)
+    return root
+
+
+_ROOT = _plant()
 
 
 def report(context: Context) -> None:
     """Name each attribute in use that has no effect, at its place."""
-    for key, service in context.stack.services.items():
-        for attribute, reason in _SERVICE.items():
-            if getattr(service, attribute) and not (attribute == "cgroup" and service.cgroup == "private"):
-                path: Path = ("services", key, attribute)
-                context.problems.not_apply(f"{attribute}: {reason}", context.span(path, key=True), path)
-        if service.build:
-            path = ("services", key, "build")
-            hint = "" if service.image else "give the service an image"
-            context.problems.not_apply("build: images are not built", context.span(path, key=True), path, hint)
-        if service.deploy is None:
-            continue
-        for attribute, reason in _DEPLOY.items():
-            value = getattr(service.deploy, attribute)
-            if value and value != type(value)():
-                path = ("services", key, "deploy", attribute)
-                context.problems.not_apply(f"deploy.{attribute}: {reason}", context.span(path, key=True), path)
-        reservations = service.deploy.resources.reservations
-        if reservations and reservations.devices:
-            path = ("services", key, "deploy", "resources", "reservations", "devices")
-            context.problems.not_apply("devices: GPUs are not passed to containers", context.span(path), path)
+    for path, reason in _find(context.stack, (), _ROOT):
+        attribute = ".".join(str(part) for part in path[2:] if isinstance(part, str))
+        context.problems.not_apply(f"{attribute}: {reason}", context.span(path, key=True), path)
+
+
+def _find(value: Any, path: Path, branch: _Branch) -> Iterator[tuple[Path, str]]:
+    if branch.reason:
+        is_fulfilled = isinstance(value, str) and value in branch.fulfilled
+        if says_something(value) and not is_fulfilled:
+            yield path, branch.reason
+    elif isinstance(value, BaseModel):
+        for name, below in branch.below.items():
+            inner = getattr(value, name)
+            if inner:
+                yield from _find(inner, (*path, name), below)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if inner:
+                yield from _find(inner, (*path, key), branch.below["*"])
+    else:
+        for index, inner in enumerate(value):
+            yield from _find(inner, (*path, index), branch.below["[]"])
+
+
+def says_something(value: Any) -> bool:
+    """Whether anything but defaults is in a value."""
+    if isinstance(value, BaseModel):
+        return any(map(says_something, dict(value).values()))
+    return bool(value)

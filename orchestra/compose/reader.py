@@ -1,18 +1,27 @@
-"""The loader's only way to the outside: files and the process environment, with a record of all that was asked."""
+"""The loader's only way to the outside: files and the process environment, with a record of all that was asked.
+
+Reading is bounded: regular files up to ``MAXIMUM_SIZE``, pipes that a shell hands over, and nothing that could block
+or never end.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from orchestra.compose.request import Inputs
-from orchestra.errors import UserError
+from orchestra.errors import ComposeError, Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STANDARD_INPUT = "-"
+MAXIMUM_SIZE = 16 * 1024 * 1024
+_NULL_DEVICE = os.makedev(1, 3)
 
 
 class Reader:
@@ -22,23 +31,29 @@ class Reader:
         self._environment = environment
         self._contents: dict[str, bytes | None] = {}
         self._variables: dict[str, str | None] = {}
+        self._is_repeatable = True
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file, None when there is none. Raises UserError when it may not be read."""
+        """The content of a file, None when there is none. Raises ComposeError when it cannot be read."""
         if path not in self._contents:
             self._contents[path] = self._read(path)
         return self._contents[path]
 
-    def _read(self, path: str) -> bytes | None:
-        if path == STANDARD_INPUT:
-            return sys.stdin.buffer.read()
+    def lack(self, path: str) -> str:
+        """Why ``read`` found nothing at ``path``, in words."""
+        return f"{path} is a directory" if os.path.isdir(path) else f"there is no file {path}"
+
+    def digest(self, path: str) -> str:
+        """A fingerprint of a file that the loader itself does not read: of its content, unless that is large."""
         try:
-            with open(path, "rb") as file:
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror}") from error
+            state = os.stat(path)
+        except OSError:
+            return hashlib.sha256(self.read(path) or b"").hexdigest()
+        if stat.S_ISREG(state.st_mode) and state.st_size <= MAXIMUM_SIZE:
+            return hashlib.sha256(self.read(path) or b"").hexdigest()
+        self._is_repeatable = False
+        described = f"{state.st_mode} {state.st_size} {state.st_mtime_ns}" if stat.S_ISREG(state.st_mode) else ""
+        return hashlib.sha256(described.encode()).hexdigest()
 
     def variable(self, name: str) -> str | None:
         """A variable of the process environment."""
@@ -53,4 +68,50 @@ class Reader:
             for path, content in self._contents.items()
             if path != STANDARD_INPUT
         }
-        return Inputs(files, dict(self._variables), STANDARD_INPUT not in self._contents)
+        return Inputs(files, dict(self._variables), self._is_repeatable)
+
+    def _read(self, path: str) -> bytes | None:
+        if path == STANDARD_INPUT:
+            self._is_repeatable = False
+            return _bounded(sys.stdin.buffer, "standard input")
+        if "\0" in path:
+            raise refuse_file(repr(path), "has a NUL character in its name")
+        try:
+            # Opening a pipe that nobody writes to would wait for somebody to do so.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise refuse_file(path, f"cannot be read: {error.strerror}") from error
+        with open(descriptor, "rb") as file:
+            if not self._is_readable(path, descriptor):
+                return None
+            return _bounded(file, path)
+
+    def _is_readable(self, path: str, descriptor: int) -> bool:
+        """False for a directory; raises for what may block or never end."""
+        state = os.fstat(descriptor)
+        if stat.S_ISDIR(state.st_mode):
+            return False
+        if stat.S_ISREG(state.st_mode) or state.st_rdev == _NULL_DEVICE:
+            return True
+        self._is_repeatable = False
+        if stat.S_ISFIFO(state.st_mode) and os.readlink(f"/proc/self/fd/{descriptor}").startswith("pipe:"):
+            os.set_blocking(descriptor, True)  # ``-f <(command)``: the shell has a writer at the other end
+            return True
+        kind = "pipe" if stat.S_ISFIFO(state.st_mode) else "device"
+        raise refuse_file(path, f"is a {kind}, not a file")
+
+
+def _bounded(file: BinaryIO, name: str) -> bytes:
+    content = file.read(MAXIMUM_SIZE + 1)
+    if len(content) > MAXIMUM_SIZE:
+        raise refuse_file(name, f"is larger than {MAXIMUM_SIZE // 1024**2} MiB")
+    return content
+
+
+def refuse_file(path: str, why: str) -> ComposeError:
+    """The error for a file that is there but will not be read."""
+    return ComposeError((Diagnostic("unreadable-file", f"{path} {why}"),))

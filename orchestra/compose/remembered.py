@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from stat import S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,8 +83,13 @@ def entry_path(loads_directory: str, request: Mapping[str, Any]) -> str:
 
 
 def _digest_of(path: str) -> str | None:
+    """None when there is no such file; '' for what is no file any more, and must not be waited for."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    with open(descriptor, "rb", buffering=0) as file:
+        mode = os.fstat(descriptor).st_mode
+        if S_ISDIR(mode):
+            return None
+        return hashlib.sha256(file.read()).hexdigest() if S_ISREG(mode) else ""

@@ -102,7 +102,7 @@ compose.yaml:4:21: 2 containers of web cannot all be called one [conflict]
     "missing env file": (
         WEB + "    env_file: [a.env]\n",
         """\
-compose.yaml:4:16: the env file DIRECTORY/a.env does not exist [file-not-found]
+compose.yaml:4:16: env file: there is no file DIRECTORY/a.env [file-not-found]
   4 |     env_file: [a.env]
     |                ^^^^^
   hint: create it, or write required: false

@@ -41,7 +41,7 @@ def test_named_env_files_replace_dotenv_and_the_later_wins(folder):
 
 
 def test_a_named_env_file_must_exist(folder):
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match="there is no file"):
         folder.load(WEB, env_files=("no.env",))
 
 

@@ -1,0 +1,177 @@
+"""What becomes of each attribute of Compose, told from the models: the table in docs/compatibility.md.
+
+    python -m orchestra.compose.compatibility docs/compatibility.md
+
+writes the table anew between its two marks in the page; a test fails when the page is out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import typing
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, PlainValidator
+
+from orchestra.compose.not_applied import LACKS, LACKS_IN_USE
+from orchestra.compose.schema.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BEGIN, END = "<!-- attributes: begin -->", "<!-- attributes: end -->"
+
+
+class State(StrEnum):
+    """PARSED: checked, merged, kept in ``config``, and reported by ``up`` as not applied."""
+
+    APPLIED = "applied"
+    PARSED = "parsed only"
+
+
+class Attribute(NamedTuple):
+    """path: ``services.*.ports.[].target``; kind: what it may be, in words; remark: why or how far."""
+
+    path: str
+    kind: str
+    state: State
+    remark: str
+
+
+_ALL_LACKS = {**LACKS, **LACKS_IN_USE}
+_INFORMATION = "for information; nothing follows from it"
+_CONTENTS = "a file mounted read-only; its owner and permissions are those of the host's file"
+
+# What is to be said of attributes that are applied.
+REMARKS: dict[str, str] = {
+    "version": "ignored: what is understood does not depend on it",
+    "services.*.deploy.labels": _INFORMATION,
+    "services.*.deploy.mode": "`global` is one container",
+    "services.*.expose": _INFORMATION,
+    "services.*.healthcheck.interval": "without a test of its own a healthcheck does not change the image's",
+    "services.*.links": "aliases are seen by every service on a network that both share",
+    "services.*.logging.driver": "`json-file`, `local` or `none`; another is reported, and `json-file` is used",
+    "services.*.logging.options": "`max-size` and `max-file`; others are reported as not applied",
+    "services.*.memswap_limit": "memory and swap together, as in Docker",
+    "services.*.networks.*.priority": "the highest one is joined first, and is the way out",
+    "services.*.ports.[].app_protocol": _INFORMATION,
+    "services.*.ports.[].mode": "`ingress` and `host` are the same on one machine",
+    "services.*.ports.[].name": _INFORMATION,
+    "services.*.tmpfs": "options `size`, `mode`, `ro`, `rw`; others are reported as not applied",
+    "services.*.volumes.[].consistency": "for information: a mount on Linux is always consistent",
+    "services.*.volumes.[].type": "`bind`, `volume` or `tmpfs`; another is reported and not mounted",
+    "services.*.volumes_from": "services; `container:` is reported as not applied",
+    "networks.*.attachable": _INFORMATION,
+    "networks.*.driver": "`bridge`; another is reported, and the network becomes a bridge",
+    "networks.*.enable_ipv4": "`false` is reported as not applied",
+    "networks.*.ipam.config.[].subnet": "the first IPv4 subnet",
+    "networks.*.ipam.driver": _INFORMATION,
+    "networks.*.scope": _INFORMATION,
+    "configs.*.file": _CONTENTS,
+    "configs.*.labels": _INFORMATION,
+    "configs.*.name": _INFORMATION,
+    "secrets.*.file": _CONTENTS,
+    "secrets.*.labels": _INFORMATION,
+    "secrets.*.name": _INFORMATION,
+}
+
+# Consumed while files are put together: gone before there is a model.
+_OF_THE_FILES = (
+    Attribute("include", "list of files", State.APPLIED, "files of this machine only"),
+    Attribute("include.[].path", "text or list", State.APPLIED, "several files are merged in order"),
+    Attribute("include.[].project_directory", "text", State.APPLIED, ""),
+    Attribute("include.[].env_file", "text or list", State.APPLIED, ""),
+    Attribute("services.*.extends", "text, or mapping", State.APPLIED, ""),
+    Attribute("services.*.extends.file", "text", State.APPLIED, "files of this machine only"),
+    Attribute("services.*.extends.service", "text", State.APPLIED, ""),
+)
+
+_KINDS = {
+    "_text": "text",
+    "_text_or_empty": "text",
+    "_text_or_none": "text, or nothing",
+    "_integer": "whole number",
+    "_number": "number",
+    "_boolean": "true or false",
+    "_bytes": "size",
+    "_duration": "duration",
+    "_microseconds": "microseconds, or duration",
+    "_file_mode": "file mode",
+    "_count": "whole number, or `all`",
+    "_text_or_integer": "text",
+    "_text_or_boolean": "true, false or text",
+    "_ulimit": "whole number, or `soft` and `hard`",
+}
+
+
+def attributes() -> tuple[Attribute, ...]:
+    """Every attribute that the loader understands, in alphabetical order."""
+    return tuple(sorted((*_OF_THE_FILES, *_walk(Stack, ""))))
+
+
+def _walk(model: type[BaseModel], prefix: str) -> Iterator[Attribute]:
+    for name, hint in typing.get_type_hints(model, include_extras=True).items():
+        if name not in model.model_fields:
+            continue
+        path = f"{prefix}{name}"
+        kind, inner, suffix = _describe(hint)
+        reason = _ALL_LACKS.get(path, "")
+        state = State.PARSED if _lack(path) else State.APPLIED
+        yield Attribute(path, kind, state, reason or REMARKS.get(path, ""))
+        if inner is not None:
+            yield from _walk(inner, f"{path}{suffix}.")
+
+
+def _lack(path: str) -> str:
+    """The reason why an attribute, or one that holds it, is not applied."""
+    return next((reason for known, reason in _ALL_LACKS.items() if f"{path}.".startswith(f"{known}.")), "")
+
+
+def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:
+    """A type in words, the model inside of it, and what leads there: ``''``, ``.*`` or ``.[]``."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        function = next((item.func for item in hint.__metadata__ if isinstance(item, PlainValidator)), None)
+        known = _KINDS.get(getattr(function, "__name__", ""))
+        return (known, None, "") if known else _describe(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        (first, *_) = [argument for argument in arguments if argument is not types.NoneType]
+        return _describe(first)
+    if origin is Literal:
+        return ", ".join(f"`{argument}`" for argument in arguments), None, ""
+    if origin is tuple:
+        kind, inner, _ = _describe(arguments[0])
+        return f"list of {_PLURALS.get(kind, kind)}", inner, ".[]"
+    if origin is dict:
+        kind, inner, suffix = _describe(arguments[1])
+        return f"mapping to {kind}", inner, f".*{suffix}"
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return "mapping", hint, ""
+    return "text", None, ""
+
+
+_PLURALS = {"text": "texts", "mapping": "mappings"}
+
+
+def render() -> str:
+    """The table of the page, with a final newline."""
+    lines = ["| attribute | what it is | state | remark |", "|---|---|---|---|"]
+    lines += [
+        f"| `{path.replace('.[]', '[]')}` | {kind} | {state} | {remark} |" for path, kind, state, remark in attributes()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def renew(page: str) -> str:
+    """The page with its table made anew."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{render()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    file = FilePath(sys.argv[1])
+    file.write_text(renew(file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,231 @@
+"""The page on compatibility says the truth: it is up to date, and what it calls applied has an effect."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestra.compose.compatibility import REMARKS, Attribute, State, attributes, renew
+from orchestra.compose.not_applied import LACKS, LACKS_IN_USE
+
+if TYPE_CHECKING:
+    from orchestra.state.desired import Desired
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+
+BASE: dict[str, Any] = {
+    "services": {
+        "a": {
+            "image": "x",
+            "ports": [{"target": 80}],
+            "networks": {"n": {}},
+            "volumes": [{"type": "volume", "source": "v", "target": "/v"}],
+            "configs": [{"source": "c", "target": "/c"}],
+            "secrets": [{"source": "s", "target": "/s"}],
+            "healthcheck": {"test": ["CMD", "true"]},
+            "deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}},
+            "gpus": [{}],
+        },
+        "b": {"image": "y", "networks": {"n": None}},
+    },
+    "networks": {"n": {"ipam": {"config": [{"subnet": "10.9.0.0/24"}]}}},
+    "volumes": {"v": {}},
+    "configs": {"c": {"file": "./c"}},
+    "secrets": {"s": {"file": "./s"}},
+}
+VALUES = {"whole number": 7, "number": 1.5, "true or false": True, "size": "64m", "duration": "7s", "file mode": 0o440}
+VALUES |= {"mapping to text": {"k": "v"}, "mapping to text, or nothing": {"k": "v"}, "list of texts": ["t"]}
+VALUES |= {"text": "t", "microseconds, or duration": 5000, "text, or nothing": "t"}
+# What must be of a certain look, or needs something beside it, which is then in both files.
+SPECIAL: dict[str, Any] = {
+    "services.*.attach": False,
+    "services.*.deploy.endpoint_mode": "vip",
+    "services.*.deploy.resources.limits.cpus": 0.5,
+    "services.*.depends_on.*.condition": "service_completed_successfully",
+    "services.*.device_cgroup_rules": ["c 1:3 mr"],
+    "services.*.extra_hosts": ["h=10.0.0.1"],
+    "services.*.healthcheck.test": ["CMD", "false"],
+    "services.*.ipc": "host",
+    "services.*.links": ["b:c"],
+    "services.*.network_mode": "none",
+    "services.*.pid": "host",
+    "services.*.ports.[].published": "8080",
+    "services.*.ports.[].protocol": "udp",
+    "services.*.pull_policy": "always",
+    "services.*.restart": "always",
+    "services.*.tmpfs": ["/tmp"],
+    "services.*.volumes.[].source": "w",
+    "services.*.volumes.[].type": "tmpfs",
+    "services.*.volumes_from": ["b"],
+    "services.*.env_file.[].path": "other.env",
+    "services.*.env_file.[].required": False,
+    "services.*.label_file": ["labels.env"],
+    "services.*.configs.[].source": "c2",
+    "services.*.secrets.[].source": "s2",
+    "services.*.deploy.restart_policy.condition": "on-failure",
+    "services.*.logging.driver": "none",
+    "services.*.logging.options": {"max-size": "1m"},
+    "networks.*.ipam.config.[].subnet": "10.8.0.0/24",
+    "networks.*.ipam.config.[].gateway": "10.9.0.9",
+}
+BESIDE: dict[str, dict[str, Any]] = {
+    "services.*.cpu_period": {"services.*.cpu_quota": 20000},
+    "services.*.depends_on.*.condition": {"services.*.depends_on": {"b": {"condition": "service_started"}}},
+    "services.*.depends_on.*.restart": {"services.*.depends_on": {"b": {"condition": "service_started"}}},
+    "services.*.depends_on.*.required": {"services.*.depends_on": {"b": {"condition": "service_started"}}},
+    "services.*.deploy.restart_policy.max_attempts": {"services.*.deploy.restart_policy": {"condition": "on-failure"}},
+    "services.*.env_file.[].format": {"services.*.env_file": [{"path": "quoted.env"}]},
+    "services.*.env_file.[].path": {"services.*.env_file": [{"path": "quoted.env"}]},
+    "services.*.healthcheck.start_interval": {"services.*.healthcheck.start_period": "9s"},
+    "services.*.network_mode": {"services.*.networks": None},
+    "services.*.volumes.[].type": {"services.*.volumes.[].source": None},
+    "services.*.volumes.[].source": {"volumes.w": {}},
+    "services.*.configs.[].source": {"configs.c2": {"file": "./c2"}},
+    "services.*.secrets.[].source": {"secrets.s2": {"file": "./s2"}},
+    "services.*.devices.[].target": {"services.*.devices": [{"source": "/dev/null"}]},
+    "services.*.devices.[].permissions": {"services.*.devices": [{"source": "/dev/null"}]},
+}
+# Mappings that are not accepted with only one of their keys.
+WHOLE: dict[str, Any] = {
+    "services.*.blkio_config": {"weight": 300},
+    "services.*.develop": {"watch": [{"path": ".", "action": "rebuild"}]},
+    "services.*.provider": {"type": "x"},
+}
+BIND = {"services.*.volumes.[].type": "bind", "services.*.volumes.[].source": "./d"}
+TMPFS = {"services.*.volumes.[].type": "tmpfs", "services.*.volumes.[].source": None}
+# Attributes that the rest of the file already needs, so that they cannot be taken away or changed by themselves.
+ESSENTIAL = {
+    "services.*.env_file.[].required",  # decides whether a missing file is an error: tested with env files
+    "services.*.depends_on.*.required",  # as above, for services that are off
+    "services.*.profiles",  # tested with the selection of services
+    "services.*.deploy.mode",
+    "networks.*.driver",  # there is only one
+    "networks.*.enable_ipv4",  # there is no network without
+    "version",
+}
+FREE = {path for path, remark in REMARKS.items() if remark.startswith(("for information", "ignored", "`ingress`"))}
+
+
+def leaves() -> list[Attribute]:
+    paths = [item.path for item in attributes()]
+    return [
+        item
+        for item in attributes()
+        if not any(other.startswith(f"{item.path}.") for other in paths)
+        and not item.path.startswith(("include", "services.*.extends"))
+    ]
+
+
+def put(data: Any, path: list[str], value: Any) -> None:
+    """Set what is at a pattern; the first key stands for ``*``, the first entry for ``[]``."""
+    for index, part in enumerate(path):
+        if part == "*":
+            part = "b" if path[index - 1] == "depends_on" else next(iter(data), "k")
+        last = index == len(path) - 1
+        if part == "[]":
+            if not data:
+                data.append({})
+            if last:
+                data[0] = value
+                return
+            data = data[0]
+        elif last:
+            data[part] = value
+            if value is None:
+                del data[part]
+        else:
+            following = path[index + 1]
+            if data.get(part) is None:
+                data[part] = [] if following == "[]" else {}
+            data = data[part]
+
+
+def load(folder, data) -> Desired:
+    """What is wanted, without the hashes: those cover every word of a service."""
+    for name, text in {
+        "c": "",
+        "s": "",
+        "quoted.env": "Q='1'\n",
+        "other.env": "O=2\n",
+        "labels.env": "L=1\n",
+        "c2": "2",
+        "s2": "2",
+    }.items():
+        folder.write(name, text)
+    desired = folder.load(json.dumps(data)).desired
+    containers = tuple(
+        dataclasses.replace(
+            spec,
+            config_hash="",
+            labels={key: text for key, text in spec.labels.items() if not key.endswith("config-hash")},
+            location=None,
+            ports=tuple(dataclasses.replace(port, location=None) for port in spec.ports),
+        )
+        for spec in desired.containers
+    )
+    plain = {"config_hash": "", "location": None}
+    return dataclasses.replace(
+        desired,
+        containers=containers,
+        networks=tuple(dataclasses.replace(spec, **plain) for spec in desired.networks),
+        volumes=tuple(dataclasses.replace(spec, **plain) for spec in desired.volumes),
+        images=tuple(dataclasses.replace(spec, location=None) for spec in desired.images),
+    )
+
+
+def value_of(item: Attribute) -> Any:
+    if item.path in SPECIAL:
+        return SPECIAL[item.path]
+    if item.kind in VALUES:
+        return VALUES[item.kind]
+    if item.kind.startswith("`"):
+        return item.kind.split("`")[1]
+    return {"whole number, or `soft` and `hard`": 7}.get(item.kind, {"k": 7} if "mapping" in item.kind else "t")
+
+
+def test_the_page_is_up_to_date():
+    page = PAGE.read_text()
+    assert page == renew(page), "run python -m orchestra.compose.compatibility docs/compatibility.md"
+
+
+def test_the_tables_name_attributes_that_exist():
+    known = {item.path for item in attributes()}
+    assert known >= LACKS.keys() | LACKS_IN_USE.keys() | REMARKS.keys()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [pytest.param(i, id=i.path) for i in leaves() if i.state is State.APPLIED and i.path not in FREE | ESSENTIAL],
+)
+def test_what_is_called_applied_changes_what_is_wanted(item, folder):
+    around: dict[str, Any] = dict(BESIDE.get(item.path, {}))
+    if ".bind." in item.path:
+        around = {**BIND, **around}
+    if ".tmpfs." in item.path:
+        around = {**TMPFS, **around}
+    before = json.loads(json.dumps(BASE))
+    for path, value in around.items():
+        put(before, path.split("."), value)
+    after = json.loads(json.dumps(before))
+    put(after, item.path.split("."), value_of(item))
+    assert load(folder, before) != load(folder, after)
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=path) for path in sorted(LACKS)])
+def test_what_is_called_parsed_only_is_reported_once(path, folder):
+    data = json.loads(json.dumps(BASE))
+    inner = next((item for item in leaves() if item.path.startswith(f"{path}.")), None)
+    own = next(item for item in attributes() if item.path == path)
+    if path in WHOLE or inner is None:
+        put(data, path.split("."), WHOLE[path] if path in WHOLE else value_of(own))
+    else:
+        put(data, inner.path.split("."), value_of(inner))
+    for name in ("c", "s"):
+        folder.write(name, "")
+    found = [note for note in folder.load(json.dumps(data)).not_applied if LACKS[path] in note.message]
+    assert found, path
+    assert len({note.span for note in found}) == len(found)
