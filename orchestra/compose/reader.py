@@ -85,10 +85,13 @@ class Reader:
             if error.errno == errno.ENAMETOOLONG:
                 return None
             raise refuse_file(path, f"cannot be read: {error.strerror}") from error
-        with open(descriptor, "rb") as file:
+        try:
             if not self._is_readable(path, descriptor):
                 return None
-            return _bounded(file, path)
+            with open(descriptor, "rb", closefd=False) as file:
+                return _bounded(file, path)
+        finally:
+            os.close(descriptor)
 
     def _is_readable(self, path: str, descriptor: int) -> bool:
         """False for a directory; raises for what may block or never end."""

@@ -88,8 +88,13 @@ def _digest_of(path: str) -> str | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if S_ISDIR(mode):
             return None
-        return hashlib.sha256(file.read()).hexdigest() if S_ISREG(mode) else ""
+        if not S_ISREG(mode):
+            return ""
+        with open(descriptor, "rb", closefd=False) as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    finally:
+        os.close(descriptor)
