@@ -1,0 +1,36 @@
+"""What the file system refuses, as the driver's errors."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HINTS = {
+    errno.EPERM: "images and container layers need root, CAP_SYS_ADMIN and CAP_MKNOD; or a file there is immutable",
+    errno.EACCES: "images and container layers need root",
+    errno.ENOSPC: "the disk or its inodes are used up: free some, or move ORCHESTRA_HOME to a larger file system",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only: move ORCHESTRA_HOME to one that can be written",
+    errno.EOPNOTSUPP: "the file system lacks extended attributes: keep ORCHESTRA_HOME on ext4, xfs, btrfs or tmpfs",
+    errno.EBUSY: "something is mounted there: unmount it",
+    errno.EMFILE: "too many open files: see `ulimit -n`",
+}
+# What may be otherwise a moment later, without anybody changing the file or the machine.
+TEMPORARY = frozenset((errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETXTBSY))
+
+
+@contextlib.contextmanager
+def file_errors(what: str) -> Iterator[None]:
+    """An OSError becomes the driver's error that says what it concerned, with the probable cause."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        kind = TemporaryError if number in TEMPORARY else FatalError
+        raise kind(f"{what}: {error}", hint=HINTS.get(number, "")) from error

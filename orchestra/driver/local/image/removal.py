@@ -1,0 +1,84 @@
+"""Removing directory trees that containers or archives have shaped: deep, odd, hostile, but never a way out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from errno import EBUSY
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove_tree(path: str) -> None:
+    """Remove what is at ``path``, whatever it is; nothing happens when there is nothing. Raises OSError.
+
+    Follows no symbolic link and enters no mount: those raise EBUSY, with what is below them untouched.
+    """
+    parent, name = os.path.split(path)
+    try:
+        fd = os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        remove_entry(fd, name)
+    finally:
+        os.close(fd)
+
+
+def remove_entry(parent: int, name: str) -> None:
+    """The same for the entry ``name`` of the directory ``parent``."""
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        pass
+    else:
+        return
+    fd = os.open(name, DIRECTORY, dir_fd=parent)
+    try:
+        if _mount_of(fd) != _mount_of(parent):
+            raise OSError(EBUSY, os.strerror(EBUSY), name)
+        _empty(fd)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=parent)
+
+
+def _empty(top: int) -> None:
+    """Remove everything below ``top``, with two descriptors and no recursion however deep it is.
+
+    Each directory is first moved to the top, so that all are emptied one level below it. The move is also the guard
+    against mounts: rename(2) of a mount point is EBUSY.
+    """
+    token = secrets.token_hex(8)
+    pending: list[str] = []
+    moved = _sweep(top, top, token, 0, pending)
+    while pending:
+        name = pending.pop()
+        fd = os.open(name, DIRECTORY, dir_fd=top)
+        try:
+            moved = _sweep(fd, top, token, moved, pending)
+        finally:
+            os.close(fd)
+        os.rmdir(name, dir_fd=top)
+
+
+def _sweep(directory: int, top: int, token: str, moved: int, pending: list[str]) -> int:
+    with os.scandir(directory) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in found:
+        if is_directory:
+            here = f".{token}.{moved}"
+            moved += 1
+            os.rename(name, here, src_dir_fd=directory, dst_dir_fd=top)
+            pending.append(here)
+        else:
+            os.unlink(name, dir_fd=directory)
+    return moved
+
+
+def _mount_of(fd: int) -> str:
+    """The id of the mount a descriptor is on (proc_pid_fdinfo(5)): st_dev is alike for two binds of one file system."""
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        return next((line for line in file if line.startswith("mnt_id:")), "")

@@ -1,0 +1,38 @@
+"""``rootfs:DIR``: a directory tree that is there already, as an image. Nothing is copied and nothing is stored.
+
+Its digest says which directory it is, not what is in it: ``rootfs:<device>-<inode>:<real path>``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.errors import FatalError
+
+PREFIX = "rootfs:"
+
+
+def tree_digest(path: str) -> str:
+    """Raises FatalError unless ``path`` is a directory that can be read."""
+    with file_errors(f"image rootfs:{path}"):
+        try:
+            real = os.path.realpath(path, strict=True)
+            status = os.stat(real)
+        except (FileNotFoundError, NotADirectoryError):
+            hint = "name a directory that holds a root file system; rootfs:/ is this machine's own"
+            raise FatalError(f"image rootfs:{path}: {path} does not exist", hint=hint) from None
+        if not stat.S_ISDIR(status.st_mode):
+            hint = "unpack it into a directory, or use oci-archive: or docker-archive: for a file"
+            raise FatalError(f"image rootfs:{path}: {path} is not a directory", hint=hint)
+        os.close(os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    return f"{PREFIX}{status.st_dev:x}-{status.st_ino:x}:{real}"
+
+
+def tree_of(digest: str) -> str:
+    """The directory that a digest names. Raises FatalError when another one is in its place."""
+    path = digest.removeprefix(PREFIX).partition(":")[2]
+    if tree_digest(path) != digest:
+        raise FatalError(f"image {digest}: {path} is another directory now", hint="run `up` again to use that one")
+    return path

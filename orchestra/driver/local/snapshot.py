@@ -1,0 +1,256 @@
+"""What containers' roots are made of, in containerd's vocabulary.
+
+*commit* makes a layer: a read-only directory named by its chain id (OCI image-spec, "Layer ChainID"). *prepare* makes
+the writable snapshot of one container over layers, *view* the same without writing; both return the mounts that make
+the root, for ``shim.json``. Nothing is mounted here. *remove* takes a container's snapshot away.
+
+On disk, below ``home.snapshots``, which only its owner may enter since layers hold set-user-id programs:
+
+    layers/<hex>                    one layer in overlayfs form; <hex>.new while it is being filled
+    l/<short>                       links to layers: mount(2) takes one page of options, so names must be short
+    containers/<stack>/<name>/fs    what the container wrote, and work/ beside it for overlayfs
+    locks/<xx>                      flock(2)ed while a layer whose chain id begins with xx is made; never deleted
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.lookup import OPAQUE
+from orchestra.driver.local.image.removal import remove_tree
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from orchestra.home import Home
+
+PAGE = 4096
+# Of the 26 letters and digits base32 leaves: a hundred layers of the system's home fit a page.
+SHORT = 5
+# What separates or escapes in overlayfs options; how each kernel unescapes it differs, so none is ever passed.
+SPECIAL = frozenset(",:\\\n")
+
+
+class LayerMount(TypedDict):
+    """One mount of ``rootfs`` in shim.json."""
+
+    type: str
+    source: str
+    options: list[str]
+
+
+class ContainerSnapshot(NamedTuple):
+    stack: str
+    name: str
+
+
+class Snapshotter:
+    """Snapshots of one home. Safe across threads and processes, except that one container has one caller at a time."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._root = home.snapshots
+        self._containers = f"{self._root}/containers"
+        self._layers = f"{self._root}/layers"
+        self._links = f"{self._root}/l"
+        self._locks = f"{self._root}/locks"
+
+    def prepare(self, stack: str, name: str, layers: Sequence[str]) -> tuple[LayerMount, ...]:
+        """An empty writable snapshot over ``layers``, topmost first; one that was there before is removed."""
+        directory = self._container(stack, name)
+        self._check_home()
+        with file_errors(f"snapshot of {name}"):
+            remove_tree(directory)
+            self._make_home()
+            os.makedirs(directory, mode=0o700)
+            upper, work = f"{directory}/fs", f"{directory}/work"
+            os.mkdir(work, 0o700)
+            os.mkdir(upper, 0o755)
+            # The upper directory is the root that the container sees.
+            _copy_attributes(layers[0], upper)
+            for layer in layers:
+                for hidden in self._hidden_in(layer):
+                    _hide(layer, hidden, upper)
+            lower = ":".join(self._short(layer) for layer in layers)
+        return (_overlay([f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}"], name),)
+
+    def view(self, layers: Sequence[str]) -> tuple[LayerMount, ...]:
+        """The layers merged, read-only. A tree that this home lies in cannot be viewed: nothing would hide the home."""
+        self._check_home()
+        with file_errors("view of layers"):
+            for layer in layers:
+                if any(True for _ in self._hidden_in(layer)):
+                    raise FatalError(
+                        f"{layer} holds Orchestra's own files, so it cannot be viewed as a whole",
+                        hint="move ORCHESTRA_HOME out of it, or view a smaller tree",
+                    )
+            if len(layers) == 1:  # overlayfs wants two when nothing is written
+                return ({"type": "bind", "source": layers[0], "options": ["bind", "ro"]},)
+            self._make_home()
+            lower = ":".join(self._short(layer) for layer in layers)
+        return (_overlay([f"lowerdir={lower}"], "view of layers"),)
+
+    def remove(self, stack: str, name: str) -> None:
+        """Take the container's snapshot away, and the stack's directory with its last one. Idempotent."""
+        directory = self._container(stack, name)
+        with file_errors(f"snapshot of {name}"):
+            remove_tree(directory)
+            with contextlib.suppress(OSError):  # not the last one, or gone already
+                os.rmdir(os.path.dirname(directory))
+
+    def leftovers(self, living: Mapping[str, Collection[str]]) -> list[ContainerSnapshot]:
+        """Snapshots of containers that are not among ``living``, the names of containers by stack. Sorted."""
+        with file_errors("snapshots"):
+            return [
+                ContainerSnapshot(stack, name)
+                for stack in _list(self._containers)
+                for name in _list(f"{self._containers}/{stack}")
+                if name not in living.get(stack, ())
+            ]
+
+    def layer(self, chain_id: str) -> str:
+        """Where the layer is or would be."""
+        return f"{self._layers}/{chain_id.removeprefix('sha256:')}"
+
+    def has(self, chain_id: str) -> bool:
+        return os.path.isdir(self.layer(chain_id))
+
+    def commit(self, chain_id: str, fill: Callable[[str], None]) -> str:
+        """The layer's directory. Unless it exists, ``fill`` is called with an empty one, which then becomes it.
+
+        Whoever asks for the same layer meanwhile waits. After a crash or an exception of ``fill`` nothing is there.
+        """
+        directory = self.layer(chain_id)
+        if os.path.isdir(directory):
+            return directory
+        with file_errors(f"layer {chain_id}"):
+            self._make_home()
+        with self._locked(chain_id):
+            if os.path.isdir(directory):
+                return directory
+            temporary = f"{directory}.new"
+            with file_errors(f"layer {chain_id}"):
+                remove_tree(temporary)
+                os.mkdir(temporary, 0o755)
+            try:
+                fill(temporary)
+                with file_errors(f"layer {chain_id}"):
+                    os.rename(temporary, directory)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    remove_tree(temporary)
+                raise
+        return directory
+
+    def _container(self, stack: str, name: str) -> str:
+        for part in (stack, name):
+            if part in ("", ".", "..") or "/" in part or "\0" in part or SPECIAL & set(part):
+                raise FatalError(f"{part!r} cannot name a snapshot", hint="use letters, digits, '-', '_' and '.'")
+        return f"{self._containers}/{stack}/{name}"
+
+    def _check_home(self) -> None:
+        if SPECIAL & set(self._root):
+            raise FatalError(
+                f"{self._root}: overlayfs options cannot name a path with a comma, colon, backslash or newline",
+                hint="set ORCHESTRA_HOME to a path without them",
+            )
+
+    def _make_home(self) -> None:
+        for path in (self._root, self._containers, self._layers, self._links, self._locks):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def _hidden_in(self, layer: str) -> Iterator[str]:
+        """Those of the home's two roots that lie below a tree: their real paths."""
+        if layer.startswith(f"{self._layers}/"):
+            return
+        tree = os.path.realpath(layer)
+        for hidden in dict.fromkeys(map(os.path.realpath, (self._home.data, self._home.run))):
+            if hidden == tree:
+                raise FatalError(f"{layer} is Orchestra's own directory", hint="choose another tree as the image")
+            if hidden.startswith(tree.rstrip("/") + "/"):
+                yield hidden
+
+    def _short(self, layer: str) -> str:
+        """A path for the same directory that is short, for layers, and has no character special to overlayfs."""
+        inside = layer.startswith(f"{self._layers}/")
+        if not inside and not SPECIAL & set(layer):
+            return layer
+        target = f"../layers/{os.path.basename(layer)}" if inside else layer
+        # Names need to be unlikely to be taken, not hard to guess: a taken one is made longer.
+        name = hashlib.sha256(os.fsencode(target)).hexdigest()
+        for length in range(SHORT, len(name)):
+            link = f"{self._links}/{name[:length]}"
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, link)
+            if os.readlink(link) == target:
+                return link
+        raise FatalError(f"{self._links} has no name left for {layer}", hint="remove what is in it")
+
+    @contextlib.contextmanager
+    def _locked(self, chain_id: str) -> Iterator[None]:
+        with file_errors(f"layer {chain_id}"):
+            path = f"{self._locks}/{chain_id.removeprefix('sha256:')[:2]}"
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            with file_errors(f"layer {chain_id}"):
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+
+def _overlay(options: list[str], what: str) -> LayerMount:
+    size = len(os.fsencode(",".join(options)))
+    if size >= PAGE:
+        raise FatalError(
+            f"{what}: its layers need {size} bytes of mount options, and the kernel takes {PAGE - 1}",
+            hint="set ORCHESTRA_HOME to a shorter path, or use an image with fewer layers",
+        )
+    return {"type": "overlay", "source": "overlay", "options": options}
+
+
+def _hide(tree: str, hidden: str, upper: str) -> None:
+    """Make ``hidden``, a path below ``tree``, an empty directory for whoever sees ``upper`` over it.
+
+    It must be done in the upper layer: overlayfs refuses a lower layer that lies within another (ELOOP), as any
+    directory of ours lies within the tree.
+    """
+    source = os.path.realpath(tree)
+    made: list[tuple[str, str]] = []
+    for part in os.path.relpath(hidden, source).split("/"):
+        source, upper = f"{source.rstrip('/')}/{part}", f"{upper}/{part}"
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(upper, 0o755)
+            made.append((source, upper))
+    try:
+        os.setxattr(upper, OPAQUE, b"y")
+    except PermissionError as error:
+        raise FatalError(
+            f"{upper}: the attribute {OPAQUE} is not permitted, so {hidden} cannot be hidden from the container",
+            hint="it needs CAP_SYS_ADMIN outside of any user namespace: run as root, or use an image of its own",
+        ) from error
+    for original, copy in reversed(made):
+        if os.path.isdir(original):
+            _copy_attributes(original, copy)
+
+
+def _copy_attributes(source: str, target: str) -> None:
+    """Owner, mode and times; the mode after the owner, since chown(2) clears bits of it."""
+    status = os.stat(source)
+    os.chown(target, status.st_uid, status.st_gid)
+    os.chmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
