@@ -1,0 +1,64 @@
+"""Which capabilities a container has: Docker's fourteen, what is added, what is dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+from orchestra.linux.capabilities import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from orchestra.state.desired import ContainerSpec
+
+DEFAULT = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FSETID",
+    "CAP_FOWNER",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETFCAP",
+    "CAP_SETPCAP",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SYS_CHROOT",
+    "CAP_KILL",
+    "CAP_AUDIT_WRITE",
+)
+ALL = "ALL"
+
+
+def choose_capabilities(spec: ContainerSpec, available: Sequence[str]) -> tuple[str, ...]:
+    """In the kernel's order. As Docker: adding ALL wins over dropping ALL; privileged heeds neither list."""
+    added = {_normalise(word, spec) for word in spec.cap_add}
+    dropped = {_normalise(word, spec) for word in spec.cap_drop}
+    if spec.privileged:
+        chosen = set(available)
+    elif ALL in added:
+        chosen = set(available) - dropped
+    elif ALL in dropped:
+        chosen = added
+    else:
+        chosen = (set(DEFAULT) - dropped) | added
+    return tuple(name for name in NAMES if name in chosen)
+
+
+def render_capabilities(chosen: Iterable[str], uid: int) -> dict[str, list[str]]:
+    """The five sets. Who is not root has none in effect, as after execve(2): only a bound to what set-uid gives."""
+    names = list(chosen)
+    effective = names if uid == 0 else []
+    return {"bounding": names, "effective": effective, "permitted": list(effective), "inheritable": [], "ambient": []}
+
+
+def _normalise(word: str, spec: ContainerSpec) -> str:
+    name = word.strip().upper()
+    if name == ALL:
+        return name
+    name = f"CAP_{name.removeprefix('CAP_')}"
+    if name not in NAMES:
+        hint = "capabilities(7) has the names; CAP_ in front may be left out"
+        raise FatalError(f"service {spec.service}: capability {word} is not known", hint=hint)
+    return name

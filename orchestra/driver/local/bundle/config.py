@@ -1,0 +1,84 @@
+"""The whole of config.json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local.bundle.mounts import ETC_FILES, render_mounts
+from orchestra.driver.local.bundle.namespace import render_hostname, render_namespaces, render_sysctls
+from orchestra.driver.local.bundle.process import HOME_ANNOTATION, render_own_process, sets_home
+from orchestra.driver.local.bundle.resources import render_devices, render_resources
+from orchestra.driver.local.bundle.security import parse_security
+from orchestra.shim.init import REAPER_ANNOTATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestra.driver.local.bundle.world import HostFacts
+    from orchestra.driver.local.image.config import ImageConfig
+    from orchestra.driver.local.net.attachment import Attachment
+    from orchestra.driver.local.user import User
+    from orchestra.driver.local.volume import ResolvedMount
+    from orchestra.state.desired import ContainerSpec
+
+OCI_VERSION = "1.2.0"
+
+
+def render_bundle(
+    spec: ContainerSpec,
+    image: ImageConfig,
+    *,
+    user: User,
+    attachment: Attachment,
+    mounts: Iterable[ResolvedMount],
+    cgroups_path: str,
+    host: HostFacts,
+    pid_namespace: str = "",
+    ipc_namespace: str = "",
+) -> dict[str, Any]:
+    """config.json of one container, for a bundle with its root at ``rootfs``. Raises FatalError.
+
+    user: ``spec.user`` or the image's, resolved. pid_namespace, ipc_namespace: paths to join where the file says
+    ``service:`` or ``container:``; while they are not known, the container is given namespaces of its own.
+    """
+    security = parse_security(spec)
+    hostname = render_hostname(spec, attachment)
+    config: dict[str, Any] = {
+        "ociVersion": OCI_VERSION,
+        "process": render_own_process(spec, image, user, hostname or attachment.hostname, security, host),
+        "root": {"path": "rootfs", "readonly": spec.read_only},
+        "mounts": render_mounts(spec, mounts, security),
+        "annotations": _annotations(spec, image),
+        "linux": {
+            "namespaces": render_namespaces(spec, attachment, pid_namespace, ipc_namespace),
+            "sysctl": render_sysctls(spec, attachment),
+            "cgroupsPath": cgroups_path,
+            "resources": render_resources(spec, host),
+            "devices": render_devices(spec, host),
+            "maskedPaths": list(security.masked),
+            "readonlyPaths": list(security.read_only),
+        },
+    }
+    if hostname:
+        config["hostname"] = hostname
+    return config
+
+
+def render_etc_files(attachment: Attachment) -> dict[str, str]:
+    """The texts of the files in the container's directory that are bound into /etc, by name."""
+    texts = {
+        "/etc/hosts": attachment.hosts,
+        "/etc/hostname": f"{attachment.hostname}\n",
+        "/etc/resolv.conf": attachment.resolv_conf,
+    }
+    return {name: texts[path] for path, name in ETC_FILES.items()}
+
+
+def _annotations(spec: ContainerSpec, image: ImageConfig) -> dict[str, str]:
+    """Labels of image and service, then annotations. Ours tell a runtime what to do, so nobody else's word counts."""
+    found = {**image.labels, **spec.labels, **spec.annotations}
+    for name, holds in ((REAPER_ANNOTATION, spec.init), (HOME_ANNOTATION, not sets_home(spec, image))):
+        found.pop(name, None)
+        if holds:
+            found[name] = "true"
+    return found

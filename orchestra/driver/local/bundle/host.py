@@ -1,0 +1,75 @@
+"""Looking at the host for what bundles depend on."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.bundle.world import HostDevice, HostFacts
+from orchestra.linux import capabilities, cgroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.state.desired import ContainerSpec
+
+# Below /dev: what belongs to one container or one terminal, and is made anew in each.
+NOT_SHARED = ("pts", "shm", "fd", "mqueue", "console")
+
+
+def observe_host(spec: ContainerSpec) -> HostFacts:
+    """The facts that this container's bundle needs: devices are looked at only where it names them."""
+    held = capabilities.held()
+    return HostFacts(
+        capabilities=tuple(name for name, number in capabilities.NUMBERS.items() if held >> number & 1),
+        swap_accounting=_has_swap_accounting(),
+        devices={device.source: tuple(_find_devices(device.source)) for device in spec.devices},
+        every_device=tuple(_find_devices("/dev")) if spec.privileged else (),
+    )
+
+
+def _has_swap_accounting() -> bool:
+    found = cgroup.machine_hierarchy()
+    if found.version == 1:
+        return os.path.exists(f"{found.v1.get('memory', '')}/memory.memsw.limit_in_bytes")
+    return os.path.exists("/proc/swaps")
+
+
+def _find_devices(path: str) -> Iterator[HostDevice]:
+    """The node at ``path``, or the nodes below it; links are followed only for ``path`` itself."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return
+    if stat.S_ISDIR(status.st_mode):
+        yield from _walk(path, NOT_SHARED if path == "/dev" else ())
+    elif found := _device(path, status):
+        yield found
+
+
+def _walk(directory: str, skipped: tuple[str, ...]) -> Iterator[HostDevice]:
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError:
+        return  # removed meanwhile, or not for us
+    for entry in entries:
+        if entry.name in skipped or entry.is_symlink():
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, ())
+            continue
+        try:
+            found = _device(entry.path, entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            continue
+        if found:
+            yield found
+
+
+def _device(path: str, status: os.stat_result) -> HostDevice | None:
+    kind = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
+    if not kind:
+        return None
+    major, minor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    return HostDevice(path, kind, major, minor, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)

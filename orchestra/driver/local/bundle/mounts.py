@@ -1,0 +1,101 @@
+"""What is mounted over a container's root, in order: what every container has, then what this one asks for."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestra.driver.local.bundle.security import Security
+    from orchestra.driver.local.volume import ResolvedMount
+    from orchestra.state.desired import ContainerSpec
+
+Entry = dict[str, Any]
+
+SHM_SIZE = 64 << 20
+TMPFS_OPTIONS = ("nosuid", "noexec", "nodev")
+
+# Docker's: destination, type, source, options.
+DEFAULTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
+    ("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
+    ("/dev/pts", "devpts", "devpts", ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")),
+    ("/dev/shm", "tmpfs", "shm", (*TMPFS_OPTIONS, "mode=1777")),
+    ("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
+    ("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", "ro")),
+    ("/sys/fs/cgroup", "cgroup", "cgroup", ("nosuid", "noexec", "nodev", "ro")),
+)
+# Destination, and name of the file in the container's directory.
+ETC_FILES = {"/etc/hosts": "hosts", "/etc/hostname": "hostname", "/etc/resolv.conf": "resolv.conf"}
+
+
+def render_mounts(spec: ContainerSpec, mounts: Iterable[ResolvedMount], security: Security) -> list[Entry]:
+    """No mount is hidden by a later one: what a container always has comes first, the rest by depth.
+
+    What is always there gives way to a mount at its place or above it; the files in /etc only to one at their place.
+    """
+    asked = {_target(mount, spec): mount for mount in mounts}
+    found = [
+        entry
+        for entry in map(_default, DEFAULTS)
+        if not any(is_within(entry["destination"], target) for target in asked)
+    ]
+    found = [entry for entry in found if _fit(entry, spec, security)]
+    own = [_asked(target, mount) for target, mount in asked.items()]
+    own += [_etc_file(path, name, spec) for path, name in ETC_FILES.items() if path not in asked]
+    return [*found, *sorted(own, key=lambda entry: entry["destination"].count("/"))]
+
+
+def is_within(path: str, parent: str) -> bool:
+    """Whether ``path`` is ``parent`` or below it; both are normalised."""
+    return path == parent or path.startswith(f"{parent.rstrip('/')}/")
+
+
+def _target(mount: ResolvedMount, spec: ContainerSpec) -> str:
+    target = posixpath.normpath(f"/{mount.target.lstrip('/')}")
+    if not mount.target.startswith("/") or target == "/":
+        message = f"service {spec.service}: nothing can be mounted at {mount.target or 'an empty path'}"
+        raise FatalError(message, hint="a mount's target is an absolute path below /")
+    return target
+
+
+def _default(row: tuple[str, str, str, tuple[str, ...]]) -> Entry:
+    destination, kind, source, options = row
+    return {"destination": destination, "type": kind, "source": source, "options": list(options)}
+
+
+def _fit(entry: Entry, spec: ContainerSpec, security: Security) -> bool:
+    """Make a default what this container asks for; False when it asks for none."""
+    options: list[str] = entry["options"]
+    match entry["destination"]:
+        case "/dev/shm" if spec.ipc == "none":
+            return False
+        case "/dev/shm" if spec.ipc == "host":
+            entry |= {"type": "bind", "source": "/dev/shm", "options": ["rbind", "rprivate"]}
+        case "/dev/shm":
+            options.append(f"size={spec.shm_size or SHM_SIZE}")
+        case "/dev/mqueue" if spec.ipc == "none":
+            return False
+        case "/sys" if spec.privileged:
+            options.remove("ro")
+        case "/sys/fs/cgroup" if security.writable_cgroups:
+            options.remove("ro")
+    return True
+
+
+def _asked(target: str, mount: ResolvedMount) -> Entry:
+    """A bind that is read-only is so with all that is mounted below its source, as Docker's are."""
+    options = list(mount.options)
+    if mount.read_only:
+        options.append("rro" if mount.kind == "bind" else "ro")
+    return {"destination": target, "type": mount.kind, "source": mount.source, "options": options}
+
+
+def _etc_file(path: str, name: str, spec: ContainerSpec) -> Entry:
+    """The source is relative to the bundle."""
+    options = ["rbind", "rprivate", *(("ro",) if spec.read_only else ())]
+    return {"destination": path, "type": "bind", "source": name, "options": options}

@@ -1,0 +1,135 @@
+"""Limits of a container's cgroup, and the devices it may use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.driver.local.bundle.world import HostDevice, HostFacts
+    from orchestra.state.desired import ContainerSpec, Device
+
+PERIOD = 100_000  # microseconds, over which a quota of CPU time counts
+LEAST_MEMORY = 6 << 20
+LEAST_CPUS = 0.01
+
+# After "deny all": nodes may be made of any device, those every container has may be used.
+# null, zero, full, random, urandom, tty, console, ptmx, and terminals of devpts.
+DEVICE_RULES: tuple[tuple[str, int | None, int | None, str], ...] = (
+    ("c", None, None, "m"),
+    ("b", None, None, "m"),
+    ("c", 1, 3, "rwm"),
+    ("c", 1, 5, "rwm"),
+    ("c", 1, 7, "rwm"),
+    ("c", 1, 8, "rwm"),
+    ("c", 1, 9, "rwm"),
+    ("c", 5, 0, "rwm"),
+    ("c", 5, 1, "rwm"),
+    ("c", 5, 2, "rwm"),
+    ("c", 136, None, "rwm"),
+)
+
+
+def render_resources(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
+    resources = spec.resources
+    found: dict[str, Any] = {"devices": _device_rules(spec, host)}
+    memory = _memory(spec, host)
+    if memory:
+        found["memory"] = memory
+    cpu: dict[str, Any] = {}
+    if resources.cpus:
+        if resources.cpus < LEAST_CPUS:
+            raise FatalError(f"service {spec.service}: {resources.cpus} CPUs are too few", hint="0.01 is the least")
+        cpu |= {"quota": round(resources.cpus * PERIOD), "period": PERIOD}
+    if resources.cpu_shares:
+        cpu["shares"] = resources.cpu_shares
+    if resources.cpuset:
+        cpu["cpus"] = resources.cpuset
+    if cpu:
+        found["cpu"] = cpu
+    if resources.pids:
+        found["pids"] = {"limit": resources.pids}
+    return found
+
+
+def _memory(spec: ContainerSpec, host: HostFacts) -> dict[str, int]:
+    """``memory_swap`` is memory and swap together, -1 for no limit; not given, it is twice the memory."""
+    resources = spec.resources
+    limit, swap, reservation = resources.memory, resources.memory_swap, resources.memory_reservation
+    if limit and limit < LEAST_MEMORY:
+        raise FatalError(
+            f"service {spec.service}: a memory limit of {limit} bytes is too small", hint="6m is the least"
+        )
+    if reservation and limit and reservation > limit:
+        message = f"service {spec.service}: more memory is reserved than the limit allows"
+        raise FatalError(message, hint="lower mem_reservation or raise mem_limit")
+    if swap and swap > 0:
+        if not limit:
+            raise FatalError(f"service {spec.service}: memswap_limit needs mem_limit", hint="set mem_limit too")
+        if swap < limit:
+            message = f"service {spec.service}: memswap_limit is lower than mem_limit"
+            raise FatalError(message, hint="memswap_limit is memory and swap together")
+    elif not swap and limit and host.swap_accounting:
+        swap = 2 * limit
+    values = {"limit": limit, "swap": max(swap, -1) if swap else None, "reservation": reservation}
+    return {name: value for name, value in values.items() if value}
+
+
+def _device_rules(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:
+    if spec.privileged:
+        return [{"allow": True, "access": "rwm"}]
+    rules: list[dict[str, Any]] = [{"allow": False, "access": "rwm"}]
+    rows = list(DEVICE_RULES)
+    rows += [(node.kind, node.major, node.minor, access) for _path, node, access in _wanted(spec, host)]
+    for kind, major, minor, access in dict.fromkeys(rows):
+        rule: dict[str, Any] = {"allow": True, "type": kind, "access": access}
+        rule |= {} if major is None else {"major": major}
+        rule |= {} if minor is None else {"minor": minor}
+        rules.append(rule)
+    return rules
+
+
+def render_devices(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:
+    """The nodes to be made: those the file names, and for a privileged container all of the host's."""
+    nodes = {node.path: node for node in host.every_device} if spec.privileged else {}
+    nodes |= {path: node for path, node, _access in _wanted(spec, host)}
+    return [
+        {
+            "path": path,
+            "type": node.kind,
+            "major": node.major,
+            "minor": node.minor,
+            "fileMode": node.mode,
+            "uid": node.uid,
+            "gid": node.gid,
+        }
+        for path, node in nodes.items()
+    ]
+
+
+def _wanted(spec: ContainerSpec, host: HostFacts) -> Iterator[tuple[str, HostDevice, str]]:
+    """Path in the container, node on the host, and what it may be used for."""
+    for device in spec.devices:
+        _check(device, spec)
+        nodes = host.devices.get(device.source, ())
+        if not nodes:
+            message = f"service {spec.service}: there is no device {device.source} on this machine"
+            raise FatalError(message, hint="`devices` are HOST[:CONTAINER[:PERMISSIONS]]")
+        for node in nodes:
+            below = node.path.removeprefix(device.source) if node.path.startswith(f"{device.source}/") else ""
+            yield f"{device.target.rstrip('/')}{below}", node, device.permissions
+
+
+def _check(device: Device, spec: ContainerSpec) -> None:
+    if not device.source.startswith("/"):
+        message = f"service {spec.service}: the device {device.source} is no path"
+        raise FatalError(message, hint="devices by CDI name are not supported: name the nodes below /dev")
+    if not device.target.startswith("/"):
+        message = f"service {spec.service}: the device {device.target} in the container is no absolute path"
+        raise FatalError(message, hint="begin it with a slash")
+    if not device.permissions or set(device.permissions) - set("rwm"):
+        message = f"service {spec.service}: the permissions {device.permissions} of {device.source} are not known"
+        raise FatalError(message, hint="they are letters of rwm: read, write, make")

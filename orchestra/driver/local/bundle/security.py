@@ -1,0 +1,69 @@
+"""``security_opt``, and what of /proc and /sys is kept from a container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from orchestra.state.desired import ContainerSpec
+
+MASKED = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+# What confines a container beyond namespaces and capabilities is not applied: only asking for none of it is fulfilled.
+FULFILLED = {
+    "seccomp": ("unconfined", "builtin"),
+    "apparmor": ("unconfined", "docker-default"),
+    "label": ("disable",),
+}
+TRUTH = {"": True, "true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    no_new_privileges: bool = False
+    masked: tuple[str, ...] = MASKED
+    read_only: tuple[str, ...] = READ_ONLY
+    writable_cgroups: bool = False
+
+
+def parse_security(spec: ContainerSpec) -> Security:
+    """``NAME``, ``NAME=VALUE`` or ``NAME:VALUE``, as Docker takes them. Raises FatalError for what cannot be done."""
+    no_new_privileges = False
+    all_visible = writable_cgroups = spec.privileged
+    for option in spec.security_options:
+        name, _, value = option.replace(":", "=", 1).partition("=") if "=" not in option else option.partition("=")
+        match name:
+            case "no-new-privileges" if value in TRUTH:
+                no_new_privileges = TRUTH[value]
+            case "writable-cgroups" if value in TRUTH:
+                writable_cgroups = TRUTH[value]
+            case "systempaths" if value == "unconfined":
+                all_visible = True
+            case "seccomp" | "apparmor" | "label":
+                if value not in FULFILLED[name]:
+                    message = f"service {spec.service}: security_opt {option} cannot be applied"
+                    hint = f"take it away, or run the stack where {name} is supported"
+                    raise FatalError(message, hint=hint)
+            case _:
+                message = f"service {spec.service}: security_opt {option} is not known"
+                hint = "no-new-privileges:true, systempaths=unconfined and writable-cgroups=true are"
+                raise FatalError(message, hint=hint)
+    masked, read_only = ((), ()) if all_visible else (MASKED, READ_ONLY)
+    return Security(no_new_privileges, masked, read_only, writable_cgroups)

@@ -1,0 +1,38 @@
+"""What a bundle depends on beyond what the file says: facts about the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestra.linux.capabilities import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class HostDevice:
+    """A device node of the host. kind: ``c`` or ``b``; mode: permission bits."""
+
+    path: str
+    kind: str
+    major: int
+    minor: int
+    mode: int = 0o666
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """capabilities: all there are to give. swap_accounting: whether memory and swap can be limited together.
+
+    devices: what stands at each ``Device.source`` of the container: the node, or for a directory the nodes below it.
+    every_device: all of the host's, for a privileged container.
+    """
+
+    capabilities: tuple[str, ...] = NAMES
+    swap_accounting: bool = True
+    devices: Mapping[str, tuple[HostDevice, ...]] = field(default_factory=dict)
+    every_device: tuple[HostDevice, ...] = ()

@@ -1,0 +1,103 @@
+"""Who a container's program runs as: Docker's ``user[:group]``, looked up in the image's own passwd(5) and group(5).
+
+Pure: the files are given as texts, empty where the image has none. The rules are Docker's: a number is always an id, a
+name must be known; without a group it is the user's own, with supplementary groups by membership.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+LARGEST_ID = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """groups: supplementary group ids, without repetition, the primary one first. home: an absolute path."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = (0,)
+    home: str = "/"
+
+
+class _Account(NamedTuple):
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+class _Group(NamedTuple):
+    name: str
+    gid: int
+    members: tuple[str, ...]
+
+
+def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str] = ()) -> User:
+    """``text`` as in ``user:``, empty for root. additional: as in ``group_add``. Raises FatalError."""
+    user_word, _, group_word = text.strip().partition(":")
+    group_word = group_word.partition(":")[0]
+    groups = tuple(_parse_groups(group))
+    number = _parse_id(user_word, "user") if user_word else 0
+    accounts = _parse_passwd(passwd)
+    account = next((a for a in accounts if (a.uid == number if number is not None else a.name == user_word)), None)
+    if account is None and number is None:
+        hint = "use a name from the image's /etc/passwd, or a number"
+        raise FatalError(f"user {user_word!r} is not known in the image", hint=hint)
+    uid, gid, home = (account.uid, account.gid, account.home) if account else (number or 0, 0, "/")
+    supplementary: list[int] = []
+    if group_word:
+        gid = _find_group(group_word, groups)
+    elif account is not None:
+        supplementary = [entry.gid for entry in groups if account.name in entry.members]
+    supplementary += [_find_group(word, groups) for word in additional]
+    home = home if home.startswith("/") else "/"
+    return User(uid, gid, tuple(dict.fromkeys((gid, *supplementary))), home)
+
+
+def _find_group(word: str, groups: Iterable[_Group]) -> int:
+    number = _parse_id(word, "group")
+    if number is not None:
+        return number
+    for entry in groups:
+        if entry.name == word:
+            return entry.gid
+    hint = "use a name from the image's /etc/group, or a number"
+    raise FatalError(f"group {word!r} is not known in the image", hint=hint)
+
+
+def _parse_id(word: str, what: str) -> int | None:
+    """None for a name."""
+    if not (word.isascii() and word.removeprefix("-").isdigit()):
+        return None
+    number = int(word)
+    if not 0 <= number <= LARGEST_ID:
+        raise FatalError(f"{what} {word} is out of range", hint=f"an id is between 0 and {LARGEST_ID}")
+    return number
+
+
+def _parse_passwd(text: str) -> Iterator[_Account]:
+    """Lines that do not fit, such as those of NIS, name nobody."""
+    for fields in _fields(text):
+        if len(fields) >= 4 and fields[2].isdigit() and fields[3].isdigit():
+            yield _Account(fields[0], int(fields[2]), int(fields[3]), fields[5] if len(fields) > 5 else "")
+
+
+def _parse_groups(text: str) -> Iterator[_Group]:
+    for fields in _fields(text):
+        if len(fields) >= 3 and fields[2].isdigit():
+            members = fields[3].split(",") if len(fields) > 3 else ()
+            yield _Group(fields[0], int(fields[2]), tuple(name.strip() for name in members))
+
+
+def _fields(text: str) -> Iterator[list[str]]:
+    for line in text.splitlines():
+        if line.strip():
+            yield line.strip().split(":")

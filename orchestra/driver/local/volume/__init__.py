@@ -1,0 +1,30 @@
+"""Data that outlives containers, and everything else that is mounted into them from the host.
+
+A volume is a directory of ``Home.volumes``:
+
+    NAME/volume.json    VolumeRecord: whose it is, and what it was made as
+    NAME/_data/         what containers see, unless its options name another place
+    NAME/filling/       what of the image's content is still to be moved into _data
+
+Names that begin with a dot are not volumes yet, or no more: ``.new`` is one being made, ``.removed-…`` one being
+deleted. Nothing here is ever removed but by ``remove_volume`` and ``remove_anonymous_volumes``.
+"""
+
+from orchestra.driver.local.volume.fill import fill_volume
+from orchestra.driver.local.volume.mounts import ResolvedMount, resolve_mounts
+from orchestra.driver.local.volume.store import (
+    create_volume,
+    observe_volumes,
+    remove_anonymous_volumes,
+    remove_volume,
+)
+
+__all__ = [
+    "ResolvedMount",
+    "create_volume",
+    "fill_volume",
+    "observe_volumes",
+    "remove_anonymous_volumes",
+    "remove_volume",
+    "resolve_mounts",
+]

@@ -1,0 +1,47 @@
+"""``driver_opts`` of the driver ``local``: what mount(8) would be told. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KNOWN = ("type", "device", "o")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a volume's data is instead of its own directory. kind: ``bind``, or a file system type."""
+
+    kind: str
+    source: str
+    options: tuple[str, ...] = ()
+    read_only: bool = False
+
+
+def parse_driver_options(name: str, options: Mapping[str, str]) -> Place | None:
+    """None: in the volume's own directory. Raises FatalError."""
+    if not options:
+        return None
+    for key in options:
+        if key not in KNOWN:
+            hint = "the driver local knows type, device and o"
+            raise FatalError(f"volume {name}: the driver option {key} is not known", hint=hint)
+    kind, device = options.get("type", ""), options.get("device", "")
+    words = [word.strip() for word in options.get("o", "").split(",") if word.strip()]
+    is_bind = kind == "bind" or "bind" in words or "rbind" in words
+    if not device or not (kind or is_bind):
+        hint = "give both, as in type: nfs and device: ':/export'; o: bind needs no type"
+        raise FatalError(f"volume {name}: the driver options need type and device", hint=hint)
+    read_only = "ro" in words
+    words = [word for word in words if word not in ("ro", "rw", "bind", "rbind")]
+    if not is_bind:
+        return Place(kind, device, tuple(words), read_only)
+    if not device.startswith("/"):
+        raise FatalError(f"volume {name}: the device {device} is no absolute path", hint="begin it with a slash")
+    recursion = "rbind" if "rbind" in options.get("o", "").split(",") else "bind"
+    return Place("bind", device, (recursion, *words), read_only)

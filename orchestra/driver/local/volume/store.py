@@ -1,0 +1,264 @@
+"""The volumes of a home: made whole or not at all, removed by their owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.volume.options import parse_driver_options
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux.mountinfo import load_mounts
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.state.codec import decode, encode
+from orchestra.state.names import VolumeName
+from orchestra.state.observed import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestra.home import Home
+    from orchestra.state.desired import VolumeSpec
+
+RECORD = "volume.json"
+DATA = "_data"
+BEGUN = ".new"
+REMOVED = ".removed-"
+# Docker's pattern. It begins with no dot, and one letter is too short for Docker.
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRecord:
+    """stack: the owner. container: for an anonymous volume, the id of the container it was made for."""
+
+    name: str
+    stack: str
+    created_at: float
+    config_hash: str = ""
+    container: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    driver_options: Mapping[str, str] = field(default_factory=dict)
+
+
+def volume_path(home: Home, name: str) -> str:
+    return f"{home.volumes}/{check_name(name)}"
+
+
+def check_name(name: str) -> str:
+    """The name, which is going to be a directory's. Raises FatalError."""
+    if not NAME.fullmatch(name):
+        hint = "use two or more letters, digits, and _ . - behind the first"
+        raise FatalError(f"{name!r} is not a name for a volume", hint=hint)
+    return name
+
+
+def load_record(home: Home, name: str) -> VolumeRecord | None:
+    """None when there is no such volume."""
+    path = f"{volume_path(home, name)}/{RECORD}"
+    try:
+        with open(path, encoding="utf-8") as file:
+            return decode(VolumeRecord, json.load(file))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise FatalError(f"volume {name}: {path} is damaged: {error}", hint="mend or remove that file") from error
+
+
+def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
+    """Make the volume unless it exists; the data of one that does is never touched."""
+    existing = load_record(home, spec.name)
+    if existing is not None:
+        if existing.stack != stack:
+            hint = "set `external: true` to use it all the same, or give yours another name"
+            raise FatalError(f"volume {spec.name} belongs to stack {existing.stack}", hint=hint)
+        return
+    if spec.driver != "local":
+        hint = "use the driver local: its options type, device and o mount anything the kernel can"
+        raise FatalError(f"volume {spec.name}: there is no volume driver {spec.driver}", hint=hint)
+    parse_driver_options(spec.name, spec.driver_options)
+    record = VolumeRecord(
+        name=spec.name,
+        stack=stack,
+        created_at=time.time(),
+        config_hash=spec.config_hash,
+        labels=spec.labels,
+        driver_options=spec.driver_options,
+    )
+    with disk_errors(f"volume {spec.name}"):
+        _make(home, record)
+
+
+def ensure_anonymous_volume(home: Home, stack: str, container_id: str, target: str) -> str:
+    """The volume without a name that this container has at ``target``: the same one whenever it is asked for."""
+    name = hashlib.sha256(f"{container_id}\0{target}".encode()).hexdigest()
+    if load_record(home, name) is None:
+        with disk_errors(f"the volume at {target}"):
+            _make(home, VolumeRecord(name, stack, time.time(), container=container_id))
+    return name
+
+
+def observe_volumes(home: Home, stack: str, external: Iterable[str] = ()) -> tuple[Volume, ...]:
+    """The stack's own named volumes, and those of ``external`` that exist; sorted by name."""
+    found = {
+        record.name: Volume(VolumeName(record.name), record.config_hash)
+        for record in _records(home)
+        if record.stack == stack and not record.container
+    }
+    for name in external:
+        if NAME.fullmatch(name) and (record := load_record(home, name)) is not None:
+            found[name] = Volume(VolumeName(name), record.config_hash, external=True)
+    return tuple(found[name] for name in sorted(found))
+
+
+def remove_volume(home: Home, stack: str, name: str) -> None:
+    """Delete the volume with its data. Only the stack's own, and only while no container has it mounted."""
+    record = load_record(home, name)
+    if record is not None:
+        if record.stack != stack:
+            hint = "it is removed with the stack that made it"
+            raise FatalError(f"volume {name} belongs to stack {record.stack}", hint=hint)
+        if users := _users(home, name):
+            raise FatalError(f"volume {name} is in use by {', '.join(users)}", hint="remove that container first")
+        _remove(home, name)
+    _sweep(home)
+
+
+def remove_anonymous_volumes(home: Home, container_id: str) -> None:
+    """Delete the volumes that were made for this container alone, with their data."""
+    for record in _records(home):
+        if container_id and record.container == container_id:
+            _remove(home, record.name)
+    _sweep(home)
+
+
+def _records(home: Home) -> Iterator[VolumeRecord]:
+    try:
+        names = os.listdir(home.volumes)
+    except FileNotFoundError:
+        return
+    for name in sorted(names):
+        if NAME.fullmatch(name) and (record := load_record(home, name)) is not None:
+            yield record
+
+
+def _make(home: Home, record: VolumeRecord) -> None:
+    """Everything is on disk before the name appears. Whoever finds the name taken meanwhile has what it wanted."""
+    with _locked(home):
+        begun = f"{home.volumes}/{BEGUN}"
+        shutil.rmtree(begun, ignore_errors=True)  # left by a crash, and holding nothing yet
+        os.makedirs(f"{begun}/{DATA}", mode=0o755)
+        os.chmod(f"{begun}/{DATA}", 0o755)  # whatever the umask
+        with open(f"{begun}/{RECORD}", "x", encoding="utf-8") as file:
+            file.write(json.dumps(encode(record)))
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_directory(begun)
+        try:
+            os.rename(begun, volume_path(home, record.name))
+        except OSError as error:
+            shutil.rmtree(begun)
+            if load_record(home, record.name) is None:
+                path = volume_path(home, record.name)
+                hint = f"move {path} away: it is no volume of this installation"
+                raise FatalError(f"volume {record.name} cannot be made: {error.strerror}", hint=hint) from error
+        _sync_directory(home.volumes)
+
+
+def _remove(home: Home, name: str) -> None:
+    """It stops being a volume in one step; its data is deleted by ``_sweep``, after a crash by the next."""
+    path = volume_path(home, name)
+    for mount in load_mounts():
+        if mount.point == path or mount.point.startswith(f"{path}/"):
+            raise FatalError(f"volume {name}: something is mounted at {mount.point}", hint=f"umount {mount.point}")
+    with disk_errors(f"volume {name}"), contextlib.suppress(FileNotFoundError):
+        os.rename(path, f"{home.volumes}/{REMOVED}{secrets.token_hex(8)}")
+        _sync_directory(home.volumes)
+
+
+def _sweep(home: Home) -> None:
+    """Delete what has been removed. Others may be at the same; symbolic links are deleted, never followed."""
+    try:
+        names = os.listdir(home.volumes)
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = f"{home.volumes}/{name}"
+        if not name.startswith(REMOVED):
+            continue
+        with disk_errors(f"removed volume {path}"), contextlib.suppress(FileNotFoundError):
+            if os.path.islink(path):
+                os.unlink(path)
+            else:
+                _remove_tree(path)
+
+
+def _remove_tree(path: str) -> None:
+    """rmtree, also while somebody else deletes the same tree."""
+
+    def pass_over_missing(_function: object, _path: str, info: tuple[type, BaseException, object]) -> None:
+        if not isinstance(info[1], FileNotFoundError):
+            raise info[1]
+
+    shutil.rmtree(path, onerror=pass_over_missing)
+
+
+def _users(home: Home, name: str) -> list[str]:
+    """The containers, of whatever stack, that have it mounted or will when they run."""
+    path = volume_path(home, name)
+    found = []
+    for stack in _names_in(home.stacks_run):
+        containers = home.stack(stack).containers
+        for container in _names_in(containers):
+            config = ContainerDirectory(f"{containers}/{container}").load_if_there("config.json") or {}
+            sources = [str(entry.get("source", "")) for entry in config.get("mounts") or ()]
+            if any(source.startswith(f"{path}/") for source in sources):
+                found.append(f"container {container} of stack {stack}")
+    return found
+
+
+def _names_in(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+@contextlib.contextmanager
+def _locked(home: Home) -> Iterator[None]:
+    """Making volumes of a home, one at a time."""
+    os.makedirs(home.volumes, mode=0o711, exist_ok=True)
+    fd = os.open(home.volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _sync_directory(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """A full disk may have room later; anything else waits for somebody to mend it."""
+    try:
+        yield
+    except OSError as error:
+        kind = TemporaryError if error.errno in (errno.ENOSPC, errno.EDQUOT) else FatalError
+        raise kind(f"{what}: {error}") from error
