@@ -98,7 +98,7 @@ def traces(home: Path) -> Iterator[str]:
         with contextlib.suppress(OSError):
             if str(home) in alias.read_text():
                 yield f"interface {alias.parent.name}"
-    for cgroup in Path("/sys/fs/cgroup").glob("**/orchestra/guestbook"):
+    for cgroup in Path("/sys/fs/cgroup").glob("**/orchestra/*/guestbook"):
         yield f"cgroup {cgroup}"
 
 

@@ -58,15 +58,20 @@ class Client(threading.Thread):
                 self.refused.append(f"entry-{number}: {error}")
 
 
-def ids_and_starts(orchestra):
-    return {service: (row["ID"], row["StartedAt"]) for service, row in orchestra.containers().items()}
+def runs(orchestra):
+    """What ``ps`` says of each container, with the process that its run began with."""
+    directory = orchestra.home / "run/stacks" / orchestra.file.parent.name / "containers"
+    return {
+        row["Name"]: (row["ID"], row["State"], json.loads((directory / row["Name"] / "state.json").read_text()))
+        for row in orchestra.containers().values()
+    }
 
 
 def test_killing_supervisor_fork_server_and_shim_stops_no_container(stack, tmp_path):
     port = free_port()
     book = stack("guestbook", GUESTBOOK_PORT=str(port), GUESTBOOK_DATA=str(tmp_path / "data"))
     book.run("up", "-d", "--wait")
-    before = ids_and_starts(book)
+    before = runs(book)
     run = tmp_path / "home/run/stacks/guestbook"
     client = Client(port)
     client.start()
@@ -76,17 +81,17 @@ def test_killing_supervisor_fork_server_and_shim_stops_no_container(stack, tmp_p
         (supervisor,) = processes(tmp_path, "orchestra.supervisor")
         os.kill(supervisor, signal.SIGKILL)
         eventually(lambda: processes(tmp_path, "orchestra.supervisor") - {supervisor}, 5)
-        assert eventually(lambda: ids_and_starts(book) == before, 1)
+        assert eventually(lambda: runs(book) == before, 1)
 
         (fork_server,) = {pid for pid in processes(tmp_path, "orchestra/shim") if is_fork_server(pid)}
         os.kill(fork_server, signal.SIGKILL)
-        assert eventually(lambda: ids_and_starts(book) == before, 1)
+        assert eventually(lambda: runs(book) == before, 1)
         eventually(lambda: {p for p in processes(tmp_path, "orchestra/shim") if is_fork_server(p)} - {fork_server}, 5)
 
         shim_record = run / "containers/guestbook-web-1/shim.pid"
         first = shim_record.read_text()
         os.kill(int(json.loads(first)["pid"]), signal.SIGKILL)
-        assert eventually(lambda: ids_and_starts(book) == before, 1)
+        assert eventually(lambda: runs(book) == before, 1)
         eventually(lambda: shim_record.read_text() != first, 5)
 
         count = len(client.acknowledged)
@@ -94,7 +99,7 @@ def test_killing_supervisor_fork_server_and_shim_stops_no_container(stack, tmp_p
     finally:
         client.leave.set()
         client.join()
-    assert ids_and_starts(book) == before
+    assert runs(book) == before
     assert client.refused == []
     texts = [entry["text"] for entry in http(port, "GET", "/entries")]
     assert texts == client.acknowledged

@@ -85,7 +85,8 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
     with ipam.locked(home) as file:
         make_shared_directory(home.network_namespaces)
         # The file is there before the lease, so that nobody takes the lease for one whose container is gone.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # To read only: over it a namespace may be pinned by now, which cannot be opened to write.
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         file.leases = _lease(file.leases.of_living(pinned_ids(home)), ordered, container_id)
         leases = [file.leases.networks[endpoint.network] for endpoint in ordered]
     pin_namespace(path)

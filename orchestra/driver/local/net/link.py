@@ -161,6 +161,9 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
         netlink.set_alias(name, mark.render()),
         netlink.set_no_link_local(name),
         netlink.set_up(name, master=bridge.number),
+        # A container that asks for its own published port: where the module br_netfilter is loaded, the kernel
+        # redirects the packet inside the bridge, and its way out is the port it came in by.
+        netlink.set_hairpin(name),
     )
 
 

@@ -1,0 +1,250 @@
+"""Making a container out of its specification, and removing all of it: everything but the processes.
+
+Synchronous, for any thread; the calls for one container come one after the other. What is made is recorded before it is
+made, so that a crash anywhere leaves a container that can be seen, and removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local import volume
+from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
+from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.net import attachment as attachments
+from orchestra.driver.local.net.endpoint import attach, detach
+from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.ports import PortReservations
+from orchestra.driver.local.observe import observe_container
+from orchestra.driver.local.record import RECORD, Record, load_record, store_record
+from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.driver.local.user import resolve_user
+from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.plan.predict import created
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.state.desired import Mount, MountKind
+from orchestra.state.observed import Running
+
+if TYPE_CHECKING:
+    from orchestra.driver.local.image.store import ImageStore, ReadyImage
+    from orchestra.driver.local.net.attachment import Attachment
+    from orchestra.driver.local.runtime import Runtime
+    from orchestra.driver.local.user import User
+    from orchestra.home import Home
+    from orchestra.state.desired import ContainerSpec
+
+SHARED = ("pid", "ipc")
+"""Kinds of namespace that a service may share with another; the network's is pinned, and joined by that path."""
+
+
+def cgroup_path(home: Home, stack: str, container_id: str) -> str:
+    """Below the root of each hierarchy. By home, so that what a crash left can be told from what others run."""
+    return f"/orchestra/{home_hash(home)}/{stack}/{container_id}"
+
+
+class Containers:
+    """The containers of one stack. Within its context their published ports are kept from others."""
+
+    def __init__(self, home: Home, stack: str, images: ImageStore, runtime: Runtime) -> None:
+        self._home = home
+        self._stack = stack
+        self._stack_home = home.stack(stack)
+        self._images = images
+        self._runtime = runtime
+        self._snapshots = Snapshotter(home)
+        self._ports = PortReservations()
+
+    def __enter__(self) -> Containers:
+        """Take up what containers have published already: the sockets of an earlier supervisor went with it."""
+        for name in self.names():
+            if load_record(self._stack_home.container(name)) is None:
+                self.remove(name, volumes=False)  # a crash came before its record, or after
+                continue
+            attachment = attachments.load(self._stack_home.container(name))
+            if attachment is not None and attachment.ports:
+                try:
+                    self._ports.reserve(name, attachment.ports)
+                except DriverError as error:
+                    # Its rules lead there all the same; only nobody is kept from taking the port besides.
+                    print(f"container {name}: {error}", file=sys.stderr, flush=True)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ports.close()
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self._stack_home.containers))
+        except FileNotFoundError:
+            return []
+
+    def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
+        """Everything but a process. What was made of it when something fails is removed again."""
+        directory = self._stack_home.container(spec.name)
+        record = load_record(directory)
+        if record is not None and record.container.config_hash == spec.config_hash:
+            attachment = attachments.load(directory)
+            if attachment is not None and record.container.image_digest == image_digest:
+                return attachment
+        if record is not None:
+            self.remove(spec.name, volumes=False)
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        try:
+            return self._make(spec, image_digest, directory)
+        except BaseException:
+            self.remove(spec.name, volumes=True)
+            raise
+
+    def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
+        image = self._images.resolve(image_digest)
+        spec = _completed(spec, image)
+        container = replace(created(spec, image_digest, time.time()), id=secrets.token_hex(32))
+        joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
+        store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
+        ports = self._ports.reserve(spec.name, spec.ports)
+        attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
+        config = self._write_bundle(spec, image, container.id, attachment, directory)
+        command = tuple(config["process"]["args"])
+        store_record(directory, Record(replace(container, command=command), spec.ports, joins))
+        return attachment
+
+    def _write_bundle(
+        self, spec: ContainerSpec, image: ReadyImage, container_id: str, attachment: Attachment, directory: str
+    ) -> dict[str, Any]:
+        """config.json and shim.json with all they refer to."""
+        config = render_bundle(
+            spec,
+            image.config,
+            user=_user(spec, image),
+            attachment=attachment,
+            mounts=volume.resolve_mounts(self._home, self._stack, spec, container_id),
+            cgroups_path=cgroup_path(self._home, self._stack, container_id),
+            host=observe_host(spec),
+        )
+        for file, text in render_etc_files(attachment).items():
+            with open(f"{directory}/{file}", "w", encoding="utf-8") as written:
+                os.fchmod(written.fileno(), 0o644)
+                written.write(text)
+        os.makedirs(f"{directory}/rootfs", exist_ok=True)
+        layers = self._snapshots.prepare(self._stack, spec.name, image.layers)
+        files = ContainerDirectory(directory)
+        files.store("config.json", config)
+        files.store(
+            "shim.json",
+            {
+                "rootfs": layers,
+                "log": self._log(spec),
+                "stdin": spec.stdin_open,
+                "stack": self._stack,
+                "container": spec.name,
+            },
+        )
+        return config
+
+    def _log(self, spec: ContainerSpec) -> dict[str, Any] | None:
+        if spec.logging.driver == "none":
+            return None
+        os.makedirs(self._stack_home.logs, exist_ok=True)
+        path = f"{self._stack_home.logs}/{spec.name}.log"
+        return {"path": path, "max_size": spec.logging.max_size, "max_file": spec.logging.max_file}
+
+    def _target(self, spec: ContainerSpec, kind: str) -> str:
+        """The container of the stack that ``service:NAME`` or ``container:NAME`` means."""
+        mode, _, name = str(getattr(spec, kind)).partition(":")
+        return f"{self._stack}-{name}-1" if mode == "service" else name
+
+    def publish(self, name: str) -> bool:
+        """Before a run: publish what ``withdraw`` took back. Whether rules have to follow. Raises FatalError."""
+        directory = self._stack_home.container(name)
+        record, attachment = load_record(directory), attachments.load(directory)
+        if record is None or attachment is None:
+            raise FatalError(f"container {name} does not exist")
+        if not record.ports or attachment.ports:
+            return False
+        ports = self._ports.reserve(name, record.ports)
+        attachments.store(directory, replace(attachment, ports=ports))
+        return True
+
+    def withdraw(self, name: str) -> bool:
+        """After a commanded stop: let others have the published ports. Whether rules have to follow."""
+        directory = self._stack_home.container(name)
+        attachment = attachments.load(directory)
+        if attachment is None or not attachment.ports:
+            return False
+        attachments.store(directory, replace(attachment, ports=()))
+        self._ports.release(name)
+        return True
+
+    def join_namespaces(self, name: str) -> None:
+        """Before a run: write into the bundle where the namespaces are that it shares with containers as they run now.
+
+        Raises TemporaryError while one of them does not run.
+        """
+        directory = self._stack_home.container(name)
+        record = load_record(directory)
+        if record is None or not record.joins:
+            return
+        files = ContainerDirectory(directory)
+        config = files.load("config.json")
+        for kind, target in record.joins:
+            other = observe_container(self._stack_home.container(target))
+            if other is None or not isinstance(other.status, Running):
+                raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, does not run")
+            others = [entry for entry in config["linux"]["namespaces"] if entry["type"] != kind]
+            config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{other.status.pid}/ns/{kind}"}]
+        files.store("config.json", config)
+
+    def remove(self, name: str, *, volumes: bool) -> bool:
+        """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
+        directory = self._stack_home.container(name)
+        if not os.path.isdir(directory):
+            return False
+        record, attachment = load_record(directory), attachments.load(directory)
+        self._runtime.delete(directory)
+        if record is not None:
+            detach(self._home, self._stack, record.container.id, directory)
+            if volumes:
+                volume.remove_anonymous_volumes(self._home, record.container.id)
+        self._ports.release(name)
+        self._snapshots.remove(self._stack, name)
+        with contextlib.suppress(FileNotFoundError):
+            for file in os.listdir(self._stack_home.logs):
+                if file == f"{name}.log" or file.startswith(f"{name}.log."):
+                    os.unlink(f"{self._stack_home.logs}/{file}")
+        _remove_directory(directory)
+        return attachment is not None and bool(attachment.interfaces)
+
+
+def _completed(spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
+    """With what the image adds: its stop signal, and a volume of its own wherever it asks for one."""
+    taken = {os.path.normpath(mount.target) for mount in spec.mounts}
+    wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
+    mounts = spec.mounts + tuple(Mount(MountKind.VOLUME, path) for path in wanted)
+    return replace(spec, mounts=mounts, stop_signal=spec.stop_signal or image.config.stop_signal)
+
+
+def _user(spec: ContainerSpec, image: ReadyImage) -> User:
+    passwd, group = (_text(image, path) for path in ("/etc/passwd", "/etc/group"))
+    return resolve_user(spec.user or image.config.user, passwd, group, additional=spec.groups)
+
+
+def _text(image: ReadyImage, path: str) -> str:
+    return (read_file(image.layers, path) or b"").decode(errors="replace")
+
+
+def _remove_directory(directory: str) -> None:
+    """The record goes last: as long as anything else is left, the container can be seen."""
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        elif entry.name != RECORD:
+            os.unlink(entry.path)
+    ContainerDirectory(directory).remove(RECORD)
+    os.rmdir(directory)

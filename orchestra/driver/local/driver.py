@@ -1,0 +1,185 @@
+"""The Driver protocol on this machine. Whatever blocks runs in a thread; what it does is in the modules beside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.to_thread import run_sync
+
+from orchestra.driver.local import probe, volume
+from orchestra.driver.local.container import Containers
+from orchestra.driver.local.image.store import ImageStore
+from orchestra.driver.local.net import network
+from orchestra.driver.local.net.nameserver import serving_names
+from orchestra.driver.local.observe import observe_container, observe_containers
+from orchestra.driver.local.projections import Projections
+from orchestra.driver.local.record import store_health, store_start, store_stop
+from orchestra.driver.local.runtime.native import NativeRuntime
+from orchestra.driver.local.watch import Watch
+from orchestra.engine.driver import Capabilities, ProbeResult
+from orchestra.errors import FatalError
+from orchestra.linux.process import parse_signal
+from orchestra.state.names import StackName
+from orchestra.state.observed import Observed, Running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from orchestra.driver.local.net.nameserver import NameServer
+    from orchestra.home import Home
+    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.state.observed import Container, Health, Image
+
+DEFAULT_SIGNAL = "SIGTERM"
+KILL = parse_signal("SIGKILL")
+
+
+def open_driver(home: Home, stack: str) -> LocalDriver:
+    return LocalDriver(home, stack)
+
+
+class LocalDriver:
+    """Serves one stack of one home. Looking needs nothing; everything else happens while it is ``serving``."""
+
+    def __init__(self, home: Home, stack: str) -> None:
+        self._home = home
+        self._stack = stack
+        self._stack_home = home.stack(stack)
+        self._images = ImageStore(home)
+        self._runtime = NativeRuntime(self._stack_home.fork_socket)
+        self._containers = Containers(home, stack, self._images, self._runtime)
+        self._projections = Projections(partial(network.apply, home, stack))
+        self._names: NameServer | None = None
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities("local")
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        changed, changes = anyio.create_memory_object_stream[str](float("inf"))
+        with changed, changes, Watch(self._stack_home, changed.send_nowait) as self._watch, self._containers:
+            self._changes = changes
+            for name in await run_sync(self._containers.names):
+                self._watch.add(name)
+            async with serving_names(self._home, self._stack) as self._names, anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch.run, name="watch on containers")
+                tasks.start_soon(self._projections.run, name="rules and names")
+                yield
+                tasks.cancel_scope.cancel()
+
+    async def settle(self) -> None:
+        """Until rules and names are what the containers are."""
+        await self._projections.settle()
+
+    async def observe(self, desired: Desired) -> Observed:
+        return await run_sync(self._observe, desired)
+
+    def _observe(self, desired: Desired) -> Observed:
+        external = tuple(spec.name for spec in desired.networks if spec.external)
+        networks = network.observe_networks(self._home, self._stack, external)
+        foreign = tuple(spec.name for spec in desired.volumes if spec.external)
+        volumes = volume.observe_volumes(self._home, self._stack, foreign)
+        return Observed(
+            StackName(self._stack),
+            containers=observe_containers(self._stack_home),
+            networks={seen.name: seen for seen in networks},
+            volumes={seen.name: seen for seen in volumes},
+            images=self._images.observe(spec.reference for spec in desired.images),
+        )
+
+    async def inspect(self, name: str) -> Container | None:
+        return await run_sync(observe_container, self._stack_home.container(name))
+
+    async def events(self) -> AsyncIterator[str]:
+        async for name in self._changes:
+            yield name
+
+    async def pull(self, image: ImageSpec) -> Image:
+        return await run_sync(self._images.pull, image)
+
+    async def create_network(self, spec: NetworkSpec) -> None:
+        await run_sync(network.create_network, self._home, self._stack, spec)
+
+    async def remove_network(self, name: str) -> None:
+        await run_sync(network.remove_network, self._home, self._stack, name)
+
+    async def create_volume(self, spec: VolumeSpec) -> None:
+        await run_sync(volume.create_volume, self._home, self._stack, spec)
+
+    async def remove_volume(self, name: str) -> None:
+        await run_sync(volume.remove_volume, self._home, self._stack, name)
+
+    async def create(self, spec: ContainerSpec, image_digest: str) -> None:
+        attachment = await run_sync(self._containers.make, spec, image_digest)
+        self._watch.add(spec.name)
+        if attachment.interfaces:
+            self._projections.ask()
+            if self._names is not None:
+                await self._names.add(attachment)
+
+    async def start(self, name: str, *, restarts: int, backoff: int) -> None:
+        directory = self._stack_home.container(name)
+        if isinstance(await self._look(name), Running):
+            return
+        if await run_sync(self._containers.publish, name):
+            self._projections.ask()
+        await self._projections.settle()
+        await run_sync(self._containers.join_namespaces, name)
+        await run_sync(store_start, directory, restarts, backoff)
+        for warning in await run_sync(self._runtime.run, directory):
+            print(f"container {name}: {warning}", file=sys.stderr, flush=True)
+
+    async def stop(self, name: str, *, signal: str, timeout: float) -> None:
+        container = await self._look(name)
+        if container is None or not isinstance(container.status, Running):
+            return
+        directory = self._stack_home.container(name)
+        await run_sync(store_stop, directory, container.status.started_at)
+        number = _signal(container, signal or container.stop_signal)
+        await run_sync(self._runtime.kill, directory, number)
+        with anyio.move_on_after(timeout) if number != KILL else nullcontext() as limit:
+            await self._wait_until_ended(name)
+        if limit is not None and limit.cancelled_caught:
+            await run_sync(self._runtime.kill, directory, KILL)
+            await self._wait_until_ended(name)
+        if await run_sync(self._containers.withdraw, name):
+            self._projections.ask()
+
+    async def _wait_until_ended(self, name: str) -> None:
+        while True:
+            change = self._watch.change(name)
+            container = await self._look(name)
+            if container is None or not isinstance(container.status, Running):
+                return
+            await change.wait()
+
+    async def remove(self, name: str, *, volumes: bool) -> None:
+        container = await self._look(name)
+        if self._names is not None and container is not None:
+            self._names.remove(container.id)
+        if await run_sync(partial(self._containers.remove, name, volumes=volumes)):
+            self._projections.ask()
+
+    async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
+        return await probe.run(self._runtime, self._stack_home.container(name), command, timeout)
+
+    async def record_health(self, name: str, health: Health) -> None:
+        container = await self._look(name)
+        if container is not None and isinstance(container.status, Running):
+            await run_sync(store_health, self._stack_home.container(name), container.status, health)
+
+    async def _look(self, name: str) -> Container | None:
+        return await run_sync(observe_container, self._stack_home.container(name))
+
+
+def _signal(container: Container, name: str) -> int:
+    try:
+        return parse_signal(name or DEFAULT_SIGNAL)
+    except ValueError as error:
+        raise FatalError(f"container {container.name}: {error}", hint="mend stop_signal") from None

@@ -1,0 +1,220 @@
+"""Following the logs of a stack: containers that come, run, end and go, by inotify alone. Standard library only."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from typing import NamedTuple
+
+from orchestra.driver.local.logs import Line, LogCursor
+from orchestra.driver.local.observe import observe_container
+from orchestra.linux import inotify
+from orchestra.linux.inotify import Inotify
+from orchestra.shim.launch import is_running
+from orchestra.state.observed import Exited, Running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from orchestra.home import StackHome
+    from orchestra.state.observed import Container
+
+    Place = Callable[[LogCursor], Iterable[Line]]
+
+RUN_FILES = frozenset({"state.json", "exit.json", "container.json"})
+AT_ONCE = 1 << 20
+"""Bytes of one log that are read before looking at anything else: some write faster than anybody reads."""
+
+_ENTRIES = inotify.IN_CREATE | inotify.IN_DELETE | inotify.IN_MOVED_TO | inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR
+_LOGS = _ENTRIES | inotify.IN_MODIFY | inotify.IN_MOVED_FROM
+_RUNS = inotify.IN_MOVED_TO | inotify.IN_DELETE | inotify.IN_ONLYDIR
+
+
+class Written(NamedTuple):
+    container: Container
+    line: Line
+
+
+class Ended(NamedTuple):
+    """A run has ended and all it wrote was given out before. runs_again: as far as its restart policy says."""
+
+    container: Container
+    exited: Exited
+    runs_again: bool
+
+
+class _Followed:
+    """reported: when the last run began whose end has been told of."""
+
+    def __init__(self, container: Container, cursor: LogCursor) -> None:
+        self.container = container
+        self.cursor = cursor
+        self.reported = 0.0
+
+
+class Follower:
+    """The logs of those containers of a stack that are ``wanted``. Use ``with``; ``fileno`` is readable on news."""
+
+    def __init__(self, stack_home: StackHome, wanted: Callable[[Container], bool]) -> None:
+        self._home = stack_home
+        self._wanted = wanted
+        self._followed: dict[str, _Followed] = {}
+        self._inotify = Inotify()
+        self._directories: dict[int, str] = {}
+        self._containers_watch = self._logs_watch = -1
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._inotify.close()
+        for followed in self._followed.values():
+            followed.cursor.close()
+
+    def fileno(self) -> int:
+        return self._inotify.fileno()
+
+    @property
+    def containers(self) -> list[Container]:
+        return [followed.container for followed in self._followed.values()]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is more to read already, though ``fileno`` may not say so."""
+        return any(followed.cursor.behind for followed in self._followed.values())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether none of the containers runs, or will by itself."""
+        containers = self.containers
+        return not any(isinstance(c.status, Running) for c in containers) and not any(map(self._runs_again, containers))
+
+    def begin(self, place: Place) -> Iterator[Written]:
+        """Start with the containers there are: ``place`` puts the cursor of each, and gives its first lines.
+
+        Ends that have happened already are not told of.
+        """
+        self._watch_all()
+        self._look_for_containers()
+        firsts = []
+        for followed in self._followed.values():
+            if isinstance(followed.container.status, Exited):
+                followed.reported = followed.container.status.started_at
+            firsts.append([Written(followed.container, line) for line in place(followed.cursor)])
+        yield from heapq.merge(*firsts, key=_stamp)
+        yield from self._lines(self._followed)
+
+    def read(self) -> Iterator[Written | Ended]:
+        """What has happened since, without waiting."""
+        touched = {name for name, followed in self._followed.items() if followed.cursor.behind}
+        changed: set[str] = set()
+        look = False
+        for event in self._inotify.read():
+            if event.mask & inotify.IN_Q_OVERFLOW:
+                look = True
+                touched.update(self._followed)
+                changed.update(self._followed)
+            elif event.watch == self._logs_watch:
+                touched.add(_container_of(event.name))
+            elif event.watch == self._containers_watch:
+                look = True
+            elif event.name in RUN_FILES and event.watch in self._directories:
+                changed.add(self._directories[event.watch])
+        removed = self._look_for_containers() if look else []
+        for name in changed:
+            self._look_at(name)
+        touched |= changed
+        yield from self._lines((name for name in self._followed if name in touched), AT_ONCE)
+        yield from self._ends(self._followed)
+        for gone in removed:
+            yield from self._lines([gone])
+            yield from self._ends([gone])
+            self._followed.pop(gone).cursor.close()
+
+    def read_all(self) -> Iterator[Written | Ended]:
+        """As ``read``, looking at everything again: what has been there for a moment only may not be missed."""
+        for name in list(self._followed):
+            self._look_at(name)
+        yield from self._lines(self._followed)
+        yield from self.read()
+
+    def _watch_all(self) -> None:
+        for path in (self._home.logs, self._home.containers):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        self._logs_watch = self._inotify.add(self._home.logs, _LOGS)
+        self._containers_watch = self._inotify.add(self._home.containers, _ENTRIES)
+
+    def _look_for_containers(self) -> list[str]:
+        """Take up those that are new; the names of those that are gone."""
+        try:
+            names = sorted(os.listdir(self._home.containers))
+        except FileNotFoundError:
+            names = []
+        for name in names:
+            try:
+                # Again is as good as once; but a container that was made anew has another directory.
+                watch = self._inotify.add(self._home.container(name), _RUNS)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if self._directories.get(watch) != name:
+                self._directories[watch] = name
+                self._look_at(name)
+        return [name for name in self._followed if name not in names]
+
+    def _look_at(self, name: str) -> None:
+        container = observe_container(self._home.container(name))
+        if container is None:
+            return
+        followed = self._followed.get(name)
+        if followed is not None:
+            followed.container = container
+        elif self._wanted(container):
+            self._followed[name] = _Followed(container, LogCursor(f"{self._home.logs}/{name}.log"))
+
+    def _lines(self, names: Iterable[str], most: int | None = None) -> Iterator[Written]:
+        """Merged by time, as far as each log goes now."""
+        chosen = [self._followed[name] for name in names]
+        yield from heapq.merge(*(self._lines_of(followed, most) for followed in chosen), key=_stamp)
+
+    @staticmethod
+    def _lines_of(followed: _Followed, most: int | None = None) -> Iterator[Written]:
+        return (Written(followed.container, line) for line in followed.cursor.lines(most))
+
+    def _ends(self, names: Iterable[str]) -> Iterator[Written | Ended]:
+        for followed in [self._followed[name] for name in names]:
+            status = followed.container.status
+            if not isinstance(status, Exited) or status.started_at == followed.reported:
+                continue
+            followed.reported = status.started_at
+            yield from self._lines_of(followed)
+            yield from (Written(followed.container, line) for line in followed.cursor.finish())
+            yield Ended(followed.container, status, self._runs_again(followed.container))
+
+    def _runs_again(self, container: Container) -> bool:
+        """By what was asked for last, and only if somebody is there to do it."""
+        if not isinstance(container.status, Exited) or container.status.stopped or not is_running(self._home):
+            return False
+        try:
+            with open(self._home.desired, "rb") as file:
+                desired = json.loads(file.read())
+        except FileNotFoundError:
+            return False
+        spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
+        if spec is None or container.service in desired.get("request", {}).get("stopped", ()):
+            return False
+        from orchestra.plan.restart import next_run
+        from orchestra.state.codec import decode
+        from orchestra.state.desired import Restart
+
+        return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
+
+
+def _container_of(file: str) -> str:
+    """The container whose log, rotated perhaps, has this name."""
+    return file[:-4] if file.endswith(".log") else file.rpartition(".log.")[0]
+
+
+def _stamp(written: Written) -> bytes:
+    return written.line.stamp

@@ -1,0 +1,324 @@
+"""Reading the logs that shims write (``orchestra.shim.log``): whole lines, over rotations, from either end.
+
+No process is asked, so logs of containers that have ended are read like any other. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = 1 << 18
+LONGEST_LINE = 16 << 20
+"""A line without an end is given out in pieces of this size, so that it need not fit into memory."""
+LOOK_BACK = 1 << 18
+"""How far before the last lines the beginnings of them, and of a line that is not finished, are looked for."""
+STREAMS = 2
+
+MISSES = 3
+
+_FULL, _PARTIAL = b"F", b"P"
+
+
+class Line(NamedTuple):
+    """stamp: RFC 3339 with nanoseconds in UTC, so that stamps compare as text; of the line's first piece."""
+
+    stamp: bytes
+    stream: bytes
+    text: bytes
+
+
+class _Unfinished:
+    """A line whose end has not been read."""
+
+    __slots__ = ("parts", "size", "stamp")
+
+    def __init__(self, stamp: bytes, text: bytes) -> None:
+        self.stamp = stamp
+        self.parts = [text]
+        self.size = len(text)
+
+
+class LogCursor:
+    """A place in the log of one container. It begins at the oldest line there is; there need not be a log yet."""
+
+    def __init__(self, path: str) -> None:
+        self.behind = False
+        self._path = path
+        self._fd = -1
+        self._offset = 0
+        self._rest = b""
+        self._unfinished: dict[bytes, _Unfinished] = {}
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def lines(self, most: int | None = None) -> Iterator[Line]:
+        """What has been written since; ends where the log ends now. A line that is not finished waits for its end.
+
+        most: bytes to read, about; ``behind`` says afterwards whether there may be more.
+        """
+        budget = most
+        while budget is None or budget > 0:
+            data = os.pread(self._fd, BLOCK, self._offset) if self._fd >= 0 else b""
+            if not data:
+                if self._advance():
+                    continue
+                self.behind = False
+                return
+            self._offset += len(data)
+            budget = None if budget is None else budget - len(data)
+            *records, self._rest = (self._rest + data).split(b"\n")
+            for record in records:
+                line = self._take(record)
+                if line is not None:
+                    yield line
+        self.behind = True
+
+    def finish(self) -> list[Line]:
+        """The lines that wait for an end which will not come."""
+        left = [Line(line.stamp, stream, b"".join(line.parts)) for stream, line in self._unfinished.items()]
+        self._unfinished.clear()
+        return sorted(left)
+
+    def skip_to_end(self) -> None:
+        """Go on with what will be written from now on."""
+        self.tail(0)
+
+    def tail(self, count: int) -> list[Line]:
+        """The last ``count`` lines; goes on behind them. Reads from the end, and no more than it needs."""
+        files = _open_files(self._path)
+        self.close()
+        self._rest = b""
+        self._unfinished.clear()
+        if not files:
+            return []
+        self._fd, size = files[0], os.fstat(files[0]).st_size
+        try:
+            self._offset = _end_of_last_record(self._fd, size)
+            ends = [self._offset, *(os.fstat(fd).st_size for fd in files[1:])]
+            collected = _collect(_backwards(files, ends), count)
+        finally:
+            for fd in files[1:]:
+                os.close(fd)
+        for stream, parts in collected.unfinished.items():
+            line = self._unfinished[stream] = _Unfinished(parts[-1].stamp, b"")
+            line.parts = [part.text for part in reversed(parts)]
+            line.size = sum(map(len, line.parts))
+        return collected.lines
+
+    def skip_before(self, stamp: bytes) -> None:
+        """Go on with the first record that is not older, or a little before it: by halving, for stamps only rise."""
+        files = _open_files(self._path)
+        self.close()
+        self._rest = b""
+        self._unfinished.clear()
+        older = (fd for fd in files if b"" < os.pread(fd, len(stamp), 0) < stamp)
+        self._fd = next(older, files[-1] if files else -1)
+        for fd in files:
+            if fd != self._fd:
+                os.close(fd)
+        self._offset = _find(self._fd, os.fstat(self._fd).st_size, stamp) if files else 0
+
+    def _take(self, record: bytes) -> Line | None:
+        """The line that this record ends."""
+        piece = _parse(record)
+        if piece is None:
+            return None
+        stamp, stream, tag, text = piece
+        line = self._unfinished.get(stream)
+        if line is None:
+            if tag == _FULL:
+                return Line(stamp, stream, text)
+            self._unfinished[stream] = _Unfinished(stamp, text)
+            return None
+        line.parts.append(text)
+        line.size += len(text)
+        if tag == _FULL or line.size > LONGEST_LINE:
+            del self._unfinished[stream]
+            return Line(line.stamp, stream, b"".join(line.parts))
+        return None
+
+    def _advance(self) -> bool:
+        """At the end of a file: go on to the next one, if this one has been rotated away. False where the log ends."""
+        if self._fd < 0:
+            return self._open(_list_files(self._path)[-1:])
+        own = _identity(os.fstat(self._fd))
+        misses = 0
+        while True:
+            names = _list_files(self._path)
+            known = [_identity_of(name) for name in names]
+            if own in known:
+                newer = names[: known.index(own)][-1:]
+            elif misses < MISSES:
+                misses += 1  # a file that is being renamed may be missing from a list of its directory
+                continue
+            else:
+                newer = names[-1:]  # rotated so far that it was deleted: the oldest that is left comes next
+            if os.fstat(self._fd).st_size > self._offset:
+                return True  # the last records came between our last look at it and its being renamed
+            if not newer:
+                return False
+            if self._open(newer, behind=own):
+                return True
+
+    def _open(self, names: list[str], behind: tuple[int, int] | None = None) -> bool:
+        """Open the one file of ``names``, unless a rotation has come between: it must stand next to ``behind``."""
+        if not names:
+            return False
+        try:
+            fd = os.open(names[0], os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return behind is None and self._open(_list_files(self._path)[-1:])
+        if behind is not None:
+            known = [_identity_of(name) for name in _list_files(self._path)]
+            opened = _identity(os.fstat(fd))
+            if behind in known and opened in known and known.index(behind) - known.index(opened) != 1:
+                os.close(fd)
+                return False
+        self.close()
+        self._fd, self._offset, self._rest = fd, 0, b""
+        return True
+
+
+class _Piece(NamedTuple):
+    stamp: bytes
+    stream: bytes
+    tag: bytes
+    text: bytes
+
+
+def _parse(record: bytes) -> _Piece | None:
+    """None for what is no record: a disk that was full may leave the head of one."""
+    fields = record.split(b" ", 3)
+    return _Piece(*fields) if len(fields) == 4 and fields[2] in (_FULL, _PARTIAL) else None
+
+
+class _Collected(NamedTuple):
+    """lines: in the order of the log. unfinished: by stream, pieces of the line at the end of the log, newest first."""
+
+    lines: list[Line]
+    unfinished: dict[bytes, list[_Piece]]
+
+
+def _collect(records: Iterator[bytes], count: int) -> _Collected:
+    """The last ``count`` lines out of records in reverse order."""
+    found: list[list[_Piece]] = []
+    growing: dict[bytes, list[_Piece]] = {}  # lines whose beginning has not been met
+    unfinished: dict[bytes, list[_Piece]] = {}
+    met: set[bytes] = set()
+    budget = LOOK_BACK
+    for record in records:
+        piece = _parse(record)
+        if piece is None:
+            continue
+        enough = len(found) >= count
+        if piece.tag == _FULL:
+            growing.pop(piece.stream, None)
+            met.add(piece.stream)
+            if not enough:
+                found.append([piece])
+                growing[piece.stream] = found[-1]
+        elif piece.stream in growing:
+            growing[piece.stream].append(piece)
+        elif piece.stream not in met:
+            growing[piece.stream] = unfinished[piece.stream] = [piece]
+            met.add(piece.stream)
+        if enough:
+            budget -= len(record)
+            if budget < 0 or (not growing and len(met) == STREAMS):
+                break
+    lines = [
+        Line(pieces[-1].stamp, pieces[-1].stream, b"".join(piece.text for piece in reversed(pieces)))
+        for pieces in reversed(found)
+    ]
+    return _Collected(lines, unfinished)
+
+
+def _backwards(fds: list[int], ends: list[int]) -> Iterator[bytes]:
+    """Records, the last first. fds: the newest file first."""
+    for fd, end in zip(fds, ends, strict=True):
+        rest = b""
+        first = True
+        while end > 0:
+            begin = max(0, end - BLOCK)
+            block = os.pread(fd, end - begin, begin) + rest
+            end = begin
+            records = (block[:-1] if first else block).split(b"\n")
+            first = False
+            if begin > 0:
+                rest = records.pop(0)
+            yield from reversed(records)
+
+
+def _end_of_last_record(fd: int, size: int) -> int:
+    """A record that is being written right now is left for later."""
+    end = size
+    while end > 0:
+        begin = max(0, end - BLOCK)
+        found = os.pread(fd, end - begin, begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
+
+
+def _find(fd: int, size: int, stamp: bytes) -> int:
+    """The offset of a record near the first that is not older than ``stamp``, and not behind it."""
+    low, high = 0, size
+    while high - low > BLOCK:
+        middle = (low + high) // 2
+        data = os.pread(fd, BLOCK, middle)
+        begin = data.find(b"\n") + 1
+        if begin and data[begin : begin + len(stamp)] < stamp:
+            low = middle + begin
+        else:
+            high = middle
+    return low
+
+
+def _list_files(path: str) -> list[str]:
+    """The files of a log, the newest first: ``path``, ``path.1``, ``path.2``..."""
+    directory, name = os.path.split(path)
+    try:
+        entries = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    prefix = f"{name}."
+    numbers = sorted(int(e[len(prefix) :]) for e in entries if e.startswith(prefix) and e[len(prefix) :].isdecimal())
+    return [*([path] if name in entries else []), *(f"{path}.{number}" for number in numbers)]
+
+
+def _open_files(path: str) -> list[int]:
+    """Every file of a log, the newest first, each once. Renaming moves a file only to where it is looked for later."""
+    fds: list[int] = []
+    seen: set[tuple[int, int]] = set()
+    for name in _list_files(path):
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        identity = _identity(os.fstat(fd))
+        if identity in seen:
+            os.close(fd)
+            continue
+        seen.add(identity)
+        fds.append(fd)
+    return fds
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _identity_of(path: str) -> tuple[int, int] | None:
+    try:
+        return _identity(os.stat(path))
+    except FileNotFoundError:
+        return None

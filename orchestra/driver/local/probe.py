@@ -1,0 +1,84 @@
+"""A health probe: one program executed in a container, cut off at its timeout, its first output kept."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.to_thread import run_sync
+
+from orchestra.driver.local.bundle import render_process
+from orchestra.engine.driver import ProbeResult
+from orchestra.errors import TemporaryError
+from orchestra.shim.directory import ContainerDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestra.driver.local.runtime import Runtime
+    from orchestra.shim.client import Execution
+
+OUTPUT_MAX = 4096
+"""Bytes of output that are kept, as Docker does."""
+
+
+async def run(runtime: Runtime, directory: str, command: Sequence[str], timeout: float) -> ProbeResult:
+    """Raises TemporaryError while the container does not run, and DriverError when the program cannot be started."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(reader, False)
+    try:
+        try:
+            execution = await run_sync(_begin, runtime, directory, command, writer)
+        finally:
+            os.close(writer)
+        with execution:
+            return await _follow(execution, reader, timeout)
+    finally:
+        os.close(reader)
+
+
+def _begin(runtime: Runtime, directory: str, command: Sequence[str], output: int) -> Execution:
+    config = ContainerDirectory(directory).load_if_there("config.json")
+    if config is None:
+        raise TemporaryError(f"container {os.path.basename(directory)} is being made")
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return runtime.exec(directory, render_process(config, tuple(command)), (null, output, output))
+    finally:
+        os.close(null)
+
+
+async def _follow(execution: Execution, reader: int, timeout: float) -> ProbeResult:
+    """What it writes is read to its end or the program's, lest it waits for somebody to read it."""
+    output = bytearray()
+    code: int | None = None
+    with anyio.move_on_after(timeout):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(_collect, reader, output))
+            await anyio.wait_readable(execution)
+            tasks.cancel_scope.cancel()
+        code = execution.wait()
+    _take(reader, output)
+    text = bytes(output[:OUTPUT_MAX]).decode(errors="replace")
+    return ProbeResult(code, text if code is not None else f"timed out after {timeout:g} s. {text}".rstrip())
+
+
+async def _collect(reader: int, output: bytearray) -> None:
+    while True:
+        await anyio.wait_readable(reader)
+        if not _take(reader, output):
+            return
+
+
+def _take(reader: int, output: bytearray) -> bool:
+    """Whatever is there now; False at the end of the file."""
+    while True:
+        try:
+            data = os.read(reader, 65536)
+        except BlockingIOError:
+            return True
+        if not data:
+            return False
+        output += data[: max(0, OUTPUT_MAX - len(output))]
