@@ -50,7 +50,8 @@ RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
 IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_NET_NS_FD = 18, 20, 26, 28
-IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+IFLA_BRPORT_MODE = 4
 IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS = 29, 8
 IFLA_BR_MCAST_SNOOPING = 23
 IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE = 8, 1
@@ -134,6 +135,14 @@ def set_up(name: str, *, master: int = 0) -> Request:
     """Bring an interface up, and make it a port of the bridge with the number ``master``."""
     body = _ifinfo(up=True) + text(IFLA_IFNAME, name) + (_u32(IFLA_MASTER, master) if master else b"")
     return Request("set up", name, RTM_SETLINK, 0, body)
+
+
+def set_hairpin(name: str) -> Request:
+    """Let the bridge send a packet back through the port that it came from; the interface is a port already."""
+    info = text(IFLA_INFO_SLAVE_KIND, "bridge")
+    info += nested(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, b"\1"))
+    body = _ifinfo() + text(IFLA_IFNAME, name) + nested(IFLA_LINKINFO, info)
+    return Request("set hairpin mode", name, RTM_NEWLINK, 0, body)
 
 
 def delete_link(name: str) -> Request:

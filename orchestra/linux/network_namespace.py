@@ -68,7 +68,7 @@ def pin_namespace(path: str) -> None:
     """Make a network namespace and pin it at the file ``path``; nothing happens when one is pinned there already."""
     if is_pinned(path):
         return
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def make() -> None:
         unshare(CLONE_NEWNET)

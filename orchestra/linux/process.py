@@ -207,7 +207,7 @@ def foreign_exit_code(process: Process, pidfd: int) -> int | None:
 
 
 def restore_signals() -> None:
-    """Before a program is executed: what the interpreter changed for itself is the default again, nothing is blocked."""
+    """Before a program is executed: what the interpreter changed is the default again, nothing is blocked."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)

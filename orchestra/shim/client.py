@@ -95,9 +95,8 @@ def _answer(connection: socket.socket) -> tuple[wire.Message, list[int]]:
 def state(directory: str) -> State:
     """What is so right now: records are believed only as far as the processes they name exist."""
     files = ContainerDirectory(directory)
-    ended = files.load_if_there("exit.json")
-    if ended is not None:
-        exit = Exit(**ended)
+    exit = _load_exit(files)
+    if exit is not None:
         return State(Status.STOPPED, 0, exit.started_at, exit)
     record = files.load_if_there("state.json")
     if record is None:
@@ -107,9 +106,13 @@ def state(directory: str) -> State:
     if process.is_alive(process.Process(pid, record["start_time"])) or shim_alive(directory):
         status = Status.CREATED if started_at is None else Status.RUNNING
         return State(status, pid, started_at or 0.0)
-    ended = files.load_if_there("exit.json")
-    exit = None if ended is None else Exit(**ended)
-    return State(Status.STOPPED, 0, started_at or 0.0, exit)
+    # Once more: it may have been written between the first look and the shim's end.
+    return State(Status.STOPPED, 0, started_at or 0.0, _load_exit(files))
+
+
+def _load_exit(files: ContainerDirectory) -> Exit | None:
+    record = files.load_if_there("exit.json")
+    return None if record is None else Exit(**record)
 
 
 def shim_alive(directory: str) -> bool:

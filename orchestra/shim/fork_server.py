@@ -257,7 +257,7 @@ class ForkServer:
             self._replace(child)
 
     def _adopt_shims(self) -> None:
-        """Shims of an earlier fork server live on: watch them. Where one is dead and its run has not ended, replace it."""
+        """Watch the shims of an earlier fork server, which live on; replace one that died while its run went on."""
         try:
             names = os.listdir(self.containers)
         except FileNotFoundError:

@@ -9,6 +9,7 @@ It talks to the shim over ``channel``, a pair of datagram sockets that closes by
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -128,10 +129,9 @@ def _open_terminal(description: Mapping[str, Any], uid: int, channel: socket.soc
     for number in (0, 1, 2):
         os.dup2(slave, number)
     if console:
-        try:
+        # Where the image brings one, it is only a mount point.
+        with contextlib.suppress(FileExistsError):
             os.close(os.open("/dev/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            pass  # the image brings one: it is only a mount point
         mount.mount(os.ttyname(slave), "/dev/console", flags=mount.MS_BIND)
     os.close(slave)
 

@@ -1,7 +1,7 @@
 """The shim: parent of one container for one run. Makes it, keeps its streams, writes its log, records its exit.
 
-A state machine over one selector. It begins with ``create`` (a fresh container) or ``adopt`` (one whose shim was killed)
-and ends when the container's first process has ended and everything it wrote is in the log.
+A state machine over one selector. It begins with ``create`` (a fresh container) or ``adopt`` (one whose shim was
+killed) and ends when the container's first process has ended and everything it wrote is in the log.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ class Shim:
             self._show(data)
 
     def _show(self, data: bytes) -> None:
-        """To everyone attached. Who does not keep up is dropped: the log is complete, and the container must not wait."""
+        """To all who are attached. Who does not keep up is dropped: the log has it all, the container must not wait."""
         for connection in list(self.attached):
             try:
                 if connection.send(data) == len(data):

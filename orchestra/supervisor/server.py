@@ -70,7 +70,8 @@ class Server:
                 await anyio.wait_readable(listening)
                 with suppress(BlockingIOError):
                     accepted, _address = listening.accept()
-                    tasks.start_soon(self._serve_client, await UNIXSocketStream.from_socket(accepted))
+                    self.busy += 1
+                    tasks.start_soon(self._serve_client, accepted)
 
     async def say_farewell(self) -> None:
         """Returns when everybody who follows events has been told, at the latest after a second."""
@@ -79,11 +80,12 @@ class Server:
             while self._followers:
                 await self.answered.wait()
 
-    async def _serve_client(self, connection: SocketStream) -> None:
-        self.busy += 1
+    async def _serve_client(self, accepted: socket.socket) -> None:
+        """Closes the connection whatever happens: a client that is left hanging waits for ever."""
         try:
-            async with connection:
-                await self._converse(connection)
+            with accepted:
+                async with await UNIXSocketStream.from_socket(accepted) as connection:
+                    await self._converse(connection)
         finally:
             self.busy -= 1
             self.answered.set()

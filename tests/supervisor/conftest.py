@@ -51,7 +51,8 @@ class Supervised:
         while True:
             await anyio.wait_readable(self.listening)
             self.ended = anyio.Event()
-            await Host(self.home, FakeDriver(self.world)).run(self.listening.dup())
+            with self.listening.dup() as control:
+                await Host(self.home, FakeDriver(self.world)).run(control)
             self.ended.set()
 
     async def ask(self, op, hear=None, **details):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import replace
 
 import anyio
@@ -48,7 +49,8 @@ async def test_what_was_asked_for_is_on_disk(supervised):
         await s.up(two_services())
         kept = load_desired(s.home)
     assert [spec.name for spec in kept.containers] == ["s-db-1", "s-web-1"]
-    assert os.stat(s.home.desired).st_mode & 0o777 == 0o600
+    found = await anyio.Path(s.home.desired).stat()
+    assert stat.S_IMODE(found.st_mode) == 0o600
 
 
 async def test_another_supervisor_carries_on_and_changes_nothing(supervised):
@@ -71,7 +73,7 @@ async def test_down_ends_the_supervisor_and_forgets_what_was_asked(supervised):
         assert result == {"failures": [], "orphans": [], "leaving": True}
         with anyio.fail_after(5):
             await s.ended.wait()
-    assert not os.path.exists(s.home.desired)
+    assert not await anyio.Path(s.home.desired).exists()
     assert [name for _, name in s.happened("stopping")] == ["s-web-1", "s-db-1"]
     assert not s.world.observed.containers
     assert not s.world.observed.networks
@@ -133,7 +135,7 @@ async def test_a_failed_up_leaves_nothing_of_what_failed(supervised):
             await s.ended.wait()
     assert not s.world.observed.containers
     assert not s.world.observed.networks
-    assert not os.path.exists(s.home.desired)
+    assert not await anyio.Path(s.home.desired).exists()
 
 
 async def test_what_did_start_stays_when_another_service_fails(supervised):
@@ -260,13 +262,19 @@ async def test_a_broken_conversation_is_begun_again(supervised):
         connection, _ = s.listening.accept()
         connection.close()
 
+    answered = anyio.Event()
+
+    async def bring_up():
+        await s.up(stack(service("db")))
+        answered.set()
+
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(anyio.to_thread.run_sync, hang_up)
-        tasks.start_soon(s.up, stack(service("db")))
+        tasks.start_soon(bring_up)
+        await anyio.to_thread.run_sync(hang_up)
         with anyio.fail_after(5):
             async with s.running():
-                while not s.happened("started"):
-                    await s.ask("ping")
+                await answered.wait()
+    assert s.happened("started") == [("started", "s-db-1")]
 
 
 async def test_a_supervisor_that_keeps_ending_is_an_error_that_names_its_log(supervised):
