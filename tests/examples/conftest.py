@@ -73,8 +73,12 @@ def http(port: int, method: str, path: str, value: object = None):
     """The decoded JSON answer. Raises OSError when there is none, or when it is not one of success."""
     data = None if value is None else json.dumps(value).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=data, method=method)
-    with urllib.request.urlopen(request, timeout=5) as reply:
-        return json.load(reply)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
 
 
 @pytest.fixture
