@@ -6,10 +6,9 @@ import os
 import sys
 
 from orchestra.cli.asking import client_of, request
+from orchestra.cli.looking import find_stack
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.progress import open_progress
-from orchestra.cli.stack_file import StackFile
-from orchestra.errors import ComposeFileNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     invocation.need_root()
-    stack, services = _identify(invocation)
+    stack, services = find_stack(invocation)
     values = invocation.values
     stack_home = invocation.home.stack(stack)
     if not values["volumes"] and not _is_known(stack_home):
@@ -55,18 +54,6 @@ def warn_of_orphans(names: Sequence[str]) -> None:
         "service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
         file=sys.stderr,
     )
-
-
-def _identify(invocation: Invocation) -> tuple[str, Sequence[str] | None]:
-    """The stack and what its file declares; without a file ``-p`` will do, and what was asked for before counts."""
-    name = invocation.shared["project_name"]
-    try:
-        identity = StackFile(invocation).identify()
-    except ComposeFileNotFound:
-        if not name or invocation.shared["files"]:
-            raise
-        return name, None
-    return identity.stack, identity.services
 
 
 def _is_known(stack_home: StackHome) -> bool:

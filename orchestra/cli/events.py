@@ -6,7 +6,7 @@ import json
 import time
 
 from orchestra.cli.asking import client_of, request
-from orchestra.cli.stack_file import StackFile, check_services
+from orchestra.cli.looking import check_known, find_stack
 from orchestra.errors import UserError
 
 TYPE_CHECKING = False
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    identity = StackFile(invocation).identify()
+    stack, declared = find_stack(invocation)
     services = invocation.values["services"]
-    check_services(identity, services)
-    prefixes = tuple(f"container/{identity.stack}-{service}-" for service in services)
+    if declared is not None:
+        check_known(services, declared, ())
+    prefixes = tuple(f"container/{stack}-{service}-" for service in services)
 
     def show(event: dict[str, Any]) -> None:
         if not services or event.get("service") in services or event.get("resource", "").startswith(prefixes or ("",)):
             print(json.dumps(event) if invocation.values["json"] else render_event(event), flush=True)
 
-    if client_of(invocation, identity.stack).ask_if_running(request("events"), show) is None:
-        raise UserError(f"stack {identity.stack} is not up", hint="orchestra up -d starts it")
+    if client_of(invocation, stack).ask_if_running(request("events"), show) is None:
+        raise UserError(f"stack {stack} is not up", hint="orchestra up -d starts it")
     return 0
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from orchestra.cli.asking import client_of, request
+from orchestra.cli.stack_file import StackFile
+from orchestra.errors import ComposeFileNotFound, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestra.cli.invocation import Invocation
     from orchestra.state.observed import Container
 
@@ -23,3 +27,24 @@ def observe_containers(invocation: Invocation, stack: str) -> list[Container]:
     from orchestra.state.observed import Observed
 
     return sorted(decode(Observed, result["observed"]).containers.values(), key=lambda c: c.name)
+
+
+def find_stack(invocation: Invocation) -> tuple[str, tuple[str, ...] | None]:
+    """The stack's name and the services its file declares; None for these when there is only ``-p`` to go by."""
+    name = invocation.shared["project_name"]
+    try:
+        identity = StackFile(invocation).identify()
+    except ComposeFileNotFound:
+        if not name or invocation.shared["files"]:
+            raise
+        return name, None
+    return identity.stack, identity.services
+
+
+def check_known(services: Sequence[str], declared: Sequence[str] | None, containers: Sequence[Container]) -> None:
+    """Raise UserError for a service that neither the file nor any container knows."""
+    known = {container.service for container in containers}.union(declared or ())
+    for service in services:
+        if service not in known:
+            hint = f"services are {', '.join(sorted(known))}" if known else "nothing is up"
+            raise UserError(f"no such service: {service}", hint=hint)

@@ -6,10 +6,9 @@ import json
 import sys
 import time
 
-from orchestra.cli.looking import observe_containers
+from orchestra.cli.looking import check_known, find_stack, observe_containers
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import render_columns
-from orchestra.cli.stack_file import StackFile, check_services
 from orchestra.state.observed import Created, Exited, HealthStatus, Running
 
 TYPE_CHECKING = False
@@ -25,15 +24,16 @@ COMMAND_WIDTH = 20
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    identity = StackFile(invocation).identify()
-    check_services(identity, values["services"])
+    stack, declared = find_stack(invocation)
+    there = observe_containers(invocation, stack)
+    check_known(values["services"], declared, there)
     containers = [
         container
-        for container in observe_containers(invocation, identity.stack)
+        for container in there
         if (values["all"] or isinstance(container.status, Running))
         and (not values["services"] or container.service in values["services"])
     ]
-    sys.stdout.write(render(containers, identity.stack, values, time.time()))
+    sys.stdout.write(render(containers, stack, values, time.time()))
     return 0
 
 

@@ -31,14 +31,22 @@ def run(invocation: Invocation) -> int:
     if attached:
         from orchestra.cli.attached import run_attached
 
-        return run_attached(invocation, prepared, client, bring_up)
+        return run_attached(invocation, prepared, client)
     return bring_up(invocation, prepared, client)
 
 
 def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
     """Until everything runs, or cannot; the exit code."""
+    with open_progress(invocation) as progress:
+        result = client.ask(encode_up(invocation, prepared), progress.hear)
+        progress.unchanged(result["containers"])
+    return conclude(invocation, prepared, result)
+
+
+def encode_up(invocation: Invocation, prepared: Prepared) -> bytes:
+    """The request."""
     values = invocation.values
-    asked = request_with_desired(
+    return request_with_desired(
         "up",
         prepared.desired,
         services=prepared.selected,
@@ -48,16 +56,17 @@ def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
         wait=(values["wait"] or values["wait_timeout"] is not None) or None,
         wait_timeout=values["wait_timeout"],
     )
-    with open_progress(invocation) as progress:
-        result = client.ask(asked, progress.hear)
-        progress.unchanged(result["containers"])
+
+
+def conclude(invocation: Invocation, prepared: Prepared, result: dict[str, Any]) -> int:
+    """Say what a result has to say; the exit code."""
     if result["orphans"]:
         from orchestra.cli.down import warn_of_orphans
 
         warn_of_orphans(result["orphans"])
     if result["timed_out"]:
         raise UserError(
-            f"application not healthy after {values['wait_timeout']}s",
+            f"application not healthy after {invocation.values['wait_timeout']}s",
             hint="orchestra ps and orchestra logs show what it waits for; it goes on trying",
         )
     if result["failures"]:

@@ -31,6 +31,8 @@ class _Line:
 class Live(Quiet):
     """The last state of every resource, in the order in which they were first heard of."""
 
+    redraws = True
+
     def __init__(self, *, color: bool, console: Console | None = None) -> None:
         super().__init__()
         self._lines: dict[str, _Line] = {}

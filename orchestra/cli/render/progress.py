@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 class Quiet:
-    """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end."""
+    """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end.
+
+    redraws: it has the screen for itself, so nothing else may be written meanwhile.
+    """
+
+    redraws = False
 
     def __init__(self) -> None:
         self._touched: set[str] = set()

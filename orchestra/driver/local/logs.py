@@ -8,11 +8,21 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from orchestra.driver.local.log_files import (
+    BLOCK,
+    end_of_last_record,
+    find_stamp,
+    identify,
+    identity_of,
+    list_files,
+    open_files,
+    read_backwards,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK = 1 << 18
 LONGEST_LINE = 16 << 20
 """A line without an end is given out in pieces of this size, so that it need not fit into memory."""
 LOOK_BACK = 1 << 18
@@ -93,7 +103,7 @@ class LogCursor:
 
     def tail(self, count: int) -> list[Line]:
         """The last ``count`` lines; goes on behind them. Reads from the end, and no more than it needs."""
-        files = _open_files(self._path)
+        files = open_files(self._path)
         self.close()
         self._rest = b""
         self._unfinished.clear()
@@ -101,9 +111,9 @@ class LogCursor:
             return []
         self._fd, size = files[0], os.fstat(files[0]).st_size
         try:
-            self._offset = _end_of_last_record(self._fd, size)
+            self._offset = end_of_last_record(self._fd, size)
             ends = [self._offset, *(os.fstat(fd).st_size for fd in files[1:])]
-            collected = _collect(_backwards(files, ends), count)
+            collected = _collect(read_backwards(files, ends), count)
         finally:
             for fd in files[1:]:
                 os.close(fd)
@@ -115,7 +125,7 @@ class LogCursor:
 
     def skip_before(self, stamp: bytes) -> None:
         """Go on with the first record that is not older, or a little before it: by halving, for stamps only rise."""
-        files = _open_files(self._path)
+        files = open_files(self._path)
         self.close()
         self._rest = b""
         self._unfinished.clear()
@@ -124,7 +134,7 @@ class LogCursor:
         for fd in files:
             if fd != self._fd:
                 os.close(fd)
-        self._offset = _find(self._fd, os.fstat(self._fd).st_size, stamp) if files else 0
+        self._offset = find_stamp(self._fd, os.fstat(self._fd).st_size, stamp) if files else 0
 
     def _take(self, record: bytes) -> Line | None:
         """The line that this record ends."""
@@ -148,12 +158,12 @@ class LogCursor:
     def _advance(self) -> bool:
         """At the end of a file: go on to the next one, if this one has been rotated away. False where the log ends."""
         if self._fd < 0:
-            return self._open(_list_files(self._path)[-1:])
-        own = _identity(os.fstat(self._fd))
+            return self._open(list_files(self._path)[-1:])
+        own = identify(os.fstat(self._fd))
         misses = 0
         while True:
-            names = _list_files(self._path)
-            known = [_identity_of(name) for name in names]
+            names = list_files(self._path)
+            known = [identity_of(name) for name in names]
             if own in known:
                 newer = names[: known.index(own)][-1:]
             elif misses < MISSES:
@@ -175,10 +185,10 @@ class LogCursor:
         try:
             fd = os.open(names[0], os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return behind is None and self._open(_list_files(self._path)[-1:])
+            return behind is None and self._open(list_files(self._path)[-1:])
         if behind is not None:
-            known = [_identity_of(name) for name in _list_files(self._path)]
-            opened = _identity(os.fstat(fd))
+            known = [identity_of(name) for name in list_files(self._path)]
+            opened = identify(os.fstat(fd))
             if behind in known and opened in known and known.index(behind) - known.index(opened) != 1:
                 os.close(fd)
                 return False
@@ -239,86 +249,3 @@ def _collect(records: Iterator[bytes], count: int) -> _Collected:
         for pieces in reversed(found)
     ]
     return _Collected(lines, unfinished)
-
-
-def _backwards(fds: list[int], ends: list[int]) -> Iterator[bytes]:
-    """Records, the last first. fds: the newest file first."""
-    for fd, end in zip(fds, ends, strict=True):
-        rest = b""
-        first = True
-        while end > 0:
-            begin = max(0, end - BLOCK)
-            block = os.pread(fd, end - begin, begin) + rest
-            end = begin
-            records = (block[:-1] if first else block).split(b"\n")
-            first = False
-            if begin > 0:
-                rest = records.pop(0)
-            yield from reversed(records)
-
-
-def _end_of_last_record(fd: int, size: int) -> int:
-    """A record that is being written right now is left for later."""
-    end = size
-    while end > 0:
-        begin = max(0, end - BLOCK)
-        found = os.pread(fd, end - begin, begin).rfind(b"\n")
-        if found >= 0:
-            return begin + found + 1
-        end = begin
-    return 0
-
-
-def _find(fd: int, size: int, stamp: bytes) -> int:
-    """The offset of a record near the first that is not older than ``stamp``, and not behind it."""
-    low, high = 0, size
-    while high - low > BLOCK:
-        middle = (low + high) // 2
-        data = os.pread(fd, BLOCK, middle)
-        begin = data.find(b"\n") + 1
-        if begin and data[begin : begin + len(stamp)] < stamp:
-            low = middle + begin
-        else:
-            high = middle
-    return low
-
-
-def _list_files(path: str) -> list[str]:
-    """The files of a log, the newest first: ``path``, ``path.1``, ``path.2``..."""
-    directory, name = os.path.split(path)
-    try:
-        entries = os.listdir(directory)
-    except FileNotFoundError:
-        return []
-    prefix = f"{name}."
-    numbers = sorted(int(e[len(prefix) :]) for e in entries if e.startswith(prefix) and e[len(prefix) :].isdecimal())
-    return [*([path] if name in entries else []), *(f"{path}.{number}" for number in numbers)]
-
-
-def _open_files(path: str) -> list[int]:
-    """Every file of a log, the newest first, each once. Renaming moves a file only to where it is looked for later."""
-    fds: list[int] = []
-    seen: set[tuple[int, int]] = set()
-    for name in _list_files(path):
-        try:
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        identity = _identity(os.fstat(fd))
-        if identity in seen:
-            os.close(fd)
-            continue
-        seen.add(identity)
-        fds.append(fd)
-    return fds
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
-
-
-def _identity_of(path: str) -> tuple[int, int] | None:
-    try:
-        return _identity(os.stat(path))
-    except FileNotFoundError:
-        return None

@@ -166,7 +166,7 @@ def test_the_last_lines_of_a_huge_log_are_found_without_reading_it(path, cursor,
     write(path, (2, "stdout", b"last\n"))
     read = []
     pread = os.pread
-    monkeypatch.setattr(logs.os, "pread", lambda fd, size, at: read.append(size) or pread(fd, size, at))
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: read.append(size) or pread(fd, size, at))
     assert texts(cursor.tail(3))[-1] == b"last"
     assert sum(read) < 2_000_000
 

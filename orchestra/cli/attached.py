@@ -1,0 +1,283 @@
+"""``orchestra up`` in the foreground: the logs of what it starts, until all of it has ended or Ctrl-C stops it.
+
+One loop shows everything. Requests to the supervisor are made by threads, which do nothing but wait for answers: each
+letter they bring back is handled by the loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import threading
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from orchestra.cli.asking import client_of, request
+from orchestra.cli.relay import Signals
+from orchestra.cli.render.log_lines import LogPrinter, short_name
+from orchestra.cli.render.progress import Plain, Quiet, open_progress
+from orchestra.cli.stack_file import check_services
+from orchestra.cli.up import conclude, encode_up
+from orchestra.driver.local.log_follow import Ended, Follower
+from orchestra.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.cli.stack_file import Prepared
+    from orchestra.driver.local.log_follow import Written
+    from orchestra.supervisor.client import Client
+
+INTERRUPTED = 130
+
+
+class Letter(NamedTuple):
+    """op: of the request. One of the others is there: an event before the answer, the result, or what went wrong."""
+
+    op: str
+    event: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    error: Exception | None = None
+
+
+class Mail:
+    """Answers of the supervisor, in the order in which they come; ``fileno`` is readable when there are some."""
+
+    def __init__(self) -> None:
+        self._letters: SimpleQueue[Letter] = SimpleQueue()
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def ask(self, client: Client, op: str, message: bytes) -> None:
+        """A daemon thread: nobody waits for it when the command ends."""
+
+        def converse() -> None:
+            try:
+                result = client.ask(message, lambda event: self._deliver(Letter(op, event=event)))
+            except Exception as error:  # it is the loop's to raise
+                self._deliver(Letter(op, error=error))
+            else:
+                self._deliver(Letter(op, result=result))
+
+        threading.Thread(target=converse, name=op, daemon=True).start()
+
+    def read(self) -> Iterable[Letter]:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 1 << 16)
+        with contextlib.suppress(Empty):
+            while True:
+                yield self._letters.get_nowait()
+
+    def _deliver(self, letter: Letter) -> None:
+        self._letters.put(letter)
+        with contextlib.suppress(BlockingIOError):  # then it is readable already
+            os.write(self._writer, b"\0")
+
+
+def run_attached(invocation: Invocation, prepared: Prepared, client: Client) -> int:
+    """The exit code: 130 after Ctrl-C; that of a container where the command line asks for it; else 0 or 1."""
+    for option in ("attach", "no_attach"):
+        check_services(prepared.identity, invocation.values[option])
+    if invocation.values["exit_code_from"]:
+        check_services(prepared.identity, [invocation.values["exit_code_from"]])
+    if invocation.values["attach"] and invocation.values["attach_dependencies"]:
+        raise UserError("--attach and --attach-dependencies do not go together")
+    with Signals(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as stack:
+        attached = Attached(invocation, prepared, stack)
+        return attached.run(client, signals)
+
+
+class Attached:
+    """One foreground ``up``. ``code`` is set when it is over."""
+
+    def __init__(self, invocation: Invocation, prepared: Prepared, stack: contextlib.ExitStack) -> None:
+        self._invocation = invocation
+        self._prepared = prepared
+        self._mail = Mail()
+        self._stack = prepared.identity.stack
+        self._home = invocation.home.stack(self._stack)
+        self._drawing = stack.enter_context(contextlib.ExitStack())
+        self._progress = self._drawing.enter_context(open_progress(invocation))
+        specs = json.loads(prepared.desired)["containers"] if prepared.desired else []
+        self._services = choose_services(invocation.values, prepared.selected, specs)
+        self._names = [
+            short_name(self._stack, spec["name"], spec["service"], spec["index"])
+            for spec in specs
+            if spec["service"] in self._services
+        ]
+        self._printer = self._make_printer()
+        self._follower: Follower | None = None
+        if invocation.driver == "local":
+            self._follower = stack.enter_context(Follower(self._home, lambda c: c.service in self._services))
+        self._later: Quiet | None = None
+        self._showing = False
+        self._accepted = False
+        self._interrupts = 0
+        self._stopping = False
+        self._ending = 0
+        self.code: int | None = None
+
+    def run(self, client: Client, signals: Signals) -> int:
+        if self._follower is not None:
+            for _ in self._follower.begin(lambda cursor: cursor.tail(0)):
+                continue  # what was written before is not ours to show
+        self._mail.ask(client, "up", encode_up(self._invocation, self._prepared))
+        poll = select.poll()
+        poll.register(self._mail, select.POLLIN)
+        poll.register(signals, select.POLLIN)
+        if self._follower is not None:
+            poll.register(self._follower, select.POLLIN)
+        while self.code is None:
+            behind = self._showing and self._follower is not None and self._follower.is_behind
+            poll.poll(0 if behind else None)
+            for _number in signals.read():
+                self._interrupt()
+            for letter in self._mail.read():
+                self._open_letter(letter)
+            self._show_logs()
+        if self._follower is not None and self._showing:
+            self._show(self._follower.read_all())
+        return self.code
+
+    def _open_letter(self, letter: Letter) -> None:
+        if letter.op == "up" and not self._accepted:
+            self._accepted = True
+            if self._interrupts:
+                self._stop()
+        if letter.event is not None:
+            event = letter.event
+            if event["kind"] == "ActionEvent" and event["verb"] == "start":
+                self._attach()
+            self._progress.hear(event)
+        elif letter.error is not None:
+            if letter.op == "stop" or not self._stopping:
+                raise letter.error
+        elif letter.result is not None:
+            self._conclude(letter.op, letter.result)
+
+    def _conclude(self, op: str, result: dict[str, Any]) -> None:
+        match op:
+            case "up" if not self._stopping:
+                self._progress.unchanged(result["containers"])
+                self._attach()
+                if conclude(self._invocation, self._prepared, result):
+                    self.code = 1
+                else:
+                    self._ask("attend", services=self._prepared.selected, until=_until(self._invocation.values))
+            case "attend" if not self._stopping:
+                self._end(result["exits"])
+            case "stop":
+                self._stopped()
+            case "last":
+                exits = result["exits"]
+                self.code = (exits[0]["exit_code"] or 0) if exits else 0
+
+    def _end(self, exits: list[dict[str, Any]]) -> None:
+        """Everything has ended, or something has whose end is that of everything."""
+        values = self._invocation.values
+        until = _until(values)
+        if until == "any-failed":
+            exits = [row for row in exits if row["exit_code"] != 0]
+        if until == "all-exited" or not exits:
+            self.code = 0
+            return
+        self._ending = 1 if exits[0]["exit_code"] is None else exits[0]["exit_code"]
+        print("Aborting on container exit...", file=sys.stderr, flush=True)
+        self._stop()
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        self._attach()
+        if self._interrupts == 1:
+            print("Gracefully stopping... (press Ctrl+C again to force)", file=sys.stderr, flush=True)
+            if self._accepted:
+                self._stop()
+        elif self._interrupts == 2:
+            print("Killing...", file=sys.stderr, flush=True)
+            self._stop(timeout=0)
+        else:
+            self.code = INTERRUPTED
+
+    def _stop(self, timeout: float | None = None) -> None:
+        self._stopping = True
+        self._progress = self._later or self._progress
+        asked = self._invocation.values["timeout"] if timeout is None else timeout
+        self._ask("stop", services=self._prepared.selected, timeout=asked)
+
+    def _stopped(self) -> None:
+        wanted = self._invocation.values["exit_code_from"]
+        if self._interrupts:
+            self.code = INTERRUPTED
+        elif wanted:
+            self._ask("last", "attend", services=[wanted], until="all-exited")
+        else:
+            self.code = self._ending
+
+    def _ask(self, name: str, op: str = "", **details: Any) -> None:
+        self._mail.ask(client_of(self._invocation, self._stack), name, request(op or name, **details))
+
+    def _attach(self) -> None:
+        """From now on logs are shown: what redraws itself has had its time."""
+        if self._showing:
+            return
+        self._showing = True
+        if self._progress.redraws:
+            self._drawing.close()
+            self._progress = Quiet()
+            self._later = Plain()
+        if self._names and self._follower is not None and not self._interrupts:
+            print(f"Attaching to {', '.join(self._names)}", file=sys.stderr, flush=True)
+
+    def _show_logs(self) -> None:
+        if self._follower is not None and self._showing:
+            self._show(self._follower.read())
+
+    def _show(self, happenings: Iterable[Written | Ended]) -> None:
+        for happened in happenings:
+            if isinstance(happened, Ended):
+                code = happened.exited.exit_code
+                again = " (restarting)" if happened.runs_again else ""
+                self._printer.say(happened.container, f"exited with code {'unknown' if code is None else code}{again}")
+            else:
+                self._printer.write(happened.container, happened.line)
+        self._printer.flush()
+
+    def _make_printer(self) -> LogPrinter:
+        values = self._invocation.values
+        printer = LogPrinter(
+            self._stack,
+            self._prepared.identity.services,
+            color=self._invocation.colors(sys.stdout) and not values["no_color"],
+            prefix=not values["no_log_prefix"],
+            timestamps=values["timestamps"],
+            apart=True,
+        )
+        printer.expect_names(*self._names)
+        return printer
+
+
+def choose_services(values: dict[str, Any], selected: Iterable[str], specs: Iterable[dict[str, Any]]) -> set[str]:
+    """Whose logs are shown: those asked for, else those started by name, but for ``attach: false``."""
+    if values["attach"]:
+        chosen = set(values["attach"])
+    else:
+        named = set(selected) if values["attach_dependencies"] else set(values["services"])
+        chosen = {
+            spec["service"] for spec in specs if spec.get("attach", True) and (not named or spec["service"] in named)
+        }
+    return chosen.difference(values["no_attach"])
+
+
+def _until(values: dict[str, Any]) -> str:
+    if values["abort_on_container_exit"] or values["exit_code_from"]:
+        return "any-exited"
+    return "any-failed" if values["abort_on_container_failure"] else "all-exited"

@@ -1,0 +1,76 @@
+"""``orchestra ls``: the stacks of this home, in Docker Compose's columns."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from typing import NamedTuple
+
+from orchestra.cli.looking import observe_containers
+from orchestra.cli.render.columns import render_columns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.home import Home, StackHome
+
+HEADER = ("NAME", "STATUS", "CONFIG FILES")
+
+
+class Stack(NamedTuple):
+    """states: of its containers, ``running`` and such, with their numbers."""
+
+    name: str
+    states: dict[str, int]
+    files: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        return ", ".join(f"{state}({number})" for state, number in sorted(self.states.items()))
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    stacks = [_look(invocation, name) for name in find_stacks(invocation.home)]
+    sys.stdout.write(render([stack for stack in stacks if values["all"] or "running" in stack.states], values))
+    return 0
+
+
+def render(stacks: list[Stack], values: dict[str, Any]) -> str:
+    if values["quiet"]:
+        return "".join(f"{stack.name}\n" for stack in stacks)
+    if values["format"] == "json":
+        rows = [{"Name": s.name, "Status": s.status, "ConfigFiles": ",".join(s.files)} for s in stacks]
+        return json.dumps(rows) + "\n"
+    return render_columns(HEADER, [(stack.name, stack.status, ",".join(stack.files)) for stack in stacks])
+
+
+def find_stacks(home: Home) -> list[str]:
+    """Every name that something was asked for, or is left, under. PermissionError when that is not for us to see."""
+    names = {name for name in _list(home.stacks_data) if os.path.exists(home.stack(name).desired)}
+    names.update(name for name in _list(home.stacks_run) if _list(home.stack(name).containers))
+    return sorted(names)
+
+
+def _look(invocation: Invocation, name: str) -> Stack:
+    states = Counter(type(container.status).__name__.lower() for container in observe_containers(invocation, name))
+    return Stack(name, dict(states), _config_files(invocation.home.stack(name)))
+
+
+def _config_files(home: StackHome) -> tuple[str, ...]:
+    try:
+        with open(home.desired, "rb") as file:
+            return tuple(json.loads(file.read()).get("config_files", ()))
+    except (FileNotFoundError, ValueError):
+        return ()
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,58 @@
+"""``--since`` and ``--until``: moments as Docker lets them be written. Standard library only."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from orchestra.errors import UserError
+from orchestra.units import parse_duration
+
+_UNIX = re.compile(r"(\d+)(?:\.(\d{1,9}))?")
+_DATE = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?)?"
+    r"(Z|z|[+-]\d\d:?\d\d)?"
+)
+
+
+def parse_moment(option: str, text: str, now: float) -> bytes:
+    """A time stamp as logs have them, in UTC, of a date, seconds since 1970, or how long ago. Raises UserError.
+
+    A date without a time zone is meant in the local one.
+    """
+    match = _UNIX.fullmatch(text)
+    if match is not None:
+        return _stamp(int(match[1]), match[2])
+    match = _DATE.fullmatch(text)
+    try:
+        if match is None:
+            ago = parse_duration(text)
+            moment = int(now * 1e9) - ago
+            return _stamp(moment // 1_000_000_000, f"{moment % 1_000_000_000:09d}")
+        return _stamp(_seconds(match), match[7])
+    except (ValueError, OverflowError):
+        hint = "a duration ago such as 90s or 1h30m, a date such as 2026-01-31T12:00:00Z, or seconds since 1970"
+        raise UserError(f"{option} {text}: not a moment", hint=hint) from None
+
+
+def _seconds(match: re.Match[str]) -> int:
+    """Raises ValueError for a day or an hour that does not exist."""
+    from datetime import datetime, timedelta, timezone
+
+    parts = [int(match[number] or 0) for number in range(1, 7)]
+    moment = datetime(*parts)  # type: ignore[arg-type]  # six numbers, the zone comes after
+    zone = match[8]
+    if zone is None:
+        return int(time.mktime(moment.timetuple()))
+    if zone in "Zz":
+        offset = timedelta()
+    else:
+        digits = zone[1:].replace(":", "")
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:])) * (-1 if zone[0] == "-" else 1)
+    return int(moment.replace(tzinfo=timezone(offset)).timestamp())
+
+
+def _stamp(seconds: int, fraction: str | None) -> bytes:
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{(fraction or '').ljust(9, '0')}Z".encode()

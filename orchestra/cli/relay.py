@@ -1,0 +1,185 @@
+"""Carrying bytes between this process's own streams and those of a program in a container. Standard library only.
+
+The container never gets our own descriptors: with a terminal or a file of the host it could do more than read or write.
+Nothing here waits for one stream while another could go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import stat
+from errno import EIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+    from typing import Protocol
+
+    class Program(Protocol):
+        """``orchestra.shim.client.Execution``."""
+
+        def fileno(self) -> int: ...
+
+        def wait(self) -> int: ...
+
+
+CHUNK = 1 << 16
+PIPE_SIZE = 1 << 20
+SMALL = 4096
+"""What a pipe or terminal that polls as writable takes without making us wait (PIPE_BUF, pipe(7))."""
+
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+_WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR
+_GONE = select.POLLNVAL
+
+
+class Signals:
+    """Signals as numbers to be read: ``fileno`` is readable when one has come. Use ``with``."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = numbers
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Signals:
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        for number in self._numbers:
+            self._before[number] = signal.signal(number, _note)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)  # type: ignore[arg-type]  # what signal() itself gave
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def read(self) -> list[int]:
+        with contextlib.suppress(BlockingIOError):
+            return [number for number in os.read(self._reader, SMALL) if number in self._numbers]
+        return []
+
+
+def _note(_number: int, _frame: FrameType | None) -> None:
+    """That there is a handler makes the interpreter write the number to the wake-up descriptor."""
+
+
+class Direction:
+    """From one descriptor to another. owned: the ends that are ours to close when nothing more will pass."""
+
+    def __init__(self, source: int, target: int, *, owned: Sequence[int]) -> None:
+        self.source = source
+        self.target = target
+        self.over = False
+        self.waiting = memoryview(b"")
+        self._owned = owned
+        self._most = CHUNK if not os.get_blocking(target) or _is_file(target) else SMALL
+
+    def read(self) -> None:
+        """Take in what is there; the end of it, and of the other side of a terminal (EIO, pts(4)), is the end."""
+        try:
+            data = os.read(self.source, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != EIO:
+                raise
+            data = b""
+        self.waiting = memoryview(data)
+        if not data:
+            self.end()
+
+    def write(self) -> None:
+        try:
+            count = os.write(self.target, self.waiting[: self._most])
+        except BlockingIOError:
+            return
+        except OSError:
+            # EPIPE: nobody reads any more. Whoever writes on the other side is to learn it the same way.
+            self.end()
+            return
+        self.waiting = self.waiting[count:]
+
+    def drain(self) -> None:
+        """Pass on what is there already, and wait for nothing to come."""
+        for _ in range(2 * PIPE_SIZE // SMALL):
+            while self.waiting and not self.over:
+                poll = select.poll()
+                poll.register(self.target, select.POLLOUT)
+                poll.poll()
+                self.write()
+            if self.over:
+                return
+            self.read()
+            if not self.waiting:
+                return
+
+    def end(self) -> None:
+        if not self.over:
+            self.over = True
+            self.waiting = memoryview(b"")
+            for fd in self._owned:
+                os.close(fd)
+
+
+def relay(
+    program: Program, inward: Direction, outward: Sequence[Direction], signals: Signals, take: Callable[[int], None]
+) -> int:
+    """Until the program has ended and all it wrote has been passed on; its exit code. ``take`` is given each signal."""
+    while True:
+        wanted: dict[int, int] = {program.fileno(): select.POLLIN, signals.fileno(): select.POLLIN}
+        for direction in (inward, *outward):
+            if not direction.over:
+                fd = direction.target if direction.waiting else direction.source
+                wanted[fd] = wanted.get(fd, 0) | (select.POLLOUT if direction.waiting else select.POLLIN)
+        poll = select.poll()
+        for fd, events in wanted.items():
+            poll.register(fd, events)
+        ready = dict(poll.poll())
+        if signals.fileno() in ready:
+            for number in signals.read():
+                take(number)
+        for direction in (inward, *outward):
+            if direction.over:
+                continue
+            if direction.waiting:
+                if ready.get(direction.target, 0) & (_WRITABLE | _GONE):
+                    direction.write()
+            elif ready.get(direction.source, 0) & _GONE:
+                direction.end()
+            elif ready.get(direction.source, 0) & _READABLE:
+                direction.read()
+        if program.fileno() in ready:
+            code = program.wait()
+            for direction in outward:
+                direction.drain()
+            return code
+
+
+def open_pipe(owner: int) -> tuple[int, int]:
+    """Both ends of a pipe, with room. owner: who may open it again by way of /dev/stdout."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # a limit of this user: then it stays as it is
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+    os.fchown(reader, owner, -1)
+    return reader, writer
+
+
+def open_output(fd: int) -> int:
+    """A way to write to ``fd`` without waiting that leaves the flags of the one we were given, which others share."""
+    if stat.S_ISFIFO(os.fstat(fd).st_mode):
+        with contextlib.suppress(OSError):
+            return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.dup(fd)
+
+
+def _is_file(fd: int) -> bool:
+    return stat.S_ISREG(os.fstat(fd).st_mode)

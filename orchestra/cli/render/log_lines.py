@@ -1,0 +1,92 @@
+"""Lines of logs as Docker Compose shows them: the container's name before each, in a colour of its service."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from orchestra.driver.local.logs import Line
+    from orchestra.state.observed import Container
+
+COLORS = ("36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1")
+"""Cyan, yellow, green, magenta, blue; then the same, bright."""
+
+
+class LogPrinter:
+    """services: in the order of their colours. apart: what went to standard error goes to standard error."""
+
+    def __init__(
+        self,
+        stack: str,
+        services: Sequence[str],
+        *,
+        color: bool = False,
+        prefix: bool = True,
+        timestamps: bool = False,
+        apart: bool = False,
+    ) -> None:
+        self._stack = stack
+        self._services = list(services)
+        self._color = color
+        self._prefix = prefix
+        self._timestamps = timestamps
+        self._outputs: dict[bytes, BinaryIO] = {b"stdout": sys.stdout.buffer}
+        if apart:
+            self._outputs[b"stderr"] = sys.stderr.buffer
+        self._last = sys.stdout.buffer
+        self._width = 0
+        self._heads: dict[str, bytes] = {}
+
+    def expect(self, *containers: Container) -> None:
+        """Names that may come: the columns are as wide as the longest known one."""
+        self.expect_names(*(short_name(self._stack, c.name, c.service, c.index) for c in containers))
+
+    def expect_names(self, *names: str) -> None:
+        width = max(map(len, names), default=0)
+        if width > self._width:
+            self._width = width
+            self._heads.clear()
+
+    def write(self, container: Container, line: Line) -> None:
+        output = self._outputs.get(line.stream, sys.stdout.buffer)
+        if output is not self._last:
+            self._last.flush()  # where both are one terminal, lines stay in order
+            self._last = output
+        head = self._head(container) if self._prefix else b""
+        stamp = line.stamp + b" " if self._timestamps else b""
+        output.write(b"%s%s%s\n" % (head, stamp, line.text))
+
+    def say(self, container: Container, text: str) -> None:
+        """A sentence about a container: ``web-1 exited with code 0``."""
+        name = short_name(self._stack, container.name, container.service, container.index)
+        self.flush()
+        self._last = sys.stdout.buffer
+        self._last.write(self._paint(container, f"{name} {text}") + b"\n")
+
+    def flush(self) -> None:
+        self._last.flush()
+
+    def _head(self, container: Container) -> bytes:
+        head = self._heads.get(container.name)
+        if head is None:
+            self.expect(container)
+            name = short_name(self._stack, container.name, container.service, container.index)
+            head = self._heads[container.name] = self._paint(container, f"{name:<{self._width}}  | ")
+        return head
+
+    def _paint(self, container: Container, text: str) -> bytes:
+        if not self._color:
+            return text.encode()
+        if container.service not in self._services:
+            self._services.append(container.service)
+        code = COLORS[self._services.index(container.service) % len(COLORS)]
+        return f"\033[{code}m{text}\033[0m".encode()
+
+
+def short_name(stack: str, name: str, service: str, index: int) -> str:
+    """``web-1``; a name that the file chose is left as it is."""
+    return f"{service}-{index}" if name == f"{stack}-{service}-{index}" else name
