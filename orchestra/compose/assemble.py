@@ -16,6 +16,7 @@ from orchestra.compose.interpolate import interpolate
 from orchestra.compose.merge import merge, settle
 from orchestra.compose.nodes import Map, Node, Scalar, Seq, plain
 from orchestra.compose.paths import resolve_paths
+from orchestra.compose.request import Passes
 from orchestra.compose.source import Source, parse_documents
 
 if TYPE_CHECKING:
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from orchestra.compose.reader import Reader
     from orchestra.errors import Span
 
+ALL_PASSES = Passes()
 _OF_THE_STACK = ("name", "version", "include")
 
 
 class Assembler:
     """Reads and merges the files of one load. Problems are collected, never raised."""
 
-    def __init__(self, reader: Reader, problems: Problems) -> None:
+    def __init__(self, reader: Reader, problems: Problems, passes: Passes = ALL_PASSES) -> None:
         self.reader = reader
         self.problems = problems
+        self.passes = passes
         self._parsed: dict[str, tuple[Map, ...]] = {}
 
     def parse(self, path: str) -> tuple[Map, ...] | None:
@@ -64,8 +67,9 @@ class Assembler:
 
     def prepared(self, raw: Map, directory: str, environment: Environment) -> Map:
         """One document interpolated, canonical and with absolute paths."""
-        document = interpolate(raw, environment.lookup, self.problems)
-        return resolve_paths(canonicalise(document, self.problems), directory, environment.lookup)
+        document = interpolate(raw, environment.lookup, self.problems) if self.passes.interpolate else raw
+        document = canonicalise(document, self.problems, may_hold_variables=not self.passes.interpolate)
+        return resolve_paths(document, directory, environment.lookup, only_files=not self.passes.paths)
 
     def _document(self, raw: Map, path: str, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
         document = self.prepared(raw, directory, environment)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose import longhand
 from orchestra.compose.nodes import RESET, Map, Node, Path, Seq
+from orchestra.compose.patterns import Branch, plant
+from orchestra.compose.problems import Problems
 
 if TYPE_CHECKING:
     from orchestra.compose.longhand import Rule
-    from orchestra.compose.problems import Problems
 
 SERVICE: dict[str, Rule] = {
     "annotations": longhand.pairs,
@@ -81,55 +82,37 @@ TABLE: dict[str, Rule] = {
 }
 
 
-class _Branch:
-    """The table as a tree, so that only paths that have a rule below them are visited."""
-
-    __slots__ = ("branches", "rule")
-
-    def __init__(self) -> None:
-        self.rule: Rule | None = None
-        self.branches: dict[str, _Branch] = {}
+_ROOT = plant(TABLE)
 
 
-def _plant(table: dict[str, Rule]) -> _Branch:
-    root = _Branch()
-    for pattern, rule in table.items():
-        branch = root
-        for part in pattern.split("."):
-            branch = branch.branches.setdefault(part, _Branch())
-        branch.rule = rule
-    return root
+def canonicalise(document: Map, problems: Problems, *, may_hold_variables: bool = False) -> Map:
+    """The document with every attribute in its long form. Malformed short syntax goes to ``problems``.
 
-
-_ROOT = _plant(TABLE)
-
-
-def canonicalise(document: Map, problems: Problems) -> Map:
-    """The document with every attribute in its long form. Malformed short syntax goes to ``problems``."""
-    result = _canonicalise(document, (), _ROOT, problems)
+    may_hold_variables: variables are not replaced yet, so what cannot be read is left as it is, without a word.
+    """
+    result = _canonicalise(document, (), _ROOT, Problems(lenient=True) if may_hold_variables else problems)
     assert isinstance(result, Map)
     return result
 
 
-def _canonicalise(node: Node, path: Path, branch: _Branch, problems: Problems) -> Node:
+def _canonicalise(node: Node, path: Path, branch: Branch[Rule], problems: Problems) -> Node:
     if node.tag == RESET:
         return node
-    if branch.rule is not None:
-        changed = branch.rule(node, path, problems)
+    if branch.value is not None:
+        changed = branch.value(node, path, problems)
         if changed is not node and node.tag:
             changed = dataclasses.replace(changed, tag=node.tag)
         node = changed
-    if not branch.branches:
+    if not branch.below:
         return node
     if isinstance(node, Map):
-        any_key = branch.branches.get("*")
         items = {}
         for key, item in node.items.items():
-            below = branch.branches.get(key) or any_key
+            below = branch.at(key)
             items[key] = _canonicalise(item, (*path, key), below, problems) if below else item
         return Map(items, node.keys, node.span, node.tag)
-    if isinstance(node, Seq) and "[]" in branch.branches:
-        below = branch.branches["[]"]
+    if isinstance(node, Seq) and "[]" in branch.below:
+        below = branch.below["[]"]
         parts = tuple(_canonicalise(item, (*path, i), below, problems) for i, item in enumerate(node.items))
         return Seq(parts, node.span, node.tag)
     return node

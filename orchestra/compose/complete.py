@@ -12,6 +12,7 @@ from orchestra.compose.dotenv import DotenvError, parse_dotenv, parse_raw
 from orchestra.compose.environment import decode_text
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.nodes import Map, locate
+from orchestra.compose.request import Passes
 from orchestra.compose.schema.network import Network
 from orchestra.compose.schema.process import EnvFile
 from orchestra.errors import Span
@@ -30,14 +31,23 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import FileObject, Stack, Volume
 
+ALL_PASSES = Passes()
 DEFAULT_NETWORK = "default"
 Resource = TypeVar("Resource", "Network", "Volume", "FileObject")
 
 
-def complete(stack: Stack, name: str, document: Map, project: Project, reader: Reader, problems: Problems) -> Stack:
+def complete(
+    stack: Stack,
+    name: str,
+    document: Map,
+    project: Project,
+    reader: Reader,
+    problems: Problems,
+    passes: Passes = ALL_PASSES,
+) -> Stack:
     """The stack with nothing left to guess. ``document`` says where things are, for messages."""
     services = {
-        key: _complete_service(key, service, document, project, reader, problems)
+        key: _complete_service(key, service, document, project, reader, problems, passes)
         for key, service in sorted(stack.services.items())
     }
     networks = dict(stack.networks)
@@ -87,29 +97,38 @@ def _without_unused(stack: Stack) -> Stack:
 
 
 def _complete_service(
-    key: str, service: Service, document: Map, project: Project, reader: Reader, problems: Problems
+    key: str,
+    service: Service,
+    document: Map,
+    project: Project,
+    reader: Reader,
+    problems: Problems,
+    passes: Passes,
 ) -> Service:
     environment = project.environment
     update: dict[str, Any] = {
-        "environment": _environment(key, service, document, environment, reader, problems),
-        "env_file": (),
-        "labels": _labels(key, service, document, environment, reader, problems),
-        "label_file": (),
         "extra_hosts": tuple(sorted(service.extra_hosts)),
         "gpus": tuple(_with_count(request) for request in service.gpus),
         "volumes": tuple(_clean_target(mount) for mount in service.volumes),
         "secrets": tuple(_with_target(entry, "/run/secrets/") for entry in service.secrets),
     }
+    if passes.environment:
+        update["environment"] = _environment(key, service, document, environment, reader, problems)
+        update["labels"] = _labels(key, service, document, environment, reader, problems)
+        update["env_file"] = update["label_file"] = ()
     if dependencies := all_dependencies(service):
         update["depends_on"] = dict(sorted(dependencies.items()))
     if not service.networks and not service.network_mode and not service.provider:
         update["networks"] = {DEFAULT_NETWORK: None}
     if service.pull_policy == "if_not_present":
         update["pull_policy"] = "missing"
+    if service.image:
+        hooks = (hook if hook.image else hook.model_copy(update={"image": service.image}) for hook in service.pre_start)
+        update["pre_start"] = tuple(hooks)
     if service.deploy:
         update["deploy"] = _complete_deploy(service.deploy)
     if service.build:
-        update["build"] = _complete_build(service.build, project.directory, project.environment)
+        update["build"] = _complete_build(service.build, project.directory if passes.paths else ".", environment)
     return service.model_copy(update=update)
 
 
@@ -147,7 +166,9 @@ def _complete_build(build: Build, directory: str, environment: Environment) -> B
     if not build.dockerfile and not build.dockerfile_inline:
         update["dockerfile"] = "Dockerfile"
     if build.args:
-        update["args"] = {key: environment.lookup(key) if value is None else value for key, value in build.args.items()}
+        found = {key: environment.lookup(key) if value is None else value for key, value in build.args.items()}
+        # Unlike a variable of the container, an argument that nobody sets is as if it were not there.
+        update["args"] = {key: value for key, value in found.items() if value is not None}
     return build.model_copy(update=update)
 
 

@@ -6,12 +6,12 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestra.compose.assemble import Assembler, declared_name
+from orchestra.compose.assemble import ALL_PASSES, Assembler, declared_name
 from orchestra.compose.checks import check
 from orchestra.compose.complete import complete
 from orchestra.compose.context import Context
 from orchestra.compose.discovery import discover, project_name, with_name
-from orchestra.compose.normalise import normalise
+from orchestra.compose.normalise import normalise, service_digest
 from orchestra.compose.problems import Problems, position
 from orchestra.compose.reader import Reader
 from orchestra.compose.select import active_profiles, select
@@ -19,7 +19,11 @@ from orchestra.compose.validate import validate
 from orchestra.errors import UserError
 
 if TYPE_CHECKING:
-    from orchestra.compose.request import Inputs, LoadRequest
+    from collections.abc import Collection, Mapping
+
+    from orchestra.compose.discovery import Project
+    from orchestra.compose.nodes import Map
+    from orchestra.compose.request import Inputs, LoadRequest, Passes
     from orchestra.compose.schema.stack import Stack
     from orchestra.errors import Diagnostic
     from orchestra.state.desired import Desired
@@ -27,13 +31,70 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """stack: complete, with the active services only. not_applied: what has no effect on the containers, and why."""
+    """stack: complete, with the active services only. not_applied: what has no effect on the containers, and why.
+
+    profiles: all that the file names. hashes: of the definition of each active service.
+    """
 
     stack: Stack
     desired: Desired
     warnings: tuple[Diagnostic, ...]
     not_applied: tuple[Diagnostic, ...]
     inputs: Inputs
+    profiles: tuple[str, ...]
+    hashes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The files put together as one document, before anything is made of it. ``name`` is that of the stack."""
+
+    request: LoadRequest
+    name: str
+    document: Map
+    project: Project
+    assembler: Assembler
+
+    @property
+    def reader(self) -> Reader:
+        return self.assembler.reader
+
+    @property
+    def problems(self) -> Problems:
+        return self.assembler.problems
+
+
+def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
+    """The first half of a load. What is wrong with the document is left in ``problems``, except what cannot be read."""
+    reader, problems = Reader(request.environment), Problems()
+    project = discover(request, reader, problems)
+    assembler = Assembler(reader, problems, passes)
+    documents = tuple(document for path in project.files for document in assembler.parse(path) or ())
+    problems.raise_errors()
+    name = project_name(request, project, declared_name(documents, project.environment, Problems()))
+    project = with_name(project, name)
+    document = assembler.assemble(project.files, project.directory, project.environment)
+    return Assembled(request, name, document, project, assembler)
+
+
+def declare(assembled: Assembled) -> tuple[Stack, Stack]:
+    """All that the files declare, and that with only the services that are wanted. Raises ComposeError, UserError."""
+    request, problems = assembled.request, assembled.problems
+    declared = validate(assembled.document, problems)
+    problems.raise_errors()
+    assert declared is not None, "the schema refused the document without a word"
+    find_services(declared.services, (*request.services, *request.scale))
+    profiles = active_profiles(declared, assembled.project.profiles, request.services)
+    return declared, select(declared, profiles, request.services, no_deps=request.no_deps)
+
+
+def find_services(declared: Collection[str], asked: Collection[str]) -> None:
+    """Raise UserError for a service that is asked for and not declared."""
+    for name in asked:
+        if name not in declared:
+            close = difflib.get_close_matches(name, declared, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"services are {', '.join(sorted(declared))}"
+            raise UserError(f"no such service: {name}", hint=hint)
 
 
 def load(request: LoadRequest) -> Loaded:
@@ -42,26 +103,11 @@ def load(request: LoadRequest) -> Loaded:
     Raises ComposeError with all the problems of the first phase that has any (reading; interpolation, merge and
     schema; consistency), ComposeFileNotFound, and UserError for a request that does not fit the files.
     """
-    reader, problems = Reader(request.environment), Problems()
-    project = discover(request, reader, problems)
-    assembler = Assembler(reader, problems)
-    documents = tuple(document for path in project.files for document in assembler.parse(path) or ())
-    problems.raise_errors()
-    name = project_name(request, project, declared_name(documents, project.environment, Problems()))
-    project = with_name(project, name)
-    document = assembler.assemble(project.files, project.directory, project.environment)
-    declared = validate(document, problems)
-    problems.raise_errors()
-    assert declared is not None, "the schema refused the document without a word"
-    for asked in (*request.services, *request.scale):
-        if asked not in declared.services:
-            close = difflib.get_close_matches(asked, declared.services, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"services are {', '.join(sorted(declared.services))}"
-            raise UserError(f"no such service: {asked}", hint=hint)
-    profiles = active_profiles(declared, project.profiles, request.services)
-    stack = select(declared, profiles, request.services, no_deps=request.no_deps)
-    completed = complete(stack, name, document, project, reader, problems)
-    context = Context(completed, document, project, reader, problems)
+    assembled = assemble(request)
+    reader, problems, project = assembled.reader, assembled.problems, assembled.project
+    declared, stack = declare(assembled)
+    completed = complete(stack, assembled.name, assembled.document, project, reader, problems)
+    context = Context(completed, assembled.document, project, reader, problems)
     check(context, declared, request.scale)
     problems.raise_errors()
     desired = normalise(context, declared.services, request.scale)
@@ -72,4 +118,6 @@ def load(request: LoadRequest) -> Loaded:
         warnings=tuple(sorted(problems.warnings, key=position)),
         not_applied=tuple(sorted(problems.not_applied, key=position)),
         inputs=reader.inputs,
+        profiles=tuple(sorted({name for service in declared.services.values() for name in service.profiles})),
+        hashes={key: service_digest(service, context) for key, service in completed.services.items()},
     )

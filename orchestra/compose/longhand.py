@@ -171,6 +171,7 @@ def ports(node: Node, path: Path, problems: Problems) -> Node:
         except ValueError as error:
             hint = "write [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL], such as 8080:80"
             problems.error("invalid-port", f"{render(item.value)!r}: {error}", item.span, (*path, index), hint)
+            items += [item] * problems.lenient
     return Seq(tuple(items), node.span)
 
 
@@ -197,6 +198,7 @@ def _each(parse: Callable[[str], dict[str, Any]], code: str, hint: str) -> Rule:
                 items.append(build_node(parse(text), item.span))
             except ValueError as error:
                 problems.error(code, f"{text!r}: {error}", item.span, (*path, index), hint)
+                items += [item] * problems.lenient
         return Seq(tuple(items), node.span)
 
     return rule
@@ -216,7 +218,7 @@ def hosts(node: Node, path: Path, problems: Problems) -> Node:
     """``{host: address}``, ``{host: [addresses]}`` and ``["host:address"]`` to ``["host=address"]``."""
     entries: list[tuple[str, Span]] = []
     if isinstance(node, Map):
-        for host, value in node.items.items():
+        for host, value in sorted(node.items.items()):
             given = value.items if isinstance(value, Seq) else (value,)
             entries += [(f"{host}={_text(item) or ''}", item.span) for item in given]
     elif isinstance(node, Seq) and all(_text(item) is not None for item in node.items):
@@ -229,6 +231,7 @@ def hosts(node: Node, path: Path, problems: Problems) -> Node:
             host, addresses = shorthand.parse_host(text)
         except ValueError as error:
             problems.error("invalid-host", str(error), span, path, "write HOST=ADDRESS, such as db=10.0.0.5")
+            items += [Scalar(text, span)] * problems.lenient
             continue
         items += [Scalar(f"{host}={address}", span) for address in addresses]
     return Seq(tuple(items), node.span)

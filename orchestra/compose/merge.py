@@ -102,7 +102,7 @@ UNIQUE: tuple[tuple[tuple[str, ...], Callable[[Node], Hashable]], ...] = tuple(
         ("services.*.extra_hosts", _itself),
         ("services.*.build.extra_hosts", _itself),
         ("services.*.label_file", _itself),
-        ("services.*.links", _itself),
+        ("services.*.links", _up_to_equals),
         ("services.*.external_links", _itself),
         ("services.*.profiles", _itself),
         ("services.*.cap_add", _itself),
@@ -216,8 +216,6 @@ def settle(document: Map) -> Map:
 
 def _settle(node: Node, path: Path) -> Node:
     if isinstance(node, Map):
-        if path[:1] and str(path[0]).startswith("x-"):
-            return node
         items = {key: _settle(item, (*path, key)) for key, item in node.items.items() if item.tag != RESET}
         return Map(items, {key: node.keys[key] for key in items}, node.span)
     if isinstance(node, Seq):

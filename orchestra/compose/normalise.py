@@ -88,7 +88,7 @@ def image_reference(key: str, service: Service, context: Context) -> str:
 
 def _replicas(key: str, service: Service, rank: int, count: int, context: Context) -> list[ContainerSpec]:
     stack = context.stack.name or ""
-    digest = service_hash(dump(service), _surroundings(service, context))
+    digest = service_digest(service, context)
     shared_mounts = mounts(key, context)
     dependencies = _dependencies(service, context)
     image = image_reference(key, service, context)
@@ -114,6 +114,11 @@ def _replicas(key: str, service: Service, rank: int, count: int, context: Contex
             )
         )
     return specs
+
+
+def service_digest(service: Service, context: Context) -> str:
+    """The hash of a service's own definition, of the names of what it uses, and of its files."""
+    return service_hash(dump(service), _surroundings(service, context))
 
 
 def _dependencies(service: Service, context: Context) -> tuple[Dependency, ...]:

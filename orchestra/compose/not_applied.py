@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from orchestra.compose.patterns import Branch, plant
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -91,48 +93,24 @@ LACKS_IN_USE: dict[str, str] = {
 }
 
 # Values that ask for nothing else than what is done anyway.
-_FULFILLED: dict[str, frozenset[str]] = {
-    "services.*.cgroup": frozenset({"private"}),
-    "services.*.deploy.endpoint_mode": frozenset({"dnsrr"}),
-}
+_FULFILLED = {"cgroup": "private", "endpoint_mode": "dnsrr"}
 
-
-class _Branch:
-    """The table as a tree, so that a stack is walked once whatever the number of rows."""
-
-    __slots__ = ("below", "fulfilled", "reason")
-
-    def __init__(self) -> None:
-        self.below: dict[str, _Branch] = {}
-        self.reason = ""
-        self.fulfilled: frozenset[str] = frozenset()
-
-
-def _plant() -> _Branch:
-    root = _Branch()
-    for pattern, reason in LACKS.items():
-        branch = root
-        for part in pattern.split("."):
-            branch = branch.below.setdefault(part, _Branch())
-        branch.reason, branch.fulfilled = reason, _FULFILLED.get(pattern, branch.fulfilled)
-    return root
-
-
-_ROOT = _plant()
+_ROOT = plant(LACKS)
 
 
 def report(context: Context) -> None:
     """Name each attribute in use that has no effect, at its place."""
-    for path, reason in _find(context.stack, (), _ROOT):
+    for path, value, reason in _find(context.stack, (), _ROOT):
+        if _FULFILLED.get(str(path[-1])) == value:
+            continue
         attribute = ".".join(str(part) for part in path[2:] if isinstance(part, str))
         context.problems.not_apply(f"{attribute}: {reason}", context.span(path, key=True), path)
 
 
-def _find(value: Any, path: Path, branch: _Branch) -> Iterator[tuple[Path, str]]:
-    if branch.reason:
-        is_fulfilled = isinstance(value, str) and value in branch.fulfilled
-        if says_something(value) and not is_fulfilled:
-            yield path, branch.reason
+def _find(value: Any, path: Path, branch: Branch[str]) -> Iterator[tuple[Path, Any, str]]:
+    if branch.value is not None:
+        if says_something(value):
+            yield path, value, branch.value
     elif isinstance(value, BaseModel):
         for name, below in branch.below.items():
             inner = getattr(value, name)

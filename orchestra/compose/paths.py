@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestra.compose.nodes import Map, Node, Path, Scalar, Seq, find, matches
+from orchestra.compose.nodes import Map, Node, Scalar, Seq, find
+from orchestra.compose.patterns import Branch, plant
 
 if TYPE_CHECKING:
     from orchestra.compose.interpolate import Lookup
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 _REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|git@|github\.com/")
 
 Resolve = Callable[[str], str]
+Rule = Callable[[Node, Resolve], Node]
+_OTHER_CONTEXTS = ("service:", "docker-image://", "oci-layout://")
 
 
 def resolve_path(text: str, directory: str, lookup: Lookup) -> str:
     """``~`` and relative paths made absolute; absolute ones stay as they are written."""
+    if text.startswith("${"):
+        return text  # seen only when variables are not replaced: what it begins with cannot be known
     if text == "~" or text.startswith("~/"):
         text = (lookup("HOME") or "/root") + text[1:]
     return text if os.path.isabs(text) else os.path.normpath(os.path.join(directory, text))
@@ -33,70 +38,28 @@ def is_remote(text: str) -> bool:
     return bool(_REMOTE.match(text))
 
 
-_PLAIN = tuple(
-    tuple(pattern.split("."))
-    for pattern in (
-        "services.*.env_file.[].path",
-        "services.*.label_file.[]",
-        "services.*.extends.file",
-        "services.*.develop.watch.[].path",
-        "services.*.credential_spec.file",
-        "configs.*.file",
-        "secrets.*.file",
-        "include.[].path.[]",
-        "include.[].env_file.[]",
-        "include.[].project_directory",
-    )
-)
-_CONTEXTS = (("services", "*", "build", "context"), ("services", "*", "build", "additional_contexts", "*"))
-_PARENTS = frozenset(pattern[:length] for pattern in (*_PLAIN, *_CONTEXTS) for length in range(len(pattern)))
-
-
-def resolve_paths(document: Map, directory: str, lookup: Lookup) -> Map:
-    """The document with every host path absolute, relative ones taken from ``directory``."""
-
-    def resolve(text: str) -> str:
-        return resolve_path(text, directory, lookup)
-
-    result = _resolve(document, (), resolve)
-    assert isinstance(result, Map)
-    return result
-
-
-def _resolve(node: Node, path: Path, resolve: Resolve) -> Node:
-    if isinstance(node, Scalar):
-        if not isinstance(node.value, str) or node.tag:
-            return node
-        if any(matches(pattern, path) for pattern in _PLAIN):
-            return _with_text(node, resolve(node.value))
-        if any(matches(pattern, path) for pattern in _CONTEXTS) and not _is_other_context(node.value):
-            return _with_text(node, resolve(node.value))
-        return node
-    if matches(("services", "*", "volumes", "[]"), path) and isinstance(node, Map):
-        return _bind(node, resolve)
-    if matches(("volumes", "*"), path) and isinstance(node, Map):
-        return _local_bind(node, resolve)
-    if not any(matches(parent, path) for parent in _PARENTS) and path[:1] not in (("services",), ("volumes",)):
-        return node
-    if isinstance(node, Map):
-        if len(path) > 6:
-            return node
-        items = {key: _resolve(item, (*path, key), resolve) for key, item in node.items.items()}
-        return Map(items, node.keys, node.span, node.tag)
-    parts = tuple(_resolve(item, (*path, index), resolve) for index, item in enumerate(node.items))
-    return Seq(parts, node.span, node.tag)
-
-
 def _with_text(node: Scalar, text: str) -> Scalar:
     return Scalar(text, node.span, node.tag, node.plain)
 
 
-def _is_other_context(text: str) -> bool:
-    return is_remote(text) or text.startswith(("service:", "docker-image://", "oci-layout://"))
+def _plain(node: Node, resolve: Resolve) -> Node:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and not node.tag:
+        return _with_text(node, resolve(node.value))
+    return node
 
 
-def _bind(volume: Map, resolve: Resolve) -> Map:
+def _context(node: Node, resolve: Resolve) -> Node:
+    """A build context, which need not be a directory."""
+    text = node.value if isinstance(node, Scalar) else None
+    if isinstance(text, str) and (is_remote(text) or text.startswith(_OTHER_CONTEXTS)):
+        return node
+    return _plain(node, resolve)
+
+
+def _bind(volume: Node, resolve: Resolve) -> Node:
     """A bind mount's source; Windows paths are left as they are."""
+    if not isinstance(volume, Map):
+        return volume
     kind, source = volume.get("type"), volume.get("source")
     if not (isinstance(kind, Scalar) and kind.value == "bind"):
         return volume
@@ -107,8 +70,10 @@ def _bind(volume: Map, resolve: Resolve) -> Map:
     return volume.with_item("source", _with_text(source, resolve(source.value)))
 
 
-def _local_bind(volume: Map, resolve: Resolve) -> Map:
+def _local_bind(volume: Node, resolve: Resolve) -> Node:
     """``driver: local`` with ``o: bind``: the device is a host path."""
+    if not isinstance(volume, Map):
+        return volume
     options, device = find(volume, ("driver_opts", "o")), find(volume, ("driver_opts", "device"))
     holder = volume.get("driver_opts")
     if not (isinstance(holder, Map) and isinstance(options, Scalar) and isinstance(device, Scalar)):
@@ -117,3 +82,55 @@ def _local_bind(volume: Map, resolve: Resolve) -> Map:
         return volume
     changed = holder.with_item("device", _with_text(device, resolve(device.value)))
     return volume.with_item("driver_opts", changed)
+
+
+# Where other files of the stack are named.
+FILES: dict[str, Rule] = {
+    "services.*.extends.file": _plain,
+    "include.[].path.[]": _plain,
+    "include.[].env_file.[]": _plain,
+    "include.[].project_directory": _plain,
+}
+TABLE: dict[str, Rule] = {
+    **FILES,
+    "services.*.build.context": _context,
+    "services.*.build.additional_contexts.*": _context,
+    "services.*.credential_spec.file": _plain,
+    "services.*.develop.watch.[].path": _plain,
+    "services.*.env_file.[].path": _plain,
+    "services.*.label_file.[]": _plain,
+    "services.*.volumes.[]": _bind,
+    "volumes.*": _local_bind,
+    "configs.*.file": _plain,
+    "secrets.*.file": _plain,
+}
+_ALL, _FILES_ONLY = plant(TABLE), plant(FILES)
+
+
+def resolve_paths(document: Map, directory: str, lookup: Lookup, *, only_files: bool = False) -> Map:
+    """The document with every host path absolute, relative ones taken from ``directory``.
+
+    only_files: only those of other files of the stack, which must be found in any case.
+    """
+
+    def resolve(text: str) -> str:
+        return resolve_path(text, directory, lookup)
+
+    result = _resolve(document, _FILES_ONLY if only_files else _ALL, resolve)
+    assert isinstance(result, Map)
+    return result
+
+
+def _resolve(node: Node, branch: Branch[Rule], resolve: Resolve) -> Node:
+    if branch.value is not None:
+        return branch.value(node, resolve)
+    if isinstance(node, Map):
+        items = {}
+        for key, item in node.items.items():
+            below = branch.at(key)
+            items[key] = _resolve(item, below, resolve) if below else item
+        return Map(items, node.keys, node.span, node.tag)
+    if isinstance(node, Seq) and "[]" in branch.below:
+        below = branch.below["[]"]
+        return Seq(tuple(_resolve(item, below, resolve) for item in node.items), node.span, node.tag)
+    return node

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 class Problems:
     """Errors, warnings and remarks of one load, with the texts they point into.
 
-    ``texts`` maps each path that was read to its text: it supplies the line under which the caret stands.
+    ``texts`` maps each path that was read to its text: it supplies the line under which the caret stands. lenient:
+    what is reported here does not matter, so what is wrong should be left as it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
         self.texts: dict[str, str] = {}
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []

@@ -50,12 +50,15 @@ _ZERO_IS_NOTHING = frozenset(
 
 def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> str:
     """The stack as YAML or JSON, with a final newline."""
-    data = dump(stack)
-    data.pop("version", None)
-    escaped = _escape({key: data[key] for key in sorted(data, key=lambda key: (key != "name", key))})
+    return render_plain(_escape(dump(stack)), format_)
+
+
+def render_plain(data: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
+    """A whole Compose file given as plain data: ``name`` first, ``version`` left out."""
+    ordered = {key: data[key] for key in sorted(data, key=lambda key: (key != "name", key)) if key != "version"}
     if format_ == "json":
-        return json.dumps(escaped, indent=2, ensure_ascii=False) + "\n"
-    return render_yaml(escaped)
+        return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+    return render_yaml(ordered)
 
 
 def dump(model: BaseModel) -> dict[str, Any]:

@@ -10,6 +10,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Passes:
+    """Which passes of a load are made; all, unless somebody wants to look at what they start from.
+
+    interpolate: variables; without it the result is not validated either. paths: relative to absolute. environment:
+    variables from ``env_file`` and from the process. complete: names, default network, implied dependencies. check:
+    what must agree between the parts.
+    """
+
+    interpolate: bool = True
+    paths: bool = True
+    environment: bool = True
+    complete: bool = True
+    check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LoadRequest:
     """One load of a stack.
 

@@ -30,7 +30,7 @@ def _render(value: Any, indent: int, lines: list[str]) -> None:
             _entry(f"{pad}{_scalar(key)}:", item, indent + 2, lines)
     else:
         for item in value:
-            if isinstance(item, (dict, list)) and item:
+            if isinstance(item, (dict, list, tuple)) and item:
                 start = len(lines)
                 _render(item, indent + 2, lines)
                 lines[start] = f"{pad}- {lines[start][indent + 2 :]}"
@@ -39,7 +39,7 @@ def _render(value: Any, indent: int, lines: list[str]) -> None:
 
 
 def _entry(head: str, item: Any, indent: int, lines: list[str]) -> None:
-    if isinstance(item, (dict, list)):
+    if isinstance(item, (dict, list, tuple)):
         if item:
             lines.append(head)
             _render(item, indent, lines)

@@ -13,7 +13,7 @@ class Watch(Model):
     ignore: Texts = ()
     include: Texts = ()
     initial_sync: Boolean = False
-    exec: Hook | None = None
+    exec: Hook = Hook.model_construct()
 
 
 class Develop(Model):

@@ -9,8 +9,8 @@ from orchestra.compose.schema.values import (
     Integer,
     Labels,
     Model,
+    Size,
     Text,
-    TextOrInteger,
     Texts,
     Time,
     Variables,
@@ -80,7 +80,7 @@ class BlkioWeight(Model):
 
 class BlkioRate(Model):
     path: str
-    rate: TextOrInteger
+    rate: Size
 
 
 class BlkioConfig(Model):

@@ -1,0 +1,56 @@
+"""A stack as it looks before the load is through: what ``config`` prints when passes are left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from orchestra.compose.checks import check
+from orchestra.compose.complete import complete
+from orchestra.compose.context import Context
+from orchestra.compose.loading import assemble, declare, find_services
+from orchestra.compose.nodes import plain
+from orchestra.compose.render import render_config, render_plain
+from orchestra.compose.select import ALL_PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from orchestra.compose.loading import Assembled
+    from orchestra.compose.request import LoadRequest, Passes
+
+
+def render_partial(request: LoadRequest, passes: Passes, format_: Literal["yaml", "json"] = "yaml") -> str:
+    """The stack after the passes that are made, as text. Raises what a load raises."""
+    assembled = assemble(request, passes)
+    problems = assembled.problems
+    if not passes.interpolate:
+        problems.raise_errors()
+        return render_plain(_uninterpolated(assembled), format_)
+    declared, stack = declare(assembled)
+    if passes.complete:
+        stack = complete(
+            stack, assembled.name, assembled.document, assembled.project, assembled.reader, problems, passes=passes
+        )
+        if passes.check:
+            context = Context(stack, assembled.document, assembled.project, assembled.reader, problems)
+            check(context, declared, request.scale)
+    problems.raise_errors()
+    return render_config(stack.model_copy(update={"name": assembled.name}), format_)
+
+
+def _uninterpolated(assembled: Assembled) -> dict[str, Any]:
+    """The merged document: what the models would make of ``${REPLICAS}`` cannot be said."""
+    data: dict[str, Any] = plain(assembled.document)
+    services = data.get("services")
+    if not isinstance(services, dict):
+        return data
+    asked = assembled.request.services
+    find_services(services, asked)
+    profiles = assembled.project.profiles
+    wanted = {key: value for key, value in services.items() if (key in asked if asked else _is_on(value, profiles))}
+    return {**data, "name": assembled.name, "services": wanted}
+
+
+def _is_on(service: Any, active: Collection[str]) -> bool:
+    profiles = service.get("profiles") if isinstance(service, dict) else None
+    return not profiles or ALL_PROFILES in active or any(name in active for name in profiles)
