@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -125,7 +123,8 @@ class LocalDriver:
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None:
         directory = self._stack_home.container(name)
-        if isinstance(await self._look(name), Running):
+        container = await self._look(name)
+        if container is not None and isinstance(container.status, Running):
             return
         if await run_sync(self._containers.publish, name):
             self._projections.ask()

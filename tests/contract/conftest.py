@@ -1,0 +1,172 @@
+"""The worlds that the driver suite is run on: a factory each, and what differs between them as explicit facts."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from orchestra.driver.fake.driver import FakeDriver
+from orchestra.driver.fake.program import Program, Run
+from orchestra.driver.fake.world import World
+from orchestra.driver.local.driver import open_driver
+from orchestra.home import Home
+from orchestra.linux.process import identify, open_pidfd
+from orchestra.shim.launch import launch
+from orchestra.state.names import StackName
+from tests.plan import stacks
+
+STACK = "contract"
+# Stands in for the supervisor: tells who it is, and ends the fork server with itself when it is told to.
+IDLE = (
+    "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]);"
+    "open(sys.argv[1], 'w').write(f'{os.getpid()} {os.getppid()}\\n'); signal.sigwait([signal.SIGTERM])"
+)
+PROGRAMS = {
+    "sleeper": Program(),
+    "quick": Program((Run(exits_after=0.05, exit_code=3),)),
+    "stubborn": Program((Run(stops_after=None),)),
+    "sick": Program((Run(healthy_from=None),)),
+}
+COMMANDS = {
+    "sleeper": ("sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"),
+    "quick": ("sh", "-c", "exit 3"),
+    "stubborn": ("sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"),
+    "sick": ("sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"),
+}
+
+
+class FakeKind:
+    """The fake world, in real time."""
+
+    image = "app"
+
+    def __init__(self, _tmp_path) -> None:
+        self.probes = {"sleeper": ("true",), "sick": ("true",)}
+        self._world = World(StackName(STACK), time.time, PROGRAMS)
+
+    def open(self):
+        return FakeDriver(self._world)
+
+    def service(self, name: str, **fields):
+        return stacks.service(name, image=self.image, **fields)
+
+    def close(self) -> None:
+        return None
+
+
+class LocalKind:
+    """Real containers in this machine's own userland."""
+
+    image = "rootfs:/"
+
+    def __init__(self, tmp_path) -> None:
+        self.probes = {"sleeper": ("sh", "-c", "echo fine"), "sick": ("sh", "-c", "echo not yet; exit 1")}
+        self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run")
+        self._pids = tmp_path / "pids"
+        launch(self.home.stack(STACK), [sys.executable, "-c", IDLE, str(self._pids)])
+
+    def open(self):
+        return open_driver(self.home, STACK)
+
+    def service(self, name: str, **fields):
+        return stacks.service(name, image=self.image, command=COMMANDS[name], **fields)
+
+    def close(self) -> None:
+        deadline = time.monotonic() + 10
+        while not (self._pids.exists() and self._pids.read_text().endswith("\n")):
+            assert time.monotonic() < deadline, "the fork server has started nobody"
+        supervisor, fork_server = map(int, self._pids.read_text().split())
+        pidfd = open_pidfd(identify(fork_server))
+        os.kill(supervisor, signal.SIGTERM)
+        try:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            assert poll.poll(10_000), "the fork server does not end"
+        finally:
+            os.close(pidfd)
+
+
+NEEDS_ROOT = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(params=["fake", pytest.param("local", marks=NEEDS_ROOT)])
+def kind(request, tmp_path):
+    """One kind of world."""
+    made = FakeKind(tmp_path) if request.param == "fake" else LocalKind(tmp_path)
+    yield made
+    made.close()
+
+
+class Used:
+    """A driver within ``serving``, with a stack whose images, networks and volumes are there."""
+
+    def __init__(self, kind, driver, desired) -> None:
+        self.kind = kind
+        self.driver = driver
+        self.desired = desired
+        self.digest = ""
+
+    def spec(self, service: str):
+        return next(spec for spec in self.desired.containers if spec.service == service)
+
+    def name(self, service: str) -> str:
+        return self.spec(service).name
+
+    async def prepare(self) -> None:
+        for image in self.desired.images:
+            self.digest = (await self.driver.pull(image)).digest
+        for network in self.desired.networks:
+            await self.driver.create_network(network)
+        for volume in self.desired.volumes:
+            await self.driver.create_volume(volume)
+
+    async def create(self, service: str):
+        await self.driver.create(self.spec(service), self.digest)
+        return await self.look(service)
+
+    async def start(self, service: str, restarts: int = 0, backoff: int = 0):
+        await self.driver.start(self.name(service), restarts=restarts, backoff=backoff)
+        return await self.look(service)
+
+    async def look(self, service: str):
+        return await self.driver.inspect(self.name(service))
+
+    async def clear(self) -> None:
+        for name in (await self.driver.observe(self.desired)).containers:
+            await self.driver.stop(name, signal="SIGKILL", timeout=1)
+            await self.driver.remove(name, volumes=True)
+        for network in self.desired.networks:
+            await self.driver.remove_network(network.name)
+        for volume in self.desired.volumes:
+            await self.driver.remove_volume(volume.name)
+
+
+@pytest.fixture
+def using(kind):
+    """A factory of contexts: ``async with using("sleeper") as used``."""
+
+    @asynccontextmanager
+    async def make(*services: str, **fields):
+        desired = stacks.stack(*(kind.service(name, **fields) for name in services), name=STACK)
+        driver = kind.open()
+        async with driver.serving():
+            used = Used(kind, driver, replace(desired, stack=StackName(STACK)))
+            await used.prepare()
+            try:
+                yield used
+            finally:
+                await used.clear()
+
+    return make
