@@ -16,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make what must be noticed"),
 ]
 
+ROOT = Path(__file__).parent.parent
 NAME = f"orc-census{os.getpid() % 10000}"
 
 
@@ -72,3 +73,21 @@ def test_a_process_is_noticed():
         assert any(line.startswith(f"process {child.pid}:") for line in census.processes())
         child.stdin.write(b"\n")
     assert not any(line.startswith(f"process {child.pid}:") for line in census.processes())
+
+
+def test_a_run_that_leaves_something_behind_fails(tmp_path):
+    """The very hooks of this suite, around a test that leaves a table of packet rules behind."""
+    (tmp_path / "conftest.py").write_text(
+        "import tests.conftest as ours\nours.PATIENCE = 0.3\n"
+        "from tests.conftest import pytest_sessionstart, pytest_sessionfinish\n"
+    )
+    leave = f"import subprocess\ndef test_it(): subprocess.run(['nft', 'add', 'table', 'inet', '{NAME}'], check=True)\n"
+    (tmp_path / "test_leaving.py").write_text(leave)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    finally:
+        run("nft", "delete", "table", "inet", NAME)
+    assert done.returncode == 1, done.stdout
+    assert f"nftables table inet {NAME}" in done.stdout
+    assert "1 passed" in done.stdout

@@ -1,0 +1,106 @@
+"""Namespaces, host name and kernel settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.errors import FatalError
+from tests.driver.local.bundle.containers import attachment, render
+
+ON_HOST = attachment(namespace_path=None, mode="host")
+
+
+def namespaces(config):
+    return {entry["type"]: entry.get("path", "") for entry in config["linux"]["namespaces"]}
+
+
+OWN = {"mount": "", "cgroup": "", "uts": "", "ipc": "", "pid": "", "network": "/run/netns/c0ffee"}
+
+
+@pytest.mark.parametrize(
+    ("more", "changed"),
+    [
+        ({}, {}),
+        ({"pid": "host"}, {"pid": None}),
+        ({"pid": "service:db", "pid_namespace": "/proc/7/ns/pid"}, {"pid": "/proc/7/ns/pid"}),
+        ({"pid": "container:other", "pid_namespace": "/proc/7/ns/pid"}, {"pid": "/proc/7/ns/pid"}),
+        ({"pid": "service:db"}, {}),
+        ({"pid_namespace": "/proc/7/ns/pid"}, {}),
+        ({"ipc": "host"}, {"ipc": None}),
+        ({"ipc": "shareable"}, {}),
+        ({"ipc": "service:db", "ipc_namespace": "/proc/7/ns/ipc"}, {"ipc": "/proc/7/ns/ipc"}),
+        ({"uts": "host"}, {"uts": None}),
+        ({"attached": ON_HOST}, {"network": None}),
+    ],
+)
+def test_namespaces(more, changed):
+    expected = {kind: path for kind, path in {**OWN, **changed}.items() if path is not None}
+    assert namespaces(render(**more)) == expected
+
+
+@pytest.mark.parametrize(
+    "more", [{"pid": "db"}, {"pid": "shareable"}, {"ipc": "everybody"}, {"uts": "service:db"}, {"uts": "x"}]
+)
+def test_a_mode_that_is_not_known_is_named_with_those_that_are(more):
+    with pytest.raises(FatalError, match="service web: .* is not known") as caught:
+        render(**more)
+    assert "host" in caught.value.hint
+
+
+def test_the_hosts_name_is_never_set():
+    config = render(uts="host", attached=attachment(hostname="machine"))
+    assert "hostname" not in config
+    assert "HOSTNAME=machine" in config["process"]["env"]
+
+
+@pytest.mark.parametrize("attribute", ["hostname", "domainname"])
+def test_a_name_needs_a_namespace(attribute):
+    with pytest.raises(FatalError, match=f"{attribute} cannot be set with uts: host"):
+        render(uts="host", **{attribute: "box"})
+
+
+def test_a_domain_name_is_set_as_the_kernel_takes_it():
+    assert render(domainname="example.org")["linux"]["sysctl"] == {"kernel/domainname": "example.org"}
+
+
+def test_a_containers_own_name_is_cut_to_what_the_kernel_takes():
+    assert render(attached=attachment(hostname="x" * 80))["hostname"] == "x" * 64
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("net.core.somaxconn", "net/core/somaxconn"),
+        ("net/core/somaxconn", "net/core/somaxconn"),
+        ("net.ipv4.conf.eno2/100.rp_filter", "net/ipv4/conf/eno2.100/rp_filter"),
+        ("net/ipv4/conf/eno2.100/rp_filter", "net/ipv4/conf/eno2.100/rp_filter"),
+        ("kernel.shmmax", "kernel/shmmax"),
+        ("fs.mqueue.msg_max", "fs/mqueue/msg_max"),
+    ],
+)
+def test_kernel_settings_of_a_namespace(name, path):
+    assert render(sysctls={name: "1"})["linux"]["sysctl"] == {path: "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("kernel.core_pattern", {}),
+        ("vm.swappiness", {}),
+        ("net..", {}),
+        ("net.../kernel.core_pattern", {}),
+        ("net/../kernel/core_pattern", {}),
+        ("/net/core/somaxconn", {}),
+        ("", {}),
+        ("kernel.hostname", {}),
+        ("kernel.domainname", {}),
+        ("net.core.somaxconn", {"attached": ON_HOST}),
+        ("kernel.sem", {"ipc": "host"}),
+        ("fs.mqueue.msg_max", {"ipc": "host"}),
+        ("kernel.core_pattern", {"privileged": True}),
+    ],
+)
+def test_a_setting_that_would_change_the_host_is_refused(name, more):
+    with pytest.raises(FatalError, match="service web: sysctl") as caught:
+        render(sysctls={name: "1"}, **more)
+    assert caught.value.hint
