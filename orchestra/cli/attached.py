@@ -23,6 +23,7 @@ from orchestra.cli.render.progress import Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
 from orchestra.cli.up import conclude, encode_up
 from orchestra.driver.local.log_follow import Ended, Follower
+from orchestra.driver.local.logs import LogCursor
 from orchestra.errors import UserError
 
 TYPE_CHECKING = False
@@ -121,6 +122,7 @@ class Attached:
         self._later: Quiet | None = None
         self._showing = False
         self._accepted = False
+        self._heard = "up"
         self._interrupts = 0
         self._stopping = False
         self._ending = 0
@@ -128,8 +130,9 @@ class Attached:
 
     def run(self, client: Client, signals: Signals) -> int:
         if self._follower is not None:
-            for _ in self._follower.begin(lambda cursor: cursor.tail(0)):
-                continue  # what was written before is not ours to show
+            # What was written before is not ours to show.
+            for _ in self._follower.begin(LogCursor.skip_to_end):
+                continue
         self._mail.ask(client, "up", encode_up(self._invocation, self._prepared))
         poll = select.poll()
         poll.register(self._mail, select.POLLIN)
@@ -154,12 +157,14 @@ class Attached:
             if self._interrupts:
                 self._stop()
         if letter.event is not None:
+            if letter.op != self._heard:
+                return  # every request is told of every event
             event = letter.event
             if event["kind"] == "ActionEvent" and event["verb"] == "start":
                 self._attach()
             self._progress.hear(event)
         elif letter.error is not None:
-            if letter.op == "stop" or not self._stopping:
+            if letter.op in ("stop", "kill", "last") or not self._stopping:
                 raise letter.error
         elif letter.result is not None:
             self._conclude(letter.op, letter.result)
@@ -175,7 +180,8 @@ class Attached:
                     self._ask("attend", services=self._prepared.selected, until=_until(self._invocation.values))
             case "attend" if not self._stopping:
                 self._end(result["exits"])
-            case "stop":
+            case "stop" | "kill":
+                self._progress.conclude("Stopping", "Stopped")
                 self._stopped()
             case "last":
                 exits = result["exits"]
@@ -203,15 +209,16 @@ class Attached:
                 self._stop()
         elif self._interrupts == 2:
             print("Killing...", file=sys.stderr, flush=True)
-            self._stop(timeout=0)
+            self._stopping = True
+            self._ask("kill", "stop", services=self._prepared.selected, timeout=0)
         else:
             self.code = INTERRUPTED
 
-    def _stop(self, timeout: float | None = None) -> None:
+    def _stop(self) -> None:
         self._stopping = True
+        self._heard = "stop"
         self._progress = self._later or self._progress
-        asked = self._invocation.values["timeout"] if timeout is None else timeout
-        self._ask("stop", services=self._prepared.selected, timeout=asked)
+        self._ask("stop", services=self._prepared.selected, timeout=self._invocation.values["timeout"])
 
     def _stopped(self) -> None:
         wanted = self._invocation.values["exit_code_from"]

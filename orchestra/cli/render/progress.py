@@ -24,7 +24,7 @@ class Quiet:
     redraws = False
 
     def __init__(self) -> None:
-        self._touched: set[str] = set()
+        self._touched: dict[str, Step] = {}
         self._healthy: set[str] = set()
 
     def __enter__(self) -> Quiet:
@@ -38,7 +38,7 @@ class Quiet:
         step = describe(event)
         if step is None:
             return
-        self._touched.add(step.resource)
+        self._touched[step.resource] = step
         if step.text == "Healthy":
             if step.resource in self._healthy:
                 return
@@ -53,6 +53,13 @@ class Quiet:
             resource = f"container/{container['name']}"
             if resource not in self._touched:
                 self._show(Step(resource, subject_of(resource), container["state"].capitalize(), "done"))
+
+    def conclude(self, working: str, done: str) -> None:
+        """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
+        for resource, step in self._touched.items():
+            if step.text == working:
+                self._touched[resource] = step = step._replace(text=done, state="done")
+                self._show(step)
 
     def _show(self, step: Step) -> None:
         return None

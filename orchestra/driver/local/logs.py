@@ -97,9 +97,11 @@ class LogCursor:
         self._unfinished.clear()
         return sorted(left)
 
-    def skip_to_end(self) -> None:
-        """Go on with what will be written from now on."""
+    def skip_to_end(self) -> list[Line]:
+        """Go on with what will be written from now on. No lines: the same shape as ``tail``."""
         self.tail(0)
+        self._unfinished.clear()
+        return []
 
     def tail(self, count: int) -> list[Line]:
         """The last ``count`` lines; goes on behind them. Reads from the end, and no more than it needs."""
