@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.nodes import Map, Node, Path, Scalar, Seq
 from orchestra.errors import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestra.compose.problems import Problems
 
 Lookup = Callable[[str], str | None]
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
-_OPERATOR = re.compile(r":\?|\?|:-|-|:\+|\+")
+_OPERATOR = re.compile(r":\?|\?|:-|-|:\+|\+|\Z")
+_BRACE = re.compile(r"[{}]")
+MAXIMUM_DEPTH = 50
+MAXIMUM_LENGTH = 1024**2
+MAXIMUM_TOTAL = 64 * MAXIMUM_LENGTH
 
 
 class InterpolationError(Exception):
@@ -34,47 +40,70 @@ class InterpolationError(Exception):
         self.hint = hint
 
 
-def substitute(text: str, lookup: Lookup, unset: Callable[[str, int], None], base: int = 0) -> str:
-    """The text with its variables replaced. ``unset`` hears of each variable that became empty for want of a value.
+class Reference(NamedTuple):
+    """One variable in a text. operator: '' or one of ``:- - :? ? :+ +``, followed by word.
 
-    ``base`` is the offset of ``text`` in the whole that errors and ``unset`` refer to. Raises InterpolationError.
+    offset and end: of the whole in the text; word_offset: of the word.
     """
-    out: list[str] = []
+
+    name: str
+    operator: str
+    word: str
+    offset: int
+    end: int
+    word_offset: int
+
+
+def references(text: str, base: int = 0) -> Iterator[str | Reference]:
+    """A text cut into what stands for itself and what stands for a variable.
+
+    ``base`` is the offset of ``text`` in the whole that offsets refer to. Raises InterpolationError.
+    """
     position = 0
     while True:
         dollar = text.find("$", position)
         if dollar < 0 or dollar == len(text) - 1:
-            out.append(text[position:])
-            return "".join(out)
-        out.append(text[position:dollar])
+            yield text[position:]
+            return
+        yield text[position:dollar]
         following = text[dollar + 1]
         if following == "$":
-            out.append("$")
+            yield "$"
             position = dollar + 2
         elif following == "{":
             close = _closing_brace(text, dollar + 2)
             if close < 0:
                 raise _invalid(text[dollar:], base + dollar)
-            out.append(_braced(text[dollar + 2 : close], lookup, unset, base + dollar))
+            yield _braced(text[dollar + 2 : close], base + dollar)
             position = close + 1
         elif match := _NAME.match(text, dollar + 1):
-            out.append(_value(match[0], lookup, unset, base + dollar))
             position = match.end()
+            yield Reference(match[0], "", "", base + dollar, base + position, base + position)
         else:
-            out.append("$")
+            yield "$"
             position = dollar + 1
 
 
 def _closing_brace(text: str, start: int) -> int:
     depth = 0
-    for index in range(start, len(text)):
-        if text[index] == "{":
+    for match in _BRACE.finditer(text, start):
+        if match[0] == "{":
             depth += 1
-        elif text[index] == "}":
-            if depth == 0:
-                return index
+        elif depth == 0:
+            return match.start()
+        else:
             depth -= 1
     return -1
+
+
+def _braced(inner: str, offset: int) -> Reference:
+    """What ``${inner}`` says; ``offset`` is that of its ``$``."""
+    match = _NAME.match(inner)
+    operator = _OPERATOR.match(inner, match.end()) if match else None
+    if match is None or operator is None:
+        raise _invalid("${" + inner + "}", offset)
+    end, word_offset = offset + len(inner) + 3, offset + 2 + operator.end()
+    return Reference(match[0], operator[0], inner[operator.end() :], offset, end, word_offset)
 
 
 def _invalid(text: str, offset: int) -> InterpolationError:
@@ -88,86 +117,103 @@ def _invalid(text: str, offset: int) -> InterpolationError:
     )
 
 
-def _value(name: str, lookup: Lookup, unset: Callable[[str, int], None], offset: int) -> str:
-    value = lookup(name)
-    if value is None:
-        unset(name, offset)
-        return ""
-    return value
+def substitute(text: str, lookup: Lookup, unset: Callable[[str, int], None], base: int = 0, depth: int = 0) -> str:
+    """The text with its variables replaced. ``unset`` hears of each variable that became empty for want of a value.
+
+    ``base`` is the offset of ``text`` in the whole that errors and ``unset`` refer to. Raises InterpolationError.
+    """
+    if depth > MAXIMUM_DEPTH:
+        hint = "give some of the variables a name of their own in .env"
+        raise InterpolationError("interpolation", "variables are nested too deeply", base, len(text), hint)
+    parts: list[str] = []
+    length = 0
+    for part in references(text, base):
+        parts.append(part if isinstance(part, str) else _evaluate(part, lookup, unset, depth))
+        length += len(parts[-1])
+        if length > MAXIMUM_LENGTH and len(parts) > 1:
+            message = f"variables make this longer than {MAXIMUM_LENGTH // 1024**2} MiB"
+            raise InterpolationError("interpolation", message, base, len(text), "")
+    return "".join(parts)
 
 
-def _braced(inner: str, lookup: Lookup, unset: Callable[[str, int], None], offset: int) -> str:
-    """What ``${inner}`` stands for; ``offset`` is that of its ``$``."""
-    match = _NAME.match(inner)
-    if match is None:
-        raise _invalid("${" + inner + "}", offset)
-    name, rest = match[0], inner[match.end() :]
-    if not rest:
-        return _value(name, lookup, unset, offset)
-    operator = _OPERATOR.match(rest)
-    if operator is None:
-        raise _invalid("${" + inner + "}", offset)
-    word = rest[operator.end() :]
-    word_at = offset + 2 + match.end() + operator.end()
+def _evaluate(reference: Reference, lookup: Lookup, unset: Callable[[str, int], None], depth: int) -> str:
+    name, operator, word = reference[:3]
     value = lookup(name)
-    is_present = bool(value) if operator[0].startswith(":") else value is not None
-    if operator[0].endswith("+"):
-        return substitute(word, lookup, unset, word_at) if is_present else value or ""
-    if is_present:
+    if not operator:
+        if value is None:
+            unset(name, reference.offset)
         return value or ""
-    if operator[0].endswith("-"):
-        return substitute(word, lookup, unset, word_at)
-    message = substitute(word, lookup, unset, word_at)
+    is_present = bool(value) if operator.startswith(":") else value is not None
+    if is_present != operator.endswith("+"):
+        return value or ""
+    if is_present or operator.endswith("-"):
+        return substitute(word, lookup, unset, reference.word_offset, depth + 1)
+    message = substitute(word, lookup, unset, reference.word_offset, depth + 1)
     raise InterpolationError(
         "missing-variable",
         f"required variable {name} is missing a value" + (f": {message}" if message else ""),
-        offset,
-        len(inner) + 3,
+        reference.offset,
+        reference.end - reference.offset,
         f"set {name} in the environment or in the .env file",
     )
 
 
 def interpolate(document: Map, lookup: Lookup, problems: Problems) -> Map:
     """The document with every string value interpolated; errors and warnings point at the variable."""
-    result = _interpolate(document, (), lookup, problems, {})
+    result = _Interpolation(lookup, problems).node(document, ())
     assert isinstance(result, Map)
     return result
 
 
-def _interpolate(node: Node, path: Path, lookup: Lookup, problems: Problems, done: dict[int, Node]) -> Node:
-    known = done.get(id(node))
-    if known is not None:
-        return known  # an aliased value: the same text, the same result
-    result: Node = node
-    if isinstance(node, Map):
-        items = {key: _interpolate(item, (*path, key), lookup, problems, done) for key, item in node.items.items()}
-        result = Map(items, node.keys, node.span, node.tag)
-    elif isinstance(node, Seq):
-        parts = tuple(_interpolate(item, (*path, i), lookup, problems, done) for i, item in enumerate(node.items))
-        result = Seq(parts, node.span, node.tag)
-    elif isinstance(node.value, str) and "$" in node.value:
-        result = _interpolate_scalar(node, node.value, path, lookup, problems)
-    done[id(node)] = result
-    return result
+class _Interpolation:
+    """One document's. Aliased values are done once; what variables add to the whole is bounded."""
 
+    def __init__(self, lookup: Lookup, problems: Problems) -> None:
+        self.lookup = lookup
+        self.problems = problems
+        self.done: dict[int, Node] = {}
+        self.total = 0
 
-def _interpolate_scalar(node: Scalar, text: str, path: Path, lookup: Lookup, problems: Problems) -> Scalar:
-    def unset(name: str, offset: int) -> None:
-        problems.warn(
-            "unset-variable",
-            f"the variable {name} is not set; an empty string is used",
-            _inside(node, text, offset, len(name) + 1, problems),
-            path,
-            f"set {name} in the environment or in .env, give a default as ${{{name}:-…}}, or write $$ for a literal $",
-        )
+    def node(self, node: Node, path: Path) -> Node:
+        if isinstance(node, Scalar):
+            if not isinstance(node.value, str) or "$" not in node.value:
+                return node
+        elif (known := self.done.get(id(node))) is not None:
+            return known  # an aliased value: the same text, the same result
+        result: Node
+        if isinstance(node, Map):
+            items = {key: self.node(item, (*path, key)) for key, item in node.items.items()}
+            result = Map(items, node.keys, node.span, node.tag)
+        elif isinstance(node, Seq):
+            parts = tuple(self.node(item, (*path, index)) for index, item in enumerate(node.items))
+            result = Seq(parts, node.span, node.tag)
+        else:
+            return self.scalar(node, str(node.value), path)
+        self.done[id(node)] = result
+        return result
 
-    try:
-        value = substitute(text, lookup, unset)
-    except InterpolationError as error:
-        place = _inside(node, text, error.offset, error.length, problems)
-        problems.error(error.code, error.message, place, path, error.hint)
-        return node
-    return Scalar(value, node.span, node.tag, node.plain)
+    def scalar(self, node: Scalar, text: str, path: Path) -> Scalar:
+        def unset(name: str, offset: int) -> None:
+            self.problems.warn(
+                "unset-variable",
+                f"the variable {name} is not set; an empty string is used",
+                _inside(node, text, offset, len(name) + 1, self.problems),
+                path,
+                f"set {name} in the environment or in .env, give a default as ${{{name}:-…}},"
+                " or write $$ for a literal $",
+            )
+
+        try:
+            if self.total > MAXIMUM_TOTAL:
+                message = f"variables make the file longer than {MAXIMUM_TOTAL // 1024**2} MiB"
+                raise InterpolationError("interpolation", message, 0, len(text), "")
+            value = substitute(text, self.lookup, unset)
+        except InterpolationError as error:
+            place = _inside(node, text, error.offset, error.length, self.problems)
+            self.problems.error(error.code, error.message, place, path, error.hint)
+            return node
+        self.total += len(value)
+        return Scalar(value, node.span, node.tag, node.plain)
 
 
 def _inside(node: Scalar, text: str, offset: int, length: int, problems: Problems) -> Span:

@@ -18,6 +18,7 @@ from orchestra.compose.problems import Problems
 from orchestra.compose.request import Passes
 from orchestra.compose.scalars import render
 from orchestra.compose.source import Source, parse_documents
+from orchestra.compose.variables import find_variables
 from orchestra.errors import Span
 from orchestra.units import parse_bytes
 
@@ -59,6 +60,12 @@ def test_interpolation_of_whole_values(case):
         assert case["error"].rpartition(": ")[2] in caught.value.message or caught.value.code == "interpolation"
     else:
         assert outcome(case["template"], environment)[0] == case["expected"]
+
+
+@pytest.mark.parametrize("case", corpora.table("variables"))
+def test_variables_that_are_used(case):
+    want = {(item["name"], item["required"], item["default"], item["presence"]) for item in case["expected"]}
+    assert set(find_variables(case["values"])) == want
 
 
 @pytest.mark.parametrize("case", corpora.table("dotenv"))

@@ -1,0 +1,59 @@
+"""The variables that the files of a stack use, without replacing them: what ``config --variables`` lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.compose.interpolate import MAXIMUM_DEPTH, InterpolationError, references
+from orchestra.compose.nodes import Scalar, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestra.compose.nodes import Node
+
+
+class Variable(NamedTuple):
+    """alternate: what stands for it when it is set (``${NAME:+alternate}``)."""
+
+    name: str
+    required: bool = False
+    default: str = ""
+    alternate: str = ""
+
+
+def find_variables(texts: Iterable[str]) -> tuple[Variable, ...]:
+    """Every variable by name; of several uses of one the first that says more than the name counts."""
+    found: dict[str, Variable] = {}
+    for text in texts:
+        for variable in _in_text(text, 0):
+            known = found.get(variable.name)
+            if known is None or known == (variable.name, False, "", ""):
+                found[variable.name] = variable
+    return tuple(sorted(found.values()))
+
+
+def texts_of(node: Node) -> Iterator[str]:
+    """The texts of a document that hold a ``$``."""
+    for _, inner in walk(node):
+        if isinstance(inner, Scalar) and isinstance(inner.value, str) and "$" in inner.value:
+            yield inner.value
+
+
+def _in_text(text: str, depth: int) -> Iterator[Variable]:
+    """In order of appearance; a text that cannot be read has those up to the mistake."""
+    try:
+        for part in references(text):
+            if isinstance(part, str):
+                continue
+            kind = part.operator[-1:]
+            yield Variable(
+                part.name,
+                required=kind == "?",
+                default=part.word if kind == "-" else "",
+                alternate=part.word if kind == "+" else "",
+            )
+            if depth < MAXIMUM_DEPTH:
+                yield from _in_text(part.word, depth + 1)
+    except InterpolationError:
+        return
