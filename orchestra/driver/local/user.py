@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LARGEST_ID = (1 << 31) - 1
+LARGEST_IN_FILES = (1 << 32) - 2  # what the kernel takes: some give it to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +87,19 @@ def _parse_id(word: str, what: str) -> int | None:
 def _parse_passwd(text: str) -> Iterator[_Account]:
     """Lines that do not fit, such as those of NIS, name nobody."""
     for fields in _fields(text):
-        if len(fields) >= 4 and fields[2].isdigit() and fields[3].isdigit():
+        if len(fields) >= 4 and _is_id(fields[2]) and _is_id(fields[3]):
             yield _Account(fields[0], int(fields[2]), int(fields[3]), fields[5] if len(fields) > 5 else "")
 
 
 def _parse_groups(text: str) -> Iterator[_Group]:
     for fields in _fields(text):
-        if len(fields) >= 3 and fields[2].isdigit():
+        if len(fields) >= 3 and _is_id(fields[2]):
             members = fields[3].split(",") if len(fields) > 3 else ()
             yield _Group(fields[0], int(fields[2]), tuple(name.strip() for name in members))
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= LARGEST_IN_FILES
 
 
 def _fields(text: str) -> Iterator[list[str]]:

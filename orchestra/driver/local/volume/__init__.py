@@ -10,7 +10,7 @@ Names that begin with a dot are not volumes yet, or no more: ``.new`` is one bei
 deleted. Nothing here is ever removed but by ``remove_volume`` and ``remove_anonymous_volumes``.
 """
 
-from orchestra.driver.local.volume.fill import fill_volume
+from orchestra.driver.local.volume.fill import fill_volumes
 from orchestra.driver.local.volume.mounts import ResolvedMount, resolve_mounts
 from orchestra.driver.local.volume.store import (
     create_volume,
@@ -22,7 +22,7 @@ from orchestra.driver.local.volume.store import (
 __all__ = [
     "ResolvedMount",
     "create_volume",
-    "fill_volume",
+    "fill_volumes",
     "observe_volumes",
     "remove_anonymous_volumes",
     "remove_volume",

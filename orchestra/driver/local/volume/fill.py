@@ -7,65 +7,111 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.lookup import find, is_opaque, is_whiteout
+from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.store import DATA, disk_errors, volume_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
+    from orchestra.driver.local.volume.mounts import ResolvedMount
     from orchestra.home import Home
 
 COPYING = "copying"
 FILLING = "filling"
+OVERLAY = "trusted.overlay."  # meant for the layer, and perhaps for one that holds the volume
 
 
-def fill_volume(home: Home, name: str, content: str) -> None:
-    """Copy the directory ``content`` into the volume while that is empty, with owners, modes and links.
+def fill_volumes(home: Home, mounts: Iterable[ResolvedMount], layers: Sequence[str]) -> None:
+    """Fill those volumes that are to be and are empty. layers: of the image, topmost first."""
+    for mount in mounts:
+        if mount.fills:
+            fill_volume(home, mount.fills, layers, mount.target)
 
-    content: a directory of the image as a container would see it; nothing happens when it is none. A crash loses
-    nothing: a copy that is not complete is begun again, one that is gets moved into the volume by the next call.
+
+def fill_volume(home: Home, name: str, layers: Sequence[str], target: str) -> None:
+    """Copy what the image has at ``target`` into the volume while that is empty, with owners, modes and links.
+
+    Nothing happens when it has no directory there. A crash loses nothing: a copy that is not complete is begun again,
+    one that is gets moved into the volume by the next call.
     """
     path = volume_path(home, name)
     data, copying, filling = f"{path}/{DATA}", f"{path}/{COPYING}", f"{path}/{FILLING}"
     with disk_errors(f"volume {name}"):
-        shutil.rmtree(copying, ignore_errors=True)
+        remove_tree(copying)
         if not os.path.isdir(filling):
-            if os.listdir(data) or os.path.islink(content) or not os.path.isdir(content):
+            if os.listdir(data):
                 return
-            _copy_directory(content, copying, {})
+            found = find(layers, target)
+            sources = [f"{layer.rstrip('/')}{found.path}" for layer in found.layers] if found else []
+            if not sources or not _is_directory(sources[0]):
+                return
+            copy = _Copy(home)
+            for source in reversed(sources):
+                copy.directory(source, copying)
             os.rename(copying, filling)
         for entry in os.listdir(filling):
             if not os.path.lexists(f"{data}/{entry}"):
                 os.rename(f"{filling}/{entry}", f"{data}/{entry}")
         _copy_attributes(filling, data)
-        shutil.rmtree(filling)
+        remove_tree(filling)
 
 
-def _copy_directory(source: str, target: str, copied: dict[tuple[int, int], str]) -> None:
-    """copied: files with several names, by device and inode, to their first copy."""
-    os.mkdir(target, 0o700)
-    for entry in os.scandir(source):
-        place = f"{target}/{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            _copy_directory(entry.path, place, copied)
-            continue
+class _Copy:
+    """Layers laid one over the other, lowest first, by the rules of ``image.lookup``."""
+
+    def __init__(self, home: Home) -> None:
+        # A tree of this machine that is used as an image may hold the home, and so the copy itself.
+        self._hidden = {os.path.realpath(home.data), os.path.realpath(home.run)}
+        self._copied: dict[tuple[int, int], str] = {}
+
+    def directory(self, source: str, target: str) -> None:
+        fd = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            device = os.fstat(fd).st_dev
+            if os.path.lexists(target) and (is_opaque(fd) or not _is_directory(target)):
+                remove_tree(target)
+            if not os.path.lexists(target):
+                os.mkdir(target, 0o700)
+        finally:
+            os.close(fd)
+        if os.path.realpath(source) not in self._hidden:
+            with os.scandir(source) as entries:
+                for entry in entries:
+                    self._entry(entry, f"{target}/{entry.name}", device)
+        _copy_attributes(source, target)
+
+    def _entry(self, entry: os.DirEntry[str], target: str, device: int) -> None:
         status = entry.stat(follow_symlinks=False)
-        first = copied.get((status.st_dev, status.st_ino))
-        if first is not None:
-            os.link(first, place, follow_symlinks=False)
-            continue
+        if status.st_dev != device:
+            return  # a mount of the host: no part of the layer
+        if stat.S_ISDIR(status.st_mode):
+            self.directory(entry.path, target)
+            return
+        if os.path.lexists(target):
+            remove_tree(target)
+        if is_whiteout(status):
+            return
+        self._file(entry.path, target, status)
+
+    def _file(self, source: str, target: str, status: os.stat_result) -> None:
+        first = self._copied.get((status.st_dev, status.st_ino))
+        if first is not None and os.path.lexists(first):
+            os.link(first, target, follow_symlinks=False)
+            return
         if status.st_nlink > 1:
-            copied[status.st_dev, status.st_ino] = place
-        _copier(status.st_mode)(entry.path, place)
-        _copy_attributes(entry.path, place)
-    _copy_attributes(source, target)
+            self._copied[status.st_dev, status.st_ino] = target
+        if stat.S_ISLNK(status.st_mode):
+            os.symlink(os.readlink(source), target)
+        elif stat.S_ISREG(status.st_mode):
+            shutil.copyfile(source, target)
+        else:
+            os.mknod(target, status.st_mode, status.st_rdev)
+        _copy_attributes(source, target)
 
 
-def _copier(mode: int) -> Callable[[str, str], object]:
-    if stat.S_ISLNK(mode):
-        return lambda source, target: os.symlink(os.readlink(source), target)
-    if stat.S_ISREG(mode):
-        return shutil.copyfile
-    return lambda source, target: os.mknod(target, os.lstat(source).st_mode, os.lstat(source).st_rdev)
+def _is_directory(path: str) -> bool:
+    return stat.S_ISDIR(os.lstat(path).st_mode)
 
 
 def _copy_attributes(source: str, target: str) -> None:
@@ -73,3 +119,6 @@ def _copy_attributes(source: str, target: str) -> None:
     status = os.lstat(source)
     os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
     shutil.copystat(source, target, follow_symlinks=False)
+    for name in os.listxattr(target, follow_symlinks=False):
+        if name.startswith(OVERLAY):
+            os.removexattr(target, name, follow_symlinks=False)

@@ -10,12 +10,13 @@ import json
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.failure import HINTS, TEMPORARY
+from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.mountinfo import load_mounts
@@ -34,6 +35,10 @@ RECORD = "volume.json"
 DATA = "_data"
 BEGUN = ".new"
 REMOVED = ".removed-"
+OWN_HINTS = {
+    errno.EPERM: "volumes need root; or a file there is immutable",
+    errno.EACCES: "volumes need root",
+}
 # Docker's pattern. It begins with no dot, and one letter is too short for Docker.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 
@@ -143,20 +148,20 @@ def remove_anonymous_volumes(home: Home, container_id: str) -> None:
 
 
 def _records(home: Home) -> Iterator[VolumeRecord]:
-    try:
-        names = os.listdir(home.volumes)
-    except FileNotFoundError:
-        return
-    for name in sorted(names):
-        if NAME.fullmatch(name) and (record := load_record(home, name)) is not None:
-            yield record
+    for name in _names_in(home.volumes):
+        if NAME.fullmatch(name):
+            # Whoever asks for a damaged one by name is told of it; it must not stand in the way of all others.
+            with contextlib.suppress(FatalError):
+                if (record := load_record(home, name)) is not None:
+                    yield record
 
 
 def _make(home: Home, record: VolumeRecord) -> None:
     """Everything is on disk before the name appears. Whoever finds the name taken meanwhile has what it wanted."""
-    with _locked(home):
+    os.makedirs(home.volumes, mode=0o711, exist_ok=True)
+    with _locked(home.volumes):
         begun = f"{home.volumes}/{BEGUN}"
-        shutil.rmtree(begun, ignore_errors=True)  # left by a crash, and holding nothing yet
+        remove_tree(begun)  # left by a crash, and holding nothing yet
         os.makedirs(f"{begun}/{DATA}", mode=0o755)
         os.chmod(f"{begun}/{DATA}", 0o755)  # whatever the umask
         with open(f"{begun}/{RECORD}", "x", encoding="utf-8") as file:
@@ -167,7 +172,7 @@ def _make(home: Home, record: VolumeRecord) -> None:
         try:
             os.rename(begun, volume_path(home, record.name))
         except OSError as error:
-            shutil.rmtree(begun)
+            remove_tree(begun)
             if load_record(home, record.name) is None:
                 path = volume_path(home, record.name)
                 hint = f"move {path} away: it is no volume of this installation"
@@ -187,30 +192,17 @@ def _remove(home: Home, name: str) -> None:
 
 
 def _sweep(home: Home) -> None:
-    """Delete what has been removed. Others may be at the same; symbolic links are deleted, never followed."""
-    try:
-        names = os.listdir(home.volumes)
-    except FileNotFoundError:
-        return
-    for name in names:
+    """Delete what has been removed. Whoever else is at the same is waited for."""
+    for name in _names_in(home.volumes):
         path = f"{home.volumes}/{name}"
         if not name.startswith(REMOVED):
             continue
-        with disk_errors(f"removed volume {path}"), contextlib.suppress(FileNotFoundError):
+        with disk_errors(f"removed volume {path}"):
             if os.path.islink(path):
                 os.unlink(path)
-            else:
-                _remove_tree(path)
-
-
-def _remove_tree(path: str) -> None:
-    """rmtree, also while somebody else deletes the same tree."""
-
-    def pass_over_missing(_function: object, _path: str, info: tuple[type, BaseException, object]) -> None:
-        if not isinstance(info[1], FileNotFoundError):
-            raise info[1]
-
-    shutil.rmtree(path, onerror=pass_over_missing)
+                continue
+            with contextlib.suppress(FileNotFoundError), _locked(path):
+                remove_tree(path)
 
 
 def _users(home: Home, name: str) -> list[str]:
@@ -235,10 +227,8 @@ def _names_in(directory: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    """Making volumes of a home, one at a time."""
-    os.makedirs(home.volumes, mode=0o711, exist_ok=True)
-    fd = os.open(home.volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _locked(directory: str) -> Iterator[None]:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -256,9 +246,10 @@ def _sync_directory(path: str) -> None:
 
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
-    """A full disk may have room later; anything else waits for somebody to mend it."""
+    """An OSError becomes the driver's error that says what it concerned, with the probable cause."""
     try:
         yield
     except OSError as error:
-        kind = TemporaryError if error.errno in (errno.ENOSPC, errno.EDQUOT) else FatalError
-        raise kind(f"{what}: {error}") from error
+        number = error.errno or 0
+        kind = TemporaryError if number in TEMPORARY else FatalError
+        raise kind(f"{what}: {error}", hint=(HINTS | OWN_HINTS).get(number, "")) from error

@@ -70,7 +70,7 @@ def test_a_place_where_nothing_can_be_mounted(target):
 
 
 def test_a_target_stays_below_the_root():
-    assert destinations(render(mounts=[bind("/a/../../b//c/.")]))[-1] == "/b/c"
+    assert "/b/c" in destinations(render(mounts=[bind("/a/../../b//c/.")]))
 
 
 @pytest.mark.parametrize(

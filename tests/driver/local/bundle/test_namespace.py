@@ -42,7 +42,7 @@ def test_namespaces(more, changed):
     "more", [{"pid": "db"}, {"pid": "shareable"}, {"ipc": "everybody"}, {"uts": "service:db"}, {"uts": "x"}]
 )
 def test_a_mode_that_is_not_known_is_named_with_those_that_are(more):
-    with pytest.raises(FatalError, match="service web: .* is not known") as caught:
+    with pytest.raises(FatalError, match=r"service web: .* is not known") as caught:
         render(**more)
     assert "host" in caught.value.hint
 

@@ -1,0 +1,157 @@
+"""What each mount of a file means on this machine."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from orchestra.driver.local.volume import ResolvedMount, resolve_mounts, store
+from orchestra.driver.local.volume.options import Place, parse_driver_options
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.state.desired import Mount, MountKind
+from tests.driver.local.volume.conftest import spec
+
+BIND, VOLUME, TMPFS = MountKind.BIND, MountKind.VOLUME, MountKind.TMPFS
+
+
+@pytest.fixture
+def resolve(home):
+    def resolved(kind, target="/t", source="", **more):
+        [found] = resolve_mounts(home, "s", spec(Mount(kind, target, source, **more)), "c1")
+        return found
+
+    return resolved
+
+
+def test_a_bind(resolve, tmp_path):
+    source = str(tmp_path)
+    assert resolve(BIND, "/t", source) == ResolvedMount("/t", "bind", source, ("rbind", "rprivate"))
+    assert resolve(BIND, "/t", source, read_only=True).read_only
+    assert resolve(BIND, "/t", source, propagation="rslave").options == ("rbind", "rslave")
+
+
+@pytest.mark.parametrize("propagation", ["shared", "rshared", "unbindable", "sideways"])
+def test_a_propagation_to_the_host_is_refused(resolve, tmp_path, propagation):
+    with pytest.raises(FatalError, match=f"service web: the propagation {propagation} of /t cannot be had"):
+        resolve(BIND, "/t", str(tmp_path), propagation=propagation)
+
+
+def test_a_missing_source_is_made_only_where_the_file_allows_it(resolve, tmp_path):
+    source = tmp_path / "deep/er"
+    with pytest.raises(FatalError, match=f"service web: {source}, to be mounted at /t, does not exist") as caught:
+        resolve(BIND, "/t", str(source))
+    assert "bind.create_host_path" in caught.value.hint
+    assert not source.exists()
+    resolve(BIND, "/t", str(source), create_host_path=True)
+    assert source.is_dir()
+
+
+def test_a_source_that_cannot_be_made_is_named(resolve, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for source in ("file/below", "dangling"):
+        with pytest.raises(FatalError, match=f"service web: {tmp_path}/{source}, to be mounted at /t"):
+            resolve(BIND, "/t", f"{tmp_path}/{source}", create_host_path=True)
+
+
+def test_sources_may_be_files(resolve, tmp_path):
+    (tmp_path / "secret").touch()
+    assert resolve(BIND, "/run/secrets/x", f"{tmp_path}/secret", read_only=True).source == f"{tmp_path}/secret"
+
+
+def test_a_named_volume(resolve, create):
+    data = create()
+    expected = ResolvedMount("/t", "bind", str(data), ("rbind", "rprivate"), fills="s_data")
+    assert resolve(VOLUME, "/t", "s_data") == expected
+    assert resolve(VOLUME, "/t", "s_data", no_copy=True, read_only=True).fills == ""
+
+
+def test_a_volume_that_is_not_there_yet_is_waited_for(resolve):
+    with pytest.raises(TemporaryError, match="service web: volume s_data does not exist yet"):
+        resolve(VOLUME, "/t", "s_data")
+
+
+def test_an_anonymous_volume_is_made_for_the_container(resolve, home, volumes):
+    found = resolve(VOLUME, "/t")
+    name = store.ensure_anonymous_volume(home, "s", "c1", "/t")
+    assert found.source == str(volumes / name / "_data")
+    assert found.fills == name
+    assert os.path.isdir(found.source)
+    assert resolve(VOLUME, "/t") == found
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "read_only"),
+    [
+        ({}, ("mode=1777",), False),
+        ({"tmpfs_size": 4096, "tmpfs_mode": 0o700, "read_only": True}, ("mode=700", "size=4096"), True),
+        ({"tmpfs_mode": 0}, ("mode=0",), False),
+    ],
+)
+def test_a_tmpfs(resolve, more, options, read_only):
+    expected = ResolvedMount("/t", "tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", *options), read_only)
+    assert resolve(TMPFS, **more) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({}, None),
+        ({"type": "none", "o": "bind", "device": "/srv"}, Place("bind", "/srv", ("bind",))),
+        ({"o": "rbind,ro", "device": "/srv"}, Place("bind", "/srv", ("rbind",), True)),
+        ({"type": "bind", "device": "/srv"}, Place("bind", "/srv", ("bind",))),
+        ({"type": "none", "o": "bind,nosuid", "device": "/srv"}, Place("bind", "/srv", ("bind", "nosuid"))),
+        ({"type": "tmpfs", "device": "tmpfs", "o": "size=1m,uid=5"}, Place("tmpfs", "tmpfs", ("size=1m", "uid=5"))),
+        (
+            {"type": "nfs", "o": "addr=10.0.0.1, rw, nolock", "device": ":/export"},
+            Place("nfs", ":/export", ("addr=10.0.0.1", "nolock")),
+        ),
+        ({"type": "nfs", "o": "addr=10.0.0.1,ro", "device": ":/x"}, Place("nfs", ":/x", ("addr=10.0.0.1",), True)),
+    ],
+)
+def test_driver_options(options, place):
+    assert parse_driver_options("v", options) == place
+
+
+def test_a_volume_elsewhere(resolve, create, tmp_path):
+    (tmp_path / "srv/sub").mkdir(parents=True)
+    create(driver_options={"type": "none", "o": "bind", "device": f"{tmp_path}/srv"})
+    expected = ResolvedMount("/t", "bind", f"{tmp_path}/srv", ("bind", "rprivate"))
+    assert resolve(VOLUME, "/t", "s_data") == expected
+    assert resolve(VOLUME, "/t", "s_data", subpath="sub").source == f"{tmp_path}/srv/sub"
+    (tmp_path / "srv").rename(tmp_path / "moved")
+    with pytest.raises(FatalError, match=f"volume s_data: its device {tmp_path}/srv is no directory"):
+        resolve(VOLUME, "/t", "s_data")
+
+
+def test_a_volume_of_another_file_system(resolve, create):
+    create(driver_options={"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"})
+    expected = ResolvedMount("/t", "nfs", ":/x", ("addr=10.0.0.1",), read_only=True)
+    assert resolve(VOLUME, "/t", "s_data", read_only=True) == expected
+    with pytest.raises(FatalError, match="a subpath of volume s_data cannot be mounted"):
+        resolve(VOLUME, "/t", "s_data", subpath="sub")
+
+
+@pytest.mark.parametrize(
+    ("subpath", "place"), [("sub", "sub"), ("sub/./deep", "sub/deep"), ("link", "sub"), ("absolute", "sub"), ("f", "f")]
+)
+def test_a_subpath_is_resolved_within_the_volume(resolve, create, subpath, place):
+    data = create()
+    (data / "sub/deep").mkdir(parents=True)
+    (data / "link").symlink_to("sub")
+    (data / "absolute").symlink_to("/sub")
+    (data / "f").touch()
+    found = resolve(VOLUME, "/t", "s_data", subpath=subpath)
+    assert (found.source, found.fills) == (str(data / place), "")
+
+
+@pytest.mark.parametrize("subpath", ["/etc", "..", "sub/../../x", "out", "up", "missing"])
+def test_a_subpath_never_leads_out(resolve, create, tmp_path, subpath):
+    (tmp_path / "out").mkdir()
+    data = create()
+    (data / "out").symlink_to(tmp_path / "out")
+    (data / "up").symlink_to("../../../../out")
+    with pytest.raises(FatalError, match=f"service web: the subpath {subpath} of volume s_data") as caught:
+        resolve(VOLUME, "/t", "s_data", subpath=subpath)
+    assert caught.value.hint
