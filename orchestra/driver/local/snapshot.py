@@ -25,6 +25,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.lookup import OPAQUE
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.errors import FatalError
+from orchestra.linux.durability import sync_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -142,6 +143,8 @@ class Snapshotter:
             try:
                 fill(temporary)
                 with file_errors(f"layer {chain_id}"):
+                    # Or its name could survive a power failure and its files not.
+                    sync_file_system(temporary)
                     os.rename(temporary, directory)
             except BaseException:
                 with contextlib.suppress(OSError):

@@ -24,11 +24,19 @@ LIMIT = 1 << 20
 
 
 class Found(NamedTuple):
-    """One name in the merged tree. layers: those it is made of, several for a merged directory; mode: st_mode."""
+    """One name in the merged tree. layers: those it is made of, several for a merged directory.
+
+    target: what it points to, for a symbolic link.
+    """
 
     path: str
     layers: tuple[str, ...]
-    mode: int
+    status: os.stat_result
+    target: str = ""
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.status.st_mode)
 
 
 def read_file(layers: Sequence[str], path: str, *, limit: int = LIMIT) -> bytes | None:
@@ -39,7 +47,7 @@ def read_file(layers: Sequence[str], path: str, *, limit: int = LIMIT) -> bytes 
     """
     with file_errors(f"{path} of an image"):
         found = find(layers, path)
-        if found is None or not stat.S_ISREG(found.mode):
+        if found is None or not stat.S_ISREG(found.status.st_mode):
             return None
         with _entry(found.layers[0], found.path) as entry, open(f"/proc/self/fd/{entry}", "rb") as file:
             data = file.read(limit + 1)
@@ -48,9 +56,9 @@ def read_file(layers: Sequence[str], path: str, *, limit: int = LIMIT) -> bytes 
     return data
 
 
-def find(layers: Sequence[str], path: str) -> Found | None:
-    """What is at ``path`` once all symbolic links are followed."""
-    root = Found("", tuple(layers), stat.S_IFDIR)
+def find(layers: Sequence[str], path: str, *, follow: bool = True) -> Found | None:
+    """What is at ``path``. follow: when it is a symbolic link itself, what that leads to."""
+    root = Found("", tuple(layers), os.stat(layers[0]))
     here = [root]
     pending = _parts(path)
     links = 0
@@ -59,21 +67,19 @@ def find(layers: Sequence[str], path: str) -> Found | None:
         if part == "..":
             here = here[:-1] or [root]
             continue
-        if not stat.S_ISDIR(here[-1].mode):
+        if not here[-1].is_directory:
             return None
         found = _child(here[-1], part)
         if found is None:
             return None
-        if not stat.S_ISLNK(found.mode):
+        if not found.target or not (follow or pending):
             here.append(found)
             continue
         links += 1
         if links > MAX_SYMBOLIC_LINKS:
             raise OSError(ELOOP, os.strerror(ELOOP), path)
-        with _entry(found.layers[0], found.path) as entry:
-            target = os.readlink("", dir_fd=entry)
-        pending.extend(_parts(target))
-        here = [root] if target.startswith("/") else here
+        pending.extend(_parts(found.target))
+        here = [root] if found.target.startswith("/") else here
     return here[-1]
 
 
@@ -94,25 +100,25 @@ def is_opaque(fd: int) -> bool:
 
 def _child(parent: Found, name: str) -> Found | None:
     path = f"{parent.path}/{name}"
-    merged: list[str] = []
-    mode = 0
+    found: Found | None = None
     for layer in parent.layers:
         try:
             with _entry(layer, path) as entry:
                 status = os.fstat(entry)
-                if is_whiteout(status):
-                    break
                 is_directory = stat.S_ISDIR(status.st_mode)
-                if merged and not is_directory:
+                if is_whiteout(status) or (found and not is_directory):
                     break
-                mode = mode or status.st_mode
-                merged.append(layer)
+                if found is None:
+                    target = os.readlink("", dir_fd=entry) if stat.S_ISLNK(status.st_mode) else ""
+                    found = Found(path, (layer,), status, target)
+                else:
+                    found = found._replace(layers=(*found.layers, layer))
                 if not is_directory or is_opaque(entry):
                     break
         except OSError as error:
             if error.errno not in (ENOENT, ENOTDIR):
                 raise
-    return Found(path, tuple(merged), mode) if merged else None
+    return found
 
 
 @contextlib.contextmanager

@@ -1,0 +1,80 @@
+"""Images where they come from: what a reference names there now, and the content that has to be copied.
+
+A *source digest* says what a reference names: for OCI layouts the digest of the descriptor in ``index.json``, for
+Docker archives that of the image's configuration, which Docker calls the image's id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, assert_never
+
+from orchestra.driver.local.image.docker import DockerImage
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.files import Directory, opened_archive
+from orchestra.driver.local.image.oci import OciImage
+from orchestra.driver.local.image.reference import DockerArchive, OciArchive, OciDirectory
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.driver.local.image.content import ContentStore
+    from orchestra.driver.local.image.manifest import Descriptor
+    from orchestra.driver.local.image.platform import Platform
+
+Local = OciDirectory | OciArchive | DockerArchive
+
+# Coarser than the clock of any file system: a file changed again within it may look unchanged.
+SETTLED = 2_000_000_000
+
+
+class Source(Protocol):
+    def digest(self) -> str:
+        """The source digest."""
+        ...
+
+    def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
+        """Copy everything that the image for ``platform`` needs; its manifest, with the descriptor."""
+        ...
+
+
+@contextlib.contextmanager
+def opened_source(reference: Local, text: str, scratch: str) -> Iterator[Source]:
+    """text: the reference as it was written, for errors; scratch: see ``opened_archive``."""
+    what = f"image {text}"
+    with file_errors(what):
+        match reference:
+            case OciDirectory(path, tag):
+                if not os.path.isdir(path):
+                    hint = "for a file write oci-archive: or docker-archive:"
+                    raise FatalError(f"{what}: {path} is not a directory", hint=hint)
+                yield OciImage(Directory(path), tag, what)
+            case OciArchive(path, tag):
+                with opened_archive(path, scratch) as archive:
+                    yield OciImage(archive, tag, what)
+            case DockerArchive(path, name, index):
+                with opened_archive(path, scratch) as archive:
+                    yield DockerImage(archive, name, index, what)
+            case _:
+                assert_never(reference)
+
+
+class Stamp(NamedTuple):
+    """What of a file changes when its content does. text: comparable and storable."""
+
+    text: str
+    settled: bool
+
+
+def stamp_of(path: str) -> Stamp:
+    """settled: any later change will show in the stamp.
+
+    ctime cannot be set back as mtime can, but it ticks: a change in the same tick as one just seen would not show.
+    """
+    now = time.time_ns()
+    status = os.stat(path)
+    parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return Stamp(":".join(map(str, parts)), now - status.st_ctime_ns > SETTLED)

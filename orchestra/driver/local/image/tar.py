@@ -1,0 +1,97 @@
+"""Reading tar archives that are not trusted, with the standard library's reader made strict.
+
+``tarfile`` takes a header it cannot read for the end of the archive, reads extension headers whole whatever size they
+claim, and remembers every member. None of that may happen with an archive from elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import lzma
+import tarfile
+import zlib
+from typing import IO, TYPE_CHECKING, Any
+
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+# Longer than any name or attribute that Linux takes: those end at 4 and 64 KiB.
+HEADER_LIMIT = 1 << 20
+GLOBALS_LIMIT = 100
+BUFFER = 1 << 16
+EXTENSIONS = frozenset(
+    (
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    )
+)
+
+
+class Entry(tarfile.TarInfo):
+    """A member whose header was readable and bounded."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        # The end of the archive: a block of zeros, or often nothing at all.
+        if len(buf) in (0, tarfile.BLOCKSIZE) and not any(buf):
+            return super().frombuf(buf, encoding, errors)
+        # Other errors of tarfile's own would be taken for the end too by its caller; FatalError goes through.
+        try:
+            entry = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            raise FatalError(f"the tar archive is damaged: {error}", hint="fetch or make it again") from error
+        if entry.type in EXTENSIONS and not 0 <= entry.size <= HEADER_LIMIT:
+            raise FatalError(
+                f"the tar archive has an extension header of {entry.size} bytes; {HEADER_LIMIT} is the most"
+            )
+        if entry.size < 0:
+            raise FatalError("the tar archive has a member of negative size")
+        return entry
+
+
+def open_tar(stream: IO[bytes], *, seekable: bool) -> tarfile.TarFile:
+    mode: Any = "r:" if seekable else "r|"
+    with _header_errors():
+        return tarfile.open(
+            fileobj=stream, mode=mode, bufsize=BUFFER, tarinfo=Entry, encoding="utf-8", errors="surrogateescape"
+        )
+
+
+def entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """All members in order; none is kept."""
+    while True:
+        with _header_errors():
+            entry = tar.next()
+        if entry is None:
+            return
+        # Extension headers override what frombuf saw, and global ones pile up.
+        if entry.size < 0 or len(tar.pax_headers) > GLOBALS_LIMIT:
+            raise FatalError("the tar archive has senseless extension headers", hint="fetch or make it again")
+        yield entry
+        tar.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it
+
+
+@contextlib.contextmanager
+def _header_errors() -> Iterator[None]:
+    """What tarfile does not expect: numbers that are none, maps of holes cut short, headers upon headers."""
+    try:
+        yield
+    except (ValueError, IndexError, OverflowError, RecursionError) as error:
+        raise FatalError(f"the tar archive is damaged: {error}", hint="fetch or make it again") from error
+
+
+@contextlib.contextmanager
+def archive_errors(what: str) -> Iterator[None]:
+    """What may go wrong while reading an archive or a compressed stream, as a FatalError that names it."""
+    try:
+        with file_errors(what):
+            yield
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise FatalError(f"{what} is damaged: {error}", hint="fetch or make it again") from error

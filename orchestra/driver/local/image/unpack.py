@@ -1,0 +1,345 @@
+"""One layer's tar archive into a directory in overlayfs' form.
+
+OCI image-spec, "Image Layer Filesystem Changeset"; kernel, Documentation/filesystems/overlayfs.rst:
+
+    .wh.NAME       hides NAME of lower layers    a character device 0:0 called NAME
+    .wh..wh..opq   hides all of lower layers     trusted.overlay.opaque=y on its directory
+
+Archives are not trusted. Every parent is resolved by the kernel within the layer's directory as root (openat2(2)), and
+everything else is done relative to its descriptor without following links, so no name leads out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from decimal import Decimal, InvalidOperation
+from errno import ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
+from typing import IO, TYPE_CHECKING
+
+from orchestra.driver.local.image.compression import decompressed
+from orchestra.driver.local.image.lookup import OPAQUE, find, is_whiteout
+from orchestra.driver.local.image.removal import remove_entry
+from orchestra.driver.local.image.tar import archive_errors, entries, open_tar
+from orchestra.errors import FatalError
+from orchestra.linux.resolve import MAX_SYMBOLIC_LINKS, open_in_root
+
+if TYPE_CHECKING:
+    import io
+    import tarfile
+    from collections.abc import Sequence
+
+CHUNK = 1 << 18
+WHITEOUT = ".wh."
+OPAQUE_MARK = ".wh..wh..opq"
+XATTR = "SCHILY.xattr."
+# overlayfs' own words to itself: from an archive they could make it look where it should not.
+RESERVED_XATTRS = ("trusted.overlay.", "user.overlay.")
+# (uid_t)-1 means "leave as it is" to chown(2); makedev(3) has 12 and 20 bits.
+ID_LIMIT = 0xFFFFFFFE
+MAJOR_LIMIT, MINOR_LIMIT = 0xFFF, 0xFFFFF
+SECONDS_LIMIT = Decimal(1 << 40)
+
+
+def unpack_layer(stream: io.BufferedReader, directory: str, *, below: Sequence[str] = (), what: str = "layer") -> str:
+    """Fill the empty ``directory`` and return the digest of the uncompressed archive, its diff id.
+
+    below: the layers under it, topmost first. They give attributes to directories that the archive goes through
+    without an entry of their own, and the links it goes through. Needs root.
+    """
+    with archive_errors(what):
+        plain = _Digesting(decompressed(stream))
+        root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        layer = _Layer(root, directory, below, what)
+        try:
+            if plain.begin():
+                with open_tar(plain, seekable=False) as tar:  # type: ignore[arg-type]  # tarfile only calls read
+                    for entry in entries(tar):
+                        layer.apply(tar, entry)
+            layer.finish()
+        finally:
+            layer.close()
+            os.close(root)
+        # Padding behind the end of the archive is part of the diff id.
+        while plain.read(CHUNK):
+            pass
+    return plain.digest()
+
+
+class _Digesting:
+    """A stream that hashes what is read of it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._start = b""
+
+    def begin(self) -> bool:
+        """Whether there is anything: an archive of no bytes is empty, and tarfile would refuse it."""
+        self._start = self._stream.read(1)
+        return bool(self._start)
+
+    def read(self, size: int = -1) -> bytes:
+        data, self._start = self._start + self._stream.read(size - len(self._start)), b""
+        self._hash.update(data)
+        return data
+
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+class _Layer:
+    """A layer while it is filled. Entries in the same directory mostly follow each other, so that one is kept open."""
+
+    def __init__(self, root: int, directory: str, below: Sequence[str], what: str) -> None:
+        self._root = root
+        self._directory = directory
+        self._below = tuple(below)
+        self._what = what
+        self._open: tuple[str, int] | None = None
+        # Set at the end, since every entry that is made in a directory changes its time.
+        self._times: dict[str, int] = {}
+
+    def apply(self, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
+        parts = self._parts(entry.name)
+        if not parts:
+            if not entry.isdir():
+                raise self._refused(entry, "is the root, but no directory")
+            self._set_attributes(self._root, ".", entry)
+            self._times["."] = _time(entry)
+            return
+        *parents, name = parts
+        parent = self._parent("/".join(parents))
+        if name == OPAQUE_MARK:
+            os.setxattr(f"/proc/self/fd/{parent}", OPAQUE, b"y")
+        elif name.startswith(".wh..wh.") and len(name) > len(".wh..wh."):
+            return  # what aufs kept for itself
+        elif name.startswith(WHITEOUT):
+            self._hide(parent, self._hidden(entry, name))
+        else:
+            self._make(tar, entry, parent, name, "/".join(parts))
+
+    def finish(self) -> None:
+        for path, time in self._times.items():
+            try:
+                fd = open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # a later entry has taken it, or its parent, away
+            try:
+                os.utime(fd, ns=(time, time))
+            finally:
+                os.close(fd)
+
+    def close(self) -> None:
+        if self._open:
+            os.close(self._open[1])
+        self._open = None
+
+    def _make(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, parent: int, name: str, path: str) -> None:
+        opaque = False
+        existing = _status(parent, name)
+        if existing and not (entry.isdir() and stat.S_ISDIR(existing.st_mode)):
+            opaque = is_whiteout(existing)
+            self._forget()
+            # With what is taken away goes the descriptor of the parent, which may have been below it.
+            parent = self._parent(path.rpartition("/")[0])
+            remove_entry(parent, name)
+            self._times.pop(path, None)
+            existing = None
+        if entry.isreg():
+            self._write(tar, entry, parent, name)
+        elif entry.isdir():
+            if existing is None:
+                os.mkdir(name, 0o700, dir_fd=parent)
+            self._set_attributes(parent, name, entry)
+            if opaque:
+                self._set_opaque(parent, name)
+            self._times[path] = _time(entry)
+        elif entry.issym():
+            os.symlink(self._target(entry), name, dir_fd=parent)
+            self._set_attributes(parent, name, entry)
+        elif entry.islnk():
+            self._link(entry, parent, name)
+        elif entry.isfifo() or entry.ischr() or entry.isblk():
+            kind = stat.S_IFIFO if entry.isfifo() else stat.S_IFCHR if entry.ischr() else stat.S_IFBLK
+            if not (0 <= entry.devmajor <= MAJOR_LIMIT and 0 <= entry.devminor <= MINOR_LIMIT):
+                raise self._refused(entry, f"has device number {entry.devmajor}:{entry.devminor}")
+            os.mknod(name, kind | 0o600, os.makedev(entry.devmajor, entry.devminor), dir_fd=parent)
+            self._set_attributes(parent, name, entry)
+        else:
+            raise self._refused(entry, f"is of type {entry.type!r}, which is not supported")
+
+    def _write(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, parent: int, name: str) -> None:
+        content = tar.extractfile(entry)
+        if content is None:
+            raise self._refused(entry, "has no content")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with content, open(os.open(name, flags, 0o600, dir_fd=parent), "wb") as file:
+            while chunk := content.read(CHUNK):
+                file.write(chunk)
+        self._set_attributes(parent, name, entry)
+
+    def _link(self, entry: tarfile.TarInfo, parent: int, name: str) -> None:
+        *parents, target = self._parts(entry.linkname) or [""]
+        try:
+            source = open_in_root(self._root, "/".join(parents) or ".", os.O_PATH | os.O_DIRECTORY)
+            try:
+                os.link(target, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+            finally:
+                os.close(source)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._refused(entry, f"is a hard link to {entry.linkname!r}, which is not in this layer") from None
+        except PermissionError as error:
+            if error.errno != EPERM:
+                raise
+            raise self._refused(entry, f"is a hard link to {entry.linkname!r}, which cannot be linked to") from None
+
+    def _hide(self, parent: int, name: str) -> None:
+        """Whiteouts are about lower layers only: what this layer itself has at the name stays, whichever came first."""
+        existing = _status(parent, name)
+        if existing is None:
+            os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
+        elif stat.S_ISDIR(existing.st_mode):
+            self._set_opaque(parent, name)
+
+    def _set_attributes(self, parent: int, name: str, entry: tarfile.TarInfo) -> None:
+        """Owner, mode, extended attributes, time, in this order: each clears or changes something of those after it."""
+        if not (0 <= entry.uid <= ID_LIMIT and 0 <= entry.gid <= ID_LIMIT):
+            raise self._refused(entry, f"has owner {entry.uid}:{entry.gid}")
+        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            # A descriptor opened with O_PATH is good for this way only; it leads to a symbolic link itself.
+            path = f"/proc/self/fd/{fd}"
+            if not entry.issym():
+                os.chmod(path, stat.S_IMODE(entry.mode))
+            for key, value in entry.pax_headers.items():
+                if key.startswith(XATTR) and not key.removeprefix(XATTR).startswith(RESERVED_XATTRS):
+                    self._set_xattr(path, entry, key.removeprefix(XATTR), value)
+        finally:
+            os.close(fd)
+        time = _time(entry)
+        os.utime(name, ns=(time, time), dir_fd=parent, follow_symlinks=False)
+
+    def _set_xattr(self, path: str, entry: tarfile.TarInfo, name: str, value: str) -> None:
+        try:
+            os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            if error.errno == EOPNOTSUPP:
+                return  # of a security module that this machine does not have
+            raise self._refused(entry, f"has the attribute {name!r}, which cannot be set: {error.strerror}") from error
+
+    def _set_opaque(self, parent: int, name: str) -> None:
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            os.setxattr(fd, OPAQUE, b"y")
+        finally:
+            os.close(fd)
+
+    def _parent(self, path: str) -> int:
+        """A descriptor of the directory ``path``, made when missing. Good until the next call."""
+        if self._open and self._open[0] == path:
+            return self._open[1]
+        self._forget()
+        try:
+            fd = open_in_root(self._root, path or ".", os.O_PATH | os.O_DIRECTORY)
+        except OSError as error:
+            if error.errno not in (ENOENT, ENOTDIR):
+                raise
+            fd = self._make_parents(path)
+        self._open = (path, fd)
+        return fd
+
+    def _forget(self) -> None:
+        self.close()
+
+    def _make_parents(self, path: str) -> int:
+        """Directories that the archive goes through without an entry: as below, so that they do not change anything."""
+        pending = list(reversed(path.split("/")))
+        done: list[str] = []
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part in ("", ".", ".."):
+                done = done[:-1] if part == ".." else done
+                continue
+            here = "/".join([*done, part])
+            parent = open_in_root(self._root, "/".join(done) or ".", os.O_PATH | os.O_DIRECTORY)
+            try:
+                existing = _status(parent, part)
+                if existing is None or is_whiteout(existing):
+                    existing = self._imply(parent, part, here, hidden=existing is not None)
+                if stat.S_ISLNK(existing.st_mode):
+                    links += 1
+                    if links > MAX_SYMBOLIC_LINKS:
+                        raise OSError(ELOOP, os.strerror(ELOOP), path)
+                    target = os.readlink(part, dir_fd=parent)
+                    pending.extend(reversed(target.split("/")))
+                    done = [] if target.startswith("/") else done
+                elif stat.S_ISDIR(existing.st_mode):
+                    done.append(part)
+                else:
+                    raise FatalError(f"{self._what}: {here!r} is no directory, but entries are to be below it")
+            finally:
+                os.close(parent)
+        return open_in_root(self._root, "/".join(done) or ".", os.O_PATH | os.O_DIRECTORY)
+
+    def _imply(self, parent: int, name: str, path: str, *, hidden: bool) -> os.stat_result:
+        """hidden: a whiteout of this layer is there; what takes its place must go on hiding what is below."""
+        if hidden:
+            os.unlink(name, dir_fd=parent)
+        lower = None if hidden else find((self._directory, *self._below), path, follow=False)
+        if lower and stat.S_ISLNK(lower.status.st_mode):
+            os.symlink(lower.target, name, dir_fd=parent)
+            os.chown(name, lower.status.st_uid, lower.status.st_gid, dir_fd=parent, follow_symlinks=False)
+            return os.stat(name, dir_fd=parent, follow_symlinks=False)
+        os.mkdir(name, 0o755, dir_fd=parent)
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            os.fchmod(fd, 0o755)  # whatever the umask
+            if hidden:
+                os.setxattr(fd, OPAQUE, b"y")
+            if lower and stat.S_ISDIR(lower.status.st_mode):
+                os.fchown(fd, lower.status.st_uid, lower.status.st_gid)
+                os.fchmod(fd, stat.S_IMODE(lower.status.st_mode))
+                self._times.setdefault(path, lower.status.st_mtime_ns)
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def _parts(self, name: str) -> list[str]:
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if ".." in parts or "\0" in name:
+            raise FatalError(f"{self._what}: the name {name!r} leads out of the image", hint="do not trust this image")
+        return parts
+
+    def _hidden(self, entry: tarfile.TarInfo, name: str) -> str:
+        hidden = name.removeprefix(WHITEOUT)
+        if hidden in ("", ".", "..") or hidden.startswith(WHITEOUT):
+            raise self._refused(entry, "hides a name that cannot be")
+        return hidden
+
+    def _target(self, entry: tarfile.TarInfo) -> str:
+        if not entry.linkname or "\0" in entry.linkname:
+            raise self._refused(entry, f"is a symbolic link to {entry.linkname!r}")
+        return entry.linkname
+
+    def _refused(self, entry: tarfile.TarInfo, why: str) -> FatalError:
+        return FatalError(f"{self._what}: {entry.name!r} {why}", hint="make the image again, or do not trust it")
+
+
+def _status(parent: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _time(entry: tarfile.TarInfo) -> int:
+    """Nanoseconds. PAX writes decimal fractions, of which ``entry.mtime`` as a float has lost the end."""
+    try:
+        seconds = Decimal(entry.pax_headers.get("mtime", str(entry.mtime)))
+        return int(max(-SECONDS_LIMIT, min(seconds, SECONDS_LIMIT)) * 1_000_000_000)
+    except (InvalidOperation, ValueError, OverflowError):  # no number, or one that is not a number
+        return 0
