@@ -1,0 +1,229 @@
+"""Trying out what this machine allows: each trial happens in a forked child, so nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import tempfile
+import traceback
+from errno import EINVAL, EPERM
+from typing import NamedTuple
+
+from orchestra.linux import cgroup, mount, namespaces, netlink, nftables, process
+from orchestra.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS
+from orchestra.linux.netlink import Netlink
+from orchestra.linux.resolve import open_in_root
+from orchestra.linux.syscall import SYS_CLONE3, SystemCallError, check, raw
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SECONDS = 10.0
+MIB = 1 << 20
+
+
+class Outcome(NamedTuple):
+    """detail: what a successful trial saw, or why it failed."""
+
+    works: bool
+    detail: str = ""
+
+
+def attempt(trial: Callable[[], str | None]) -> Outcome:
+    """Run ``trial`` in a child. It works when it returns; what it returns is the detail. Only for a single thread."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid == 0:
+        _run(trial, writer)
+    os.close(writer)
+    text = b""
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    while poll.poll(SECONDS * 1000):
+        data = os.read(reader, 4096)
+        if not data:
+            break
+        text += data
+    else:
+        os.kill(pid, signal.SIGKILL)
+        text = f"no answer within {SECONDS:.0f} s".encode()
+    os.close(reader)
+    _pid, status = os.waitpid(pid, 0)
+    return Outcome(os.waitstatus_to_exitcode(status) == 0, text.decode(errors="replace"))
+
+
+def _run(trial: Callable[[], str | None], writer: int) -> None:
+    code = 1
+    try:
+        try:
+            os.write(writer, (trial() or "").encode())
+            code = 0
+        except OSError as error:
+            os.write(writer, _words(error).encode())
+    except BaseException:
+        # The last frame of a forked process: whatever happens, it must not run on in its parent's code.
+        os.write(writer, traceback.format_exc(limit=-2).encode()[:1000])
+    os._exit(code)
+
+
+def _words(error: OSError) -> str:
+    call = getattr(error, "call", "") or error.filename or ""
+    return f"{call}: {error.strerror}" if call else str(error)
+
+
+def namespace(flag: int) -> Callable[[], None]:
+    return lambda: namespaces.unshare(flag)
+
+
+def _in_private_mounts() -> str:
+    """A fresh file system of our own at a place that exists everywhere."""
+    namespaces.unshare(CLONE_NEWNS)
+    mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
+    mount.mount("tmpfs", "/tmp", "tmpfs")
+    return "/tmp"
+
+
+def proc_mount() -> None:
+    """In a PID namespace of its own, as every container has it; container engines may forbid it to their containers."""
+    place = _in_private_mounts()
+    namespaces.unshare(CLONE_NEWPID)
+    child = os.fork()
+    if child == 0:
+        number = 0
+        try:
+            mount.mount("proc", place, "proc")
+        except OSError as error:
+            number = error.errno or EINVAL
+        os._exit(number)
+    number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if number:
+        raise SystemCallError(number, "mount proc")
+
+
+def terminals() -> None:
+    mount.mount("devpts", _in_private_mounts(), "devpts", data="newinstance,ptmxmode=0666")
+
+
+def overlay(place: str) -> Callable[[], None]:
+    """place: a directory on the file system that snapshots would lie on; what is made there is removed by ``with``."""
+
+    def trial() -> None:
+        namespaces.unshare(CLONE_NEWNS)
+        mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
+        for name in ("lower", "upper", "work", "root"):
+            os.mkdir(f"{place}/{name}")
+        options = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
+        mount.mount("overlay", f"{place}/root", "overlay", data=options)
+        with open(f"{place}/root/file", "w") as file:
+            file.write("x")
+
+    return trial
+
+
+def mount_setattr() -> None:
+    place = _in_private_mounts()
+    fd = os.open(place, os.O_PATH)
+    mount.set_attributes(fd, mount.attributes_of(mount.MS_RDONLY))
+
+
+def openat2() -> None:
+    root = os.open("/proc/self", os.O_PATH)
+    os.close(open_in_root(root, "status", os.O_RDONLY))
+
+
+def clone3() -> None:
+    """Without arguments it fails with EINVAL where it exists."""
+    try:
+        check(raw(SYS_CLONE3, 0, 0), "clone3")
+    except OSError as error:
+        if error.errno == EINVAL:
+            return
+        raise
+
+
+def close_range() -> None:
+    process.close_on_exec_from(1 << 20)
+
+
+def pidfd() -> str:
+    """Signals and waiting by descriptor, and joining namespaces by it; since 6.15 it tells how a process ended."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+        os._exit(0)
+    known = process.identify(child)
+    fd = process.open_pidfd(known)
+    joined = True
+    try:
+        namespaces.setns(fd, CLONE_NEWUTS)
+    except OSError as error:
+        if error.errno not in (EPERM, EINVAL):
+            raise
+        joined = error.errno == EPERM
+    signal.pidfd_send_signal(fd, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if not joined:
+        raise SystemCallError(EINVAL, "setns by pidfd", "", "it needs Linux 5.8")
+    return "tells exit codes" if process.foreign_exit_code(known, fd) is not None else ""
+
+
+def links() -> None:
+    """A bridge, and a veth pair with one end in another namespace."""
+    namespaces.unshare(CLONE_NEWNET)
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    with Netlink() as connection:
+        connection.send(netlink.new_bridge("doctor0", address=b"\x02\0\0\0\0\x01", mtu=1500))
+        connection.send(
+            netlink.new_veth("doctor1", peer="doctor2", namespace=own, address=b"\x02\0\0\0\0\x02", mtu=1500)
+        )
+        connection.send(netlink.set_up("doctor0"))
+
+
+def forwarding() -> None:
+    namespaces.unshare(CLONE_NEWNET)
+    with open("/proc/sys/net/ipv4/conf/all/forwarding", "r+") as file:
+        file.write("1")
+
+
+def nat() -> None:
+    """A redirection in nf_tables, as each container with networks has one."""
+    namespaces.unshare(CLONE_NEWNET)
+    nftables.redirect("doctor", [nftables.Redirection("tcp", "127.0.0.11", 53, 5353)])
+
+
+def limits(path: str, hierarchy: cgroup.Hierarchy) -> Callable[[], str]:
+    """A group with limits, of version 1; of version 2 only the group, since enabling controllers would outlast us."""
+
+    def trial() -> str:
+        asked: Mapping[str, object] = {}
+        if hierarchy.version == 1:
+            asked = {"memory": {"limit": 64 * MIB}, "pids": {"limit": 64}, "cpu": {"quota": 50_000, "period": 100_000}}
+            group = cgroup.at(path, hierarchy)
+            try:
+                return "; ".join(group.create(asked))
+            finally:
+                group.remove()
+        directory = f"{hierarchy.v2}/orchestra-doctor-{os.getpid()}"
+        os.mkdir(directory)
+        os.rmdir(directory)
+        with open(f"{hierarchy.v2}/cgroup.controllers") as file:
+            missing = {"cpu", "memory", "pids"}.difference(file.read().split())
+        return "; ".join(f"no controller {name}" for name in sorted(missing))
+
+    return trial
+
+
+def temporary_directory(path: str) -> tempfile.TemporaryDirectory[str]:
+    """A directory below the nearest existing ancestor of ``path``. OSError where nothing may be made."""
+    return tempfile.TemporaryDirectory(prefix="orchestra-doctor-", dir=nearest(path))
+
+
+def nearest(path: str) -> str:
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
