@@ -133,24 +133,32 @@ class Snapshotter:
             return directory
         with file_errors(f"layer {chain_id}"):
             self._make_home()
-        with self._locked(chain_id):
-            if os.path.isdir(directory):
-                return directory
-            temporary = f"{directory}.new"
-            with file_errors(f"layer {chain_id}"):
-                remove_tree(temporary)
-                os.mkdir(temporary, 0o755)
-            try:
-                fill(temporary)
-                with file_errors(f"layer {chain_id}"):
-                    # Or its name could survive a power failure and its files not.
-                    sync_file_system(temporary)
-                    os.rename(temporary, directory)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    remove_tree(temporary)
-                raise
+            with self._locked(chain_id):
+                if not os.path.isdir(directory):
+                    self._fill(directory, fill)
         return directory
+
+    def remove_unfinished(self) -> None:
+        """Remove what crashes have left of layers; those that somebody is just filling stay."""
+        with file_errors("unfinished layers"):
+            for name in _list(self._layers):
+                if name.endswith(".new"):
+                    with contextlib.suppress(BlockingIOError), self._locked(name, fcntl.LOCK_NB):
+                        remove_tree(f"{self._layers}/{name}")
+
+    def _fill(self, directory: str, fill: Callable[[str], None]) -> None:
+        temporary = f"{directory}.new"
+        remove_tree(temporary)
+        os.mkdir(temporary, 0o755)
+        try:
+            fill(temporary)
+            # Or its name could survive a power failure and its files not.
+            sync_file_system(temporary)
+            os.rename(temporary, directory)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                remove_tree(temporary)
+            raise
 
     def _container(self, stack: str, name: str) -> str:
         for part in (stack, name):
@@ -197,13 +205,11 @@ class Snapshotter:
         raise FatalError(f"{self._links} has no name left for {layer}", hint="remove what is in it")
 
     @contextlib.contextmanager
-    def _locked(self, chain_id: str) -> Iterator[None]:
-        with file_errors(f"layer {chain_id}"):
-            path = f"{self._locks}/{chain_id.removeprefix('sha256:')[:2]}"
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _locked(self, chain_id: str, flags: int = 0) -> Iterator[None]:
+        path = f"{self._locks}/{chain_id.removeprefix('sha256:')[:2]}"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            with file_errors(f"layer {chain_id}"):
-                fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.flock(fd, fcntl.LOCK_EX | flags)
             yield
         finally:
             os.close(fd)

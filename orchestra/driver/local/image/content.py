@@ -1,7 +1,7 @@
 """The content store: an OCI image layout on disk, whose blobs were verified when they came in.
 
-``index.json`` says which manifest each reference led to, in annotations that other tools pass over. Blobs appear by
-rename(2), so one that exists is whole; ``index.json`` is changed under a lock and replaced whole.
+``index.json`` says which manifest each reference led to, in annotations that other tools pass over. Blobs get their
+name when they are whole; ``index.json`` is changed under a lock and replaced whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -54,10 +53,10 @@ class ContentStore:
         self._path = path
         self._blobs = f"{path}/blobs/sha256"
 
-    @property
     def scratch(self) -> str:
-        """A directory on the same file system for what is being worked on."""
-        return f"{self._path}/scratch"
+        """A directory on the same file system, for files without a name."""
+        self._make()
+        return self._path
 
     def path(self, digest: str) -> str:
         return f"{self._blobs}/{digest.removeprefix('sha256:')}"
@@ -68,22 +67,13 @@ class ContentStore:
             if digest and size >= 0 and self._size(digest) == size:
                 return digest, size
             self._make()
-            temporary = f"{self.scratch}/{secrets.token_hex(8)}"
-        try:
-            with file_errors(what), open(temporary, "xb") as file:
-                found, count = _copy(stream, file, size)
-                if digest and found != digest:
-                    raise FatalError(
-                        f"{what} is damaged: its digest is {found}, not {digest}", hint="fetch or make the image again"
-                    )
-                # Without it the name could survive a power failure and the content not.
-                file.flush()
-                os.fsync(file.fileno())
-            with file_errors(what):
-                os.rename(temporary, self.path(found))
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+        with file_errors(what), self._unnamed() as file:
+            found, count = _copy(stream, file, size)
+            if digest and found != digest:
+                raise FatalError(
+                    f"{what} is damaged: its digest is {found}, not {digest}", hint="fetch or make the image again"
+                )
+            self._name(file, self.path(found))
         return found, count
 
     def add_document(self, data: bytes) -> str:
@@ -145,7 +135,13 @@ class ContentStore:
                 "mediaType": "application/vnd.oci.image.index.v1+json",
                 "manifests": [_render(item) for _, item in sorted(entries.items())],
             }
-            self._replace("index.json", json.dumps(document, indent=1).encode())
+            # The lock makes the temporary name ours; what a crash leaves there is written over.
+            temporary = f"{self._path}/index.json.new"
+            with open(temporary, "wb") as file:
+                file.write(json.dumps(document, indent=1).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temporary, f"{self._path}/index.json")
 
     def _size(self, digest: str) -> int:
         try:
@@ -154,24 +150,35 @@ class ContentStore:
             return -1
 
     def _make(self) -> None:
+        if os.path.exists(f"{self._path}/oci-layout"):
+            return
         os.makedirs(self._path, mode=0o700, exist_ok=True)
         os.makedirs(self._blobs, exist_ok=True)
-        os.makedirs(self.scratch, mode=0o700, exist_ok=True)
-        if not os.path.exists(f"{self._path}/oci-layout"):
-            self._replace("oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
+        with self._unnamed() as file:
+            file.write(b'{"imageLayoutVersion": "1.0.0"}')
+            self._name(file, f"{self._path}/oci-layout")
 
-    def _replace(self, name: str, data: bytes) -> None:
-        temporary = f"{self.scratch}/{secrets.token_hex(8)}"
+    def _unnamed(self) -> io.BufferedWriter:
+        """A file that a crash leaves nothing of."""
+        return open(os.open(self._path, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb")
+
+    def _name(self, file: io.BufferedWriter, path: str) -> None:
+        """Make it appear as a whole, in place of anything else that is there."""
+        # Without fsync(2) the name could survive a power failure and the content not.
+        file.flush()
+        os.fsync(file.fileno())
+        directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, f"{self._path}/{name}")
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+            for _ in range(2):
+                # Only linkat(2) with AT_SYMLINK_FOLLOW can do it, which os.link() uses when given a directory.
+                with contextlib.suppress(FileExistsError):
+                    os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
+                    return
+                if os.stat(path).st_size == os.fstat(file.fileno()).st_size:
+                    return  # somebody else was faster
+                os.unlink(path)
+        finally:
+            os.close(directory)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -82,7 +82,6 @@ def opened_archive(path: str, scratch: str) -> Iterator[Archive]:
             raise FatalError(f"{path} is not a file", hint="for a directory that holds an image layout write oci:DIR")
         file: io.BufferedReader = stack.enter_context(open(path, "rb"))
         if compression_of(file):
-            os.makedirs(scratch, mode=0o700, exist_ok=True)
             plain = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
             shutil.copyfileobj(decompressed(file), plain, CHUNK)
             plain.seek(0)

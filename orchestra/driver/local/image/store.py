@@ -138,7 +138,7 @@ class ImageStore:
             raise FatalError(f"image {text}: {reference.path} does not exist", hint="make it, or correct the path")
         with file_errors(f"image {text}"):
             stamp = None if isinstance(reference, OciDirectory) else stamp_of(reference.path)
-        with opened_source(reference, text, self._content.scratch) as source:
+        with opened_source(reference, text, self._content.scratch()) as source:
             named = source.digest()
             manifest, _ = source.fetch(platform, self._content)
         self._unpack(manifest.digest, f"image {text}")
@@ -159,6 +159,7 @@ class ImageStore:
         parts = self._load(digest)
         if parts is None:
             raise FatalError(f"{what} vanished from the content store", hint="run `up` again")
+        self._snapshots.remove_unfinished()
         chain_ids = parts.chain_ids()
         if not parts.diff_ids:
             self._snapshots.commit(EMPTY_LAYER, lambda _: None)
@@ -195,7 +196,7 @@ class ImageStore:
         known = self._named.get(text)
         if stamp and known and known[0] == stamp.text:
             return known[1]
-        with opened_source(reference, text, self._content.scratch) as source:
+        with opened_source(reference, text, self._content.scratch()) as source:
             found = source.digest()
         if stamp and stamp.settled:
             self._named[text] = (stamp.text, found)

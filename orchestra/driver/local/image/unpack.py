@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from decimal import Decimal, InvalidOperation
-from errno import ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
+from errno import ELOOP, ENOENT, ENOTDIR, EPERM
 from typing import IO, TYPE_CHECKING
 
+from orchestra.driver.local.image.attributes import entry_time, refused, set_attributes
 from orchestra.driver.local.image.compression import decompressed
 from orchestra.driver.local.image.lookup import OPAQUE, find, is_whiteout
 from orchestra.driver.local.image.removal import remove_entry
@@ -33,13 +33,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 WHITEOUT = ".wh."
 OPAQUE_MARK = ".wh..wh..opq"
-XATTR = "SCHILY.xattr."
-# overlayfs' own words to itself: from an archive they could make it look where it should not.
-RESERVED_XATTRS = ("trusted.overlay.", "user.overlay.")
-# (uid_t)-1 means "leave as it is" to chown(2); makedev(3) has 12 and 20 bits.
-ID_LIMIT = 0xFFFFFFFE
+# makedev(3) has 12 and 20 bits.
 MAJOR_LIMIT, MINOR_LIMIT = 0xFFF, 0xFFFFF
-SECONDS_LIMIT = Decimal(1 << 40)
 
 
 def unpack_layer(stream: io.BufferedReader, directory: str, *, below: Sequence[str] = (), what: str = "layer") -> str:
@@ -106,8 +101,8 @@ class _Layer:
         if not parts:
             if not entry.isdir():
                 raise self._refused(entry, "is the root, but no directory")
-            self._set_attributes(self._root, ".", entry)
-            self._times["."] = _time(entry)
+            set_attributes(self._what, self._root, ".", entry)
+            self._times["."] = entry_time(entry)
             return
         *parents, name = parts
         parent = self._parent("/".join(parents))
@@ -152,13 +147,13 @@ class _Layer:
         elif entry.isdir():
             if existing is None:
                 os.mkdir(name, 0o700, dir_fd=parent)
-            self._set_attributes(parent, name, entry)
+            set_attributes(self._what, parent, name, entry)
             if opaque:
                 self._set_opaque(parent, name)
-            self._times[path] = _time(entry)
+            self._times[path] = entry_time(entry)
         elif entry.issym():
             os.symlink(self._target(entry), name, dir_fd=parent)
-            self._set_attributes(parent, name, entry)
+            set_attributes(self._what, parent, name, entry)
         elif entry.islnk():
             self._link(entry, parent, name)
         elif entry.isfifo() or entry.ischr() or entry.isblk():
@@ -166,7 +161,7 @@ class _Layer:
             if not (0 <= entry.devmajor <= MAJOR_LIMIT and 0 <= entry.devminor <= MINOR_LIMIT):
                 raise self._refused(entry, f"has device number {entry.devmajor}:{entry.devminor}")
             os.mknod(name, kind | 0o600, os.makedev(entry.devmajor, entry.devminor), dir_fd=parent)
-            self._set_attributes(parent, name, entry)
+            set_attributes(self._what, parent, name, entry)
         else:
             raise self._refused(entry, f"is of type {entry.type!r}, which is not supported")
 
@@ -178,7 +173,7 @@ class _Layer:
         with content, open(os.open(name, flags, 0o600, dir_fd=parent), "wb") as file:
             while chunk := content.read(CHUNK):
                 file.write(chunk)
-        self._set_attributes(parent, name, entry)
+        set_attributes(self._what, parent, name, entry)
 
     def _link(self, entry: tarfile.TarInfo, parent: int, name: str) -> None:
         *parents, target = self._parts(entry.linkname) or [""]
@@ -202,33 +197,6 @@ class _Layer:
             os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
         elif stat.S_ISDIR(existing.st_mode):
             self._set_opaque(parent, name)
-
-    def _set_attributes(self, parent: int, name: str, entry: tarfile.TarInfo) -> None:
-        """Owner, mode, extended attributes, time, in this order: each clears or changes something of those after it."""
-        if not (0 <= entry.uid <= ID_LIMIT and 0 <= entry.gid <= ID_LIMIT):
-            raise self._refused(entry, f"has owner {entry.uid}:{entry.gid}")
-        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        try:
-            # A descriptor opened with O_PATH is good for this way only; it leads to a symbolic link itself.
-            path = f"/proc/self/fd/{fd}"
-            if not entry.issym():
-                os.chmod(path, stat.S_IMODE(entry.mode))
-            for key, value in entry.pax_headers.items():
-                if key.startswith(XATTR) and not key.removeprefix(XATTR).startswith(RESERVED_XATTRS):
-                    self._set_xattr(path, entry, key.removeprefix(XATTR), value)
-        finally:
-            os.close(fd)
-        time = _time(entry)
-        os.utime(name, ns=(time, time), dir_fd=parent, follow_symlinks=False)
-
-    def _set_xattr(self, path: str, entry: tarfile.TarInfo, name: str, value: str) -> None:
-        try:
-            os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
-        except OSError as error:
-            if error.errno == EOPNOTSUPP:
-                return  # of a security module that this machine does not have
-            raise self._refused(entry, f"has the attribute {name!r}, which cannot be set: {error.strerror}") from error
 
     def _set_opaque(self, parent: int, name: str) -> None:
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
@@ -326,7 +294,7 @@ class _Layer:
         return entry.linkname
 
     def _refused(self, entry: tarfile.TarInfo, why: str) -> FatalError:
-        return FatalError(f"{self._what}: {entry.name!r} {why}", hint="make the image again, or do not trust it")
+        return refused(self._what, entry, why)
 
 
 def _status(parent: int, name: str) -> os.stat_result | None:
@@ -334,12 +302,3 @@ def _status(parent: int, name: str) -> os.stat_result | None:
         return os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         return None
-
-
-def _time(entry: tarfile.TarInfo) -> int:
-    """Nanoseconds. PAX writes decimal fractions, of which ``entry.mtime`` as a float has lost the end."""
-    try:
-        seconds = Decimal(entry.pax_headers.get("mtime", str(entry.mtime)))
-        return int(max(-SECONDS_LIMIT, min(seconds, SECONDS_LIMIT)) * 1_000_000_000)
-    except (InvalidOperation, ValueError, OverflowError):  # no number, or one that is not a number
-        return 0

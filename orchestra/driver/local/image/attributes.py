@@ -1,0 +1,63 @@
+"""Owner, mode, extended attributes and time of what a layer's archive holds."""
+
+from __future__ import annotations
+
+import os
+import stat
+from decimal import Decimal, InvalidOperation
+from errno import EOPNOTSUPP
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    import tarfile
+
+XATTR = "SCHILY.xattr."
+# overlayfs' own words to itself: from an archive they could make it look where it should not.
+RESERVED_XATTRS = ("trusted.overlay.", "user.overlay.")
+# (uid_t)-1 means "leave as it is" to chown(2).
+ID_LIMIT = 0xFFFFFFFE
+SECONDS_LIMIT = Decimal(1 << 40)
+
+
+def set_attributes(what: str, parent: int, name: str, entry: tarfile.TarInfo) -> None:
+    """Owner, mode, extended attributes, time, in this order: each clears or changes something of those after it."""
+    if not (0 <= entry.uid <= ID_LIMIT and 0 <= entry.gid <= ID_LIMIT):
+        raise refused(what, entry, f"has owner {entry.uid}:{entry.gid}")
+    os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        # A descriptor opened with O_PATH is good for this way only; it leads to a symbolic link itself.
+        path = f"/proc/self/fd/{fd}"
+        if not entry.issym():
+            os.chmod(path, stat.S_IMODE(entry.mode))
+        for key, value in entry.pax_headers.items():
+            if key.startswith(XATTR) and not key.removeprefix(XATTR).startswith(RESERVED_XATTRS):
+                _set_xattr(what, path, entry, key.removeprefix(XATTR), value)
+    finally:
+        os.close(fd)
+    time = entry_time(entry)
+    os.utime(name, ns=(time, time), dir_fd=parent, follow_symlinks=False)
+
+
+def _set_xattr(what: str, path: str, entry: tarfile.TarInfo, name: str, value: str) -> None:
+    try:
+        os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        if error.errno == EOPNOTSUPP:
+            return  # of a security module that this machine does not have
+        raise refused(what, entry, f"has the attribute {name!r}, which cannot be set: {error.strerror}") from error
+
+
+def entry_time(entry: tarfile.TarInfo) -> int:
+    """Nanoseconds. PAX writes decimal fractions, of which ``entry.mtime`` as a float has lost the end."""
+    try:
+        seconds = Decimal(entry.pax_headers.get("mtime", str(entry.mtime)))
+        return int(max(-SECONDS_LIMIT, min(seconds, SECONDS_LIMIT)) * 1_000_000_000)
+    except (InvalidOperation, ValueError, OverflowError):  # no number, or one that is not a number
+        return 0
+
+
+def refused(what: str, entry: tarfile.TarInfo, why: str) -> FatalError:
+    return FatalError(f"{what}: {entry.name!r} {why}", hint="make the image again, or do not trust it")
