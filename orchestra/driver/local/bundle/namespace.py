@@ -69,15 +69,18 @@ def render_hostname(spec: ContainerSpec, attachment: Attachment) -> str:
 
 
 def render_sysctls(spec: ContainerSpec, attachment: Attachment) -> dict[str, str]:
-    """By their path below /proc/sys, with the domain name, which the kernel takes the same way."""
+    """With the domain name, which the kernel takes the same way."""
     found = {_sysctl(name, spec, attachment): value for name, value in spec.sysctls.items()}
     if spec.domainname:
-        found["kernel/domainname"] = spec.domainname
+        found["kernel.domainname"] = spec.domainname
     return found
 
 
 def _sysctl(name: str, spec: ContainerSpec, attachment: Attachment) -> str:
-    """The first separator tells which of the two means a level; the other is part of a name (sysctl.d(5))."""
+    """One spelling for each: with dots, or as a path where a name has a dot in it.
+
+    Of what is written, the first separator tells which of the two means a level (sysctl.d(5)).
+    """
     path = name
     if "." in name and "/" not in name.partition(".")[0]:
         path = name.translate(str.maketrans("./", "/."))
@@ -98,4 +101,4 @@ def _sysctl(name: str, spec: ContainerSpec, attachment: Attachment) -> str:
     if shared:
         message = f"service {spec.service}: sysctl {name} would change the host"
         raise FatalError(message, hint=f"remove it, or {shared}: host")
-    return path
+    return path if "." in path else path.replace("/", ".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.bundle.capability import choose_capabilities, render_capabilities
@@ -85,7 +86,8 @@ def render_process(
 ) -> dict[str, Any]:
     """A program executed in the container of ``config``: as its own one, but for what is given.
 
-    environment: added to the container's. console_size: rows and columns. privileged: with all of ``capabilities``.
+    environment: added to the container's. working_directory: from the container's own. console_size: rows and columns.
+    privileged: with all of ``capabilities``.
     """
     own: Mapping[str, Any] = config["process"]
     variables = dict(line.partition("=")[::2] for line in own.get("env") or ())
@@ -102,7 +104,7 @@ def render_process(
         "user": identity,
         "args": list(command),
         "env": _lines(variables),
-        "cwd": working_directory or own["cwd"],
+        "cwd": posixpath.join(own["cwd"], working_directory),
         "capabilities": render_capabilities(bounding, identity["uid"]),
     }
     process.pop("consoleSize", None)

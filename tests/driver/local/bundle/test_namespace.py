@@ -60,7 +60,7 @@ def test_a_name_needs_a_namespace(attribute):
 
 
 def test_a_domain_name_is_set_as_the_kernel_takes_it():
-    assert render(domainname="example.org")["linux"]["sysctl"] == {"kernel/domainname": "example.org"}
+    assert render(domainname="example.org")["linux"]["sysctl"] == {"kernel.domainname": "example.org"}
 
 
 def test_a_containers_own_name_is_cut_to_what_the_kernel_takes():
@@ -68,18 +68,18 @@ def test_a_containers_own_name_is_cut_to_what_the_kernel_takes():
 
 
 @pytest.mark.parametrize(
-    ("name", "path"),
+    ("name", "spelling"),
     [
-        ("net.core.somaxconn", "net/core/somaxconn"),
-        ("net/core/somaxconn", "net/core/somaxconn"),
+        ("net.core.somaxconn", "net.core.somaxconn"),
+        ("net/core/somaxconn", "net.core.somaxconn"),
         ("net.ipv4.conf.eno2/100.rp_filter", "net/ipv4/conf/eno2.100/rp_filter"),
         ("net/ipv4/conf/eno2.100/rp_filter", "net/ipv4/conf/eno2.100/rp_filter"),
-        ("kernel.shmmax", "kernel/shmmax"),
-        ("fs.mqueue.msg_max", "fs/mqueue/msg_max"),
+        ("kernel.shmmax", "kernel.shmmax"),
+        ("fs/mqueue/msg_max", "fs.mqueue.msg_max"),
     ],
 )
-def test_kernel_settings_of_a_namespace(name, path):
-    assert render(sysctls={name: "1"})["linux"]["sysctl"] == {path: "1"}
+def test_kernel_settings_of_a_namespace(name, spelling):
+    assert render(sysctls={name: "1"})["linux"]["sysctl"] == {spelling: "1"}
 
 
 @pytest.mark.parametrize(

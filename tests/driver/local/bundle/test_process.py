@@ -214,6 +214,12 @@ def test_a_program_executed_on_a_terminal():
     assert process["env"][-2:] == ["TERM=xterm", "A=1"]
 
 
+def test_a_working_directory_is_found_from_the_containers_own():
+    config = render(working_directory="/srv")
+    assert render_process(config, ("sh",), working_directory="a/b")["cwd"] == "/srv/a/b"
+    assert render_process(config, ("sh",))["cwd"].rstrip("/") == "/srv"
+
+
 def test_rendering_a_process_leaves_the_configuration_as_it_was():
     config = render(user=APP)
     before = repr(config)
