@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.lookup import find, is_opaque, is_whiteout
 from orchestra.driver.local.image.removal import remove_tree
-from orchestra.driver.local.volume.store import DATA, disk_errors, volume_path
+from orchestra.driver.local.volume.store import DATA, disk_errors, locked, volume_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,11 +33,11 @@ def fill_volume(home: Home, name: str, layers: Sequence[str], target: str) -> No
     """Copy what the image has at ``target`` into the volume while that is empty, with owners, modes and links.
 
     Nothing happens when it has no directory there. A crash loses nothing: a copy that is not complete is begun again,
-    one that is gets moved into the volume by the next call.
+    one that is gets moved into the volume by the next call. Whoever fills the same volume meanwhile is waited for.
     """
     path = volume_path(home, name)
     data, copying, filling = f"{path}/{DATA}", f"{path}/{COPYING}", f"{path}/{FILLING}"
-    with disk_errors(f"volume {name}"):
+    with disk_errors(f"volume {name}"), locked(path):
         remove_tree(copying)
         if not os.path.isdir(filling):
             if os.listdir(data):

@@ -159,7 +159,7 @@ def _records(home: Home) -> Iterator[VolumeRecord]:
 def _make(home: Home, record: VolumeRecord) -> None:
     """Everything is on disk before the name appears. Whoever finds the name taken meanwhile has what it wanted."""
     os.makedirs(home.volumes, mode=0o711, exist_ok=True)
-    with _locked(home.volumes):
+    with locked(home.volumes):
         begun = f"{home.volumes}/{BEGUN}"
         remove_tree(begun)  # left by a crash, and holding nothing yet
         os.makedirs(f"{begun}/{DATA}", mode=0o755)
@@ -201,7 +201,7 @@ def _sweep(home: Home) -> None:
             if os.path.islink(path):
                 os.unlink(path)
                 continue
-            with contextlib.suppress(FileNotFoundError), _locked(path):
+            with contextlib.suppress(FileNotFoundError), locked(path):
                 remove_tree(path)
 
 
@@ -227,7 +227,8 @@ def _names_in(directory: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _locked(directory: str) -> Iterator[None]:
+def locked(directory: str) -> Iterator[None]:
+    """While inside, no other thread or process is, for the same directory."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -126,6 +127,14 @@ def test_a_copy_that_was_complete_is_moved_in_after_a_crash(fill, create, layer)
     fill(layer("image", "data/other"))
     assert tree(data) == {"moved": "and written to since", "rest": "from the image"}
     assert not (data.parent / FILLING).exists()
+
+
+def test_many_at_once_fill_it_once(fill, layer):
+    image = layer("image", *(f"data/{number}/file" for number in range(50)))
+    with ThreadPoolExecutor() as pool:
+        [data] = {future.result() for future in [pool.submit(fill, image) for _ in range(8)]}
+    assert len(tree(data)) == 50
+    assert sorted(path.name for path in data.parent.iterdir()) == ["_data", "volume.json"]
 
 
 def test_the_home_itself_is_not_copied_into_a_volume(fill, tmp_path, layer):
