@@ -7,11 +7,11 @@ are merged in order, later over earlier. Included files count as the earliest.
 from __future__ import annotations
 
 import os.path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.canonical import canonicalise
 from orchestra.compose.environment import Environment, decode_text, read_dotenv
-from orchestra.compose.extends import Extender
+from orchestra.compose.extends import MAXIMUM_CHAIN, Extender
 from orchestra.compose.interpolate import interpolate
 from orchestra.compose.merge import merge, settle
 from orchestra.compose.nodes import Map, Node, Scalar, Seq, plain
@@ -25,16 +25,29 @@ if TYPE_CHECKING:
     from orchestra.errors import Span
 
 ALL_PASSES = Passes()
+MAXIMUM_INCLUDED = 1000
 _OF_THE_STACK = ("name", "version", "include")
 
 
+class Layer(NamedTuple):
+    """A document before it was merged over those before it, and the variables that it saw."""
+
+    document: Map
+    environment: Environment
+
+
 class Assembler:
-    """Reads and merges the files of one load. Problems are collected, never raised."""
+    """Reads and merges the files of one load. Problems are collected, never raised.
+
+    ``layers`` keeps the documents of ``assemble`` in the order of merging, lowest first, for ``compose.explain``.
+    """
 
     def __init__(self, reader: Reader, problems: Problems, passes: Passes = ALL_PASSES) -> None:
         self.reader = reader
         self.problems = problems
         self.passes = passes
+        self.layers: list[Layer] = []
+        self._included_files = 0
         self._parsed: dict[str, tuple[Map, ...]] = {}
 
     def parse(self, path: str) -> tuple[Map, ...] | None:
@@ -74,7 +87,18 @@ class Assembler:
     def _document(self, raw: Map, path: str, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
         document = self.prepared(raw, directory, environment)
         document = self._include(document, directory, environment, trail)
-        return Extender(self, environment, self.problems).extend(document, path)
+        extended = Extender(self, environment, self.problems).extend(document, path)
+        self.layers.append(Layer(document, environment))
+        return extended
+
+    def lack(self, path: str) -> str:
+        """Why ``parse`` found nothing."""
+        return self.reader.lack(path)
+
+    def extends(self, name: str, base: Map, environment: Environment) -> None:
+        """Told by ``Extender``: ``base`` lies below the service ``name`` of the document that comes next."""
+        services = Map({name: base}, {name: base.span}, base.span)
+        self.layers.append(Layer(Map({"services": services}, {"services": base.span}, base.span), environment))
 
     def _include(self, document: Map, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
         entries = document.get("include")
@@ -97,6 +121,11 @@ class Assembler:
     def _included(
         self, entry: Map, paths: tuple[str, ...], environment: Environment, trail: tuple[str, ...]
     ) -> Map | None:
+        self._included_files += len(paths)
+        if self._included_files > MAXIMUM_INCLUDED or len(trail) > MAXIMUM_CHAIN:
+            message = f"more than {MAXIMUM_INCLUDED} files are included, or over {MAXIMUM_CHAIN} within another"
+            self.problems.error("invalid-value", message, entry.span, ("include",))
+            return None
         for path in paths:
             if path in trail:
                 chain = " -> ".join(os.path.basename(item) for item in (*trail[trail.index(path) :], path))
@@ -126,7 +155,7 @@ class Assembler:
                     self.problems.error("file-not-found", message, place, ("include",))
                 continue
             text = decode_text(path, content, self.problems)
-            environment = environment.with_defaults(read_dotenv(path, text, environment, self.problems))
+            environment = environment.with_defaults(read_dotenv(path, text, environment, self.problems), path)
         return environment
 
 

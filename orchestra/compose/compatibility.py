@@ -101,7 +101,6 @@ _KINDS = {
     "_microseconds": "microseconds, or duration",
     "_file_mode": "file mode",
     "_count": "whole number, or `all`",
-    "_text_or_integer": "text",
     "_text_or_boolean": "true, false or text",
     "_ulimit": "whole number, or `soft` and `hard`",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.compose.environment import Environment, decode_text, read_dotenv
+from orchestra.compose.paths import is_remote
 from orchestra.compose.reader import STANDARD_INPUT
 from orchestra.errors import ComposeFileNotFound, Diagnostic, UserError
 
@@ -42,7 +43,7 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
     here = request.working_directory
     files = tuple(_absolute(here, path) for path in request.files)
     directory = _absolute(here, request.project_directory) if request.project_directory else None
-    environment = Environment(reader, {"PWD": here})
+    environment = Environment(reader, {"PWD": here}, origins={"PWD": "the working directory"})
     first = directory or _directory_of(files, here)
     environment = _with_env_files(environment, request, first, reader, problems)
     if not files:
@@ -58,7 +59,7 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
 
 
 def _absolute(directory: str, path: str) -> str:
-    return path if path == STANDARD_INPUT else os.path.normpath(os.path.join(directory, path))
+    return path if path == STANDARD_INPUT or is_remote(path) else os.path.normpath(os.path.join(directory, path))
 
 
 def _directory_of(files: tuple[str, ...], otherwise: str) -> str:
@@ -108,14 +109,14 @@ def _with_env_files(
         if content is None:
             return environment
         text = decode_text(path, content, problems)
-        return environment.with_defaults(read_dotenv(path, text, environment, problems))
+        return environment.with_defaults(read_dotenv(path, text, environment, problems), path)
     for name in named:
         path = _absolute(request.working_directory, name)
         content = reader.read(path)
         if content is None:
             raise UserError(f"env file: {reader.lack(path)}", hint="check the path after --env-file")
         text = decode_text(path, content, problems)
-        environment = environment.with_values(read_dotenv(path, text, environment, problems))
+        environment = environment.with_values(read_dotenv(path, text, environment, problems), path)
     return environment
 
 
@@ -141,4 +142,5 @@ def project_name(request: LoadRequest, project: Project, declared: str | None) -
 
 def with_name(project: Project, name: str) -> Project:
     """The project with COMPOSE_PROJECT_NAME set for interpolation."""
-    return replace(project, environment=project.environment.with_fixed({"COMPOSE_PROJECT_NAME": name}))
+    fixed = project.environment.with_fixed({"COMPOSE_PROJECT_NAME": name}, "the name of the stack")
+    return replace(project, environment=fixed)

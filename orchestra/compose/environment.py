@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 
 
 class Environment:
-    """The process environment wins over all but ``fixed``; ``extra`` fills what it leaves open."""
+    """The process environment wins over all but ``fixed``; ``extra`` fills what it leaves open.
 
-    def __init__(self, reader: Reader, extra: Mapping[str, str], fixed: Mapping[str, str] | None = None) -> None:
+    ``origins`` says where the values of ``extra`` and ``fixed`` came from, for those who ask.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        extra: Mapping[str, str],
+        fixed: Mapping[str, str] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> None:
         self._reader = reader
         self._extra = dict(extra)
         self._fixed = dict(fixed or {})
+        self._origins = dict(origins or {})
 
     def lookup(self, name: str) -> str | None:
         if name in self._fixed:
@@ -31,17 +41,30 @@ class Environment:
         value = self._reader.variable(name)
         return self._extra.get(name) if value is None else value
 
-    def with_defaults(self, values: Mapping[str, str]) -> Environment:
+    def origin(self, name: str) -> str:
+        """Where ``lookup`` has a value from, in words; '' when it has none."""
+        if name not in self._fixed and self._reader.variable(name) is not None:
+            return "the environment"
+        return self._origins.get(name, "")
+
+    def values(self) -> dict[str, str]:
+        """Every variable that is known, by name."""
+        return dict(sorted({**self._extra, **self._reader.variables(), **self._fixed}.items()))
+
+    def with_defaults(self, values: Mapping[str, str], origin: str = "") -> Environment:
         """The same with ``values`` where nothing is known yet."""
-        return Environment(self._reader, {**values, **self._extra}, self._fixed)
+        origins = {**dict.fromkeys(values, origin), **self._origins}
+        return Environment(self._reader, {**values, **self._extra}, self._fixed, origins)
 
-    def with_values(self, values: Mapping[str, str]) -> Environment:
+    def with_values(self, values: Mapping[str, str], origin: str = "") -> Environment:
         """The same with ``values`` before earlier ones; the process environment still wins."""
-        return Environment(self._reader, {**self._extra, **values}, self._fixed)
+        origins = {**self._origins, **dict.fromkeys(values, origin)}
+        return Environment(self._reader, {**self._extra, **values}, self._fixed, origins)
 
-    def with_fixed(self, values: Mapping[str, str]) -> Environment:
+    def with_fixed(self, values: Mapping[str, str], origin: str = "") -> Environment:
         """The same with ``values`` before everything else."""
-        return Environment(self._reader, self._extra, {**self._fixed, **values})
+        origins = {**self._origins, **dict.fromkeys(values, origin)}
+        return Environment(self._reader, self._extra, {**self._fixed, **values}, origins)
 
 
 def read_dotenv(path: str, text: str, environment: Environment, problems: Problems) -> dict[str, str]:

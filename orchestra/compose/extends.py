@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orchestra.compose.environment import Environment
     from orchestra.compose.problems import Problems
 
+MAXIMUM_CHAIN = 100
 Trail = tuple[tuple[str, str], ...]
 
 
@@ -21,6 +22,10 @@ class Files(Protocol):
     def parse(self, path: str) -> tuple[Map, ...] | None: ...
 
     def prepared(self, raw: Map, directory: str, environment: Environment) -> Map: ...
+
+    def lack(self, path: str) -> str: ...
+
+    def extends(self, name: str, base: Map, environment: Environment) -> None: ...
 
 
 class Extender:
@@ -51,6 +56,8 @@ class Extender:
             return None
         extends = service.get("extends")
         if not isinstance(extends, Map) or extends.tag == RESET:
+            if trail:
+                self.files.extends(trail[0][1], service, self.environment)
             return service
         at = ("services", name, "extends")
         target = extends.get("service")
@@ -62,8 +69,14 @@ class Extender:
             chain = " -> ".join(f"{key} ({os.path.basename(file)})" for file, key in (*trail, here))
             self.problems.error("cycle", f"services extend each other: {chain}", extends.span, at)
             return service.without("extends")
+        if len(trail) >= MAXIMUM_CHAIN:
+            message = f"services extend each other over more than {MAXIMUM_CHAIN} steps"
+            self.problems.error("invalid-value", message, extends.span, at)
+            return service.without("extends")
         base = self._base(target.value, extends, document, path, (*trail, here))
         own = service.without("extends")
+        if trail:
+            self.files.extends(trail[0][1], own, self.environment)
         if base is None:
             return own
         merged = merge_at(base, own, ("services", name), self.problems)
@@ -76,7 +89,7 @@ class Extender:
             path = file.value
             other = self._other(path)
             if other is None:
-                self.problems.error("file-not-found", f"there is no file {path}", file.span, (*at, "file"))
+                self.problems.error("file-not-found", self.files.lack(path), file.span, (*at, "file"))
                 return None
             document = other
         services = find_map(document, "services")

@@ -34,7 +34,7 @@ def resolve_path(text: str, directory: str, lookup: Lookup) -> str:
 
 
 def is_remote(text: str) -> bool:
-    """Whether a build context is fetched rather than read from a directory."""
+    """Whether a build context or a file is fetched from elsewhere."""
     return bool(_REMOTE.match(text))
 
 
@@ -46,6 +46,12 @@ def _plain(node: Node, resolve: Resolve) -> Node:
     if isinstance(node, Scalar) and isinstance(node.value, str) and not node.tag:
         return _with_text(node, resolve(node.value))
     return node
+
+
+def _file(node: Node, resolve: Resolve) -> Node:
+    """Another file of the stack."""
+    text = node.value if isinstance(node, Scalar) else None
+    return node if isinstance(text, str) and is_remote(text) else _plain(node, resolve)
 
 
 def _context(node: Node, resolve: Resolve) -> Node:
@@ -86,10 +92,10 @@ def _local_bind(volume: Node, resolve: Resolve) -> Node:
 
 # Where other files of the stack are named.
 FILES: dict[str, Rule] = {
-    "services.*.extends.file": _plain,
-    "include.[].path.[]": _plain,
-    "include.[].env_file.[]": _plain,
-    "include.[].project_directory": _plain,
+    "services.*.extends.file": _file,
+    "include.[].path.[]": _file,
+    "include.[].env_file.[]": _file,
+    "include.[].project_directory": _file,
 }
 TABLE: dict[str, Rule] = {
     **FILES,

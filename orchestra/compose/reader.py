@@ -13,6 +13,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
+from orchestra.compose.paths import is_remote
 from orchestra.compose.request import Inputs
 from orchestra.errors import ComposeError, Diagnostic
 
@@ -41,6 +42,8 @@ class Reader:
 
     def lack(self, path: str) -> str:
         """Why ``read`` found nothing at ``path``, in words."""
+        if is_remote(path):
+            return f"{path} is on another machine: only files of this one are read"
         return f"{path} is a directory" if os.path.isdir(path) else f"there is no file {path}"
 
     def digest(self, path: str) -> str:
@@ -60,6 +63,11 @@ class Reader:
         value = self._environment.get(name)
         self._variables[name] = value
         return value
+
+    def variables(self) -> dict[str, str]:
+        """All of the process environment: what depends on it cannot be told from another load's."""
+        self._is_repeatable = False
+        return dict(self._environment)
 
     @property
     def inputs(self) -> Inputs:

@@ -33,7 +33,7 @@ def _ulimit(value: object) -> int | UlimitRange:
     raise ValueError(f"must be a whole number or have soft and hard, not {describe(value)}")
 
 
-Ulimit = Annotated[int | UlimitRange, PlainValidator(_ulimit)]
+Ulimit = Annotated[int | UlimitRange, PlainValidator(_ulimit, json_schema_input_type=int | str | UlimitRange)]
 
 
 class Healthcheck(Model):

@@ -43,14 +43,20 @@ def _empty(value: object) -> object:
     return {} if value is None else value
 
 
+DeclaredNetwork = Annotated[Network, BeforeValidator(_empty, json_schema_input_type=Network | None)]
+DeclaredVolume = Annotated[Volume, BeforeValidator(_empty, json_schema_input_type=Volume | None)]
+DeclaredFileObject = Annotated[FileObject, BeforeValidator(_empty, json_schema_input_type=FileObject | None)]
+DeclaredAiModel = Annotated[AiModel, BeforeValidator(_empty, json_schema_input_type=AiModel | None)]
+
+
 class Stack(Model):
     """``name`` is the project name once the stack is loaded, whatever the file says."""
 
     name: str | None = None
     version: Text | None = None
     services: dict[str, Service] = Field(default_factory=dict)
-    networks: dict[str, Annotated[Network, BeforeValidator(_empty)]] = Field(default_factory=dict)
-    volumes: dict[str, Annotated[Volume, BeforeValidator(_empty)]] = Field(default_factory=dict)
-    configs: dict[str, Annotated[FileObject, BeforeValidator(_empty)]] = Field(default_factory=dict)
-    secrets: dict[str, Annotated[FileObject, BeforeValidator(_empty)]] = Field(default_factory=dict)
-    models: dict[str, Annotated[AiModel, BeforeValidator(_empty)]] = Field(default_factory=dict)
+    networks: dict[str, DeclaredNetwork] = Field(default_factory=dict)
+    volumes: dict[str, DeclaredVolume] = Field(default_factory=dict)
+    configs: dict[str, DeclaredFileObject] = Field(default_factory=dict)
+    secrets: dict[str, DeclaredFileObject] = Field(default_factory=dict)
+    models: dict[str, DeclaredAiModel] = Field(default_factory=dict)

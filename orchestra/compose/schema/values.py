@@ -125,31 +125,24 @@ def _count(value: object) -> int:
     return -1 if value == "all" else _integer(value)
 
 
-def _text_or_integer(value: object) -> str:
-    if isinstance(value, bool):
-        raise ValueError(f"must be a string or a number, not {describe(value)}")
-    return _text(value)
-
-
 def _text_or_boolean(value: object) -> str:
     if isinstance(value, (str, bool)):
         return render(value)
     raise ValueError(f"must be true, false or a string, not {describe(value)}")
 
 
-Text = Annotated[str, PlainValidator(_text)]
-Label = Annotated[str, PlainValidator(_text_or_empty)]
-Variable = Annotated[str | None, PlainValidator(_text_or_none)]
-Integer = Annotated[int, PlainValidator(_integer)]
-Number = Annotated[float, PlainValidator(_number)]
-Boolean = Annotated[bool, PlainValidator(_boolean)]
-Size = Annotated[ByteSize, PlainValidator(_bytes)]
-Time = Annotated[Duration, PlainValidator(_duration)]
-Microseconds = Annotated[int, PlainValidator(_microseconds)]
-Mode = Annotated[FileMode, PlainValidator(_file_mode)]
-Count = Annotated[int, PlainValidator(_count)]
-TextOrInteger = Annotated[str, PlainValidator(_text_or_integer)]
-TextOrBoolean = Annotated[str, PlainValidator(_text_or_boolean)]
+Text = Annotated[str, PlainValidator(_text, json_schema_input_type=str | int | float | bool)]
+Label = Annotated[str, PlainValidator(_text_or_empty, json_schema_input_type=str | int | float | bool | None)]
+Variable = Annotated[str | None, PlainValidator(_text_or_none, json_schema_input_type=str | int | float | bool | None)]
+Integer = Annotated[int, PlainValidator(_integer, json_schema_input_type=int | str)]
+Number = Annotated[float, PlainValidator(_number, json_schema_input_type=float | str)]
+Boolean = Annotated[bool, PlainValidator(_boolean, json_schema_input_type=bool | str)]
+Size = Annotated[ByteSize, PlainValidator(_bytes, json_schema_input_type=int | str)]
+Time = Annotated[Duration, PlainValidator(_duration, json_schema_input_type=str)]
+Microseconds = Annotated[int, PlainValidator(_microseconds, json_schema_input_type=int | str)]
+Mode = Annotated[FileMode, PlainValidator(_file_mode, json_schema_input_type=int | str)]
+Count = Annotated[int, PlainValidator(_count, json_schema_input_type=int | str)]
+TextOrBoolean = Annotated[str, PlainValidator(_text_or_boolean, json_schema_input_type=str | bool)]
 
 Texts = tuple[str, ...]
 Labels = dict[str, Label]

@@ -1,0 +1,138 @@
+"""``orchestra config``: what each option prints, by the installed command's own parser and runner."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestra.cli.start import start
+
+TEXT = """\
+services:
+  web: {image: "app:${TAG:-1}", depends_on: [db], volumes: ["./d:/d", "vol:/v"], env_file: web.env}
+  db: {image: store, profiles: [data]}
+  ai: {image: x, profiles: [extra], models: [m]}
+volumes: {vol: }
+models: {m: {model: ai/m}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch, capsys):
+    """Runs ``orchestra config …`` in a directory called ``shop``: exit code, standard output, standard error."""
+    directory = tmp_path / "shop"
+    directory.mkdir()
+    (directory / "compose.yaml").write_text(TEXT)
+    (directory / "web.env").write_text("LEVEL=info\n")
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("ORCHESTRA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TAG", raising=False)
+
+    def run(*argv: str, before: tuple[str, ...] = ("--profile", "data")) -> tuple[int, str, str]:
+        code = start([*before, "config", *argv])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("--services", "db\nweb\n"),
+        ("--volumes", "vol\n"),
+        ("--networks", "default\n"),
+        ("--images", "app:1\nstore\n"),
+        ("--models", ""),
+        ("--profiles", "data\nextra\n"),
+    ],
+)
+def test_names_only(config, option, shown):
+    assert config(option) == (0, shown, "")
+
+
+def test_hashes_are_those_of_the_containers_and_change_with_the_file(config, tmp_path):
+    first = dict(line.split() for line in config("--hash", "*")[1].splitlines())
+    assert config("--hash", "web")[1] == f"web {first['web']}\n"
+    (tmp_path / "shop" / "compose.yaml").write_text(TEXT.replace("image: store", "image: other"))
+    second = dict(line.split() for line in config("--hash", "*")[1].splitlines())
+    assert first["web"] == second["web"]
+    assert first["db"] != second["db"]
+    code, _, error = config("--hash", "nobody")
+    assert (code, "no such service: nobody" in error) == (1, True)
+
+
+def test_a_warning_is_shown_whether_or_not_the_load_is_remembered(config, tmp_path):
+    (tmp_path / "shop" / "compose.yaml").write_text("services: {web: {image: 'x$MISSING_ONE'}}")
+    shown = [config("-q", before=()) for _ in range(2)]
+    assert shown[0] == shown[1]
+    assert "the variable MISSING_ONE is not set" in shown[0][2]
+    assert shown[0][:2] == (0, "")
+
+
+def test_the_variables_of_the_file_and_of_its_surroundings(config, monkeypatch):
+    assert config("--variables")[1].splitlines() == [
+        "NAME   REQUIRED   DEFAULT VALUE   ALTERNATE VALUE",
+        "TAG    false      1",
+    ]
+    monkeypatch.setenv("ORCHESTRA_TEST", "here")
+    lines = config("--environment")[1].splitlines()
+    assert "ORCHESTRA_TEST=here" in lines
+    assert "COMPOSE_PROJECT_NAME=shop" in lines
+    assert lines == sorted(lines, key=lambda line: line.partition("=")[0])
+
+
+def test_passes_can_be_left_out(config, tmp_path):
+    def web(*options: str) -> dict[str, object]:
+        code, out, error = config("--format", "json", *options)
+        assert code == 0, error
+        service: dict[str, object] = json.loads(out)["services"]["web"]
+        return service
+
+    assert web("--no-interpolate")["image"] == "app:${TAG:-1}"
+    assert web("--no-path-resolution")["volumes"][0]["source"] == "./d"  # type: ignore[index]
+    assert web()["volumes"][0]["source"] == str(tmp_path / "shop" / "d")  # type: ignore[index]
+    assert web()["environment"] == {"LEVEL": "info"}
+    assert "environment" not in web("--no-env-resolution")
+    assert web("--no-env-resolution")["env_file"] == [{"path": str(tmp_path / "shop" / "web.env"), "required": True}]
+    assert "networks" not in web("--no-normalize")
+    code, out, _ = config("--no-consistency", "--format", "json", before=())
+    assert (code, list(json.loads(out)["services"])) == (0, ["web"])
+    assert config(before=())[0] == 15
+
+
+def test_short_forms_with_variables_survive_without_interpolation(config, tmp_path):
+    (tmp_path / "shop" / "compose.yaml").write_text(
+        "services: {web: {image: x, ports: ['${PORT}:80'], deploy: {replicas: '${N}'}, volumes: ['${D}/a:/a']}}"
+    )
+    out = json.loads(config("--no-interpolate", "--format", "json", before=())[1])
+    assert out["name"] == "shop"
+    assert out["services"]["web"]["ports"] == ["${PORT}:80"]
+    assert out["services"]["web"]["deploy"]["replicas"] == "${N}"
+
+
+def test_digests_are_refused_with_a_reason(config):
+    code, out, error = config("--lock-image-digests")
+    assert (code, out) == (1, "")
+    assert "needs a registry" in error
+
+
+def test_the_output_goes_to_a_file(config, tmp_path):
+    assert config("-o", "out.yaml")[:2] == (0, "")
+    assert (tmp_path / "shop" / "out.yaml").read_text() == config()[1]
+
+
+def test_the_schema_knows_short_forms(config):
+    schema = json.loads(config("--schema")[1])
+    ports = schema["$defs"]["Service"]["properties"]["ports"]
+    assert {"type": ["string", "number"]} in ports["items"]["anyOf"]
+    assert schema["$defs"]["Service"]["additionalProperties"] is False
+    assert "^x-" in schema["$defs"]["Service"]["patternProperties"]
+
+
+def test_explain_tells_where_a_value_is_from(config):
+    code, out, _ = config("--explain", "web.image")
+    assert code == 0
+    assert out.startswith('services.web.image = "app:1"\n  set at ')
+    assert "TAG is not set" in out
