@@ -17,6 +17,10 @@ _VERBS = {
 }
 
 
+NO_LONGER_WANTED = "no longer wanted"
+"""What the engine says of an action that it gave up for another: no error of anybody's."""
+
+
 class Step(NamedTuple):
     """One change of one resource. subject: as shown, ``Container stack-web-1``; state: working, done or error."""
 
@@ -38,6 +42,8 @@ def describe(event: dict[str, Any]) -> Step | None:
                     return Step(resource, subject_of(resource), working, "working")
                 case "done":
                     return Step(resource, subject_of(resource), done, "done")
+                case _ if event.get("error") == NO_LONGER_WANTED:
+                    return None
                 case _:
                     return Step(resource, subject_of(resource), "Error", "error", event.get("error", ""))
         case "HealthEvent":

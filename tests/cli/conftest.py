@@ -1,0 +1,101 @@
+"""Containers made by hand in a home of the test's own; for what needs real ones, the stacks of ``tests.examples``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestra.cli.start import start
+from orchestra.driver.local.record import Record, store_record, store_stop
+from orchestra.home import Home
+from orchestra.linux.process import identify
+from orchestra.shim.log import render_records
+from orchestra.state.observed import Container, Created
+from tests.examples.conftest import write_stack
+
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+
+__all__ = ["write_stack"]
+
+
+class ByHand:
+    """A stack whose containers exist on paper: their directories are as driver and shims leave them."""
+
+    def __init__(self, home: Home, name: str = "s") -> None:
+        self.home: StackHome = home.stack(name)
+        self.stack = name
+        os.makedirs(self.home.logs)
+        os.makedirs(self.home.containers)
+
+    def create(self, service: str, index: int = 1, name: str = "") -> str:
+        name = name or f"{self.stack}-{service}-{index}"
+        os.makedirs(self.home.container(name))
+        container = Container(
+            name, service, index, f"id-{name}", "hash", "rootfs:/", "digest", Created(), time.time(), command=("x",)
+        )
+        store_record(self.home.container(name), Record(container))
+        return name
+
+    def run(self, name: str) -> None:
+        """This very process stands for the container's."""
+        own = identify(os.getpid())
+        record = {"pid": own.pid, "start_time": own.start_time, "started_at": time.time()}
+        self._store(name, "state.json", record)
+
+    def exit(self, name: str, code: int = 0, *, stopped: bool = False) -> None:
+        try:
+            with open(f"{self.home.container(name)}/state.json") as file:
+                began = json.load(file)["started_at"]
+        except FileNotFoundError:
+            began = time.time()
+        if stopped:
+            store_stop(self.home.container(name), began)
+        record = {"exit_code": code, "oom_killed": False, "started_at": began, "finished_at": time.time()}
+        self._store(name, "exit.json", record)
+
+    def write(self, name: str, text: str, second: float = 0, stream: str = "stdout") -> None:
+        """second: after the beginning of 2026."""
+        stamp = f"2026-01-01T00:{int(second) // 60:02d}:{int(second) % 60:02d}.{int(second * 1000) % 1000:03d}000000Z"
+        with open(f"{self.home.logs}/{name}.log", "ab") as file:
+            file.write(render_records(text.encode(), stream, stamp))
+
+    def want(self, **desired) -> None:
+        with open(self.home.desired, "w") as file:
+            json.dump({"stack": self.stack, **desired}, file)
+
+    def _store(self, name: str, file: str, record: dict) -> None:
+        path = f"{self.home.container(name)}/{file}"
+        with open(f"{path}.new", "w") as opened:
+            json.dump(record, opened)
+        os.rename(f"{path}.new", path)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ORCHESTRA_HOME", f"{tmp_path}/home")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    return Home(f"{tmp_path}/home/data", f"{tmp_path}/home/run")
+
+
+@pytest.fixture
+def by_hand(home):
+    return ByHand(home)
+
+
+@pytest.fixture
+def orchestra(home, capfd):
+    """Run a command line in this process: its exit code, standard output and standard error."""
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = start(argv)
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -1,0 +1,49 @@
+"""``ls`` names the stacks of this home with what their containers do, for any user."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import ByHand
+
+
+def test_a_home_without_stacks(home, orchestra):
+    assert orchestra("ls") == (0, "NAME   STATUS   CONFIG FILES\n", "")
+    assert orchestra("ls", "-q") == (0, "", "")
+    assert orchestra("ls", "--format", "json") == (0, "[]\n", "")
+
+
+def test_running_stacks_with_all_they_are_made_from(home, orchestra):
+    shop = ByHand(home, "shop")
+    shop.want(config_files=["/srv/shop/compose.yaml", "/srv/shop/more.yaml"])
+    for index in (1, 2):
+        shop.run(shop.create("web", index))
+    db = shop.create("db")
+    shop.run(db)
+    shop.exit(db)
+    old = ByHand(home, "old")
+    old.want(config_files=["/srv/old/compose.yaml"])
+    name = old.create("web")
+    old.run(name)
+    old.exit(name, 1)
+    asked = ByHand(home, "asked")
+    asked.want()
+    ByHand(home, "nothing")
+    assert orchestra("ls")[1] == (
+        "NAME   STATUS                  CONFIG FILES\n"
+        "shop   exited(1), running(2)   /srv/shop/compose.yaml,/srv/shop/more.yaml\n"
+    )
+    assert orchestra("ls", "-a")[1] == (
+        "NAME    STATUS                  CONFIG FILES\n"
+        "asked\n"
+        "old     exited(1)               /srv/old/compose.yaml\n"
+        "shop    exited(1), running(2)   /srv/shop/compose.yaml,/srv/shop/more.yaml\n"
+    )
+    assert orchestra("ls", "-aq")[1] == "asked\nold\nshop\n"
+    assert json.loads(orchestra("ls", "--format", "json")[1]) == [
+        {
+            "Name": "shop",
+            "Status": "exited(1), running(2)",
+            "ConfigFiles": "/srv/shop/compose.yaml,/srv/shop/more.yaml",
+        }
+    ]
