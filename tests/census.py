@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MARKS = ("orchestra", "orc-")
 SYSTEM_HOMES = ("/var/lib/orchestra", "/run/orchestra")
@@ -43,8 +47,9 @@ def mounts() -> Iterator[str]:
 
 
 def cgroups() -> Iterator[str]:
-    for directory in Path("/sys/fs/cgroup").glob("**/orchestra*"):
-        yield f"cgroup {directory}"
+    # os.walk passes over groups that go away meanwhile.
+    for here, below, _files in os.walk("/sys/fs/cgroup"):
+        yield from (f"cgroup {here}/{name}" for name in below if name.startswith("orchestra"))
 
 
 def interfaces() -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from ctypes import c_size_t
+from errno import EAGAIN
 
 from orchestra.linux.syscall import c_int, c_uint, check, declare
 
@@ -16,4 +18,7 @@ def tee(source: int, target: int, size: int) -> int:
 
     Returns 0 when ``source`` is empty and has no writer left. BlockingIOError when it is only empty.
     """
-    return check(_tee(source, target, size, SPLICE_F_NONBLOCK), "tee")
+    count = _tee(source, target, size, SPLICE_F_NONBLOCK)
+    if count == -1 and ctypes.get_errno() == EAGAIN:
+        raise BlockingIOError(EAGAIN, "tee")
+    return check(count, "tee")

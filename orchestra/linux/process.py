@@ -9,7 +9,7 @@ import resource
 import select
 import signal
 import struct
-from errno import EINVAL, ENOTTY, ESRCH
+from errno import EINVAL, ENOTTY, EPERM, ESRCH
 from typing import NamedTuple
 
 from orchestra.linux.syscall import SYS_CLONE3, SYS_CLOSE_RANGE, SystemCallError, c_int, c_ulong, check, declare, raw
@@ -158,13 +158,19 @@ def open_pidfd(process: Process) -> int:
         os.close(fd)
         raise
     os.close(fd)
-    raise SystemCallError(ESRCH, "pidfd_open", f"pid {process.pid}")
+    raise _gone(process)
+
+
+def _gone(process: Process) -> ProcessLookupError:
+    return ProcessLookupError(ESRCH, os.strerror(ESRCH), f"pid {process.pid}")
 
 
 def send_signal(process: Process, number: int) -> None:
-    """ProcessLookupError when it has ended."""
+    """ProcessLookupError when it has ended, also while nobody has reaped it yet."""
     fd = open_pidfd(process)
     try:
+        if not is_alive(process):
+            raise _gone(process)
         signal.pidfd_send_signal(fd, number)
     finally:
         os.close(fd)
@@ -243,6 +249,10 @@ def set_rlimit(name: str, soft: int, hard: int) -> None:
     limits = tuple(resource.RLIM_INFINITY if value >= 1 << 63 or value < 0 else value for value in (soft, hard))
     try:
         resource.setrlimit(number, (limits[0], limits[1]))
-    except (OSError, ValueError) as error:
-        hint = "raising a hard limit needs CAP_SYS_RESOURCE" if "not allowed" in str(error) else ""
-        raise SystemCallError(getattr(error, "errno", None) or EINVAL, "setrlimit", name, hint) from error
+    except ValueError as error:
+        # The interpreter makes one exception of EPERM and EINVAL and tells them apart by its text only.
+        if "not allowed" in str(error):
+            raise SystemCallError(EPERM, "setrlimit", name, "raising a hard limit needs CAP_SYS_RESOURCE") from error
+        raise SystemCallError(EINVAL, "setrlimit", name, str(error)) from error
+    except OSError as error:
+        raise SystemCallError(error.errno or EINVAL, "setrlimit", name) from error

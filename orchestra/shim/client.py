@@ -161,7 +161,7 @@ def delete(directory: str) -> None:
     group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "")
     group.kill()
     group.remove()
-    files.remove(*RUN_FILES)
+    files.remove(*RUN_FILES, "shim.pid")
 
 
 def _kill_and_wait(target: process.Process) -> None:

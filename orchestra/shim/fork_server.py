@@ -23,7 +23,7 @@ from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import execution, supervision, wire
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.shim import Shim, describe_busy
+from orchestra.shim.shim import LEAVING, Shim, describe_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ class Child:
     """A shim as the fork server knows it.
 
     channel: to the shim, None for one that an earlier fork server forked; pidfd: to watch that one by; terminal: the
-    second master of its container, or -1; exit_code: of its container, when that became an orphan and was reaped here.
+    second master of its container, or -1; exit_code: of its container, when that became an orphan and was reaped here;
+    leaving: it has nothing to do any more, and a new run may begin in its directory.
     """
 
-    __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "pidfd", "terminal")
+    __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "leaving", "pidfd", "terminal")
 
     def __init__(self, directory: ContainerDirectory) -> None:
         self.directory = directory
@@ -47,6 +48,7 @@ class Child:
         self.pidfd = -1
         self.terminal = -1
         self.exit_code: int | None = None
+        self.leaving = False
         self.backoff = supervision.Backoff()
         self.born = time.monotonic()
 
@@ -89,7 +91,8 @@ class ForkServer:
         gc.freeze()
         while not (self.supervisor_done and not self.shims and not self._is_wanted()):
             for key, _events in self.selector.select(self._until_next_timer()):
-                if key.fileobj in self.selector.get_map():
+                # What came before in this round may have closed it, and its number may be another's already.
+                if self.selector.get_map().get(key.fd) is key:
                     key.data()
             self._run_timers()
         for path in (self.fork_path, self.control_path):
@@ -151,10 +154,14 @@ class ForkServer:
     def _start_shim(
         self, connection: socket.socket, directory: ContainerDirectory, *, start: bool
     ) -> wire.Message | None:
-        busy = any(child.directory == directory for child in self.shims.values())
-        if busy and not directory.has("exit.json"):
-            return dict(describe_busy(directory))
-        directory.remove("exit.json")
+        for other in [child for child in self.shims.values() if child.directory == directory]:
+            if other.channel is not None:
+                self._hear_shim(other, other.channel)
+            other.leaving = other.leaving or directory.has("exit.json")
+            if not other.leaving:
+                return dict(describe_busy(directory))
+        # Its first process may still be about to be reaped here: nobody shall take it for the new run's.
+        directory.remove("state.json", "shim.pid", "exit.json")
         child = Child(directory)
         ours, theirs = socket.socketpair()
         kept = [connection.fileno(), theirs.fileno()]
@@ -199,13 +206,17 @@ class ForkServer:
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child, channel))
 
     def _hear_shim(self, child: Child, channel: socket.socket) -> None:
-        """A shim sends nothing but the master of its container's terminal."""
+        """A shim sends the master of its container's terminal, and that it has given up."""
         try:
-            data, fds = unix_socket.receive(channel, 16)
+            data, fds = unix_socket.receive(channel, 1)
+        except BlockingIOError:
+            return
         except OSError:
             data, fds = b"", []
         if fds:
             child.terminal = fds[0]
+        if data == LEAVING:
+            child.leaving = True
         if not data:
             self.selector.unregister(channel)
             channel.close()
@@ -223,7 +234,7 @@ class ForkServer:
 
     def _replace(self, child: Child) -> None:
         """Another shim for a container whose shim was killed. It takes the record over, the old child is forgotten."""
-        if child.directory.has("exit.json") or not os.path.isdir(child.directory.path):
+        if child.leaving or child.directory.has("exit.json") or not os.path.isdir(child.directory.path):
             self._forget(child)
             return
         ours, theirs = socket.socketpair()
@@ -287,14 +298,17 @@ class ForkServer:
         self.selector.register(child.pidfd, selectors.EVENT_READ, ended)
         try:
             connection = unix_socket.connect(child.directory.file("shim.sock"))
+            wire.send(connection, {"op": "terminal"})
         except OSError:
             return  # it is just ending: ``ended`` will find out
-        wire.send(connection, {"op": "terminal"})
         connection.setblocking(False)
 
         def receive() -> None:
             self.selector.unregister(connection)
-            _data, fds = unix_socket.receive(connection, 65536)
+            try:
+                _data, fds = unix_socket.receive(connection, 65536)
+            except OSError:
+                fds = []
             if fds:
                 child.terminal = fds[0]
             connection.close()

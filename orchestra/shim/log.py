@@ -122,7 +122,8 @@ class LogWriter:
         count = os.readv(self._shown, [self._payload[:count]])
         data = bytes(self._payload[:count])
         if self._log is not None:
-            text = render_records(data, STREAMS[stream], self._stamp.now())
+            data, text = self._render(data, STREAMS[stream])
+            count = len(data)
             self._log.make_room(len(text))
             _NOTE.pack_into(self._note, 0, self._log.size, len(text), count, stream)
             self._append(text)
@@ -138,10 +139,12 @@ class LogWriter:
             return b""
         except OSError:
             return None  # EIO: the last process that had it open is gone, pts(4)
-        if data and self._log is not None:
-            text = render_records(data, "stdout", self._stamp.now())
+        rest = data
+        while rest and self._log is not None:
+            part, text = self._render(rest, "stdout")
             self._log.make_room(len(text))
             self._append(text)
+            rest = rest[len(part) :]
         return data or None
 
     def recover(self, pipes: dict[int, int]) -> None:
@@ -154,6 +157,17 @@ class LogWriter:
         elif self._head(pipes[stream], count) == self._payload[:count]:
             self._take(pipes[stream], count)
         _NOTE.pack_into(self._note, 0, 0, 0, 0, 0)
+
+    def _render(self, data: bytes, stream: str) -> tuple[bytes, bytes]:
+        """As much of ``data`` as one file may hold, and its records: stamps make short lines many times longer."""
+        assert self._log is not None
+        stamp, limit = self._stamp.now(), self._log.max_size
+        while True:
+            text = render_records(data, stream, stamp)
+            if not limit or len(text) <= limit or len(data) == 1:
+                return data, text
+            half = data[: len(data) // 2]
+            data = half[: half.rfind(b"\n") + 1] or half
 
     def _append(self, text: bytes) -> None:
         assert self._log is not None

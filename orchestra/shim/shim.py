@@ -6,12 +6,15 @@ killed) and ends when the container's first process has ended and everything it 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import selectors
 import signal
 import socket
 import sys
 import time
+import traceback
 from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any, NoReturn
 
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
     from orchestra.shim.directory import ContainerDirectory
 
 PIPES = {1: "stdout", 2: "stderr"}
-RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note", "shim.pid")
+RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
+TERMINAL, LEAVING = b"t", b"x"  # what is said to the fork server
+REAPED_SECONDS = 0.5
+CLIENT_SECONDS = 1.0
 
 
 class Shim:
@@ -37,12 +43,13 @@ class Shim:
     def __init__(self, directory: ContainerDirectory, parent: socket.socket) -> None:
         self.directory = directory
         self.parent = parent
-        self.config = directory.load("config.json")
-        self.settings = directory.load("shim.json")
-        self.cgroup = cgroup.at((self.config.get("linux") or {}).get("cgroupsPath") or "")
+        self.config: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
+        self.cgroup = cgroup.Cgroup()
         self.selector = selectors.DefaultSelector()
         self.container: Process | None = None
         self.pidfd = -1
+        self.is_fork_servers = False
         self.started_at: float | None = None
         self.exit_code: int | None = None
         self.ended = False
@@ -62,6 +69,7 @@ class Shim:
         self.requester = requester
         try:
             self._settle()
+            self._load()
             self._make_pipes()
             self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
             self._fork(start=start)
@@ -69,6 +77,9 @@ class Shim:
             self._listen()
         except OSError as error:
             self._give_up(wire.describe_error(error))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            hint = "".join(traceback.format_exception(error))
+            self._give_up({"errno": EINVAL, "call": "config", "path": self.directory.path, "hint": hint})
         self._serve()
 
     def _settle(self) -> None:
@@ -85,21 +96,27 @@ class Shim:
         self.selector.register(self._wake, selectors.EVENT_READ, self._reap)
         self.selector.register(self.parent, selectors.EVENT_READ, self._hear_parent)
 
+    def _load(self) -> None:
+        self.config = self.directory.load("config.json")
+        self.settings = self.directory.load("shim.json")
+        self.cgroup = cgroup.at((self.config.get("linux") or {}).get("cgroupsPath") or "")
+
     def _make_pipes(self) -> None:
-        self.directory.remove("state.json", *RUN_FILES[1:5])
-        if (self.config["process"]).get("terminal"):
+        self.directory.remove("state.json", *RUN_FILES[1:])
+        if self.config["process"].get("terminal"):
             return
         for name in ("stdout", "stderr", *(("stdin",) if self.settings.get("stdin") else ())):
             os.mkfifo(name, 0o600)
 
     def _open_streams(self) -> None:
-        """Our ends of the FIFOs. Not blocking, so they open whether or not the other end is there."""
-        if self.config["process"].get("terminal"):
-            return
+        """Our ends of the FIFOs. Not blocking, so they open whether or not the other end is there.
+
+        None is there any more when the shim before us was killed as the last thing it did.
+        """
         for number, name in PIPES.items():
-            fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            self.streams[number] = fd
-        if self.settings.get("stdin"):
+            if self.directory.has(name):
+                self.streams[number] = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if self.directory.has("stdin"):
             self.stdin = os.open("stdin", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def _watch_streams(self) -> None:
@@ -151,12 +168,17 @@ class Shim:
         assert self.channel is not None
         self.started_at = time.time()
         self._store_state()
-        self.channel.send(init.START)
+        # When it has failed and ended by now, the reason is waiting in the channel.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.channel.send(init.START)
 
     def _hear_container(self) -> None:
         """What the first process has to say before its program runs; the end of file says that it does."""
         assert self.channel is not None
-        data, fds = unix_socket.receive(self.channel, 65536)
+        try:
+            data, fds = unix_socket.receive(self.channel, 65536)
+        except ConnectionResetError:
+            return  # it ended without having read ``start``; what it said before that comes next
         if not data:
             self.selector.unregister(self.channel)
             self.channel.close()
@@ -186,7 +208,7 @@ class Shim:
         self.terminal = master
         self.selector.register(master, selectors.EVENT_READ, self._pump_terminal)
         try:
-            unix_socket.send(self.parent, b"t", (master,))
+            unix_socket.send(self.parent, TERMINAL, (master,))
         except OSError as error:
             print(f"{self.directory.name}: no second keeper for the terminal: {error}", file=sys.stderr, flush=True)
 
@@ -202,12 +224,14 @@ class Shim:
 
     def _give_up(self, error: wire.Message) -> NoReturn:
         """A container that could not be made leaves nothing but the answer."""
-        if self.container is not None:
+        if self.container is not None and not self.ended:
             os.kill(self.container.pid, signal.SIGKILL)
-            if not self.ended:
-                os.waitpid(self.container.pid, 0)
+            os.waitpid(self.container.pid, 0)
         self._clean()
-        self.directory.remove("state.json")
+        self.directory.remove("state.json", "shim.pid")
+        # First of all the fork server: whoever has the answer may ask for the next run at once.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.parent.send(LEAVING)
         self._answer({"error": error})
         os._exit(0)
 
@@ -216,12 +240,16 @@ class Shim:
     def adopt(self, terminal: int, exit_code: int | None) -> NoReturn:
         """Take over. terminal: the master the fork server kept, or -1; exit_code: when it has been reaped already."""
         self._settle()
+        try:
+            self._load()
+        except FileNotFoundError:
+            os._exit(0)  # somebody is removing the directory
         self.container = self.directory.load_process("state.json")
         state = self.directory.load_if_there("state.json")
         if self.container is None or state is None or state["started_at"] is None:
-            # Killed between the fork and the start: nobody has been told of a container, so there is none.
+            # Killed before the start: its first process has noticed and ended, so there is no container.
             self._clean()
-            self.directory.remove("state.json")
+            self.directory.remove("state.json", "shim.pid")
             os._exit(0)
         self.started_at = state["started_at"]
         self._open_log()
@@ -237,77 +265,96 @@ class Shim:
         self.exit_code = exit_code
         self.ended = exit_code is not None
         if not self.ended:
-            try:
-                self.pidfd = process.open_pidfd(self.container)
-            except ProcessLookupError:
-                self.ended = True
-            else:
-                self.selector.register(self.pidfd, selectors.EVENT_READ, self._orphan_ended)
+            self._watch_orphan(self.container)
         self._serve()
 
-    def _orphan_ended(self) -> None:
-        """It was not our child. Its status comes from the fork server when it is that one's, else from the kernel."""
-        assert self.container is not None
-        self.selector.unregister(self.pidfd)
+    def _watch_orphan(self, container: Process) -> None:
+        """It is not our child. Its exit code comes from the fork server when it is that one's, else from the kernel."""
         try:
-            is_fork_servers = process.parent(self.container.pid) == os.getppid()
+            self.pidfd = process.open_pidfd(container)
+            self.is_fork_servers = process.parent(container.pid) == os.getppid()
         except (FileNotFoundError, ProcessLookupError):
-            is_fork_servers = False
-        if not is_fork_servers and self.exit_code is None:
-            self.exit_code = process.foreign_exit_code(self.container, self.pidfd)
+            # Reaped moments ago: when it was by the fork server, word of it is on its way.
+            if select.select([self.parent], [], [], REAPED_SECONDS)[0]:
+                self._hear_parent()
             self.ended = True
+        else:
+            self.selector.register(self.pidfd, selectors.EVENT_READ, self._orphan_ended)
+
+    def _orphan_ended(self) -> None:
+        self.selector.unregister(self.pidfd)
+        if not self.is_fork_servers:
+            self._ask_kernel()
+
+    def _ask_kernel(self) -> None:
+        assert self.container is not None
+        self.exit_code = process.foreign_exit_code(self.container, self.pidfd)
+        self.ended = True
 
     def _hear_parent(self) -> None:
         """The exit code of an orphan; the end of file means that the fork server is gone, which is no matter."""
-        data = self.parent.recv(64)
+        try:
+            data = self.parent.recv(64)
+        except OSError:
+            data = b""
         if data:
             self.exit_code = int(data)
             self.ended = True
             return
         self.selector.unregister(self.parent)
         self.parent.close()
-        if self.pidfd >= 0 and not self.ended and self.container is not None and not process.is_alive(self.container):
-            self.exit_code = process.foreign_exit_code(self.container, self.pidfd)
-            self.ended = True
+        if self.is_fork_servers:
+            self.is_fork_servers = False
+            if not self.ended and self.container is not None and not process.is_alive(self.container):
+                self._ask_kernel()
 
     # While it runs
 
     def _serve(self) -> NoReturn:
         while not self.ended:
             for key, _events in self.selector.select():
-                if key.fileobj in self.selector.get_map():
+                # What came before in this round may have closed it, and its number may be another's already.
+                if self.selector.get_map().get(key.fd) is key:
                     key.data()
         self._finish()
 
     def _reap(self) -> None:
-        """Our container, and orphans of one that shares our PID namespace."""
+        """Our container, and orphans of one that shares our PID namespace.
+
+        The container itself is looked at and left a zombie until its end is on disk: when this shim is killed before
+        that, the fork server inherits the zombie, and its exit code is still known.
+        """
         os.read(self._wake, 4096)
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if found is None:
                 return
-            if self.container is not None and pid == self.container.pid and self.pidfd < 0:
+            if self.container is not None and found.si_pid == self.container.pid:
                 self.ended = True
-                self.exit_code = process.exit_code(status)
+                self.exit_code = found.si_status + (0 if found.si_code == os.CLD_EXITED else 128)
                 while self.channel is not None:
                     self._hear_container()
+                return
+            os.waitpid(found.si_pid, 0)
 
-    def _pump(self, number: int) -> None:
+    def _pump(self, number: int) -> bool:
+        """Whether there was something."""
         data = self.log.pump(self.streams[number], number)
         if data is None:
             self._close_stream(number)
         elif data and self.attached:
             self._show(data)
+        return bool(data)
 
     def _close_stream(self, number: int) -> None:
         fd = self.streams.pop(number)
         self.selector.unregister(fd)
         os.close(fd)
 
-    def _pump_terminal(self) -> None:
+    def _pump_terminal(self) -> bool:
         data = self.log.pump_terminal(self.terminal)
         if data is None:
             self.selector.unregister(self.terminal)
@@ -315,6 +362,7 @@ class Shim:
             self.terminal = -1
         elif data and self.attached:
             self._show(data)
+        return bool(data)
 
     def _show(self, data: bytes) -> None:
         """To all who are attached. Who does not keep up is dropped: the log has it all, the container must not wait."""
@@ -340,6 +388,7 @@ class Shim:
 
     def _hear_client(self, connection: socket.socket) -> None:
         self.selector.unregister(connection)
+        connection.settimeout(CLIENT_SECONDS)
         try:
             request, fds = wire.receive(connection)
             for fd in fds:
@@ -398,9 +447,9 @@ class Shim:
         if shares_processes:
             self.cgroup.kill()
         for number in list(self.streams):
-            while number in self.streams and self.log.pump(self.streams[number], number):
+            while number in self.streams and self._pump(number):
                 continue
-        while self.terminal >= 0 and self.log.pump_terminal(self.terminal):
+        while self.terminal >= 0 and self._pump_terminal():
             continue
         oom_killed = self.cgroup.oom_kills() > 0
         self._clean()

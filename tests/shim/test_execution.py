@@ -1,0 +1,138 @@
+"""One more program in a running container."""
+
+from __future__ import annotations
+
+import os
+import signal
+from errno import ENOENT, ESRCH
+
+import pytest
+
+from orchestra.linux import process, tty
+from orchestra.linux.syscall import SystemCallError
+from tests.shim.conftest import eventually, wait_for_exit
+
+
+@pytest.fixture
+def running(stack):
+    container = stack.container("sleep", "60")
+    container.run()
+    return container
+
+
+def test_it_is_in_the_containers_namespaces_and_root(running):
+    code, text = running.output_of("sh", "-c", "hostname; cat /etc/secret; ps -o args; readlink /proc/self/ns/net; pwd")
+    lines = text.splitlines()
+    assert code == 0
+    assert lines[:2] == ["s-web-1", "secret"]
+    assert "sleep 60" in lines
+    assert lines[-2] == os.readlink(f"/proc/{running.state().pid}/ns/net")
+    assert lines[-1] == "/"
+
+
+def test_it_is_in_the_containers_cgroup(running):
+    with running.execute("sleep", "60") as execution:
+        assert {execution.pid, running.state().pid} <= {*running.cgroup.processes()}
+
+
+def test_standard_streams_and_exit_code(running):
+    in_reader, in_writer = os.pipe()
+    out_reader, out_writer = os.pipe()
+    err_reader, err_writer = os.pipe()
+    stdio = [in_reader, out_writer, err_writer]
+    with running.execute("sh", "-c", "cat; echo bad >&2; exit 3", stdio=stdio) as execution:
+        for fd in stdio:
+            os.close(fd)
+        os.write(in_writer, b"through")
+        os.close(in_writer)
+        with os.fdopen(out_reader, "rb") as out, os.fdopen(err_reader, "rb") as err:
+            assert (out.read(), err.read()) == (b"through", b"bad\n")
+        assert execution.wait() == execution.wait() == 3
+
+
+def test_a_signal_ends_it(running):
+    with running.execute("sleep", "60") as execution:
+        execution.signal(signal.SIGTERM)
+        assert execution.wait() == 143
+        with pytest.raises(ProcessLookupError):
+            eventually(lambda: execution.signal(signal.SIGTERM))
+
+
+def test_what_is_not_there_is_said(running):
+    for program in ("nonsense", "/no/such"):
+        with pytest.raises(SystemCallError, match=program) as caught:
+            running.execute(program)
+        assert caught.value.errno == ENOENT
+
+
+def test_only_a_running_container_can_be_entered(stack):
+    container = stack.container("true")
+    with pytest.raises(SystemCallError, match="does not run") as caught:
+        container.execute("true")
+    assert caught.value.errno == ESRCH
+    container.finish()
+    with pytest.raises(SystemCallError, match="does not run"):
+        container.execute("true")
+
+
+def test_user_environment_and_directory_are_its_own(running):
+    keys = {"user": {"uid": 1000, "gid": 1000}, "env": ["PATH=/bin", "X=y"], "cwd": "/tmp"}
+    code, text = running.output_of("sh", "-c", "id -u; echo $X; pwd; grep CapEff /proc/self/status", **keys)
+    assert (code, text.splitlines()[:3]) == (0, ["1000", "y", "/tmp"])
+    assert int(text.split()[-1], 16) == 0
+
+
+def test_no_descriptor_of_ours_reaches_it(running):
+    _code, text = running.output_of("sh", "-c", "for fd in /proc/$$/fd/*; do [ -e $fd ] && readlink $fd; done")
+    assert len(text.splitlines()) == 3
+
+
+def test_a_terminal(running):
+    script = "tty; stty size; read x; echo got $x; exit 4"
+    with running.execute("sh", "-c", script, terminal=True, consoleSize={"height": 20, "width": 90}) as execution:
+        os.write(execution.terminal, b"word\n")
+        output = b""
+        while b"got word" not in output:
+            output += os.read(execution.terminal, 4096)
+        assert b"/dev/pts/" in output
+        assert b"20 90" in output
+        assert execution.wait() == 4
+
+
+def test_a_terminal_can_be_resized_and_nothing_else(running):
+    with running.execute("sleep", "60", terminal=True) as execution:
+        execution.resize(11, 22)
+        assert tty.get_size(execution.terminal) == (11, 22)
+    with running.execute("sleep", "60") as execution, pytest.raises(OSError, match="no terminal"):
+        execution.resize(1, 1)
+
+
+def test_what_is_tied_is_killed_when_it_is_abandoned(running):
+    execution = running.execute("sleep", "61", tied=True)
+    pidfd = os.pidfd_open(execution.pid)
+    execution.close()
+    wait_for_exit(pidfd)
+    os.close(pidfd)
+
+
+def test_what_is_not_tied_goes_on(running):
+    execution = running.execute("sleep", "62")
+    program = process.identify(execution.pid)
+    execution.close()
+    assert running.output_of("true")[0] == 0
+    assert process.is_alive(program)
+    running.delete()
+    assert not process.is_alive(program)
+
+
+def test_it_ends_with_its_container(running):
+    with running.execute("sleep", "63") as execution:
+        running.delete()
+        assert execution.wait() == 137
+
+
+def test_many_at_once(running):
+    executions = [running.execute("sh", "-c", f"exit {number}") for number in range(20)]
+    assert [execution.wait() for execution in executions] == list(range(20))
+    for execution in executions:
+        execution.close()

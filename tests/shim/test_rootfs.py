@@ -1,0 +1,172 @@
+"""What a container sees of file systems, and that it sees nothing of the host's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestra.linux import capabilities
+from tests.shim.conftest import eventually
+
+
+def test_the_hosts_root_is_out_of_reach(stack, tmp_path):
+    marker = tmp_path / "marker"
+    marker.write_text("of the host")
+    container = stack.shell(
+        f"ls /; cat {marker}; cat /proc/1/root{marker}; cat /../..{marker}; cd /proc/1/cwd; cat .{marker}; true"
+    )
+    lines = container.finish()
+    assert lines == ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr"]
+    assert len([line for line in container.texts("stderr") if "No such file" in line]) == 4
+
+
+def test_its_mounts_are_its_own_and_the_hosts_table_never_shows_them(stack):
+    before = Path("/proc/self/mountinfo").read_text()
+    container = stack.shell("cat /proc/self/mountinfo; echo; sleep 60")
+    container.run()
+    lines = eventually(lambda: "" in (found := container.texts("stdout")) and found)
+    points = {line.split()[4] for line in lines if line}
+    assert {"/", "/proc", "/dev", "/dev/pts", "/sys"} <= points
+    assert not any("orchestra" in point for point in points)
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_what_it_writes_stays_in_its_own_layer(stack):
+    container = stack.shell("echo mine > /etc/secret; rm /etc/passwd; mkdir /made")
+    container.finish()
+    assert (stack.tree / "etc/secret").read_text() == "secret\n"
+    assert (stack.tree / "etc/passwd").exists()
+    assert Path(container.directory, "upper/etc/secret").read_text() == "mine\n"
+
+
+def test_a_read_only_root_leaves_mounts_writable(stack):
+    container = stack.shell(
+        "touch /x; touch /tmp/y && echo written",
+        root={"path": "rootfs", "readonly": True},
+        mounts=[{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["size=1m"]}],
+    )
+    assert container.finish() == ["written"]
+    assert "Read-only file system" in container.texts("stderr")[0]
+
+
+def test_binds_with_their_options(stack, tmp_path):
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/file").write_text("from the host\n")
+    (tmp_path / "single").write_text("one file\n")
+    container = stack.shell(
+        "cat /ro/file /etc/single; touch /ro/x; echo back > /rw/new; grep ' /ro ' /proc/self/mountinfo",
+        mounts=[
+            {"destination": "/ro", "type": "bind", "source": f"{tmp_path}/host", "options": ["rbind", "ro", "nosuid"]},
+            {"destination": "/rw", "type": "bind", "source": f"{tmp_path}/host", "options": ["bind"]},
+            {"destination": "/etc/single", "type": "bind", "source": f"{tmp_path}/single", "options": ["bind"]},
+        ],
+    )
+    *texts, line = container.finish()
+    assert texts == ["from the host", "one file"]
+    assert {"ro", "nosuid"} <= {*line.split()[5].split(",")}
+    assert "Read-only" in container.texts("stderr")[0]
+    assert (tmp_path / "host/new").read_text() == "back\n"
+
+
+def test_a_mount_point_that_is_a_link_stays_inside(stack, tmp_path):
+    """A link of the image to a place of the host must not bring the mount there."""
+    (tmp_path / "target").mkdir()
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/file").touch()
+    container = stack.shell(
+        f"ls {tmp_path}/target",
+        mounts=[{"destination": "/link", "type": "bind", "source": f"{tmp_path}/source", "options": ["bind"]}],
+    )
+    os.symlink(f"../../../../../../../..{tmp_path}/target", f"{container.directory}/upper/link")
+    assert container.finish() == ["file"]
+    assert os.listdir(tmp_path / "target") == []
+
+
+def test_masked_and_read_only_paths(stack):
+    container = stack.shell(
+        "cat /proc/kcore | wc -c; ls /proc/scsi | wc -l; touch /etc/x; cat /etc/secret; ls /masked; touch /masked/y",
+        linux={
+            "maskedPaths": ["/proc/kcore", "/etc/secret", "/masked", "/no/such"],
+            "readonlyPaths": ["/etc", "/no/such/either"],
+        },
+    )
+    os.makedirs(f"{container.directory}/upper/masked/inner")
+    container.run()
+    assert container.wait().exit_code == 1
+    assert container.texts("stdout")[0] == "0"
+    assert "secret" not in "".join(container.texts("stdout"))
+    assert "inner" not in container.texts("stdout")
+    assert len([line for line in container.texts("stderr") if "Read-only" in line]) == 2
+
+
+def test_devices(stack):
+    extra = [{"path": "/dev/made", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 5, "gid": 6}]
+    extra.append({"path": "/dev/sub/pipe", "type": "p"})
+    container = stack.shell(
+        "cd /dev; stat -c '%n %F %a %t:%T %u:%g' null zero full random urandom tty made sub/pipe;"
+        " for l in fd ptmx stdin; do readlink $l; done;"
+        " echo x > null && dd if=zero bs=4 count=1 2>&- | wc -c; echo x > full || echo full",
+        linux={"devices": extra},
+    )
+    lines = container.finish()
+    assert lines[:6] == [
+        f"{name} character special file 666 {numbers} 0:0"
+        for name, numbers in (
+            ("null", "1:3"),
+            ("zero", "1:5"),
+            ("full", "1:7"),
+            ("random", "1:8"),
+            ("urandom", "1:9"),
+            ("tty", "5:0"),
+        )
+    ]
+    assert lines[6] == "made character special file 640 1:3 5:6"
+    assert lines[7].startswith("sub/pipe fifo 666")
+    assert lines[8:] == ["/proc/self/fd", "pts/ptmx", "/proc/self/fd/0", "4", "full"]
+
+
+def test_its_cgroup_is_all_it_sees_of_cgroups(stack):
+    options = ["ro", "nosuid", "noexec", "nodev", "rbind"]
+    container = stack.shell(
+        "cat /proc/self/cgroup; cd /sys/fs/cgroup; ls;"
+        " [ -e cgroup.procs ] || cd memory; grep -c . cgroup.procs; mkdir x",
+        mounts=[{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": options}],
+    )
+    container.run()
+    container.wait()
+    lines = container.texts("stdout")
+    assert not any(stack.group in line for line in lines)
+    assert int(lines[-1]) >= 2
+    assert "Read-only" in container.texts("stderr")[-1]
+
+
+def test_its_root_survives_an_unmount_and_a_chroot(stack):
+    """With every capability: what it undoes is its own, and there is nothing below."""
+    sets = dict.fromkeys(("bounding", "effective", "permitted"), capabilities.NAMES)
+    container = stack.shell(
+        "mount -t tmpfs none /tmp && echo mounted; busybox umount -l /proc; busybox chroot /../.. ls /; true",
+        capabilities=sets,
+    )
+    assert container.finish() == ["mounted", "bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr"]
+
+
+def test_layers_that_do_not_fit_a_page_are_refused_by_name(stack):
+    container = stack.container("true")
+    lower = ":".join(f"/no/layer/{number}" for number in range(400))
+    container.settings["rootfs"][0]["options"][0] = f"lowerdir={lower}"
+    container.write()
+    with pytest.raises(OSError, match="too many layers"):
+        container.run()
+
+
+def test_plain_directories_serve_as_a_root(stack, tmp_path):
+    """No layers at all: the directory rootfs of the bundle is the root."""
+    container = stack.container("ls", "/")
+    shutil.copytree(stack.tree, f"{container.directory}/rootfs", symlinks=True, dirs_exist_ok=True)
+    container.settings["rootfs"] = []
+    container.write()
+    assert container.finish() == ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr"]
+    assert os.listdir(f"{container.directory}/rootfs/dev") == []

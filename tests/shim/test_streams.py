@@ -1,0 +1,141 @@
+"""Standard input, terminals, and attaching to either."""
+
+from __future__ import annotations
+
+import os
+import termios
+
+from orchestra.linux import tty, unix_socket
+from orchestra.shim import client, wire
+from tests.shim.conftest import eventually
+
+
+class Attached:
+    """A client of the attach socket."""
+
+    def __init__(self, container) -> None:
+        self.connection = unix_socket.connect(f"{container.directory}/shim.sock")
+        wire.send(self.connection, {"op": "attach"})
+        self.answer, fds = wire.receive(self.connection)
+        self.terminal = fds[0] if fds else -1
+        self.connection.settimeout(8)
+        self.output = b""
+
+    def __enter__(self) -> Attached:
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        self.connection.close()
+        if self.terminal >= 0:
+            os.close(self.terminal)
+
+    def send(self, data):
+        self.connection.sendall(data)
+
+    def until(self, text):
+        while text not in self.output:
+            data = self.connection.recv(65536)
+            assert data, self.output
+            self.output += data
+        return self.output
+
+    def rest(self):
+        while data := self.connection.recv(65536):
+            self.output += data
+        return self.output
+
+
+def test_attached_clients_see_everything_up_to_the_end(stack):
+    container = stack.shell("echo first; echo second >&2; seq 1 3000; echo last")
+    container.create()
+    with Attached(container) as one, Attached(container) as two:
+        assert one.answer == {"terminal": False}
+        client.start(container.directory)
+        for each in (one, two):
+            output = each.rest()
+            assert b"first\n" in output
+            assert b"second\n" in output
+            assert output.endswith(b"3000\nlast\n")
+    assert container.wait().exit_code == 0
+
+
+def test_input_reaches_the_program(stack):
+    container = stack.shell("while read line; do echo got $line; [ $line = end ] && exit 3; done", stdin=True)
+    container.run()
+    with Attached(container) as one:
+        one.send(b"hello\n")
+        one.until(b"got hello\n")
+    with Attached(container) as another:
+        another.send(b"end\n")
+        another.until(b"got end\n")
+    assert container.wait().exit_code == 3
+
+
+def test_without_standard_input_it_reads_the_end_at_once(stack):
+    assert stack.shell("cat; echo done").finish() == ["done"]
+
+
+def test_a_client_that_does_not_read_stalls_nobody(stack):
+    container = stack.shell("yes | head -c 3000000; echo; echo done")
+    container.create()
+    with Attached(container):
+        client.start(container.directory)
+        assert container.wait().exit_code == 0
+    assert container.texts("stdout")[-1] == "done"
+
+
+def test_a_client_that_says_nothing_stalls_nobody(stack):
+    container = stack.container("sleep", "60")
+    container.create()
+    with unix_socket.connect(f"{container.directory}/shim.sock"):
+        assert client.start(container.directory).pid
+    with unix_socket.connect(f"{container.directory}/shim.sock") as silly:
+        silly.sendall(b'{"op": "dance"}\n')
+        assert "error" in wire.receive(silly)[0]
+
+
+def test_a_terminal(stack):
+    container = stack.shell(
+        "tty; stty size; [ -t 0 -a -t 1 -a -t 2 ] && echo all; echo x > /dev/console; trap 'stty size; exit' WINCH;"
+        " read line; echo got $line; while :; do sleep 0.01; done",
+        terminal=True,
+        consoleSize={"height": 30, "width": 100},
+        stdin=True,
+    )
+    container.run()
+    with Attached(container) as one:
+        assert one.answer == {"terminal": True}
+        eventually(lambda: len(container.texts("stdout")) >= 4)
+        assert container.texts("stdout") == ["/dev/pts/0", "30 100", "all", "x"]
+        one.send(b"word\n")
+        one.until(b"got word\r\n")
+        tty.set_size(one.terminal, tty.Size(40, 120))
+        one.until(b"40 120\r\n")
+    assert container.wait().exit_code == 0
+    assert container.texts("stdout")[-1] == "40 120"
+
+
+def test_an_interrupt_from_the_keyboard(stack):
+    container = stack.shell(
+        "trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.01; done", terminal=True
+    )
+    container.run()
+    with Attached(container) as one:
+        eventually(lambda: container.texts("stdout"))
+        assert termios.tcgetattr(one.terminal)[3] & termios.ISIG
+        one.send(b"\x03")
+        one.until(b"interrupted")
+    assert container.wait().exit_code == 5
+
+
+def test_a_terminal_under_the_reaper(stack):
+    container = stack.shell(
+        "trap 'exit 6' INT; echo ready; while :; do sleep 0.01; done",
+        terminal=True,
+        annotations={"io.orchestra.init": "true"},
+    )
+    container.run()
+    with Attached(container) as one:
+        eventually(lambda: container.texts("stdout"))
+        one.send(b"\x03")
+        assert container.wait().exit_code == 6
