@@ -42,6 +42,8 @@ def set_attributes(what: str, parent: int, name: str, entry: tarfile.TarInfo) ->
 
 
 def _set_xattr(what: str, path: str, entry: tarfile.TarInfo, name: str, value: str) -> None:
+    if "\0" in name:
+        raise refused(what, entry, f"has an attribute called {name!r}")
     try:
         os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
     except OSError as error:
