@@ -126,6 +126,7 @@ class Attached:
         self._interrupts = 0
         self._stopping = False
         self._ending = 0
+        self._leaving = False
         self.code: int | None = None
 
     def run(self, client: Client, signals: Signals) -> int:
@@ -147,6 +148,8 @@ class Attached:
             for letter in self._mail.read():
                 self._open_letter(letter)
             self._show_logs()
+            if self._leaving and not (self._follower is not None and self._follower.any_runs):
+                self.code = 0
         if self._follower is not None and self._showing:
             self._show(self._follower.read_all())
         return self.code
@@ -188,13 +191,16 @@ class Attached:
                 self.code = (exits[0]["exit_code"] or 0) if exits else 0
 
     def _end(self, exits: list[dict[str, Any]]) -> None:
-        """Everything has ended, or something has whose end is that of everything."""
+        """Everything has ended, or something has whose end is that of everything.
+
+        Or the stack is going down by another command: then what still runs is watched to its end.
+        """
         values = self._invocation.values
         until = _until(values)
         if until == "any-failed":
             exits = [row for row in exits if row["exit_code"] != 0]
         if until == "all-exited" or not exits:
-            self.code = 0
+            self._leaving = True
             return
         self._ending = 1 if exits[0]["exit_code"] is None else exits[0]["exit_code"]
         print("Aborting on container exit...", file=sys.stderr, flush=True)

@@ -88,8 +88,11 @@ class Follower:
     @property
     def is_over(self) -> bool:
         """Whether none of the containers runs, or will by itself."""
-        containers = self.containers
-        return not any(isinstance(c.status, Running) for c in containers) and not any(map(self._runs_again, containers))
+        return not self.any_runs and not any(map(self._runs_again, self.containers))
+
+    @property
+    def any_runs(self) -> bool:
+        return any(isinstance(container.status, Running) for container in self.containers)
 
     def begin(self, place: Place) -> Iterator[Written]:
         """Start with the containers there are: ``place`` puts the cursor of each, and gives its first lines.
