@@ -6,6 +6,7 @@ deterministic: ties are broken by name.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -32,10 +33,26 @@ def find_cycles(edges: Edges) -> tuple[tuple[str, ...], ...]:
         first = min(knot)
         if len(knot) == 1 and not graph.has_edge(first, first):
             continue
-        inner = graph.subgraph(knot)
-        paths = [nx.shortest_path(inner, dependency, first) for dependency in sorted(inner.successors(first))]
-        cycles.append((first, *min(paths, key=len)))
+        cycles.append(_shortest_cycle({name: sorted(graph.successors(name)) for name in knot}, first))
     return tuple(sorted(cycles))
+
+
+def _shortest_cycle(edges: Mapping[str, list[str]], first: str) -> tuple[str, ...]:
+    """From ``first`` back to it, breadth first; ``edges`` has every name that leads back to ``first``."""
+    came_from: dict[str, str] = {}
+    queue = deque([first])
+    while queue:
+        name = queue.popleft()
+        for dependency in edges[name]:
+            if dependency == first:
+                path = [first, name]
+                while path[-1] != first:
+                    path.append(came_from[path[-1]])
+                return tuple(reversed(path)) if name != first else (first, first)
+            if dependency in edges and dependency not in came_from:
+                came_from[dependency] = name
+                queue.append(dependency)
+    raise AssertionError(f"nothing leads back to {first}")
 
 
 def ranks(edges: Edges) -> dict[str, int]:
@@ -52,11 +69,14 @@ def ranks(edges: Edges) -> dict[str, int]:
 
 def reachable(edges: Edges, names: Iterable[str]) -> frozenset[str]:
     """The names and everything they depend on, directly or not. Cycles do no harm."""
-    graph = _graph(edges)
+    known = edges.keys() | {dependency for dependencies in edges.values() for dependency in dependencies}
     found: set[str] = set()
-    for name in names:
-        if name in graph:
-            found |= {name, *nx.descendants(graph, name)}
+    queue = deque(name for name in names if name in known)
+    while queue:
+        name = queue.popleft()
+        if name not in found:
+            found.add(name)
+            queue.extend(edges.get(name, ()))
     return frozenset(found)
 
 

@@ -25,6 +25,14 @@ _EXPONENT = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _PORTS = re.compile(r"(\d+)(?:-(\d+))?")
 
 
+# Longer texts are no numbers that anybody means.
+_LONGEST = 100
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+
+
 class Duration(int):
     """A span of time in whole nanoseconds, as Go's ``time.Duration``."""
 
@@ -64,7 +72,7 @@ def parse_duration(text: str) -> Duration:
     if rest == "0":
         return Duration(0)
     total, position = 0, 0
-    while position < len(rest):
+    while position < len(rest) <= _LONGEST:
         match = _DURATION.match(rest, position)
         if match is None:
             break
@@ -73,7 +81,7 @@ def parse_duration(text: str) -> Duration:
         total += int(whole or "0") * unit + int(fraction or "0") * unit // 10 ** len(fraction)
         position = match.end()
     if position == 0 or position < len(rest):
-        raise ValueError(f"{text!r} is not a duration; write a number with a unit, such as 90s or 1m30s")
+        raise ValueError(f"{_shown(text)} is not a duration; write a number with a unit, such as 90s or 1m30s")
     return Duration(sign * total)
 
 
@@ -103,9 +111,11 @@ def _decimal(value: int, scale: int) -> str:
 
 def parse_bytes(text: str) -> ByteSize:
     """``512m``, ``1.5GB``, ``64KiB``, ``-1``: units are powers of 1024 as in Docker; ValueError otherwise."""
-    match = _SIZE.fullmatch(text.strip())
+    match = _SIZE.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if match is None:
-        raise ValueError(f"{text!r} is not a size; write a number of bytes or one with a unit, such as 512m or 2g")
+        raise ValueError(
+            f"{_shown(text)} is not a size; write a number of bytes or one with a unit, such as 512m or 2g"
+        )
     scale = 1024 ** _EXPONENT[match[2].lower()]
     whole, _, fraction = match[1].partition(".")
     if not fraction:
@@ -117,9 +127,9 @@ def parse_bytes(text: str) -> ByteSize:
 
 def parse_port_range(text: str) -> PortRange:
     """``80`` or ``8000-8010``; ValueError for anything else, for ports above 65535 and for a falling range."""
-    match = _PORTS.fullmatch(text)
+    match = _PORTS.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
-        raise ValueError(f"{text!r} is not a port or a range of ports")
+        raise ValueError(f"{_shown(text)} is not a port or a range of ports")
     first = int(match[1])
     last = int(match[2] or first)
     if last > 65535:

@@ -6,6 +6,7 @@ are merged in order, later over earlier. Included files count as the earliest.
 
 from __future__ import annotations
 
+import dataclasses
 import os.path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -174,16 +175,18 @@ def _with_bare_names(document: Map, environment: Environment) -> Map:
     services = document.get("services")
     if not isinstance(services, Map):
         return document
+    changed = dict(services.items)
     for key, service in services.items.items():
         variables = service.get("environment") if isinstance(service, Map) else None
         if not (isinstance(service, Map) and isinstance(variables, Map)):
             continue
+        values = dict(variables.items)
         for name, node in variables.items.items():
             value = environment.lookup(name) if isinstance(node, Scalar) and node.value is None else None
             if value is not None:
-                variables = variables.with_item(name, Scalar(value, node.span))
-        services = services.with_item(key, service.with_item("environment", variables))
-    return document.with_item("services", services)
+                values[name] = Scalar(value, node.span)
+        changed[key] = service.with_item("environment", dataclasses.replace(variables, items=values))
+    return document.with_item("services", dataclasses.replace(services, items=changed))
 
 
 def _strings(node: Node | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from orchestra.compose import longhand
+from orchestra.compose import longhand, longhand_lists
 from orchestra.compose.nodes import RESET, Map, Node, Path, Seq
 from orchestra.compose.patterns import Branch, plant
 from orchestra.compose.problems import Problems
@@ -21,7 +21,7 @@ SERVICE: dict[str, Rule] = {
     "build": longhand.keyed("context"),
     "build.additional_contexts": longhand.pairs,
     "build.args": longhand.pairs,
-    "build.extra_hosts": longhand.hosts,
+    "build.extra_hosts": longhand_lists.hosts,
     "build.labels": longhand.pairs,
     "build.no_cache_filter": longhand.one_or_many,
     "build.secrets": longhand.sources,
@@ -35,7 +35,7 @@ SERVICE: dict[str, Rule] = {
     "develop.watch.[].exec.environment": longhand.pairs,
     "develop.watch.[].ignore": longhand.one_or_many,
     "develop.watch.[].include": longhand.one_or_many,
-    "devices": longhand.devices,
+    "devices": longhand_lists.devices,
     "dns": longhand.one_or_many,
     "dns_opt": longhand.one_or_many,
     "dns_search": longhand.one_or_many,
@@ -44,7 +44,7 @@ SERVICE: dict[str, Rule] = {
     "environment": longhand.pairs,
     "expose": longhand.texts,
     "extends": longhand.keyed("service"),
-    "extra_hosts": longhand.hosts,
+    "extra_hosts": longhand_lists.hosts,
     "gpus": longhand.gpus,
     "gpus.[].options": longhand.pairs,
     "group_add": longhand.texts,
@@ -53,7 +53,7 @@ SERVICE: dict[str, Rule] = {
     "labels": longhand.pairs,
     "models": longhand.names,
     "networks": longhand.names,
-    "ports": longhand.ports,
+    "ports": longhand_lists.ports,
     "post_start.[].command": longhand.command,
     "post_start.[].environment": longhand.pairs,
     "pre_start.[].command": longhand.command,
@@ -64,7 +64,7 @@ SERVICE: dict[str, Rule] = {
     "secrets": longhand.sources,
     "sysctls": longhand.pairs,
     "tmpfs": longhand.one_or_many,
-    "volumes": longhand.volumes,
+    "volumes": longhand_lists.volumes,
     "volumes.[].volume.labels": longhand.pairs,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import Map, Path, locate
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from orchestra.errors import Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """stack is complete (``compose.complete``); document is the tree it came from, for places."""
 
@@ -32,3 +33,14 @@ class Context:
     def location(self, path: Path, *, key: bool = False) -> Location:
         span = self.span(path, key=key)
         return Location(span.path, span.line, span.column)
+
+    @cached_property
+    def links(self) -> dict[str, list[tuple[str, frozenset[str]]]]:
+        """By linked service: each alias, with the networks of the service that links."""
+        found: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        for service in self.stack.services.values():
+            for link in service.links:
+                name, _, alias = link.partition(":")
+                if alias:
+                    found.setdefault(name, []).append((alias, frozenset(service.networks or ("default",))))
+        return found

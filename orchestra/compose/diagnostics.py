@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from orchestra.errors import Diagnostic, Span
 
+WIDTH = 160
 _BOLD, _RED, _CYAN, _RESET = "\033[1m", "\033[31m", "\033[36m", "\033[0m"
 
 
@@ -29,8 +30,9 @@ def _render(diagnostic: Diagnostic, color: bool, directory: str) -> str:
     lines = [f"{head} [{diagnostic.code}]"]
     if span is not None and diagnostic.source_line:
         number = str(span.line)
-        lines.append(f"  {number} | {_untabbed(diagnostic.source_line)}")
-        lines.append(f"  {' ' * len(number)} | {_paint(_caret(span, diagnostic.source_line), _RED, color)}")
+        text, caret = _window(_untabbed(diagnostic.source_line), _caret(span, diagnostic.source_line))
+        lines.append(f"  {number} | {text}")
+        lines.append(f"  {' ' * len(number)} | {_paint(caret, _RED, color)}")
     if diagnostic.hint:
         lines.append(f"  {_paint('hint:', _CYAN, color)} {diagnostic.hint}")
     return "\n".join(lines) + "\n"
@@ -53,6 +55,16 @@ def _caret(span: Span, line: str) -> str:
     end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
     start = span.column - 1
     return " " * start + "^" * max(1, min(end, len(line.rstrip())) - start)
+
+
+def _window(text: str, caret: str) -> tuple[str, str]:
+    """The part of a long line that the caret is under."""
+    if len(text) <= WIDTH:
+        return text, caret
+    start = max(0, len(caret) - len(caret.lstrip()) - WIDTH // 3)
+    shown = text[start : start + WIDTH]
+    head, tail = "…" if start else "", "…" if start + WIDTH < len(text) else ""
+    return head + shown + tail, " " * len(head) + caret[start : start + WIDTH]
 
 
 def _paint(text: str, code: str, color: bool) -> str:

@@ -28,6 +28,7 @@ _SIMPLE_ESCAPES = {
     "\\": "\\",
     '"': '"',
 }
+_CLOSING = {quote: re.compile(rf"((?:[^{quote}\\]|\\.)*+){quote}", re.DOTALL) for quote in ("'", '"')}
 _ESCAPE = re.compile(r"\\(0[0-7]{1,3}|[nrtvabf\\\"$])")
 
 
@@ -70,6 +71,7 @@ class _Parser:
     def __init__(self, text: str, lookup: Lookup, unset: Callable[[str, int], None]) -> None:
         self.text = text.removeprefix("\ufeff").replace("\r\n", "\n")
         self.position = 0
+        self._known = (0, 1)
         self.outer = lookup
         self.unset = unset
         self.values: dict[str, str] = {}
@@ -85,7 +87,10 @@ class _Parser:
 
     @property
     def line(self) -> int:
-        return self.text.count("\n", 0, self.position) + 1
+        """Counted on from where it was asked for last."""
+        known, line = self._known
+        self._known = self.position, line + self.text.count("\n", known, self.position)
+        return self._known[1]
 
     def _error(self, message: str, hint: str = "") -> DotenvError:
         start = self.text.rfind("\n", 0, self.position) + 1
@@ -147,14 +152,12 @@ class _Parser:
 
     def _quoted(self, quote: str) -> str:
         start = self.position + 1
-        index = start
-        while index < len(self.text) and self.text[index] != quote:
-            index += 2 if self.text[index] == "\\" else 1
-        if index >= len(self.text):
+        close = _CLOSING[quote].match(self.text, start)
+        if close is None:
             raise self._error(f"the quote {quote} is never closed", "close it, or put the value into the other quotes")
-        raw = self.text[start:index]
+        raw = close[1]
         value = raw.replace("\\'", "'") if quote == "'" else self._double_quoted(raw)
-        self.position = index + 1
+        self.position = close.end()
         self._skip_line()  # what follows the closing quote on its line is ignored
         return value
 
@@ -174,9 +177,8 @@ class _Parser:
     def _substitute(self, raw: str) -> str:
         if "$" not in raw:
             return raw
-        line = self.line
         try:
-            return substitute(raw, self._lookup, lambda name, _offset: self.unset(name, line))
+            return substitute(raw, self._lookup, lambda name, _offset: self.unset(name, self.line))
         except InterpolationError as error:
             raise self._error(error.message, error.hint) from None
 

@@ -5,6 +5,7 @@ A service's ``env_file`` and ``environment`` are never part of it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.dotenv import DotenvError, parse_dotenv
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from orchestra.compose.problems import Problems
     from orchestra.compose.reader import Reader
+
+
+# What YAML takes for text (YAML 1.2, chapter 5.1).
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Environment:
@@ -87,8 +92,16 @@ def read_dotenv(path: str, text: str, environment: Environment, problems: Proble
 def decode_text(path: str, content: bytes, problems: Problems) -> str:
     """The text of a file; what is not UTF-8 goes to ``problems``."""
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        problems.error("encoding", f"{path} is not UTF-8 text", Span(path, line, 1, line, 2))
+        hint = "save it as UTF-8"
+        problems.error("encoding", f"{path} is not UTF-8 text", Span(path, line, 1, line, 2), (), hint)
         return ""
+    if match := _UNPRINTABLE.search(text):
+        line = text.count("\n", 0, match.start()) + 1
+        column = match.start() - text.rfind("\n", 0, match.start())
+        message = f"{path} holds the character U+{ord(match[0]):04X}, which is in no text"
+        problems.error("encoding", message, Span(path, line, column, line, column + 1))
+        return ""
+    return text

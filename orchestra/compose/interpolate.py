@@ -194,6 +194,8 @@ class _Interpolation:
 
     def scalar(self, node: Scalar, text: str, path: Path) -> Scalar:
         def unset(name: str, offset: int) -> None:
+            if self.problems.has_enough_warnings:
+                return
             self.problems.warn(
                 "unset-variable",
                 f"the variable {name} is not set; an empty string is used",

@@ -52,12 +52,9 @@ def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
     """Names by which other services link to this one, on each network that they share."""
     own = set(context.stack.services[key].networks or {DEFAULT_NETWORK: None})
     found: dict[str, list[str]] = {}
-    for other in context.stack.services.values():
-        for link in other.links:
-            name, _, alias = link.partition(":")
-            if name == key and alias:
-                for network in own & set(other.networks or {DEFAULT_NETWORK: None}):
-                    found.setdefault(network, []).append(alias)
+    for alias, others in context.links.get(key, ()):
+        for network in sorted(own & others):
+            found.setdefault(network, []).append(alias)
     return found
 
 

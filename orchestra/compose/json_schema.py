@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.compose import longhand
+from orchestra.compose import longhand, longhand_lists
 from orchestra.compose.canonical import TABLE
 from orchestra.compose.schema.stack import Stack
 
@@ -28,7 +28,7 @@ _SHORT: dict[Rule, dict[str, Any]] = {
     longhand.command: _TEXT,
     longhand.probe: _TEXT,
     longhand.depends_on: _TEXTS,
-    longhand.hosts: {"type": "object", "additionalProperties": {"anyOf": [_TEXT, _TEXTS]}},
+    longhand_lists.hosts: {"type": "object", "additionalProperties": {"anyOf": [_TEXT, _TEXTS]}},
     longhand.ssh: {"type": "object", "additionalProperties": _SCALAR},
     longhand.gpus: {"const": "all"},
     longhand.options: {
@@ -38,7 +38,13 @@ _SHORT: dict[Rule, dict[str, Any]] = {
     longhand.texts: _TEXTS,
 }
 # Rules for lists whose entries may be texts beside the canonical mappings.
-_SHORT_ENTRIES = (longhand.ports, longhand.volumes, longhand.devices, longhand.sources, longhand.env_files)
+_SHORT_ENTRIES = (
+    longhand_lists.ports,
+    longhand_lists.volumes,
+    longhand_lists.devices,
+    longhand.sources,
+    longhand.env_files,
+)
 _EXTENDS = {
     "anyOf": [
         _TEXT,

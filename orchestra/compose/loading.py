@@ -92,8 +92,8 @@ def find_services(declared: Collection[str], asked: Collection[str]) -> None:
     """Raise UserError for a service that is asked for and not declared."""
     for name in asked:
         if name not in declared:
-            close = difflib.get_close_matches(name, declared, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"services are {', '.join(sorted(declared))}"
+            close = difflib.get_close_matches(name, sorted(declared)[:1000], n=1)
+            hint = f"did you mean {close[0]}?" if close else f"services are {', '.join(sorted(declared)[:50])}"
             raise UserError(f"no such service: {name}", hint=hint)
 
 

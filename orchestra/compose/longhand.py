@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from orchestra.compose import shellwords, shorthand
+from orchestra.compose import shellwords
 from orchestra.compose.nodes import RESET, Map, Node, Path, Scalar, Seq, make_map, render_path
 from orchestra.compose.scalars import render
 
@@ -30,7 +30,7 @@ def build_node(value: Any, span: Span) -> Node:
     return Scalar(value, span, plain=False)
 
 
-def _text(node: Node) -> str | None:
+def text_of(node: Node) -> str | None:
     return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else None
 
 
@@ -41,7 +41,7 @@ def pairs(node: Node, path: Path, problems: Problems) -> Node:
     items: dict[str, Node] = {}
     keys: dict[str, Span] = {}
     for index, item in enumerate(node.items):
-        text = _text(item)
+        text = text_of(item)
         if text is None:
             message = f"{render_path((*path, index))} must be KEY=VALUE or KEY"
             problems.error("wrong-type", message, item.span, (*path, index), "write a mapping, or put it in quotes")
@@ -74,19 +74,19 @@ def texts(node: Node, path: Path, problems: Problems) -> Node:
 
 def names(node: Node, path: Path, problems: Problems) -> Node:
     """``[a, b]`` to ``{a: null, b: null}``."""
-    if not isinstance(node, Seq) or any(_text(item) is None for item in node.items):
+    if not isinstance(node, Seq) or any(text_of(item) is None for item in node.items):
         return node
     items: dict[str, Node] = {}
     keys: dict[str, Span] = {}
     for item in node.items:
-        name = _text(item) or ""
+        name = text_of(item) or ""
         items[name], keys[name] = Scalar(None, item.span), item.span
     return Map(items, keys, node.span)
 
 
 def command(node: Node, path: Path, problems: Problems) -> Node:
     """``"a b"`` to ``[a, b]``."""
-    text = _text(node)
+    text = text_of(node)
     if text is None:
         return node
     try:
@@ -107,7 +107,7 @@ def command(node: Node, path: Path, problems: Problems) -> Node:
 
 def probe(node: Node, path: Path, problems: Problems) -> Node:
     """``"curl …"`` to ``[CMD-SHELL, "curl …"]``."""
-    text = _text(node)
+    text = text_of(node)
     return node if text is None else build_node(("CMD-SHELL", text), node.span)
 
 
@@ -115,17 +115,17 @@ def keyed(key: str) -> Rule:
     """A rule for ``x`` to ``{key: x}``."""
 
     def rule(node: Node, path: Path, problems: Problems) -> Node:
-        return make_map({key: node}, node.span) if _text(node) is not None else node
+        return make_map({key: node}, node.span) if text_of(node) is not None else node
 
     return rule
 
 
 def depends_on(node: Node, path: Path, problems: Problems) -> Node:
     """``[a]`` to ``{a: {condition: service_started, required: true}}``; a long entry gets ``required: true``."""
-    if isinstance(node, Seq) and all(_text(item) is not None for item in node.items):
+    if isinstance(node, Seq) and all(text_of(item) is not None for item in node.items):
         items: dict[str, Node] = {}
         for item in node.items:
-            items[_text(item) or ""] = build_node({"condition": "service_started", "required": True}, item.span)
+            items[text_of(item) or ""] = build_node({"condition": "service_started", "required": True}, item.span)
         return make_map(items, node.span)
     if isinstance(node, Map):
         filled = {
@@ -146,7 +146,7 @@ def env_files(node: Node, path: Path, problems: Problems) -> Node:
         return node
     items: list[Node] = []
     for item in node.items:
-        if _text(item) is not None:
+        if text_of(item) is not None:
             items.append(make_map({"path": item, "required": Scalar(True, item.span)}, item.span))
         elif isinstance(item, Map) and "required" not in item.items:
             items.append(item.with_item("required", Scalar(True, item.span)))
@@ -155,86 +155,14 @@ def env_files(node: Node, path: Path, problems: Problems) -> Node:
     return Seq(tuple(items), node.span)
 
 
-def ports(node: Node, path: Path, problems: Problems) -> Node:
-    if not isinstance(node, Seq):
-        return node
-    items: list[Node] = []
-    for index, item in enumerate(node.items):
-        if isinstance(item, Map):
-            items.append(_long_port(item))
-            continue
-        if not isinstance(item, Scalar) or item.value is None or isinstance(item.value, bool):
-            items.append(item)
-            continue
-        try:
-            items += [build_node(entry, item.span) for entry in shorthand.parse_port(render(item.value))]
-        except ValueError as error:
-            hint = "write [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL], such as 8080:80"
-            problems.error("invalid-port", f"{render(item.value)!r}: {error}", item.span, (*path, index), hint)
-            items += [item] * problems.lenient
-    return Seq(tuple(items), node.span)
-
-
-def _long_port(item: Map) -> Map:
-    for key, value in (("mode", "ingress"), ("protocol", "tcp")):
-        if key not in item.items:
-            item = item.with_item(key, Scalar(value, item.span))
-    return item
-
-
-def _each(parse: Callable[[str], dict[str, Any]], code: str, hint: str) -> Rule:
-    """A rule for a list whose strings have a short syntax of their own."""
-
-    def rule(node: Node, path: Path, problems: Problems) -> Node:
-        if not isinstance(node, Seq):
-            return node
-        items: list[Node] = []
-        for index, item in enumerate(node.items):
-            text = _text(item)
-            if text is None:
-                items.append(item)
-                continue
-            try:
-                items.append(build_node(parse(text), item.span))
-            except ValueError as error:
-                problems.error(code, f"{text!r}: {error}", item.span, (*path, index), hint)
-                items += [item] * problems.lenient
-        return Seq(tuple(items), node.span)
-
-    return rule
-
-
 def sources(node: Node, path: Path, problems: Problems) -> Node:
     """``[name]`` to ``[{source: name}]``."""
     if not isinstance(node, Seq):
         return node
     return Seq(
-        tuple(make_map({"source": item}, item.span) if _text(item) is not None else item for item in node.items),
+        tuple(make_map({"source": item}, item.span) if text_of(item) is not None else item for item in node.items),
         node.span,
     )
-
-
-def hosts(node: Node, path: Path, problems: Problems) -> Node:
-    """``{host: address}``, ``{host: [addresses]}`` and ``["host:address"]`` to ``["host=address"]``."""
-    entries: list[tuple[str, Span]] = []
-    if isinstance(node, Map):
-        for host, value in sorted(node.items.items()):
-            given = value.items if isinstance(value, Seq) else (value,)
-            entries += [(f"{host}={_text(item) or ''}", item.span) for item in given]
-    elif isinstance(node, Seq) and all(_text(item) is not None for item in node.items):
-        entries = [(_text(item) or "", item.span) for item in node.items]
-    else:
-        return node
-    items: list[Node] = []
-    for text, span in entries:
-        try:
-            host, addresses = shorthand.parse_host(text)
-        except ValueError as error:
-            problems.error("invalid-host", str(error), span, path, "write HOST=ADDRESS, such as db=10.0.0.5")
-            items += [Scalar(text, span)] * problems.lenient
-            continue
-        items += [Scalar(f"{host}={address}", span) for address in addresses]
-    return Seq(tuple(items), node.span)
 
 
 def ssh(node: Node, path: Path, problems: Problems) -> Node:
@@ -242,14 +170,16 @@ def ssh(node: Node, path: Path, problems: Problems) -> Node:
     if not isinstance(node, Map):
         return node
     return Seq(
-        tuple(Scalar(f"{key}={text}" if (text := _text(item)) else key, item.span) for key, item in node.items.items()),
+        tuple(
+            Scalar(f"{key}={text}" if (text := text_of(item)) else key, item.span) for key, item in node.items.items()
+        ),
         node.span,
     )
 
 
 def gpus(node: Node, path: Path, problems: Problems) -> Node:
     """``all`` to one request for every GPU."""
-    return Seq((build_node({"count": "all"}, node.span),), node.span) if _text(node) == "all" else node
+    return Seq((build_node({"count": "all"}, node.span),), node.span) if text_of(node) == "all" else node
 
 
 def options(node: Node, path: Path, problems: Problems) -> Node:
@@ -283,22 +213,14 @@ def includes(node: Node, path: Path, problems: Problems) -> Node:
         return node
     items: list[Node] = []
     for item in node.items:
-        if _text(item) is not None:
+        if text_of(item) is not None:
             items.append(make_map({"path": Seq((item,), item.span)}, item.span))
         elif isinstance(item, Map):
             for key in ("path", "env_file"):
                 value = item.get(key)
-                if value is not None and _text(value) is not None:
+                if value is not None and text_of(value) is not None:
                     item = item.with_item(key, Seq((value,), value.span))
             items.append(item)
         else:
             items.append(item)
     return Seq(tuple(items), node.span)
-
-
-volumes = _each(
-    shorthand.parse_volume,
-    "invalid-volume",
-    "write [SOURCE:]TARGET[:OPTIONS], such as ./data:/data:ro or cache:/cache",
-)
-devices = _each(shorthand.parse_device, "invalid-device", "write HOST[:CONTAINER[:PERMISSIONS]]")

@@ -7,42 +7,48 @@ the exceptions. ``!reset`` removes a key, ``!override`` replaces instead of merg
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Hashable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from orchestra.compose.nodes import OVERRIDE, RESET, Map, Node, Path, Scalar, Seq, matches, plain
+from orchestra.compose.nodes import OVERRIDE, RESET, Map, Node, Path, Scalar, Seq, plain
+from orchestra.compose.patterns import Branch, plant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from orchestra.compose.problems import Problems
 
-# Replaced as a whole; a null replaces too, and so gives back what the image says.
-REPLACED = tuple(
-    tuple(pattern.split("."))
-    for pattern in (
-        "services.*.command",
-        "services.*.entrypoint",
-        "services.*.healthcheck.test",
-        "services.*.ulimits.*",
-        "models.*.runtime_flags",
-    )
-)
+Identity = Callable[[Node], Hashable]
 
-# Values where null is itself a value: "take it from the environment".
-NULLABLE = tuple(
-    tuple(pattern.split("."))
-    for pattern in (
-        "services.*.environment.*",
-        "services.*.build.args.*",
-        "services.*.labels.*",
-        "services.*.annotations.*",
-        "services.*.sysctls.*",
-        "services.*.build.labels.*",
-        "services.*.build.additional_contexts.*",
-        "services.*.deploy.labels.*",
-        "networks.*.labels.*",
-        "volumes.*.labels.*",
-    )
+
+class How(Enum):
+    """What the merge does differently at some paths."""
+
+    REPLACE = "as a whole; a null replaces too, and so gives back what the image says"
+    NULLABLE = "null is itself a value: take it from the environment"
+    BY_DRIVER = "merge if both say the same driver, else replace"
+    BY_SUBNET = "merge entries with equal subnets, append the others"
+
+
+RULES: Branch[How] = plant(
+    {
+        "services.*.command": How.REPLACE,
+        "services.*.entrypoint": How.REPLACE,
+        "services.*.healthcheck.test": How.REPLACE,
+        "services.*.ulimits.*": How.REPLACE,
+        "models.*.runtime_flags": How.REPLACE,
+        "services.*.logging": How.BY_DRIVER,
+        "networks.*.ipam.config": How.BY_SUBNET,
+        "services.*.environment.*": How.NULLABLE,
+        "services.*.build.args.*": How.NULLABLE,
+        "services.*.labels.*": How.NULLABLE,
+        "services.*.annotations.*": How.NULLABLE,
+        "services.*.sysctls.*": How.NULLABLE,
+        "services.*.build.labels.*": How.NULLABLE,
+        "services.*.build.additional_contexts.*": How.NULLABLE,
+        "services.*.deploy.labels.*": How.NULLABLE,
+        "networks.*.labels.*": How.NULLABLE,
+        "volumes.*.labels.*": How.NULLABLE,
+    }
 )
 
 
@@ -59,7 +65,7 @@ def _hashable(value: Any) -> Any:
     return value
 
 
-def _field(*names: str) -> Callable[[Node], Hashable]:
+def _field(*names: str) -> Identity:
     def key(node: Node) -> Hashable:
         if not isinstance(node, Map):
             return _itself(node)
@@ -68,7 +74,7 @@ def _field(*names: str) -> Callable[[Node], Hashable]:
     return key
 
 
-def _target(prefix: str) -> Callable[[Node], Hashable]:
+def _target(prefix: str) -> Identity:
     """Where a config or secret is seen in the container; ``prefix`` and its name unless it says so."""
 
     def key(node: Node) -> Hashable:
@@ -87,75 +93,69 @@ def _up_to_equals(node: Node) -> Hashable:
 
 
 # Sequences whose items have an identity: of two equal ones the later wins, at the place of the earlier.
-UNIQUE: tuple[tuple[tuple[str, ...], Callable[[Node], Hashable]], ...] = tuple(
-    (tuple(pattern.split(".")), key)
-    for pattern, key in (
-        ("services.*.ports", _field("host_ip", "published", "target", "protocol")),
-        ("services.*.volumes", _field("target")),
-        ("services.*.devices", _field("target")),
-        ("services.*.configs", _target("/")),
-        ("services.*.secrets", _target("/run/secrets/")),
-        ("services.*.build.secrets", _target("/run/secrets/")),
-        ("services.*.env_file", _field("path")),
-        ("services.*.tmpfs", _up_to_equals),
-        ("services.*.expose", _itself),
-        ("services.*.extra_hosts", _itself),
-        ("services.*.build.extra_hosts", _itself),
-        ("services.*.label_file", _itself),
-        ("services.*.links", _up_to_equals),
-        ("services.*.external_links", _itself),
-        ("services.*.profiles", _itself),
-        ("services.*.cap_add", _itself),
-        ("services.*.cap_drop", _itself),
-        ("services.*.security_opt", _itself),
-        ("services.*.group_add", _itself),
-        ("services.*.dns", _itself),
-        ("services.*.dns_opt", _itself),
-        ("services.*.dns_search", _itself),
-        ("services.*.volumes_from", _itself),
-        ("services.*.device_cgroup_rules", _itself),
-        ("services.*.networks.*.aliases", _itself),
-        ("services.*.networks.*.link_local_ips", _itself),
-        ("services.*.build.tags", _itself),
-        ("services.*.build.platforms", _itself),
-    )
+UNIQUE: Branch[Identity] = plant(
+    {
+        "services.*.ports": _field("host_ip", "published", "target", "protocol"),
+        "services.*.volumes": _field("target"),
+        "services.*.devices": _field("target"),
+        "services.*.configs": _target("/"),
+        "services.*.secrets": _target("/run/secrets/"),
+        "services.*.build.secrets": _target("/run/secrets/"),
+        "services.*.env_file": _field("path"),
+        "services.*.tmpfs": _up_to_equals,
+        "services.*.expose": _itself,
+        "services.*.extra_hosts": _itself,
+        "services.*.build.extra_hosts": _itself,
+        "services.*.label_file": _itself,
+        "services.*.links": _up_to_equals,
+        "services.*.external_links": _itself,
+        "services.*.profiles": _itself,
+        "services.*.cap_add": _itself,
+        "services.*.cap_drop": _itself,
+        "services.*.security_opt": _itself,
+        "services.*.group_add": _itself,
+        "services.*.dns": _itself,
+        "services.*.dns_opt": _itself,
+        "services.*.dns_search": _itself,
+        "services.*.volumes_from": _itself,
+        "services.*.device_cgroup_rules": _itself,
+        "services.*.networks.*.aliases": _itself,
+        "services.*.networks.*.link_local_ips": _itself,
+        "services.*.build.tags": _itself,
+        "services.*.build.platforms": _itself,
+    }
 )
 
 
 def merge(base: Map, override: Map, problems: Problems) -> Map:
     """``override`` over ``base``. A mapping over a sequence, or the other way, goes to ``problems``."""
-    merged = _merge(base, override, (), problems)
-    assert isinstance(merged, Map)
-    return merged
+    return merge_at(base, override, (), problems)
 
 
 def merge_at(base: Map, override: Map, path: Path, problems: Problems) -> Map:
     """As ``merge``, for two mappings that stand at ``path`` of a document, as services do with ``extends``."""
-    merged = _merge(base, override, path, problems)
+    merged = _merge(base, override, path, RULES.find(path), problems)
     assert isinstance(merged, Map)
     return merged
 
 
-def _is_any(patterns: tuple[tuple[str, ...], ...], path: Path) -> bool:
-    return any(matches(pattern, path) for pattern in patterns)
-
-
-def _merge(base: Node, override: Node, path: Path, problems: Problems) -> Node:
+def _merge(base: Node, override: Node, path: Path, rules: Branch[How] | None, problems: Problems) -> Node:
     if override.tag == OVERRIDE:
         return dataclasses.replace(override, tag="")
-    if _is_any(REPLACED, path):
+    how = rules.value if rules else None
+    if how is How.REPLACE:
         return override
     if isinstance(override, Scalar) and override.value is None:
-        return override if _is_any(NULLABLE, path) else base
+        return override if how is How.NULLABLE else base
     if isinstance(base, Scalar):
         if isinstance(override, Scalar) or base.value is None:
             return override
     elif isinstance(base, Map) and isinstance(override, Map):
-        if matches(("services", "*", "logging"), path) and _differs(base, override, "driver"):
+        if how is How.BY_DRIVER and _differs(base, override, "driver"):
             return override
-        return _merge_maps(base, override, path, problems)
+        return _merge_maps(base, override, path, rules, problems)
     elif isinstance(base, Seq) and isinstance(override, Seq):
-        if matches(("networks", "*", "ipam", "config"), path):
+        if how is How.BY_SUBNET:
             return _merge_by(base, override, "subnet", path, problems)
         return Seq(base.items + override.items, override.span)
     problems.error(
@@ -178,7 +178,7 @@ def _differs(base: Map, override: Map, key: str) -> bool:
     return old is not None and new is not None and plain(old) != plain(new)
 
 
-def _merge_maps(base: Map, override: Map, path: Path, problems: Problems) -> Map:
+def _merge_maps(base: Map, override: Map, path: Path, rules: Branch[How] | None, problems: Problems) -> Map:
     items = dict(base.items)
     keys = dict(base.keys)
     for key, node in override.items.items():
@@ -187,7 +187,10 @@ def _merge_maps(base: Map, override: Map, path: Path, problems: Problems) -> Map
             keys.pop(key, None)
             continue
         old = items.get(key)
-        items[key] = node if old is None else _merge(old, node, (*path, key), problems)
+        if old is None:
+            items[key] = node
+        else:
+            items[key] = _merge(old, node, (*path, key), rules.at(key) if rules else None, problems)
         if old is None or items[key] is not old:
             keys[key] = override.keys[key]
     return Map(items, keys, base.span, base.tag)
@@ -196,33 +199,39 @@ def _merge_maps(base: Map, override: Map, path: Path, problems: Problems) -> Map
 def _merge_by(base: Seq, override: Seq, key: str, path: Path, problems: Problems) -> Seq:
     """Mappings of two sequences that agree in ``key`` are merged, the others appended."""
     items = list(base.items)
+    known = {
+        _itself(node.items[key]): index
+        for index, node in enumerate(items)
+        if isinstance(node, Map) and key in node.items
+    }
     for node in override.items:
-        value = plain(node.items[key]) if isinstance(node, Map) and key in node.items else None
-        for index, old in enumerate(items):
-            if value is not None and isinstance(old, Map) and key in old.items and plain(old.items[key]) == value:
-                items[index] = _merge(old, node, (*path, index), problems)
-                break
-        else:
+        index = known.get(_itself(node.items[key])) if isinstance(node, Map) and key in node.items else None
+        if index is None:
             items.append(node)
+        else:
+            items[index] = _merge(items[index], node, (*path, index), None, problems)
     return Seq(tuple(items), override.span)
 
 
 def settle(document: Map) -> Map:
     """The merged document with equal items of sequences made one, and without ``!reset`` and ``!override``."""
-    result = _settle(document, ())
+    result = _settle(document, UNIQUE)
     assert isinstance(result, Map)
     return result
 
 
-def _settle(node: Node, path: Path) -> Node:
+def _settle(node: Node, identities: Branch[Identity] | None) -> Node:
     if isinstance(node, Map):
-        items = {key: _settle(item, (*path, key)) for key, item in node.items.items() if item.tag != RESET}
+        items = {
+            key: _settle(item, identities.at(key) if identities else None)
+            for key, item in node.items.items()
+            if item.tag != RESET
+        }
         return Map(items, {key: node.keys[key] for key in items}, node.span)
     if isinstance(node, Seq):
-        parts = [_settle(item, (*path, index)) for index, item in enumerate(node.items) if item.tag != RESET]
-        for pattern, key in UNIQUE:
-            if matches(pattern, path):
-                parts = list({key(item): item for item in parts}.values())
-                break
+        below = identities.at(0) if identities else None
+        parts = [_settle(item, below) for item in node.items if item.tag != RESET]
+        if identities is not None and identities.value is not None:
+            parts = list({identities.value(item): item for item in parts}.values())
         return Seq(tuple(parts), node.span)
     return dataclasses.replace(node, tag="") if node.tag else node

@@ -106,14 +106,6 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def matches(pattern: tuple[str, ...], path: Path) -> bool:
-    """Whether ``path`` has the shape of ``pattern``: ``*`` is any key, ``[]`` any index."""
-    return len(pattern) == len(path) and all(
-        wanted == part or (wanted == "*" and isinstance(part, str)) or (wanted == "[]" and isinstance(part, int))
-        for wanted, part in zip(pattern, path, strict=True)
-    )
-
-
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
     """Every node with its path, parents first."""
     yield path, node

@@ -29,6 +29,13 @@ class Branch(Generic[Value]):
             return self.below.get("[]")
         return self.below.get(part) or self.any_key
 
+    def find(self, path: Iterable[str | int]) -> Branch[Value] | None:
+        """What the table says at ``path`` and below."""
+        branch: Branch[Value] | None = self
+        for part in path:
+            branch = branch.at(part) if branch else None
+        return branch
+
 
 def plant(table: Mapping[str, Value] | Iterable[tuple[str, Value]]) -> Branch[Value]:
     """The root of the tree of a table."""

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import render_path
 from orchestra.errors import ComposeError, Diagnostic
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from orchestra.compose.nodes import Path
     from orchestra.errors import Span
+
+MAXIMUM_DIAGNOSTICS = 500
+"""Of each kind: a file that is wrong everywhere is not told more about."""
+_GUESSES = 50
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 
 
 class Problems:
@@ -22,38 +32,72 @@ class Problems:
     def __init__(self, *, lenient: bool = False) -> None:
         self.lenient = lenient
         self.texts: dict[str, str] = {}
-        self.errors: list[Diagnostic] = []
-        self.warnings: list[Diagnostic] = []
-        self.not_applied: list[Diagnostic] = []
+        # As keys, in order: the same anchor used twice is wrong once.
+        self._errors: dict[Diagnostic, None] = {}
+        self._warnings: dict[Diagnostic, None] = {}
+        self._not_applied: dict[Diagnostic, None] = {}
         self._lines: dict[str, list[str]] = {}
+        self._guesses = 0
+        self._made = 0
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(self._errors)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(self._warnings)
+
+    @property
+    def not_applied(self) -> tuple[Diagnostic, ...]:
+        return tuple(self._not_applied)
+
+    @property
+    def has_enough_warnings(self) -> bool:
+        """Whether another warning would not be kept, so that its place need not be looked for."""
+        return len(self._warnings) >= MAXIMUM_DIAGNOSTICS
 
     def error(self, code: str, message: str, span: Span | None = None, path: Path = (), hint: str = "") -> None:
-        self._add(self.errors, code, message, span, path, hint)
+        self._add(self._errors, code, message, span, path, hint)
 
     def warn(self, code: str, message: str, span: Span | None = None, path: Path = (), hint: str = "") -> None:
-        self._add(self.warnings, code, message, span, path, hint)
+        self._add(self._warnings, code, message, span, path, hint)
 
     def not_apply(self, message: str, span: Span | None, path: Path, hint: str = "") -> None:
         """Something is understood and kept, but has no effect on the containers."""
-        self._add(self.not_applied, "not-applied", message, span, path, hint)
+        self._add(self._not_applied, "not-applied", message, span, path, hint)
 
     def raise_errors(self) -> None:
         """Raise ComposeError with everything found so far, sorted by position, if there is anything."""
-        if self.errors:
-            raise ComposeError(tuple(sorted(self.errors, key=position)))
+        if self._errors:
+            raise ComposeError(tuple(sorted(self._errors, key=position)))
 
     def line(self, span: Span) -> str:
         """The text of the line that a span begins on."""
         lines = self._lines.get(span.path)
         if lines is None:
-            lines = self._lines[span.path] = self.texts.get(span.path, "").splitlines()
+            lines = self._lines[span.path] = _LINE_BREAK.split(self.texts.get(span.path, ""))
         return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
 
-    def _add(self, to: list[Diagnostic], code: str, message: str, span: Span | None, path: Path, hint: str) -> None:
-        line = self.line(span) if span else ""
-        diagnostic = Diagnostic(code, message, span, render_path(path), hint, line)
-        if diagnostic not in to:  # the same anchor used twice is wrong once
-            to.append(diagnostic)
+    def nearest(self, name: str, known: Collection[str]) -> str:
+        """The known name that looks most like ``name``, '' for none; comparing is dear, so not without end."""
+        self._guesses += 1
+        if self._guesses > _GUESSES or len(name) > 100:
+            return ""
+        alike = islice((other for other in known if abs(len(other) - len(name)) <= 3), 1000)
+        return next(iter(difflib.get_close_matches(name, list(alike), n=1)), "")
+
+    def may_make(self, count: int, limit: int) -> bool:
+        """Whether short forms of this load may still stand for ``count`` more values, ``limit`` in all."""
+        self._made += count
+        return self._made <= limit
+
+    def _add(
+        self, to: dict[Diagnostic, None], code: str, message: str, span: Span | None, path: Path, hint: str
+    ) -> None:
+        if len(to) < MAXIMUM_DIAGNOSTICS:
+            line = self.line(span) if span else ""
+            to[Diagnostic(code, message, span, render_path(path), hint, line)] = None
 
 
 def position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:

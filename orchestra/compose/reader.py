@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STANDARD_INPUT = "-"
-MAXIMUM_SIZE = 16 * 1024 * 1024
+MAXIMUM_SIZE = 4 * 1024 * 1024
 _NULL_DEVICE = os.makedev(1, 3)
 
 

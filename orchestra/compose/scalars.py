@@ -35,7 +35,8 @@ def resolve(text: str) -> str | int | float | bool | None:
         if number is not None:
             return number
     if _FLOAT.fullmatch(text):
-        return float(text)
+        value = float(text)
+        return text if value in (float("inf"), float("-inf")) else value  # too large for any number: a text, in Go
     if text in _SPECIAL:
         return float(_SPECIAL[text])
     return text
@@ -44,10 +45,14 @@ def resolve(text: str) -> str | int | float | bool | None:
 def _integer(text: str) -> int | None:
     sign = -1 if text[0] == "-" else 1
     digits = text.lstrip("+-")
+    if len(digits) > 66:  # the longest is 64 binary digits: Go falls through, and Python would take its time
+        return None
     if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
         # 08 and 09 are not octal: Go falls through to the float reading.
-        return sign * int(digits, 8) if set(digits) <= set("01234567") else None
-    return sign * int(digits, 0)
+        number = sign * int(digits, 8) if set(digits) <= set("01234567") else None
+    else:
+        number = sign * int(digits, 0)
+    return number if number is not None and -(2**63) <= number < 2**64 else None
 
 
 def render(value: str | int | float | bool | None) -> str:

@@ -1,26 +1,43 @@
-"""Text to located nodes, through ruamel.yaml's composed node tree.
+"""Text to located nodes, through ruamel.yaml's events.
 
 No Python object is ever built from a tag. Anchors, aliases, merge keys and duplicate keys end here; the tags
-``!reset`` and ``!override`` stay on the nodes for the merge.
+``!reset`` and ``!override`` stay on the nodes for the merge. What a hostile text could cost is bounded: its size, the
+depth of nesting, and what aliases add.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from orchestra.compose.nodes import OVERRIDE, RESET, Map, Node, Path, Scalar, Seq
 from orchestra.compose.scalars import render, resolve
 from orchestra.errors import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestra.compose.problems import Problems
 
 MAXIMUM_NODES = 100_000
+"""Values that aliases may add, beside three times those that are written."""
+MAXIMUM_DEPTH = 100
 _STANDARD = "tag:yaml.org,2002:"
+_RESOLVED = frozenset(f"{_STANDARD}{kind}" for kind in ("int", "float", "bool", "null"))
+# Half of a surrogate pair is in no text that could be written anywhere, and NUL ends every string of the kernel's.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Source(NamedTuple):
@@ -30,16 +47,27 @@ class Source(NamedTuple):
     text: str
 
 
+class _Refused(Exception):
+    """The rest of the text is not worth reading; what is wrong has been reported."""
+
+
 def parse_documents(source: Source, problems: Problems) -> tuple[Map, ...]:
     """The documents of a file, each a mapping; empty documents are left out.
 
     What is wrong goes to ``problems``; a document that cannot be read at all ends the list.
     """
     problems.texts[source.path] = source.text
-    yaml = YAML(typ="safe", pure=True)
+    events = YAML(typ="safe", pure=True).parse(source.text)
     documents: list[Map] = []
     try:
-        roots = list(yaml.compose_all(source.text))
+        for event in events:
+            if not isinstance(event, DocumentStartEvent):
+                continue
+            node = _Builder(source.path, events, problems).document()
+            if isinstance(node, Map):
+                documents.append(node)
+            elif not (isinstance(node, Scalar) and node.value is None):
+                problems.error("wrong-type", "a Compose file must be a mapping at its top level", node.span)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -49,14 +77,8 @@ def parse_documents(source: Source, problems: Problems) -> tuple[Map, ...]:
     except YAMLError as error:
         problems.error("yaml", str(error).splitlines()[0], Span(source.path, 1, 1, 1, 2))
         return ()
-    for root in roots:
-        if root is None:
-            continue
-        node = _Builder(source, problems).build(root, ())
-        if isinstance(node, Map):
-            documents.append(node)
-        elif not (isinstance(node, Scalar) and node.value is None):
-            problems.error("wrong-type", "a Compose file must be a mapping at its top level", node.span)
+    except _Refused:
+        return ()
     return tuple(documents)
 
 
@@ -68,124 +90,164 @@ def _yaml_hint(source: Source, line: int) -> str:
     return ""
 
 
+class _Anchored(NamedTuple):
+    """size: with all that aliases within it stand for; height: levels below it."""
+
+    node: Node
+    size: int
+    height: int
+
+
 class _Builder:
-    """One document's nodes. Aliased nodes are built once and shared; their expanded size is counted all the same."""
+    """One document's nodes. An aliased node is built once and shared; its expanded size is counted all the same."""
 
-    def __init__(self, source: Source, problems: Problems) -> None:
-        self.path = source.path
+    def __init__(self, path: str, events: Iterator[Any], problems: Problems) -> None:
+        self.path = path
+        self.events = events
         self.problems = problems
-        self.built: dict[int, Node] = {}
-        self.sizes: dict[int, int] = {}
-        self.open: set[int] = set()
-        self.too_large = False
+        self.anchors: dict[str, _Anchored | Span] = {}
+        """A place stands for an anchor whose value is not complete yet."""
+        self.written = 0
+        self.total = 0
 
-    def build(self, raw: Any, path: Path) -> Node:
-        span = Span(
-            self.path,
-            raw.start_mark.line + 1,
-            raw.start_mark.column + 1,
-            raw.end_mark.line + 1,
-            raw.end_mark.column + 1,
-        )
-        if id(raw) in self.built:
-            return self.built[id(raw)]
-        if id(raw) in self.open:
-            self.problems.error("yaml", "an anchor contains an alias to itself", span, path)
-            return Scalar(None, span)
-        self.open.add(id(raw))
-        node = self._build(raw, span, path)
-        self.open.discard(id(raw))
-        self.built[id(raw)] = node
-        size = self._size(raw)
-        self.sizes[id(raw)] = size
-        if size > MAXIMUM_NODES and not self.too_large:
-            self.too_large = True
-            self.problems.error("yaml", f"aliases expand to more than {MAXIMUM_NODES} values", span, path)
-        return node
+    def document(self) -> Node:
+        return self.build(next(self.events), (), 0)[0]
 
-    def _size(self, raw: Any) -> int:
-        if isinstance(raw, ScalarNode):
-            return 1
-        if isinstance(raw, SequenceNode):
-            return 1 + sum(self.sizes.get(id(item), 1) for item in raw.value)
-        return 1 + sum(self.sizes.get(id(item), 1) for _, item in raw.value)
+    def span(self, start: Any, end: Any) -> Span:
+        return Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
-    def _build(self, raw: Any, span: Span, path: Path) -> Node:
-        tag = self._tag(raw, span, path)
-        if isinstance(raw, ScalarNode):
-            if raw.style in (None, "") and (not tag or tag in (RESET, OVERRIDE)):
-                return Scalar(resolve(raw.value), span, tag)
-            return Scalar(raw.value, span, tag, plain=False)
-        if isinstance(raw, SequenceNode):
-            return Seq(tuple(self.build(item, (*path, index)) for index, item in enumerate(raw.value)), span, tag)
-        assert isinstance(raw, MappingNode)
-        return self._mapping(raw, span, tag, path)
+    def build(self, event: Any, path: Path, depth: int) -> tuple[Node, int]:
+        """The node that begins with ``event``, and its height."""
+        if isinstance(event, AliasEvent):
+            return self.alias(event, path, depth)
+        if depth > MAXIMUM_DEPTH:
+            self.refuse(f"this is nested more than {MAXIMUM_DEPTH} levels deep", event, path)
+        before = self.total
+        self.written += 1
+        self.total += 1
+        anchor = event.anchor
+        if anchor is not None:
+            self.anchors[anchor] = self.span(event.start_mark, event.end_mark)
+        height = 0
+        node: Node
+        if isinstance(event, ScalarEvent):
+            node = self.scalar(event, path)
+        elif isinstance(event, SequenceStartEvent):
+            node, height = self.sequence(event, path, depth)
+        else:
+            assert isinstance(event, MappingStartEvent)
+            node, height = self.mapping(event, path, depth)
+        if anchor is not None:
+            self.anchors[anchor] = _Anchored(node, self.total - before, height)
+        return node, height
 
-    def _tag(self, raw: Any, span: Span, path: Path) -> str:
-        """'' for the standard tags that mean what the value looks like; others than our own two are refused."""
-        tag = str(raw.tag or "")
+    def refuse(self, message: str, event: Any, path: Path) -> None:
+        self.problems.error("yaml", message, self.span(event.start_mark, event.end_mark), path)
+        raise _Refused
+
+    def alias(self, event: Any, path: Path, depth: int) -> tuple[Node, int]:
+        known = self.anchors.get(event.anchor)
+        if isinstance(known, _Anchored):
+            self.total += known.size
+            if self.total > MAXIMUM_NODES + 4 * self.written:
+                self.refuse(f"aliases expand to more than {MAXIMUM_NODES} values", event, path)
+            if depth + known.height > MAXIMUM_DEPTH:
+                self.refuse(f"aliases nest this more than {MAXIMUM_DEPTH} levels deep", event, path)
+            return known.node, known.height
+        if known is None:
+            self.refuse(f"there is no anchor &{event.anchor} before this", event, path)
+        assert isinstance(known, Span)
+        self.problems.error("yaml", "an anchor contains an alias to itself", known, path)
+        raise _Refused
+
+    def scalar(self, event: Any, path: Path) -> Scalar:
+        span, text = self.span(event.start_mark, event.end_mark), event.value
+        if _NO_TEXT.search(text):
+            hint = "such a value cannot be given to any program"
+            self.problems.error("invalid-value", "the text holds a NUL or half of a character", span, path, hint)
+            return Scalar("", span)
+        tag = event.tag
+        plain = event.style in (None, "")
+        if tag is None or tag in (RESET, OVERRIDE):
+            return Scalar(resolve(text), span, tag or "") if plain else Scalar(text, span, tag or "", plain=False)
+        if tag in _RESOLVED:
+            return Scalar(resolve(text), span)
+        self.check_tag(tag, span, path)
+        return Scalar(text, span, plain=False)
+
+    def check_tag(self, tag: str | None, span: Span, path: Path) -> str:
+        """The tag, if it is one of the merge's; '' for standard ones, others are refused."""
         if tag in (RESET, OVERRIDE):
-            return tag
-        if tag.startswith(_STANDARD) or tag in ("", "!"):
-            # An explicit !!str makes a plain scalar a string: ruamel marks what it resolved itself the same way,
-            # so ask the text whether it would have been a string anyway.
-            explicit = isinstance(raw, ScalarNode) and tag == f"{_STANDARD}str" and raw.style in (None, "")
-            return "!!str" if explicit and not isinstance(resolve(raw.value), str) and self._is_tagged(raw) else ""
-        self.problems.error(
-            "yaml", f"the tag {tag} is not known", span, path, "Compose files know !reset and !override only"
-        )
+            return str(tag)
+        if tag is not None and tag != "!" and not tag.startswith(_STANDARD):
+            hint = "Compose files know !reset and !override only"
+            self.problems.error("yaml", f"the tag {tag} is not known", span, path, hint)
         return ""
 
-    def _is_tagged(self, raw: Any) -> bool:
-        line = self.problems.line(Span(self.path, raw.start_mark.line + 1, 1, 1, 1))
-        return line[raw.start_mark.column :].startswith("!")
+    def sequence(self, start: Any, path: Path, depth: int) -> tuple[Seq, int]:
+        items: list[Node] = []
+        height = 0
+        for event in self.events:
+            if isinstance(event, SequenceEndEvent):
+                break
+            item, below = self.build(event, (*path, len(items)), depth + 1)
+            items.append(item)
+            height = max(height, below)
+        span = self.span(start.start_mark, event.end_mark)
+        return Seq(tuple(items), span, self.check_tag(start.tag, span, path)), height + 1
 
-    def _mapping(self, raw: MappingNode, span: Span, tag: str, path: Path) -> Map:
+    def mapping(self, start: Any, path: Path, depth: int) -> tuple[Map, int]:
         items: dict[str, Node] = {}
         keys: dict[str, Span] = {}
         merged: list[Map] = []
-        for raw_key, raw_value in raw.value:
-            key_span = Span(
-                self.path,
-                raw_key.start_mark.line + 1,
-                raw_key.start_mark.column + 1,
-                raw_key.end_mark.line + 1,
-                raw_key.end_mark.column + 1,
-            )
-            if not isinstance(raw_key, ScalarNode):
-                self.problems.error("wrong-type", "a key must be a string", key_span, path)
+        height = 0
+        for event in self.events:
+            if isinstance(event, MappingEndEvent):
+                break
+            key_span = self.span(event.start_mark, event.end_mark)
+            if isinstance(event, ScalarEvent) and event.value == "<<" and event.style in (None, ""):
+                value, below = self.build(next(self.events), (*path, "<<"), depth + 1)
+                merged += self.merged_maps(value, key_span, path)
+                height = max(height, below)
                 continue
-            if raw_key.value == "<<" and raw_key.style in (None, ""):
-                merged += self._merge_key(raw_value, key_span, path)
+            key = self.key(event, key_span, path, depth)
+            if key is not None and key in items:
+                message = f"the key {key} is already there at line {keys[key].line}"
+                hint = "a mapping may hold each key once; remove one of the two"
+                self.problems.error("duplicate-key", message, key_span, (*path, key), hint)
+            value, below = self.build(next(self.events), (*path, key or ""), depth + 1)
+            height = max(height, below)
+            if key is None or key in items:
                 continue
-            value = raw_key.value if raw_key.style not in (None, "") else resolve(raw_key.value)
-            if value is None:
-                self.problems.error("wrong-type", "a key must not be empty", key_span, path)
-                continue
-            key = raw_key.value if isinstance(value, str) else render(value)
-            if not isinstance(value, str):
-                kind = "boolean" if isinstance(value, bool) else "number"
-                message = f"the key {raw_key.value} must be a string, not a {kind}"
-                self.problems.error("wrong-type", message, key_span, (*path, key), f'write "{raw_key.value}"')
-            if key in items:
-                self.problems.error(
-                    "duplicate-key",
-                    f"the key {key} is already there at line {keys[key].line}",
-                    key_span,
-                    (*path, key),
-                    "a mapping may hold each key once; remove one of the two",
-                )
-                continue
-            items[key] = self.build(raw_value, (*path, key))
-            keys[key] = key_span
+            if isinstance(value, Scalar) and value.value is None and value.span[1:3] == value.span[3:]:
+                value = Scalar(None, key_span, value.tag)  # nothing is written: the key is all that can be shown
+            items[key], keys[key] = value, key_span
         for other in merged:  # own keys win, then the first mapping named (YAML 1.1, merge key type)
             for key, node in other.items.items():
                 if key not in items:
                     items[key], keys[key] = node, other.keys[key]
-        return Map(items, keys, span, tag)
+        span = self.span(start.start_mark, event.end_mark)
+        return Map(items, keys, span, self.check_tag(start.tag, span, path)), height + 1
 
-    def _merge_key(self, raw: Any, span: Span, path: Path) -> list[Map]:
-        node = self.build(raw, (*path, "<<"))
+    def key(self, event: Any, span: Span, path: Path, depth: int) -> str | None:
+        """The text of a key, None when it is none; reads what belongs to it."""
+        node = self.build(event, path, depth + 1)[0]
+        if not isinstance(node, Scalar):
+            self.problems.error("wrong-type", "a key must be a string", span, path)
+            return None
+        value = node.value
+        if value is None:
+            self.problems.error("wrong-type", "a key must not be empty", span, path)
+            return None
+        if isinstance(value, str):
+            return value
+        kind = "boolean" if isinstance(value, bool) else "number"
+        written = event.value if isinstance(event, ScalarEvent) else render(value)
+        message = f"the key {written} must be a string, not a {kind}"
+        self.problems.error("wrong-type", message, span, (*path, render(value)), f'write "{written}"')
+        return render(value)
+
+    def merged_maps(self, node: Node, span: Span, path: Path) -> list[Map]:
         found = node.items if isinstance(node, Seq) else (node,)
         maps = [item for item in found if isinstance(item, Map)]
         if len(maps) != len(found):

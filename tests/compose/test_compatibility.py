@@ -36,6 +36,7 @@ BASE: dict[str, Any] = {
     "volumes": {"v": {}},
     "configs": {"c": {"file": "./c"}},
     "secrets": {"s": {"file": "./s"}},
+    "models": {"k": {"model": "m"}},
 }
 VALUES = {"whole number": 7, "number": 1.5, "true or false": True, "size": "64m", "duration": "7s", "file mode": 0o440}
 VALUES |= {"mapping to text": {"k": "v"}, "mapping to text, or nothing": {"k": "v"}, "list of texts": ["t"]}

@@ -61,7 +61,7 @@ def merged(base: str, override: str) -> tuple[dict[str, object], Problems]:
 )
 def test_each_rule(base, override, result):
     found, problems = merged(base, override)
-    assert problems.errors == []
+    assert problems.errors == ()
     if result is not None:
         assert found == result
     elif "volumes" in found:
@@ -120,7 +120,7 @@ def test_how_three_files_are_grouped_does_not_matter(first, second, third):
     left = settle(merge(merge(a, b, problems), c, problems))
     right = settle(merge(a, merge(b, c, problems), problems))
     assert plain(left) == plain(right)
-    assert problems.errors == []
+    assert problems.errors == ()
 
 
 @given(documents)

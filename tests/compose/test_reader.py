@@ -35,7 +35,7 @@ def test_the_null_device_is_an_empty_file(reader):
 def test_a_large_file_is_refused_unread(folder, reader):
     with open(folder / "large", "wb") as file:
         file.truncate(MAXIMUM_SIZE + 1)
-    with pytest.raises(ComposeError, match="larger than 16 MiB"):
+    with pytest.raises(ComposeError, match="larger than 4 MiB"):
         reader.read(str(folder / "large"))
 
 

@@ -11,7 +11,7 @@ from orchestra.errors import Span
 def parse(text: str, problems: Problems | None = None) -> Map:
     problems = problems or Problems()
     documents = parse_documents(Source("compose.yaml", text), problems)
-    assert problems.errors == []
+    assert problems.errors == ()
     return documents[0]
 
 

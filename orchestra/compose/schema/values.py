@@ -4,6 +4,8 @@ Strings are accepted where a number, size, duration or boolean is meant, because
 string. The validators raise ValueError with a message for the user.
 """
 
+import contextlib
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints
@@ -28,7 +30,7 @@ def describe(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"the number {render(value)}"
     if isinstance(value, str):
-        return f"the string {value!r}"
+        return f"the string {value if len(value) <= 60 else value[:59] + '…'!r}"
     return "a mapping" if isinstance(value, dict) else "a list"
 
 
@@ -51,7 +53,7 @@ def _integer(value: object) -> int:
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= 20:
         try:
             return int(value, 10)
         except ValueError:
@@ -60,13 +62,12 @@ def _integer(value: object) -> int:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+    number = value
     if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            number = float(value)
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number):
+        return float(number)
     raise ValueError(f"must be a number, not {describe(value)}")
 
 
@@ -112,7 +113,7 @@ class FileMode(int):
 def _file_mode(value: object) -> FileMode:
     if isinstance(value, int) and not isinstance(value, bool):
         return FileMode(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) <= 20:
         try:
             return FileMode(int(value, 8))
         except ValueError:

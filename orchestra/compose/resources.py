@@ -1,0 +1,68 @@
+"""Checks of what is at the top level beside services: names, external resources, sources of configs and secrets."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestra.compose.context import Context
+    from orchestra.compose.nodes import Path
+    from orchestra.compose.schema.network import Network
+    from orchestra.compose.schema.stack import Stack, Volume
+
+# What an external resource cannot have: it was made elsewhere.
+_OF_OWN_NETWORKS = ("driver", "driver_opts", "labels", "internal", "attachable", "enable_ipv6")
+_OF_OWN_VOLUMES = ("driver", "driver_opts", "labels")
+_KEY = re.compile(r"[a-zA-Z0-9._-]+")
+# Names on the host are names of directories and files there; Docker Engine has the same rule for volumes.
+_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_NETWORK_NAME = re.compile(r"(?!\.)[^/\0]+")
+_LONGEST_NAME = 255
+
+
+def check_resources(stack: Stack, context: Context) -> None:
+    """Report what is wrong with the resources of all that the file declares."""
+    for attribute in ("networks", "volumes", "configs", "secrets", "models"):
+        for key in getattr(stack, attribute):
+            if not _KEY.fullmatch(key):
+                _refuse_name((attribute, key), key, context, is_key=True)
+    for attribute in ("configs", "secrets"):
+        for key, item in getattr(stack, attribute).items():
+            sources = [name for name in ("file", "environment", "content") if getattr(item, name)]
+            path: Path = (attribute, key)
+            if not item.external and not item.driver and len(sources) != 1:
+                problem = "needs one of" if not sources else "may have only one of"
+                message = f"{attribute[:-1]} {key} {problem} file, environment and content"
+                context.problems.error("conflict", message, context.span(path, key=True), path)
+            elif item.external and sources:
+                message = f"{attribute[:-1]} {key} is external, so it cannot have {sources[0]}"
+                context.problems.error("conflict", message, context.span(path, key=True), path)
+    for key, network in stack.networks.items():
+        if network.external:
+            _check_external("network", ("networks", key), network, _OF_OWN_NETWORKS, context)
+        if network.name and not (_NETWORK_NAME.fullmatch(network.name) and len(network.name) <= _LONGEST_NAME):
+            _refuse_name(("networks", key, "name"), network.name, context)
+    for key, volume in stack.volumes.items():
+        if volume.external:
+            _check_external("volume", ("volumes", key), volume, _OF_OWN_VOLUMES, context)
+        if volume.name and not (_VOLUME_NAME.fullmatch(volume.name) and len(volume.name) <= _LONGEST_NAME):
+            _refuse_name(("volumes", key, "name"), volume.name, context)
+
+
+def _refuse_name(path: Path, name: str, context: Context, *, is_key: bool = False) -> None:
+    shown = name if len(name) <= 60 else f"{name[:59]}…"
+    message = f"{shown!r} is not a name for one of {path[0]}"
+    hint = "use letters, digits, dots, dashes and underscores"
+    context.problems.error("invalid-name", message, context.span(path, key=is_key), path, hint)
+
+
+def _check_external(
+    noun: str, path: Path, resource: Network | Volume, attributes: tuple[str, ...], context: Context
+) -> None:
+    for attribute in attributes:
+        if not getattr(resource, attribute):
+            continue
+        place = (*path, attribute)
+        message = f"{noun} {path[-1]} is external, so it cannot have {attribute}"
+        context.problems.error("conflict", message, context.span(place, key=True), place)
