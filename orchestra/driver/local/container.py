@@ -119,12 +119,14 @@ class Containers:
         self, spec: ContainerSpec, image: ReadyImage, container_id: str, attachment: Attachment, directory: str
     ) -> dict[str, Any]:
         """config.json and shim.json with all they refer to."""
+        mounts = volume.resolve_mounts(self._home, self._stack, spec, container_id)
+        volume.fill_volumes(self._home, mounts, image.layers)
         config = render_bundle(
             spec,
             image.config,
             user=_user(spec, image),
             attachment=attachment,
-            mounts=volume.resolve_mounts(self._home, self._stack, spec, container_id),
+            mounts=mounts,
             cgroups_path=cgroup_path(self._home, self._stack, container_id),
             host=observe_host(spec),
         )
