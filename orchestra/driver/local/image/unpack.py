@@ -93,6 +93,8 @@ class _Layer:
         self._below = tuple(below)
         self._what = what
         self._open: tuple[str, int] | None = None
+        # Something was taken away, perhaps a link that the path of the open directory leads through.
+        self._is_stale = False
         # Set at the end, since every entry that is made in a directory changes its time.
         self._times: dict[str, int] = {}
 
@@ -136,12 +138,10 @@ class _Layer:
         existing = _status(parent, name)
         if existing and not (entry.isdir() and stat.S_ISDIR(existing.st_mode)):
             opaque = is_whiteout(existing)
-            self._forget()
-            # With what is taken away goes the descriptor of the parent, which may have been below it.
-            parent = self._parent(path.rpartition("/")[0])
             remove_entry(parent, name)
             self._times.pop(path, None)
             existing = None
+            self._is_stale = True
         if entry.isreg():
             self._write(tar, entry, parent, name)
         elif entry.isdir():
@@ -207,9 +207,10 @@ class _Layer:
 
     def _parent(self, path: str) -> int:
         """A descriptor of the directory ``path``, made when missing. Good until the next call."""
-        if self._open and self._open[0] == path:
+        if self._open and self._open[0] == path and not self._is_stale:
             return self._open[1]
-        self._forget()
+        self.close()
+        self._is_stale = False
         try:
             fd = open_in_root(self._root, path or ".", os.O_PATH | os.O_DIRECTORY)
         except OSError as error:
@@ -218,9 +219,6 @@ class _Layer:
             fd = self._make_parents(path)
         self._open = (path, fd)
         return fd
-
-    def _forget(self) -> None:
-        self.close()
 
     def _make_parents(self, path: str) -> int:
         """Directories that the archive goes through without an entry: as below, so that they do not change anything."""

@@ -10,6 +10,7 @@ import tracemalloc
 
 import pytest
 
+from orchestra.driver.local.image.tar import entries, open_tar
 from orchestra.driver.local.image.unpack import unpack_layer
 from orchestra.errors import FatalError
 
@@ -67,6 +68,9 @@ HOSTILE = {
     "a hard link to the root": lambda out: layer(hard_link("a", "/")),
     "a file below a file": lambda out: layer(entry("a"), entry("a/b")),
     "a file below a fifo": lambda out: layer(entry("a", tarfile.FIFOTYPE), entry("a/b")),
+    "a file that takes away its own way": lambda out: layer(
+        directory("a"), link("a/l", "/"), entry("a/l/a"), entry("a/l/x")
+    ),
     "links in a circle": lambda out: layer(link("a", "b"), link("b", "a"), entry("a/x")),
     "a root that is no directory": lambda out: layer(entry("./")),
     "a root that is a link": lambda out: layer(link(".", str(out))),
@@ -156,6 +160,18 @@ def test_stays_within_the_layer(place, case):
     unpack(case(place / "outside"), place)
     assert (tree(place / "outside"), (place / "outside").stat().st_mtime_ns) == before
     assert sorted(item.name for item in place.iterdir()) == ["layer", "outside"]
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_extension_headers_are_not_read_before_they_are_bounded(place, kind):
+    with pytest.raises(FatalError, match="extension header of 8589934591 bytes"):
+        unpack(number(header(type=kind), 124, 12, b"77777777777\0"), place)
+
+
+def test_members_are_not_kept():
+    data = layer(*(entry(f"{index}") for index in range(100)))
+    with open_tar(io.BytesIO(data), seekable=False) as tar:
+        assert max(len(tar.members) for _ in entries(tar)) == 1
 
 
 def test_a_very_large_layer_needs_little_memory(place):

@@ -17,6 +17,7 @@ from orchestra.driver.local.image import store as store_module
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.image.content import ContentStore, Stored
 from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.source import stamp_of
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError
 from orchestra.home import Home
@@ -234,6 +235,15 @@ def test_an_archive_that_only_got_a_new_time_is_still_ready(store, tmp_path):
     image = check(store, reference)
     os.utime(tmp_path / "image.tar")
     assert store.observe([reference]) == {reference: image}
+
+
+def test_a_stamp_is_trusted_only_when_a_later_change_must_show_in_it(tmp_path, monkeypatch):
+    path = tmp_path / "image.tar"
+    path.touch()
+    changed = path.stat().st_ctime_ns
+    for seconds, settled in ((0, False), (1, False), (3, True)):
+        monkeypatch.setattr("time.time_ns", lambda seconds=seconds: changed + seconds * 10**9)
+        assert stamp_of(str(path)).settled is settled
 
 
 def test_a_settled_archive_is_not_opened_again(home, tmp_path, monkeypatch):
