@@ -23,7 +23,7 @@ from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import execution, supervision, wire
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.shim import LEAVING, Shim, describe_busy
+from orchestra.shim.shim import LEAVING, TERMINAL, Shim, describe_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,21 +36,39 @@ class Child:
     """A shim as the fork server knows it.
 
     channel: to the shim, None for one that an earlier fork server forked; pidfd: to watch that one by; terminal: the
-    second master of its container, or -1; exit_code: of its container, when that became an orphan and was reaped here;
+    second master of its container, or -1; streams: our ends of its pipes, kept so that what is in them is not lost when
+    container and shim end together; exit_code: of its container, when that became an orphan and was reaped here;
     leaving: it has nothing to do any more, and a new run may begin in its directory.
     """
 
-    __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "leaving", "pidfd", "terminal")
+    __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "leaving", "pidfd", "streams", "terminal")
 
     def __init__(self, directory: ContainerDirectory) -> None:
         self.directory = directory
         self.channel: socket.socket | None = None
         self.pidfd = -1
         self.terminal = -1
+        self.streams: list[int] = []
         self.exit_code: int | None = None
         self.leaving = False
         self.backoff = supervision.Backoff()
         self.born = time.monotonic()
+
+    def keep(self, fds: list[int], *, terminal: bool) -> None:
+        if terminal and fds:
+            self.terminal = fds[0]
+        else:
+            self.streams += fds
+
+    def hand_over(self, successor: Child) -> None:
+        successor.backoff, successor.exit_code = self.backoff, self.exit_code
+        successor.terminal, self.terminal = self.terminal, -1
+        successor.streams, self.streams = self.streams, []
+
+    def close(self) -> None:
+        for fd in (*self.streams, self.terminal):
+            if fd >= 0:
+                os.close(fd)
 
 
 class ForkServer:
@@ -206,21 +224,21 @@ class ForkServer:
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child, channel))
 
     def _hear_shim(self, child: Child, channel: socket.socket) -> None:
-        """A shim sends the master of its container's terminal, and that it has given up."""
-        try:
-            data, fds = unix_socket.receive(channel, 1)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, fds = b"", []
-        if fds:
-            child.terminal = fds[0]
-        if data == LEAVING:
-            child.leaving = True
-        if not data:
-            self.selector.unregister(channel)
-            channel.close()
-            child.channel = None
+        """A shim sends what is to be kept for its container, and that it has given up."""
+        while child.channel is not None:
+            try:
+                data, fds = unix_socket.receive(channel, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b"", []
+            child.keep(fds, terminal=data == TERMINAL)
+            if data == LEAVING:
+                child.leaving = True
+            if not data:
+                self.selector.unregister(channel)
+                channel.close()
+                child.channel = None
 
     def _forget(self, child: Child) -> None:
         if child.channel is not None:
@@ -229,11 +247,12 @@ class ForkServer:
         if child.pidfd >= 0:
             self.selector.unregister(child.pidfd)
             os.close(child.pidfd)
-        if child.terminal >= 0:
-            os.close(child.terminal)
+        child.close()
 
     def _replace(self, child: Child) -> None:
         """Another shim for a container whose shim was killed. It takes the record over, the old child is forgotten."""
+        if child.channel is not None:
+            self._hear_shim(child, child.channel)
         if child.leaving or child.directory.has("exit.json") or not os.path.isdir(child.directory.path):
             self._forget(child)
             return
@@ -243,8 +262,7 @@ class ForkServer:
         pid = self._fork(kept, lambda: Shim(directory, theirs).adopt(terminal, exit_code))
         theirs.close()
         successor = Child(directory)
-        successor.backoff = child.backoff
-        successor.terminal, child.terminal = terminal, -1
+        child.hand_over(successor)
         self._forget(child)
         self._watch_channel(successor, ours)
         self.shims[pid] = successor
@@ -298,7 +316,7 @@ class ForkServer:
         self.selector.register(child.pidfd, selectors.EVENT_READ, ended)
         try:
             connection = unix_socket.connect(child.directory.file("shim.sock"))
-            wire.send(connection, {"op": "terminal"})
+            wire.send(connection, {"op": "keep"})
         except OSError:
             return  # it is just ending: ``ended`` will find out
         connection.setblocking(False)
@@ -306,11 +324,10 @@ class ForkServer:
         def receive() -> None:
             self.selector.unregister(connection)
             try:
-                _data, fds = unix_socket.receive(connection, 65536)
-            except OSError:
-                fds = []
-            if fds:
-                child.terminal = fds[0]
+                message, fds = wire.receive(connection)
+                child.keep(fds, terminal=bool(message.get("terminal")))
+            except OSError as error:
+                print(f"{child.directory.name}: no second keeper: {error}", file=sys.stderr, flush=True)
             connection.close()
 
         self.selector.register(connection, selectors.EVENT_READ, receive)

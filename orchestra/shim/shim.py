@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PIPES = {1: "stdout", 2: "stderr"}
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
-TERMINAL, LEAVING = b"t", b"x"  # what is said to the fork server
+TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
 CLIENT_SECONDS = 1.0
 
@@ -157,6 +157,15 @@ class Shim:
             self._store_state()
         self._open_streams()
         self._watch_streams()
+        self._give_keeper(STREAMS, list(self.streams.values()))
+
+    def _give_keeper(self, what: bytes, fds: list[int]) -> None:
+        """The fork server keeps a second one of each: what nobody has open is lost, a pipe's content or a terminal."""
+        try:
+            if fds:
+                unix_socket.send(self.parent, what, fds)
+        except OSError as error:
+            print(f"{self.directory.name}: no second keeper for its streams: {error}", file=sys.stderr, flush=True)
 
     def _store_state(self) -> None:
         assert self.container is not None
@@ -203,14 +212,10 @@ class Shim:
             self._give_up(message["error"])
 
     def _keep_terminal(self, master: int) -> None:
-        """The fork server keeps a second one, since a terminal cannot be opened again by a path."""
         os.set_blocking(master, False)
         self.terminal = master
         self.selector.register(master, selectors.EVENT_READ, self._pump_terminal)
-        try:
-            unix_socket.send(self.parent, TERMINAL, (master,))
-        except OSError as error:
-            print(f"{self.directory.name}: no second keeper for the terminal: {error}", file=sys.stderr, flush=True)
+        self._give_keeper(TERMINAL, [master])
 
     def _answer(self, message: wire.Message) -> None:
         if self.requester is None:
@@ -406,8 +411,9 @@ class Shim:
             error = SystemCallError(EALREADY, "start", self.directory.name, "it has been started before")
             wire.send(connection, {"error": wire.describe_error(error)})
             connection.close()
-        elif operation == "terminal" and self.terminal >= 0:
-            wire.send(connection, {"terminal": True}, [self.terminal])
+        elif operation == "keep":
+            kept = [self.terminal] if self.terminal >= 0 else list(self.streams.values())
+            wire.send(connection, {"terminal": self.terminal >= 0}, kept)
             connection.close()
         elif operation == "attach":
             wire.send(connection, {"terminal": self.terminal >= 0}, [self.terminal] if self.terminal >= 0 else ())

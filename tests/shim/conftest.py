@@ -283,13 +283,16 @@ class Stack:
         pattern = f"**/{self.group.rpartition('/')[2]}" + (f"/{name}" if name else "")
         return [str(path) for path in Path("/sys/fs/cgroup").glob(pattern)]
 
+    def finish_supervisor(self):
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            unix_socket.connect(self.home.control_socket).close()
+
     def close(self):
         """Delete every container, let the supervisor end, and with it the fork server."""
         for container in self.containers:
             container.delete()
         if launch.is_running(self.home):
-            with suppress(FileNotFoundError, ConnectionRefusedError):
-                unix_socket.connect(self.home.control_socket).close()
+            self.finish_supervisor()
             eventually(lambda: not launch.is_running(self.home))
 
 

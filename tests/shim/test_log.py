@@ -48,13 +48,17 @@ def test_rotation_keeps_so_many_files_of_such_a_size_and_splits_no_record(stack)
     container.wait()
     logs = sorted(Path(container.stack.home.logs).iterdir(), reverse=True)
     assert [log.name for log in logs] == ["s-web-1.log.2", "s-web-1.log.1", "s-web-1.log"]
-    texts = []
+    texts = [""]
     for log in logs:
         content = log.read_text()
         assert len(content) <= 20_000
         assert content.endswith("\n")
-        texts += [line.split(" ", 3)[3] for line in content.splitlines()]
-    whole = texts[1:]  # the first may be the end of a line that began in a file that is gone
+        for line in content.splitlines():
+            _stamp, _stream, tag, text = line.split(" ", 3)
+            texts[-1] += text
+            if tag == "F":
+                texts.append("")
+    whole = texts[1:-1]  # the first may be the end of a line that began in a file that is gone
     assert whole == [str(number) for number in range(2001 - len(whole), 2001)]
     assert len(texts) > 400
 

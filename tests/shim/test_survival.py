@@ -1,0 +1,266 @@
+"""Killed shims and killed fork servers: containers go on, logs are whole, exit codes are known."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from orchestra.linux import process
+from orchestra.shim import client, launch
+from orchestra.shim.client import Status
+from tests import census
+from tests.shim.conftest import Stack, eventually
+from tests.shim.test_streams import Attached
+
+TELLS_FOREIGN_EXITS = tuple(int(word) for word in os.uname().release.split("-")[0].split(".")[:2]) >= (6, 15)
+
+
+def line_after_line(count):
+    return f"i=0; while [ $i -lt {count} ]; do i=$((i+1)); echo line $i; done; exit 7"
+
+
+def another_shim(container, before):
+    """The shim that has replaced ``before``."""
+
+    def found():
+        try:
+            return container.shim if container.shim != before and client.shim_alive(container.directory) else None
+        except FileNotFoundError:
+            return None
+
+    return eventually(found)
+
+
+def test_a_shim_killed_at_rest_is_replaced_and_the_container_goes_on(stack):
+    container = stack.shell("trap 'echo bye; exit 9' TERM; echo hello; while :; do sleep 0.01; done")
+    pid = container.run().pid
+    eventually(lambda: container.texts("stdout"))
+    before = container.shim
+    container.kill_shim()
+    another_shim(container, before)
+    assert container.state()[:2] == (Status.RUNNING, pid)
+    client.kill(container.directory, signal.SIGTERM)
+    assert container.wait().exit_code == 9
+    assert container.texts("stdout") == ["hello", "bye"]
+    assert container.leftovers() == []
+
+
+def test_a_shim_killed_with_its_container_still_knows_the_exit_code(stack):
+    """Shim and container end in the same moment, in either order."""
+    for number in range(5):
+        container = stack.shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.001; done", name=f"c{number}")
+        container.run()
+        eventually(lambda container=container: container.texts("stdout"))
+        first, second = (container.kill_shim, lambda container=container: client.kill(container.directory, 15))
+        for act in (first, second) if number % 2 else (second, first):
+            act()
+        assert container.wait().exit_code == 9
+        assert container.leftovers() == []
+
+
+def test_no_line_is_lost_or_doubled_while_shims_are_killed(stack):
+    container = stack.container("sh", "-c", line_after_line(50_000))
+    pid = container.run().pid
+    killed = 0
+    while container.state().status is Status.RUNNING and killed < 12:
+        shim = container.shim
+        size = container.log.stat().st_size
+        eventually(lambda size=size: container.log.stat().st_size > size or container.state().exit)
+        try:
+            process.send_signal(shim, signal.SIGKILL)
+        except ProcessLookupError:
+            break
+        killed += 1
+        eventually(lambda shim=shim: container.state().exit or container.shim != shim)
+        assert container.state().pid in (pid, 0)
+    assert killed >= 3
+    assert container.wait().exit_code == 7
+    assert container.texts("stdout") == [f"line {number}" for number in range(1, 50_001)]
+
+
+def test_a_terminal_survives_its_shim(stack):
+    container = stack.shell("echo up; while read line; do echo got $line; done", terminal=True, stdin=True)
+    container.run()
+    eventually(lambda: container.texts("stdout"))
+    before = container.shim
+    container.kill_shim()
+    another_shim(container, before)
+    eventually(lambda: Path(container.directory, "shim.sock").exists())
+    with Attached(container) as one:
+        assert one.terminal >= 0
+        one.send(b"word\n")
+        one.until(b"got word")
+    assert container.state().status is Status.RUNNING
+
+
+def test_a_created_container_whose_shim_is_killed_is_gone(stack):
+    container = stack.container("sleep", "60")
+    container.create()
+    container.kill_shim()
+    eventually(lambda: container.state().status is Status.ABSENT and container.leftovers() == [])
+    container.run()
+    assert container.state().status is Status.RUNNING
+
+
+def test_without_its_fork_server_a_container_goes_on_and_ends_in_order(stack):
+    container = stack.shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done")
+    pid = container.run().pid
+    stack.kill_fork_server()
+    assert not launch.is_running(stack.home)
+    assert container.state()[:2] == (Status.RUNNING, pid)
+    client.kill(container.directory, signal.SIGTERM)
+    assert container.wait().exit_code == 9
+    assert container.leftovers() == []
+
+
+def test_another_fork_server_adopts_what_lives(stack):
+    container = stack.shell("trap 'echo bye; exit 9' TERM; echo up; while :; do sleep 0.01; done")
+    pid = container.run().pid
+    shim = container.shim
+    eventually(lambda: container.texts("stdout"))
+    stack.kill_fork_server()
+    stack.launch()
+    assert container.shim == shim
+    assert container.output_of("echo", "hello") == (0, "hello\n")
+    with pytest.raises(OSError, match="its shim is running"):
+        container.run()
+    container.kill_shim()
+    another_shim(container, shim)
+    assert container.state()[:2] == (Status.RUNNING, pid)
+    client.kill(container.directory, signal.SIGTERM)
+    assert container.wait().exit_code == (9 if TELLS_FOREIGN_EXITS else None)
+    assert container.texts("stdout") == ["up", "bye"]
+
+
+def test_both_killed_the_container_goes_on_and_is_adopted(stack):
+    container = stack.shell(
+        "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $i != 1000 ] || sleep 0.2; done; exit 5"
+    )
+    pid = container.run().pid
+    eventually(lambda: "1000" in container.texts("stdout"))
+    shim = container.shim
+    stack.kill_fork_server()
+    process.send_signal(shim, signal.SIGKILL)
+    eventually(lambda: not process.is_alive(shim))
+    assert container.state()[:2] == (Status.RUNNING, pid)
+    stack.launch()
+    assert container.wait().exit_code == (5 if TELLS_FOREIGN_EXITS else None)
+    assert container.texts("stdout") == [str(number) for number in range(1, 2001)]
+    assert container.leftovers() == []
+
+
+def test_what_ended_while_nobody_looked_is_recorded_by_the_next(stack):
+    container = stack.shell("read line; echo last words; exit 5", stdin=True)
+    container.run()
+    keeper = os.open(f"{container.directory}/stdin", os.O_RDWR | os.O_NONBLOCK)
+    shim = container.shim
+    stack.kill_fork_server()
+    process.send_signal(shim, signal.SIGKILL)
+    first = client.state(container.directory)
+    os.write(keeper, b"go\n")
+    os.close(keeper)
+    eventually(lambda: not Path(f"/proc/{first.pid}").exists())
+    assert container.state() == client.State(Status.STOPPED, 0, first.started_at, None)
+    stack.launch()
+    ended = container.wait()
+    assert ended.exit_code is None
+    assert ended.started_at == first.started_at
+    assert container.leftovers() == []
+
+
+def test_deleting_works_without_anybody_alive(stack):
+    container = stack.shell("trap '' TERM; sleep 60 & sleep 60")
+    container.run()
+    shim = container.shim
+    stack.kill_fork_server()
+    process.send_signal(shim, signal.SIGKILL)
+    for _ in range(2):
+        container.delete()
+        assert container.leftovers() == []
+    assert container.state().status is not Status.RUNNING
+
+
+def test_the_supervisor_is_started_again_ever_more_slowly(tmp_path, tree):
+    stack = Stack(tmp_path, tree)
+    stack.launch("import os, time; os.write(1, f'at {time.monotonic()}\\n'.encode()); os._exit(3)")
+    try:
+        log = Path(stack.home.supervisor_log)
+
+        def moments():
+            return [float(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("at ")]
+
+        found = eventually(lambda: len(moments()) >= 5 and moments()[:5])
+        gaps = [after - before for before, after in pairwise(found)]
+        assert gaps[1] >= 0.05
+        assert gaps[2] >= 0.1
+        assert gaps[3] >= 0.2
+        assert "supervisor ended (3)" in log.read_text()
+    finally:
+        stack.kill_fork_server()
+
+
+def test_a_killed_supervisor_is_replaced_at_once(stack):
+    def supervisor():
+        return [pid for pid in stack.children() if b"select" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    (first,) = eventually(supervisor)
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: supervisor() not in ([], [first]))
+
+
+def test_the_fork_server_ends_when_the_supervisor_is_done_and_nothing_is_left(stack):
+    container = stack.container("sleep", "60")
+    container.run()
+    server = stack.fork_server
+    stack.finish_supervisor()
+    eventually(lambda: len(stack.children(server.pid)) == 1)
+    assert process.is_alive(server)
+    assert container.output_of("true")[0] == 0
+    container.delete()
+    eventually(lambda: not process.is_alive(server))
+    assert not launch.is_running(stack.home)
+    assert not Path(stack.home.fork_socket).exists()
+    stack.launch()
+    assert container.run().pid
+
+
+def test_who_launches_at_once_gets_one_fork_server(tmp_path, tree):
+    stack = Stack(tmp_path, tree)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for each in [pool.submit(stack.launch) for _ in range(4)]:
+                each.result()
+        assert stack.fork_server == stack.fork_server
+    finally:
+        stack.close()
+
+
+def test_a_hundred_lives_leave_nothing(stack):
+    server = stack.fork_server.pid
+    stack.container("true", name="warm").finish()
+
+    def descriptors():
+        return sorted(os.listdir(f"/proc/{server}/fd"))
+
+    container = stack.shell("exit 3")
+    failing = stack.container("nonsense", name="failing")
+    eventually(lambda: len(stack.children(server)) == 1)
+    before, machine = descriptors(), {*census.mounts(), *census.interfaces()}
+    for _ in range(100):
+        container.run()
+        assert container.wait().exit_code == 3
+        container.delete()
+    for _ in range(20):
+        with pytest.raises(OSError, match="nonsense"):
+            failing.run()
+    eventually(lambda: len(stack.children(server)) == 1)
+    eventually(lambda: descriptors() == before)
+    assert {*census.mounts(), *census.interfaces()} <= machine
+    assert stack.groups() == []
+    assert container.leftovers() == failing.leftovers() == []
+    assert Path(stack.home.supervisor_log).read_text() == ""
