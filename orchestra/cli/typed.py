@@ -22,18 +22,20 @@ USAGE = 16
 
 def run_typed(argv: Sequence[str]) -> int:
     """Parse ``argv`` by Typer and run it; the exit code."""
+    reached = False
+
+    def run(invocation: Invocation) -> int:
+        nonlocal reached
+        reached = True
+        return execute(invocation)
+
     try:
-        application(execute)(list(argv), prog_name="orchestra")
+        application(run)(list(argv), prog_name="orchestra")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-        return USAGE if code == 2 and not _Running.reached else code
+        # Once a command was reached, 2 is its own code and not Typer's word for a usage error.
+        return USAGE if code == 2 and not reached else code
     return 0
-
-
-class _Running:
-    """Whether a command was reached: exit code 2 is then its own, and not Typer's word for a usage error."""
-
-    reached = False
 
 
 def application(execute: Callable[[Invocation], int]) -> typer.Typer:
@@ -63,7 +65,6 @@ def _keep_shared(context: typer.Context, values: dict[str, Any]) -> None:
 
 def _runner(command: Command, execute: Callable[[Invocation], int]) -> Callable[[typer.Context, dict[str, Any]], None]:
     def run(context: typer.Context, values: dict[str, Any]) -> None:
-        _Running.reached = True
         raise typer.Exit(execute(Invocation(command.name, context.obj, values)))
 
     return run
