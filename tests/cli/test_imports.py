@@ -1,0 +1,98 @@
+"""What each command imports is its start-up time: no more than it must, on the way where nothing has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+STACK = """
+services:
+  web: {image: "rootfs:/", command: [sleep, infinity], stop_signal: SIGKILL}
+"""
+HEAVY = frozenset({"pydantic", "networkx", "ruamel", "typer", "click", "rich", "anyio", "asyncio", "trio", "dns"})
+# A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
+COMMANDS = frozenset({"up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system"})
+
+PROBE = """
+import json, sys
+sys.argv[1:] = json.loads(sys.argv[1])
+from orchestra.__main__ import main
+try:
+    main()
+finally:
+    sys.stdout.flush()
+    print(json.dumps(sorted(sys.modules)), file=open({report!r}, "w"))
+"""
+
+
+def modules(arguments, tmp_path, environment=None, code=0):
+    """The modules that were loaded when the command was done."""
+    report = f"{tmp_path}/modules.json"
+    command = [sys.executable, "-c", PROBE.replace("{report!r}", repr(report)), json.dumps(arguments)]
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "check": False}
+    done = subprocess.run(command, env=environment or os.environ | {"ORCHESTRA_HOME": f"{tmp_path}/home"}, **options)
+    assert done.returncode == code, done.stderr
+    with open(report) as file:
+        return set(json.load(file))
+
+
+def heavy(loaded):
+    return {name.partition(".")[0] for name in loaded} & HEAVY
+
+
+def others(loaded, *own):
+    """Modules of commands that are not this one's."""
+    return {f"orchestra.cli.{name}" for name in COMMANDS - set(own)} & loaded
+
+
+def test_the_version_is_told_by_next_to_nothing(tmp_path):
+    loaded = modules(["--version"], tmp_path)
+    assert {name for name in loaded if name.startswith("orchestra")} == {"orchestra", "orchestra.__main__"}
+    assert heavy(loaded) == set()
+
+
+@pytest.mark.parametrize("arguments", [["version", "--short"], ["ls"], ["ls", "-aq"], ["doctor"], ["-p", "s", "logs"]])
+def test_what_needs_no_stack_needs_no_library(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestra", *arguments],
+        env=os.environ | {"ORCHESTRA_HOME": f"{tmp_path}/home"},
+        capture_output=True,
+        check=False,
+    )
+    loaded = modules(arguments, tmp_path, code=done.returncode)
+    # Where no file is to be found, the loader has to be asked to know that.
+    assert heavy(loaded) <= ({"pydantic", "ruamel", "networkx"} if "logs" in arguments else set())
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
+def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
+    stack = write_stack(STACK)
+    stack.run("up", "-d")
+    file = ["-f", str(stack.file)]
+    lines = {
+        "ps": ["ps", "-a"],
+        "up": ["up", "-d"],
+        "logs": ["logs", "-n", "5"],
+        "exec": ["exec", "-T", "web", "true"],
+        "ls": ["ls"],
+        "down": ["down", "-t", "1"],
+    }
+    for name, line in lines.items():
+        loaded = modules([*file, *line], tmp_path, stack.environment)
+        assert heavy(loaded) == set(), name
+        assert others(loaded, name) == set(), name
+        assert "orchestra.compose.loading" not in loaded, name
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
+def test_the_foreground_loads_no_library_either(write_stack, tmp_path):
+    stack = write_stack('services: {job: {image: "rootfs:/", command: [echo, done]}}')
+    stack.run("up")
+    assert heavy(modules(["-f", str(stack.file), "up"], tmp_path, stack.environment)) == set()
