@@ -89,7 +89,7 @@ class Sets:
     __slots__ = ("ambient", "bounding", "effective", "inheritable", "permitted", "unknown")
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
-        self.unknown = sorted({name for group in names.values() for name in group if name not in NUMBERS})
+        self.unknown = sorted({name for group in names.values() for name in group or () if name not in NUMBERS})
         self.bounding, self.effective, self.permitted, self.inheritable, self.ambient = (
             sum(1 << NUMBERS[name] for name in set(names.get(key) or ()) if name in NUMBERS)
             for key in ("bounding", "effective", "permitted", "inheritable", "ambient")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUN_PATH = 108  # unix(7); the terminating zero byte counts
-MAX_FDS = 253  # SCM_MAX_FD
+_FD = struct.Struct("i")
 
 
 def _with_address(path: str, use: Callable[[str], None]) -> None:
@@ -64,5 +65,12 @@ def send(connection: socket.socket, data: bytes, fds: tuple[int, ...] | list[int
 
 def receive(connection: socket.socket, size: int, max_fds: int = 16) -> tuple[bytes, list[int]]:
     """One recvmsg(2). The descriptors are close-on-exec and the caller's to close."""
-    data, fds, _flags, _address = socket.recv_fds(connection, size, max_fds, socket.MSG_CMSG_CLOEXEC)
+    # socket.recv_fds drops its flags: what it returns would be inherited by the programs we start.
+    space = socket.CMSG_SPACE(max_fds * _FD.size)
+    data, ancillary, _flags, _address = connection.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
+    fds: list[int] = []
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            whole = len(content) // _FD.size * _FD.size
+            fds += (fd for (fd,) in _FD.iter_unpack(content[:whole]))
     return data, fds

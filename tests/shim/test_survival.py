@@ -67,7 +67,7 @@ def test_no_line_is_lost_or_doubled_while_shims_are_killed(stack):
     container = stack.container("sh", "-c", line_after_line(50_000))
     pid = container.run().pid
     killed = 0
-    while container.state().status is Status.RUNNING and killed < 12:
+    while container.state().status is Status.RUNNING and killed < 8:
         shim = container.shim
         size = container.log.stat().st_size
         eventually(lambda size=size: container.log.stat().st_size > size or container.state().exit)
