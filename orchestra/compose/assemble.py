@@ -31,10 +31,14 @@ _OF_THE_STACK = ("name", "version", "include")
 
 
 class Layer(NamedTuple):
-    """A document before it was merged over those before it, and the variables that it saw."""
+    """Documents before they were merged over those before them, and the variables that they saw.
 
-    document: Map
+    service: the documents are no whole ones, but what this service extends.
+    """
+
+    documents: tuple[Map, ...]
     environment: Environment
+    service: str = ""
 
 
 class Assembler:
@@ -89,17 +93,16 @@ class Assembler:
         document = self.prepared(raw, directory, environment)
         document = self._include(document, directory, environment, trail)
         extended = Extender(self, environment, self.problems).extend(document, path)
-        self.layers.append(Layer(document, environment))
+        self.layers.append(Layer((document,), environment))
         return extended
 
     def lack(self, path: str) -> str:
         """Why ``parse`` found nothing."""
         return self.reader.lack(path)
 
-    def extends(self, name: str, base: Map, environment: Environment) -> None:
-        """Told by ``Extender``: ``base`` lies below the service ``name`` of the document that comes next."""
-        services = Map({name: base}, {name: base.span}, base.span)
-        self.layers.append(Layer(Map({"services": services}, {"services": base.span}, base.span), environment))
+    def extends(self, name: str, bases: tuple[Map, ...], environment: Environment) -> None:
+        """Told by ``Extender``: ``bases``, lowest first, lie below the service ``name`` of the next document."""
+        self.layers.append(Layer(bases, environment, name))
 
     def _include(self, document: Map, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
         entries = document.get("include")

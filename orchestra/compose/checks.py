@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.stack import Stack
 
 MAXIMUM_REPLICAS = 10_000
+MAXIMUM_CONTAINERS = 50_000
 _SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 # Docker Engine's own rule; it also keeps a name from leading out of the directory of a container.
 _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -46,6 +47,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         check_dependencies(service, path, context, declared.services)
         _check_limits(service, path, context)
         _check_scale(service, path, context, scale.get(key))
+    _check_number(context, scale)
     _check_names(context)
     _check_cycles(context)
     check_resources(declared, context)
@@ -173,6 +175,14 @@ def _check_scale(service: Service, path: Path, context: Context, asked: int | No
         context.problems.error("conflict", message, context.span(place), place, "remove container_name")
 
 
+def _check_number(context: Context, scale: Mapping[str, int]) -> None:
+    counts = {key: replicas(service, scale.get(key)) for key, service in context.stack.services.items()}
+    if sum(counts.values()) > MAXIMUM_CONTAINERS:
+        path: Path = ("services", max(counts, key=counts.__getitem__))
+        message = f"the stack has {sum(counts.values())} containers; {MAXIMUM_CONTAINERS} is the most"
+        context.problems.error("invalid-value", message, context.span(path, key=True), path)
+
+
 def _check_names(context: Context) -> None:
     owners: dict[str, str] = {}
     for key, service in context.stack.services.items():
@@ -202,6 +212,7 @@ def _check_cycles(context: Context) -> None:
         # Told from where a reader of the file meets it first.
         first = min(range(len(ring)), key=lambda index: context.span(places[index], key=True))
         names = (*ring[first:], *ring[:first], ring[first])
-        message = f"services depend on each other: {' -> '.join(names)}"
+        shown = names if len(names) <= 12 else (*names[:6], f"… {len(names) - 11} more …", *names[-5:])
+        message = f"services depend on each other: {' -> '.join(shown)}"
         hint = "one of them must be able to start before the others"
         context.problems.error("cycle", message, context.span(places[first], key=True), places[first], hint)

@@ -87,13 +87,17 @@ def _places(assembled: Assembled, path: Path) -> Iterator[tuple[Layer, Node, Spa
     by_place = any(isinstance(part, int) for part in path)
     seen: set[Span] = set()
     for layer in assembled.assembler.layers:
-        node = _find_at(layer.document, winner.span) if by_place else find(layer.document, path)
-        if node is None:
+        inner = path[2:] if layer.service else path
+        if layer.service and path[:2] != ("services", layer.service):
             continue
-        span = node.span if by_place else _place(layer.document, path, node)
-        if span not in seen:
-            seen.add(span)
-            yield layer, node, span
+        for document in layer.documents:
+            node = _find_at(document, winner.span) if by_place else find(document, inner)
+            if node is None:
+                continue
+            span = node.span if by_place else _place(document, inner, node)
+            if span not in seen:
+                seen.add(span)
+                yield layer, node, span
 
 
 def _place(document: Map, path: Path, node: Node) -> Span:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os.path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestra.compose.merge import merge_at
-from orchestra.compose.nodes import RESET, Map, Scalar, find_map
+from orchestra.compose.nodes import RESET, Map, Scalar, find_map, walk
 
 if TYPE_CHECKING:
     from orchestra.compose.environment import Environment
+    from orchestra.compose.nodes import Node
     from orchestra.compose.problems import Problems
 
 MAXIMUM_CHAIN = 100
@@ -25,7 +26,14 @@ class Files(Protocol):
 
     def lack(self, path: str) -> str: ...
 
-    def extends(self, name: str, base: Map, environment: Environment) -> None: ...
+    def extends(self, name: str, bases: tuple[Map, ...], environment: Environment) -> None: ...
+
+
+class _Resolved(NamedTuple):
+    """service: with its bases merged in, None when it is no mapping. layers: what was merged, lowest first."""
+
+    service: Map | None
+    layers: tuple[Map, ...] = ()
 
 
 class Extender:
@@ -36,53 +44,73 @@ class Extender:
         self.environment = environment
         self.problems = problems
         self._documents: dict[str, Map] = {}
+        self._known: dict[tuple[str, str], _Resolved] = {}
+        self._sizes: dict[int, int] = {}
 
     def extend(self, document: Map, path: str) -> Map:
         """The document with every ``extends`` replaced by what it stands for."""
         services = document.get("services")
         if not isinstance(services, Map):
             return document
-        extended = {key: self._service(key, document, path, ()) for key in services.items}
-        return document.with_item(
-            "services",
-            Map({key: extended[key] or services.items[key] for key in services.items}, services.keys, services.span),
-        )
+        extended: dict[str, Node] = {}
+        for key, service in services.items.items():
+            found, layers = self._service(key, document, path, ())
+            extended[key] = found or service
+            if layers[:-1]:
+                self.files.extends(key, layers[:-1], self.environment)
+        return document.with_item("services", Map(extended, services.keys, services.span))
 
-    def _service(self, name: str, document: Map, path: str, trail: Trail) -> Map | None:
-        """A service with its bases merged in; None when it is no mapping."""
+    def _service(self, name: str, document: Map, path: str, trail: Trail) -> _Resolved:
+        here = (path, name)
+        known = self._known.get(here)
+        if known is None:
+            known = self._resolve(name, document, path, trail)
+            self._known[here] = known
+        return known
+
+    def _resolve(self, name: str, document: Map, path: str, trail: Trail) -> _Resolved:
         services = find_map(document, "services")
         service = services.get(name) if services else None
         if not isinstance(service, Map):
-            return None
+            return _Resolved(None)
         extends = service.get("extends")
         if not isinstance(extends, Map) or extends.tag == RESET:
-            if trail:
-                self.files.extends(trail[0][1], service, self.environment)
-            return service
-        at = ("services", name, "extends")
+            return _Resolved(service, (service,))
+        here, own = (path, name), service.without("extends")
         target = extends.get("service")
+        error = self._refusal(target, here, trail)
+        if error is not None or not isinstance(target, Scalar):
+            code, message = error or ("", "")
+            self.problems.error(code, message, extends.span, ("services", name, "extends"))
+            return _Resolved(own, (own,))
+        base, layers = self._base(str(target.value), extends, document, path, (*trail, here))
+        if base is None or not self._may_copy(base, extends, name):
+            return _Resolved(own, (own,))
+        merged = merge_at(base, own, ("services", name), self.problems)
+        return _Resolved(Map(merged.items, merged.keys, service.span, service.tag), (*layers, own))
+
+    def _refusal(self, target: Node | None, here: tuple[str, str], trail: Trail) -> tuple[str, str] | None:
+        """The code and message of what is wrong with an ``extends``, if anything is."""
         if not isinstance(target, Scalar) or not isinstance(target.value, str):
-            self.problems.error("missing-key", "extends needs the key service", extends.span, at)
-            return service.without("extends")
-        here = (path, name)
+            return "missing-key", "extends needs the key service"
         if here in trail:
             chain = " -> ".join(f"{key} ({os.path.basename(file)})" for file, key in (*trail, here))
-            self.problems.error("cycle", f"services extend each other: {chain}", extends.span, at)
-            return service.without("extends")
+            return "cycle", f"services extend each other: {chain}"
         if len(trail) >= MAXIMUM_CHAIN:
-            message = f"services extend each other over more than {MAXIMUM_CHAIN} steps"
-            self.problems.error("invalid-value", message, extends.span, at)
-            return service.without("extends")
-        base = self._base(target.value, extends, document, path, (*trail, here))
-        own = service.without("extends")
-        if trail:
-            self.files.extends(trail[0][1], own, self.environment)
-        if base is None:
-            return own
-        merged = merge_at(base, own, ("services", name), self.problems)
-        return Map(merged.items, merged.keys, service.span, service.tag)
+            return "invalid-value", f"services extend each other over more than {MAXIMUM_CHAIN} steps"
+        return None
 
-    def _base(self, name: str, extends: Map, document: Map, path: str, trail: Trail) -> Map | None:
+    def _may_copy(self, base: Map, extends: Map, name: str) -> bool:
+        """Whether the load may grow by another copy of ``base``."""
+        if id(base) not in self._sizes:
+            self._sizes[id(base)] = sum(1 for _ in walk(base))
+        if self.problems.may_make(self._sizes[id(base)]):
+            return True
+        place = ("services", name, "extends")
+        self.problems.error("invalid-value", "the stack becomes too large by this", extends.span, place)
+        return False
+
+    def _base(self, name: str, extends: Map, document: Map, path: str, trail: Trail) -> _Resolved:
         at = ("services", trail[-1][1], "extends")
         file = extends.get("file")
         if isinstance(file, Scalar) and isinstance(file.value, str) and file.value != path:
@@ -90,14 +118,14 @@ class Extender:
             other = self._other(path)
             if other is None:
                 self.problems.error("file-not-found", self.files.lack(path), file.span, (*at, "file"))
-                return None
+                return _Resolved(None)
             document = other
         services = find_map(document, "services")
         if services is None or name not in services.items:
             message = f"there is no service {name} in {os.path.basename(path)} to extend"
-            hint = f"services there are {', '.join(sorted(services.items))}" if services and services.items else ""
+            hint = f"services there are {', '.join(sorted(services.items)[:50])}" if services and services.items else ""
             self.problems.error("undefined", message, extends.span, at, hint)
-            return None
+            return _Resolved(None)
         return self._service(name, document, path, trail)
 
     def _other(self, path: str) -> Map | None:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from orchestra.compose.problems import Problems
     from orchestra.errors import Span
 
-MAXIMUM_PORTS = 100_000
-
 
 def ports(node: Node, path: Path, problems: Problems) -> Node:
     if not isinstance(node, Seq):
@@ -33,8 +31,9 @@ def ports(node: Node, path: Path, problems: Problems) -> Node:
             continue
         try:
             entries = shorthand.parse_port(render(item.value))
-            if not problems.may_make(len(entries), MAXIMUM_PORTS):
-                raise ValueError(f"the file has more than {MAXIMUM_PORTS} ports by now")
+            if not problems.may_make(5 * len(entries)):
+                problems.error("invalid-port", "these are more ports than a stack may have", item.span, (*path, index))
+                break
             items += [build_node(entry, item.span) for entry in entries]
         except ValueError as error:
             hint = "write [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL], such as 8080:80"

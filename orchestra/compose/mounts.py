@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os.path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.state.desired import Mount, MountKind
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
     from orchestra.compose.schema.mounts import FileReference, ServiceVolume
@@ -19,10 +22,16 @@ if TYPE_CHECKING:
 _KINDS = {"bind": MountKind.BIND, "volume": MountKind.VOLUME, "tmpfs": MountKind.TMPFS}
 
 
-def mounts(key: str, context: Context) -> tuple[Mount, ...]:
-    """Every mount of a service. A target named twice is mounted once, as the last says."""
+Mounts = tuple[Mount, ...]
+
+
+def mounts(key: str, known: Mapping[str, Mounts], context: Context) -> Mounts:
+    """Every mount of a service. A target named twice is mounted once, as the last says.
+
+    known: the mounts of the services that it depends on.
+    """
     found: dict[str, Mount] = {}
-    for mount in (*_inherited(key, context, frozenset()), *_own(key, context)):
+    for mount in (*_inherited(key, known, context), *_own(key, context)):
         found[mount.target] = mount
     return tuple(found.values())
 
@@ -96,7 +105,7 @@ def _tmpfs(text: str, path: Path, context: Context) -> Mount | None:
     return Mount(MountKind.TMPFS, target, read_only=read_only, tmpfs_size=size, tmpfs_mode=mode)
 
 
-def _inherited(key: str, context: Context, seen: frozenset[str]) -> list[Mount]:
+def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[Mount]:
     """The mounts of the services named in ``volumes_from``."""
     found: list[Mount] = []
     for index, entry in enumerate(context.stack.services[key].volumes_from):
@@ -105,19 +114,13 @@ def _inherited(key: str, context: Context, seen: frozenset[str]) -> list[Mount]:
         if name == "container":
             context.problems.not_apply("volumes of foreign containers cannot be taken", context.span(path), path)
             continue
-        if name in seen or name not in context.stack.services:
-            continue
-        for mount in (*_inherited(name, context, seen | {key}), *_own(name, context)):
-            if mount.kind is MountKind.TMPFS:
-                continue
-            found.append(_read_only(mount) if mode == "ro" else mount)
+        taken = [mount for mount in known.get(name, ()) if mount.kind is not MountKind.TMPFS]
+        if not context.problems.may_make(len(taken)):
+            message = "these are more mounts than a stack may have"
+            context.problems.error("invalid-value", message, context.span(path), path)
+            break
+        found += [replace(mount, read_only=True) if mode == "ro" else mount for mount in taken]
     return found
-
-
-def _read_only(mount: Mount) -> Mount:
-    from dataclasses import replace
-
-    return replace(mount, read_only=True)
 
 
 def _files(service: Service, attribute: str, path: Path, context: Context) -> list[Mount]:

@@ -9,7 +9,7 @@ from orchestra.compose import container
 from orchestra.compose.config_hash import config_hash, service_hash
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.joining import endpoints, networks, ports
-from orchestra.compose.mounts import mounts
+from orchestra.compose.mounts import Mounts, mounts
 from orchestra.compose.not_applied import report
 from orchestra.compose.paths import resolve_path
 from orchestra.compose.render import dump
@@ -40,10 +40,13 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
     }
     order = ranks(edges)
     containers: list[ContainerSpec] = []
+    mounts_of: dict[str, Mounts] = {}
+    for key in sorted(stack.services, key=lambda key: order[key]):
+        mounts_of[key] = mounts(key, mounts_of, context)
     for key, service in stack.services.items():
-        if service.provider:
-            continue
-        containers += _replicas(key, service, order[key], replicas(service, scale.get(key)), context)
+        if not service.provider:
+            count = replicas(service, scale.get(key))
+            containers += _replicas(key, service, order[key], count, mounts_of[key], context)
     containers.sort(key=lambda spec: (spec.rank, spec.service, spec.index))
     used = {endpoint.network for spec in containers for endpoint in spec.endpoints}
     images: dict[tuple[str, str], ImageSpec] = {}
@@ -86,10 +89,11 @@ def image_reference(key: str, service: Service, context: Context) -> str:
     )
 
 
-def _replicas(key: str, service: Service, rank: int, count: int, context: Context) -> list[ContainerSpec]:
+def _replicas(
+    key: str, service: Service, rank: int, count: int, shared_mounts: Mounts, context: Context
+) -> list[ContainerSpec]:
     stack = context.stack.name or ""
     digest = service_digest(service, context)
-    shared_mounts = mounts(key, context)
     dependencies = _dependencies(service, context)
     image = image_reference(key, service, context)
     shared = container.settings(key, context)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAXIMUM_DIAGNOSTICS = 500
 """Of each kind: a file that is wrong everywhere is not told more about."""
+MAXIMUM_MADE = 1_000_000
 _GUESSES = 50
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 
@@ -87,10 +88,10 @@ class Problems:
         alike = islice((other for other in known if abs(len(other) - len(name)) <= 3), 1000)
         return next(iter(difflib.get_close_matches(name, list(alike), n=1)), "")
 
-    def may_make(self, count: int, limit: int) -> bool:
-        """Whether short forms of this load may still stand for ``count`` more values, ``limit`` in all."""
+    def may_make(self, count: int) -> bool:
+        """Whether short forms, ``extends`` and the like may still stand for ``count`` more values in this load."""
         self._made += count
-        return self._made <= limit
+        return self._made <= MAXIMUM_MADE
 
     def _add(
         self, to: dict[Diagnostic, None], code: str, message: str, span: Span | None, path: Path, hint: str

@@ -12,6 +12,7 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)")
+_BARE_PREFIXES = frozenset(f"0{letter}" for letter in "xXoObB")  # ``0x_``, with the underscore gone
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), "nan"),
@@ -45,8 +46,8 @@ def resolve(text: str) -> str | int | float | bool | None:
 def _integer(text: str) -> int | None:
     sign = -1 if text[0] == "-" else 1
     digits = text.lstrip("+-")
-    if len(digits) > 66:  # the longest is 64 binary digits: Go falls through, and Python would take its time
-        return None
+    if len(digits) > 66 or digits in _BARE_PREFIXES:  # the longest number has 64 binary digits
+        return None  # Go falls through, too
     if len(digits) > 1 and digits[0] == "0" and digits[1].isdigit():
         # 08 and 09 are not octal: Go falls through to the float reading.
         number = sign * int(digits, 8) if set(digits) <= set("01234567") else None

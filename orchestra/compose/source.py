@@ -36,6 +36,7 @@ MAXIMUM_NODES = 100_000
 MAXIMUM_DEPTH = 100
 _STANDARD = "tag:yaml.org,2002:"
 _RESOLVED = frozenset(f"{_STANDARD}{kind}" for kind in ("int", "float", "bool", "null"))
+_KNOWN = _RESOLVED | {f"{_STANDARD}{kind}" for kind in ("str", "map", "seq", "timestamp", "binary", "merge")}
 # Half of a surrogate pair is in no text that could be written anywhere, and NUL ends every string of the kernel's.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
@@ -179,7 +180,7 @@ class _Builder:
         """The tag, if it is one of the merge's; '' for standard ones, others are refused."""
         if tag in (RESET, OVERRIDE):
             return str(tag)
-        if tag is not None and tag != "!" and not tag.startswith(_STANDARD):
+        if tag is not None and tag != "!" and tag not in _KNOWN:
             hint = "Compose files know !reset and !override only"
             self.problems.error("yaml", f"the tag {tag} is not known", span, path, hint)
         return ""

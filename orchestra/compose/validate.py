@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from orchestra.compose.nodes import Map, Path, locate, plain, render_path
+from orchestra.compose.problems import MAXIMUM_DIAGNOSTICS
 from orchestra.compose.schema.stack import Stack
 from orchestra.compose.schema.values import describe
 
@@ -33,7 +33,7 @@ def validate(document: Map, problems: Problems) -> Stack | None:
         return Stack.model_validate(plain(document))
     except ValidationError as error:
         known = [diagnostic.subject for diagnostic in problems.errors]
-        for item in error.errors(include_url=False):
+        for item in error.errors(include_url=False)[:MAXIMUM_DIAGNOSTICS]:
             _report(document, item, known, problems)
         return None
 
@@ -48,7 +48,8 @@ def _report(document: Map, item: Mapping[str, Any], known: list[str], problems: 
         key = str(path[-1])
         owner = render_path(path[:-1]) or "the file"
         place = locate(document, path, key=True)
-        problems.error("unknown-key", f"unknown key {key} in {owner}", place, path, _nearest(key, path[:-1]))
+        hint = _nearest(key, path[:-1], problems)
+        problems.error("unknown-key", f"unknown key {_shown(key)} in {owner}", place, path, hint)
     elif kind == "missing":
         key = str(item["loc"][-1])
         place = locate(document, path[:-1], key=True)
@@ -78,12 +79,16 @@ def _document_path(document: Map, location: tuple[str | int, ...]) -> Path:
     return tuple(part for part in location if part != "[key]")
 
 
-def _nearest(key: str, owner: Path) -> str:
+def _shown(key: str) -> str:
+    return key if len(key) <= 60 else f"{key[:59]}…"
+
+
+def _nearest(key: str, owner: Path, problems: Problems) -> str:
     """The known key that looks most like an unknown one, else all of a short list."""
     keys = known_keys(owner)
-    close = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+    close = problems.nearest(key, keys)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"did you mean {close}?"
     return f"known keys are {', '.join(sorted(keys))}" if 0 < len(keys) <= 12 else "keys of your own begin with x-"
 
 

@@ -28,6 +28,12 @@ from orchestra.compose.scalars import render, resolve
         ("8080:80", "8080:80"),
         ("2024-01-01", "2024-01-01"),
         ("nginx", "nginx"),
+        ("0x_", "0x_"),
+        ("-0b", "-0b"),
+        ("18446744073709551615", 2**64 - 1),
+        ("18446744073709551616", 18446744073709551616.0),
+        ("9" * 5000, "9" * 5000),
+        ("1e999", "1e999"),
     ],
 )
 def test_a_plain_scalar_means_what_its_look_says(text, value):
