@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import c_size_t
-from errno import EAGAIN
+from errno import EAGAIN, EINTR
 
 from orchestra.linux.syscall import c_int, c_uint, check, declare
 
@@ -18,7 +18,11 @@ def tee(source: int, target: int, size: int) -> int:
 
     Returns 0 when ``source`` is empty and has no writer left. BlockingIOError when it is only empty.
     """
-    count = _tee(source, target, size, SPLICE_F_NONBLOCK)
-    if count == -1 and ctypes.get_errno() == EAGAIN:
-        raise BlockingIOError(EAGAIN, "tee")
+    while (count := _tee(source, target, size, SPLICE_F_NONBLOCK)) == -1:
+        # In some kernels a signal counts more than that there is nothing and that nobody wants to wait.
+        if ctypes.get_errno() == EINTR:
+            continue
+        if ctypes.get_errno() == EAGAIN:
+            raise BlockingIOError(EAGAIN, "tee")
+        break
     return check(count, "tee")

@@ -83,6 +83,14 @@ def test_no_line_is_lost_or_doubled_while_shims_are_killed(stack):
     assert container.texts("stdout") == [f"line {number}" for number in range(1, 50_001)]
 
 
+def attach(container):
+    """None while the shim that takes over does not listen yet."""
+    try:
+        return Attached(container)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
 def test_a_terminal_survives_its_shim(stack):
     container = stack.shell("echo up; while read line; do echo got $line; done", terminal=True, stdin=True)
     container.run()
@@ -90,8 +98,7 @@ def test_a_terminal_survives_its_shim(stack):
     before = container.shim
     container.kill_shim()
     another_shim(container, before)
-    eventually(lambda: Path(container.directory, "shim.sock").exists())
-    with Attached(container) as one:
+    with eventually(lambda: attach(container)) as one:
         assert one.terminal >= 0
         one.send(b"word\n")
         one.until(b"got word")
@@ -138,9 +145,8 @@ def test_another_fork_server_adopts_what_lives(stack):
 
 
 def test_both_killed_the_container_goes_on_and_is_adopted(stack):
-    container = stack.shell(
-        "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $i != 1000 ] || sleep 0.2; done; exit 5"
-    )
+    script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $i != 1000 ] || read line; done; exit 5"
+    container = stack.shell(script, stdin=True)
     pid = container.run().pid
     eventually(lambda: "1000" in container.texts("stdout"))
     shim = container.shim
@@ -149,6 +155,9 @@ def test_both_killed_the_container_goes_on_and_is_adopted(stack):
     eventually(lambda: not process.is_alive(shim))
     assert container.state()[:2] == (Status.RUNNING, pid)
     stack.launch()
+    with eventually(lambda: attach(container)) as one:
+        one.send(b"go on\n")
+        one.until(b"\n2000\n")
     assert container.wait().exit_code == (5 if TELLS_FOREIGN_EXITS else None)
     assert container.texts("stdout") == [str(number) for number in range(1, 2001)]
     assert container.leftovers() == []
