@@ -10,15 +10,14 @@ from __future__ import annotations
 import os
 import select
 import signal
-from enum import Enum
 from errno import ENODATA
 from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, process, tty, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import wire
-from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.shim import RUN_FILES
+from orchestra.shim.directory import RUN_FILES, ContainerDirectory
+from orchestra.shim.state import Exit, State, Status, shim_alive, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,32 +25,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-class Status(Enum):
-    """The states of the OCI runtime spec, and ``absent`` for a bundle that was never run."""
-
-    ABSENT = "absent"
-    CREATING = "creating"
-    CREATED = "created"
-    RUNNING = "running"
-    STOPPED = "stopped"
-
-
-class Exit(NamedTuple):
-    """How a run ended. exit_code: 128 and the signal's number for a signal, None when nobody could learn it."""
-
-    exit_code: int | None
-    oom_killed: bool
-    started_at: float
-    finished_at: float
-
-
-class State(NamedTuple):
-    """pid: while created or running. exit: when stopped, None when no shim has recorded it (yet)."""
-
-    status: Status
-    pid: int = 0
-    started_at: float = 0.0
-    exit: Exit | None = None
+__all__ = [
+    "Execution",
+    "Exit",
+    "Started",
+    "State",
+    "Status",
+    "create",
+    "delete",
+    "exec_",
+    "kill",
+    "open_run",
+    "run",
+    "shim_alive",
+    "start",
+    "state",
+]
 
 
 class Started(NamedTuple):
@@ -90,34 +79,6 @@ def _answer(connection: socket.socket) -> tuple[wire.Message, list[int]]:
             os.close(fd)
         raise wire.rebuild_error(message["error"])
     return message, fds
-
-
-def state(directory: str) -> State:
-    """What is so right now: records are believed only as far as the processes they name exist."""
-    files = ContainerDirectory(directory)
-    exit = _load_exit(files)
-    if exit is not None:
-        return State(Status.STOPPED, 0, exit.started_at, exit)
-    record = files.load_if_there("state.json")
-    if record is None:
-        return State(Status.CREATING if shim_alive(directory) else Status.ABSENT)
-    pid, started_at = record["pid"], record["started_at"]
-    # While the shim lives the run has not ended: it is still reading what the container wrote.
-    if process.is_alive(process.Process(pid, record["start_time"])) or shim_alive(directory):
-        status = Status.CREATED if started_at is None else Status.RUNNING
-        return State(status, pid, started_at or 0.0)
-    # Once more: it may have been written between the first look and the shim's end.
-    return State(Status.STOPPED, 0, started_at or 0.0, _load_exit(files))
-
-
-def _load_exit(files: ContainerDirectory) -> Exit | None:
-    record = files.load_if_there("exit.json")
-    return None if record is None else Exit(**record)
-
-
-def shim_alive(directory: str) -> bool:
-    shim = ContainerDirectory(directory).load_process("shim.pid")
-    return shim is not None and process.is_alive(shim)
 
 
 def kill(directory: str, number: int) -> None:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from orchestra.linux.process import Process
 
+RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
+"""What the shim makes for one run and removes at its end, beside ``shim.pid``, which goes last."""
+
 
 class ContainerDirectory(NamedTuple):
     """Paths below ``path``, see the package's docstring for who writes what."""

@@ -22,8 +22,8 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, detach
 from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.ports import PortReservations
-from orchestra.driver.local.observe import observe_container
-from orchestra.driver.local.record import RECORD, Record, load_record, store_record
+from orchestra.driver.local.observe import RECORD, observe_container
+from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError

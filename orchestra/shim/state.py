@@ -1,0 +1,65 @@
+"""The state of a container as its directory and the processes it names tell it. Cheap to import."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from orchestra.linux import process
+from orchestra.shim.directory import ContainerDirectory
+
+
+class Status(Enum):
+    """The states of the OCI runtime spec, and ``absent`` for a bundle that was never run."""
+
+    ABSENT = "absent"
+    CREATING = "creating"
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Exit(NamedTuple):
+    """How a run ended. exit_code: 128 and the signal's number for a signal, None when nobody could learn it."""
+
+    exit_code: int | None
+    oom_killed: bool
+    started_at: float
+    finished_at: float
+
+
+class State(NamedTuple):
+    """pid: while created or running. exit: when stopped, None when no shim has recorded it (yet)."""
+
+    status: Status
+    pid: int = 0
+    started_at: float = 0.0
+    exit: Exit | None = None
+
+
+def state(directory: str) -> State:
+    """What is so right now: records are believed only as far as the processes they name exist."""
+    files = ContainerDirectory(directory)
+    exit = _load_exit(files)
+    if exit is not None:
+        return State(Status.STOPPED, 0, exit.started_at, exit)
+    record = files.load_if_there("state.json")
+    if record is None:
+        return State(Status.CREATING if shim_alive(directory) else Status.ABSENT)
+    pid, started_at = record["pid"], record["started_at"]
+    # While the shim lives the run has not ended: it is still reading what the container wrote.
+    if process.is_alive(process.Process(pid, record["start_time"])) or shim_alive(directory):
+        status = Status.CREATED if started_at is None else Status.RUNNING
+        return State(status, pid, started_at or 0.0)
+    # Once more: it may have been written between the first look and the shim's end.
+    return State(Status.STOPPED, 0, started_at or 0.0, _load_exit(files))
+
+
+def _load_exit(files: ContainerDirectory) -> Exit | None:
+    record = files.load_if_there("exit.json")
+    return None if record is None else Exit(**record)
+
+
+def shim_alive(directory: str) -> bool:
+    shim = ContainerDirectory(directory).load_process("shim.pid")
+    return shim is not None and process.is_alive(shim)
