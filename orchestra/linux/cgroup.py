@@ -13,6 +13,7 @@ from errno import EACCES, EBUSY, EEXIST, ENODEV, ENOENT, ENOTEMPTY, EOPNOTSUPP, 
 from typing import Any, NamedTuple
 
 from orchestra.linux.cgroup_settings import settings_v1, settings_v2
+from orchestra.linux.device_filter import attach_device_filter
 from orchestra.linux.mountinfo import load_mounts
 from orchestra.linux.process import fork_into_cgroup
 from orchestra.linux.syscall import SystemCallError
@@ -258,6 +259,12 @@ class CgroupV2(_Directories):
         warnings: list[str] = []
         for setting in settings:
             self._write(setting, warnings)
+        rules = resources.get("devices")
+        if rules:
+            try:
+                attach_device_filter(f"{self._root}/{self._path}", rules)
+            except OSError as error:
+                warnings.append(f"device rules are not applied: {error}")
         return warnings
 
     def _enable(self, parent: str) -> None:

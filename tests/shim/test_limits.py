@@ -46,7 +46,6 @@ def test_processors(stack):
         assert Path(stack.groups(container.name)[0], "cpu.max").read_text() == "50000 100000\n"
 
 
-@pytest.mark.skipif(not cgroup.machine_hierarchy().v1.get("devices"), reason="no devices controller of version 1")
 def test_devices_that_are_not_allowed(stack):
     rules = [
         {"allow": False, "access": "rwm"},
