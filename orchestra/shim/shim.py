@@ -21,7 +21,9 @@ from typing import Any, NoReturn
 from orchestra.linux import cgroup, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import init, wire
+from orchestra.shim.directory import RUN_FILES
 from orchestra.shim.log import LogFile, LogWriter
+from orchestra.shim.spectators import Spectators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from orchestra.shim.directory import ContainerDirectory
 
 PIPES = {1: "stdout", 2: "stderr"}
-RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
 TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
 CLIENT_SECONDS = 1.0
@@ -59,7 +60,7 @@ class Shim:
         self.executing = False
         self.requester: socket.socket | None = None
         self.warnings: list[str] = []
-        self.attached: list[socket.socket] = []
+        self.spectators = Spectators(self.selector, lambda: self.terminal if self.terminal >= 0 else self.stdin)
         self.stdin = -1
 
     # The beginning of a run
@@ -234,11 +235,14 @@ class Shim:
             os.waitpid(self.container.pid, 0)
         self._clean()
         self.directory.remove("state.json", "shim.pid")
-        # First of all the fork server: whoever has the answer may ask for the next run at once.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.parent.send(LEAVING)
+        self._say_leaving()
         self._answer({"error": error})
         os._exit(0)
+
+    def _say_leaving(self) -> None:
+        """To the fork server, before anybody else hears of it: the next run may be asked for at once."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.parent.send(LEAVING)
 
     # A run whose first shim was killed
 
@@ -254,7 +258,8 @@ class Shim:
         if self.container is None or state is None or state["started_at"] is None:
             # Killed before the start: its first process has noticed and ended, so there is no container.
             self._clean()
-            self.directory.remove("state.json", "shim.pid")
+            self.directory.remove("state.json")
+            self._say_leaving()
             os._exit(0)
         self.started_at = state["started_at"]
         self._open_log()
@@ -350,8 +355,8 @@ class Shim:
         data = self.log.pump(self.streams[number], number)
         if data is None:
             self._close_stream(number)
-        elif data and self.attached:
-            self._show(data)
+        elif data:
+            self.spectators.show(data)
         return bool(data)
 
     def _close_stream(self, number: int) -> None:
@@ -365,24 +370,9 @@ class Shim:
             self.selector.unregister(self.terminal)
             os.close(self.terminal)
             self.terminal = -1
-        elif data and self.attached:
-            self._show(data)
+        elif data:
+            self.spectators.show(data)
         return bool(data)
-
-    def _show(self, data: bytes) -> None:
-        """To all who are attached. Who does not keep up is dropped: the log has it all, the container must not wait."""
-        for connection in list(self.attached):
-            try:
-                if connection.send(data) == len(data):
-                    continue
-            except OSError:
-                pass
-            self._detach(connection)
-
-    def _detach(self, connection: socket.socket) -> None:
-        self.attached.remove(connection)
-        self.selector.unregister(connection)
-        connection.close()
 
     def _accept(self) -> None:
         try:
@@ -417,30 +407,11 @@ class Shim:
             connection.close()
         elif operation == "attach":
             wire.send(connection, {"terminal": self.terminal >= 0}, [self.terminal] if self.terminal >= 0 else ())
-            connection.setblocking(False)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            self.attached.append(connection)
-            self.selector.register(connection, selectors.EVENT_READ, lambda: self._pass_input(connection))
+            self.spectators.add(connection)
         else:
             error = SystemCallError(EINVAL, str(operation), self.directory.name, "not an operation of a shim")
             wire.send(connection, {"error": wire.describe_error(error)})
             connection.close()
-
-    def _pass_input(self, connection: socket.socket) -> None:
-        """What the container has no room for is dropped, as a terminal does."""
-        try:
-            data = connection.recv(4096)
-        except OSError:
-            data = b""
-        if not data:
-            self._detach(connection)
-            return
-        target = self.terminal if self.terminal >= 0 else self.stdin
-        if target >= 0:
-            try:
-                os.write(target, data)
-            except BlockingIOError:
-                return
 
     # The end of a run
 

@@ -259,7 +259,7 @@ def test_a_hundred_lives_leave_nothing(stack):
     container = stack.shell("exit 3")
     failing = stack.container("nonsense", name="failing")
     eventually(lambda: len(stack.children(server)) == 1)
-    before, machine = descriptors(), {*census.mounts(), *census.interfaces()}
+    before, machine = descriptors(), {*census.mounts()}
     for _ in range(100):
         container.run()
         assert container.wait().exit_code == 3
@@ -269,7 +269,7 @@ def test_a_hundred_lives_leave_nothing(stack):
             failing.run()
     eventually(lambda: len(stack.children(server)) == 1)
     eventually(lambda: descriptors() == before)
-    assert {*census.mounts(), *census.interfaces()} <= machine
+    assert not [mount for mount in {*census.mounts()} - machine if stack.home.run in mount]
     assert stack.groups() == []
     assert container.leftovers() == failing.leftovers() == []
     assert Path(stack.home.supervisor_log).read_text() == ""
