@@ -1,23 +1,27 @@
 """The graph of names that depend on names: cycles explained, order, reduction. The only user of networkx.
 
 Edges are ``{name: names it depends on}``. Names that occur only as a dependency count as nodes too. Every result is
-deterministic: ties are broken by name.
+deterministic: ties are broken by name. What every load needs (is there a cycle, what comes first) is answered by the
+standard library, since importing networkx takes longer than that.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
-
-import networkx as nx
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    import networkx as nx
 
     Edges = Mapping[str, Collection[str]]
 
 
 def _graph(edges: Edges) -> nx.DiGraph[str]:
+    import networkx as nx
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     for name in sorted(edges):
         graph.add_node(name)
@@ -27,6 +31,14 @@ def _graph(edges: Edges) -> nx.DiGraph[str]:
 
 def find_cycles(edges: Edges) -> tuple[tuple[str, ...], ...]:
     """One shortest cycle for each knot of names that depend on each other, as ``(a, b, a)``; empty when none."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError:
+        pass
+    else:
+        return ()
+    import networkx as nx
+
     graph = _graph(edges)
     cycles: list[tuple[str, ...]] = []
     for knot in nx.strongly_connected_components(graph):
@@ -48,7 +60,7 @@ def _shortest_cycle(edges: Mapping[str, list[str]], first: str) -> tuple[str, ..
                 path = [first, name]
                 while path[-1] != first:
                     path.append(came_from[path[-1]])
-                return tuple(reversed(path)) if name != first else (first, first)
+                return tuple(reversed(path))
             if dependency in edges and dependency not in came_from:
                 came_from[dependency] = name
                 queue.append(dependency)
@@ -58,12 +70,11 @@ def _shortest_cycle(edges: Mapping[str, list[str]], first: str) -> tuple[str, ..
 def ranks(edges: Edges) -> dict[str, int]:
     """The start rank of each name: 0 depends on nothing, else one more than the highest of its dependencies.
 
-    The edges must be free of cycles (networkx raises NetworkXUnfeasible otherwise).
+    The edges must be free of cycles (graphlib raises CycleError otherwise).
     """
-    graph = _graph(edges)
     result: dict[str, int] = {}
-    for name in reversed(list(nx.topological_sort(graph))):
-        result[name] = 1 + max((result[dependency] for dependency in graph.successors(name)), default=-1)
+    for name in TopologicalSorter(edges).static_order():
+        result[name] = 1 + max((result[dependency] for dependency in edges.get(name, ())), default=-1)
     return result
 
 
@@ -82,10 +93,14 @@ def reachable(edges: Edges, names: Iterable[str]) -> frozenset[str]:
 
 def reduction(edges: Edges) -> dict[str, tuple[str, ...]]:
     """The fewest edges with the same order: what follows from other edges is left out. Free of cycles, as ``ranks``."""
+    import networkx as nx
+
     reduced = nx.transitive_reduction(_graph(edges))
     return {name: tuple(sorted(reduced.successors(name))) for name in sorted(reduced)}
 
 
 def critical_path(edges: Edges) -> tuple[str, ...]:
     """The longest chain of dependencies, first to start first. Free of cycles, as ``ranks``."""
+    import networkx as nx
+
     return tuple(reversed(nx.dag_longest_path(_graph(edges))))

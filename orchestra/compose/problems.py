@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -85,6 +84,8 @@ class Problems:
         self._guesses += 1
         if self._guesses > _GUESSES or len(name) > 100:
             return ""
+        import difflib
+
         alike = islice((other for other in known if abs(len(other) - len(name)) <= 3), 1000)
         return next(iter(difflib.get_close_matches(name, list(alike), n=1)), "")
 

@@ -7,6 +7,7 @@ as ``init: false`` or ``replicas: 0``. A ``$`` is doubled, so that the output ma
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
@@ -86,7 +87,7 @@ def _says_nothing(name: str, value: object, default: object) -> bool:
 def _dump_value(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return dump(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _dump_value(item) for key, item in sorted(value.items())}
     if isinstance(value, (tuple, list)):
         return [_dump_value(item) for item in value]
