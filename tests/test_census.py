@@ -83,7 +83,8 @@ def test_a_run_that_leaves_something_behind_fails(tmp_path):
     )
     leave = f"import subprocess\ndef test_it(): subprocess.run(['nft', 'add', 'table', 'inet', '{NAME}'], check=True)\n"
     (tmp_path / "test_leaving.py").write_text(leave)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     finally:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestra.linux import unix_socket
 from tests.examples.conftest import eventually, free_port, http
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [
     pytest.mark.scenario,
@@ -23,8 +26,7 @@ pytestmark = [
 
 def greeting(run: Path) -> dict[str, int]:
     """What the supervisor says of itself: its pid and the fork server's. OSError while nobody listens."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(run / "control.sock"))
+    with unix_socket.connect(str(run / "control.sock")) as connection:
         return json.loads(connection.makefile().readline())
 
 

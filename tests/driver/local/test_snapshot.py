@@ -126,9 +126,9 @@ def test_more_layers_than_fit_are_refused_before_mounting(snapshots):
 
 def test_layers_whose_short_names_collide_get_longer_ones(snapshots, root, home, monkeypatch):
     monkeypatch.setattr("orchestra.driver.local.snapshot.SHORT", 1)
-    layers = [commit(snapshots, number, writing(str(number))) for number in range(40)]
+    layers = [commit(snapshots, number, writing(str(number))) for number in range(30)]
     mounts = snapshots.prepare("s", "s-web-1", layers)
-    assert len(in_snapshot(mounts, root, names)) == 40
+    assert len(in_snapshot(mounts, root, names)) == 30
     assert snapshots.prepare("s", "s-web-1", layers) == mounts
 
 

@@ -9,6 +9,7 @@ import shutil
 import stat
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -89,7 +90,7 @@ class Machine:
             user=resolve_user(user, PASSWD, GROUP),
             attachment=attached,
             mounts=resolve_mounts(self.home, "s", container, "c0ffee"),
-            cgroups_path="/orchestra/test-bundle/c0ffee",
+            cgroups_path=f"/orchestra/test-{os.getpid()}/{uuid4().hex}",
             host=observe_host(container),
         )
         for name, text in render_etc_files(attached).items():
