@@ -15,6 +15,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from orchestra.driver.local.net.link import home_hash
+from orchestra.home import find_home
+
 STACK = Path(__file__).parent / "stacks" / "guestbook" / "compose.yaml"
 
 
@@ -98,8 +101,9 @@ def traces(home: Path) -> Iterator[str]:
         with contextlib.suppress(OSError):
             if str(home) in alias.read_text():
                 yield f"interface {alias.parent.name}"
-    for cgroup in Path("/sys/fs/cgroup").glob("**/orchestra/*/guestbook"):
-        yield f"cgroup {cgroup}"
+    mark = home_hash(find_home({"ORCHESTRA_HOME": str(home / "orchestra")}, 0))
+    for here, below, _files in os.walk("/sys/fs/cgroup"):
+        yield from (f"cgroup {here}/{name}" for name in below if name == mark)
 
 
 def story(demo: Demo, home: Path) -> None:
