@@ -11,7 +11,7 @@ import os.path
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.canonical import canonicalise
-from orchestra.compose.environment import Environment, decode_text, read_dotenv
+from orchestra.compose.environment import Environment, check_printable, decode_text, read_dotenv
 from orchestra.compose.extends import MAXIMUM_CHAIN, Extender
 from orchestra.compose.interpolate import interpolate
 from orchestra.compose.merge import merge, settle
@@ -61,7 +61,7 @@ class Assembler:
             content = self.reader.read(path)
             if content is None:
                 return None
-            text = decode_text(path, content, self.problems)
+            text = check_printable(path, decode_text(path, content, self.problems), self.problems)
             self._parsed[path] = parse_documents(Source(path, text), self.problems)
         return self._parsed[path]
 
@@ -135,7 +135,10 @@ class Assembler:
                 chain = " -> ".join(os.path.basename(item) for item in (*trail[trail.index(path) :], path))
                 self.problems.error("cycle", f"files include each other: {chain}", entry.span, ("include",))
                 return None
-            if self.parse(path) is None:
+            found: tuple[Map, ...] | None = ()
+            with self.problems.at(entry.span, ("include",)):
+                found = self.parse(path)
+            if found is None:
                 self.problems.error("file-not-found", self.reader.lack(path), entry.span, ("include",))
                 return None
         project_directory = entry.get("project_directory")
@@ -152,7 +155,9 @@ class Assembler:
         """The including file's variables first, then the entry's ``env_file``, or ``.env`` of its directory."""
         named = _strings(entry.get("env_file"))
         for path in named or (os.path.join(directory, ".env"),):
-            content = self.reader.read(path)
+            content: bytes | None = b""
+            with self.problems.at(place, ("include",)):
+                content = self.reader.read(path)
             if content is None:
                 if named:
                     message = f"env file: {self.reader.lack(path)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.normalise import replicas
 from orchestra.compose.references import check_dependencies, check_references, dependency_path
-from orchestra.compose.resources import check_resources
+from orchestra.compose.resources import check_name, check_resources
 from orchestra.graph import find_cycles
 from orchestra.state.desired import RestartPolicy
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 MAXIMUM_REPLICAS = 10_000
 MAXIMUM_CONTAINERS = 50_000
 _SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+")
-# Docker Engine's own rule; it also keeps a name from leading out of the directory of a container.
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_LONGEST_NAME = 255
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(:\d+)?")
 _PULL_POLICY = re.compile(r"always|never|missing|build|daily|weekly|refresh|every_\S+")
 
@@ -187,11 +184,7 @@ def _check_names(context: Context) -> None:
     owners: dict[str, str] = {}
     for key, service in context.stack.services.items():
         name = service.container_name
-        if name and not (_CONTAINER_NAME.fullmatch(name) and len(name) <= _LONGEST_NAME):
-            place: Path = ("services", key, "container_name")
-            message = f"{name[:60]!r} is not a name for a container"
-            hint = "begin it with a letter or digit, and use only those, dots, dashes and underscores"
-            context.problems.error("invalid-name", message, context.span(place), place, hint)
+        check_name(("services", key, "container_name"), name, context)
         if name and name in owners:
             place = ("services", key, "container_name")
             message = f"services {owners[name]} and {key} both call their container {name}"

@@ -205,7 +205,9 @@ def _read_variables(
     reader: Reader,
     problems: Problems,
 ) -> dict[str, str | None]:
-    content = reader.read(entry.path)
+    content: bytes | None = b""
+    with problems.at(place, ()):
+        content = reader.read(entry.path)
     if content is None:
         if entry.required:
             hint = "create it, or write required: false"

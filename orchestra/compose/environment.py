@@ -98,6 +98,11 @@ def decode_text(path: str, content: bytes, problems: Problems) -> str:
         hint = "save it as UTF-8"
         problems.error("encoding", f"{path} is not UTF-8 text", Span(path, line, 1, line, 2), (), hint)
         return ""
+    return text
+
+
+def check_printable(path: str, text: str, problems: Problems) -> str:
+    """The text; a character that YAML does not take for text goes to ``problems``."""
     if match := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
         column = match.start() - text.rfind("\n", 0, match.start())

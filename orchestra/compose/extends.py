@@ -115,7 +115,9 @@ class Extender:
         file = extends.get("file")
         if isinstance(file, Scalar) and isinstance(file.value, str) and file.value != path:
             path = file.value
-            other = self._other(path)
+            other: Map | None = Map({}, {}, file.span)
+            with self.problems.at(file.span, (*at, "file")):
+                other = self._other(path)
             if other is None:
                 self.problems.error("file-not-found", self.files.lack(path), file.span, (*at, "file"))
                 return _Resolved(None)

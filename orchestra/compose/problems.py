@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from orchestra.compose.nodes import render_path
 from orchestra.errors import ComposeError, Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from orchestra.compose.nodes import Path
     from orchestra.errors import Span
@@ -66,6 +67,15 @@ class Problems:
     def not_apply(self, message: str, span: Span | None, path: Path, hint: str = "") -> None:
         """Something is understood and kept, but has no effect on the containers."""
         self._add(self._not_applied, "not-applied", message, span, path, hint)
+
+    @contextmanager
+    def at(self, span: Span, path: Path) -> Iterator[None]:
+        """What a file that cannot be read raises within is told as an error at the place that names the file."""
+        try:
+            yield
+        except ComposeError as error:
+            for code, message, *_ in error.diagnostics:
+                self.error(code, message, span, path)
 
     def raise_errors(self) -> None:
         """Raise ComposeError with everything found so far, sorted by position, if there is anything."""

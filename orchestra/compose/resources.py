@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 _OF_OWN_NETWORKS = ("driver", "driver_opts", "labels", "internal", "attachable", "enable_ipv6")
 _OF_OWN_VOLUMES = ("driver", "driver_opts", "labels")
 _KEY = re.compile(r"[a-zA-Z0-9._-]+")
-# Names on the host are names of directories and files there; Docker Engine has the same rule for volumes.
-_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_NETWORK_NAME = re.compile(r"(?!\.)[^/\0]+")
-_LONGEST_NAME = 255
+# Names on the host may become names of directories and files there: none may lead out of its own.
+_SAFE_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f]{1,255}")
 
 
 def check_resources(stack: Stack, context: Context) -> None:
@@ -41,18 +39,22 @@ def check_resources(stack: Stack, context: Context) -> None:
     for key, network in stack.networks.items():
         if network.external:
             _check_external("network", ("networks", key), network, _OF_OWN_NETWORKS, context)
-        if network.name and not (_NETWORK_NAME.fullmatch(network.name) and len(network.name) <= _LONGEST_NAME):
-            _refuse_name(("networks", key, "name"), network.name, context)
+        check_name(("networks", key, "name"), network.name, context)
     for key, volume in stack.volumes.items():
         if volume.external:
             _check_external("volume", ("volumes", key), volume, _OF_OWN_VOLUMES, context)
-        if volume.name and not (_VOLUME_NAME.fullmatch(volume.name) and len(volume.name) <= _LONGEST_NAME):
-            _refuse_name(("volumes", key, "name"), volume.name, context)
+        check_name(("volumes", key, "name"), volume.name, context)
+
+
+def check_name(path: Path, name: str | None, context: Context) -> None:
+    """Refuse a name on the host that could not be the name of a file."""
+    if name and not _SAFE_NAME.fullmatch(name):
+        _refuse_name(path, name, context)
 
 
 def _refuse_name(path: Path, name: str, context: Context, *, is_key: bool = False) -> None:
     shown = name if len(name) <= 60 else f"{name[:59]}…"
-    message = f"{shown!r} is not a name for one of {path[0]}"
+    message = f"{shown!r} is not a name for {'a container' if path[0] == 'services' else f'one of {path[0]}'}"
     hint = "use letters, digits, dots, dashes and underscores"
     context.problems.error("invalid-name", message, context.span(path, key=is_key), path, hint)
 

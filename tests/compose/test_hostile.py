@@ -194,3 +194,15 @@ def test_all_mistakes_are_told_in_one_go(folder):
     text = render_diagnostics(caught.value.diagnostics, color=False)
     assert text.count("^") > 4
     assert "did you mean image?" in text
+
+
+def test_a_name_that_only_docker_engine_would_refuse_is_accepted(folder):
+    text = "services: {a: {image: x, container_name: '${NOBODY}_a', volumes: ['vol:/v']}}\nvolumes: {vol: {name: _v}}"
+    assert folder.load(text).desired.container("_a") is not None
+
+
+def test_a_file_that_cannot_be_read_is_told_where_it_is_named(folder):
+    text = "services:\n  a:\n    image: x\n    env_file: [/dev/zero]\n  b: {extends: {file: /dev/zero, service: b}}\n"
+    assert "compose.yaml:5:23: /dev/zero is a device, not a file [unreadable-file]" in folder.refused(text)
+    text = text.partition("  b:")[0]
+    assert "compose.yaml:4:16: /dev/zero is a device, not a file [unreadable-file]" in folder.refused(text)
