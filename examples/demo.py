@@ -106,6 +106,14 @@ def traces(home: Path) -> Iterator[str]:
         yield from (f"cgroup {here}/{name}" for name in below if name == mark)
 
 
+def wait_for_nothing(home: Path, seconds: float = 10.0) -> list[str]:
+    """What is left after at most that time: processes that have been told to end may still be ending."""
+    deadline = time.monotonic() + seconds
+    while (left := list(traces(home))) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
 def story(demo: Demo, home: Path) -> None:
     say("A stack goes up: store first, then web and worker once the store is healthy")
     demo.orchestra("up", "-d", "--wait")
@@ -137,8 +145,8 @@ def story(demo: Demo, home: Path) -> None:
 
     say("The stack goes down and leaves nothing but the data")
     demo.orchestra("down")
-    eventually(lambda: not list(traces(home)))
-    check(True, "no process, mount, interface or cgroup is left")
+    left = wait_for_nothing(home)
+    check(not left, f"no process, mount, interface or cgroup is left {', '.join(left)}".rstrip())
     check((demo.data / "entries.jsonl").read_text().count("\n") == 3, "the entries are still on the disk")
 
 
