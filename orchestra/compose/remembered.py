@@ -30,8 +30,8 @@ if TYPE_CHECKING:
         def is_repeatable(self) -> bool: ...
 
 
-# Part of the name of every entry: another format or another loader never meets an old entry.
-FORMAT = 1
+# Part of the name of every entry, as is the loader's own code: another one never meets an old entry.
+FORMAT = 2
 
 
 def recall(loads_directory: str, request: Mapping[str, Any]) -> bytes | None:
@@ -78,8 +78,19 @@ def entry_path(loads_directory: str, request: Mapping[str, Any]) -> str:
     from orchestra import __version__
 
     key = {name: value for name, value in request.items() if name != "environment"}
-    text = json.dumps([FORMAT, __version__, key], sort_keys=True)
+    text = json.dumps([FORMAT, __version__, _own_code(), key], sort_keys=True)
     return f"{loads_directory}/{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _own_code() -> list[tuple[str, int, int]]:
+    """What tells one loader from another of the same version, as in a checkout that is worked on."""
+    here = os.path.dirname(__file__)
+    found: list[tuple[str, int, int]] = []
+    for directory in (here, f"{here}/schema"):
+        with os.scandir(directory) as entries:
+            states = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+        found += [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+    return sorted(found)
 
 
 def _digest_of(path: str) -> str | None:

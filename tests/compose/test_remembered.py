@@ -85,3 +85,11 @@ def test_the_warm_path_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["orchestra.compose", "orchestra.compose.remembered"]
+
+
+def test_a_changed_loader_never_meets_an_old_entry(shop, monkeypatch):
+    request = shop.request().plain()
+    before = entry_path(loads(shop), request)
+    monkeypatch.setattr("orchestra.compose.remembered._own_code", lambda: [("source.py", 1, 2)])
+    assert entry_path(loads(shop), request) != before
+    assert recall(loads(shop), request) is None
