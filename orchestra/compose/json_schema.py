@@ -89,7 +89,7 @@ def compose_schema() -> dict[str, Any]:
         properties["external"] = {"anyOf": [properties["external"], _OLD_EXTERNAL]}
     definitions["Service"]["properties"]["extends"] = _EXTENDS
     schema["properties"]["include"] = _INCLUDE
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Compose file", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Compose file"}
 
 
 def _allow(schema: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...], rule: Rule) -> None:
