@@ -14,6 +14,7 @@ from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import (
+    inside,
     is_pinned,
     make_shared_directory,
     pin_namespace,
@@ -59,11 +60,25 @@ def detach(home: Home, stack: str, container_id: str, directory: str) -> None:
 
     Ports and names lose their effect with the next ``apply``.
     """
+    path = pin_path(home, container_id)
+    with kernel_errors(f"container {container_id} of stack {stack}"):
+        if is_pinned(path):
+            inside(path, _give_up_connections)
     with kernel_errors(f"container {container_id} of stack {stack}"), ipam.locked(home) as file:
-        unpin_namespace(pin_path(home, container_id))
+        unpin_namespace(path)
         remove_shared_directory(home.network_namespaces)
         file.leases = file.leases.without_containers({container_id})
         attachments.remove(directory)
+
+
+def _give_up_connections() -> None:
+    """Closed connections that still have something to deliver keep a namespace, and so its interfaces, for minutes.
+
+    Nobody is there any more to deliver it for, and perhaps to: they are given up after one attempt, within about a
+    second (tcp(7), tcp_orphan_retries).
+    """
+    with open("/proc/sys/net/ipv4/tcp_orphan_retries", "w", encoding="ascii") as setting:
+        setting.write("1")
 
 
 def pin_path(home: Home, container_id: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -379,6 +380,23 @@ def test_detaching_frees_the_address_but_does_not_give_it_to_the_next(world):
     assert ipam.load(world.home).networks["s_default"].addresses == {}
     assert world.attach("web").addresses != first.addresses
     assert not is_pinned(first.namespace_path) or first.namespace_path.endswith("id-s-web-1")
+
+
+def test_a_connection_that_cannot_be_closed_in_peace_keeps_no_interface(world):
+    """One that still has something to deliver, to somebody who is gone, would live on in the namespace for minutes."""
+    world.network()
+    first, second = world.attach("web"), world.attach("db")
+    world.serve(second.namespace_path, 7000)
+    client = world.socket(first.namespace_path, socket.SOCK_STREAM)
+    client.connect((second.addresses["s_default"], 7000))
+    with Netlink() as host:
+        names = {found.name for found in host.links() if found.kind == "veth"}
+    bridge = ipam.load(world.home).networks["s_default"].bridge
+    subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
+    client.sendall(b"the last word")
+    client.close()
+    world.detach(first)
+    assert eventually(lambda: len(world.interfaces() & names) == 1)
 
 
 def test_the_lease_of_a_container_that_is_gone_is_reclaimed(world):
