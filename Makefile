@@ -44,11 +44,14 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/runtime.stamp
 
 # What containers and their tests need of the system. Only root can install it; anybody else is told by `orchestra doctor`.
+# docker-registry, skopeo and openssl are for tests of images alone, which skip where they are missing.
+PROGRAMS := nft ip busybox docker-registry skopeo openssl
+PACKAGES := nftables iproute2 busybox-static docker-registry skopeo openssl
 packages:
-	@if command -v nft >/dev/null && command -v ip >/dev/null && command -v busybox >/dev/null; then :; \
+	@if [ "$$(for program in $(PROGRAMS); do command -v $$program; done | wc -l)" = $(words $(PROGRAMS)) ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nftables iproute2 busybox-static >/dev/null; \
-	else echo "nft, ip or busybox is missing: install nftables, iproute2 and busybox-static" >&2; fi
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \
+	else echo "one of these is missing: $(PROGRAMS); install $(PACKAGES)" >&2; fi
 
 clean:
 	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis
