@@ -1,7 +1,7 @@
 """The identity of a resource's own definition: when it changes, the resource is made anew.
 
 Left out is what does not change the container itself: order, number, how the image comes about, what ``develop`` and
-rolling updates say.
+rolling updates say, and ``x-*``.
 """
 
 from __future__ import annotations

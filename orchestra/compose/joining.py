@@ -87,7 +87,7 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
             NetworkSpec(
                 key=key,
                 name=name,
-                config_hash=config_hash(dump(network)),
+                config_hash=config_hash(dump(network, extensions=False)),
                 external=network.external,
                 internal=network.internal,
                 subnet=(pools[0].subnet or "") if pools else "",

@@ -122,7 +122,7 @@ def _replicas(
 
 def service_digest(service: Service, context: Context) -> str:
     """The hash of a service's own definition, of the names of what it uses, and of its files."""
-    return service_hash(dump(service), _surroundings(service, context))
+    return service_hash(dump(service, extensions=False), _surroundings(service, context))
 
 
 def _dependencies(service: Service, context: Context) -> tuple[Dependency, ...]:
@@ -180,7 +180,7 @@ def _volumes(context: Context) -> tuple[VolumeSpec, ...]:
         VolumeSpec(
             key=key,
             name=VolumeName(volume.name or key),
-            config_hash=config_hash(dump(volume)),
+            config_hash=config_hash(dump(volume, extensions=False)),
             external=volume.external,
             driver=volume.driver or "local",
             driver_options=dict(volume.driver_opts or {}),

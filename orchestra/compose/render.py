@@ -50,8 +50,14 @@ _ZERO_IS_NOTHING = frozenset(
 
 
 def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> str:
-    """The stack as YAML or JSON, with a final newline."""
-    return render_plain(_escape(dump(stack)), format_)
+    """The stack as YAML or JSON, with a final newline. JSON has ``x-*`` at the top only, as Docker Compose's."""
+    if format_ == "yaml":
+        return render_plain(_escape(dump(stack)), format_)
+    data = {
+        **dump(stack, extensions=False),
+        **{key: _dump_value(item) for key, item in (stack.model_extra or {}).items()},
+    }
+    return render_plain(_escape(data), format_)
 
 
 def render_plain(data: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
@@ -62,8 +68,8 @@ def render_plain(data: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
     return render_yaml(ordered)
 
 
-def dump(model: BaseModel) -> dict[str, Any]:
-    """Plain data of a model, keys in alphabetical order, ``$`` not doubled."""
+def dump(model: BaseModel, *, extensions: bool = True) -> dict[str, Any]:
+    """Plain data of a model, keys in alphabetical order, ``$`` not doubled. extensions: with ``x-*``."""
     result: dict[str, Any] = {}
     fields = type(model).model_fields
     for name in sorted(fields):
@@ -71,8 +77,9 @@ def dump(model: BaseModel) -> dict[str, Any]:
         if name in _ALWAYS and name in fields:
             result[name] = None if value is None else list(value)
         elif not _says_nothing(name, value, fields[name].default):
-            result[name] = _dump_value(value)
-    result.update({key: _dump_value(value) for key, value in sorted((model.model_extra or {}).items())})
+            result[name] = _dump_value(value, extensions)
+    if extensions and model.model_extra:
+        result.update({key: _dump_value(value) for key, value in sorted(model.model_extra.items())})
     return result
 
 
@@ -84,13 +91,13 @@ def _says_nothing(name: str, value: object, default: object) -> bool:
     return value == 0 and not isinstance(value, bool) and name in _ZERO_IS_NOTHING
 
 
-def _dump_value(value: Any) -> Any:
+def _dump_value(value: Any, extensions: bool = True) -> Any:
     if isinstance(value, BaseModel):
-        return dump(value)
+        return dump(value, extensions=extensions)
     if isinstance(value, Mapping):
-        return {key: _dump_value(item) for key, item in sorted(value.items())}
+        return {key: _dump_value(item, extensions) for key, item in sorted(value.items())}
     if isinstance(value, (tuple, list)):
-        return [_dump_value(item) for item in value]
+        return [_dump_value(item, extensions) for item in value]
     if isinstance(value, (Duration, ByteSize)):
         return str(value)
     if isinstance(value, FileMode):

@@ -29,7 +29,9 @@ def check_resources(stack: Stack, context: Context) -> None:
         for key, item in getattr(stack, attribute).items():
             sources = [name for name in ("file", "environment", "content") if getattr(item, name)]
             path: Path = (attribute, key)
-            if not item.external and not item.driver and len(sources) != 1:
+            # A config may be left to Swarm's own driver; a secret that says nothing else is refused by Docker Compose.
+            is_left = bool(item.driver) and attribute == "configs"
+            if not item.external and not is_left and len(sources) != 1:
                 problem = "needs one of" if not sources else "may have only one of"
                 message = f"{attribute[:-1]} {key} {problem} file, environment and content"
                 context.problems.error("conflict", message, context.span(path, key=True), path)

@@ -21,13 +21,10 @@ pytestmark = corpora.needed
 FOLDERS = ("corpus", "compose-go-cases/load")
 # Where the answer differs on purpose; docs/compatibility.md says why of each kind.
 DIFFERENT = {
-    "loader/TestLoadExtensions": "x-* below a service is kept",
-    "loader/TestLoadServiceExtension": "x-* below a service is kept",
-    "tests.extensions/TestServiceExtensions": "x-* below a service is kept",
     "loader/TestLoadSSHWithKeyValueInBuildConfig": "build.ssh with a path is printed",
     "loader/TestLoadSSHWithKeysValuesInBuildConfig": "build.ssh with a path is printed",
     "loader/TestXService": "a service may be called x-foo",
-    "loader/TestWithoutUnnecessaryResourcesOption_AllResourceKinds": "unused models are left out",
+    "loader/TestWithoutUnnecessaryResourcesOption_AllResourceKinds": "models are in the JSON, too",
     "extends/TestExtendsNil": "a service that says nothing may be extended",
     "include/TestLoadWithMultipleIncludeConflict": "the including file wins",
     "reset/TestResetCycle.5": "names with dots are no cycle",
@@ -37,7 +34,6 @@ DIFFERENT = {
     "tests.build_extra/TestBuildNoCacheFilter": "newer than the golden answer",
     "tests.service_hooks/TestServiceHooks": "newer than the golden answer",
     "tests.service_hooks/TestPreStartInheritsServiceImage": "newer than the golden answer",
-    "tests.template_driver/TestSecretDriver": "a secret may have a driver only",
 }
 GOLDEN = re.compile(r"expected(-[\w.]+)?\.(json|err|warn)|case\.json")
 
