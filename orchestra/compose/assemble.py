@@ -19,6 +19,7 @@ from orchestra.compose.nodes import Map, Node, Scalar, Seq, plain
 from orchestra.compose.paths import resolve_paths
 from orchestra.compose.request import Passes
 from orchestra.compose.source import Source, parse_documents
+from orchestra.compose.traps import look_for_traps
 
 if TYPE_CHECKING:
     from orchestra.compose.problems import Problems
@@ -90,6 +91,7 @@ class Assembler:
         return resolve_paths(document, directory, environment.lookup, only_files=not self.passes.paths)
 
     def _document(self, raw: Map, path: str, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
+        look_for_traps(raw, self.problems)
         document = self.prepared(raw, directory, environment)
         document = self._include(document, directory, environment, trail)
         extended = Extender(self, environment, self.problems).extend(document, path)

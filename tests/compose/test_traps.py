@@ -1,0 +1,150 @@
+"""Warnings of values that are not what they look like: golden texts, and what is no trap."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.compose import render_diagnostics
+from orchestra.compose.compatibility import attributes
+from orchestra.compose.traps import MAPPINGS, MODES
+
+WEB = "services:\n  web:\n    image: rootfs:/\n"
+
+GOLDEN = {
+    "an obsolete version": (
+        f"version: '3.8'\n{WEB}",
+        """\
+compose.yaml:1:1: version is obsolete: what is understood does not depend on it [obsolete]
+  1 | version: '3.8'
+    | ^^^^^^^
+  hint: remove it
+""",
+    ),
+    "ports to the base of sixty": (
+        WEB + "    ports:\n      - 22:22\n      - 8080:80\n",
+        """\
+compose.yaml:5:9: 22:22 is a text here, but other readers of YAML take it for the number 1342 [ambiguous]
+  5 |       - 22:22
+    |         ^^^^^
+  hint: write "22:22"
+""",
+    ),
+    "a day": (
+        WEB + "    labels: {since: 2026-01-31, no-day: 2026-13-31}\n",
+        """\
+compose.yaml:4:21: 2026-01-31 is a text here, but other readers of YAML take it for a date [ambiguous]
+  4 |     labels: {since: 2026-01-31, no-day: 2026-13-31}
+    |                     ^^^^^^^^^^
+  hint: write "2026-01-31"
+""",
+    ),
+    "leading zeros": (
+        WEB + "    environment:\n      ZIP: 01234\n",
+        """\
+compose.yaml:5:12: 01234 is a number here, and is given as 668 [value-changed]
+  5 |       ZIP: 01234
+    |            ^^^^^
+  hint: write "01234" to keep it as it is
+""",
+    ),
+    "trailing zeros": (
+        WEB + "    build: {context: ., args: {VERSION: 1.10}}\n",
+        """\
+compose.yaml:4:41: 1.10 is a number here, and is given as 1.1 [value-changed]
+  4 |     build: {context: ., args: {VERSION: 1.10}}
+    |                                         ^^^^
+  hint: write "1.10" to keep it as it is
+""",
+    ),
+    "a decimal mode": (
+        WEB + "    configs: [{source: c, mode: 440}]\nconfigs: {c: {content: x}}\n",
+        """\
+compose.yaml:4:33: the mode 440 is a decimal number: in octal it is 0670 [decimal-mode]
+  4 |     configs: [{source: c, mode: 440}]
+    |                                 ^^^
+  hint: write 0440 if that is what is meant
+""",
+    ),
+    "quotes within an entry": (
+        WEB + '    environment:\n      - NAME="some body"\n      - JSON=["a", "b"]\n      - TWO=\'a\' \'b\'\n',
+        """\
+compose.yaml:5:9: the quotes are a part of the value of NAME [quotes-kept]
+  5 |       - NAME="some body"
+    |         ^^^^^^^^^^^^^^^^
+  hint: remove them, or put the whole entry between quotes: "NAME=some body"
+""",
+    ),
+    "a volume taken for a drive": (
+        WEB + "    volumes: ['v:/data']\n",
+        """\
+compose.yaml:4:15: the target v:/data is not an absolute path [relative-target]
+  4 |     volumes: ['v:/data']
+    |               ^^^^^^^^^
+  hint: a single letter before a colon is taken for a Windows drive: give the volume a longer name
+""",
+    ),
+    "a variable that nobody sets": (
+        WEB + "    user: $WHO\n",
+        """\
+compose.yaml:4:11: the variable WHO is not set; an empty string is used [unset-variable]
+  4 |     user: $WHO
+    |           ^^^^
+  hint: set WHO in the environment or in .env, give a default as ${WHO:-…}, or write $$ for a literal $
+""",
+    ),
+}
+
+
+def warned(folder, text: str) -> str:
+    return render_diagnostics(folder.load(text).warnings, color=False, directory=str(folder.path))
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_trap_is_told_at_its_place(name, folder):
+    text, golden = GOLDEN[name]
+    assert warned(folder, text) == golden
+
+
+def test_what_comes_out_as_it_is_written_is_no_trap(folder):
+    assert not warned(
+        folder,
+        WEB
+        + """\
+    ports: ["22:22", 8080:80, 3000, 127.0.0.1:80:80]
+    environment: {A: 1, B: 1.5, C: -7, D: "010", E: yes, F: off, G: true, H: null, I: 10:99, J: 1:2:3:x}
+    restart: no
+    scale: 01
+    secrets: [{source: s, mode: 0440}, {source: t, mode: "440"}]
+    volumes: [{type: tmpfs, target: /t, tmpfs: {mode: 0}}]
+    labels: [a=b, c="d, 'e=f']
+    mac_address: 02:42:10:11:00:02
+x-note: {at: 22:22, labels: {a: 010}}
+secrets: {s: {environment: HOME}, t: {environment: HOME}}
+""",
+    )
+
+
+def test_a_trap_behind_an_anchor_is_told_once_where_it_is_written(folder):
+    text = f"x-env: &env {{ID: 007}}\n{WEB}    environment: *env\n  api: {{image: x, environment: {{<<: *env}}}}\n"
+    assert warned(folder, text).count("[value-changed]") == 1
+    assert "compose.yaml:1:18: 007 is a number" in warned(folder, text)
+
+
+def test_traps_of_included_files_are_told_too(folder):
+    folder.write("more.yaml", "version: '2'\nservices: {api: {image: x, ports: [53:53]}}\n")
+    told = warned(folder, f"include: [more.yaml]\n{WEB}")
+    assert "more.yaml:1:1: version is obsolete" in told
+    assert "more.yaml:2:36: 53:53 is a text here" in told
+
+
+def test_the_tables_hold_every_mapping_to_text_and_every_mode():
+    found = attributes()
+    texts = {item.path for item in found if item.kind.startswith("mapping to text")}
+    assert set(MAPPINGS) == texts - {"services.*.ulimits"}
+    assert set(MODES) == {item.path for item in found if item.kind == "file mode"}
+
+
+def test_a_path_without_its_dot_is_recognised(folder):
+    shown = folder.refused(WEB + "    volumes: ['data/db:/var/lib/db']\n")
+    assert "refers to the undefined volume data/db [undefined]" in shown
+    assert "hint: a path of the host begins with a dot, a slash or a tilde: ./data/db" in shown
