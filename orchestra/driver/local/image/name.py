@@ -1,0 +1,101 @@
+"""Names of images at registries, as Docker normalises them. Pure.
+
+    [HOST[:PORT]/]PATH[:TAG][@sha256:HEX]
+
+What is left out is Docker's own registry, its ``library``, and the tag ``latest``. The format defines those words, so
+this is the one place where they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from orchestra.errors import FatalError
+
+DEFAULT_HOST = "docker.io"
+DEFAULT_NAMESPACE = "library"
+DEFAULT_TAG = "latest"
+# Other names that people and files have for the default host.
+ALIASES = frozenset(("index.docker.io", "registry-1.docker.io"))
+# Where that host answers, and what its credentials are filed under in Docker's configuration.
+DEFAULT_ENDPOINT = "registry-1.docker.io"
+DEFAULT_CREDENTIALS = "https://index.docker.io/v1/"
+
+_HOST = re.compile(
+    r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+    r"(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?"
+)
+_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ImageName:
+    """tag: may be empty only where there is a digest, which then counts alone."""
+
+    host: str
+    path: str
+    tag: str = ""
+    digest: str = ""
+
+    def __str__(self) -> str:
+        """The whole name, with nothing left out."""
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+    @property
+    def repository(self) -> str:
+        return f"{self.host}/{self.path}"
+
+    @property
+    def wanted(self) -> str:
+        """What to ask a registry for: the digest, else the tag."""
+        return self.digest or self.tag
+
+    @property
+    def familiar(self) -> str:
+        """The repository as people write it."""
+        if self.host != DEFAULT_HOST:
+            return self.repository
+        return self.path.removeprefix(f"{DEFAULT_NAMESPACE}/")
+
+    def at(self, digest: str) -> ImageName:
+        return replace(self, tag="", digest=digest)
+
+
+def parse_name(text: str) -> ImageName:
+    """Raises FatalError for what no registry could know."""
+    rest, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        raise _refused(text, f"{digest[:80]!r} is not a digest", "a digest is sha256: and 64 hexadecimal digits")
+    first, slash, below = rest.partition("/")
+    if slash and (any(mark in first for mark in ".:[") or first == "localhost" or first != first.lower()):
+        host, path = first, below
+    else:
+        host, path = DEFAULT_HOST, rest
+    path, colon, tag = path.partition(":")
+    if host in ALIASES:
+        host = DEFAULT_HOST
+    if host == DEFAULT_HOST and "/" not in path:
+        path = f"{DEFAULT_NAMESPACE}/{path}"
+    if not _HOST.fullmatch(host):
+        raise _refused(text, f"{host[:80]!r} is not a host name", "write it as in registry.example:5000/app:1.0")
+    if colon and not _TAG.fullmatch(tag):
+        raise _refused(text, f"{tag[:80]!r} is not a tag", "a tag has letters, digits, '_', '.' and '-'")
+    if path != path.lower():
+        raise _refused(text, "it has capital letters", "write it in lower case")
+    if not _PATH.fullmatch(path) or len(host) + 1 + len(path) > _LONGEST:
+        raise _refused(text, f"{path[:80]!r} is not a path", "a path has lower-case letters, digits, '.', '_' and '-'")
+    return ImageName(host, path, tag or ("" if digest else DEFAULT_TAG), digest)
+
+
+def endpoint_of(host: str) -> str:
+    """Host and port that a registry's API answers at."""
+    return DEFAULT_ENDPOINT if host == DEFAULT_HOST else host
+
+
+def _refused(text: str, why: str, hint: str) -> FatalError:
+    return FatalError(f"image {text}: {why}", hint=hint)
