@@ -62,9 +62,20 @@ class Cgroup:
 
     warning = "no cgroup is mounted: resource limits are not applied"
 
-    def create(self, resources: Mapping[str, Any]) -> list[str]:
-        """Make the group afresh with these limits. Returns warnings for what this machine cannot limit."""
+    def create(self, resources: Mapping[str, Any], also: Iterable[str] = ()) -> list[str]:
+        """Make the group afresh with these limits. Returns warnings for what this machine cannot limit.
+
+        also: controllers that it must be under even if nothing is limited by them, where they exist.
+        """
         return [self.warning] if any(resources.values()) else []
+
+    def update(self, resources: Mapping[str, Any]) -> list[str]:
+        """Change limits of a group that exists. Returns warnings as ``create`` does."""
+        return [self.warning] if any(resources.values()) else []
+
+    def directory(self, controller: str) -> str:
+        """Where the files of a controller are; empty when there is no such controller."""
+        return ""
 
     def fork(self) -> int:
         """fork(2); the child is in the group once it has called ``enter``, which it does first of all."""
@@ -99,6 +110,9 @@ class _Directories(Cgroup):
         self._roots = roots
         self._path = path.strip("/")
         self._directories = {controller: f"{root}/{self._path}" for controller, root in roots.items()}
+
+    def directory(self, controller: str) -> str:
+        return self._directories.get(controller) or self._directories.get("") or ""
 
     def _unique(self) -> list[str]:
         return list(dict.fromkeys(self._directories.values()))
@@ -198,9 +212,9 @@ class CgroupV1(_Directories):
         self._hierarchy = hierarchy
         super().__init__(hierarchy, path)
 
-    def create(self, resources: Mapping[str, Any]) -> list[str]:
+    def create(self, resources: Mapping[str, Any], also: Iterable[str] = ()) -> list[str]:
         settings = settings_v1(resources)
-        wanted = {*COUNTED_V1, *(setting.controller for setting in settings)}
+        wanted = {*COUNTED_V1, *also, *(setting.controller for setting in settings)}
         self._roots = {name: root for name, root in self._hierarchy.items() if name in wanted}
         self._directories = {name: f"{root}/{self._path}" for name, root in self._roots.items()}
         for root in dict.fromkeys(self._roots.values()):
@@ -209,6 +223,12 @@ class CgroupV1(_Directories):
             self._inherit_cpuset()
         warnings: list[str] = []
         for setting in settings:
+            self._write(setting, warnings)
+        return warnings
+
+    def update(self, resources: Mapping[str, Any]) -> list[str]:
+        warnings: list[str] = []
+        for setting in settings_v1(resources):
             self._write(setting, warnings)
         return warnings
 
@@ -247,7 +267,7 @@ class CgroupV2(_Directories):
         self._root = root
         self._enabled: tuple[str, ...] = ()
 
-    def create(self, resources: Mapping[str, Any]) -> list[str]:
+    def create(self, resources: Mapping[str, Any], also: Iterable[str] = ()) -> list[str]:
         settings = settings_v2(resources)
         self._enabled = tuple(sorted({*COUNTED_V2, *(s.controller for s in settings if s.controller != "cgroup")}))
         parent = self._root
@@ -256,15 +276,19 @@ class CgroupV2(_Directories):
         for part in self._path.split("/")[:-1]:
             parent = f"{parent}/{part}"
             self._enable(parent)
-        warnings: list[str] = []
-        for setting in settings:
-            self._write(setting, warnings)
+        warnings = self.update(resources)
         rules = resources.get("devices")
         if rules:
             try:
                 attach_device_filter(f"{self._root}/{self._path}", rules)
             except OSError as error:
                 warnings.append(f"device rules are not applied: {error}")
+        return warnings
+
+    def update(self, resources: Mapping[str, Any]) -> list[str]:
+        warnings: list[str] = []
+        for setting in settings_v2(resources):
+            self._write(setting, warnings)
         return warnings
 
     def _enable(self, parent: str) -> None:
