@@ -76,6 +76,17 @@ def _bind(volume: Node, resolve: Resolve) -> Node:
     return volume.with_item("source", _with_text(source, resolve(source.value)))
 
 
+def _profile(option: Node, resolve: Resolve) -> Node:
+    """``seccomp=FILE``, which has two words that are no files."""
+    text = option.value if isinstance(option, Scalar) else None
+    if not isinstance(option, Scalar) or not isinstance(text, str):
+        return option
+    found = re.fullmatch(r"(seccomp[=:])(.+)", text)
+    if found is None or found[2] in ("unconfined", "builtin"):
+        return option
+    return _with_text(option, found[1] + resolve(found[2]))
+
+
 def _local_bind(volume: Node, resolve: Resolve) -> Node:
     """``driver: local`` with ``o: bind``: the device is a host path."""
     if not isinstance(volume, Map):
@@ -105,6 +116,7 @@ TABLE: dict[str, Rule] = {
     "services.*.develop.watch.[].path": _plain,
     "services.*.env_file.[].path": _plain,
     "services.*.label_file.[]": _plain,
+    "services.*.security_opt.[]": _profile,
     "services.*.volumes.[]": _bind,
     "volumes.*": _local_bind,
     "configs.*.file": _plain,

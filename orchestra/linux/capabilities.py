@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 
 from orchestra.linux.process import prctl
@@ -94,6 +95,14 @@ class Sets:
             sum(1 << NUMBERS[name] for name in set(names.get(key) or ()) if name in NUMBERS)
             for key in ("bounding", "effective", "permitted", "inheritable", "ambient")
         )
+
+    def with_(self, name: str) -> Sets:
+        """These, and one more that the process itself may use but not pass on."""
+        more = copy.copy(self)
+        more.effective |= 1 << NUMBERS[name]
+        more.permitted |= 1 << NUMBERS[name]
+        more.ambient = 0
+        return more
 
 
 def last_capability() -> int:

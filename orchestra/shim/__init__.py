@@ -22,6 +22,7 @@ temporary name and rename(2). A run begins by removing exit.json and state.json 
 by exit.json appearing; state.json stays.
 
 shim.json: {"rootfs": [{"type", "source", "options": [..]}, ..], "log": {"path", "max_size", "max_file"} or null,
-"stack", "container"}. The mounts of ``rootfs`` are made over rootfs/ in order (containerd's notion of a snapshot), in a
-mount namespace of the shim's own: the host's mount table never shows them.
+"stack", "container", "seccomp"}. The mounts of ``rootfs`` are made over rootfs/ in order (containerd's notion of a
+snapshot), in a mount namespace of the shim's own: the host's mount table never shows them. ``seccomp`` names the file
+beside it that holds ``linux.seccomp`` compiled; it may be missing where there is none.
 """

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from orchestra.linux import cgroup, namespaces, process, tty, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import privileges, wire
+from orchestra.shim.confinement import load_filter
 from orchestra.shim.init import FAILED, tell
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestra.linux.cgroup import Cgroup
+    from orchestra.linux.seccomp import Filter
     from orchestra.shim.directory import ContainerDirectory
 
 JOINED = (
@@ -66,17 +68,18 @@ def _execute(
         target = process.open_pidfd(container)
     except ProcessLookupError:
         raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run") from None
-    path = _cgroup_path(directory)
+    config = directory.load("config.json")
+    wanted = load_filter(directory, config, directory.load("shim.json"))
     process.set_name("orchestra-exec")
     # For children: the program is born in the PID namespace, while this process stays outside of it.
     namespaces.setns(target, namespaces.CLONE_NEWPID)
-    group = cgroup.at(path)
+    group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = group.fork()
     if pid == 0:
         connection.detach()
         ours.detach()
-        _run(description, streams, target, group, theirs)
+        _run(description, streams, target, group, wanted, theirs)
     theirs.close()
     pidfd = os.pidfd_open(pid)
     for fd in (target, *streams):
@@ -108,11 +111,6 @@ def _execute(
     tell(connection, {"exit_code": process.exit_code(status)})
 
 
-def _cgroup_path(directory: ContainerDirectory) -> str:
-    path: str = (directory.load("config.json").get("linux") or {}).get("cgroupsPath") or ""
-    return path
-
-
 def _kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
     """Returns when the program has ended, which it is made to when the other side hangs up."""
     poll = select.poll()
@@ -128,6 +126,7 @@ def _run(
     streams: Sequence[int],
     target: int,
     group: Cgroup,
+    wanted: Filter | None,
     channel: socket.socket,
 ) -> NoReturn:
     """The program's process, from the fork to execve(2)."""
@@ -149,9 +148,10 @@ def _run(
             streams = (slave, slave, slave)
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
-        program = privileges.become(description, lambda text: tell(channel, {"warning": text}))
+        program = privileges.become(description, lambda text: tell(channel, {"warning": text}), wanted)
         process.close_on_exec_from(3)
         tell(channel, {"executing": True})
+        program.confine()
         program.execute()
     except OSError as error:
         tell(channel, {"error": wire.describe_error(error)})

@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 from orchestra.linux import mount, namespaces, process, tty, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import privileges, rootfs, wire
+from orchestra.shim.confinement import load_filter
+from orchestra.shim.directory import ContainerDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def _become_container(
     linux = config.get("linux") or {}
     terminal = bool(description.get("terminal"))
     uid = (description.get("user") or {}).get("uid", 0)
+    wanted = load_filter(ContainerDirectory(bundle), config, settings)
     if not terminal:
         _open_streams(uid, bool(settings.get("stdin")))
     fresh = _join_namespaces(linux)
@@ -92,14 +95,16 @@ def _become_container(
     rootfs.set_sysctls(linux.get("sysctl") or {})
     if fresh & namespaces.CLONE_NEWNS:
         rootfs.hide(linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
-    program = privileges.become(description, warn)
+    program = privileges.become(description, warn, wanted)
     tell(channel, {"created": True})
     if channel.recv(64) != START:
         os._exit(FAILED)
     if (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true":
+        program.confine()  # whoever stays as PID 1 is a process of the container too
         _leave_program_to_child(channel)
     process.close_on_exec_from(3)
     tell(channel, {"executing": True})
+    program.confine()
     program.execute()
 
 

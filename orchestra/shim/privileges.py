@@ -11,7 +11,7 @@ import resource
 from errno import EACCES, ENOENT, ENOEXEC, EPERM
 from typing import Any, NoReturn
 
-from orchestra.linux import capabilities, process
+from orchestra.linux import capabilities, process, seccomp
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -22,14 +22,28 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Program:
-    """A process object taken apart: what to execute, with which arguments and environment."""
+    """A process object taken apart: what to execute, with which arguments and environment, behind which filter."""
 
-    __slots__ = ("arguments", "environment", "path")
+    __slots__ = ("arguments", "environment", "filter", "granted", "path")
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.arguments: list[str] = description["args"]
         self.environment = dict(word.partition("=")[::2] for word in description.get("env") or ())
         self.path = ""
+        self.filter: seccomp.Filter | None = None
+        self.granted: tuple[capabilities.Sets, int] | None = None
+
+    def confine(self) -> None:
+        """The last thing before ``execute``, since from here on the filter says what may be done. Twice is once.
+
+        Without ``no_new_privs`` a filter wants CAP_SYS_ADMIN, which is given up only then.
+        """
+        wanted, self.filter = self.filter, None
+        if wanted is not None:
+            seccomp.load(wanted)
+        granted, self.granted = self.granted, None
+        if granted is not None:
+            capabilities.apply(*granted)
 
     def find(self) -> None:
         """Look the program up in the container's PATH, from its working directory. Called inside the container."""
@@ -73,8 +87,13 @@ def _check_executable(path: str) -> None:
         raise SystemCallError(EACCES, "execve", path, "not an executable file")
 
 
-def become(description: Mapping[str, Any], warn: Callable[[str], None]) -> Program:
-    """Give up everything the process object does not grant. Returns the program, found and ready to be executed."""
+def become(
+    description: Mapping[str, Any], warn: Callable[[str], None], wanted: seccomp.Filter | None = None
+) -> Program:
+    """Give up everything the process object does not grant. Returns the program, found and ready to be executed.
+
+    wanted: what ``Program.confine`` is to load.
+    """
     user = description.get("user") or {}
     _limit(description, warn)
     program = Program(description)
@@ -95,7 +114,12 @@ def become(description: Mapping[str, Any], warn: Callable[[str], None]) -> Progr
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
-    if granted is not None:
+    program.filter = wanted
+    if wanted is not None and not description.get("noNewPrivileges"):
+        if granted is not None or uid:
+            program.granted = (sets, available)
+            capabilities.apply(sets.with_("CAP_SYS_ADMIN"), available)
+    elif granted is not None:
         capabilities.apply(sets, available)
     if description.get("noNewPrivileges"):
         process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
+from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.lookup import read_file
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, detach
 from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.ports import PortReservations
-from orchestra.driver.local.observe import RECORD, observe_container
+from orchestra.driver.local.look import RECORD
+from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.user import resolve_user
@@ -137,6 +139,7 @@ class Containers:
         os.makedirs(f"{directory}/rootfs", exist_ok=True)
         layers = self._snapshots.prepare(self._stack, spec.name, image.layers)
         files = ContainerDirectory(directory)
+        seccomp = store_filter(config, directory)
         files.store("config.json", config)
         files.store(
             "shim.json",
@@ -146,6 +149,7 @@ class Containers:
                 "stdin": spec.stdin_open,
                 "stack": self._stack,
                 "container": spec.name,
+                **seccomp,
             },
         )
         return config

@@ -103,6 +103,13 @@ TRIALS = (
         "pidfd", trial.pidfd, "no program can be executed in a running container, nor a process named safely", KERNEL
     ),
     _Trial(
+        "seccomp",
+        trial.seccomp_filter,
+        "containers run without a filter: they may try any system call that their capabilities allow",
+        "install the package libseccomp2, and use a kernel with CONFIG_SECCOMP_FILTER",
+        essential=False,
+    ),
+    _Trial(
         "bridge and veth",
         trial.links,
         "no networks: only network_mode none and host",

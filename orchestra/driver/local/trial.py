@@ -11,7 +11,7 @@ import traceback
 from errno import EINVAL, EPERM
 from typing import NamedTuple
 
-from orchestra.linux import cgroup, mount, namespaces, netlink, nftables, process
+from orchestra.linux import cgroup, libseccomp, mount, namespaces, netlink, nftables, process, seccomp
 from orchestra.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.resolve import open_in_root
@@ -194,6 +194,14 @@ def nat() -> None:
     """A redirection in nf_tables, as each container with networks has one."""
     namespaces.unshare(CLONE_NEWNET)
     nftables.redirect("doctor", [nftables.Redirection("tcp", "127.0.0.11", 53, 5353)])
+
+
+def seccomp_filter() -> str:
+    """Compile a filter that forbids nothing, and load it."""
+    program = libseccomp.compile_profile({"defaultAction": "SCMP_ACT_ALLOW"})
+    process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.load(seccomp.Filter(program))
+    return f"libseccomp {libseccomp.version()}"
 
 
 def limits(path: str, hierarchy: cgroup.Hierarchy) -> Callable[[], str]:

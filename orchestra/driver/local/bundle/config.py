@@ -8,6 +8,7 @@ from orchestra.driver.local.bundle.mounts import ETC_FILES, render_mounts
 from orchestra.driver.local.bundle.namespace import render_hostname, render_namespaces, render_sysctls
 from orchestra.driver.local.bundle.process import HOME_ANNOTATION, render_own_process, sets_home
 from orchestra.driver.local.bundle.resources import render_devices, render_resources
+from orchestra.driver.local.bundle.seccomp import render_profile
 from orchestra.driver.local.bundle.security import parse_security
 from orchestra.shim.init import REAPER_ANNOTATION
 
@@ -59,6 +60,9 @@ def render_bundle(
             "readonlyPaths": list(security.read_only),
         },
     }
+    profile = render_profile(spec, security, config["process"]["capabilities"]["bounding"], host)
+    if profile is not None:
+        config["linux"]["seccomp"] = profile
     if hostname:
         config["hostname"] = hostname
     return config

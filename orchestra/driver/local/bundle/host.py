@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from orchestra.driver.local.bundle.security import BUILT_IN, UNCONFINED, parse_security
 from orchestra.driver.local.bundle.world import HostDevice, HostFacts
+from orchestra.errors import FatalError
 from orchestra.linux import capabilities, cgroup
 
 if TYPE_CHECKING:
@@ -26,7 +29,26 @@ def observe_host(spec: ContainerSpec) -> HostFacts:
         swap_accounting=_has_swap_accounting(),
         devices={device.source: tuple(_find_devices(device.source)) for device in spec.devices},
         every_device=tuple(_find_devices("/dev")) if spec.privileged else (),
+        machine=os.uname().machine,
+        kernel=os.uname().release,
+        seccomp_profile=_load_profile(spec),
     )
+
+
+def _load_profile(spec: ContainerSpec) -> dict[str, Any] | None:
+    path = parse_security(spec).seccomp
+    if path in (UNCONFINED, BUILT_IN):
+        return None
+    try:
+        with open(path, "rb") as file:
+            found = json.load(file)
+    except (OSError, ValueError) as error:
+        message = f"service {spec.service}: the seccomp profile {path} cannot be read: {error}"
+        raise FatalError(message, hint="it is a JSON file as Docker takes it, or the word unconfined") from error
+    if not isinstance(found, dict):
+        message = f"service {spec.service}: the seccomp profile {path} is no JSON object"
+        raise FatalError(message, hint="it begins with defaultAction, as Docker's do")
+    return found
 
 
 def _has_swap_accounting() -> bool:

@@ -26,25 +26,30 @@ MASKED = (
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
-# What confines a container beyond namespaces and capabilities is not applied: only asking for none of it is fulfilled.
-FULFILLED = {"seccomp": "unconfined", "apparmor": "unconfined", "label": "disable"}
+# Labels are not applied: only asking for none is fulfilled.
+FULFILLED = {"apparmor": "unconfined", "label": "disable"}
+UNCONFINED, BUILT_IN = "unconfined", "builtin"
 TRUTH = {"": True, "true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
+    """seccomp: ``unconfined``, ``builtin``, or the path of a profile."""
+
     no_new_privileges: bool = False
     masked: tuple[str, ...] = MASKED
     read_only: tuple[str, ...] = READ_ONLY
     writable_cgroups: bool = False
+    seccomp: str = BUILT_IN
 
 
 def parse_security(spec: ContainerSpec) -> Security:
     """``NAME``, ``NAME=VALUE`` or ``NAME:VALUE``, as Docker takes them. Raises FatalError for what cannot be done."""
     no_new_privileges = False
     all_visible = writable_cgroups = spec.privileged
+    seccomp = UNCONFINED if spec.privileged else BUILT_IN
     for option in spec.security_options:
-        name, _, value = option.replace(":", "=", 1).partition("=") if "=" not in option else option.partition("=")
+        name, value = split_option(option)
         match name:
             case "no-new-privileges" if value in TRUTH:
                 no_new_privileges = TRUTH[value]
@@ -52,14 +57,22 @@ def parse_security(spec: ContainerSpec) -> Security:
                 writable_cgroups = TRUTH[value]
             case "systempaths" if value == "unconfined":
                 all_visible = True
-            case "seccomp" | "apparmor" | "label":
+            case "seccomp" if value:
+                seccomp = value
+            case "apparmor" | "label":
                 if value != FULFILLED[name]:
                     message = f"service {spec.service}: security_opt {option} cannot be applied"
                     hint = f"only {name}={FULFILLED[name]} is: see the page on security"
                     raise FatalError(message, hint=hint)
             case _:
                 message = f"service {spec.service}: security_opt {option} is not known"
-                hint = "no-new-privileges:true, systempaths=unconfined and writable-cgroups=true are"
+                hint = "no-new-privileges:true, seccomp=FILE, systempaths=unconfined and writable-cgroups=true are"
                 raise FatalError(message, hint=hint)
     masked, read_only = ((), ()) if all_visible else (MASKED, READ_ONLY)
-    return Security(no_new_privileges, masked, read_only, writable_cgroups)
+    return Security(no_new_privileges, masked, read_only, writable_cgroups, seccomp)
+
+
+def split_option(option: str) -> tuple[str, str]:
+    """Name and value; empty where there is none."""
+    name, _, value = option.partition("=" if "=" in option else ":")
+    return name, value

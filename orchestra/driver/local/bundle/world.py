@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestra.linux.capabilities import NAMES
 
@@ -29,10 +29,14 @@ class HostFacts:
     """capabilities: all there are to give. swap_accounting: whether memory and swap can be limited together.
 
     devices: what stands at each ``Device.source`` of the container: the node, or for a directory the nodes below it.
-    every_device: all of the host's, for a privileged container.
+    every_device: all of the host's, for a privileged container. machine, kernel: as uname(2) tells them.
+    seccomp_profile: what the file holds that ``security_opt`` names.
     """
 
     capabilities: tuple[str, ...] = NAMES
     swap_accounting: bool = True
     devices: Mapping[str, tuple[HostDevice, ...]] = field(default_factory=dict)
     every_device: tuple[HostDevice, ...] = ()
+    machine: str = "x86_64"
+    kernel: str = "6.1"
+    seccomp_profile: Mapping[str, Any] | None = None

@@ -7,10 +7,12 @@ import json
 import pytest
 
 from orchestra.driver.local.bundle import render_etc_files
+from orchestra.driver.local.bundle.capability import DEFAULT
+from orchestra.driver.local.bundle.seccomp import render_default_profile
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.volume import ResolvedMount
 from orchestra.errors import FatalError
-from tests.driver.local.bundle.containers import attachment, render
+from tests.driver.local.bundle.containers import HOST, attachment, render
 
 CAPABILITIES = [
     "CAP_CHOWN",
@@ -122,7 +124,9 @@ PLAIN = {
 
 
 def test_a_plain_container():
-    assert render() == PLAIN
+    config = render()
+    assert config["linux"].pop("seccomp") == render_default_profile(frozenset(DEFAULT), HOST.machine)
+    assert config == PLAIN
 
 
 def test_a_bundle_is_json():
@@ -182,8 +186,7 @@ def test_security_options(options, no_new_privileges, masks, cgroups_read_only):
 @pytest.mark.parametrize(
     "option",
     [
-        "seccomp=./profile.json",
-        "seccomp:builtin",
+        "seccomp",
         "apparmor=docker-default",
         "label:type:svirt_apache",
         "label=user:USER",

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files, render_process
+from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.user import resolve_user
 from orchestra.driver.local.volume import create_volume, resolve_mounts
@@ -95,8 +96,9 @@ class Machine:
         )
         for name, text in render_etc_files(attached).items():
             (self.directory / name).write_text(text)
+        settings = {"rootfs": [], "log": None, "stdin": False, **store_filter(config, str(self.directory))}
         (self.directory / "config.json").write_text(json.dumps(config))
-        (self.directory / "shim.json").write_text(json.dumps({"rootfs": [], "log": None, "stdin": False}))
+        (self.directory / "shim.json").write_text(json.dumps(settings))
         self.config = config
         return client.run(self.stack.fork_socket, str(self.directory)).warnings
 

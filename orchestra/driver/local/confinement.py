@@ -1,0 +1,50 @@
+"""The filter of system calls in a bundle: compiled from its configuration, once for each profile."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from typing import Any
+
+from orchestra.errors import FatalError
+from orchestra.linux import libseccomp
+
+FILE = "seccomp.bpf"
+
+
+def store_filter(config: dict[str, Any], directory: str) -> dict[str, str]:
+    """Write the filter of ``linux.seccomp`` into the bundle. Returns what shim.json has to say of it.
+
+    Where libseccomp is missing the container runs without: the wish is taken out of ``config``, and that is said once.
+    """
+    profile = config["linux"].get("seccomp")
+    if profile is None:
+        return {}
+    if not libseccomp.is_installed():
+        del config["linux"]["seccomp"]
+        _warn()
+        return {}
+    try:
+        program = _compile(json.dumps(profile, sort_keys=True))
+    except OSError as error:
+        raise FatalError(f"the seccomp profile cannot be compiled: {error}", hint="correct the profile") from error
+    fd = os.open(f"{directory}/{FILE}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, program)
+    finally:
+        os.close(fd)
+    return {"seccomp": FILE}
+
+
+@functools.lru_cache(maxsize=64)
+def _compile(profile: str) -> bytes:
+    """By the text itself: it is what tells one profile from another."""
+    return libseccomp.compile_profile(json.loads(profile))
+
+
+@functools.cache
+def _warn() -> None:
+    message = "libseccomp is not installed: containers run without a filter of system calls"
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,35 @@
+"""The compiled filter of system calls that a bundle carries for its container and all that is executed in it."""
+
+from __future__ import annotations
+
+from errno import EINVAL, ENOENT
+from typing import Any
+
+from orchestra.linux import seccomp
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.shim.directory import ContainerDirectory
+
+
+def load_filter(
+    directory: ContainerDirectory, config: Mapping[str, Any], settings: Mapping[str, Any]
+) -> seccomp.Filter | None:
+    """None where ``linux.seccomp`` is not asked for. Read from the host's side, before anything of the container runs.
+
+    A configuration that asks for a filter and has none compiled is refused: nobody runs unconfined by mistake.
+    """
+    profile = (config.get("linux") or {}).get("seccomp")
+    if not profile:
+        return None
+    name = settings.get("seccomp")
+    if not name:
+        raise SystemCallError(ENOENT, "config", "linux.seccomp", "its compiled filter is not in the bundle")
+    with open(directory.file(name), "rb") as file:
+        program = file.read()
+    if not program or len(program) % seccomp.INSTRUCTION_SIZE:
+        raise SystemCallError(EINVAL, "seccomp", directory.file(name), "not a filter")
+    return seccomp.Filter(program, seccomp.parse_flags(profile.get("flags") or ()))
