@@ -43,11 +43,15 @@ class Attribute(NamedTuple):
 
 _ALL_LACKS = {**LACKS, **LACKS_IN_USE}
 _INFORMATION = "for information; nothing follows from it"
-_CONTENTS = "a file mounted read-only; its owner and permissions are those of the host's file"
+_CONTENTS = "a file mounted read-only; with `uid`, `gid` or `mode`, a copy of it as it was when the container was made"
+_OWN_FILE = "a file of the container's own, read-only"
+_OWNER = "root, unless said otherwise"
 
 # What is to be said of attributes that are applied.
 REMARKS: dict[str, str] = {
     "version": "ignored: what is understood does not depend on it",
+    **{f"services.*.{kind}.[].{key}": _OWNER for kind in ("configs", "secrets") for key in ("gid", "uid")},
+    **{f"services.*.{kind}.[].mode": "0444 unless said otherwise" for kind in ("configs", "secrets")},
     "services.*.deploy.labels": _INFORMATION,
     "services.*.deploy.mode": "`global` is one container",
     "services.*.expose": _INFORMATION,
@@ -70,9 +74,13 @@ REMARKS: dict[str, str] = {
     "networks.*.ipam.config.[].subnet": "the first IPv4 subnet",
     "networks.*.ipam.driver": _INFORMATION,
     "networks.*.scope": _INFORMATION,
+    "configs.*.content": _OWN_FILE,
+    "configs.*.environment": f"{_OWN_FILE}; the variable must be set",
     "configs.*.file": _CONTENTS,
     "configs.*.labels": _INFORMATION,
     "configs.*.name": _INFORMATION,
+    "secrets.*.content": _OWN_FILE,
+    "secrets.*.environment": f"{_OWN_FILE}; the variable must be set",
     "secrets.*.file": _CONTENTS,
     "secrets.*.labels": _INFORMATION,
     "secrets.*.name": _INFORMATION,

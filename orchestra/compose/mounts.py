@@ -124,28 +124,51 @@ def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[
 
 
 def _files(service: Service, attribute: str, path: Path, context: Context) -> list[Mount]:
-    """Configs and secrets that are files of the host, bound read-only."""
+    """Configs and secrets: files of the host, bound read-only, or files of the container's own."""
     entries: tuple[FileReference, ...] = getattr(service, attribute)
     declared: dict[str, FileObject] = getattr(context.stack, attribute)
     found: list[Mount] = []
     for index, entry in enumerate(entries):
-        place = (*path, attribute, index)
         definition = declared.get(entry.source or "")
         if definition is None:
             continue
-        if definition.external or not definition.file:
-            kind = "external" if definition.external else "environment" if definition.environment else "content"
-            message = f"{attribute} from {kind} are not provided to containers; only files are"
-            context.problems.not_apply(message, context.span(place), place)
+        place = (*path, attribute, index)
+        if definition.external or not (definition.file or definition.content or definition.environment):
+            kind = "external" if definition.external else "a driver's"
+            message = f"{attribute[:-1]} {entry.source}: it is {kind}, and there is no store of {attribute}"
+            hint = "give it a file, content or environment"
+            context.problems.not_apply(message, context.span(place), place, hint)
             continue
-        if entry.uid or entry.gid or entry.mode is not None:
-            context.problems.not_apply(
-                "uid, gid and mode have no effect: the file keeps the host's owner and permissions",
-                context.span(place),
-                place,
-            )
         target = entry.target or entry.source or ""
         if not target.startswith("/"):
             target = f"/run/secrets/{target}" if attribute == "secrets" else f"/{target}"
-        found.append(Mount(MountKind.BIND, target, source=definition.file, read_only=True))
+        found.append(_file(target, entry, definition, (attribute, entry.source or ""), place, context))
     return found
+
+
+def _file(
+    target: str, entry: FileReference, definition: FileObject, declared: Path, place: Path, context: Context
+) -> Mount:
+    uid, gid = (_number(entry, name, place, context) for name in ("uid", "gid"))
+    mode = None if entry.mode is None else int(entry.mode)
+    if definition.file and uid is gid is mode is None:
+        return Mount(MountKind.BIND, target, source=definition.file, read_only=True)
+    content = definition.content
+    if definition.environment:
+        content = context.project.environment.lookup(definition.environment)
+        if content is None:
+            at = (*declared, "environment")
+            message = f"the variable {definition.environment}, which is to be mounted at {target}, is not set"
+            hint = f"set {definition.environment} in the environment or in .env"
+            context.problems.warn("unset-variable", message, context.span(at), at, hint)
+    source = definition.file or ""
+    return Mount(MountKind.FILE, target, source, read_only=True, content=content, uid=uid, gid=gid, mode=mode)
+
+
+def _number(entry: FileReference, name: str, place: Path, context: Context) -> int | None:
+    text = getattr(entry, name)
+    if not text or (text.isdecimal() and text.isascii() and int(text[:20]) < 2**32 - 1):
+        return int(text) if text else None
+    at = (*place, name)
+    context.problems.not_apply(f"{name}: {text} is not a number of the kernel's", context.span(at), at)
+    return None

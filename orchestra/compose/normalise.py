@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from orchestra.compose.context import Context
     from orchestra.compose.schema.service import Service
+    from orchestra.compose.schema.stack import FileObject
 
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 
@@ -164,8 +165,8 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
     for attribute in ("configs", "secrets"):
         for entry in getattr(service, attribute):
             definition = getattr(stack, attribute).get(entry.source)
-            if definition is not None and definition.file:
-                contents[f"{attribute}/{entry.source}"] = context.reader.digest(os.path.normpath(definition.file))
+            if definition is not None:
+                contents[f"{attribute}/{entry.source}"] = _content_digest(definition, context)
     keys = service.networks or {}
     volumes = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
     return {
@@ -173,6 +174,14 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
         "volumes": {key: stack.volumes[key].name for key in sorted(volumes) if key in stack.volumes},
         "contents": contents,
     }
+
+
+def _content_digest(definition: FileObject, context: Context) -> str:
+    """Of a config or secret. The hash of a service tells that it has changed, and nothing else of it."""
+    if definition.file:
+        return context.reader.digest(os.path.normpath(definition.file))
+    variable = definition.environment
+    return config_hash({"content": context.project.environment.lookup(variable) if variable else definition.content})
 
 
 def _volumes(context: Context) -> tuple[VolumeSpec, ...]:

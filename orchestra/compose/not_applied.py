@@ -83,12 +83,8 @@ LACKS: dict[str, str] = {
 }
 
 # Reported by ``compose.mounts`` where a service uses the config or secret: declaring one harms nobody.
-_FILES_ONLY = "only files are provided to containers"
-_OWNER = "the file keeps the host's owner and permissions"
 LACKS_IN_USE: dict[str, str] = {
-    **{f"{kind}.*.{key}": _FILES_ONLY for kind in ("configs", "secrets") for key in ("content", "environment")},
     **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
-    **{f"services.*.{kind}.[].{key}": _OWNER for kind in ("configs", "secrets") for key in ("uid", "gid", "mode")},
     "models": "there is no runtime for AI models",
 }
 

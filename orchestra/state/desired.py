@@ -32,6 +32,7 @@ class MountKind(StrEnum):
     VOLUME = "volume"
     BIND = "bind"
     TMPFS = "tmpfs"
+    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,12 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One entry of ``volumes`` or ``tmpfs``.
+    """One entry of ``volumes``, ``tmpfs``, ``configs`` or ``secrets``.
 
     source: for BIND an absolute host path, for VOLUME the volume's name on the host ('' for an anonymous one), for
-    TMPFS ''. create_host_path: make a missing BIND source, as the short syntax does.
+    TMPFS ''. create_host_path: make a missing BIND source, as the short syntax does. FILE is a file of the
+    container's own, made of ``content``, or of what ``source`` holds when the container is made; neither is said of
+    a variable that is not set. uid, gid, mode: of a FILE, None for the defaults.
     """
 
     kind: MountKind
@@ -91,6 +94,10 @@ class Mount:
     no_copy: bool = False
     tmpfs_size: int | None = None
     tmpfs_mode: int | None = None
+    content: str | None = field(default=None, repr=False)
+    uid: int | None = None
+    gid: int | None = None
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

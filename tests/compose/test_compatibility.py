@@ -70,6 +70,8 @@ SPECIAL: dict[str, Any] = {
     "services.*.deploy.restart_policy.condition": "on-failure",
     "services.*.logging.driver": "none",
     "services.*.logging.options": {"max-size": "1m"},
+    **{f"services.*.{kind}.[].{key}": "1000" for kind in ("configs", "secrets") for key in ("uid", "gid")},
+    **{f"{kind}.*.environment": "B" for kind in ("configs", "secrets")},
     "networks.*.ipam.config.[].subnet": "10.8.0.0/24",
     "networks.*.ipam.config.[].gateway": "10.9.0.9",
 }
@@ -87,6 +89,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "services.*.volumes.[].source": {"volumes.w": {}},
     "services.*.configs.[].source": {"configs.c2": {"file": "./c2"}},
     "services.*.secrets.[].source": {"secrets.s2": {"file": "./s2"}},
+    **{f"{k}.*.content": {f"{k}.*.file": None, f"{k}.*.content": "other"} for k in ("configs", "secrets")},
+    **{f"{k}.*.environment": {f"{k}.*.file": None, f"{k}.*.environment": "A"} for k in ("configs", "secrets")},
     "services.*.devices.[].target": {"services.*.devices": [{"source": "/dev/null"}]},
     "services.*.devices.[].permissions": {"services.*.devices": [{"source": "/dev/null"}]},
 }
@@ -155,6 +159,7 @@ def load(folder, data) -> Desired:
         "labels.env": "L=1\n",
         "c2": "2",
         "s2": "2",
+        ".env": "A=1\nB=2\n",
     }.items():
         folder.write(name, text)
     desired = folder.load(json.dumps(data)).desired

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from orchestra.driver.local.volume.files import write_file
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, ensure_anonymous_volume, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
@@ -38,7 +39,7 @@ class ResolvedMount:
 
 
 def resolve_mounts(home: Home, stack: str, spec: ContainerSpec, container_id: str) -> tuple[ResolvedMount, ...]:
-    """Makes what is missing and may be made: anonymous volumes, and sources of binds where the file allows it.
+    """Makes what is missing and may be made: anonymous volumes, files, and sources of binds where the file allows it.
 
     Raises TemporaryError while a named volume is not there yet.
     """
@@ -54,6 +55,9 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, container_id: str, mou
             return _volume(home, spec, mount, name)
         case MountKind.TMPFS:
             return _tmpfs(mount)
+        case MountKind.FILE:
+            source = write_file(home.stack(stack).container(spec.name), spec, mount)
+            return ResolvedMount(mount.target, "bind", source, ("rbind", "rprivate"), read_only=True)
         case _:
             assert_never(mount.kind)
 

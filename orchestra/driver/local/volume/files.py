@@ -1,0 +1,52 @@
+"""Configs and secrets that are files of a container's own: written beside its bundle, and bound read-only.
+
+The directory of a container is below ``run/``, a tmpfs on usual machines, and nobody but its owner may look into it: so
+a file may be readable to every user of the container without being so to every user of the host.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from orchestra.state.desired import ContainerSpec, Mount
+
+FILES = "files"
+MODE = 0o444
+"""Unless said otherwise, as in Compose: the program need not be root."""
+
+
+def write_file(directory: str, spec: ContainerSpec, mount: Mount) -> str:
+    """Where the file is on the host. It goes with the ``directory`` of its container. Raises FatalError."""
+    content = _content(spec, mount)
+    files = f"{directory}/{FILES}"
+    path = f"{files}/{spec.mounts.index(mount)}"
+    os.makedirs(files, mode=0o700, exist_ok=True)
+    # Private until it is whole and belongs to whom it should.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        os.fchown(descriptor, mount.uid or 0, mount.gid or 0)
+        # After the owner: changing that takes set-id bits away.
+        os.fchmod(descriptor, MODE if mount.mode is None else mount.mode & 0o7777)
+    return path
+
+
+def _content(spec: ContainerSpec, mount: Mount) -> bytes:
+    if mount.content is not None:
+        return mount.content.encode()
+    what = f"service {spec.service}: {mount.source or 'what'} is to be mounted at {mount.target}"
+    if not mount.source:
+        raise FatalError(f"{what}, but its variable is not set", hint="set the variable that the file names")
+    try:
+        # Opening a pipe that nobody writes to would wait for somebody to do so.
+        with open(os.open(mount.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
+    except OSError as error:
+        raise FatalError(f"{what}: {error.strerror}", hint="create it, or mend its path") from error
+    raise FatalError(f"{what}, but is no file", hint="only a file can be given an owner and a mode")

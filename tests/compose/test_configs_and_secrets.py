@@ -1,0 +1,95 @@
+"""What configs and secrets become: binds, files of the container's own, or remarks."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.compose import render_config, render_diagnostics
+from orchestra.state.desired import Mount, MountKind
+
+FILE = MountKind.FILE
+
+
+def mounts(folder, service: str, declared: str, **changes):
+    """``service``: what web says of it; ``declared``: the top level. The mounts of web, and the load."""
+    loaded = folder.load(f"services:\n  web: {{image: x, {service}}}\n{declared}\n", **changes)
+    return loaded.desired.replicas("web")[0].mounts, loaded
+
+
+def test_a_content_is_a_file_of_the_containers_own(folder):
+    found, _ = mounts(folder, "configs: [c]", "configs: {c: {content: 'a $$b'}}")
+    assert found == (Mount(FILE, "/c", read_only=True, content="a $b"),)
+
+
+def test_a_variable_is_a_file_of_the_containers_own(folder):
+    folder.write(".env", "TOKEN=abc\n")
+    found, loaded = mounts(folder, "secrets: [{source: t, target: token}]", "secrets: {t: {environment: TOKEN}}")
+    assert found == (Mount(FILE, "/run/secrets/token", read_only=True, content="abc"),)
+    assert not loaded.warnings
+    assert not loaded.not_applied
+    assert "abc" not in render_config(loaded.stack)
+    assert "abc" not in repr(loaded.desired)
+
+
+def test_a_file_is_bound_unless_it_is_to_be_another_users(folder):
+    path = folder.write("key", "k")
+    found, _ = mounts(folder, "secrets: [s]", "secrets: {s: {file: ./key}}")
+    assert found == (Mount(MountKind.BIND, "/run/secrets/s", path, read_only=True),)
+    found, _ = mounts(folder, "secrets: [{source: s, uid: '70', gid: '71', mode: 0400}]", "secrets: {s: {file: ./key}}")
+    assert found == (Mount(FILE, "/run/secrets/s", path, read_only=True, uid=70, gid=71, mode=0o400),)
+
+
+def test_a_variable_that_is_not_set_is_told_where_it_is_named(folder):
+    found, loaded = mounts(folder, "secrets: [t]", "secrets:\n  t:\n    environment: TOKEN")
+    assert found == (Mount(FILE, "/run/secrets/t", read_only=True),)
+    told = render_diagnostics(loaded.warnings, color=False, directory=str(folder.path))
+    assert told == (
+        "compose.yaml:5:18: the variable TOKEN, which is to be mounted at /run/secrets/t, is not set [unset-variable]\n"
+        "  5 |     environment: TOKEN\n"
+        "    |                  ^^^^^\n"
+        "  hint: set TOKEN in the environment or in .env\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "what"), [("external: true", "it is external"), ("driver: vault", "it is a driver's")]
+)
+def test_what_is_in_a_store_is_told_to_be_missing(declared, what, folder):
+    found, loaded = mounts(folder, "configs: [c]", f"configs: {{c: {{{declared}}}}}")
+    assert found == ()
+    messages = [note.message for note in loaded.not_applied]
+    assert f"config c: {what}, and there is no store of configs" in messages
+
+
+@pytest.mark.parametrize("name", ["postgres", "-1", "4294967295", "9" * 30, "\u0663"])
+def test_an_owner_that_is_no_number_is_told_to_have_no_effect(name, folder):
+    found, loaded = mounts(folder, f"configs: [{{source: c, uid: '{name}'}}]", "configs: {c: {content: x}}")
+    assert found[0].uid is None
+    assert [note.message for note in loaded.not_applied] == [f"uid: {name} is not a number of the kernel's"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("content: a", "content: b"),
+        ("environment: A", "environment: B"),
+        ("content: a", "environment: A"),
+    ],
+)
+def test_another_content_is_another_container(one, other, folder):
+    folder.write(".env", "A=1\nB=2\n")
+    first, second = (mounts(folder, "configs: [c]", f"configs: {{c: {{{text}}}}}")[1].hashes for text in (one, other))
+    assert first != second
+
+
+def test_another_value_of_a_variable_is_another_container(folder):
+    hashes = set()
+    for value in ("1", "2"):
+        folder.write(".env", f"A={value}\n")
+        hashes.add(mounts(folder, "secrets: [c]", "secrets: {c: {environment: A}}")[1].hashes["web"])
+    assert len(hashes) == 2
+
+
+def test_files_of_ones_own_are_inherited_with_volumes(folder):
+    text = "services: {a: {image: x, configs: [c]}, b: {image: x, volumes_from: [a]}}\nconfigs: {c: {content: x}}\n"
+    assert folder.load(text).desired.replicas("b")[0].mounts == (Mount(FILE, "/c", read_only=True, content="x"),)
