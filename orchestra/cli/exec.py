@@ -45,7 +45,7 @@ def run(invocation: Invocation) -> int:
         raise UserError(f"nothing can be executed with the driver {invocation.driver}")
     stack, declared = find_stack(invocation)
     containers = observe_containers(invocation, stack)
-    check_known([values["service"]], declared, containers)
+    check_known([values["service"]], declared, (container.service for container in containers))
     container = choose_container(containers, values["service"], values["index"])
     home = invocation.home.stack(stack)
     terminal = _wants_terminal(values)

@@ -65,7 +65,7 @@ def run(invocation: Invocation) -> int:
     stack, declared = find_stack(invocation)
     home = invocation.home.stack(stack)
     containers = list(observe_containers(home).values())
-    check_known(selection.services, declared, containers)
+    check_known(selection.services, declared, (container.service for container in containers))
     chosen = [container for container in containers if selection.wants(container)]
     printer = LogPrinter(
         stack,

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from orchestra.cli.asking import client_of, request
 from orchestra.cli.stack_file import StackFile
 from orchestra.errors import ComposeFileNotFound, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from orchestra.cli.invocation import Invocation
     from orchestra.state.observed import Container
 
 
+def look_at_containers(invocation: Invocation, stack: str) -> list[dict[str, Any]]:
+    """Every container of the stack by name, as an encoded ``Container``.
+
+    Of local ones the files tell, whether or not a supervisor lives.
+    """
+    if invocation.driver == "local":
+        from orchestra.driver.local.look import look_at_containers
+
+        return look_at_containers(invocation.home.stack(stack))
+    from orchestra.cli.asking import client_of, request
+
+    result = client_of(invocation, stack).ask_if_running(request("observe")) or {"observed": {}}
+    return sorted(result["observed"].get("containers", {}).values(), key=lambda encoded: str(encoded["name"]))
+
+
 def observe_containers(invocation: Invocation, stack: str) -> list[Container]:
-    """Every container of the stack, by name. Of local ones the files tell, whether or not a supervisor lives."""
+    """The same, decoded."""
     if invocation.driver == "local":
         from orchestra.driver.local.observe import observe_containers
 
-        return sorted(observe_containers(invocation.home.stack(stack)).values(), key=lambda c: c.name)
-    result = client_of(invocation, stack).ask_if_running(request("observe"))
-    if result is None:
-        return []
+        return list(observe_containers(invocation.home.stack(stack)).values())
     from orchestra.state.codec import decode
-    from orchestra.state.observed import Observed
+    from orchestra.state.observed import Container
 
-    return sorted(decode(Observed, result["observed"]).containers.values(), key=lambda c: c.name)
+    return [decode(Container, encoded) for encoded in look_at_containers(invocation, stack)]
 
 
 def find_stack(invocation: Invocation) -> tuple[str, tuple[str, ...] | None]:
@@ -41,9 +53,9 @@ def find_stack(invocation: Invocation) -> tuple[str, tuple[str, ...] | None]:
     return identity.stack, identity.services
 
 
-def check_known(services: Sequence[str], declared: Sequence[str] | None, containers: Sequence[Container]) -> None:
-    """Raise UserError for a service that neither the file nor any container knows."""
-    known = {container.service for container in containers}.union(declared or ())
+def check_known(services: Sequence[str], declared: Iterable[str] | None, existing: Iterable[str]) -> None:
+    """Raise UserError for a service that neither the file nor any container knows. existing: services of containers."""
+    known = {*existing, *(declared or ())}
     for service in services:
         if service not in known:
             hint = f"services are {', '.join(sorted(known))}" if known else "nothing is up"

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from typing import NamedTuple
 
-from orchestra.cli.looking import observe_containers
+from orchestra.cli.looking import look_at_containers
 from orchestra.cli.render.columns import render_columns
 
 TYPE_CHECKING = False
@@ -57,7 +57,8 @@ def find_stacks(home: Home) -> list[str]:
 
 
 def _look(invocation: Invocation, name: str) -> Stack:
-    states = Counter(type(container.status).__name__.lower() for container in observe_containers(invocation, name))
+    there = look_at_containers(invocation, name)
+    states = Counter(str(container["status"]["kind"]).lower() for container in there)
     return Stack(name, dict(states), _config_files(invocation.home.stack(name)))
 
 

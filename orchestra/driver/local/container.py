@@ -19,11 +19,11 @@ from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, detach
 from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.ports import PortReservations
-from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.snapshot import Snapshotter

@@ -1,11 +1,11 @@
-"""Writing down what the driver knows of a container, in its directory: ``observe`` tells which files there are."""
+"""Writing down what the driver knows of a container, in its directory: ``look`` tells which files there are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.observe import HEALTH, RECORD, START, STOP
+from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
