@@ -59,15 +59,18 @@ class Reader:
         return hashlib.sha256(described.encode()).hexdigest()
 
     def variable(self, name: str) -> str | None:
-        """A variable of the process environment."""
+        """A variable of the process environment. Raises ComposeError when its value is no text."""
         value = self._environment.get(name)
+        if value is not None and not _is_text(value):
+            message = f"the variable {name} of the environment is not UTF-8 text"
+            raise ComposeError((Diagnostic("encoding", message, hint=f"unset {name}, or set it anew"),))
         self._variables[name] = value
         return value
 
     def variables(self) -> dict[str, str]:
-        """All of the process environment: what depends on it cannot be told from another load's."""
+        """All of the process environment that is text: what depends on it cannot be told from another load's."""
         self._is_repeatable = False
-        return dict(self._environment)
+        return {name: value for name, value in self._environment.items() if _is_text(name + value)}
 
     @property
     def inputs(self) -> Inputs:
@@ -82,8 +85,8 @@ class Reader:
         if path == STANDARD_INPUT:
             self._is_repeatable = False
             return _bounded(sys.stdin.buffer, "standard input")
-        if "\0" in path:
-            raise refuse_file(repr(path), "has a NUL character in its name")
+        if "\0" in path or not _is_text(path):
+            raise refuse_file(ascii(path), "has a name that is not UTF-8 text, or holds NUL")
         try:
             # Opening a pipe that nobody writes to would wait for somebody to do so.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -114,6 +117,15 @@ class Reader:
             return True
         kind = "pipe" if stat.S_ISFIFO(state.st_mode) else "device"
         raise refuse_file(path, f"is a {kind}, not a file")
+
+
+def _is_text(text: str) -> bool:
+    """Whether what came from the system was UTF-8: other bytes are half characters in Python (PEP 383)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _bounded(file: BinaryIO, name: str) -> bytes:

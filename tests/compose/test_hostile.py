@@ -206,3 +206,18 @@ def test_a_file_that_cannot_be_read_is_told_where_it_is_named(folder):
     assert "compose.yaml:5:23: /dev/zero is a device, not a file [unreadable-file]" in folder.refused(text)
     text = text.partition("  b:")[0]
     assert "compose.yaml:4:16: /dev/zero is a device, not a file [unreadable-file]" in folder.refused(text)
+
+
+def test_what_is_no_text_in_the_environment_is_told_where_it_is_used(folder):
+    environment = {"HOME": "/home/me", "BAD": "\udcff", "UNUSED": "\udcff"}
+    text = "services: {a: {image: x, environment: [BAD]}}"
+    told = "the variable BAD of the environment is not UTF-8 text [encoding]"
+    assert told in folder.refused(text, environment=environment)
+    assert told in folder.refused("services: {a: {image: $BAD}}", environment=environment)
+    assert folder.load("services: {a: {image: x}}", environment=environment)
+
+
+def test_a_directory_whose_name_is_no_text_is_refused(folder):
+    where = folder.path / "\udcff"
+    where.mkdir()
+    assert "name that is not UTF-8 text" in folder.refused(working_directory=str(where))
