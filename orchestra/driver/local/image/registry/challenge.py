@@ -1,0 +1,39 @@
+"""What a registry asks for in ``WWW-Authenticate`` (RFC 9110, 11.3; distribution-spec's token scheme). Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_SCHEME = re.compile(rf"\s*,*\s*({_TOKEN})(?:\s+|\s*,|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """scheme: in lower case, as are the names of parameters."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
+    """All challenges, of which one header may hold several. What is not understood is passed over."""
+    found: list[Challenge] = []
+    for header in headers:
+        position = 0
+        while scheme := _SCHEME.match(header, position):
+            position = scheme.end()
+            parameters: dict[str, str] = {}
+            while parameter := _PARAMETER.match(header, position):
+                quoted, bare = parameter[2], parameter[3]
+                value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+                parameters.setdefault(parameter[1].lower(), value)
+                position = parameter.end()
+            found.append(Challenge(scheme[1].lower(), parameters))
+    return tuple(found)

@@ -1,0 +1,135 @@
+"""Requests and their replies: the one module that knows the HTTP library. Safe across threads.
+
+Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY; authorities those of the system, of SSL_CERT_FILE and
+SSL_CERT_DIR, and of the registry's own directories (``places``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from orchestra.driver.local.image.registry.places import certificate_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+AGENT = "orchestra"
+_PARALLEL = 16
+
+
+class Trouble(Exception):
+    """No whole reply came. untrusted: a certificate is why, so trying again is of no use."""
+
+    def __init__(self, text: str, *, untrusted: bool = False) -> None:
+        super().__init__(text)
+        self.untrusted = untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Whose body has not been read yet."""
+
+    url: str
+    status: int
+    _response: httpx2.Response
+
+    def header(self, name: str) -> str:
+        return str(self._response.headers.get(name, ""))
+
+    def headers(self, name: str) -> list[str]:
+        """Every header of this name."""
+        return list(self._response.headers.get_list(name))
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it was sent. Raises Trouble where it breaks off."""
+        with _translated():
+            yield from self._response.iter_raw()
+
+    def read(self, limit: int) -> bytes:
+        """The body, or its first ``limit`` bytes and one more."""
+        data = bytearray()
+        for chunk in self.chunks():
+            data += chunk
+            if len(data) > limit:
+                break
+        return bytes(data[: limit + 1])
+
+
+class Transport:
+    """connect, silence: seconds to wait for a connection, and for the next bytes on one."""
+
+    def __init__(self, connect: float, silence: float) -> None:
+        self._timeout = httpx2.Timeout(silence, connect=connect)
+        self._clients: dict[tuple[str, bool], httpx2.Client] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Iterable[bytes] = b"",
+        *,
+        insecure: bool = False,
+    ) -> Iterator[Reply]:
+        """Redirects are not followed. insecure: whatever the certificate says. Raises Trouble."""
+        client = self._client(httpx2.URL(url).netloc.decode(), insecure)
+        # Content is hashed as it is stored, so nothing on the way may pack it in between.
+        sent = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
+        with _translated():
+            response = client.send(client.build_request(method, url, headers=sent, content=content), stream=True)
+        try:
+            yield Reply(url, response.status_code, response)
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, host: str, insecure: bool) -> httpx2.Client:
+        with self._lock:
+            client = self._clients.get((host, insecure))
+            if client is None:
+                limits = httpx2.Limits(max_connections=_PARALLEL, max_keepalive_connections=_PARALLEL)
+                client = httpx2.Client(verify=_trust(host, insecure), timeout=self._timeout, limits=limits)
+                self._clients[(host, insecure)] = client
+            return client
+
+
+def _trust(host: str, insecure: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    for directory in certificate_directories(host):
+        if os.path.exists(f"{directory}/ca.crt"):
+            context.load_verify_locations(f"{directory}/ca.crt")
+        if os.path.exists(f"{directory}/client.cert"):
+            context.load_cert_chain(f"{directory}/client.cert", f"{directory}/client.key")
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+        raise Trouble(f"it names no address that can be asked: {error}", untrusted=True) from error
+    except httpx2.TimeoutException as error:
+        raise Trouble("it does not answer in time") from error
+    except httpx2.HTTPError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            raise Trouble(f"its certificate is not trusted: {cause.verify_message}", untrusted=True) from error
+        raise Trouble(str(error) or type(error).__name__) from error

@@ -1,0 +1,34 @@
+"""How long to wait, how often to try, and what ``Retry-After`` asks for (RFC 9110, 10.2.3)."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds, but for attempts. connect, silence: for a connection, for the next bytes; longest: any one pause."""
+
+    connect: float = 15.0
+    silence: float = 30.0
+    attempts: int = 5
+    first: float = 0.3
+    longest: float = 60.0
+
+    def pause(self, attempt: int) -> float:
+        """After the failure of this attempt, from 0 on. Not the same for all who were thrown out together."""
+        return min(self.longest, self.first * 2.0**attempt) * random.uniform(0.75, 1.25)
+
+
+def retry_after(header: str) -> float:
+    """Seconds; 0 for none, or one that makes no sense."""
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

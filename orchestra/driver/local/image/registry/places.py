@@ -1,0 +1,155 @@
+"""Where to ask for an image: containers-registries.conf(5), version 2, and the certificates of single registries.
+
+Read are ``[[registry]]`` tables with ``prefix``, ``location``, ``insecure``, ``blocked``, ``mirror-by-digest-only``
+and ``[[registry.mirror]]``. Short names are Docker's here (``name``), so ``unqualified-search-registries``,
+``short-name-mode`` and ``[aliases]`` are passed over.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local.image.name import ImageName, endpoint_of
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SYSTEM = "/etc/containers/registries.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One repository at one server. insecure: its certificate may be anybody's, and plain HTTP will do.
+
+    host: what credentials and certificates are filed under; endpoint: host and port to connect to.
+    """
+
+    host: str
+    endpoint: str
+    path: str
+    insecure: bool
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.path}"
+
+
+def find_places(name: ImageName, environment: Mapping[str, str]) -> tuple[Place, ...]:
+    """Where to pull from, mirrors first. Raises FatalError for a blocked registry or a file that makes no sense."""
+    table = _matching(name.repository, environment)
+    if table is None:
+        return (_place(name.repository, False),)
+    if table.get("blocked"):
+        raise FatalError(f"image {name}: its registry is blocked", hint="registries.conf says so: `blocked = true`")
+    prefix = table.get("prefix") or table["location"]
+    places = []
+    for mirror in table.get("mirror", ()):
+        default = "digest-only" if table.get("mirror-by-digest-only") else "all"
+        kind = mirror.get("pull-from-mirror", default)
+        if kind == "all" or (kind == "digest-only") == bool(name.digest):
+            location = _rewritten(name.repository, prefix, mirror["location"])
+            places.append(_place(location, bool(mirror.get("insecure"))))
+    return (*places, _own(name, table))
+
+
+def find_place(name: ImageName, environment: Mapping[str, str]) -> Place:
+    """Where to push to: never a mirror."""
+    return find_places(name, environment)[-1]
+
+
+def certificate_directories(host: str) -> tuple[str, ...]:
+    """Those in which ``ca.crt``, ``client.cert`` and ``client.key`` of one registry may be: dockerd's, containers'."""
+    return (f"/etc/docker/certs.d/{host}", f"/etc/containers/certs.d/{host}")
+
+
+def _own(name: ImageName, table: Mapping[str, Any]) -> Place:
+    location = table.get("location") or ""
+    prefix = table.get("prefix") or location
+    repository = _rewritten(name.repository, prefix, location) if location else name.repository
+    return _place(repository, bool(table.get("insecure")))
+
+
+def _place(location: str, insecure: bool) -> Place:
+    host, _, path = location.partition("/")
+    return Place(host, endpoint_of(host), path, insecure or _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    """As dockerd has it: what never leaves this machine needs no certificate."""
+    bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and host.rpartition(":")[0] else host
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _rewritten(repository: str, prefix: str, location: str) -> str:
+    if prefix.startswith("*."):
+        return location + "/" + repository.partition("/")[2]
+    return location + repository[len(prefix) :]
+
+
+def _matching(repository: str, environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The table with the longest prefix; of equal ones the last file's."""
+    best: tuple[int, Mapping[str, Any]] | None = None
+    for path in _files(environment):
+        for table in _tables(path):
+            prefix = table.get("prefix") or table.get("location") or ""
+            if _suits(repository, prefix) and (best is None or len(prefix) >= best[0]):
+                best = (len(prefix), table)
+    return None if best is None else best[1]
+
+
+def _suits(repository: str, prefix: str) -> bool:
+    if prefix.startswith("*."):
+        return repository.partition("/")[0].endswith(prefix[1:])
+    following = repository[len(prefix) : len(prefix) + 1]
+    return bool(prefix) and repository.startswith(prefix) and following in ("", "/")
+
+
+def _files(environment: Mapping[str, str]) -> Iterable[str]:
+    if chosen := environment.get("CONTAINERS_REGISTRIES_CONF"):
+        return (chosen,)
+    home = environment.get("HOME") or os.path.expanduser("~")
+    own = f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/containers/registries.conf"
+    main = own if os.path.exists(own) else SYSTEM
+    return (main, *_more(f"{SYSTEM}.d"), *_more(f"{own}.d"))
+
+
+def _more(directory: str) -> list[str]:
+    try:
+        return [f"{directory}/{name}" for name in sorted(os.listdir(directory)) if name.endswith(".conf")]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
+def _tables(path: str) -> list[Mapping[str, Any]]:
+    try:
+        with open(path, "rb") as file:
+            document = tomllib.load(file)
+    except FileNotFoundError:
+        return []
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FatalError(f"{path} is not TOML: {error}", hint="registries.conf(5) tells what belongs there") from error
+    tables = document.get("registry", [])
+    if not isinstance(tables, list) or not all(map(_is_sound, tables)):
+        hint = "each [[registry]] needs a prefix or a location, and each mirror a location: see registries.conf(5)"
+        raise FatalError(f"{path}: a registry is not described as it has to be", hint=hint)
+    return tables
+
+
+def _is_sound(table: object) -> bool:
+    if not isinstance(table, dict):
+        return False
+    mirrors = table.get("mirror", [])
+    texts = [table.get("prefix", ""), table.get("location", "")]
+    if not isinstance(mirrors, list) or not all(isinstance(mirror, dict) for mirror in mirrors):
+        return False
+    located = all(isinstance(mirror.get("location"), str) and mirror["location"] for mirror in mirrors)
+    return located and all(isinstance(text, str) for text in texts) and any(texts)

@@ -1,0 +1,56 @@
+"""What a registry refuses, in words (distribution-spec, "Error Codes")."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.image.document import DocumentError, mappings, parse_document, text
+from orchestra.driver.local.image.registry.http import Trouble
+from orchestra.errors import FatalError, TemporaryError
+
+if TYPE_CHECKING:
+    from orchestra.driver.local.image.registry.http import Reply
+    from orchestra.driver.local.image.registry.places import Place
+
+LIMIT = 1 << 16
+LOGIN = "log in with `docker login`, `podman login` or `skopeo login`: the files that they write are read"
+
+
+class NotFound(FatalError):
+    """The registry does not have it."""
+
+
+def refusal(place: Place, reply: Reply, known: bool) -> FatalError | TemporaryError:
+    """known: somebody's credentials were sent."""
+    said = _said(reply)
+    match reply.status:
+        case 401 if known:
+            return FatalError(f"registry {place.host} does not take the credentials for {place.path}{said}", hint=LOGIN)
+        case 401:
+            hint = f"{LOGIN}; some registries say this of what does not exist, too"
+            return FatalError(f"registry {place.host} wants to know who asks for {place.path}{said}", hint=hint)
+        case 403:
+            hint = "ask those who run the registry for access" if known else LOGIN
+            return FatalError(f"registry {place.host} denies access to {place.path}{said}", hint=hint)
+        case 404:
+            return NotFound(f"registry {place.host} has no such image{said}", hint="correct the name or the tag")
+        case 429:
+            wait = reply.header("Retry-After")
+            asks = f"; it says to wait {wait} seconds" if wait.isdigit() else ""
+            hint = f"{LOGIN}, since many registries let known users have more; or use a mirror (registries.conf)"
+            return TemporaryError(f"registry {place.host} gets too many requests from here{said}{asks}", hint=hint)
+        case status if status >= 500:
+            return TemporaryError(f"registry {place.host} fails with status {status}{said}", hint="try again later")
+        case status:
+            return FatalError(f"registry {place.host} answers {status} for {place.path}{said}")
+
+
+def _said(reply: Reply) -> str:
+    """The registry's own words, with nothing in them that could do anything to a terminal."""
+    with contextlib.suppress(Trouble, DocumentError):
+        errors = mappings(parse_document(reply.read(LIMIT)), "errors")
+        words = [text(error, "message") or text(error, "code") for error in errors[:3]]
+        plain = "; ".join("".join(c for c in word[:200] if c.isprintable()) for word in words if word)
+        return f": {plain}" if plain else ""
+    return ""

@@ -1,0 +1,174 @@
+"""Asking registries with patience: attempts, redirects, tokens. What goes wrong for good becomes a driver's error.
+
+Secrets are sent to the registry itself and to the token server that it names, and to nobody that a redirect leads to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from orchestra.driver.local.image.registry.http import Reply, Transport, Trouble
+from orchestra.driver.local.image.registry.patience import Patience, retry_after
+from orchestra.driver.local.image.registry.refusal import refusal
+from orchestra.driver.local.image.registry.token import Tokens
+from orchestra.errors import FatalError, TemporaryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from orchestra.driver.local.image.registry.places import Place
+
+RETRIED = frozenset((408, 429, 500, 502, 503, 504))
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+REDIRECT_LIMIT = 5
+PULL, PUSH = "pull", "pull,push"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request. target: a path of the API, or a whole URL that the registry has given.
+
+    content: called anew for every attempt. access: what a token must allow; also: more scopes for it.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    content: Callable[[], bytes | Iterable[bytes]] | None = None
+    access: str = PULL
+    also: tuple[str, ...] = ()
+
+
+class Session:
+    """Connections, tokens, and what has been learned of registries, for one piece of work. Safe across threads.
+
+    environment: where credentials, proxies and settings are looked for.
+    """
+
+    def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
+        self.environment = environment
+        self.patience = patience
+        self._transport = Transport(patience.connect, patience.silence)
+        self._tokens = Tokens(self._transport, environment)
+        self._schemes: dict[str, str] = {}
+        self._given_up = threading.Event()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._transport.close()
+
+    def give_up(self) -> None:
+        """Let no thread wait or ask any more: the work has failed already."""
+        self._given_up.set()
+
+    def pause(self, seconds: float) -> None:
+        if self._given_up.wait(seconds):
+            self.check()
+
+    def check(self) -> None:
+        if self._given_up.is_set():
+            raise TemporaryError("given up, since another part has failed")
+
+    @contextlib.contextmanager
+    def ask(
+        self, place: Place, asked: Asked, accepted: Iterable[int] = (200,), *, once: bool = False
+    ) -> Iterator[Reply]:
+        """A reply with one of the accepted statuses. once: the caller has the patience.
+
+        Raises FatalError or TemporaryError, which tell what the registry said. Trouble while the body is read is the
+        caller's.
+        """
+        attempts = 1 if once else self.patience.attempts
+        for attempt in range(attempts):
+            self.check()
+            is_last = attempt == attempts - 1
+            wait = self.patience.pause(attempt)
+            with contextlib.ExitStack() as stack:
+                try:
+                    reply = stack.enter_context(self._authorised(place, asked))
+                except Trouble as error:
+                    if error.untrusted or is_last:
+                        raise unreachable(place, error) from error
+                else:
+                    if reply.status in accepted:
+                        yield reply
+                        return
+                    asked_wait = retry_after(reply.header("Retry-After"))
+                    if reply.status not in RETRIED or is_last or asked_wait > self.patience.longest:
+                        raise refusal(place, reply, self._tokens.is_known(place))
+                    wait = max(wait, asked_wait)
+            self.pause(wait)
+
+    @contextlib.contextmanager
+    def _authorised(self, place: Place, asked: Asked) -> Iterator[Reply]:
+        token = self._tokens.get(place, asked.access, asked.also)
+        with contextlib.ExitStack() as stack:
+            reply = stack.enter_context(self._sent(place, asked, token))
+            if reply.status == 401:
+                challenges = reply.headers("WWW-Authenticate")
+                fresh = self._tokens.renew(place, asked.access, asked.also, challenges, token)
+                if fresh:
+                    stack.close()
+                    reply = stack.enter_context(self._sent(place, asked, fresh))
+            yield reply
+
+    @contextlib.contextmanager
+    def _sent(self, place: Place, asked: Asked, authorization: str) -> Iterator[Reply]:
+        """Through redirects, where the method allows to follow them."""
+        base = f"{self._scheme(place)}://{place.endpoint}"
+        url = urljoin(base, asked.target)
+        for _ in range(REDIRECT_LIMIT):
+            is_home = _origin(url) == _origin(base)
+            headers = dict(asked.headers)
+            if authorization and is_home:
+                headers["Authorization"] = authorization
+            content = asked.content() if asked.content else b""
+            insecure = place.insecure and urlsplit(url).hostname == urlsplit(base).hostname
+            with self._transport.send(asked.method, url, headers, content, insecure=insecure) as reply:
+                location = reply.header("Location")
+                if reply.status not in REDIRECTS or not location or asked.method not in ("GET", "HEAD"):
+                    yield reply
+                    return
+                following = urljoin(url, location)
+            if urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https":
+                raise FatalError(
+                    f"registry {place.host} redirects from HTTPS to {_origin(following)}",
+                    hint="what comes that way could be read by others: tell those who run it",
+                )
+            url = following
+        raise FatalError(f"registry {place.host} redirects more than {REDIRECT_LIMIT} times")
+
+    def _scheme(self, place: Place) -> str:
+        """HTTPS, and plain HTTP only with registries that may be insecure and speak nothing else."""
+        if not place.insecure:
+            return "https"
+        if place.endpoint not in self._schemes:
+            try:
+                with self._transport.send("GET", f"https://{place.endpoint}/v2/", {}, insecure=True):
+                    scheme = "https"
+            except Trouble:
+                scheme = "http"
+                with self._transport.send("GET", f"http://{place.endpoint}/v2/", {}):
+                    pass
+            self._schemes[place.endpoint] = scheme
+        return self._schemes[place.endpoint]
+
+
+def unreachable(place: Place, error: Trouble) -> FatalError | TemporaryError:
+    if error.untrusted:
+        hint = f"put its authority into /etc/docker/certs.d/{place.host}/ca.crt, or name it insecure in registries.conf"
+        return FatalError(f"registry {place.host}: {error}", hint=hint)
+    hint = "see whether the network, the name and HTTPS_PROXY are as they should be"
+    return TemporaryError(f"registry {place.host} cannot be reached: {error}", hint=hint)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
