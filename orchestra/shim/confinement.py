@@ -28,8 +28,9 @@ def load_filter(
     name = settings.get("seccomp")
     if not name:
         raise SystemCallError(ENOENT, "config", "linux.seccomp", "its compiled filter is not in the bundle")
-    with open(directory.file(name), "rb") as file:
+    path = name if name.startswith("/") else directory.file(name)
+    with open(path, "rb") as file:
         program = file.read()
     if not program or len(program) % seccomp.INSTRUCTION_SIZE:
-        raise SystemCallError(EINVAL, "seccomp", directory.file(name), "not a filter")
+        raise SystemCallError(EINVAL, "seccomp", path, "not a filter")
     return seccomp.Filter(program, seccomp.parse_flags(profile.get("flags") or ()))

@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import socket
-import traceback
 from errno import ECANCELED, EINVAL, ESRCH
 from typing import Any, NoReturn
 
@@ -79,7 +78,7 @@ def _execute(
     if pid == 0:
         connection.detach()
         ours.detach()
-        _run(description, streams, target, group, wanted, theirs)
+        become_program(description, streams, target, group, wanted, theirs)
     theirs.close()
     pidfd = os.pidfd_open(pid)
     for fd in (target, *streams):
@@ -121,15 +120,17 @@ def _kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
-def _run(
+def become_program(
     description: Mapping[str, Any],
     streams: Sequence[int],
     target: int,
     group: Cgroup,
     wanted: Filter | None,
     channel: socket.socket,
+    *,
+    preserved: int = 0,
 ) -> NoReturn:
-    """The program's process, from the fork to execve(2)."""
+    """The program's process, from the fork to execve(2). preserved: descriptors from 3 up that it gets."""
     try:
         process.restore_signals()
         os.setsid()
@@ -149,7 +150,9 @@ def _run(
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
         program = privileges.become(description, lambda text: tell(channel, {"warning": text}), wanted)
-        process.close_on_exec_from(3)
+        for fd in range(3, 3 + preserved):
+            os.set_inheritable(fd, True)
+        process.close_on_exec_from(3 + preserved)
         tell(channel, {"executing": True})
         program.confine()
         program.execute()
@@ -157,6 +160,8 @@ def _run(
         tell(channel, {"error": wire.describe_error(error)})
     except BaseException as error:
         # The last frame of a forked process: whatever happens, it must not run on in its parent's code.
+        import traceback
+
         hint = "".join(traceback.format_exception(error))
         tell(channel, {"error": {"errno": EINVAL, "call": "exec", "path": "", "hint": hint}})
     os._exit(FAILED)

@@ -2,9 +2,12 @@
 
 It talks to the shim over ``channel``, a pair of datagram sockets that closes by itself when the program is executed:
 
-    to the shim     {"warning": text}; {"terminal": true} with the master; {"created": true} when only ``start`` is
-                    missing; {"error": ...}; {"executing": true} as the last word
-    from the shim   ``start``; the end of file instead means that the shim is gone
+    to the shim     {"warning": text}; {"prepared": true} when the root is mounted and hooks are to be run; {"terminal":
+                    true} with the master; {"created": true} when only ``start`` is missing; {"error": ...};
+                    {"executing": true} as the last word
+    from the shim   the container's state as JSON, after ``prepared``; ``start``, or ``wait``: then it lets go of the
+                    channel, and whoever connects to the gate and says ``start`` there gets the last words; the end of
+                    file instead means that the shim is gone
 """
 
 from __future__ import annotations
@@ -13,13 +16,12 @@ import contextlib
 import os
 import signal
 import socket
-import traceback
 from errno import EINVAL
 from typing import Any, NoReturn
 
 from orchestra.linux import mount, namespaces, process, tty, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import privileges, rootfs, wire
+from orchestra.shim import hooks, privileges, rootfs, wire
 from orchestra.shim.confinement import load_filter
 from orchestra.shim.directory import ContainerDirectory
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from orchestra.linux.cgroup import Cgroup
 
 START = b"start"
+WAIT = b"wait"
 FAILED = 1  # exit code of a process that could not become the program; its error has been sent before
 REAPER_ANNOTATION = "io.orchestra.init"
 
@@ -43,14 +46,22 @@ def run(
     bundle: str,
     cgroup: Cgroup,
     channel: socket.socket,
+    gate: socket.socket | None = None,
 ) -> NoReturn:
-    """The whole life of the process up to its program. The current directory is the container's."""
+    """The whole life of the process up to its program. The current directory is the container's.
+
+    settings: shim.json, and for a runtime without a shim {"streams": "inherited"}, {"pivot": false} where the host's
+    root cannot be pivoted away from, {"preserved": how many descriptors from 3 up the program gets}, {"hooks": true}
+    when the other side runs hooks. gate: a listening socket, for who may be told to ``wait``.
+    """
     try:
-        _become_container(config, settings, bundle, cgroup, channel)
+        _become_container(config, settings, bundle, cgroup, channel, gate)
     except OSError as error:
         tell(channel, {"error": wire.describe_error(error)})
     except BaseException as error:
         # The last frame of a forked process: whatever happens, it must not run on in the shim's code.
+        import traceback
+
         hint = "".join(traceback.format_exception(error))
         tell(channel, {"error": {"errno": EINVAL, "call": "config", "path": bundle, "hint": hint}})
     os._exit(FAILED)
@@ -70,6 +81,7 @@ def _become_container(
     bundle: str,
     cgroup: Cgroup,
     channel: socket.socket,
+    gate: socket.socket | None,
 ) -> NoReturn:
     def warn(text: str) -> None:
         tell(channel, {"warning": text})
@@ -82,12 +94,21 @@ def _become_container(
     terminal = bool(description.get("terminal"))
     uid = (description.get("user") or {}).get("uid", 0)
     wanted = load_filter(ContainerDirectory(bundle), config, settings)
-    if not terminal:
+    if settings.get("streams") == "inherited":
+        if not terminal:
+            _own_streams(uid)
+    elif not terminal:
         _open_streams(uid, bool(settings.get("stdin")))
     fresh = _join_namespaces(linux)
+    state: dict[str, Any] = {}
+    hooked = bool(settings.get("hooks")) and hooks.wanted(config, *hooks.BEFORE_START)
     if fresh & namespaces.CLONE_NEWNS:
         root = rootfs.build(config, settings.get("rootfs") or (), bundle, cgroup)
-        rootfs.enter(root, linux.get("rootfsPropagation") or "")
+        if hooked:
+            state = _run_hooks_of_creation(config, channel)
+        rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True))
+    elif hooked:
+        state = _run_hooks_of_creation(config, channel)
     if config.get("hostname"):
         socket.sethostname(config["hostname"])
     if terminal:
@@ -97,15 +118,59 @@ def _become_container(
         rootfs.hide(linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
     program = privileges.become(description, warn, wanted)
     tell(channel, {"created": True})
-    if channel.recv(64) != START:
+    word = channel.recv(64)
+    if word == WAIT and gate is not None:
+        channel.close()
+        channel = _wait_at(gate)
+    elif word != START:
         os._exit(FAILED)
+    if hooked:
+        hooks.run(config, "startContainer", {**state, "status": "created"})
     if (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true":
         program.confine()  # whoever stays as PID 1 is a process of the container too
         _leave_program_to_child(channel)
-    process.close_on_exec_from(3)
+    preserved = settings.get("preserved") or 0
+    for fd in range(3, 3 + preserved):
+        os.set_inheritable(fd, True)
+    process.close_on_exec_from(3 + preserved)
     tell(channel, {"executing": True})
     program.confine()
     program.execute()
+
+
+def _run_hooks_of_creation(config: Mapping[str, Any], channel: socket.socket) -> dict[str, Any]:
+    """The other side runs those that belong on the host, then those follow that belong here. Returns the state."""
+    tell(channel, {"prepared": True})
+    data = channel.recv(wire.MAX_LINE)
+    if not data:
+        os._exit(FAILED)
+    state = wire.decode(data)
+    hooks.run(config, "createContainer", state)
+    return state
+
+
+def _wait_at(gate: socket.socket) -> socket.socket:
+    """Who connects and says nothing has only looked whether somebody waits here."""
+    while True:
+        connection, _address = gate.accept()
+        with contextlib.suppress(ConnectionError):
+            if connection.recv(64) == START:
+                gate.close()
+                return connection
+        connection.close()
+
+
+def _own_streams(uid: int) -> None:
+    """The streams are the caller's, but belong to the container's user, or it could not open /dev/stdout by name.
+
+    Not so for what is another's in earnest, such as /dev/null or a file on a read-only file system.
+    """
+    null = os.stat("/dev/null").st_rdev
+    for fd in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            status = os.fstat(fd)
+            if status.st_uid != uid and status.st_rdev != null:
+                os.fchown(fd, uid, -1)
 
 
 def _open_streams(uid: int, stdin: bool) -> None:

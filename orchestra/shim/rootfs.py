@@ -58,15 +58,20 @@ def build(config: Mapping[str, Any], layers: Iterable[Mapping[str, Any]], bundle
     return fd
 
 
-def enter(root: int, propagation: str = "") -> None:
+def enter(root: int, propagation: str = "", *, pivot: bool = True) -> None:
     """Make ``root`` the root of this mount namespace and let go of the host's.
 
     Old and new root at the same place, then the upper one detached: no directory for the old one is needed
-    (pivot_root(2), "pivot_root(".", ".")").
+    (pivot_root(2), "pivot_root(".", ".")"). Where the host's root is the initial ramdisk, which cannot be pivoted away
+    from, it can only be covered: not ``pivot``.
     """
     os.fchdir(root)
-    mount.pivot_root(".", ".")
-    mount.unmount(".", mount.MNT_DETACH)
+    if pivot:
+        mount.pivot_root(".", ".")
+        mount.unmount(".", mount.MNT_DETACH)
+    else:
+        mount.mount(".", "/", flags=mount.MS_MOVE)
+        os.chroot(".")
     os.chdir("/")
     os.close(root)
     if propagation:

@@ -1,0 +1,92 @@
+"""Hooks of an OCI configuration: programs that are told the container's state on standard input.
+
+OCI runtime spec, config, "POSIX-platform Hooks":
+
+    on the host          prestart, createRuntime (namespaces and mounts are made), poststart, poststop
+    in the container     createContainer (still on the host's root), startContainer
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+from errno import ECANCELED, EINVAL, ETIMEDOUT
+from typing import Any
+
+from orchestra.linux import process
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+BEFORE_START = ("prestart", "createRuntime", "createContainer", "startContainer")
+OUTPUT = 1000  # bytes of what a failed hook has written that go into the error
+
+
+def wanted(config: Mapping[str, Any], *kinds: str) -> bool:
+    described = config.get("hooks") or {}
+    return any(described.get(kind) for kind in kinds)
+
+
+def run(config: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
+    """One after the other, as listed; the first that fails is an error."""
+    for hook in (config.get("hooks") or {}).get(kind) or ():
+        _run(hook, kind, state)
+
+
+def run_all(config: Mapping[str, Any], kind: str, state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+    """Each of them, whatever becomes of the others: a failure is only a warning."""
+    for hook in (config.get("hooks") or {}).get(kind) or ():
+        try:
+            _run(hook, kind, state)
+        except OSError as error:
+            warn(str(error))
+
+
+def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
+    path = hook["path"]
+    if not path.startswith("/"):
+        raise SystemCallError(EINVAL, f"{kind} hook", path, "the path must be absolute")
+    told = os.memfd_create("state")
+    said = os.memfd_create("output")
+    try:
+        os.write(told, json.dumps(state).encode())
+        os.lseek(told, 0, os.SEEK_SET)
+        try:
+            pid = os.posix_spawn(
+                path,
+                hook.get("args") or [path],
+                dict(word.partition("=")[::2] for word in hook.get("env") or ()),
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((told, said, said))],
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD),
+                setpgroup=0,
+            )
+        except OSError as error:
+            raise SystemCallError(error.errno or EINVAL, f"{kind} hook", path) from error
+        code = _wait(pid, hook.get("timeout"))
+        if code:
+            text = os.pread(said, OUTPUT, max(0, os.fstat(said).st_size - OUTPUT)).decode(errors="replace").strip()
+            number, reason = (ECANCELED, f"it ended with {code}") if code > 0 else (ETIMEDOUT, "it took too long")
+            raise SystemCallError(number, f"{kind} hook", path, f"{reason}: {text}" if text else reason)
+    finally:
+        os.close(told)
+        os.close(said)
+
+
+def _wait(pid: int, seconds: float | None) -> int:
+    """Its exit code; -1 when its time was up: then it was killed, with all that it had started."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        ended = bool(poll.poll(None if seconds is None else seconds * 1000))
+    finally:
+        os.close(pidfd)
+    if not ended:
+        os.killpg(pid, signal.SIGKILL)
+    code = process.exit_code(os.waitpid(pid, 0)[1])
+    return code if ended else -1
