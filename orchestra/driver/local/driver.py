@@ -122,46 +122,60 @@ class LocalDriver:
                 await self._names.add(attachment)
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None:
-        directory = self._stack_home.container(name)
-        container = await self._look(name)
-        if container is not None and isinstance(container.status, Running):
+        published = await run_sync(self._prepare_run, name, restarts, backoff)
+        if published is None:
             return
-        if await run_sync(self._containers.publish, name):
+        if published:
             self._projections.ask()
         await self._projections.settle()
-        await run_sync(self._containers.join_namespaces, name)
-        await run_sync(store_start, directory, restarts, backoff)
-        for warning in await run_sync(self._runtime.run, directory):
+        for warning in await run_sync(self._runtime.run, self._stack_home.container(name)):
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
 
-    async def stop(self, name: str, *, signal: str, timeout: float) -> None:
-        container = await self._look(name)
-        if container is None or not isinstance(container.status, Running):
-            return
+    def _prepare_run(self, name: str, restarts: int, backoff: int) -> bool | None:
+        """Everything before a run. Whether rules have to follow; None when there is nothing to do, as it runs."""
         directory = self._stack_home.container(name)
-        await run_sync(store_stop, directory, container.status.started_at)
-        number = _signal(container, signal or container.stop_signal)
-        await run_sync(self._runtime.kill, directory, number)
-        with anyio.move_on_after(timeout) if number != KILL else nullcontext() as limit:
+        container = observe_container(directory)
+        if container is not None and isinstance(container.status, Running):
+            return None
+        published = self._containers.publish(name)
+        self._containers.join_namespaces(name)
+        store_start(directory, restarts, backoff)
+        return published
+
+    async def stop(self, name: str, *, signal: str, timeout: float) -> None:
+        asked = await run_sync(self._ask_to_stop, name, signal)
+        if asked is None:
+            return
+        with anyio.move_on_after(timeout) if asked != KILL else nullcontext() as limit:
             await self._wait_until_ended(name)
         if limit is not None and limit.cancelled_caught:
-            await run_sync(self._runtime.kill, directory, KILL)
+            await run_sync(self._runtime.kill, self._stack_home.container(name), KILL)
             await self._wait_until_ended(name)
         if await run_sync(self._containers.withdraw, name):
             self._projections.ask()
 
+    def _ask_to_stop(self, name: str, signal: str) -> int | None:
+        """Write down that it was asked, and ask. The number of the signal; None when it does not run."""
+        directory = self._stack_home.container(name)
+        container = observe_container(directory)
+        if container is None or not isinstance(container.status, Running):
+            return None
+        number = _signal(container, signal or container.stop_signal)
+        store_stop(directory, container.status.started_at)
+        self._runtime.kill(directory, number)
+        return number
+
     async def _wait_until_ended(self, name: str) -> None:
         while True:
             change = self._watch.change(name)
-            container = await self._look(name)
+            container = await self.inspect(name)
             if container is None or not isinstance(container.status, Running):
                 return
             await change.wait()
 
     async def remove(self, name: str, *, volumes: bool) -> None:
-        container = await self._look(name)
-        if self._names is not None and container is not None:
-            self._names.remove(container.id)
+        if self._names is not None:
+            self._names.remove(name)
         if await run_sync(partial(self._containers.remove, name, volumes=volumes)):
             self._projections.ask()
 
@@ -169,12 +183,7 @@ class LocalDriver:
         return await probe.run(self._runtime, self._stack_home.container(name), command, timeout)
 
     async def record_health(self, name: str, health: Health) -> None:
-        container = await self._look(name)
-        if container is not None and isinstance(container.status, Running):
-            await run_sync(store_health, self._stack_home.container(name), container.status, health)
-
-    async def _look(self, name: str) -> Container | None:
-        return await run_sync(observe_container, self._stack_home.container(name))
+        await run_sync(store_health, self._stack_home.container(name), health)
 
 
 def _signal(container: Container, name: str) -> int:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
 from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.state import Status, state
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
 from orchestra.state.observed import Container, Health  # noqa: TC001 - the same
-
-if TYPE_CHECKING:
-    from orchestra.state.observed import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +45,9 @@ def store_stop(directory: str, started_at: float) -> None:
     ContainerDirectory(directory).store(STOP, {"started_at": started_at})
 
 
-def store_health(directory: str, running: Running, health: Health) -> None:
-    content = {"started_at": running.started_at, "health": encode(health)}
-    ContainerDirectory(directory).store(HEALTH, content)
+def store_health(directory: str, health: Health) -> None:
+    """With the current run; nothing when there is none."""
+    seen = state(directory)
+    if seen.status is Status.RUNNING:
+        content = {"started_at": seen.started_at, "health": encode(health)}
+        ContainerDirectory(directory).store(HEALTH, content)

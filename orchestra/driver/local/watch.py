@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from orchestra.home import StackHome
 
-RUN_FILES = ("state.json", "exit.json", "shim.pid")
+END = "exit.json"
+RUN_FILES = ("state.json", END, "shim.pid")
 
 
 class Watch:
@@ -53,12 +54,14 @@ class Watch:
             for event in self._inotify.read():
                 if event.mask & IN_Q_OVERFLOW:
                     for name in self._names.values():
-                        self._happened(name)
+                        self._happened(name, END)
                 elif event.name in RUN_FILES and event.watch in self._names:
-                    self._happened(self._names[event.watch])
+                    self._happened(self._names[event.watch], event.name)
 
-    def _happened(self, name: str) -> None:
+    def _happened(self, name: str, file: str) -> None:
         changed = self._changes.pop(name, None)
         if changed is not None:
             changed.set()
-        self._tell(name)
+        # Whoever begins a run looks for himself when it has begun; only its end comes unasked.
+        if file == END:
+            self._tell(name)

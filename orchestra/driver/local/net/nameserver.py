@@ -85,18 +85,18 @@ class NameServer:
 
         Raises FatalError.
         """
-        self.remove(attachment.container_id)
+        self.remove(attachment.container)
         path = attachment.namespace_path
         if path is None or not attachment.interfaces:
             return
         with kernel_errors(f"name server of container {attachment.container}"):
             sockets = await run_sync(inside, path, open_sockets)
-        scope = self._scopes[attachment.container_id] = anyio.CancelScope()
+        scope = self._scopes[attachment.container] = anyio.CancelScope()
         self._tasks.start_soon(self._serve, attachment, sockets, scope)
 
-    def remove(self, container_id: str) -> None:
+    def remove(self, container: str) -> None:
         """Serve a container no longer; before it is detached, or the sockets keep its namespace alive."""
-        scope = self._scopes.pop(container_id, None)
+        scope = self._scopes.pop(container, None)
         if scope is not None:
             scope.cancel()
 

@@ -123,7 +123,7 @@ async def test_a_removed_container_leaves_no_namespace(stack):
 
     async with serving_names(stack.home, stack.stack) as server:
         before = interfaces()
-        server.remove(stack.web.container_id)
+        server.remove(stack.web.container)
         await ask(stack.detach, stack.web)
         assert await ask(eventually, lambda: interfaces() == before - 1)
 
