@@ -22,19 +22,27 @@ def main() -> None:
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     import json
 
-    from orchestra.linux import process
-    from orchestra.shim.fork_server import ForkServer
+    from orchestra.linux import process, unix_socket
+    from orchestra.shim.supervision import Supervisor
 
     os.chdir("/")
     os.umask(0o022)
     process.set_name("orchestra-fork")
     # Nobody in a container may look into a process of ours that is just joining it (ptrace(2), PR_SET_DUMPABLE).
     process.prctl(process.PR_SET_DUMPABLE, 0)
+    process.become_subreaper()
     order = json.loads(sys.argv[1])
-    server = ForkServer(order["run"], order["supervisor"])
-    server.open()
+    listener = unix_socket.listen(f"{order['run']}/fork.sock")
+    supervisor = Supervisor(order["supervisor"], f"{order['run']}/control.sock")
+    supervisor.start()
     os.write(READY_FD, b"\n")
     os.close(READY_FD)
+
+    # While the supervisor begins, on another processor.
+    from orchestra.shim.fork_server import ForkServer
+
+    server = ForkServer(order["run"], listener, supervisor)
+    server.open()
     server.serve()
 
 

@@ -28,42 +28,37 @@ from orchestra.shim.shim import LEAVING, TERMINAL, Shim, describe_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orchestra.linux.process import Process
 
 
 class ForkServer:
-    def __init__(self, run: str, supervisor: Sequence[str]) -> None:
-        """run: the stack's directory of sockets and containers; supervisor: its command line. The lock is held."""
+    def __init__(self, run: str, listener: socket.socket, supervisor: supervision.Supervisor) -> None:
+        """run: the stack's directory of sockets and containers; listener: the one for requests, which this process has
+        begun to listen on; supervisor: running already. The lock is held.
+        """
         self.containers = f"{run}/containers"
-        self.supervisor_argv = supervisor
-        self.fork_path, self.control_path = f"{run}/fork.sock", f"{run}/control.sock"
+        self.paths = f"{run}/fork.sock", f"{run}/control.sock"
+        self.listener = listener
+        self.supervisor = supervisor
         self.selector = selectors.DefaultSelector()
         self.shims: dict[int, Child] = {}
         self.timers: list[tuple[float, Callable[[], None]]] = []
-        self.supervisor_pid = 0
-        self.supervisor_born = 0.0
-        self.supervisor_backoff = supervision.Backoff()
         self.supervisor_done = False
-        # The writing end is this process's alone: that it closes is how the supervisor learns of our end.
-        self.parent_pipe, self._parent_pipe_writer = os.pipe2(os.O_CLOEXEC)
 
     def open(self) -> None:
-        """Listen. From here on clients can connect; they are served once ``serve`` runs."""
-        process.become_subreaper()
-        self.control = unix_socket.listen(self.control_path)
-        self.listener = unix_socket.listen(self.fork_path)
+        """From here on the end of every child is noticed, also of those that have ended before."""
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.selector.register(self._wake, selectors.EVENT_READ, self._reap)
+        os.write(wake, b"\0")
 
     def serve(self) -> None:
         """Until the supervisor has said it is done and no shim is left."""
-        self._start_supervisor()
         cgroup.machine_hierarchy()
         self._adopt_shims()
         # Children share what is there now; the collector would touch, and so copy, every page of it.
@@ -75,7 +70,7 @@ class ForkServer:
                 if self.selector.get_map().get(key.fd) is key:
                     key.data()
             self._run_timers()
-        for path in (self.fork_path, self.control_path):
+        for path in self.paths:
             os.unlink(path)
 
     # Requests
@@ -305,7 +300,7 @@ class ForkServer:
                 return
             if pid == 0:
                 return
-            if pid == self.supervisor_pid:
+            if pid == self.supervisor.pid:
                 self._supervisor_ended(status)
             elif pid in self.shims:
                 self._shim_ended(self.shims.pop(pid), cleanly=status == 0)
@@ -327,35 +322,23 @@ class ForkServer:
 
     # The supervisor
 
-    def _start_supervisor(self) -> None:
-        self.supervisor_born = time.monotonic()
-        self.supervisor_done = False
-        self.supervisor_pid = supervision.spawn(self.supervisor_argv, self.control.fileno(), self.parent_pipe)
-
     def _supervisor_ended(self, status: int) -> None:
-        self.supervisor_pid = 0
         if status == 0:
             # Done, until somebody wants it again: the next connection starts it.
+            self.supervisor.pid = 0
             self.supervisor_done = True
-            self.selector.register(self.control, selectors.EVENT_READ, self._supervisor_wanted)
+            self.selector.register(self.supervisor.control, selectors.EVENT_READ, self._supervisor_wanted)
             return
-        lifetime = time.monotonic() - self.supervisor_born
-        delay = self.supervisor_backoff.next_delay(lifetime)
-        print(
-            f"supervisor ended ({os.waitstatus_to_exitcode(status)}) after {lifetime:.2f} s: "
-            f"starting it again in {delay:.2f} s",
-            file=sys.stderr,
-            flush=True,
-        )
-        self._after(delay, self._start_supervisor)
+        self._after(self.supervisor.ended(status), self.supervisor.start)
 
     def _supervisor_wanted(self) -> None:
-        self.selector.unregister(self.control)
-        self._start_supervisor()
+        self.selector.unregister(self.supervisor.control)
+        self.supervisor_done = False
+        self.supervisor.start()
 
     def _is_wanted(self) -> bool:
         """Whether somebody has connected to the control socket since the supervisor was done."""
-        return any(key.fileobj is self.control for key, _events in self.selector.select(0))
+        return any(key.fileobj is self.supervisor.control for key, _events in self.selector.select(0))
 
     # Time
 

@@ -1,12 +1,16 @@
-"""When to start the supervisor again (pure), and starting it."""
+"""The supervisor as its parent sees it: starting it, and when to start it again.
+
+The fork server imports this and starts the supervisor before it imports the rest of itself: what takes a supervisor
+longest is to begin.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-import traceback
+import time
 
-from orchestra.linux import process
+from orchestra.linux import process, unix_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +39,36 @@ class Backoff:
         return delay
 
 
+class Supervisor:
+    """Its command line, its listening control socket, and its current process; pid 0 while there is none."""
+
+    def __init__(self, argv: Sequence[str], control_path: str) -> None:
+        self._argv = argv
+        self.control = unix_socket.listen(control_path)
+        self.pid = 0
+        self._born = 0.0
+        self._backoff = Backoff()
+        # The writing end is this process's alone: that it closes is how the supervisor learns of our end.
+        self._parent_pipe, self._parent_pipe_writer = os.pipe2(os.O_CLOEXEC)
+
+    def start(self) -> None:
+        self._born = time.monotonic()
+        self.pid = spawn(self._argv, self.control.fileno(), self._parent_pipe)
+
+    def ended(self, status: int) -> float:
+        """Note that it has ended otherwise than in peace. How long to wait before starting it again, in seconds."""
+        self.pid = 0
+        lifetime = time.monotonic() - self._born
+        delay = self._backoff.next_delay(lifetime)
+        print(
+            f"supervisor ended ({os.waitstatus_to_exitcode(status)}) after {lifetime:.2f} s: "
+            f"starting it again in {delay:.2f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+        return delay
+
+
 def spawn(argv: Sequence[str], control: int, parent: int) -> int:
     """Start the supervisor with two descriptors, whose numbers are in its environment.
 
@@ -53,6 +87,8 @@ def spawn(argv: Sequence[str], control: int, parent: int) -> int:
         os.execve(argv[0], list(argv), {**os.environ, CONTROL_FD: str(control), PARENT_FD: str(parent)})
     except BaseException:
         # The last frame of a forked process: it must not run on in the fork server's code.
+        import traceback
+
         traceback.print_exc()
         sys.stderr.flush()
     os._exit(127)
