@@ -37,7 +37,7 @@ def runtime_errors(container: str, *, passing: tuple[int, ...] = ()) -> Iterator
     except OSError as error:
         number = error.errno or (errno.ECONNRESET if isinstance(error, ConnectionResetError) else 0)
         said = getattr(error, "hint", "")
-        message = f"container {container}: {error}"
+        message = f"container {container}: {str(error).removesuffix(f' ({said})')}"
         if number in PASSING or number in passing:
             raise TemporaryError(message, hint=said or PASSING.get(number, "")) from error
         raise FatalError(message, hint=said or HINTS.get(number, "")) from error
