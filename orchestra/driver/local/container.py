@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import shutil
 import sys
 import time
 from dataclasses import replace
@@ -19,6 +17,7 @@ from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, detach
@@ -107,7 +106,7 @@ class Containers:
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
         image = self._images.resolve(image_digest)
         spec = _completed(spec, image)
-        container = replace(created(spec, image_digest, time.time()), id=secrets.token_hex(32))
+        container = replace(created(spec, image_digest, time.time()), id=os.urandom(32).hex())
         joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
         store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
         ports = self._ports.reserve(spec.name, spec.ports)
@@ -249,7 +248,7 @@ def _remove_directory(directory: str) -> None:
     """The record goes last: as long as anything else is left, the container can be seen."""
     for entry in os.scandir(directory):
         if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
+            remove_tree(entry.path)
         elif entry.name != RECORD:
             os.unlink(entry.path)
     ContainerDirectory(directory).remove(RECORD)

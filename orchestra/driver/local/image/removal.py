@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from errno import EBUSY
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -51,7 +50,7 @@ def _empty(top: int) -> None:
     Each directory is first moved to the top, so that all are emptied one level below it. The move is also the guard
     against mounts: rename(2) of a mount point is EBUSY.
     """
-    token = secrets.token_hex(8)
+    token = os.urandom(8).hex()
     pending: list[str] = []
     moved = _sweep(top, top, token, 0, pending)
     while pending:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import time
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from dataclasses import dataclass, field
@@ -187,7 +186,7 @@ def _remove(home: Home, name: str) -> None:
         if mount.point == path or mount.point.startswith(f"{path}/"):
             raise FatalError(f"volume {name}: something is mounted at {mount.point}", hint=f"umount {mount.point}")
     with disk_errors(f"volume {name}"), contextlib.suppress(FileNotFoundError):
-        os.rename(path, f"{home.volumes}/{REMOVED}{secrets.token_hex(8)}")
+        os.rename(path, f"{home.volumes}/{REMOVED}{os.urandom(8).hex()}")
         _sync_directory(home.volumes)
 
 
