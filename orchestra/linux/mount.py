@@ -34,6 +34,7 @@ MS_NOATIME = 0x400
 MS_NODIRATIME = 0x800
 MS_BIND = 0x1000
 MS_MOVE = 0x2000
+MS_NOSYMFOLLOW = 0x100
 MS_REC = 0x4000
 MS_SILENT = 0x8000
 MS_UNBINDABLE = 0x20000
@@ -42,6 +43,7 @@ MS_SLAVE = 0x80000
 MS_SHARED = 0x100000
 MS_RELATIME = 0x200000
 MS_STRICTATIME = 0x1000000
+MS_I_VERSION = 0x800000
 MS_LAZYTIME = 0x2000000
 
 MNT_DETACH = 0x2
@@ -55,6 +57,7 @@ MOUNT_ATTR_ATIME = 0x70
 MOUNT_ATTR_NOATIME = 0x10
 MOUNT_ATTR_STRICTATIME = 0x20
 MOUNT_ATTR_NODIRATIME = 0x80
+MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 
 # Option word: (flags it sets, flags it clears). Words for propagation and recursion stand apart.
 FLAGS = {
@@ -80,7 +83,13 @@ FLAGS = {
     "strictatime": (MS_STRICTATIME, 0),
     "nostrictatime": (0, MS_STRICTATIME),
     "lazytime": (MS_LAZYTIME, 0),
+    "nolazytime": (0, MS_LAZYTIME),
+    "iversion": (MS_I_VERSION, 0),
+    "noiversion": (0, MS_I_VERSION),
+    "nosymfollow": (MS_NOSYMFOLLOW, 0),
+    "symfollow": (0, MS_NOSYMFOLLOW),
     "silent": (MS_SILENT, 0),
+    "loud": (0, MS_SILENT),
     "bind": (MS_BIND, 0),
     "rbind": (MS_BIND | MS_REC, 0),
     "remount": (MS_REMOUNT, 0),
@@ -96,12 +105,30 @@ PROPAGATION = {
     "unbindable": MS_UNBINDABLE,
     "runbindable": MS_UNBINDABLE | MS_REC,
 }
+# Option word: (attributes it sets, attributes it clears) of the mount and all below it. The three ways to keep access
+# times are one field: it is cleared to set another.
 RECURSIVE = {
-    "rro": MOUNT_ATTR_RDONLY,
-    "rnosuid": MOUNT_ATTR_NOSUID,
-    "rnodev": MOUNT_ATTR_NODEV,
-    "rnoexec": MOUNT_ATTR_NOEXEC,
+    "rro": (MOUNT_ATTR_RDONLY, 0),
+    "rrw": (0, MOUNT_ATTR_RDONLY),
+    "rnosuid": (MOUNT_ATTR_NOSUID, 0),
+    "rsuid": (0, MOUNT_ATTR_NOSUID),
+    "rnodev": (MOUNT_ATTR_NODEV, 0),
+    "rdev": (0, MOUNT_ATTR_NODEV),
+    "rnoexec": (MOUNT_ATTR_NOEXEC, 0),
+    "rexec": (0, MOUNT_ATTR_NOEXEC),
+    "rnodiratime": (MOUNT_ATTR_NODIRATIME, 0),
+    "rdiratime": (0, MOUNT_ATTR_NODIRATIME),
+    "rrelatime": (0, MOUNT_ATTR_ATIME),
+    "rnorelatime": (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
+    "rnoatime": (MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME),
+    "ratime": (0, MOUNT_ATTR_ATIME),
+    "rstrictatime": (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
+    "rnostrictatime": (0, MOUNT_ATTR_ATIME),
+    "rnosymfollow": (MOUNT_ATTR_NOSYMFOLLOW, 0),
+    "rsymfollow": (0, MOUNT_ATTR_NOSYMFOLLOW),
 }
+IDMAP = {"idmap": False, "ridmap": True}
+TMPCOPYUP = "tmpcopyup"
 # The same property as a flag of mount(2) and as an attribute of mount_setattr(2).
 ATTRIBUTES = {
     MS_RDONLY: MOUNT_ATTR_RDONLY,
@@ -109,6 +136,9 @@ ATTRIBUTES = {
     MS_NODEV: MOUNT_ATTR_NODEV,
     MS_NOEXEC: MOUNT_ATTR_NOEXEC,
     MS_NODIRATIME: MOUNT_ATTR_NODIRATIME,
+    MS_NOSYMFOLLOW: MOUNT_ATTR_NOSYMFOLLOW,
+    MS_NOATIME: MOUNT_ATTR_NOATIME,
+    MS_STRICTATIME: MOUNT_ATTR_STRICTATIME,
 }
 
 _mount = declare("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
@@ -128,18 +158,27 @@ class _MountAttr(ctypes.Structure):
 
 
 class Options(NamedTuple):
-    """Mount options taken apart. recursive: MOUNT_ATTR bits for the whole tree; data: for the file system."""
+    """Mount options taken apart. recursive, recursively_cleared: MOUNT_ATTR bits for the whole tree.
+
+    data: for the file system; owners: whether they are mapped on a mount, or with True on all below it;
+    copies_up: whether a fresh file system gets what was at its place.
+    """
 
     flags: int = 0
     cleared: int = 0
     propagation: tuple[int, ...] = ()
     recursive: int = 0
     data: str = ""
+    recursively_cleared: int = 0
+    owners: bool | None = None
+    copies_up: bool = False
 
 
 def parse_options(words: Iterable[str]) -> Options:
     """Sort option words; what is no known word belongs to the file system and is passed on in order."""
-    flags = cleared = recursive = 0
+    flags = cleared = recursive = recursively_cleared = 0
+    owners: bool | None = None
+    copies_up = False
     propagation: list[int] = []
     data: list[str] = []
     for word in words:
@@ -150,10 +189,17 @@ def parse_options(words: Iterable[str]) -> Options:
         elif word in PROPAGATION:
             propagation.append(PROPAGATION[word])
         elif word in RECURSIVE:
-            recursive |= RECURSIVE[word]
+            on, off = RECURSIVE[word]
+            recursive = recursive & ~off | on
+            recursively_cleared = recursively_cleared & ~on | off
+        elif word in IDMAP:
+            owners = IDMAP[word]
+        elif word == TMPCOPYUP:
+            copies_up = True
         else:
             data.append(word)
-    return Options(flags, cleared, tuple(propagation), recursive, ",".join(data))
+    text = ",".join(data)
+    return Options(flags, cleared, tuple(propagation), recursive, text, recursively_cleared, owners, copies_up)
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "", *, about: str = "") -> None:
@@ -164,9 +210,23 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
     check(result, f"mount {kind or source or 'propagation'} at".replace("  ", " "), about or target)
 
 
-def set_attributes(fd: int, attributes: int, *, cleared: int = 0, recursive: bool = False, about: str = "") -> None:
-    """mount_setattr(2) on the mount that ``fd`` is the root of: unlike a remount it leaves all else as it is."""
-    attr = _MountAttr(attr_set=attributes, attr_clr=cleared)
+def set_attributes(
+    fd: int,
+    attributes: int,
+    *,
+    cleared: int = 0,
+    propagation: int = 0,
+    user_namespace: int = 0,
+    recursive: bool = False,
+    about: str = "",
+) -> None:
+    """mount_setattr(2) on the mount that ``fd`` is the root of: unlike a remount it leaves all else as it is.
+
+    propagation: one of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; user_namespace: for MOUNT_ATTR_IDMAP.
+    """
+    if attributes & MOUNT_ATTR_ATIME:
+        cleared |= MOUNT_ATTR_ATIME  # one field of the kernel's: to set one of its values the old one must go
+    attr = _MountAttr(attributes, cleared, propagation, user_namespace)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     result = raw(SYS_MOUNT_SETATTR, fd, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr))
     check(result, "mount_setattr", about)

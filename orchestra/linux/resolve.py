@@ -9,7 +9,9 @@ from errno import EEXIST, ELOOP, ENOENT, ENOTDIR
 
 from orchestra.linux.syscall import SYS_OPENAT2, SystemCallError, check, raw
 
+RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 MAX_SYMBOLIC_LINKS = 40
@@ -23,8 +25,13 @@ class _OpenHow(ctypes.Structure):
 
 def open_in_root(root: int, path: str, flags: int = os.O_PATH, mode: int = 0) -> int:
     """Open ``path`` as if the directory ``root`` were ``/``. The descriptor is close-on-exec."""
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-    result = raw(SYS_OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    return open_with(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode)
+
+
+def open_with(directory: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
+    """openat2(2). resolve: RESOLVE_ flags. The descriptor is close-on-exec."""
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
+    result = raw(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
     return check(result, "openat2", path)
 
 

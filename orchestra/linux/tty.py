@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import struct
 import termios
+from errno import ENODEV
 from typing import NamedTuple
+
+from orchestra.linux.procfs import file_system_kind
+from orchestra.linux.resolve import open_in_root
+from orchestra.linux.syscall import SystemCallError
 
 TIOCGPTPEER = 0x5441
 TIOCSPTLCK = 0x40045431
+DEVPTS_SUPER_MAGIC = 0x1CD1
 
 _WINSIZE = struct.Struct("HHHH")
 
@@ -19,13 +26,20 @@ class Size(NamedTuple):
     columns: int
 
 
-def open_pair(ptmx: str) -> tuple[int, int]:
-    """Master and slave of a new terminal of the devpts that ``ptmx`` belongs to; neither becomes ours to be led by.
+def open_pair(root: int) -> tuple[int, int]:
+    """Master and slave of a new terminal of the devpts below ``root``; neither becomes ours to be led by.
 
-    The slave is opened through the master (TIOCGPTPEER), so it is the right one whatever is mounted at /dev/pts.
+    Whoever rules that root may have put anything at this path: only the multiplexer of a devpts will do. The slave is
+    opened through the master (TIOCGPTPEER), so it is the right one whatever else is mounted at /dev/pts.
     """
-    master = os.open(ptmx, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    path = "/dev/pts/ptmx"
+    master = open_in_root(root, path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
+        status = os.fstat(master)
+        is_multiplexer = stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(5, 2)
+        if not is_multiplexer or file_system_kind(master) != DEVPTS_SUPER_MAGIC:
+            raise SystemCallError(ENODEV, "open", path, "it is not the multiplexer of a devpts")
+        os.set_blocking(master, True)
         fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
         slave = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:

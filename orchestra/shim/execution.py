@@ -139,7 +139,9 @@ def become_program(
         os.chdir("/")
         uid = (description.get("user") or {}).get("uid", 0)
         if description.get("terminal"):
-            master, slave = tty.open_pair("/dev/pts/ptmx")
+            root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            master, slave = tty.open_pair(root)
+            os.close(root)
             size = description.get("consoleSize") or {}
             if size:
                 tty.set_size(master, tty.Size(size["height"], size["width"]))

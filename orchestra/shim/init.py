@@ -19,7 +19,7 @@ import socket
 from errno import EINVAL
 from typing import Any, NoReturn
 
-from orchestra.linux import mount, namespaces, process, tty, unix_socket
+from orchestra.linux import namespaces, process, tty, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import hooks, privileges, rootfs, wire
 from orchestra.shim.confinement import load_filter
@@ -111,11 +111,13 @@ def _become_container(
         state = _run_hooks_of_creation(config, channel)
     if config.get("hostname"):
         socket.sethostname(config["hostname"])
+    here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if terminal:
-        _open_terminal(description, uid, channel, console=bool(fresh & namespaces.CLONE_NEWNS))
-    rootfs.set_sysctls(linux.get("sysctl") or {})
+        _open_terminal(description, uid, channel, here, console=bool(fresh & namespaces.CLONE_NEWNS))
+    rootfs.set_sysctls(here, linux.get("sysctl") or {})
     if fresh & namespaces.CLONE_NEWNS:
-        rootfs.hide(linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+        rootfs.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+    os.close(here)
     program = privileges.become(description, warn, wanted)
     tell(channel, {"created": True})
     word = channel.recv(64)
@@ -186,9 +188,11 @@ def _open_streams(uid: int, stdin: bool) -> None:
         os.dup2(fd, number)
 
 
-def _open_terminal(description: Mapping[str, Any], uid: int, channel: socket.socket, *, console: bool) -> None:
+def _open_terminal(
+    description: Mapping[str, Any], uid: int, channel: socket.socket, root: int, *, console: bool
+) -> None:
     """A terminal of the container's own devpts as standard streams and, where the root is new, as /dev/console."""
-    master, slave = tty.open_pair("/dev/pts/ptmx")
+    master, slave = tty.open_pair(root)
     size = description.get("consoleSize") or {}
     if size:
         tty.set_size(master, tty.Size(size["height"], size["width"]))
@@ -199,10 +203,7 @@ def _open_terminal(description: Mapping[str, Any], uid: int, channel: socket.soc
     for number in (0, 1, 2):
         os.dup2(slave, number)
     if console:
-        # Where the image brings one, it is only a mount point.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open("/dev/console", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        mount.mount(os.ttyname(slave), "/dev/console", flags=mount.MS_BIND)
+        rootfs.mount_console(root, slave)
     os.close(slave)
 
 

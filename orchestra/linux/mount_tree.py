@@ -1,0 +1,82 @@
+"""Mounts that are not attached yet: made, changed and put in place by descriptor, so no path is looked up twice.
+
+open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2): Linux 5.2; mount_setattr(2): 5.12.
+"""
+
+from __future__ import annotations
+
+import os
+
+from orchestra.linux.mount import MOUNT_ATTR_RDONLY, set_attributes
+from orchestra.linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, check, raw
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SYS_OPEN_TREE = 428
+SYS_MOVE_MOUNT = 429
+SYS_FSOPEN = 430
+SYS_FSCONFIG = 431
+SYS_FSMOUNT = 432
+
+OPEN_TREE_CLONE = 1
+OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+MOVE_MOUNT_F_EMPTY_PATH = 0x04
+MOVE_MOUNT_T_EMPTY_PATH = 0x40
+FSOPEN_CLOEXEC = FSMOUNT_CLOEXEC = 1
+FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
+MOUNT_ATTR_IDMAP = 0x00100000
+
+
+def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int:
+    """A descriptor of a copy of the mount at ``source``, an O_PATH descriptor or a path, attached nowhere.
+
+    It ends with the descriptor, unless ``attach`` comes first.
+    """
+    flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (AT_RECURSIVE if recursive else 0)
+    if isinstance(source, int):
+        result = raw(SYS_OPEN_TREE, source, b"", flags | AT_EMPTY_PATH)
+    else:
+        result = raw(SYS_OPEN_TREE, AT_FDCWD, os.fsencode(source), flags)
+    return check(result, "open_tree", about or str(source))
+
+
+def attach(tree: int, target: int, *, about: str = "") -> None:
+    """Put a detached mount on what the descriptor ``target`` is of: over a file a file's, else a directory's."""
+    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+    check(raw(SYS_MOVE_MOUNT, tree, b"", target, b"", flags), "move_mount", about)
+
+
+def make(kind: str, options: Iterable[str] = (), attributes: int = 0) -> int:
+    """A new file system of that kind, attached nowhere. options: ``name`` or ``name=value``."""
+    context = check(raw(SYS_FSOPEN, kind.encode(), FSOPEN_CLOEXEC), "fsopen", kind)
+    try:
+        for option in options:
+            name, is_valued, value = option.partition("=")
+            command = FSCONFIG_SET_STRING if is_valued else FSCONFIG_SET_FLAG
+            text = os.fsencode(value) if is_valued else None
+            check(raw(SYS_FSCONFIG, context, command, name.encode(), text, 0), f"fsconfig {option} of", kind)
+        check(raw(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0), "fsconfig", kind)
+        return check(raw(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes), "fsmount", kind)
+    finally:
+        os.close(context)
+
+
+def map_owners(tree: int, user_namespace: int, *, recursive: bool = False, about: str = "") -> None:
+    """Show the files of a detached mount with owners as ``user_namespace`` maps them (MOUNT_ATTR_IDMAP)."""
+    set_attributes(tree, MOUNT_ATTR_IDMAP, recursive=recursive, about=about, user_namespace=user_namespace)
+
+
+def read_only_file(path: str) -> int:
+    """A descriptor of a file that nobody who gets hold of it, by /proc/PID/exe say, can open for writing.
+
+    Of a mount of its own, read-only and attached nowhere: no remount can reach it.
+    """
+    tree = clone(os.path.realpath(path))
+    try:
+        set_attributes(tree, MOUNT_ATTR_RDONLY, about=path)
+        # The tree's own descriptor is O_PATH and takes the mount along when closed: one that holds it is wanted.
+        return os.open(f"/proc/self/fd/{tree}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(tree)

@@ -1,0 +1,46 @@
+"""Files of a procfs that is not ours to trust: whoever rules a root may have mounted anything over its /proc."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from errno import EINVAL
+
+from orchestra.linux.mount_tree import clone
+from orchestra.linux.resolve import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, open_in_root, open_with
+from orchestra.linux.syscall import SystemCallError, c_int, c_void_p, check, declare
+
+PROC_SUPER_MAGIC = 0x9FA0
+PROC_ROOT_INO = 1
+
+_fstatfs = declare("fstatfs", c_int, c_void_p)
+
+
+def file_system_kind(fd: int) -> int:
+    """``f_type`` of fstatfs(2): the first word of the structure, on every architecture with 64 bits."""
+    buffer = ctypes.create_string_buffer(256)
+    check(_fstatfs(fd, ctypes.addressof(buffer)), "fstatfs")
+    return ctypes.c_long.from_buffer(buffer).value
+
+
+def open_root(root: int) -> int:
+    """The procfs at /proc below ``root``, by itself: what is mounted over parts of it cannot be seen through this."""
+    at = open_in_root(root, "/proc", os.O_PATH | os.O_DIRECTORY)
+    try:
+        if file_system_kind(at) != PROC_SUPER_MAGIC or os.fstat(at).st_ino != PROC_ROOT_INO:
+            raise SystemCallError(EINVAL, "open", "/proc", "it is not a procfs")
+        return clone(at, about="/proc")
+    finally:
+        os.close(at)
+
+
+def write(proc: int, path: str, value: str) -> None:
+    """``path``: below /proc. Neither links out of it nor other mounts are followed."""
+    how = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
+    fd = open_with(proc, path, os.O_WRONLY, how)
+    try:
+        if file_system_kind(fd) != PROC_SUPER_MAGIC:
+            raise SystemCallError(EINVAL, "open", f"/proc/{path}", "it is not a file of a procfs")
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
