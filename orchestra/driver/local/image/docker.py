@@ -56,6 +56,9 @@ class DockerImage:
         data = json.dumps(document, sort_keys=True).encode()
         return Descriptor(MANIFEST, content.add_document(data), len(data)), data
 
+    def settle(self, digest: str) -> None:
+        """All of it was copied at once."""
+
     def _copy(self, name: str, content: ContentStore) -> dict[str, object]:
         with self._open(name) as stream:
             compression = compression_of(stream)

@@ -48,6 +48,13 @@ LAYERS = frozenset(
         ),
     )
 )
+
+
+def is_foreign(media_type: str) -> bool:
+    """Whether such a layer is not in the registry itself, but at addresses that the manifest has."""
+    return "nondistributable" in media_type or "foreign" in media_type
+
+
 NAME = "org.opencontainers.image.ref.name"
 # Names are where each tool that writes layouts puts them.
 NAMES = (NAME, "io.containerd.image.name")

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.document import DocumentError, parse_document
-from orchestra.driver.local.image.manifest import (
-    DOCUMENT_LIMIT,
-    INDEXES,
-    MANIFESTS,
-    Descriptor,
-    choose_platform,
-    parse_index,
-    parse_manifest,
-)
-from orchestra.driver.local.image.platform import platform_of
+from orchestra.driver.local.image.manifest import DOCUMENT_LIMIT, Descriptor, parse_index, parse_manifest
+from orchestra.driver.local.image.selection import Selection
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from orchestra.driver.local.image.content import ContentStore
     from orchestra.driver.local.image.files import Files
     from orchestra.driver.local.image.platform import Platform
-
-# An index of indexes of indexes is nobody's image.
-NESTING_LIMIT = 5
 
 
 class OciImage:
@@ -37,6 +22,7 @@ class OciImage:
         self._files = files
         self._tag = tag
         self._what = what
+        self._selection = Selection(what, self._read)
 
     def digest(self) -> str:
         chosen = self._named()
@@ -48,17 +34,20 @@ class OciImage:
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
         """Copy the image for ``platform``; the descriptor of its manifest, and the manifest."""
-        descriptor, data = self._manifest(platform)
-        with self._documents("its manifest"):
+        descriptor, data = self._selection.manifest(self._named(), platform)
+        with self._selection.documents("its manifest"):
             manifest = parse_manifest(data)
         config = self._read(manifest.config)
-        self._check_platform(config, platform, stated=descriptor.platform)
+        self._selection.check_platform(config, platform, stated=descriptor.platform)
         for layer in manifest.layers:
             with self._files.open(_blob(layer)) as stream:
                 content.add(stream, f"{self._what}: layer {layer.digest}", digest=layer.digest, size=layer.size)
         content.add_document(config)
         content.add_document(data)
         return descriptor, data
+
+    def settle(self, digest: str) -> None:
+        """All of it was copied at once."""
 
     def _named(self) -> tuple[Descriptor, ...]:
         """Descriptors of the top level: one, or several of which the platform will choose."""
@@ -68,7 +57,7 @@ class OciImage:
         except (FileNotFoundError, NotADirectoryError):
             hint = "an OCI image layout has index.json and blobs/; what `docker save` writes is a docker-archive:"
             raise FatalError(f"{self._what}: {self._files.path} has no index.json", hint=hint) from None
-        with self._documents("its index.json"):
+        with self._selection.documents("its index.json"):
             listed = parse_index(data)
         if self._tag:
             chosen = tuple(item for item in listed if self._tag in item.names)
@@ -83,28 +72,6 @@ class OciImage:
             raise FatalError(f"{self._what}: {self._files.path} has {wanted}, but {names}", hint=hint)
         return chosen
 
-    def _manifest(self, platform: Platform) -> tuple[Descriptor, bytes]:
-        candidates = self._named()
-        for _ in range(NESTING_LIMIT):
-            chosen = choose_platform(candidates, platform) if len(candidates) > 1 else candidates[0]
-            if chosen is None:
-                raise self._unsuitable(platform, [str(item.platform) for item in candidates if item.platform])
-            data = self._read(chosen)
-            if chosen.media_type in MANIFESTS:
-                return chosen, data
-            if chosen.media_type not in INDEXES:
-                raise FatalError(
-                    f"{self._what}: its manifest is of type {chosen.media_type!r}, which is not supported",
-                    hint="convert it with `skopeo copy --format oci`",
-                )
-            with self._documents("its index"):
-                candidates = parse_index(data)
-            if not candidates:
-                raise FatalError(f"{self._what}: its index is empty", hint="make the image again")
-            if choose_platform(candidates, platform) is None and all(item.platform for item in candidates):
-                raise self._unsuitable(platform, [str(item.platform) for item in candidates])
-        raise FatalError(f"{self._what}: its indexes are nested too deep", hint="make the image again")
-
     def _read(self, descriptor: Descriptor) -> bytes:
         if descriptor.size > DOCUMENT_LIMIT:
             raise FatalError(f"{self._what}: {descriptor.digest} is longer than {DOCUMENT_LIMIT} bytes")
@@ -116,27 +83,6 @@ class OciImage:
                 f"{self._what}: {descriptor.digest} is damaged: its digest is {found}", hint="fetch or make it again"
             )
         return data
-
-    def _check_platform(self, config: bytes, wanted: Platform, *, stated: Platform | None) -> None:
-        """What an index says of the image counts more than what the configuration does."""
-        with self._documents("its config"):
-            own = platform_of(parse_document(config))
-        platform = stated or own
-        if platform and not platform.suits(wanted):
-            raise self._unsuitable(wanted, [str(platform)])
-
-    def _unsuitable(self, wanted: Platform, there: Sequence[str]) -> FatalError:
-        return FatalError(
-            f"{self._what} is not for {wanted}, but for {', '.join(there) or 'nothing that it states'}",
-            hint="where the machine can run it, say so with `platform:`",
-        )
-
-    @contextlib.contextmanager
-    def _documents(self, which: str) -> Iterator[None]:
-        try:
-            yield
-        except DocumentError as error:
-            raise FatalError(f"{self._what}: {which} {error}", hint="make the image again") from error
 
 
 def _blob(descriptor: Descriptor) -> str:

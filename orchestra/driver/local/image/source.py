@@ -37,7 +37,14 @@ class Source(Protocol):
         ...
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
-        """Copy everything that the image for ``platform`` needs; its manifest, with the descriptor."""
+        """Copy everything that the image for ``platform`` needs; its manifest, with the descriptor.
+
+        Layers may still be coming when it returns.
+        """
+        ...
+
+    def settle(self, digest: str) -> None:
+        """Until the layer with this digest is in the content store."""
         ...
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.config import ImageConfig, parse_config
+from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.image.content import ContentStore, Stored
-from orchestra.driver.local.image.document import DocumentError, parse_document
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.lookup import is_opaque
-from orchestra.driver.local.image.manifest import parse_diff_ids, parse_manifest
+from orchestra.driver.local.image.name import parse_name
+from orchestra.driver.local.image.parts import EMPTY_LAYER, Parts, load_parts
 from orchestra.driver.local.image.platform import parse_platform
 from orchestra.driver.local.image.reference import OciDirectory, Registry, Tree, parse_reference
 from orchestra.driver.local.image.source import Stamp, opened_source, stamp_of
@@ -24,15 +24,17 @@ from orchestra.errors import DriverError, FatalError
 from orchestra.state.observed import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from orchestra.driver.local.image.name import ImageName
     from orchestra.driver.local.image.platform import Platform
-    from orchestra.driver.local.image.source import Local
+    from orchestra.driver.local.image.registry import Access
+    from orchestra.driver.local.image.source import Local, Source
     from orchestra.home import Home
     from orchestra.state.desired import ImageSpec
 
-# The one layer of an image that has none: overlayfs wants something below the writable directory.
-EMPTY_LAYER = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+CONTENT = frozenset(("missing", "if_not_present", "never", "build"))
+"""Pull policies that take an image which is here as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,51 +46,33 @@ class ReadyImage:
     config: ImageConfig
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What an image consists of. blobs and diff_ids: lowest layer first, of equal length."""
-
-    blobs: tuple[str, ...]
-    diff_ids: tuple[str, ...]
-    config: ImageConfig
-
-    def chain_ids(self) -> tuple[str, ...]:
-        """OCI image-spec, "Layer ChainID": a layer together with all below it."""
-        chain: list[str] = []
-        for diff_id in self.diff_ids:
-            joined = f"{chain[-1]} {diff_id}".encode() if chain else b""
-            chain.append(f"sha256:{hashlib.sha256(joined).hexdigest()}" if joined else diff_id)
-        return tuple(chain) or (EMPTY_LAYER,)
-
-
 class ImageStore:
     """Safe across threads and processes."""
 
-    def __init__(self, home: Home) -> None:
-        self._content = ContentStore(home.content)
+    def __init__(self, home: Home, access: Access | None = None) -> None:
+        self.content = self._content = ContentStore(home.content)
         self._snapshots = Snapshotter(home)
+        self._access = access
         # By digest, which never comes to mean something else.
-        self._parts: dict[str, _Parts] = {}
+        self._parts: dict[str, Parts] = {}
         # By reference: the stamp of its archive, and the source digest it had then.
         self._named: dict[str, tuple[str, str]] = {}
 
     def pull(self, spec: ImageSpec) -> Image:
         """Make the image ready: content verified, layers unpacked. Idempotent.
 
-        Its platform is that of ``spec``, else the machine's. pull_policy ``never``: only what is ready already. A
-        reference whose archive or directory is gone keeps naming what it did, unless pull_policy is ``always``.
+        Its platform is that of ``spec``, else the machine's. pull_policy ``never``: only what is on this machine. A
+        reference whose archive or directory is gone keeps naming what it did, unless pull_policy is ``always``. A
+        registry is asked when the image is not here, and with every policy that wants to know whether it is the newest.
         """
-        match parse_reference(spec.reference):
-            case Tree(path):
-                return Image(spec.reference, tree_digest(path))
-            case Registry(name):
-                raise FatalError(
-                    f"image {name}: pulling from a registry is not supported yet",
-                    hint=f"fetch it once with `skopeo copy docker://{name} oci-archive:image.tar` and write "
-                    "`image: oci-archive:./image.tar`",
-                )
-            case local:
-                return self._pull(spec, local, parse_platform(spec.platform, os.uname().machine))
+        reference = parse_reference(spec.reference)
+        if isinstance(reference, Tree):
+            return Image(spec.reference, tree_digest(reference.path))
+        platform = parse_platform(spec.platform, os.uname().machine)
+        with self._content.held():
+            if isinstance(reference, Registry):
+                return self._pull_name(spec, parse_name(reference.name), platform)
+            return self._pull(spec, reference, platform)
 
     def observe(self, references: Iterable[str]) -> dict[str, Image]:
         """Those that are ready, and still what their reference names now."""
@@ -99,8 +83,10 @@ class ImageStore:
                 match parse_reference(text):
                     case Tree(path):
                         found[text] = Image(text, tree_digest(path))
-                    case Registry():
-                        continue
+                    case Registry(name):
+                        entries = self._content.entries() if entries is None else entries
+                        if (entry := entries.get(str(parse_name(name)))) and self._is_ready(entry):
+                            found[text] = Image(text, entry.digest, entry.pulled_at)
                     case local:
                         entries = self._content.entries() if entries is None else entries
                         if (entry := entries.get(text)) and self._is_current(entry, local):
@@ -113,7 +99,7 @@ class ImageStore:
         """Raises FatalError when the image is not ready."""
         if digest.startswith(PREFIX):
             return ReadyImage(digest, (tree_of(digest),), ImageConfig())
-        parts = self._load(digest)
+        parts = self.parts(digest)
         if parts is None or not self._is_unpacked(parts):
             raise FatalError(f"image {digest} is not on this machine", hint="run `up` again to make it ready")
         layers: list[str] = []
@@ -139,24 +125,66 @@ class ImageStore:
         with file_errors(f"image {text}"):
             stamp = None if isinstance(reference, OciDirectory) else stamp_of(reference.path)
         with opened_source(reference, text, self._content.scratch()) as source:
-            named = source.digest()
-            manifest, _ = source.fetch(platform, self._content)
-        self._unpack(manifest.digest, f"image {text}")
+            return self._adopt(source, text, text, platform, stamp.text if stamp and stamp.settled else "")
+
+    def _pull_name(self, spec: ImageSpec, name: ImageName, platform: Platform) -> Image:
+        text = spec.reference
+        entry = self._content.entry(str(name))
+        here = entry is not None and entry.platform == str(platform) and self._is_complete(entry, f"image {text}")
+        if entry and here and spec.pull_policy in CONTENT:
+            return Image(text, entry.digest, entry.pulled_at)
+        if spec.pull_policy == "never":
+            hint = "change pull_policy, or fetch it once with `orchestra image pull`"
+            raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
+        # The library costs what the rest of a supervisor does, and most of them never ask a registry.
+        from orchestra.driver.local.image.registry import Access
+        from orchestra.driver.local.image.registry.source import opened_registry
+
+        now = time.time()
+        with opened_registry(name, text, self._access or Access()) as source:
+            if entry and here and source.digest() == entry.source:
+                self._content.put_entry(replace(entry, pulled_at=now))
+                return Image(text, entry.digest, now)
+            return self._adopt(source, text, str(name), platform, pulled_at=now)
+
+    def _adopt(
+        self, source: Source, text: str, key: str, platform: Platform, stamp: str = "", pulled_at: float = 0.0
+    ) -> Image:
+        """Fetch, unpack, and only then remember; key: what it is remembered as."""
+        manifest, _ = source.fetch(platform, self._content)
+        self._unpack(manifest.digest, f"image {text}", source.settle)
         self._content.put_entry(
             Stored(
-                reference=text,
-                source=named,
+                reference=key,
+                source=source.digest(),
                 digest=manifest.digest,
                 size=manifest.size,
                 platform=str(platform),
-                stamp=stamp.text if stamp and stamp.settled else "",
+                stamp=stamp,
                 media_type=manifest.media_type,
+                pulled_at=pulled_at,
             )
         )
-        return Image(text, manifest.digest)
+        return Image(text, manifest.digest, pulled_at)
 
-    def _unpack(self, digest: str, what: str) -> None:
-        parts = self._load(digest)
+    def _is_complete(self, entry: Stored, what: str) -> bool:
+        """Whether all of it is here; layers that are not unpacked any more are unpacked again."""
+        parts = self.parts(entry.digest)
+        if parts is None:
+            return False
+        if not self._is_unpacked(parts):
+            if any(self._content.size(layer.digest) != layer.size for layer in parts.layers):
+                return False
+            self._unpack(entry.digest, what)
+        return True
+
+    def unpack(self, digest: str, what: str) -> None:
+        """What is in the content store. While somebody holds it."""
+        self._unpack(digest, what)
+
+    def _unpack(self, digest: str, what: str, settle: Callable[[str], None] = lambda _: None) -> None:
+        """settle: wait until the blob of a layer is there."""
+        parts = self.parts(digest)
         if parts is None:
             raise FatalError(f"{what} vanished from the content store", hint="run `up` again")
         self._snapshots.remove_unfinished()
@@ -165,6 +193,7 @@ class ImageStore:
             self._snapshots.commit(EMPTY_LAYER, lambda _: None)
         below: tuple[str, ...] = ()
         for chain_id, blob, diff_id in zip(chain_ids, parts.blobs, parts.diff_ids, strict=False):
+            settle(blob)
             fill = functools.partial(self._fill, blob, diff_id, below, f"{what}: layer {blob}")
             below = (self._snapshots.commit(chain_id, fill), *below)
 
@@ -176,7 +205,7 @@ class ImageStore:
 
     def _is_current(self, entry: Stored, reference: Local) -> bool:
         """Whether the image is unpacked and the reference still names it, or has lost what it named."""
-        parts = self._load(entry.digest)
+        parts = self.parts(entry.digest)
         if parts is None or not self._is_unpacked(parts):
             return False
         try:
@@ -202,27 +231,18 @@ class ImageStore:
             self._named[text] = (stamp.text, found)
         return found
 
-    def _is_unpacked(self, parts: _Parts) -> bool:
+    def _is_ready(self, entry: Stored) -> bool:
+        parts = self.parts(entry.digest)
+        return parts is not None and self._is_unpacked(parts)
+
+    def _is_unpacked(self, parts: Parts) -> bool:
         return all(self._snapshots.has(chain_id) for chain_id in parts.chain_ids())
 
-    def _load(self, digest: str) -> _Parts | None:
+    def parts(self, digest: str) -> Parts | None:
         """None when its documents are not in the content store."""
-        if digest in self._parts:
-            return self._parts[digest]
-        data = self._content.read(digest)
-        try:
-            manifest = parse_manifest(data) if data is not None else None
-            config = self._content.read(manifest.config.digest) if manifest else None
-            if manifest is None or config is None:
-                return None
-            document = parse_document(config)
-            diff_ids = parse_diff_ids(document)
-            if len(diff_ids) != len(manifest.layers):
-                raise DocumentError(f"has {len(manifest.layers)} layers, but its config {len(diff_ids)}")
-            parts = _Parts(tuple(layer.digest for layer in manifest.layers), diff_ids, parse_config(document))
-        except DocumentError as error:
-            raise FatalError(f"image {digest}: {error}", hint="make the image again") from error
-        self._parts[digest] = parts
+        parts = self._parts.get(digest) or load_parts(self._content, digest)
+        if parts is not None:
+            self._parts[digest] = parts
         return parts
 
 

@@ -350,7 +350,7 @@ def point_elsewhere(made):
 
 
 REFUSED = {
-    "a name at a registry": (lambda path: "nginx:1.27", "registry"),
+    "no name at all": (lambda path: "Nginx:1.27", "capital letters"),
     "a missing directory": (lambda path: f"oci:{path}/nothing", "does not exist"),
     "a missing archive": (lambda path: f"docker-archive:{path}/nothing", "does not exist"),
     "a missing tree": (lambda path: f"rootfs:{path}/nothing", "nothing does not exist"),
@@ -440,7 +440,7 @@ def test_observing_never_fails(store, tmp_path):
 
 
 def contents(home):
-    names = {"oci-layout", "index.json", "lock", "blobs"}
+    names = {"oci-layout", "index.json", "lock", "collection.lock", "blobs"}
     return names, set(os.listdir(home.content)), os.listdir(f"{home.snapshots}/layers")
 
 

@@ -1,0 +1,149 @@
+"""An image at a registry, asked at its mirrors first; layers come side by side while earlier ones are unpacked."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestra.driver.local.image.manifest import is_foreign, parse_manifest
+from orchestra.driver.local.image.registry.places import find_places
+from orchestra.driver.local.image.registry.repository import Repository
+from orchestra.driver.local.image.registry.session import Session
+from orchestra.driver.local.image.selection import Selection
+from orchestra.errors import DriverError, FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestra.driver.local.image.content import ContentStore
+    from orchestra.driver.local.image.manifest import Descriptor
+    from orchestra.driver.local.image.name import ImageName
+    from orchestra.driver.local.image.platform import Platform
+    from orchestra.driver.local.image.registry import Access
+
+PARALLEL = 4
+"""Layers at a time; Docker takes 3."""
+
+T = TypeVar("T")
+
+
+class RegistryImage:
+    """what: words for the image, for errors."""
+
+    def __init__(self, session: Session, name: ImageName, what: str) -> None:
+        self._session = session
+        self._name = name
+        self._what = what
+        self._repositories = [Repository(session, place) for place in find_places(name, session.environment)]
+        self._top: tuple[Descriptor, bytes] | None = None
+        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="layer")
+        self._coming: dict[str, Future[None]] = {}
+        self._failing: list[Repository] = []
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+
+    def digest(self) -> str:
+        """What the name means there now, by one small question where that is enough."""
+        if self._top is not None:
+            return self._top[0].digest
+        return self._name.digest or self._anywhere(self._named)
+
+    def _named(self, repository: Repository) -> str:
+        return repository.named(self._name.wanted)
+
+    def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
+        """Documents at once; layers come meanwhile, see ``settle``."""
+        top, top_data = self._top = self._anywhere(lambda repository: repository.resolve(self._name.wanted))
+
+        def read(descriptor: Descriptor) -> bytes:
+            if descriptor.digest == top.digest:
+                return top_data
+            return self._anywhere(lambda repository: repository.document(descriptor, manifest=True))
+
+        selection = Selection(self._what, read)
+        descriptor, data = selection.manifest((top,), platform)
+        with selection.documents("its manifest"):
+            manifest = parse_manifest(data)
+        for layer in manifest.layers:
+            if is_foreign(layer.media_type):
+                raise FatalError(
+                    f"{self._what}: layer {layer.digest} is kept elsewhere than in the registry (it is of type "
+                    f"{layer.media_type!r}), which is not supported",
+                    hint="push the image anew with its foreign layers: dockerd has allow-nondistributable-artifacts",
+                )
+        config = self._config(manifest.config, content)
+        selection.check_platform(config, platform, stated=descriptor.platform)
+        content.add_document(config)
+        content.add_document(data)
+        if top.digest != descriptor.digest:
+            content.add_document(top_data)
+        for layer in manifest.layers:
+            if layer.digest not in self._coming:
+                self._coming[layer.digest] = self._pool.submit(self._layer, layer, content)
+        return descriptor, data
+
+    def settle(self, digest: str) -> None:
+        """Until this layer is in the content store."""
+        self._wait(self._coming[digest])
+
+    def close(self, *, complete: bool) -> None:
+        if not complete:
+            self._session.give_up()
+        self._pool.shutdown(cancel_futures=not complete)
+        if complete:
+            for future in self._coming.values():
+                self._wait(future)
+
+    def _wait(self, future: Future[None]) -> None:
+        """Raises what was wrong first: other layers only gave up on account of it."""
+        wait((future,))
+        if self._failure is not None:
+            raise self._failure
+        future.result()
+
+    def _config(self, descriptor: Descriptor, content: ContentStore) -> bytes:
+        there = content.read_if_sound(descriptor.digest)
+        if there is not None:
+            return there
+        return self._anywhere(lambda repository: repository.document(descriptor, manifest=False))
+
+    def _layer(self, layer: Descriptor, content: ContentStore) -> None:
+        try:
+            with content.ingest(layer.digest, layer.size, f"{self._what}: layer {layer.digest}") as ingest:
+                if ingest is not None:
+                    self._anywhere(lambda repository: repository.fetch(layer, ingest))
+        except BaseException as error:
+            with self._lock:
+                self._failure = self._failure or error
+            self._session.give_up()
+            raise
+
+    def _anywhere(self, ask: Callable[[Repository], T]) -> T:
+        """The first answer; when there is none, the registry's own word counts, which is asked last.
+
+        A mirror that has failed once is not asked again for this image: its patience has been used up.
+        """
+        *mirrors, own = self._repositories
+        for mirror in mirrors:
+            if mirror not in self._failing:
+                try:
+                    return ask(mirror)
+                except DriverError:
+                    self._session.check()
+                    self._failing.append(mirror)
+        return ask(own)
+
+
+@contextlib.contextmanager
+def opened_registry(name: ImageName, text: str, access: Access) -> Iterator[RegistryImage]:
+    """text: the reference as it was written. All layers are there when the context ends without an exception."""
+    with Session(access.environment, access.patience) as session:
+        image = RegistryImage(session, name, f"image {text}")
+        try:
+            yield image
+        except BaseException:
+            image.close(complete=False)
+            raise
+        image.close(complete=True)
