@@ -21,7 +21,7 @@ from orchestra.cli.relay import Signals
 from orchestra.cli.render.log_lines import LogPrinter, short_name
 from orchestra.cli.render.progress import Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
-from orchestra.cli.up import conclude, encode_up
+from orchestra.cli.up_exchange import conclude, encode_up
 from orchestra.driver.local.log_follow import Ended, Follower
 from orchestra.driver.local.logs import LogCursor
 from orchestra.errors import UserError

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from orchestra.cli.asking import client_of, request_with_desired
+from orchestra.cli.asking import client_of
 from orchestra.cli.foresee import foresee_name
-from orchestra.cli.render.errors import render_failures, render_notes
+from orchestra.cli.render.errors import render_notes
 from orchestra.cli.render.progress import open_progress
 from orchestra.cli.stack_file import StackFile, parse_scale
+from orchestra.cli.up_exchange import conclude, encode_up
 from orchestra.errors import UserError
 
 TYPE_CHECKING = False
@@ -41,42 +42,6 @@ def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
         result = client.ask(encode_up(invocation, prepared), progress.hear)
         progress.unchanged(result["containers"])
     return conclude(invocation, prepared, result)
-
-
-def encode_up(invocation: Invocation, prepared: Prepared) -> bytes:
-    """The request."""
-    values = invocation.values
-    return request_with_desired(
-        "up",
-        prepared.desired,
-        services=prepared.selected,
-        recreate=values["force_recreate"] or None,
-        remove_orphans=values["remove_orphans"] or None,
-        stop_timeout=values["timeout"],
-        wait=(values["wait"] or values["wait_timeout"] is not None) or None,
-        wait_timeout=values["wait_timeout"],
-    )
-
-
-def conclude(invocation: Invocation, prepared: Prepared, result: dict[str, Any]) -> int:
-    """Say what a result has to say; the exit code."""
-    if result["orphans"]:
-        from orchestra.cli.down import warn_of_orphans
-
-        warn_of_orphans(result["orphans"])
-    if result["timed_out"]:
-        raise UserError(
-            f"application not healthy after {invocation.values['wait_timeout']}s",
-            hint="orchestra ps and orchestra logs show what it waits for; it goes on trying",
-        )
-    if result["failures"]:
-        print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
-        if result["leaving"]:
-            from orchestra.supervisor.farewell import clear_away
-
-            clear_away(invocation.home.stack(prepared.identity.stack))
-        return 1
-    return 0
 
 
 def _prepare(invocation: Invocation) -> tuple[Prepared, Client]:
