@@ -11,7 +11,7 @@ import stat
 from errno import EEXIST, EINVAL, ELOOP, ENODEV, ENOENT, ENOTDIR, EPERM
 from typing import Any
 
-from orchestra.linux import devices, mount, mount_tree, procfs, resolve, user_namespace
+from orchestra.linux import devices, mount, mount_tree, namespaces, procfs, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -69,7 +69,11 @@ def enter(root: int, propagation: str = "", *, pivot: bool = True) -> None:
     Old and new root at the same place, then the upper one detached: no directory for the old one is needed
     (pivot_root(2), "pivot_root(".", ".")"). Where the host's root is the initial ramdisk, which cannot be pivoted away
     from, it can only be covered: not ``pivot``.
+
+    Where we live in a chroot(2), the root of the namespace is further up: joining the namespace that we are in leads
+    there. Left standing, it would be what every later setns(2) into the container arrives at.
     """
+    namespaces.join("/proc/self/ns/mnt", namespaces.CLONE_NEWNS)
     os.fchdir(root)
     if pivot:
         mount.pivot_root(".", ".")

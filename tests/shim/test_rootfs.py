@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,32 @@ def test_plain_directories_serve_as_a_root(stack, tmp_path):
     container.write()
     assert container.finish() == ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr"]
     assert os.listdir(f"{container.directory}/rootfs/dev") == []
+
+
+IN_A_CHROOT = """
+import os, sys
+from orchestra.linux import mount, namespaces
+from orchestra.shim import rootfs
+
+cage = sys.argv[1]
+namespaces.unshare(namespaces.CLONE_NEWNS)
+mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
+mount.mount(cage, cage, flags=mount.MS_BIND)
+mount.mount("proc", f"{cage}/proc", "proc")
+os.chroot(cage)
+mount.mount("tmpfs", "/bundle", "tmpfs")
+os.mkdir("/bundle/only-this")
+own = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+rootfs.enter(os.open("/bundle", os.O_PATH | os.O_DIRECTORY))
+namespaces.setns(own, namespaces.CLONE_NEWNS)
+print(os.listdir("/"))
+"""
+
+
+def test_in_a_chroot_too_nothing_of_the_host_is_left_above_the_root(tmp_path):
+    """A chroot is not the root of its mount namespace, which is where setns(2) leads."""
+    for name in ("bundle", "proc"):
+        (tmp_path / "cage" / name).mkdir(parents=True)
+    command = [sys.executable, "-c", IN_A_CHROOT, str(tmp_path / "cage")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "['only-this']\n", done.stderr
