@@ -11,10 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, assert_never
 
-from orchestra.driver.local.image.docker import DockerImage
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.files import Directory, opened_archive
-from orchestra.driver.local.image.oci import OciImage
 from orchestra.driver.local.image.reference import DockerArchive, OciArchive, OciDirectory
 from orchestra.errors import FatalError
 
@@ -51,6 +48,11 @@ class Source(Protocol):
 @contextlib.contextmanager
 def opened_source(reference: Local, text: str, scratch: str) -> Iterator[Source]:
     """text: the reference as it was written, for errors; scratch: see ``opened_archive``."""
+    # A stack whose images are ready never opens one, and its supervisor begins sooner without what that takes.
+    from orchestra.driver.local.image.docker import DockerImage
+    from orchestra.driver.local.image.files import Directory, opened_archive
+    from orchestra.driver.local.image.oci import OciImage
+
     what = f"image {text}"
     with file_errors(what):
         match reference:

@@ -18,7 +18,6 @@ from orchestra.driver.local.image.platform import parse_platform
 from orchestra.driver.local.image.reference import OciDirectory, Registry, Tree, parse_reference
 from orchestra.driver.local.image.source import Stamp, opened_source, stamp_of
 from orchestra.driver.local.image.tree import PREFIX, tree_digest, tree_of
-from orchestra.driver.local.image.unpack import unpack_layer
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import DriverError, FatalError
 from orchestra.state.observed import Image
@@ -198,6 +197,8 @@ class ImageStore:
             below = (self._snapshots.commit(chain_id, fill), *below)
 
     def _fill(self, blob: str, diff_id: str, below: tuple[str, ...], what: str, directory: str) -> None:
+        from orchestra.driver.local.image.unpack import unpack_layer
+
         with file_errors(what), self._content.open(blob) as stream:
             found = unpack_layer(stream, directory, below=below, what=what)
         if found != diff_id:
