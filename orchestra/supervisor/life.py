@@ -35,4 +35,3 @@ def live(stack: str, driver_name: str) -> None:
     gc.enable()
     heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))
     anyio.run(Host(stack_home, driver).run, socket.socket(fileno=control), parent, heal)
-
