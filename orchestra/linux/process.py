@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import struct
+import sys
 from errno import EINVAL, ENOTTY, EPERM, ESRCH
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 CLONE_INTO_CGROUP = 0x200000000
+
+BUILT_IN_FINDERS = ("BuiltinImporter", "FrozenImporter")
 
 CLOSE_RANGE_CLOEXEC = 4
 LAST_FD = 0x7FFFFFFF
@@ -57,6 +60,15 @@ def set_name(name: str) -> None:
 def become_subreaper() -> None:
     """Orphaned descendants become children of this process instead of the machine's init."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def forbid_imports() -> None:
+    """No module comes from a file any more: after the root has changed, such a file would be a container's.
+
+    What is loaded stays usable, and so does what is built into the interpreter.
+    """
+    sys.meta_path[:] = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") in BUILT_IN_FINDERS]
+    sys.path.clear()
 
 
 def close_on_exec_from(lowest: int) -> None:

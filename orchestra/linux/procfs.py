@@ -12,6 +12,7 @@ from orchestra.linux.syscall import SystemCallError, c_int, c_void_p, check, dec
 
 PROC_SUPER_MAGIC = 0x9FA0
 PROC_ROOT_INO = 1
+STRICT = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
 
 _fstatfs = declare("fstatfs", c_int, c_void_p)
 
@@ -23,21 +24,30 @@ def file_system_kind(fd: int) -> int:
     return ctypes.c_long.from_buffer(buffer).value
 
 
-def open_root(root: int) -> int:
-    """The procfs at /proc below ``root``, by itself: what is mounted over parts of it cannot be seen through this."""
+def open_root(root: int, below: str = "") -> int:
+    """The procfs at /proc below ``root``, by itself: what is mounted over parts of it cannot be seen through this.
+
+    below: a directory of it, to be opened instead.
+    """
     at = open_in_root(root, "/proc", os.O_PATH | os.O_DIRECTORY)
     try:
         if file_system_kind(at) != PROC_SUPER_MAGIC or os.fstat(at).st_ino != PROC_ROOT_INO:
             raise SystemCallError(EINVAL, "open", "/proc", "it is not a procfs")
-        return clone(at, about="/proc")
+        whole = clone(at, about="/proc")
     finally:
         os.close(at)
+    if not below:
+        return whole
+    try:
+        # Not O_PATH: the mount lasts as long as somebody has a file of it open.
+        return open_with(whole, below, os.O_RDONLY | os.O_DIRECTORY, STRICT)
+    finally:
+        os.close(whole)
 
 
-def write(proc: int, path: str, value: str) -> None:
-    """``path``: below /proc. Neither links out of it nor other mounts are followed."""
-    how = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV
-    fd = open_with(proc, path, os.O_WRONLY, how)
+def write(directory: int, path: str, value: str) -> None:
+    """``path``: below the directory. Neither links out of it nor other mounts are followed."""
+    fd = open_with(directory, path, os.O_WRONLY, STRICT)
     try:
         if file_system_kind(fd) != PROC_SUPER_MAGIC:
             raise SystemCallError(EINVAL, "open", f"/proc/{path}", "it is not a file of a procfs")

@@ -135,6 +135,7 @@ def become_program(
         process.restore_signals()
         os.setsid()
         group.enter()
+        process.forbid_imports()
         namespaces.setns(target, JOINED)
         os.chdir("/")
         uid = (description.get("user") or {}).get("uid", 0)
@@ -162,8 +163,6 @@ def become_program(
         tell(channel, {"error": wire.describe_error(error)})
     except BaseException as error:
         # The last frame of a forked process: whatever happens, it must not run on in its parent's code.
-        import traceback
-
-        hint = "".join(traceback.format_exception(error))
+        hint = wire.describe_failure(error)
         tell(channel, {"error": {"errno": EINVAL, "call": "exec", "path": "", "hint": hint}})
     os._exit(FAILED)

@@ -60,9 +60,7 @@ def run(
         tell(channel, {"error": wire.describe_error(error)})
     except BaseException as error:
         # The last frame of a forked process: whatever happens, it must not run on in the shim's code.
-        import traceback
-
-        hint = "".join(traceback.format_exception(error))
+        hint = wire.describe_failure(error)
         tell(channel, {"error": {"errno": EINVAL, "call": "config", "path": bundle, "hint": hint}})
     os._exit(FAILED)
 
@@ -109,6 +107,7 @@ def _become_container(
         rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True))
     elif hooked:
         state = _run_hooks_of_creation(config, channel)
+    process.forbid_imports()
     if config.get("hostname"):
         socket.sethostname(config["hostname"])
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -8,7 +8,7 @@ import os
 import sys
 
 from orchestra.errors import TemporaryError
-from orchestra.linux import unix_socket
+from orchestra.linux import mount_tree, unix_socket
 from orchestra.shim.__main__ import LOCK_FD, READY_FD
 
 TYPE_CHECKING = False
@@ -81,9 +81,10 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
     # Above the numbers they are to get, so that no dup2 overwrites what the next one needs.
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (lock, writer)]
     os.close(writer)
+    interpreter = _open_interpreter()
     try:
         pid = os.posix_spawn(
-            sys.executable,
+            f"/proc/self/fd/{interpreter}" if interpreter >= 0 else sys.executable,
             [sys.executable, "-I", "-S", program, order],
             os.environ,
             file_actions=[
@@ -96,8 +97,9 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
             setsid=True,
         )
     finally:
-        for fd in high:
-            os.close(fd)
+        for fd in (*high, interpreter):
+            if fd >= 0:
+                os.close(fd)
     os.waitpid(pid, 0)
     try:
         if not os.read(reader, 1):
@@ -106,3 +108,15 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
             )
     finally:
         os.close(reader)
+
+
+def _open_interpreter() -> int:
+    """Executed by a read-only mount of its own: /proc/PID/exe of what the fork server forks leads there.
+
+    A program of a container that executes /proc/self/exe, or gets hold of it otherwise, cannot write to the
+    interpreter on the host. -1 where we may not mount: then no container can be made either.
+    """
+    try:
+        return mount_tree.read_only_file(sys.executable)
+    except OSError:
+        return -1

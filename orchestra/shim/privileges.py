@@ -114,6 +114,8 @@ def become(
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
+    # The change of user set it to fs.suid_dumpable: until execve(2) nobody of the container may look into this process.
+    process.prctl(process.PR_SET_DUMPABLE, 0)
     program.filter = wanted
     if wanted is not None and not description.get("noNewPrivileges"):
         if granted is not None or uid:

@@ -357,12 +357,11 @@ def set_sysctls(root: int, values: Mapping[str, str]) -> None:
     """
     if not values:
         return
-    proc = procfs.open_root(root)
+    proc = procfs.open_root(root, "sys")
     try:
         for key, value in values.items():
-            path = f"sys/{key.replace('.', '/')}" if "/" not in key else f"sys/{key}"
             try:
-                procfs.write(proc, path, value)
+                procfs.write(proc, key if "/" in key else key.replace(".", "/"), value)
             except OSError as error:
                 raise SystemCallError(error.errno or 0, "sysctl", key) from error
     finally:

@@ -60,6 +60,17 @@ def describe_error(error: OSError) -> Message:
     }
 
 
+def describe_failure(error: BaseException) -> str:
+    """A mistake of ours, with the places it came by. No source lines: the files at those paths may be a container's."""
+    places = []
+    at = error.__traceback__
+    while at is not None:
+        code = at.tb_frame.f_code
+        places.append(f"{code.co_filename}:{at.tb_lineno} {code.co_name}")
+        at = at.tb_next
+    return f"{type(error).__name__}: {error} ({', '.join(places)})"
+
+
 def rebuild_error(description: Message) -> SystemCallError:
     call, path = description.get("call") or "container", description.get("path") or ""
     return SystemCallError(description["errno"], call, path, description.get("hint") or "")
