@@ -5,12 +5,12 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim
 
-.PHONY: demo test test-vm lint docs lock bench packages clean
+.PHONY: demo test test-vm lint docs lock bench packages test-packages clean
 
 demo: $(VENV)/runtime.stamp packages
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/dev.stamp packages
+test: $(VENV)/dev.stamp test-packages
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # The runtime on pure cgroup v2. VM: a program that runs a command in a virtual machine which shares this directory.
@@ -43,11 +43,13 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@ $(VENV)/runtime.stamp
 
-# What containers and their tests need of the system. Only root can install it; anybody else is told by `orchestra doctor`.
+# What containers need of the system, and what their tests need besides. Only root can install it; anybody else is told.
 # docker-registry, skopeo and openssl are for tests of images alone, which skip where they are missing.
-PROGRAMS := nft ip busybox docker-registry skopeo openssl
-PACKAGES := nftables iproute2 busybox-static docker-registry skopeo openssl
-packages:
+packages: PROGRAMS := nft ip
+packages: PACKAGES := nftables iproute2
+test-packages: PROGRAMS := nft ip busybox ps zstd docker-registry skopeo openssl
+test-packages: PACKAGES := nftables iproute2 busybox-static procps zstd docker-registry skopeo openssl
+packages test-packages:
 	@if [ "$$(for program in $(PROGRAMS); do command -v $$program; done | wc -l)" = $(words $(PROGRAMS)) ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \

@@ -27,7 +27,7 @@ FILES = {
     "undefined network": (SERVICE + "    networks: [backend]\n", 15, ":6:16", "backend"),
     "required variable": (SERVICE + "    user: ${WHO:?name somebody}\n", 15, ":6:11", "name somebody"),
     "missing rootfs": (SERVICE.replace("rootfs:/", "rootfs:/no/such/tree"), 1, ":3:12", "/no/such/tree"),
-    "registry image": (SERVICE.replace("rootfs:/", "nginx:1.27"), 1, ":3:12", "nginx:1.27"),
+    "silent registry": (SERVICE.replace("rootfs:/", "127.0.0.1:1/web:1"), 1, ":3:12", "127.0.0.1:1/web:1"),
 }
 
 

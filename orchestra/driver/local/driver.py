@@ -21,7 +21,7 @@ from orchestra.driver.local.record import store_health, store_start, store_stop
 from orchestra.driver.local.runtime.native import NativeRuntime
 from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Capabilities, ProbeResult
-from orchestra.errors import FatalError
+from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
 from orchestra.state.names import StackName
 from orchestra.state.observed import Observed, Running
@@ -99,7 +99,11 @@ class LocalDriver:
             yield name
 
     async def pull(self, image: ImageSpec) -> Image:
-        return await run_sync(self._images.pull, image)
+        try:
+            return await run_sync(self._images.pull, image)
+        except TemporaryError as error:
+            # The store has tried for as long as that makes sense: whoever asked for the image wants to hear of it.
+            raise FatalError(error.message, hint=error.hint) from error
 
     async def create_network(self, spec: NetworkSpec) -> None:
         await run_sync(network.create_network, self._home, self._stack, spec)
