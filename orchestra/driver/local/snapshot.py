@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.lookup import OPAQUE
-from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.errors import FatalError
 from orchestra.linux.durability import sync_file_system
 
@@ -115,6 +115,31 @@ class Snapshotter:
                 for name in _list(f"{self._containers}/{stack}")
                 if name not in living.get(stack, ())
             ]
+
+    def remove_layers(self, kept: Collection[str]) -> tuple[int, int]:
+        """All layers but those with these chain ids; how many went, and their bytes. Nobody may be about to use one."""
+        removed = freed = 0
+        with file_errors("layers"):
+            for name in _list(self._layers):
+                if name.endswith(".new") or f"sha256:{name}" in kept:
+                    continue
+                freed += tree_size(f"{self._layers}/{name}")
+                # Under another name first: what is half removed must not be taken for a layer.
+                with self._locked(name):
+                    os.rename(f"{self._layers}/{name}", f"{self._layers}/{name}.new")
+                    remove_tree(f"{self._layers}/{name}.new")
+                removed += 1
+            for name in _list(self._links):
+                target = os.readlink(f"{self._links}/{name}")
+                if target.startswith("../layers/") and not os.path.exists(f"{self._links}/{name}"):
+                    os.unlink(f"{self._links}/{name}")
+        return removed, freed
+
+    def layer_sizes(self) -> dict[str, int]:
+        """Bytes on disk by chain id."""
+        with file_errors("layers"):
+            names = [name for name in _list(self._layers) if not name.endswith(".new")]
+            return {f"sha256:{name}": tree_size(f"{self._layers}/{name}") for name in names}
 
     def layer(self, chain_id: str) -> str:
         """Where the layer is or would be."""

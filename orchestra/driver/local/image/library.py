@@ -1,0 +1,202 @@
+"""The images of one home as people speak of them: list, name, remove, push. On top of store and content."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local.image.collect import Collected, collect, containers
+from orchestra.driver.local.image.manifest import Descriptor
+from orchestra.driver.local.image.name import ImageName, parse_name
+from orchestra.driver.local.image.parts import Parts, load_parts
+from orchestra.driver.local.image.reference import Registry, Tree, parse_reference
+from orchestra.driver.local.image.store import ImageStore
+from orchestra.errors import FatalError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.driver.local.image.content import Stored
+    from orchestra.driver.local.image.registry import Access
+    from orchestra.driver.local.image.registry.push import Pushed
+    from orchestra.home import Home
+
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One reference. parts: None when its documents are damaged or gone."""
+
+    entry: Stored
+    parts: Parts | None
+
+    @property
+    def id(self) -> str:
+        """Of the configuration, as Docker has it."""
+        return self.parts.config_blob.digest if self.parts else self.entry.digest
+
+    @property
+    def size(self) -> int:
+        """Of the layers as they were fetched."""
+        return sum(layer.size for layer in self.parts.layers) if self.parts else 0
+
+    @property
+    def created(self) -> str:
+        return str((self.parts.document if self.parts else {}).get("created") or "")
+
+    @property
+    def name(self) -> ImageName | None:
+        """None for what came from archives and directories."""
+        return name_of(self.entry.reference)
+
+
+class Library:
+    def __init__(self, home: Home, access: Access | None = None) -> None:
+        self._home = home
+        self._access = access
+        self.store = ImageStore(home, access)
+        self.content = self.store.content
+
+    def items(self) -> list[Item]:
+        """By reference."""
+        found = []
+        for _, entry in sorted(self.content.entries().items()):
+            try:
+                parts = load_parts(self.content, entry.digest)
+            except FatalError:
+                parts = None
+            found.append(Item(entry, parts))
+        return found
+
+    def find(self, text: str) -> Item:
+        """By name, by reference, or by the beginning of an id. Raises UserError."""
+        items = self.items()
+        key = reference_key(text)
+        exact = [item for item in items if item.entry.reference == key]
+        if exact:
+            return exact[0]
+        if _ID.fullmatch(text):
+            digits = text.removeprefix("sha256:")
+            matching = [i for i in items if any(d[7:].startswith(digits) for d in (i.id, i.entry.digest))]
+            if len({item.id for item in matching}) > 1:
+                raise UserError(f"{text} begins the ids of several images", hint="write more of it")
+            if matching:
+                return matching[0]
+        raise UserError(f"no such image: {text}", hint="`orchestra image ls` shows those that are here")
+
+    def tag(self, source: str, target: str) -> None:
+        """Let another name mean the same image."""
+        name = parse_name(target)
+        if name.digest:
+            raise UserError(f"{target} has a digest, which cannot be given", hint="name a tag")
+        with self.content.held():
+            item = self.find(source)
+            self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=item.entry.digest))
+
+    def remove(self, text: str, *, force: bool = False) -> list[str]:
+        """Take one name away, or by id all of them; the names. Raises UserError for an image that containers need."""
+        with self.content.collecting():
+            item = self.find(text)
+            by_name = item.entry.reference == reference_key(text)
+            same = [other for other in self.items() if other.id == item.id]
+            doomed = [item] if by_name else same
+            if len(doomed) > 1 and not force:
+                names = ", ".join(other.entry.reference for other in doomed)
+                raise UserError(f"{text} has several names: {names}", hint="name one, or say --force for all of them")
+            if len(doomed) == len(same) and not force:
+                users = [f"{user.name}" for user in containers(self._home) if user.digest == item.entry.digest]
+                if users:
+                    raise UserError(
+                        f"image {text} is used by {', '.join(users)}",
+                        hint="remove them first; with --force it loses its name, and goes with the last of them",
+                    )
+            for other in doomed:
+                self.content.remove_entry(other.entry.reference)
+        return [other.entry.reference for other in doomed]
+
+    def prune(self, *, everything: bool = False) -> tuple[list[str], Collected]:
+        """What nothing refers to; everything: also names that no container uses. The names that went."""
+        names: list[str] = []
+        if everything:
+            with self.content.collecting():
+                used = {user.digest for user in containers(self._home)}
+                for item in self.items():
+                    if item.entry.digest not in used:
+                        self.content.remove_entry(item.entry.reference)
+                        names.append(item.entry.reference)
+        return names, collect(self._home)
+
+    def push(self, text: str, say: Callable[[str], None] = lambda _: None) -> Pushed:
+        """To the registry that the name says. Raises UserError or DriverError."""
+        from orchestra.driver.local.image.registry import Access
+        from orchestra.driver.local.image.registry.push import push_image
+
+        name = parse_name(text)
+        with self.content.held():
+            item = self.find(text)
+            if item.parts is None:
+                raise FatalError(f"image {text} is damaged", hint="`orchestra image fsck` tells more")
+            say(f"The push refers to repository {name.repository}")
+            manifest = Descriptor(item.entry.media_type, item.entry.digest, item.entry.size)
+            others = (other.name for other in self.items() if self._shares(other, item.parts))
+            sources = {other.path for other in others if other and other.host == name.host and other.path != name.path}
+            blobs = (item.parts.config_blob, *item.parts.layers)
+            return push_image(self.content, manifest, blobs, name, self._access or Access(), sorted(sources)[:3])
+
+    @staticmethod
+    def _shares(other: Item, parts: Parts) -> bool:
+        return other.parts is not None and bool(set(other.parts.blobs) & set(parts.blobs))
+
+    def details(self, item: Item) -> dict[str, Any]:
+        """In the words of ``docker image inspect``."""
+        document = item.parts.document if item.parts else {}
+        names = [other for other in self.items() if other.id == item.id]
+        return {
+            "Id": item.id,
+            "RepoTags": [i.entry.reference for i in names if i.name is None or not i.name.digest],
+            "RepoDigests": sorted({f"{i.name.repository}@{i.entry.source}" for i in names if i.name}),
+            "Created": item.created,
+            "Author": document.get("author") or "",
+            "Config": document.get("config") or {},
+            "Architecture": document.get("architecture") or "",
+            "Variant": document.get("variant") or "",
+            "Os": document.get("os") or "",
+            "Size": item.size,
+            "RootFS": {"Type": "layers", "Layers": list(item.parts.diff_ids) if item.parts else []},
+            "Descriptor": {"mediaType": item.entry.media_type, "digest": item.entry.digest, "size": item.entry.size},
+        }
+
+    def history(self, item: Item) -> list[dict[str, Any]]:
+        """The newest step first, each with the size of its layer."""
+        if item.parts is None:
+            return []
+        sizes = [layer.size for layer in item.parts.layers]
+        rows = []
+        for step in item.parts.document.get("history") or [{} for _ in sizes]:
+            empty = bool(step.get("empty_layer"))
+            size = 0 if empty or not sizes else sizes.pop(0)
+            texts = {key: str(step.get(key) or "") for key in ("created", "created_by", "comment")}
+            rows.append({**texts, "size": size, "empty": empty})
+        return rows[::-1]
+
+
+def reference_key(text: str) -> str:
+    """What a reference is remembered as. Paths become absolute. Raises FatalError for nonsense."""
+    transport, colon, rest = text.partition(":")
+    if colon and transport in ("oci", "oci-archive", "docker-archive") and not rest.startswith("/"):
+        text = f"{transport}:{os.path.abspath(rest.partition(':')[0])}" + "".join(rest.partition(":")[1:])
+    if _ID.fullmatch(text) and text.startswith("sha256:"):
+        return text
+    reference = parse_reference(text)
+    if isinstance(reference, Tree):
+        raise UserError(f"{text} is a directory, which is used as it is", hint="nothing of it is stored")
+    return str(parse_name(reference.name)) if isinstance(reference, Registry) else text
+
+
+def name_of(reference: str) -> ImageName | None:
+    """None for what came from archives and directories."""
+    parsed = parse_reference(reference)
+    return parse_name(parsed.name) if isinstance(parsed, Registry) else None
