@@ -1,0 +1,69 @@
+"""A bundle as the caller names it: its configuration, read and checked for what everything after relies on."""
+
+from __future__ import annotations
+
+import json
+import os
+from errno import EINVAL, ENOENT, ENOTDIR
+from typing import Any, NamedTuple
+
+from orchestra.linux.syscall import SystemCallError
+
+OCI_MAJOR = "1"
+KEPT_IN = "/orchestra-runtime"  # the group of containers whose configuration names none
+
+
+class Bundle(NamedTuple):
+    path: str
+    config: dict[str, Any]
+    cgroup: str
+
+    @property
+    def rootfs(self) -> str:
+        return os.path.join(self.path, self.config["root"]["path"])
+
+
+def load_bundle(path: str | None, name: str) -> Bundle:
+    directory = os.path.realpath(path or ".")
+    file = f"{directory}/config.json"
+    try:
+        with open(file, "rb") as source:
+            config = json.loads(source.read())
+    except FileNotFoundError:
+        raise SystemCallError(ENOENT, "open", file, "a bundle is a directory with a config.json") from None
+    except ValueError as error:
+        raise _invalid("", f"{file} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise _invalid("", f"{file} holds no object")
+    version = config.get("ociVersion")
+    if not isinstance(version, str) or version.partition(".")[0] != OCI_MAJOR:
+        raise _invalid("ociVersion", f"{version!r} is not a version 1 of the OCI runtime specification")
+    process = config.get("process")
+    if not isinstance(process, dict) or not process.get("args"):
+        raise _invalid("process.args", "there is no program to run")
+    check_process(process)
+    root = config.get("root")
+    if not isinstance(root, dict) or not root.get("path"):
+        raise _invalid("root.path", "a container needs a root")
+    bundle = Bundle(directory, config, cgroup_path(config, name))
+    if not os.path.isdir(bundle.rootfs):
+        raise SystemCallError(ENOTDIR, "config", bundle.rootfs, "root.path is not a directory")
+    return bundle
+
+
+def check_process(process: dict[str, Any]) -> None:
+    if not process.get("cwd", "/").startswith("/"):
+        raise _invalid("process.cwd", "the working directory must be an absolute path")
+
+
+def cgroup_path(config: dict[str, Any], name: str) -> str:
+    path: str = (config.get("linux") or {}).get("cgroupsPath") or f"{KEPT_IN}/{name}"
+    if path.count(":") == 2 and "/" not in path:
+        raise _invalid("linux.cgroupsPath", f"{path} is meant for systemd, which is not supported: use cgroupfs")
+    if ".." in path.split("/"):
+        raise _invalid("linux.cgroupsPath", f"{path} leads upwards")
+    return path
+
+
+def _invalid(field: str, problem: str) -> SystemCallError:
+    return SystemCallError(EINVAL, "config", field, problem)

@@ -1,0 +1,104 @@
+"""Terminals: handing a master to whoever keeps it, or being that keeper, between it and the caller's own terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from errno import EINVAL, EIO
+
+from orchestra.linux import process, tty, unix_socket
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+FORWARDED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGCONT,
+)
+CHUNK = 65536
+
+
+def open_console(path: str | None, *, terminal: bool, detached: bool) -> socket.socket | None:
+    """The socket that waits for the master, connected before anything is made."""
+    if path is None:
+        if terminal and detached:
+            raise SystemCallError(EINVAL, "console", "", "a terminal without somebody who stays needs --console-socket")
+        return None
+    if not terminal:
+        raise SystemCallError(EINVAL, "console", path, "--console-socket is for a process with a terminal")
+    return unix_socket.connect(path)
+
+
+def send_master(console: socket.socket, master: int) -> None:
+    """What every keeper of consoles understands: one message with the descriptor, whose text is a name."""
+    unix_socket.send(console, b"/dev/ptmx", (master,))
+    console.close()
+
+
+def attend(pid: int, master: int) -> int:
+    """Stay until our child has ended, passing signals on and, with a terminal, everything typed and shown.
+
+    Returns its exit code.
+    """
+    pidfd = os.pidfd_open(pid)
+
+    def forward(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, number)
+
+    for number in FORWARDED:
+        signal.signal(number, forward)
+    if master < 0:
+        status = os.waitpid(pid, 0)[1]
+        return process.exit_code(status)
+    with _raw_mode(), contextlib.suppress(OSError):
+        _adopt_size(master)
+        signal.signal(signal.SIGWINCH, lambda *_: _adopt_size(master))
+        _relay(master, pidfd)
+    return process.exit_code(os.waitpid(pid, 0)[1])
+
+
+def _raw_mode() -> contextlib.AbstractContextManager[None]:
+    return tty.RawMode(0) if os.isatty(0) else contextlib.nullcontext()
+
+
+def _adopt_size(master: int) -> None:
+    if os.isatty(0):
+        with contextlib.suppress(OSError):
+            tty.set_size(master, tty.get_size(0))
+
+
+def _relay(master: int, pidfd: int) -> None:
+    sources = [0, master, pidfd]
+    while True:
+        ready = select.select(sources, [], [])[0]
+        if master in ready:
+            try:
+                data = os.read(master, CHUNK)
+            except OSError as error:
+                if error.errno != EIO:  # no one has the other side open any more
+                    raise
+                return
+            _write_all(1, data)
+        elif pidfd in ready:
+            return
+        if 0 in ready:
+            typed = os.read(0, CHUNK)
+            if typed:
+                _write_all(master, typed)
+            else:
+                sources.remove(0)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

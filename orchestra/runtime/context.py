@@ -1,0 +1,33 @@
+"""What the options before the command say."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from orchestra.runtime.container import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.runtime.report import Report
+
+NAME = "orchestra-runtime"
+
+
+class Context(NamedTuple):
+    root: str
+    report: Report
+
+    def container(self, name: str) -> Container:
+        return Container(self.root, name)
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+
+
+def default_root() -> str:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return f"{runtime}/{NAME}" if os.geteuid() and runtime else f"/run/{NAME}"

@@ -1,0 +1,62 @@
+"""``create`` and ``run``."""
+
+from __future__ import annotations
+
+from orchestra.linux import process
+from orchestra.runtime import console, creation, fault
+from orchestra.runtime.bundle import load_bundle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.runtime.arguments import Options
+    from orchestra.runtime.bundle import Bundle
+    from orchestra.runtime.container import Container
+    from orchestra.runtime.context import Context
+
+
+def create_command(context: Context, options: Options, words: list[str]) -> int:
+    container, _bundle, _made = _create(context, options, words[0], start=False, detached=True)
+    container.unlock()
+    return 0
+
+
+def run_command(context: Context, options: Options, words: list[str]) -> int:
+    detached = options.flag("detach")
+    container, bundle, made = _create(context, options, words[0], start=True, detached=detached)
+    from orchestra.runtime.start import tell_started
+
+    try:
+        tell_started(context, container, bundle.config)
+    finally:
+        container.unlock()
+    if detached:
+        return 0
+    code = console.attend(made.pid, made.master)
+    fault.reach("attended")
+    if not options.flag("keep"):
+        from orchestra.runtime.delete import delete
+
+        delete(context, container, force=True)
+    return code
+
+
+def _create(
+    context: Context, options: Options, name: str, *, start: bool, detached: bool
+) -> tuple[Container, Bundle, creation.Made]:
+    import os
+
+    container = context.container(name)
+    bundle = load_bundle(options.value("bundle"), name)
+    terminal = bool(bundle.config["process"].get("terminal"))
+    wishes = creation.Wishes(
+        start=start,
+        console=console.open_console(options.value("console-socket"), terminal=terminal, detached=detached),
+        pid_file=options.value("pid-file"),
+        preserved=options.number("preserve-fds") or 0,
+        pivot=not options.flag("no-pivot"),
+        own_keyring=not options.flag("no-new-keyring"),
+    )
+    os.makedirs(context.root, 0o700, exist_ok=True)
+    # Until its program is executed nobody of the container may look into a process of ours (ptrace(2)).
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    return container, bundle, creation.create(container, bundle, wishes, context.report)

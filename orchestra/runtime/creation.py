@@ -1,0 +1,246 @@
+"""Making a container: record, group, first process, in this order, so that what is left can be found and removed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from errno import EBUSY, ECANCELED
+from typing import Any, NamedTuple, NoReturn
+
+from orchestra.linux import cgroup, keyring, namespaces, process, unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.runtime import console, fault
+from orchestra.runtime.container import SECCOMP, Container, Found, describe
+from orchestra.shim import hooks, init, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.runtime.bundle import Bundle
+    from orchestra.runtime.report import Report
+
+# Every container is in these, limits or not: to be paused, to have its devices and its disk counted or limited later.
+CONTROLLERS = ("freezer", "devices", "cpuset", "blkio")
+
+
+class Wishes(NamedTuple):
+    """How the caller wants it. start: run the program at once, with this process as its parent."""
+
+    start: bool
+    console: socket.socket | None
+    pid_file: str | None
+    preserved: int
+    pivot: bool
+    own_keyring: bool
+
+
+class Made(NamedTuple):
+    """master: of its terminal when nobody else keeps it, or -1."""
+
+    pid: int
+    master: int
+
+
+def create(container: Container, bundle: Bundle, wishes: Wishes, report: Report) -> Made:
+    """All or nothing. The lock is held on return; the record is complete by then."""
+    container.make()
+    fault.reach("directory")
+    making = _Creation(container, bundle, wishes, report)
+    try:
+        return making.make()
+    except BaseException:
+        making.undo()
+        raise
+
+
+class _Creation:
+    def __init__(self, container: Container, bundle: Bundle, wishes: Wishes, report: Report) -> None:
+        self.container, self.bundle, self.wishes, self.report = container, bundle, wishes, report
+        self.group = cgroup.at(bundle.cgroup)
+        self.record = _describe(container, bundle)
+        self.grouped = False
+        self.pid = 0
+        self.master = -1
+
+    def make(self) -> Made:
+        self.container.store(self.record)
+        fault.reach("record")
+        settings = self._store_settings()
+        fault.reach("settings")
+        if self.group.processes():
+            raise SystemCallError(EBUSY, "create", self.bundle.cgroup, "processes of somebody else are in this cgroup")
+        self.grouped = True
+        for warning in self.group.create((self.bundle.config.get("linux") or {}).get("resources") or {}, CONTROLLERS):
+            self.report.warning(warning)
+        fault.reach("cgroup")
+        channel = self._fork(settings)
+        fault.reach("fork")
+        start_time = process.start_time(self.pid)
+        self.record |= {"pid": self.pid, "start_time": start_time}
+        self.container.store(self.record)
+        fault.reach("identified")
+        self._hear(channel, "created")
+        fault.reach("created")
+        if self.wishes.console is not None:
+            console.send_master(self.wishes.console, self.master)
+            os.close(self.master)
+            self.master = -1
+        if self.wishes.pid_file is not None:
+            store_pid(self.wishes.pid_file, self.pid)
+        fault.reach("pid-file")
+        channel.send(init.START if self.wishes.start else init.WAIT)
+        fault.reach("released")
+        if self.wishes.start:
+            self._hear(channel, "executing")
+        channel.close()
+        return Made(self.pid, self.master)
+
+    def undo(self) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        if self.grouped:
+            try:
+                self.group.kill()
+                self.group.remove()
+            except OSError as error:
+                self.report.warning(f"{error}: left behind")
+                return
+        self.container.remove()
+
+    def _store_settings(self) -> dict[str, Any]:
+        config, directory = self.bundle.config, self.container.directory
+        settings: dict[str, Any] = {
+            "streams": "inherited",
+            "pivot": self.wishes.pivot,
+            "preserved": self.wishes.preserved,
+            "hooks": True,
+        }
+        profile = (config.get("linux") or {}).get("seccomp")
+        if profile:
+            from orchestra.linux import libseccomp
+
+            with open(directory.file(SECCOMP), "wb") as file:
+                file.write(libseccomp.compile_profile(profile))
+            settings["seccomp"] = directory.file(SECCOMP)
+        directory.store("config.json", config)
+        return settings
+
+    def _fork(self, settings: dict[str, Any]) -> socket.socket:
+        for entry in (self.bundle.config.get("linux") or {}).get("namespaces") or ():
+            if entry["type"] == "pid":
+                # Takes effect for children only: the next one is the first process of the namespace.
+                if entry.get("path"):
+                    namespaces.join(entry["path"], namespaces.CLONE_NEWPID)
+                else:
+                    namespaces.unshare(namespaces.CLONE_NEWPID)
+        gate = None if self.wishes.start else unix_socket.listen(self.container.gate)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = self.group.fork()
+        if pid == 0:
+            self._become(settings, ours, theirs, gate)
+        self.pid = pid
+        theirs.close()
+        if gate is not None:
+            gate.close()
+        return ours
+
+    def _become(
+        self, settings: dict[str, Any], ours: socket.socket, theirs: socket.socket, gate: socket.socket | None
+    ) -> NoReturn:
+        # The lock is of the open file: it would be held for as long as the container's first process has it.
+        self.container.unlock()
+        ours.close()
+        if self.wishes.console is not None:
+            self.wishes.console.close()
+        try:
+            os.chdir(self.bundle.path)
+            if self.wishes.own_keyring:
+                keyring.join_session(self.container.name)
+        except OSError as error:
+            init.tell(theirs, {"error": wire.describe_error(error)})
+            os._exit(init.FAILED)
+        init.run(self.bundle.config, settings, self.bundle.path, self.group, theirs, gate)
+
+    def _hear(self, channel: socket.socket, awaited: str) -> None:
+        """Until that is said. Whatever goes wrong in the container is an error here."""
+        said = False
+        while not (said and awaited == "created"):
+            data, fds = hear(channel)
+            if not data:
+                if said:
+                    return  # the last word was said, and the program took over
+                break
+            message = wire.decode(data)
+            self.master = fds[0] if fds else self.master
+            if "error" in message:
+                raise wire.rebuild_error(message["error"])
+            if "warning" in message:
+                self.report.warning(message["warning"])
+            if "prepared" in message:
+                self._run_hooks(channel)
+            said = said or awaited in message
+        if not said:
+            hint = "its first process was killed while it was being set up"
+            if self.group.oom_kills():
+                hint += ": the memory limit is too small"
+            raise SystemCallError(ECANCELED, "create", self.container.name, hint)
+
+    def _run_hooks(self, channel: socket.socket) -> None:
+        state = describe(Found(self.record, "creating", self.pid), self.container.name)
+        for kind in ("prestart", "createRuntime"):
+            hooks.run(self.bundle.config, kind, state)
+        fault.reach("hooks")
+        try:
+            channel.send(wire.encode(state))
+        except BrokenPipeError:
+            return  # it ended meanwhile: what it said comes next
+
+
+def hear(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """A message, or nothing when the other side is gone; it may have left without reading all that it was told."""
+    try:
+        return unix_socket.receive(channel, 65536)
+    except ConnectionResetError:
+        return unix_socket.receive(channel, 65536)
+
+
+def store_pid(path: str, pid: int) -> None:
+    """Whole: who watches for the file never reads half a number."""
+    temporary = f"{path}.{os.getpid()}.new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, str(pid).encode())
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+
+
+def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
+    """The record as it is before there is a process. creator: by it one sees whether it is still being created."""
+    now = time.time_ns()
+    own = process.identify(os.getpid())
+    return {
+        "id": container.name,
+        "pid": 0,
+        "start_time": 0,
+        "creator": {"pid": own.pid, "start_time": own.start_time},
+        "bundle": bundle.path,
+        "rootfs": os.path.normpath(bundle.rootfs),
+        "cgroup": bundle.cgroup,
+        "created": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now // 10**9))}.{now % 10**9:09}Z",
+        "owner": _owner(os.geteuid()),
+        "annotations": bundle.config.get("annotations") or {},
+    }
+
+
+def _owner(uid: int) -> str:
+    if uid == 0:
+        return "root"
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

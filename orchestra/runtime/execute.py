@@ -1,0 +1,134 @@
+"""``exec``: one more program in a running container, with this process or whoever adopts it as its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from errno import ECANCELED, EINVAL
+from typing import Any
+
+from orchestra.linux import namespaces, process
+from orchestra.linux.syscall import SystemCallError
+from orchestra.runtime import console, fault
+from orchestra.runtime.arguments import UsageError
+from orchestra.runtime.bundle import check_process
+from orchestra.runtime.container import SECCOMP
+from orchestra.runtime.creation import hear, store_pid
+from orchestra.shim import wire
+from orchestra.shim.confinement import load_filter
+from orchestra.shim.execution import become_program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.runtime.arguments import Options
+    from orchestra.runtime.context import Context
+    from orchestra.runtime.report import Report
+
+SETS = ("bounding", "effective", "permitted")
+
+
+def exec_command(context: Context, options: Options, words: list[str]) -> int:
+    container = context.container(words[0])
+    found = container.find_running(*("created", "running"), *(("paused",) if options.flag("ignore-paused") else ()))
+    config = container.directory.load("config.json")
+    description = _describe(config["process"], options, words[1:])
+    detached = options.flag("detach")
+    terminal = bool(description.get("terminal"))
+    keeper = console.open_console(options.value("console-socket"), terminal=terminal, detached=detached)
+    # Nobody in the container may look into a process of ours that is just joining it (ptrace(2), PR_SET_DUMPABLE).
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    wanted = load_filter(container.directory, config, {"seccomp": SECCOMP})
+    target = process.open_pidfd(container.process_of(found.record))
+    # For children: the program is born in the PID namespace, while this process stays outside of it.
+    namespaces.setns(target, namespaces.CLONE_NEWPID)
+    group = container.group_of(found.record)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    preserved = options.number("preserve-fds") or 0
+    pid = group.fork()
+    if pid == 0:
+        ours.close()
+        become_program(description, () if terminal else (0, 1, 2), target, group, wanted, theirs, preserved=preserved)
+    theirs.close()
+    os.close(target)
+    fault.reach("fork")
+    try:
+        master = _hear(ours, context.report)
+        if keeper is not None:
+            console.send_master(keeper, master)
+            os.close(master)
+            master = -1
+        path = options.value("pid-file")
+        if path is not None:
+            store_pid(path, pid)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    return 0 if detached else console.attend(pid, master)
+
+
+def _hear(channel: socket.socket, report: Report) -> int:
+    """Until the program runs. Returns the master of its terminal, or -1."""
+    master, executing = -1, False
+    while True:
+        data, fds = hear(channel)
+        if not data:
+            break
+        message = wire.decode(data)
+        master = fds[0] if fds else master
+        if "error" in message:
+            raise wire.rebuild_error(message["error"])
+        if "warning" in message:
+            report.warning(message["warning"])
+        executing = executing or "executing" in message
+    if not executing:
+        raise SystemCallError(ECANCELED, "exec", "", "killed while it was being set up")
+    return master
+
+
+def _describe(own: Mapping[str, Any], options: Options, arguments: list[str]) -> dict[str, Any]:
+    """The process object: from a file as it is, or the container's own with what the options change of it."""
+    path = options.value("process")
+    if path is not None:
+        with open(path, "rb") as file:
+            description: dict[str, Any] = json.load(file)
+        if options.flag("tty"):
+            description["terminal"] = True
+    else:
+        if not arguments:
+            raise UsageError("exec: a command, or --process FILE, is expected")
+        description = {**own, "args": arguments, "terminal": options.flag("tty")}
+        _change(description, options)
+    if not description.get("args"):
+        raise SystemCallError(EINVAL, "config", "process.args", "there is no program to run")
+    check_process(description)
+    return description
+
+
+def _change(description: dict[str, Any], options: Options) -> None:
+    cwd, user = options.value("cwd"), options.value("user")
+    if cwd is not None:
+        description["cwd"] = cwd
+    description["env"] = [*(description.get("env") or ()), *options.values("env")]
+    if user is not None:
+        uid, _, gid = user.partition(":")
+        if not uid.isdigit() or (gid and not gid.isdigit()):
+            raise UsageError(f"--user: UID[:GID] in numbers is expected, not {user!r}")
+        description["user"] = {"uid": int(uid), "gid": int(gid or 0)}
+    groups = options.values("additional-gids")
+    if groups:
+        described = dict(description.get("user") or {})
+        described["additionalGids"] = [*(described.get("additionalGids") or ()), *(int(group) for group in groups)]
+        description["user"] = described
+    if options.flag("no-new-privs"):
+        description["noNewPrivileges"] = True
+    names = options.values("cap")
+    if names:
+        sets = dict(description.get("capabilities") or {})
+        for kind in SETS:
+            sets[kind] = sorted({*(sets.get(kind) or ()), *names})
+        description["capabilities"] = sets

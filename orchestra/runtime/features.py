@@ -1,0 +1,44 @@
+"""``features``: what this runtime can do, as the OCI runtime spec's "Features Structure" words it."""
+
+from __future__ import annotations
+
+import json
+
+from orchestra import __version__
+from orchestra.linux import capabilities, libseccomp, mount, seccomp
+from orchestra.runtime import OCI_VERSION
+from orchestra.shim import hooks, init
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.runtime.arguments import Options
+    from orchestra.runtime.context import Context
+
+
+def features_command(_context: Context, _options: Options, _words: list[str]) -> int:
+    print(json.dumps(features(), indent=2))
+    return 0
+
+
+def features() -> dict[str, Any]:
+    """Taken from the tables that the work itself goes by."""
+    return {
+        "ociVersionMin": "1.0.0",
+        "ociVersionMax": OCI_VERSION,
+        "hooks": [*hooks.BEFORE_START, "poststart", "poststop"],
+        "mountOptions": sorted({*mount.FLAGS, *mount.PROPAGATION, *mount.RECURSIVE}),
+        "linux": {
+            "namespaces": sorted({*init.OWN_NAMESPACES, "pid"}),
+            "capabilities": list(capabilities.NAMES[: capabilities.LAST + 1]),
+            "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},
+            "seccomp": {"enabled": libseccomp.is_installed(), "knownFlags": sorted(seccomp.FLAGS)},
+            "apparmor": {"enabled": False},
+            "selinux": {"enabled": False},
+            "intelRdt": {"enabled": False},
+            "mountExtensions": {"idmap": {"enabled": False}},
+        },
+        "annotations": {"io.orchestra.runtime.version": __version__},
+        "potentiallyUnsafeConfigAnnotations": [init.REAPER_ANNOTATION],
+    }

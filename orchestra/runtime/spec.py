@@ -1,0 +1,73 @@
+"""``spec``: a configuration to begin with."""
+
+from __future__ import annotations
+
+import json
+import os
+from errno import EEXIST, ENOTSUP
+
+from orchestra.linux.syscall import SystemCallError
+from orchestra.runtime import OCI_VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.runtime.arguments import Options
+    from orchestra.runtime.context import Context
+
+CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
+STRICT = ["nosuid", "noexec", "nodev"]
+MOUNTS: tuple[tuple[str, str, str, list[str]], ...] = (
+    ("/proc", "proc", "proc", []),
+    ("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+    ("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+    ("/dev/shm", "tmpfs", "shm", [*STRICT, "mode=1777", "size=65536k"]),
+    ("/dev/mqueue", "mqueue", "mqueue", STRICT),
+    ("/sys", "sysfs", "sysfs", [*STRICT, "ro"]),
+    ("/sys/fs/cgroup", "cgroup", "cgroup", [*STRICT, "relatime", "ro"]),
+)
+MASKED = ("acpi", "asound", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi")
+READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+
+
+def spec_command(_context: Context, options: Options, _words: list[str]) -> int:
+    if options.flag("rootless"):
+        raise SystemCallError(ENOTSUP, "spec", "--rootless", "a container cannot be made without root")
+    path = os.path.join(options.value("bundle") or ".", "config.json")
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileExistsError:
+        raise SystemCallError(EEXIST, "spec", path, "remove it first") from None
+    with open(fd, "w") as file:
+        json.dump(example(), file, indent=2)
+        file.write("\n")
+    return 0
+
+
+def example() -> dict[str, Any]:
+    return {
+        "ociVersion": OCI_VERSION,
+        "process": {
+            "terminal": True,
+            "user": {"uid": 0, "gid": 0},
+            "args": ["sh"],
+            "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"],
+            "cwd": "/",
+            "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), CAPABILITIES),
+            "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 1024}],
+            "noNewPrivileges": True,
+        },
+        "root": {"path": "rootfs", "readonly": True},
+        "hostname": "orchestra",
+        "mounts": [
+            {"destination": destination, "type": kind, "source": source, "options": options}
+            for destination, kind, source, options in MOUNTS
+        ],
+        "linux": {
+            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+            "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup")],
+            "maskedPaths": [*(f"/proc/{name}" for name in MASKED), "/sys/firmware"],
+            "readonlyPaths": [f"/proc/{name}" for name in READ_ONLY],
+        },
+    }

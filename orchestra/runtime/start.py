@@ -1,0 +1,73 @@
+"""``start``: let a created container run its program."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from errno import ECANCELED, ECONNREFUSED, EINVAL, ENOENT
+
+from orchestra.linux import unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.runtime import fault
+from orchestra.runtime.container import GATE, describe
+from orchestra.shim import hooks, init, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from orchestra.runtime.arguments import Options
+    from orchestra.runtime.container import Container
+    from orchestra.runtime.context import Context
+
+
+def start_command(context: Context, _options: Options, words: list[str]) -> int:
+    container = context.container(words[0])
+    container.load()
+    container.lock_existing()
+    found = container.find_running("created")
+    try:
+        _start(container.gate)
+    except OSError as error:
+        if error.errno in (ENOENT, ECONNREFUSED):
+            raise SystemCallError(EINVAL, "start", words[0], f"it is {found.status} and does not wait") from None
+        raise
+    fault.reach("started")
+    container.directory.remove(GATE)
+    tell_started(context, container, container.directory.load("config.json"))
+    return 0
+
+
+def _start(gate: str) -> None:
+    """Returns when the program runs: its execution closes the connection."""
+    with unix_socket.connect(gate) as connection:
+        connection.sendall(init.START)
+        fault.reach("told")
+        said = b""
+        # It may end without having read what it was told.
+        with contextlib.suppress(ConnectionResetError):
+            while data := connection.recv(65536):
+                said += data
+    executing = False
+    for line in said.splitlines():
+        message = json.loads(line)
+        if "error" in message:
+            raise wire.rebuild_error(message["error"])
+        executing = executing or "executing" in message
+    if not executing:
+        raise SystemCallError(ECANCELED, "start", "", "its first process was killed before it ran the program")
+
+
+def tell_started(context: Context, container: Container, config: Mapping[str, Any]) -> None:
+    """The program runs: that is what poststart hooks are told. One that fails stops the container."""
+    if not hooks.wanted(config, "poststart"):
+        return
+    found = container.find()
+    try:
+        hooks.run(config, "poststart", describe(found, container.name))
+    except OSError:
+        from orchestra.runtime.delete import end
+
+        end(context, container, found.record)
+        raise
