@@ -18,7 +18,7 @@ from orchestra.compose.merge import merge, settle
 from orchestra.compose.nodes import Map, Node, Scalar, Seq, plain
 from orchestra.compose.paths import resolve_paths
 from orchestra.compose.request import Passes
-from orchestra.compose.source import Source, parse_documents
+from orchestra.compose.source import Budget, Source, parse_documents
 from orchestra.compose.traps import look_for_traps
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Assembler:
         self.passes = passes
         self.layers: list[Layer] = []
         self._included_files = 0
+        self._budget = Budget()
         self._parsed: dict[str, tuple[Map, ...]] = {}
 
     def parse(self, path: str) -> tuple[Map, ...] | None:
@@ -63,7 +64,8 @@ class Assembler:
             if content is None:
                 return None
             text = check_printable(path, decode_text(path, content, self.problems), self.problems)
-            self._parsed[path] = parse_documents(Source(path, text), self.problems)
+            self._parsed[path] = parse_documents(Source(path, text), self.problems, self._budget)
+            self.problems.written = self._budget.written
         return self._parsed[path]
 
     def assemble(self, files: tuple[str, ...], directory: str, environment: Environment) -> Map:

@@ -32,6 +32,8 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
     """Report everything that is inconsistent to the context's problems. ``declared``: all that the file
     declares, used or not."""
     for key, service in context.stack.services.items():
+        if context.problems.has_enough_errors:
+            break
         path: Path = ("services", key)
         if not _SERVICE_NAME.fullmatch(key):
             message = f"{key!r} is not a name for a service"
@@ -197,6 +199,8 @@ def _check_cycles(context: Context) -> None:
     services = context.stack.services
     edges = {key: all_dependencies(service).keys() & services.keys() for key, service in services.items()}
     for cycle in find_cycles(edges):
+        if context.problems.has_enough_errors:
+            break
         ring = cycle[:-1]
         places = [
             dependency_path(services[name], ("services", name), ring[(index + 1) % len(ring)])

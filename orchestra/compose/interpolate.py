@@ -26,6 +26,8 @@ _BRACE = re.compile(r"[{}]")
 MAXIMUM_DEPTH = 50
 MAXIMUM_LENGTH = 1024**2
 MAXIMUM_TOTAL = 64 * MAXIMUM_LENGTH
+MAXIMUM_REFERENCES = 10_000
+"""Of one text, and twenty times that in a document."""
 
 
 class InterpolationError(Exception):
@@ -133,6 +135,9 @@ def substitute(text: str, lookup: Lookup, unset: Callable[[str, int], None], bas
         if length > MAXIMUM_LENGTH and len(parts) > 1:
             message = f"variables make this longer than {MAXIMUM_LENGTH // 1024**2} MiB"
             raise InterpolationError("interpolation", message, base, len(text), "")
+        if len(parts) > 2 * MAXIMUM_REFERENCES:
+            message = f"there are more than {MAXIMUM_REFERENCES} variables in this"
+            raise InterpolationError("interpolation", message, base, len(text), "")
     return "".join(parts)
 
 
@@ -173,6 +178,7 @@ class _Interpolation:
         self.problems = problems
         self.done: dict[int, Node] = {}
         self.total = 0
+        self.references = 0
 
     def node(self, node: Node, path: Path) -> Node:
         if isinstance(node, Scalar):
@@ -206,6 +212,10 @@ class _Interpolation:
             )
 
         try:
+            self.references += text.count("$")
+            if self.references > 20 * MAXIMUM_REFERENCES:
+                message = f"there are more than {20 * MAXIMUM_REFERENCES} variables in the file"
+                raise InterpolationError("interpolation", message, 0, len(text), "")
             if self.total > MAXIMUM_TOTAL:
                 message = f"variables make the file longer than {MAXIMUM_TOTAL // 1024**2} MiB"
                 raise InterpolationError("interpolation", message, 0, len(text), "")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 MAXIMUM_DIAGNOSTICS = 500
 """Of each kind: a file that is wrong everywhere is not told more about."""
-MAXIMUM_MADE = 1_000_000
+MAXIMUM_MADE = 200_000
+"""Values that ``extends`` and the like may add, beside four times those that are written."""
+MAXIMUM_PORTS = 65_536
 _GUESSES = 50
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 
@@ -26,8 +28,8 @@ _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 class Problems:
     """Errors, warnings and remarks of one load, with the texts they point into.
 
-    ``texts`` maps each path that was read to its text: it supplies the line under which the caret stands. lenient:
-    what is reported here does not matter, so what is wrong should be left as it is.
+    ``texts`` maps each path that was read to its text: it supplies the line under which the caret stands. written: how
+    many values the files hold. lenient: what is reported here does not matter, so what is wrong is left as it is.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
@@ -40,6 +42,8 @@ class Problems:
         self._lines: dict[str, list[str]] = {}
         self._guesses = 0
         self._made = 0
+        self._ports = 0
+        self.written = 0
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -57,6 +61,11 @@ class Problems:
     def has_enough_warnings(self) -> bool:
         """Whether another warning would not be kept, so that its place need not be looked for."""
         return len(self._warnings) >= MAXIMUM_DIAGNOSTICS
+
+    @property
+    def has_enough_errors(self) -> bool:
+        """Whether another error would not be kept, so that there is no use in going on."""
+        return len(self._errors) >= MAXIMUM_DIAGNOSTICS
 
     def error(self, code: str, message: str, span: Span | None = None, path: Path = (), hint: str = "") -> None:
         self._add(self._errors, code, message, span, path, hint)
@@ -100,9 +109,14 @@ class Problems:
         return next(iter(difflib.get_close_matches(name, list(alike), n=1)), "")
 
     def may_make(self, count: int) -> bool:
-        """Whether short forms, ``extends`` and the like may still stand for ``count`` more values in this load."""
+        """Whether ``extends`` and the like may still stand for ``count`` more values in this load."""
         self._made += count
-        return self._made <= MAXIMUM_MADE
+        return self._made <= MAXIMUM_MADE + 4 * self.written
+
+    def may_publish(self, count: int) -> bool:
+        """Whether ranges may still stand for ``count`` more ports in this load."""
+        self._ports += count
+        return self._ports <= MAXIMUM_PORTS
 
     def _add(
         self, to: dict[Diagnostic, None], code: str, message: str, span: Span | None, path: Path, hint: str

@@ -2,7 +2,7 @@
 
 No Python object is ever built from a tag. Anchors, aliases, merge keys and duplicate keys end here; the tags
 ``!reset`` and ``!override`` stay on the nodes for the merge. What a hostile text could cost is bounded: its size, the
-depth of nesting, and what aliases add.
+number of values, the depth of nesting, and what aliases add.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 MAXIMUM_NODES = 100_000
 """Values that aliases may add, beside three times those that are written."""
 MAXIMUM_DEPTH = 100
+MAXIMUM_SERVICES = 10_000
+MAXIMUM_VALUES = 30_000
+VALUES_OF_A_SERVICE = 100
+"""A load may have that many values more for each of its services; real files have 20 to 95, keys included."""
+MAXIMUM_DOCUMENTS = 1000
+MAXIMUM_LINES = 250_000
+MAXIMUM_LINE = 1024**2
 _STANDARD = "tag:yaml.org,2002:"
 _RESOLVED = frozenset(f"{_STANDARD}{kind}" for kind in ("int", "float", "bool", "null"))
 _KNOWN = _RESOLVED | {f"{_STANDARD}{kind}" for kind in ("str", "map", "seq", "timestamp", "binary", "merge")}
@@ -48,23 +55,44 @@ class Source(NamedTuple):
     text: str
 
 
+class Budget:
+    """What the files of one load may still hold. written: values that have been read, keys included.
+
+    total: with all that aliases stand for.
+    """
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.total = 0
+        self.services = 0
+        self.documents = 0
+
+    @property
+    def is_spent(self) -> bool:
+        return self.written > MAXIMUM_VALUES + VALUES_OF_A_SERVICE * self.services
+
+
 class _Refused(Exception):
     """The rest of the text is not worth reading; what is wrong has been reported."""
 
 
-def parse_documents(source: Source, problems: Problems) -> tuple[Map, ...]:
+def parse_documents(source: Source, problems: Problems, budget: Budget | None = None) -> tuple[Map, ...]:
     """The documents of a file, each a mapping; empty documents are left out.
 
-    What is wrong goes to ``problems``; a document that cannot be read at all ends the list.
+    What is wrong goes to ``problems``; a document that cannot be read at all ends the list. budget: that of the load.
     """
     problems.texts[source.path] = source.text
+    if (place := _oversized(source)) is not None:
+        problems.error("yaml", *place)
+        return ()
+    budget = budget or Budget()
     events = YAML(typ="safe", pure=True).parse(source.text)
     documents: list[Map] = []
     try:
         for event in events:
             if not isinstance(event, DocumentStartEvent):
                 continue
-            node = _Builder(source.path, events, problems).document()
+            node = _Builder(source.path, events, problems, budget).document()
             if isinstance(node, Map):
                 documents.append(node)
             elif not (isinstance(node, Scalar) and node.value is None):
@@ -81,6 +109,18 @@ def parse_documents(source: Source, problems: Problems) -> tuple[Map, ...]:
     except _Refused:
         return ()
     return tuple(documents)
+
+
+def _oversized(source: Source) -> tuple[str, Span] | None:
+    """What is wrong with a text that would take long to read only to be refused, and where."""
+    lines = source.text.split("\n")
+    if len(lines) > MAXIMUM_LINES:
+        number, message = MAXIMUM_LINES, f"the file has more than {MAXIMUM_LINES} lines"
+    elif len(longest := max(lines, key=len)) > MAXIMUM_LINE:
+        number, message = lines.index(longest) + 1, f"this line is longer than {MAXIMUM_LINE // 1024**2} MiB"
+    else:
+        return None
+    return message, Span(source.path, number, 1, number, 2)
 
 
 def _yaml_hint(source: Source, line: int) -> str:
@@ -102,17 +142,20 @@ class _Anchored(NamedTuple):
 class _Builder:
     """One document's nodes. An aliased node is built once and shared; its expanded size is counted all the same."""
 
-    def __init__(self, path: str, events: Iterator[Any], problems: Problems) -> None:
+    def __init__(self, path: str, events: Iterator[Any], problems: Problems, budget: Budget) -> None:
         self.path = path
         self.events = events
         self.problems = problems
+        self.budget = budget
         self.anchors: dict[str, _Anchored | Span] = {}
         """A place stands for an anchor whose value is not complete yet."""
-        self.written = 0
-        self.total = 0
 
     def document(self) -> Node:
-        return self.build(next(self.events), (), 0)[0]
+        event = next(self.events)
+        self.budget.documents += 1
+        if self.budget.documents > MAXIMUM_DOCUMENTS:
+            self.refuse(f"the stack has more than {MAXIMUM_DOCUMENTS} documents", event, ())
+        return self.build(event, (), 0)[0]
 
     def span(self, start: Any, end: Any) -> Span:
         return Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
@@ -123,9 +166,12 @@ class _Builder:
             return self.alias(event, path, depth)
         if depth > MAXIMUM_DEPTH:
             self.refuse(f"this is nested more than {MAXIMUM_DEPTH} levels deep", event, path)
-        before = self.total
-        self.written += 1
-        self.total += 1
+        budget = self.budget
+        before = budget.total
+        budget.written += 1
+        budget.total += 1
+        if budget.is_spent:
+            self.refuse(f"there are too many values: {budget.written} for {budget.services} services", event, path)
         anchor = event.anchor
         if anchor is not None:
             self.anchors[anchor] = self.span(event.start_mark, event.end_mark)
@@ -139,7 +185,7 @@ class _Builder:
             assert isinstance(event, MappingStartEvent)
             node, height = self.mapping(event, path, depth)
         if anchor is not None:
-            self.anchors[anchor] = _Anchored(node, self.total - before, height)
+            self.anchors[anchor] = _Anchored(node, budget.total - before, height)
         return node, height
 
     def refuse(self, message: str, event: Any, path: Path) -> None:
@@ -149,8 +195,8 @@ class _Builder:
     def alias(self, event: Any, path: Path, depth: int) -> tuple[Node, int]:
         known = self.anchors.get(event.anchor)
         if isinstance(known, _Anchored):
-            self.total += known.size
-            if self.total > MAXIMUM_NODES + 4 * self.written:
+            self.budget.total += known.size
+            if self.budget.total > MAXIMUM_NODES + 4 * self.budget.written:
                 self.refuse(f"aliases expand to more than {MAXIMUM_NODES} values", event, path)
             if depth + known.height > MAXIMUM_DEPTH:
                 self.refuse(f"aliases nest this more than {MAXIMUM_DEPTH} levels deep", event, path)
@@ -211,6 +257,12 @@ class _Builder:
                 merged += self.merged_maps(value, key_span, path)
                 height = max(height, below)
                 continue
+            if path == ("services",):
+                self.budget.services += 1
+                if self.budget.services > MAXIMUM_SERVICES:
+                    self.refuse(f"the stack has more than {MAXIMUM_SERVICES} services", event, path)
+            if self.problems.has_enough_errors:
+                raise _Refused
             key = self.key(event, key_span, path, depth)
             if key is not None and key in items:
                 message = f"the key {key} is already there at line {keys[key].line}"

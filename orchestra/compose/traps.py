@@ -69,6 +69,7 @@ _ROOT = plant(
 )
 # YAML 1.1: a number to the base of sixty, and a day (https://yaml.org/type/int.html, timestamp.html).
 _SIXTY = re.compile(r"[1-9][0-9_]*(?::[0-5]?[0-9])+")
+_LONGEST = 20
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -104,7 +105,7 @@ def _look(
 def _look_at(node: Scalar, path: Path, meant: Meant | None, problems: Problems) -> None:
     value = node.value
     if isinstance(value, str):
-        if value[:1].isdigit():
+        if value[:1].isdigit() and len(value) <= _LONGEST:
             _misread(value, node, path, problems)
         elif meant is Meant.PAIR and value[-1:] in ("'", '"'):
             _quoted(value, node, path, problems)

@@ -8,6 +8,8 @@ import tracemalloc
 import pytest
 
 from orchestra.compose import LoadRequest, load, render_diagnostics
+from orchestra.compose.problems import Problems
+from orchestra.compose.source import Budget, Source, parse_documents
 from orchestra.errors import ComposeError
 
 # Generous for a loaded machine: what this is to catch takes minutes, or forever.
@@ -110,6 +112,37 @@ HOSTILE = {
         "'../../etc' is not a name for",
     ),
     "a key that leads elsewhere": ("services: {../../a: {image: x}}", "'../../a' is not a name for a service"),
+    "more values than anybody writes": (
+        f"x: [{'a,' * 40_000}]",
+        "there are too many values: 30001 for 0 services [yaml]",
+    ),
+    "more keys than anybody writes": (
+        f"services: {{a: {{image: x, labels: {{{many(20_000, lambda i: f'k{i}: v')}}}}}}}",
+        "there are too many values: 30101 for 1 services [yaml]",
+    ),
+    "more services than anybody has": (
+        f"services:\n{lines(10_001, lambda i: f'  s{i}: a')}",
+        "compose.yaml:10002:3: the stack has more than 10000 services [yaml]",
+    ),
+    "more documents than anybody has": ("a: b\n---\n" * 1001, "the stack has more than 1000 documents [yaml]"),
+    "more lines than anybody has": ("#\n" * 250_000, "the file has more than 250000 lines [yaml]"),
+    "a line without end": (f"# {'x' * 1024**2}", "compose.yaml:1:1: this line is longer than 1 MiB [yaml]"),
+    "more ports than there are": (
+        "services: {a: {image: x, ports: ['1-65535:1-65535', '1-65535:1-65535/udp']}}",
+        "these are more ports than a stack may have [invalid-port]",
+    ),
+    "more variables than anybody has": (
+        f"services: {{a: {{image: '{'$A' * 20_000}'}}}}",
+        "there are more than 10000 variables in this [interpolation]",
+    ),
+    "more variables in many places": (
+        f"services: {{a: {{image: x, command: [{many(50, lambda _: '$$' * 5000)}]}}}}",
+        "there are more than 200000 variables in the file [interpolation]",
+    ),
+    "thousands of keys twice": (
+        f"services:\n{lines(20_000, lambda _: '  s: a')}",
+        "the key s is already there at line 2 [duplicate-key]",
+    ),
     "a long line": (f"services: {{a: {{image: x, bad: '{'x' * 500_000}'}}}}", "unknown key bad in services.a"),
 }
 
@@ -135,6 +168,33 @@ def test_a_hostile_file_takes_little_memory(name, folder):
     finally:
         tracemalloc.stop()
     assert peak < MEBIBYTES * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("x: [" + "a," * 100_000 + "]", 30_001),
+        ("services:\n" + lines(50_000, lambda _: "  s: a"), 2_000),  # twice the errors that are kept: keys and values
+        ("a: b\n---\n" * 5_000, 3_000),
+    ],
+)
+def test_what_is_refused_is_not_read_to_its_end(text, most):
+    problems, budget = Problems(), Budget()
+    parse_documents(Source("f", text), problems, budget)
+    assert problems.errors
+    assert budget.written <= most
+
+
+def test_the_files_of_a_load_share_what_they_may_hold(folder):
+    half = f"x: [{'a,' * 20_000}]\n"
+    folder.write("other.yaml", half)
+    assert "too many values: 30101 for 1 services" in folder.refused(
+        f"include: [other.yaml]\nservices: {{a: {{image: x}}}}\n{half}"
+    )
+
+
+def test_a_stack_of_as_many_ports_as_there_are_is_loaded(folder):
+    assert len(folder.load("services: {a: {image: x, ports: ['1-65535']}}").desired.containers[0].ports) == 65535
 
 
 def test_variables_that_double_themselves_are_stopped(folder):
