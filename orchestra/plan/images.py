@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.plan.action import PullImage
+from orchestra.units import parse_duration
 
 if TYPE_CHECKING:
     from orchestra.plan.situation import Situation
     from orchestra.state.desired import ImageSpec
     from orchestra.state.observed import Image
 
+PERIODS = {"daily": 86_400.0, "weekly": 7 * 86_400.0}
+
 
 def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
-    """Pull what is not ready here, and once per ``up`` what has pull_policy ``always``.
+    """Pull what is not ready here, and once per ``up`` what its pull_policy wants to be asked for again.
 
     A policy of ``never`` is the driver's to keep: only it knows what is on this machine without being unpacked.
     """
@@ -24,7 +27,7 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
         local_only = ", from this machine only (pull_policy never)" if spec.pull_policy == "never" else ""
         return PullImage(spec, f"not ready on this machine{local_only}")
     if _asks_again(situation, spec, seen):
-        return PullImage(spec, "pull_policy is always")
+        return PullImage(spec, f"pull_policy is {spec.pull_policy}")
     return None
 
 
@@ -40,4 +43,17 @@ def ready_digest(situation: Situation, reference: str) -> str | None:
 
 
 def _asks_again(situation: Situation, spec: ImageSpec, seen: Image) -> bool:
-    return spec.pull_policy == "always" and seen.pulled_at < situation.request.at
+    if spec.pull_policy == "always":
+        return seen.pulled_at < situation.request.at
+    period = _period(spec.pull_policy)
+    return period is not None and seen.pulled_at + period <= situation.request.at
+
+
+def _period(policy: str) -> float | None:
+    """Seconds after which an image is asked for again; None for never."""
+    if policy.startswith("every_"):
+        try:
+            return parse_duration(policy.removeprefix("every_")).seconds
+        except ValueError:
+            return None
+    return PERIODS.get(policy)

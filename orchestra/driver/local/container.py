@@ -104,11 +104,13 @@ class Containers:
             raise
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
-        image = self._images.resolve(image_digest)
-        spec = _completed(spec, image)
-        container = replace(created(spec, image_digest, time.time()), id=os.urandom(32).hex())
-        joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
-        store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
+        # Once the record is there, nobody collects the image; until then it must not be collected either.
+        with self._images.content.held():
+            image = self._images.resolve(image_digest)
+            spec = _completed(spec, image)
+            container = replace(created(spec, image_digest, time.time()), id=os.urandom(32).hex())
+            joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
+            store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
         ports = self._ports.reserve(spec.name, spec.ports)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
         config = self._write_bundle(spec, image, container.id, attachment, directory)
