@@ -6,6 +6,9 @@ DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). pe
 
     {"name": "docker compose", "command": ["docker", "compose"], "image": "NAME", "directory": "/x", "inside": "/x"}
 
+and perhaps ``"without": ["chain", "heal"]`` for what it cannot do where it is measured (podman needs systemd for health
+checks and restarts).
+
 command: how the tool is called from this machine, with whatever leads into the place where it lives; image: the same
 userland under the name that the tool knows; directory: a folder of this machine that the tool sees as ``inside``, where
 the stack files are put.
@@ -45,6 +48,7 @@ class Tool:
     directory: Path
     inside: str
     environment: dict[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self, stack: str, *arguments: str) -> float:
@@ -117,13 +121,13 @@ def measure_sizes(tools: list[Tool], rounds: int) -> None:
 
 def measure_chain(tools: list[Tool], rounds: int) -> None:
     for _ in range(max(2, rounds // 2)):
-        for tool in tools:
+        for tool in (tool for tool in tools if "chain" not in tool.without):
             tool.measure("`up -d`, chain of 10, each healthy before the next (interval 1 s)", "chain", "up", "-d")
             tool.run("chain", "down", "-t", "0")
 
 
 def measure_healing(tools: list[Tool], rounds: int) -> None:
-    for tool in tools:
+    for tool in (tool for tool in tools if "heal" not in tool.without):
         tool.run("heal", "up", "-d")
         for _ in range(max(2, rounds // 2)):
             time.sleep(11)  # after ten seconds of running every tool forgets its back-off
@@ -160,9 +164,11 @@ def table(tools: list[Tool]) -> str:
     for operation, samples in ours.seconds.items():
         base = statistics.median(samples)
         same = operation.removesuffix(", file never seen before")
-        others = [statistics.median(peer.seconds[same]) for peer in peers]
-        cells = [operation, f"{base * 1e3:.0f}", *(f"{other * 1e3:.0f}" for other in others)]
-        lines.append("| " + " | ".join(cells + [f"{other / base:.1f}" for other in others]) + " |")
+        others = [statistics.median(peer.seconds[same]) if same in peer.seconds else None for peer in peers]
+        cells = [operation, f"{base * 1e3:.0f}"]
+        cells += ["–" if other is None else f"{other * 1e3:.0f}" for other in others]
+        cells += ["–" if other is None else f"{other / base:.1f}" for other in others]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -180,7 +186,15 @@ def main() -> None:
         command = [str(Path(sys.executable).parent / "orchestra"), "--progress", "quiet"]
         ours = Tool("orchestra", command, options.image, directory, str(directory), {"ORCHESTRA_HOME": str(home)})
         peers = [
-            Tool(row["name"], row["command"], row["image"], Path(row["directory"]), row["inside"])
+            Tool(
+                row["name"],
+                row["command"],
+                row["image"],
+                Path(row["directory"]),
+                row["inside"],
+                {},
+                tuple(row.get("without", ())),
+            )
             for row in (json.loads(options.peers.read_text()) if options.peers else [])
         ]
         tools = [ours, *peers]
