@@ -112,13 +112,19 @@ def _call(name: str, module: str, root: str | None, report: Report, options: Opt
         report.error(f"{name}: {error}")
         return 1
     except OSError as error:
-        report.error(f"{name}: {error}")
+        report.error(f"{name}: {_explain(error)}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         import traceback
 
         report.error(f"{name}: the configuration cannot be understood: {type(error).__name__}: {error}")
         report.debug("".join(traceback.format_exception(error)))
     return PROGRAM_FAILED if name == "exec" else 1
+
+
+def _explain(error: OSError) -> str:
+    """As callers look for it: Docker and podman tell a missing program by ``no such file or directory``, in small."""
+    said = error.strerror or ""
+    return str(error).replace(said, said[:1].lower() + said[1:], 1)
 
 
 def _misused(text: str) -> int:

@@ -13,7 +13,7 @@ from orchestra.linux import cgroup, keyring, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, fault
 from orchestra.runtime.container import SECCOMP, Container, Found, describe
-from orchestra.shim import hooks, init, wire
+from orchestra.shim import hooks, init, rootfs, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 # Every container is in these, limits or not: to be paused, to have its devices and its disk counted or limited later.
 CONTROLLERS = ("freezer", "devices", "cpuset", "blkio")
+
+# Nodes may be made, not used; the default devices, the console, terminals and their multiplexer may be used.
+DEVICE_RULES = (
+    ("c", -1, -1, "m"),
+    ("b", -1, -1, "m"),
+    *(("c", major, minor, "rwm") for _name, major, minor in rootfs.DEVICES),
+    ("c", 5, 1, "rwm"),
+    ("c", 5, 2, "rwm"),
+    ("c", 136, -1, "rwm"),
+)
 
 
 class Wishes(NamedTuple):
@@ -71,7 +81,7 @@ class _Creation:
         if self.group.processes():
             raise SystemCallError(EBUSY, "create", self.bundle.cgroup, "processes of somebody else are in this cgroup")
         self.grouped = True
-        for warning in self.group.create((self.bundle.config.get("linux") or {}).get("resources") or {}, CONTROLLERS):
+        for warning in self.group.create(_resources(self.bundle.config), CONTROLLERS):
             self.report.warning(warning)
         fault.reach("cgroup")
         channel = self._fork(settings)
@@ -215,6 +225,19 @@ def store_pid(path: str, pid: int) -> None:
     finally:
         os.close(fd)
     os.rename(temporary, path)
+
+
+def _resources(config: dict[str, Any]) -> dict[str, Any]:
+    """As configured, but where devices are ruled at all, those that every container has are allowed: it cannot be made
+    without them, and callers leave them out."""
+    resources = dict((config.get("linux") or {}).get("resources") or {})
+    if resources.get("devices"):
+        rules = [
+            {"allow": True, "type": kind, "major": major, "minor": minor, "access": access}
+            for kind, major, minor, access in DEVICE_RULES
+        ]
+        resources["devices"] = [*resources["devices"], *rules]
+    return resources
 
 
 def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
