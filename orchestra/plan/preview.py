@@ -44,7 +44,11 @@ TICK = 0.001
 
 
 def preview(desired: Desired, observed: Observed, now: float) -> Preview:
-    """Everything that would be done from here, if every action succeeds. ``now``: Unix seconds."""
+    """Everything that would be done from here, if every action succeeds.
+
+    ``now``: Unix seconds; when it is before the command that is previewed, that command's time counts.
+    """
+    now = max(now, desired.request.at)
     rounds: list[tuple[Action, ...]] = []
     while True:
         step = plan(desired, observed, {}, now)

@@ -66,6 +66,13 @@ def test_a_completed_one_shot_runs_again_when_asked_again():
         """)
 
 
+def test_nothing_is_thought_to_happen_before_it_is_asked_for():
+    desired = stack(service("migrate"), service("web", "migrate:completed"))
+    assert planned(asked(desired, at=200.0), world_after(desired), now=199.99) == lines("""
+        1.  start  container/s-migrate-1  ended before it was asked for
+        """)
+
+
 def test_between_commands_what_ended_stays_ended():
     desired = stack(service("job"))
     world = changed(world_after(desired), "s-job-1", status=Exited(1, 101.0, 102.0))
