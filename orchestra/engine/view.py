@@ -77,7 +77,7 @@ class View:
         before = container.status.health
         changed = replace(container, status=replace(container.status, health=health))
         self.observed = with_container(self.observed, name, changed)
-        if (before.status, before.failing_streak) != (health.status, health.failing_streak):
+        if before.status != health.status:
             self._emit(HealthEvent(self._now(), container.name, container.service, health))
 
     def put_image(self, image: Image) -> None:

@@ -86,6 +86,15 @@ def test_health_belongs_to_a_run_and_the_later_check_wins():
     assert isinstance(view.observed.containers["s-web-1"].status, Exited)
 
 
+def test_health_is_news_when_its_status_changes():
+    view, events = view_of()
+    started_at = WORLD.containers["s-web-1"].status.started_at
+    for streak in (3, 4, 5):
+        view.put_health("s-web-1", started_at, Health(HealthStatus.UNHEALTHY, streak, 450.0 + streak))
+    assert view.observed.containers["s-web-1"].status.health.failing_streak == 5
+    assert [event.health.failing_streak for event in events if isinstance(event, HealthEvent)] == [3]
+
+
 def test_what_must_have_happened_between_two_looks_is_told_in_order():
     view, events = view_of()
     web = WORLD.containers["s-web-1"]
