@@ -121,6 +121,7 @@ class Attached:
             self._follower = stack.enter_context(Follower(self._home, lambda c: c.service in self._services))
         self._later: Quiet | None = None
         self._showing = False
+        self._started = False
         self._accepted = False
         self._heard = "up"
         self._interrupts = 0
@@ -162,20 +163,26 @@ class Attached:
         if letter.event is not None:
             if letter.op != self._heard:
                 return  # every request is told of every event
-            event = letter.event
-            if event["kind"] == "ActionEvent" and event["verb"] == "start":
-                self._attach()
-            self._progress.hear(event)
+            self._hear(letter.event)
         elif letter.error is not None:
             if letter.op in ("stop", "kill", "last") or not self._stopping:
                 raise letter.error
         elif letter.result is not None:
             self._conclude(letter.op, letter.result)
 
+    def _hear(self, event: dict[str, Any]) -> None:
+        """Logs are shown from the first start on; but what redraws itself first sees everything made."""
+        is_start = event["kind"] == "ActionEvent" and event["verb"] == "start" and event["phase"] != "failed"
+        self._started = self._started or is_start
+        if not (is_start and self._progress.redraws):
+            self._progress.hear(event)
+        if self._started and not (self._progress.redraws and self._progress.is_making):
+            self._attach()
+
     def _conclude(self, op: str, result: dict[str, Any]) -> None:
         match op:
             case "up" if not self._stopping:
-                self._progress.unchanged(result["containers"])
+                self._progress.settle(result["containers"])
                 self._attach()
                 if conclude(self._invocation, self._prepared, result):
                     self.code = 1

@@ -40,7 +40,7 @@ def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
     """Until everything runs, or cannot; the exit code."""
     with open_progress(invocation) as progress:
         result = client.ask(encode_up(invocation, prepared), progress.hear)
-        progress.unchanged(result["containers"])
+        progress.settle(result["containers"])
     return conclude(invocation, prepared, result)
 
 

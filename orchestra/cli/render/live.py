@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestra.cli.render.words import Step
 
 _STYLES = {"working": "cyan", "done": "green", "error": "red"}
-_MARKS = {"done": "✔", "error": "✘"}
+_MARKS = {"working": "…", "done": "✔", "error": "✘"}
 
 
 class _Line:
@@ -29,21 +29,22 @@ class _Line:
 
 
 class Live(Quiet):
-    """The last state of every resource, in the order in which they were first heard of."""
+    """The last state of every resource, in the order in which they were first heard of; nothing before the first."""
 
     redraws = True
 
     def __init__(self, *, color: bool, console: Console | None = None) -> None:
         super().__init__()
         self._lines: dict[str, _Line] = {}
+        self._over = False
         console = console or Console(stderr=True, no_color=not color, highlight=False)
         self._live = RichLive(console=console, get_renderable=self._table, refresh_per_second=12, transient=False)
 
     def __enter__(self) -> Live:
-        self._live.start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._over = True
         self._live.stop()
 
     def _show(self, step: Step) -> None:
@@ -52,7 +53,9 @@ class Live(Quiet):
             line = self._lines[step.resource] = _Line(step)
         line.step = step
         line.ended = None if step.state == "working" else time.monotonic()
-        self._live.refresh()
+        if not self._over:
+            self._live.start()
+            self._live.refresh()
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 1))
@@ -60,7 +63,8 @@ class Live(Quiet):
         table.add_row(Text("[+]"), Text(f"Running {done}/{len(self._lines)}"))
         for line in self._lines.values():
             style = _STYLES[line.step.state]
-            mark = line.spinner if line.ended is None else Text(_MARKS[line.step.state], style)
+            is_turning = line.ended is None and not self._over
+            mark = line.spinner if is_turning else Text(_MARKS[line.step.state], style)
             seconds = (line.ended or time.monotonic()) - line.began
             table.add_row(mark, Text(line.step.subject), Text(line.step.text, style), Text(f"{seconds:.1f}s", "dim"))
         return table

@@ -45,14 +45,27 @@ class Quiet:
             self._healthy.add(step.resource)
         self._show(step)
 
-    def unchanged(self, containers: list[dict[str, str]]) -> None:
-        """Containers as the result of ``up`` lists them: those that nothing happened to are named too."""
+    @property
+    def is_making(self) -> bool:
+        """Whether something that containers are started from is still being fetched or made."""
+        return any(step.text in ("Pulling", "Creating") for step in self._touched.values())
+
+    def settle(self, containers: list[dict[str, str]]) -> None:
+        """Containers as the result of ``up`` lists them: those that nothing happened to are named too.
+
+        One that was ``Starting`` when the result came has started by now, though its last event is still on its way.
+        """
         from orchestra.cli.render.words import Step
 
         for container in containers:
             resource = f"container/{container['name']}"
-            if resource not in self._touched:
-                self._show(Step(resource, subject_of(resource), container["state"].capitalize(), "done"))
+            state = container["state"]
+            step = self._touched.get(resource)
+            if step is None:
+                self._show(Step(resource, subject_of(resource), state.capitalize(), "done"))
+            elif step.text == "Starting" and state in ("running", "exited"):
+                self._touched[resource] = step = step._replace(text="Started", state="done")
+                self._show(step)
 
     def conclude(self, working: str, done: str) -> None:
         """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
