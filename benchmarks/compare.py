@@ -166,8 +166,8 @@ def table(tools: list[Tool]) -> str:
         same = operation.removesuffix(", file never seen before")
         others = [statistics.median(peer.seconds[same]) if same in peer.seconds else None for peer in peers]
         cells = [operation, f"{base * 1e3:.0f}"]
-        cells += ["–" if other is None else f"{other * 1e3:.0f}" for other in others]
-        cells += ["–" if other is None else f"{other / base:.1f}" for other in others]
+        cells += ["-" if other is None else f"{other * 1e3:.0f}" for other in others]
+        cells += ["-" if other is None else f"{other / base:.1f}" for other in others]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
