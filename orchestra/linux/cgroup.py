@@ -67,11 +67,13 @@ class Cgroup:
 
         also: controllers that it must be under even if nothing is limited by them, where they exist.
         """
-        return [self.warning] if any(resources.values()) else []
+        # Device rules are always there, and none of them is anybody's limit.
+        return [self.warning] if any(value for key, value in resources.items() if key != "devices") else []
 
     def update(self, resources: Mapping[str, Any]) -> list[str]:
         """Change limits of a group that exists. Returns warnings as ``create`` does."""
-        return [self.warning] if any(resources.values()) else []
+        # Device rules are always there, and none of them is anybody's limit.
+        return [self.warning] if any(value for key, value in resources.items() if key != "devices") else []
 
     def directory(self, controller: str) -> str:
         """Where the files of a controller are; empty when there is no such controller."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
+import socket
+from errno import EINVAL
 
-from orchestra.linux import namespaces
+from orchestra.linux import namespaces, unix_socket
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -18,42 +19,53 @@ def render_map(mappings: Iterable[Mapping[str, int]]) -> str:
     return "".join(f"{row['containerID']} {row['hostID']} {row['size']}\n" for row in mappings)
 
 
-def write_maps(pid: int, users: Iterable[Mapping[str, int]], groups: Iterable[Mapping[str, int]]) -> None:
-    """For a process that has just entered a new user namespace: once and for all, and whole."""
+def write_maps(process: int, users: Iterable[Mapping[str, int]], groups: Iterable[Mapping[str, int]]) -> None:
+    """Once and for all, and whole. process: its directory in /proc, of one that has just entered a new namespace."""
     for name, mappings in (("uid_map", users), ("gid_map", groups)):
         text = render_map(mappings)
-        path = f"/proc/{pid}/{name}"
         if not text:
             continue
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        fd = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=process)
         try:
             os.write(fd, text.encode())
         except OSError as error:
             hint = "ranges must not overlap, and must be ours to give: see /etc/subuid and /etc/subgid"
-            raise SystemCallError(error.errno or 0, "write", path, hint) from error
+            raise SystemCallError(error.errno or EINVAL, "write", name, hint) from error
         finally:
             os.close(fd)
 
 
 def make(users: Iterable[Mapping[str, int]], groups: Iterable[Mapping[str, int]]) -> int:
-    """A descriptor of a user namespace with these maps and nobody in it, such as a mapped mount wants."""
-    ready, tell = os.pipe2(os.O_CLOEXEC)
+    """A descriptor of a user namespace with these maps and nobody in it, such as a mapped mount wants.
+
+    The helper tells which process it is by its directory in /proc, which may be of another PID namespace than ours:
+    a number would name somebody else there.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
         try:
-            namespaces.unshare(namespaces.CLONE_NEWUSER)
-            os.write(tell, b"y")
-            signal.pause()
+            ours.close()
+            directory = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                namespaces.unshare(namespaces.CLONE_NEWUSER)
+                unix_socket.send(theirs, b"0", (directory,))
+            except OSError as error:
+                theirs.send(str(error.errno).encode())
+            theirs.recv(1)
         finally:
             # The last frame of a forked process: it must not run on in its parent's code.
-            os._exit(1)
-    os.close(tell)
+            os._exit(0)
+    theirs.close()
     try:
-        if not os.read(ready, 1):
-            raise SystemCallError(1, "unshare", "user", "see /proc/sys/user/max_user_namespaces")
-        write_maps(pid, users, groups)
-        return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        answer, fds = unix_socket.receive(ours, 16)
+        if not fds:
+            raise SystemCallError(int(answer or EINVAL), "unshare", "user", "see /proc/sys/user/max_user_namespaces")
+        try:
+            write_maps(fds[0], users, groups)
+            return os.open("ns/user", os.O_RDONLY | os.O_CLOEXEC, dir_fd=fds[0])
+        finally:
+            os.close(fds[0])
     finally:
-        os.close(ready)
-        os.kill(pid, signal.SIGKILL)
+        ours.close()
         os.waitpid(pid, 0)

@@ -17,6 +17,7 @@ import time
 from orchestra.linux.pipe import tee
 
 CHUNK = 65536
+LOOK_BACK = 4 * CHUNK
 _NOTE = struct.Struct("<QQII")  # offset in the log, bytes written there, bytes of output, stream (0: nothing noted)
 
 STREAMS = ("", "stdout", "stderr")
@@ -67,6 +68,16 @@ class LogFile:
         os.ftruncate(self._fd, size)
         self.size = size
 
+    def unfinished(self) -> set[str]:
+        """The streams whose last record here is partial; only the end of the file is looked at."""
+        begin = max(0, self.size - LOOK_BACK)
+        last: dict[str, str] = {}
+        for line in os.pread(self._fd, self.size - begin, begin).split(b"\n"):
+            fields = line.split(b" ", 3)
+            if len(fields) == 4:
+                last[fields[1].decode(errors="replace")] = fields[2].decode(errors="replace")
+        return {stream for stream, tag in last.items() if tag == "P" and stream in STREAMS[1:]}
+
 
 class Stamp:
     """Time stamps of RFC 3339 with nanoseconds; the part down to the second is rendered once a second."""
@@ -110,6 +121,7 @@ class LogWriter:
         finally:
             os.close(fd)
         self._payload = memoryview(self._note)[_NOTE.size :]
+        self._unfinished: set[str] = set()
 
     def pump(self, pipe: int, stream: int) -> bytes | None:
         """Log the next chunk of a pipe and return it. None at the end of the stream; b"" when there is nothing now."""
@@ -147,6 +159,16 @@ class LogWriter:
             rest = rest[len(part) :]
         return data or None
 
+    def close_lines(self) -> None:
+        """At the end of a run: a line without an end is not to go on in the next run's first."""
+        if self._log is None:
+            return
+        for stream in sorted(self._unfinished):
+            text = f"{self._stamp.now()} {stream} F \n".encode()
+            self._log.make_room(len(text))
+            self._append(text)
+        self._unfinished.clear()
+
     def recover(self, pipes: dict[int, int]) -> None:
         """Finish or undo what a killed shim was in the middle of. pipes: stream to descriptor."""
         offset, length, count, stream = _NOTE.unpack_from(self._note, 0)
@@ -158,6 +180,11 @@ class LogWriter:
             self._take(pipes[stream], count)
         _NOTE.pack_into(self._note, 0, 0, 0, 0, 0)
 
+    def resume(self) -> None:
+        """Take over from a killed shim: whether a line had no end yet is only in the log."""
+        if self._log is not None:
+            self._unfinished = self._log.unfinished()
+
     def _render(self, data: bytes, stream: str) -> tuple[bytes, bytes]:
         """As much of ``data`` as one file may hold, and its records: stamps make short lines many times longer."""
         assert self._log is not None
@@ -165,6 +192,7 @@ class LogWriter:
         while True:
             text = render_records(data, stream, stamp)
             if not limit or len(text) <= limit or len(data) == 1:
+                (self._unfinished.discard if data.endswith(b"\n") else self._unfinished.add)(stream)
                 return data, text
             half = data[: len(data) // 2]
             data = half[: half.rfind(b"\n") + 1] or half

@@ -116,6 +116,9 @@ def _mount_entry(root: int, entry: Mapping[str, Any], linux: Mapping[str, Any], 
         finally:
             os.close(target)
         return
+    if options.copies_up or options.owners is not None:
+        hint = "tmpcopyup is not supported, and only a bind can show other owners"
+        raise SystemCallError(EINVAL, "config", destination, hint)
     target = resolve.ensure_in_root(root, destination, directory=True)
     try:
         mount.mount(

@@ -271,6 +271,7 @@ class Shim:
             self._open_streams()
             self.log.recover(self.streams)
             self._watch_streams()
+        self.log.resume()
         self._listen()
         self.exit_code = exit_code
         self.ended = exit_code is not None
@@ -428,6 +429,7 @@ class Shim:
                 continue
         while self.terminal >= 0 and self._pump_terminal():
             continue
+        self.log.close_lines()
         oom_killed = self.cgroup.oom_kills() > 0
         self._clean()
         self.directory.store(

@@ -104,7 +104,11 @@ def test_removing_twice_and_removing_nothing_is_no_error(group):
 
 def test_a_group_left_behind_is_made_afresh(group):
     group.create({"pids": {"limit": 7}})
-    pid = run_in(group, signal.pause)
+    reader, writer = os.pipe()
+    pid = run_in(group, lambda: (os.write(writer, b"in it"), signal.pause()))
+    assert os.read(reader, 5) == b"in it"
+    os.close(reader)
+    os.close(writer)
     assert group.create({"pids": {"limit": 9}}) == []
     assert wait(pid) == -signal.SIGKILL
     (pids,) = [directory for directory in directories(group) if (directory / "pids.max").exists()]
@@ -155,6 +159,7 @@ def test_no_group_limits_nothing_and_says_so():
     none = at("")
     assert type(none) is Cgroup
     assert none.create({}) == none.create({"memory": {}}) == []
+    assert none.create({"devices": [{"allow": False, "access": "rwm"}]}) == []
     assert none.create({"pids": {"limit": 1}}) == ["no cgroup is mounted: resource limits are not applied"]
     none.kill()
     none.remove()

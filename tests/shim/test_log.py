@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.shim.log import LogFile, LogWriter, render_records
+from tests.shim.conftest import eventually
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 
@@ -188,3 +189,38 @@ def test_a_disk_that_is_full_costs_the_chunk_and_is_said(tmp_path, pipe, monkeyp
     log.pump(pipe.reader, 1)
     assert texts(tmp_path) == ["stdout F two"]
     assert "bytes lost: No space left" in capsys.readouterr().err
+
+
+def test_a_line_without_an_end_does_not_go_on_in_the_next_run(stack):
+    container = stack.shell("printf unfinished; printf also >&2")
+    container.finish()
+    assert [record[1:] for record in container.records() if record[2] == "F"] == [
+        ["stderr", "F", ""],
+        ["stdout", "F", ""],
+    ]
+    container.config["process"]["args"] = ["echo", "next"]
+    container.write()
+    container.finish()
+    assert container.texts("stdout") == ["unfinished", "next"]
+    assert container.texts("stderr") == ["also"]
+
+
+def test_a_shim_that_took_over_closes_the_line_of_the_one_before(stack):
+    container = stack.shell("printf unfinished; read line < /go", stdin=False)
+    os.makedirs(f"{container.directory}/upper", exist_ok=True)
+    os.mkfifo(f"{container.directory}/upper/go")
+    container.run()
+    eventually(lambda: container.texts("stdout") == ["unfinished"])
+    before = container.shim
+    container.kill_shim()
+    eventually(lambda: container.shim != before)
+    with open(f"/proc/{container.state().pid}/root/go", "w") as file:
+        file.write("on\n")
+    container.wait()
+    assert container.records()[-1][1:] == ["stdout", "F", ""]
+
+
+def test_a_finished_line_is_followed_by_nothing(stack):
+    container = stack.container("echo", "whole")
+    container.finish()
+    assert [record[1:] for record in container.records()] == [["stdout", "F", "whole"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import capabilities
+from orchestra.linux import capabilities, process
+from orchestra.shim import launch
 from tests.shim.conftest import eventually
 
 
@@ -128,6 +130,59 @@ def test_devices(stack):
     assert lines[6] == "made character special file 640 1:3 5:6"
     assert lines[7].startswith("sub/pipe fifo 666")
     assert lines[8:] == ["/proc/self/fd", "pts/ptmx", "/proc/self/fd/0", "4", "full"]
+
+
+def test_where_no_node_may_be_made_the_hosts_own_is_bound_under_the_name_asked_for(stack):
+    """A user namespace has no mknod(2); here it is the lack of the capability."""
+    extra = [{"path": "/dev/renamed", "type": "c", "major": 1, "minor": 5}]
+    container = stack.shell("head -c3 /dev/renamed | wc -c; stat -c %t:%T /dev/renamed", linux={"devices": extra})
+    stack.finish_supervisor()
+    eventually(lambda: not launch.is_running(stack.home))
+    pid = os.fork()
+    if pid == 0:
+        try:
+            process.prctl(capabilities.PR_CAPBSET_DROP, capabilities.NUMBERS["CAP_MKNOD"])
+            stack.launch()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert container.finish() == ["3", "1:5"]
+
+
+def test_owners_are_shown_as_mapped(stack, tmp_path):
+    """config, "Mounts": uidMappings and gidMappings."""
+    source = tmp_path / "owned"
+    source.mkdir()
+    (source / "file").touch()
+    os.chown(source / "file", 1000, 1001)
+    maps = {
+        "uidMappings": [{"containerID": 1000, "hostID": 7, "size": 1}],
+        "gidMappings": [{"containerID": 1001, "hostID": 8, "size": 1}],
+    }
+    mapped = {"destination": "/m", "type": "bind", "source": str(source), "options": ["bind", "idmap"], **maps}
+    container = stack.container("stat", "-c", "%u:%g", "/m/file", mounts=[mapped])
+    try:
+        assert container.finish() == ["7:8"]
+    except OSError as error:
+        if error.errno != errno.EINVAL or "mount_setattr" not in str(error):
+            raise
+        pytest.skip(f"the file system at {tmp_path} takes no mapped mounts")
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("noatime", "noatime"),
+        ("nosymfollow", "nosymfollow"),
+        ("rro", "ro"),
+        ("rnosuid", "nosuid"),
+        ("rnoexec", "noexec"),
+    ],
+)
+def test_options_of_a_bind(stack, tmp_path, option, expected):
+    bind = {"destination": "/m", "type": "bind", "source": str(tmp_path), "options": ["rbind", option]}
+    [line] = stack.container("grep", " /m ", "/proc/self/mountinfo", mounts=[bind]).finish()
+    assert expected in line.split()[5].split(",")
 
 
 def test_its_cgroup_is_all_it_sees_of_cgroups(stack):
