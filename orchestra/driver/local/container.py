@@ -223,7 +223,8 @@ class Containers:
         self._snapshots.remove(self._stack, name)
         with contextlib.suppress(FileNotFoundError):
             for file in os.listdir(self._stack_home.logs):
-                if file == f"{name}.log" or file.startswith(f"{name}.log."):
+                stem, _, number = file.partition(f"{name}.log")
+                if not stem and (not number or number.removeprefix(".").isdecimal()):
                     os.unlink(f"{self._stack_home.logs}/{file}")
         _remove_directory(directory)
         return attachment is not None and bool(attachment.interfaces)

@@ -1,0 +1,31 @@
+"""What only containers on this machine have to keep, beyond the contract."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from orchestra.state.names import ContainerName
+from tests.contract.conftest import NEEDS_ROOT, LocalKind
+
+pytestmark = [pytest.mark.anyio, *NEEDS_ROOT]
+
+
+@pytest.fixture
+def kind(tmp_path):
+    made = LocalKind(tmp_path)
+    yield made
+    made.close()
+
+
+async def test_a_removed_container_takes_its_own_logs_with_it_and_nobody_elses(kind, using):
+    async with using("sleeper") as used:
+        await used.create("sleeper")
+        logs = kind.home.stack("contract").logs
+        name = ContainerName(used.name("sleeper"))
+        for file in (f"{name}.log", f"{name}.log.1", f"{name}.log.log", f"{name}-old.log"):
+            with open(f"{logs}/{file}", "w"):
+                pass
+        await used.driver.remove(name, volumes=True)
+        assert sorted(os.listdir(logs)) == [f"{name}-old.log", f"{name}.log.log"]
