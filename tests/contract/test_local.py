@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -19,13 +20,16 @@ def kind(tmp_path):
     made.close()
 
 
+def write(paths):
+    for path in paths:
+        Path(path).touch()
+
+
 async def test_a_removed_container_takes_its_own_logs_with_it_and_nobody_elses(kind, using):
     async with using("sleeper") as used:
         await used.create("sleeper")
         logs = kind.home.stack("contract").logs
         name = ContainerName(used.name("sleeper"))
-        for file in (f"{name}.log", f"{name}.log.1", f"{name}.log.log", f"{name}-old.log"):
-            with open(f"{logs}/{file}", "w"):
-                pass
+        write(f"{logs}/{file}" for file in (f"{name}.log", f"{name}.log.1", f"{name}.log.log", f"{name}-old.log"))
         await used.driver.remove(name, volumes=True)
         assert sorted(os.listdir(logs)) == [f"{name}-old.log", f"{name}.log.log"]
