@@ -277,7 +277,10 @@ def hide(root: int, masked: Iterable[str], read_only: Iterable[str]) -> None:
                 if stat.S_ISDIR(os.fstat(target).st_mode):
                     if directory < 0:
                         directory = mount_tree.make("tmpfs", ("nr_inodes=2", "mode=755", "ro"), HIDDEN)
-                    cover = mount_tree.clone(directory)
+                        mount_tree.attach(directory, target, about=path)
+                        continue
+                    # Of one that is attached by now: others cannot be cloned before Linux 6.15.
+                    cover = mount_tree.clone(directory, about=path)
                 else:
                     if null < 0:
                         null = _open_null(root)
