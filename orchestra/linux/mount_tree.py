@@ -32,7 +32,8 @@ MOUNT_ATTR_IDMAP = 0x00100000
 def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int:
     """A descriptor of a copy of the mount at ``source``, an O_PATH descriptor or a path, attached nowhere.
 
-    The mount itself must be attached, in our mount namespace. The copy ends with the descriptor, unless ``attach`` comes first.
+    The mount itself must be attached, in our mount namespace. The copy ends with the descriptor, unless ``attach``
+    comes first.
     """
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (AT_RECURSIVE if recursive else 0)
     if isinstance(source, int):
