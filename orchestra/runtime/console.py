@@ -47,7 +47,7 @@ def send_master(console: socket.socket, master: int) -> None:
 def attend(pid: int, master: int) -> int:
     """Stay until our child has ended, passing signals on and, with a terminal, everything typed and shown.
 
-    Returns its exit code.
+    Returns its exit code. Signals that came while they were blocked are passed on as well.
     """
     pidfd = os.pidfd_open(pid)
 
@@ -57,6 +57,7 @@ def attend(pid: int, master: int) -> int:
 
     for number in FORWARDED:
         signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     if master < 0:
         status = os.waitpid(pid, 0)[1]
         return process.exit_code(status)

@@ -53,12 +53,10 @@ class Container:
 
     def find(self) -> Found:
         record = self.load()
-        pid = record["pid"]
-        if not pid:
-            creator = record["creator"]
-            alive = process.is_alive(process.Process(creator["pid"], creator["start_time"]))
-            return Found(record, "creating" if alive else "stopped", 0)
-        if not process.is_alive(self.process_of(record)):
+        pid, creator = record["pid"], record["creator"]
+        if creator is not None and process.is_alive(process.Process(creator["pid"], creator["start_time"])):
+            return Found(record, "creating", pid)
+        if not pid or not process.is_alive(self.process_of(record)):
             return Found(record, "stopped", 0)
         if freezer.is_frozen(self.group_of(record)):
             return Found(record, "paused", pid)

@@ -99,6 +99,12 @@ class _Creation:
         if self.wishes.pid_file is not None:
             store_pid(self.wishes.pid_file, self.pid)
         fault.reach("pid-file")
+        self.record["creator"] = None
+        self.container.store(self.record)
+        fault.reach("recorded")
+        if self.wishes.start:
+            # The program may send a signal to be passed on before anybody is ready for it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
         channel.send(init.START if self.wishes.start else init.WAIT)
         fault.reach("released")
         if self.wishes.start:
@@ -241,7 +247,7 @@ def _resources(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
-    """The record as it is before there is a process. creator: by it one sees whether it is still being created."""
+    """The record as it is before there is a process. creator: who is just creating it; None when that is done."""
     now = time.time_ns()
     own = process.identify(os.getpid())
     return {

@@ -48,6 +48,9 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     group = container.group_of(found.record)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     preserved = options.number("preserve-fds") or 0
+    if not detached:
+        # The program may send a signal to be passed on before anybody is ready for it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
     pid = group.fork()
     if pid == 0:
         ours.close()

@@ -121,8 +121,7 @@ def _become_container(
     tell(channel, {"created": True})
     word = channel.recv(64)
     if word == WAIT and gate is not None:
-        channel.close()
-        channel = _wait_at(gate)
+        _wait_at(gate, channel)
     elif word != START:
         os._exit(FAILED)
     if hooked:
@@ -150,14 +149,19 @@ def _run_hooks_of_creation(config: Mapping[str, Any], channel: socket.socket) ->
     return state
 
 
-def _wait_at(gate: socket.socket) -> socket.socket:
-    """Who connects and says nothing has only looked whether somebody waits here."""
+def _wait_at(gate: socket.socket, channel: socket.socket) -> None:
+    """Who says ``start`` takes the place of the other side: errors go there, too, whoever tells them.
+
+    Who connects and says nothing has only looked whether somebody waits here.
+    """
     while True:
         connection, _address = gate.accept()
         with contextlib.suppress(ConnectionError):
             if connection.recv(64) == START:
                 gate.close()
-                return connection
+                os.dup2(connection.fileno(), channel.fileno(), inheritable=False)
+                connection.close()
+                return
         connection.close()
 
 

@@ -1,0 +1,267 @@
+"""What the program of a container gets: streams, terminal, exit code, descriptors, root. And hooks, and resources."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from orchestra.linux import unix_socket
+from tests.runtime.conftest import eventually
+
+
+@pytest.fixture
+def keeper(tmp_path):
+    """Where masters of terminals are sent to."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "console.sock"))
+    listener.listen()
+    listener.settimeout(8)
+    with listener:
+        yield listener
+
+
+def receive_master(listener):
+    connection, _address = listener.accept()
+    with connection:
+        (master,) = unix_socket.receive(connection, 4096)[1]
+    return master
+
+
+def read_terminal(master):
+    text = b""
+    try:
+        while data := os.read(master, 4096):
+            text += data
+    except OSError:
+        pass
+    os.close(master)
+    return text.decode()
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_run_ends_with_the_code_of_the_program(runtime, code):
+    runtime.bundle("sh", "-c", f"echo out; exit {code}")
+    done = runtime("run", "c")
+    assert (done.returncode, done.stdout) == (code, "out\n")
+    assert runtime.fails("state", "c")
+
+
+def test_run_passes_signals_on(ours):
+    ours.bundle("sh", "-c", "trap 'exit 5' TERM; kill -TERM $PPID; echo x; while :; do sleep 0.01; done")
+    ours.bundles["c"].linux["namespaces"] = [{"type": "mount"}]
+    assert ours("run", "c").returncode == 5
+
+
+def test_streams_are_the_callers(runtime, tmp_path):
+    (tmp_path / "in").write_text("asked\n")
+    runtime.bundle("sh", "-c", "read word; echo $word; echo no >&2")
+    with open(tmp_path / "in") as source:
+        done = runtime("run", "c", stdin=source)
+    assert (done.stdout, done.stderr) == ("asked\n", "no\n")
+
+
+def test_a_terminal_goes_to_the_console_socket(runtime, keeper):
+    runtime.bundle("sh", "-c", "tty; stty size", terminal=True, consoleSize={"height": 7, "width": 31})
+    runtime.ok("create", "--console-socket", keeper.getsockname(), "c")
+    master = receive_master(keeper)
+    runtime.ok("start", "c")
+    assert read_terminal(master).split() == ["/dev/pts/0", "7", "31"]
+
+
+def test_a_terminal_without_a_keeper_is_an_error(runtime):
+    runtime.bundle(terminal=True)
+    assert runtime.fails("create", "c")
+    assert runtime.fails("state", "c")
+
+
+def test_a_read_only_root_is_read_only(runtime):
+    runtime.bundle("touch", "/tmp/x")
+    assert runtime("run", "c").returncode == 1
+    assert not (runtime.tree / "tmp/x").exists()
+
+
+def test_a_root_that_is_a_mount_is_taken_as_it_is(runtime, tmp_path):
+    upper = tmp_path / "plain"
+    upper.mkdir()
+    bundle = runtime.bundle("sh", "-c", "echo written > /file")
+    bundle.config["root"] = {"path": "rootfs", "readonly": False}
+    root = bundle.path / "rootfs"
+    root.mkdir()
+    from orchestra.linux import mount
+
+    options = f"lowerdir={runtime.tree},upperdir={upper},workdir={tmp_path / 'work'}"
+    (tmp_path / "work").mkdir()
+    mount.mount("overlay", str(root), "overlay", 0, options)
+    try:
+        runtime.ok("run", "c")
+    finally:
+        mount.unmount(str(root), mount.MNT_DETACH)
+    assert (upper / "file").read_text() == "written\n"
+
+
+def test_descriptors_are_preserved_only_when_asked_for(runtime, tmp_path):
+    runtime.bundle("sh", "-c", "echo told >&3; ls /proc/self/fd/9 2>/dev/null; exit 0")
+    shell = ["sh", "-c", f'exec "$@" 3>{tmp_path}/told 9</dev/null', "sh"]
+    runtime.command = [*shell, *runtime.command]
+    assert runtime.ok("run", "--preserve-fds", "1", "c") == ""
+    assert (tmp_path / "told").read_text() == "told\n"
+
+
+def test_exec_runs_one_more_program(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    done = runtime("exec", "c", "sh", "-c", "echo $0; exit 9", "name")
+    assert (done.returncode, done.stdout) == (9, "name\n")
+
+
+def test_exec_changes_user_directory_and_environment(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    words = ("exec", "--user", "1000:1001", "--cwd", "/etc", "--env", "PATH=/usr/bin", "--env", "WORD=x", "c")
+    assert runtime.ok(*words, "sh", "-c", "id -u; id -g; pwd; echo $WORD").split() == ["1000", "1001", "/etc", "x"]
+
+
+def test_exec_adds_capabilities(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    without, with_it = (
+        int(runtime.ok("exec", *words, "c", "sh", "-c", "grep CapBnd /proc/self/status").split()[1], 16)
+        for words in ((), ("--cap", "CAP_NET_RAW"))
+    )
+    assert with_it & ~without == 1 << 13
+
+
+def test_exec_takes_a_process_object(runtime, tmp_path):
+    bundle = runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    (tmp_path / "process.json").write_text(json.dumps({**bundle.process, "args": ["echo", "described"], "cwd": "/"}))
+    assert runtime.ok("exec", "--process", str(tmp_path / "process.json"), "c") == "described\n"
+
+
+def test_exec_detached_writes_the_pid_and_leaves(runtime, tmp_path):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    runtime.ok("exec", "--detach", "--pid-file", str(tmp_path / "pid"), "c", "sleep", "50")
+    pid = int((tmp_path / "pid").read_text())
+    assert eventually(lambda: Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x0050\x00")
+    assert pid in json.loads(runtime.ok("ps", "--format", "json", "c"))
+
+
+def test_exec_with_a_terminal(runtime, keeper):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    runtime.ok("exec", "--tty", "--detach", "--console-socket", keeper.getsockname(), "c", "tty")
+    assert read_terminal(receive_master(keeper)) == "/dev/pts/0\r\n"
+
+
+def test_exec_of_nothing_is_an_error(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    assert runtime.fails("exec", "c", "nothing-of-this-name")
+
+
+def test_exec_is_not_for_what_is_stopped(runtime):
+    runtime.bundle("true")
+    runtime.ok("run", "--detach", "c")
+    runtime.stopped()
+    assert runtime.fails("exec", "c", "true")
+
+
+def test_pause_and_resume(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    runtime.ok("pause", "c")
+    assert runtime.status() == "paused"
+    assert runtime.fails("exec", "c", "true")
+    runtime.ok("resume", "c")
+    assert runtime.status() == "running"
+    assert runtime.ok("exec", "c", "echo", "goes on") == "goes on\n"
+
+
+def test_delete_by_force_of_what_is_paused(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    runtime.ok("pause", "c")
+    runtime.ok("delete", "--force", "c")
+    assert runtime.fails("state", "c")
+
+
+def test_update_changes_limits(ours):
+    ours.bundle().linux["resources"] = {"pids": {"limit": 100}}
+    ours.ok("run", "--detach", "c")
+    ours.ok("update", "--pids-limit", "30", "c")
+    assert json.loads(ours.ok("events", "--stats", "c"))["data"]["pids"] == {"current": 1, "limit": 30}
+    resources = ours.path / "resources.json"
+    resources.write_text(json.dumps({"pids": {"limit": 31}}))
+    with open(resources) as source:
+        ours.ok("update", "--resources", "-", "c", stdin=source)
+    assert json.loads(ours.ok("events", "--stats", "c"))["data"]["pids"]["limit"] == 31
+
+
+HOOK = 'read state; printf "%s %s\\n" "$0" "$(echo "$state" | sed "s/.*\\"status\\": *\\"\\([a-z]*\\).*/\\1/")" >> LOG'
+ORDER = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
+
+
+def test_hooks_run_in_order_and_are_told_the_state(ours, tmp_path):
+    log = tmp_path / "hooks.log"
+    script = HOOK.replace("LOG", str(log))
+    bundle = ours.bundle("true")
+    bundle.config["hooks"] = {
+        kind: [{"path": "/bin/sh", "args": ["sh", "-c", script, kind], "env": ["PATH=/usr/bin:/bin"]}] for kind in ORDER
+    }
+    ours.ok("create", "c")
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ORDER[:3]
+    ours.ok("start", "c")
+    ours.stopped()
+    ours.ok("delete", "c")
+    said = [line.split() for line in log.read_text().splitlines()]
+    assert [kind for kind, _status in said] == ORDER
+    assert [status for _kind, status in said[:3]] == ["creating"] * 3
+    assert said[4][1] == "stopped"
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer"])
+def test_a_hook_that_fails_fails_the_creation(runtime, kind):
+    path = "/bin/false"
+    runtime.bundle().config["hooks"] = {kind: [{"path": path}]}
+    assert runtime.fails("create", "c")
+    assert runtime.fails("state", "c")
+
+
+def test_a_hook_has_only_its_time(ours):
+    ours.bundle().config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "60"], "timeout": 1}]}
+    assert "took too long" in ours.fails("create", "c")
+
+
+def test_a_start_hook_runs_in_the_container(ours):
+    hook = {"path": "/usr/bin/sh", "args": ["sh", "-c", "cat /etc/secret; exit 3"]}
+    ours.bundle().config["hooks"] = {"startContainer": [hook]}
+    ours.ok("create", "c")
+    assert "secret" in ours.fails("start", "c")
+    ours.stopped()
+
+
+def test_a_poststop_hook_that_fails_is_a_warning(ours):
+    ours.bundle("true").config["hooks"] = {"poststop": [{"path": "/bin/false"}]}
+    done = ours("run", "c")
+    assert done.returncode == 0
+    assert "poststop" in done.stderr
+    assert ours.fails("state", "c")
+
+
+def test_spec_writes_what_create_takes(ours, tmp_path):
+    ours.ok("spec", "--bundle", str(tmp_path))
+    assert json.loads((tmp_path / "config.json").read_text())["ociVersion"] == "1.2.0"
+    assert "remove it first" in ours.fails("spec", "--bundle", str(tmp_path))
+
+
+def test_features_are_told(runtime):
+    if runtime.name == "crun":
+        pytest.skip("newer versions only")
+    features = json.loads(runtime.ok("features"))
+    assert "poststop" in features["hooks"]
+    assert "mount" in features["linux"]["namespaces"]
