@@ -120,9 +120,9 @@ class Runtime:
         eventually(lambda: self.status(name) == "stopped")
 
     def groups(self):
-        trees = [*cgroup.machine_hierarchy().v1.values(), cgroup.machine_hierarchy().v2]
-        trees += [f"/sys/fs/cgroup/{name}" for name in os.listdir("/sys/fs/cgroup")]
-        return sorted({f"{tree}{self.group}" for tree in trees if tree and os.path.exists(f"{tree}{self.group}")})
+        roots = [*cgroup.machine_hierarchy().v1.values(), cgroup.machine_hierarchy().v2]
+        roots += [f"/sys/fs/cgroup/{name}" for name in os.listdir("/sys/fs/cgroup")]
+        return sorted({f"{root}{self.group}" for root in roots if root and os.path.exists(f"{root}{self.group}")})
 
     def close(self):
         for name in self.ids:
