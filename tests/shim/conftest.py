@@ -279,9 +279,13 @@ class Stack:
         return self.container("sh", "-c", script, **keys)
 
     def groups(self, name=""):
-        """Directories of this stack's cgroup, or of one container's, in any tree."""
-        pattern = f"**/{self.group.rpartition('/')[2]}" + (f"/{name}" if name else "")
-        return [str(path) for path in Path("/sys/fs/cgroup").glob(pattern)]
+        """Directories of this stack's cgroup, or of one container's, in any tree.
+
+        Walked by hand: groups of others vanish while one looks, and os.walk passes over those.
+        """
+        wanted = self.group.rpartition("/")[2]
+        found = [f"{here}/{wanted}" for here, below, _files in os.walk("/sys/fs/cgroup") if wanted in below]
+        return [path for group in found if os.path.isdir(path := f"{group}/{name}".rstrip("/"))]
 
     def finish_supervisor(self):
         with suppress(FileNotFoundError, ConnectionRefusedError):
