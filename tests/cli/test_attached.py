@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 
 from orchestra.cli.attached import choose_services
+from orchestra.linux import unix_socket
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
@@ -194,8 +196,9 @@ def test_the_supervisor_may_be_killed_meanwhile(write_stack):
     stack = write_stack(LASTING)
     up = Foreground(stack)
     up.wait_for("web-1  | web")
-    (pid,) = subprocess.check_output(["pgrep", "-f", "orchestra.supervisor stack local$"]).split()
-    os.kill(int(pid), signal.SIGKILL)
+    with unix_socket.connect(f"{stack.home}/run/stacks/stack/control.sock") as connection:
+        greeting = json.loads(connection.makefile().readline())
+    os.kill(greeting["supervisor"], signal.SIGKILL)
     stack.run("exec", "-T", "web", "sh", "-c", "echo hello > /proc/1/fd/1")
     up.wait_for("web-1  | hello")
     up.interrupt()
