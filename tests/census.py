@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARKS = ("orchestra", "orc-")
+COMMANDS = ("orchestra.supervisor", "orchestra/shim", "orchestra.runtime")
 SYSTEM_HOMES = ("/var/lib/orchestra", "/run/orchestra")
 SETTINGS = ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/forwarding")
 
@@ -29,12 +30,12 @@ def take() -> frozenset[str]:
 
 
 def processes() -> Iterator[str]:
-    """Fork servers, supervisors and shims; and whatever lives in a cgroup of ours."""
+    """Fork servers, supervisors, shims and runtimes; and whatever lives in a cgroup of ours."""
     for directory in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             comm = (directory / "comm").read_text().strip()
-            ours = "orchestra.supervisor" in command or "orchestra/shim" in command or comm.startswith("orchestra-")
+            ours = any(mark in command for mark in COMMANDS) or comm.startswith("orchestra-")
             if ours or "/orchestra/" in (directory / "cgroup").read_text():
                 yield f"process {directory.name}: {command or comm}"
 

@@ -41,8 +41,13 @@ def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
 
 def is_running(stack_home: StackHome) -> bool:
     """Whether a fork server of the stack lives."""
+    return is_locked(f"{stack_home.run}/fork.lock")
+
+
+def is_locked(path: str) -> bool:
+    """Whether somebody holds the lock; where there is no file, nobody does."""
     try:
-        lock = os.open(f"{stack_home.run}/fork.lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -111,9 +111,13 @@ def test_a_creation_that_hangs_in_a_hook_is_seen_and_ended(ours):
         words = [*ours.command, "create", "--bundle", str(ours.bundles["c"].path), "c"]
         hanging = subprocess.Popen(words, stdin=null, stdout=null, stderr=null)
     children = Path(f"/proc/{hanging.pid}/task/{hanging.pid}/children")
-    pids = eventually(lambda: (found := children.read_text().split())[1:] and found)
-    ours.ok("delete", "--force", "c")
-    assert hanging.wait(8) == -signal.SIGKILL
+    try:
+        pids = eventually(lambda: (found := children.read_text().split())[1:] and found)
+        ours.ok("delete", "--force", "c")
+        assert hanging.wait(8) == -signal.SIGKILL
+    finally:
+        hanging.kill()
+        hanging.wait()
     kill(int(pids[-1]))  # the hook, which belongs to nobody now
     assert leftovers(ours) == []
 

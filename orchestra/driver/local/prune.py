@@ -29,6 +29,7 @@ from orchestra.linux.process import Process
 from orchestra.shim import client
 from orchestra.shim.client import Status
 from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.launch import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ def find_stacks(home: Home) -> set[str]:
 def is_living(stack_home: StackHome) -> bool:
     """Whether anything of it runs, or is about to."""
     for name in ("launch.lock", "fork.lock", "lock"):
-        if _is_locked(f"{stack_home.run}/{name}"):
+        if is_locked(f"{stack_home.run}/{name}"):
             return True
     for name in _list(stack_home.containers):
         directory = stack_home.container(name)
@@ -227,20 +228,6 @@ def _forget_stack(stack_home: StackHome) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(stack_home.desired)
         remove_tree(stack_home.run)
-
-
-def _is_locked(path: str) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _list(path: str) -> list[str]:

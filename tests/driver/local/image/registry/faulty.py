@@ -80,12 +80,17 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_arguments: object) -> None:
         pass
 
-    def do_GET(self) -> None:
+    def fails(self) -> bool:
+        """Write down what was asked; whether the fault of the test has answered it."""
         registry = self.registry
         with registry.lock:
             headers = {key.lower(): value for key, value in self.headers.items()}
             registry.seen.append(Seen(self.command, self.path, headers, self.headers["Host"]))
-        if registry.fault and registry.fault(self):
+        return bool(registry.fault and registry.fault(self))
+
+    def do_GET(self) -> None:
+        registry = self.registry
+        if self.fails():
             return
         parts = urlsplit(self.path)
         if parts.path == "/token":
@@ -154,10 +159,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_write(self) -> None:
         registry = self.registry
-        with registry.lock:
-            headers = {key.lower(): value for key, value in self.headers.items()}
-            registry.seen.append(Seen(self.command, self.path, headers, self.headers["Host"]))
-        if registry.fault and registry.fault(self):
+        if self.fails():
             return
         data = self.body()
         if not self.is_allowed():
