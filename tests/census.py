@@ -36,7 +36,7 @@ def processes() -> Iterator[str]:
             command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             comm = (directory / "comm").read_text().strip()
             ours = any(mark in command for mark in COMMANDS) or comm.startswith("orchestra-")
-            if ours or "/orchestra/" in (directory / "cgroup").read_text():
+            if ours or "/orchestra" in (directory / "cgroup").read_text():
                 yield f"process {directory.name}: {command or comm}"
 
 

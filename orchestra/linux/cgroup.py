@@ -202,8 +202,10 @@ class _Directories(Cgroup):
             while len(parent) > len(root):
                 try:
                     os.rmdir(parent)
+                except FileNotFoundError:
+                    pass  # never made, by a creation that was killed on the way down: those above may be
                 except OSError:
-                    break  # others are in it, or have just removed it
+                    break  # others are in it
                 parent = os.path.dirname(parent)
 
 

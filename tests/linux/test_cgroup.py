@@ -174,3 +174,13 @@ def test_a_program_outlives_nobody(group):
             (directory / "cgroup.procs").write_text(str(sleeper.pid))
         group.kill()
         assert sleeper.wait() == -signal.SIGKILL
+
+
+def test_of_a_creation_that_was_killed_on_the_way_down_all_is_removed():
+    top = f"orchestra-test-{os.getpid()}-{os.urandom(4).hex()}"
+    half = at(f"/{top}/stack/one")
+    tops = [directory.parent.parent for directory in directories(half)]
+    for directory in tops:
+        directory.mkdir()
+    half.remove()
+    assert not any(directory.exists() for directory in tops)

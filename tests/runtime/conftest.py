@@ -61,7 +61,7 @@ class Runtime:
         self.path = path
         self.tree = tree
         self.root = path / "root"
-        self.group = f"/orchestra/test-{os.getpid()}-{os.urandom(4).hex()}"
+        self.group = f"/orchestra-test-{os.getpid()}-{os.urandom(4).hex()}"
         self.output = path / "output"
         self.ids = set()
         self.bundles = {}
