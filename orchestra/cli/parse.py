@@ -7,7 +7,7 @@ takes a command line of its own, everything is an argument.
 
 from __future__ import annotations
 
-from orchestra.cli import table
+from orchestra.cli import syntax, table
 from orchestra.cli.invocation import Invocation
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from orchestra.cli.table import Command, Option
+    from orchestra.cli.syntax import Command, Option
 
 
 class NotUnderstood(Exception):
@@ -82,7 +82,7 @@ def _take_letters(flags: dict[str, Option], values: dict[str, Any], word: str, w
         flag = f"-{word[position]}"
         rest = word[position + 1 :]
         option = flags.get(flag)
-        if option is not None and option.kind != table.FLAG:
+        if option is not None and option.kind != syntax.FLAG:
             _take(flags, values, flag, rest or None, words)
             return
         _take(flags, values, flag, None, words)
@@ -93,7 +93,7 @@ def _take(flags: dict[str, Option], values: dict[str, Any], flag: str, given: st
     option = flags.get(flag)
     if option is None:
         raise NotUnderstood
-    if option.kind == table.FLAG:
+    if option.kind == syntax.FLAG:
         if given is not None:
             raise NotUnderstood
         values[option.name] = True
@@ -104,9 +104,9 @@ def _take(flags: dict[str, Option], values: dict[str, Any], flag: str, given: st
         given = words.pop(0)
     if option.choices and given not in option.choices:
         raise NotUnderstood
-    if option.kind == table.LIST:
+    if option.kind == syntax.LIST:
         values[option.name] = [*values[option.name], given]
-    elif option.kind == table.NUMBER:
+    elif option.kind == syntax.NUMBER:
         try:
             values[option.name] = int(given)
         except ValueError:
@@ -120,10 +120,10 @@ def _assign(command: Command, positional: list[str]) -> dict[str, Any]:
     for argument in command.arguments:
         if argument.many:
             values[argument.name], positional = positional, []
-        elif positional:
-            values[argument.name], positional = positional[0], positional[1:]
         else:
+            values[argument.name], positional = positional[0] if positional else None, positional[1:]
+        if argument.is_required and not values[argument.name]:
             raise NotUnderstood
-    if positional or (command.takes_rest and not values[command.arguments[-1].name]):
+    if positional:
         raise NotUnderstood
     return values

@@ -5,56 +5,8 @@ Names and letters are Docker Compose's wherever it has them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
-"""Kinds of options: present or not; one string; one integer; any number of strings, in order."""
-
-
-class Option(NamedTuple):
-    """name: of the value. flags: as typed. default: None for a text or number that was not given.
-
-    metavar: what stands for the value in help; choices: all it may be, if not everything.
-    """
-
-    name: str
-    flags: tuple[str, ...]
-    kind: str
-    help: str
-    default: str | int | None = None
-    metavar: str = ""
-    choices: tuple[str, ...] = ()
-    hidden: bool = False
-
-    @property
-    def initial(self) -> object:
-        """The value when the option is not given."""
-        return {FLAG: False, LIST: []}.get(self.kind, self.default)
-
-
-class Argument(NamedTuple):
-    """A positional value. many: all that is left, perhaps none; rest: all that is left, options included."""
-
-    name: str
-    metavar: str
-    help: str
-    many: bool = False
-    rest: bool = False
-
-
-class Command(NamedTuple):
-    """module: below ``orchestra.cli``, with ``run(invocation) -> exit code``."""
-
-    name: str
-    module: str
-    help: str
-    options: tuple[Option, ...] = ()
-    arguments: tuple[Argument, ...] = ()
-
-    @property
-    def takes_rest(self) -> bool:
-        return any(argument.rest for argument in self.arguments)
-
+from orchestra.cli.image_table import IMAGE_COMMANDS
+from orchestra.cli.syntax import FLAG, LIST, NUMBER, TEXT, Argument, Command, Option
 
 GLOBAL = (
     Option("files", ("-f", "--file"), LIST, "Compose file; may be given several times", metavar="FILE"),
@@ -274,9 +226,13 @@ COMMANDS = (
         "Remove what dead stacks left behind",
         (Option("force", ("-f", "--force"), FLAG, "Do not ask"),),
     ),
+    *IMAGE_COMMANDS,
 )
 
-GROUPS = {"system": "Look after what belongs to no single stack"}
+GROUPS = {
+    "image": "Look after images",
+    "system": "Look after what belongs to no single stack",
+}
 """First words of commands of two words, with their help."""
 
 

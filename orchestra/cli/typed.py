@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from orchestra.cli import table
+from orchestra.cli import syntax, table
 from orchestra.cli.invocation import Invocation
 from orchestra.cli.start import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestra.cli.table import Argument, Command, Option
+    from orchestra.cli.syntax import Argument, Command, Option
 
 USAGE = 16
 """Exit code of a command line that makes no sense, as Docker Compose's was; 2 is taken by ``plan``."""
@@ -74,7 +74,7 @@ def _function(
     options: Sequence[Option], arguments: Sequence[Argument], body: Callable[[typer.Context, dict[str, Any]], None]
 ) -> Callable[..., None]:
     """A function with the signature that makes Typer offer these options and arguments."""
-    lists = {option.name for option in options if option.kind == table.LIST}
+    lists = {option.name for option in options if option.kind == syntax.LIST}
     lists |= {argument.name for argument in arguments if argument.many}
 
     def function(context: typer.Context, **values: Any) -> None:
@@ -91,14 +91,14 @@ def _function(
 
 
 def _option_parameter(option: Option) -> inspect.Parameter:
-    types: dict[str, Any] = {table.FLAG: bool, table.TEXT: str | None, table.NUMBER: int | None}
+    types: dict[str, Any] = {syntax.FLAG: bool, syntax.TEXT: str | None, syntax.NUMBER: int | None}
     type_: Any = types.get(option.kind, list[str] | None)
     if option.choices:
         type_ = Literal[option.choices]
     details = typer.Option(
         *option.flags, help=option.help, metavar=option.metavar or None, hidden=option.hidden, show_default=False
     )
-    default = None if option.kind == table.LIST else option.initial
+    default = None if option.kind == syntax.LIST else option.initial
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[type_, details]
     )
@@ -106,11 +106,12 @@ def _option_parameter(option: Option) -> inspect.Parameter:
 
 def _argument_parameter(argument: Argument) -> inspect.Parameter:
     details = typer.Argument(help=argument.help, metavar=argument.metavar, show_default=False)
-    required = argument.rest or not argument.many
-    type_: Any = (list[str] if required else list[str] | None) if argument.many else str
+    type_: Any = list[str] if argument.many else str
+    if not argument.is_required:
+        type_ = type_ | None
     return inspect.Parameter(
         argument.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if required else None,
+        default=inspect.Parameter.empty if argument.is_required else None,
         annotation=Annotated[type_, details],
     )
