@@ -20,7 +20,7 @@ from orchestra.state.desired import (
     Dependency,
     Desired,
     Endpoint,
-    Healthcheck,
+    HealthcheckSpec,
     ImageSpec,
     NetworkSpec,
     Request,
@@ -42,7 +42,7 @@ def stack(size: int) -> Desired:
             config_hash="v1",
             rank=number % CHAIN,
             depends_on=(Dependency(f"s{number - 1}", Condition.HEALTHY),) if number % CHAIN else (),
-            healthcheck=Healthcheck(("true",)),
+            healthcheck=HealthcheckSpec(("true",)),
             endpoints=(Endpoint("bench_default"),),
         )
         for number in range(size)

@@ -55,7 +55,7 @@ REMARKS: dict[str, str] = {
     "services.*.deploy.labels": _INFORMATION,
     "services.*.deploy.mode": "`global` is one container",
     "services.*.expose": _INFORMATION,
-    "services.*.healthcheck.interval": "without a test of its own a healthcheck does not change the image's",
+    "services.*.healthcheck": "over the image's `HEALTHCHECK`, setting by setting, as in Docker",
     "services.*.links": "aliases are seen by every service on a network that both share",
     "services.*.logging.driver": "`json-file`, `local` or `none`; another is reported, and `json-file` is used",
     "services.*.logging.options": "`max-size` and `max-file`; others are reported as not applied",

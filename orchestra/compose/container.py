@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose.schema.process import UlimitRange
-from orchestra.state.desired import Device, Healthcheck, Logging, Resources, Restart, RestartPolicy, Ulimit
+from orchestra.state.desired import Device, HealthcheckSpec, Logging, Resources, Restart, RestartPolicy, Ulimit
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "dns_search": service.dns_search,
         "dns_options": service.dns_opt,
         "extra_hosts": tuple((text.partition("=")[0], text.partition("=")[2]) for text in service.extra_hosts),
-        "healthcheck": _healthcheck(key, service, context),
+        "healthcheck": _healthcheck(service),
         "healthcheck_disabled": _is_disabled(service),
         "restart": restart(service),
         "stop_signal": service.stop_signal or "",
@@ -74,24 +74,18 @@ def _is_disabled(service: Service) -> bool:
     return check is not None and (check.disable or (check.test or ())[:1] == ("NONE",))
 
 
-def _healthcheck(key: str, service: Service, context: Context) -> Healthcheck | None:
+def _healthcheck(service: Service) -> HealthcheckSpec | None:
     check = service.healthcheck
     if check is None or _is_disabled(service):
         return None
-    if not check.test:
-        path = ("services", key, "healthcheck")
-        message = "healthcheck: without a test of its own it does not change the image's"
-        context.problems.not_apply(message, context.span(path, key=True), path)
-        return None
-    kind, *rest = check.test
-    defaults = Healthcheck(())
-    return Healthcheck(
+    kind, *rest = check.test or ("CMD",)
+    return HealthcheckSpec(
         test=("/bin/sh", "-c", " ".join(rest)) if kind == "CMD-SHELL" else tuple(rest),
-        interval=check.interval.seconds if check.interval else defaults.interval,
-        timeout=check.timeout.seconds if check.timeout else defaults.timeout,
-        retries=check.retries or defaults.retries,
-        start_period=check.start_period.seconds if check.start_period else defaults.start_period,
-        start_interval=check.start_interval.seconds if check.start_interval else defaults.start_interval,
+        interval=check.interval.seconds if check.interval else 0.0,
+        timeout=check.timeout.seconds if check.timeout else 0.0,
+        retries=check.retries or 0,
+        start_period=check.start_period.seconds if check.start_period else 0.0,
+        start_interval=check.start_interval.seconds if check.start_interval else 0.0,
     )
 
 

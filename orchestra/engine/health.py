@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from orchestra.engine.driver import Driver
-    from orchestra.state.desired import Healthcheck
+    from orchestra.state.observed import Healthcheck
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from orchestra.errors import OrchestraError
     from orchestra.plan.action import Action
     from orchestra.plan.verdict import Failed
-    from orchestra.state.desired import ContainerSpec, Desired
+    from orchestra.state.desired import Desired
     from orchestra.state.event import Event
     from orchestra.state.observed import Health, Image, Observed
 
@@ -75,7 +75,6 @@ class Engine:
         self._broadcast = Broadcast()
         self._view = View(desired.stack, self._broadcast.send, clock)
         self._probes = Probes(driver, clock, self._record_health, self._look)
-        self._checked: tuple[ContainerSpec, ...] = ()
         self._flights: dict[str, _Flight] = {}
         self._limiters = {kind: anyio.CapacityLimiter(limit) for kind, limit in LIMITS.items()}
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
@@ -214,7 +213,6 @@ class Engine:
         self._view.merge(seen, mark, self._flights, images=is_new)
         if is_new:
             self._desired = self._planned_for = desired
-            self._checked = tuple(s for s in desired.containers if s.healthcheck and not s.healthcheck_disabled)
             for flight in self._flights.values():
                 if flight.began_at is None or is_superseded(flight.action, desired):
                     flight.scope.cancel()
@@ -301,14 +299,14 @@ class Engine:
 
     def _runs_to_probe(self) -> dict[str, Watch]:
         runs: dict[str, Watch] = {}
-        for spec in self._checked:
+        for spec in self._desired.containers:
             container = self.observed.containers.get(spec.name)
-            if container is None or not isinstance(container.status, Running) or spec.healthcheck is None:
+            if container is None or container.healthcheck is None or not isinstance(container.status, Running):
                 continue
             flight = self._flights.get(f"container/{spec.name}")
             if flight is None or not isinstance(flight.action, StopContainer):
                 status = container.status
-                runs[spec.name] = Watch(spec.name, status.started_at, spec.healthcheck, status.health)
+                runs[spec.name] = Watch(spec.name, status.started_at, container.healthcheck, status.health)
         return runs
 
     async def _record_health(self, name: str, started_at: float, health: Health) -> None:

@@ -100,23 +100,23 @@ def _standing(
         case Created():
             return _Standing.WAITING, f"{name} to be started"
         case Running(health=health):
-            return _running(replica, dependency.condition, health.status)
+            return _running(container, dependency.condition, health.status)
         case Exited() as ended:
             return _ended(replica, dependency, container, ended)
 
 
-def _running(replica: ContainerSpec, condition: Condition, health: HealthStatus) -> tuple[_Standing, str]:
+def _running(replica: Container, condition: Condition, health: HealthStatus) -> tuple[_Standing, str]:
     match condition:
         case Condition.STARTED:
             return _Standing.MET, ""
         case Condition.COMPLETED:
             return _Standing.WAITING, f"{replica.name} to complete"
         case Condition.HEALTHY:
-            if replica.healthcheck is None or replica.healthcheck_disabled:
-                error = f"dependency failed to start: container {replica.name} has no healthcheck configured"
-                return _Standing.FAILED, error
             if health is HealthStatus.HEALTHY:
                 return _Standing.MET, ""
+            if replica.healthcheck is None:
+                error = f"dependency failed to start: container {replica.name} has no healthcheck configured"
+                return _Standing.FAILED, error
             if health is HealthStatus.UNHEALTHY:
                 return _Standing.FAILED, f"dependency failed to start: container {replica.name} is unhealthy"
             return _Standing.WAITING, f"{replica.name} to be healthy"

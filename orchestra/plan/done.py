@@ -49,7 +49,7 @@ def _spec_is_up(situation: Situation, spec: ContainerSpec, wait: bool, awaited: 
                 return True
             if spec.service in awaited:
                 return False
-            return _has_no_healthcheck(spec) or health.status is HealthStatus.HEALTHY
+            return container.healthcheck is None or health.status is HealthStatus.HEALTHY
         case Exited() as ended:
             return not wait or (spec.service in awaited and ended.succeeded)
         case _:
@@ -100,16 +100,12 @@ def _lost(situation: Situation, spec: ContainerSpec, awaited: frozenset[str]) ->
     if replacement_reason(situation, spec, container) or is_due(situation, spec, container):
         return None
     match container.status:
-        case Running(health=health) if health.status is HealthStatus.UNHEALTHY and not _has_no_healthcheck(spec):
+        case Running(health=health) if health.status is HealthStatus.UNHEALTHY and container.healthcheck:
             return f"container {spec.name} is unhealthy"
         case Exited() as ended if not (spec.service in awaited and ended.succeeded):
             if next_run(spec.restart, container, ended) is None:
                 return f"container {spec.name} {exit_text(ended)}"
     return None
-
-
-def _has_no_healthcheck(spec: ContainerSpec) -> bool:
-    return spec.healthcheck is None or spec.healthcheck_disabled
 
 
 def _awaited(desired: Desired) -> frozenset[str]:

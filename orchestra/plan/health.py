@@ -14,10 +14,10 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestra.state.observed import Health, HealthStatus
+from orchestra.state.observed import Health, Healthcheck, HealthStatus
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import Healthcheck
+    from orchestra.state.desired import ContainerSpec
 
 EARLIEST = 0.02
 GROWTH = 0.5
@@ -27,6 +27,25 @@ MARGIN = 0.001
 DEFAULT_RETRIES = 3
 OUTPUT_LIMIT = 4096
 """How much of a probe's output is kept, as in Docker."""
+
+
+def effective_healthcheck(spec: ContainerSpec, image: Healthcheck | None) -> Healthcheck | None:
+    """The health check of a container: each setting as the file says, else as its image does, else Docker's default.
+
+    None without a test, and where the file turns it off.
+    """
+    if spec.healthcheck_disabled or spec.healthcheck is None:
+        return None if spec.healthcheck_disabled else image
+    own, base = spec.healthcheck, image or Healthcheck(())
+    merged = Healthcheck(
+        own.test or base.test,
+        interval=own.interval or base.interval,
+        timeout=own.timeout or base.timeout,
+        retries=own.retries or base.retries,
+        start_period=own.start_period or base.start_period,
+        start_interval=own.start_interval or base.start_interval,
+    )
+    return merged if merged.test else None
 
 
 class Probe(NamedTuple):

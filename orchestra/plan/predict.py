@@ -16,6 +16,7 @@ from orchestra.plan.action import (
     StartContainer,
     StopContainer,
 )
+from orchestra.plan.health import effective_healthcheck
 from orchestra.plan.volumes import named_volumes
 from orchestra.state.names import VolumeName
 from orchestra.state.observed import Container, Created, Exited, Image, Network, Running, Volume
@@ -57,7 +58,8 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
             case RemoveVolume(name=name):
                 volumes.pop(name, None)
             case CreateContainer(spec=spec, image_digest=digest):
-                containers.setdefault(spec.name, created(spec, digest, now))
+                origin = replace(images.get(spec.image, Image(spec.image, "")), digest=digest)
+                containers.setdefault(spec.name, created(spec, origin, now))
             case StartContainer(name=name) | StopContainer(name=name):
                 if name in containers:
                     containers[name] = _after(containers[name], action, now)
@@ -76,8 +78,8 @@ def with_container(observed: Observed, name: str, container: Container | None) -
     return replace(observed, containers=containers)
 
 
-def created(spec: ContainerSpec, image_digest: str, now: float) -> Container:
-    """The container that ``create`` makes of a specification."""
+def created(spec: ContainerSpec, image: Image, now: float) -> Container:
+    """The container that ``create`` makes of a specification and an image."""
     return Container(
         name=spec.name,
         service=spec.service,
@@ -85,7 +87,7 @@ def created(spec: ContainerSpec, image_digest: str, now: float) -> Container:
         id="",
         config_hash=spec.config_hash,
         image=spec.image,
-        image_digest=image_digest,
+        image_digest=image.digest,
         status=Created(),
         created_at=now,
         command=(spec.entrypoint or ()) + (spec.command or ()),
@@ -94,6 +96,7 @@ def created(spec: ContainerSpec, image_digest: str, now: float) -> Container:
         depends_on=tuple(dependency.service for dependency in spec.depends_on),
         stop_signal=spec.stop_signal,
         stop_grace_period=spec.stop_grace_period,
+        healthcheck=effective_healthcheck(spec, image.healthcheck),
     )
 
 

@@ -66,13 +66,12 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
 
 
 def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:
-    """The same world (the same object when nothing changes) with probes passed and awaited one-shots completed."""
-    awaited = {
-        dependency.service
-        for spec in desired.containers
-        for dependency in spec.depends_on
-        if dependency.condition is Condition.COMPLETED
-    }
+    """The same world (the same object when nothing changes) with probes passed and awaited one-shots completed.
+
+    An image that has not been seen yet brings the health check that somebody waits for.
+    """
+    awaited = _waited_for(desired, Condition.COMPLETED)
+    trusted = _waited_for(desired, Condition.HEALTHY)
     changed: dict[str, Container] = {}
     for spec in desired.containers:
         container = observed.containers.get(spec.name)
@@ -81,14 +80,22 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
         running = container.status
         if spec.service in awaited:
             changed[spec.name] = replace(container, status=Exited(0, running.started_at, now))
-        elif (
-            spec.healthcheck is not None
-            and not spec.healthcheck_disabled
-            and running.health.status in (HealthStatus.NONE, HealthStatus.STARTING)
-        ):
-            health = replace(running.health, status=HealthStatus.HEALTHY)
-            changed[spec.name] = replace(container, status=replace(running, health=health))
+        elif running.health.status in (HealthStatus.NONE, HealthStatus.STARTING):
+            unknown = not container.image_digest and not spec.healthcheck_disabled
+            if container.healthcheck is not None or (unknown and spec.service in trusted):
+                health = replace(running.health, status=HealthStatus.HEALTHY)
+                changed[spec.name] = replace(container, status=replace(running, health=health))
     return replace(observed, containers={**observed.containers, **changed}) if changed else observed
+
+
+def _waited_for(desired: Desired, condition: Condition) -> frozenset[str]:
+    """Services that another one needs in this condition."""
+    return frozenset(
+        dependency.service
+        for spec in desired.containers
+        for dependency in spec.depends_on
+        if dependency.condition is condition
+    )
 
 
 def render_text(preview: Preview) -> str:

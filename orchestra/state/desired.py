@@ -55,15 +55,18 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
-class Healthcheck:
-    """How to ask a container whether it serves. ``test`` is an argv; CMD-SHELL is already expanded to /bin/sh -c."""
+class HealthcheckSpec:
+    """What the file says of a health check; empty and 0 take what the image says, else Docker's default.
 
-    test: tuple[str, ...]
-    interval: float = 30.0
-    timeout: float = 30.0
-    retries: int = 3
+    ``test`` is an argv; CMD-SHELL is already expanded to /bin/sh -c.
+    """
+
+    test: tuple[str, ...] = ()
+    interval: float = 0.0
+    timeout: float = 0.0
+    retries: int = 0
     start_period: float = 0.0
-    start_interval: float = 5.0
+    start_interval: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ class ContainerSpec:
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
     extra_hosts: tuple[tuple[str, str], ...] = ()
-    healthcheck: Healthcheck | None = None
+    healthcheck: HealthcheckSpec | None = None
     healthcheck_disabled: bool = False
     restart: Restart = Restart()
     stop_signal: str = ""

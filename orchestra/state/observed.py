@@ -17,6 +17,18 @@ class HealthStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """How a container is asked whether it serves. test: an argv. Without more words, as Docker does it."""
+
+    test: tuple[str, ...]
+    interval: float = 30.0
+    timeout: float = 30.0
+    retries: int = 3
+    start_period: float = 0.0
+    start_interval: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What the probes of one run of a container have shown. ``failing_streak`` counts failures since a success."""
 
@@ -65,8 +77,9 @@ class Container:
 
     restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
     those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
-    as ``HOST_IP:PORT->PORT/PROTOCOL``. image_digest: identity of the image it was made from. depends_on, stop_signal
-    and stop_grace_period are those of the ContainerSpec it was made from: a stack going down has no other source.
+    as ``HOST_IP:PORT->PORT/PROTOCOL``. image_digest: identity of the image it was made from. healthcheck: of file and
+    image together; None for none. depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was
+    made from: a stack going down has no other source.
     """
 
     name: ContainerName
@@ -88,6 +101,7 @@ class Container:
     depends_on: tuple[ServiceName, ...] = ()
     stop_signal: str = ""
     stop_grace_period: float = 10.0
+    healthcheck: Healthcheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +124,13 @@ class Volume:
 class Image:
     """An image that is unpacked and ready. digest: identity of what the reference names *now*.
 
-    pulled_at: when it was last compared with where it comes from; the engine fills it in.
+    pulled_at: when it was last compared with where it comes from; the engine fills it in. healthcheck: its own.
     """
 
     reference: str
     digest: str
     pulled_at: float = 0.0
+    healthcheck: Healthcheck | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from orchestra.state.desired import (
     Condition,
     Dependency,
     Desired,
-    Healthcheck,
+    HealthcheckSpec,
     Logging,
     Mount,
     MountKind,
@@ -59,7 +59,7 @@ def test_a_simple_stack(folder):
     assert web.depends_on == (Dependency("store", Condition.HEALTHY, restart=True),)
     assert web.stop_grace_period == 90.0
     assert (store.rank, web.rank) == (0, 1)
-    assert store.healthcheck == Healthcheck(("ping",), interval=2.0, retries=5)
+    assert store.healthcheck == HealthcheckSpec(("ping",), interval=2.0, retries=5)
     assert [(port.target, port.published, port.host_ip, port.protocol) for port in web.ports] == [
         (80, 8080, "", "tcp"),
         (53, 5353, "127.0.0.1", "udp"),
@@ -218,13 +218,14 @@ def test_the_restart_policy(folder, attributes, restart):
 @pytest.mark.parametrize(
     ("healthcheck", "check", "is_disabled"),
     [
-        ("{test: curl localhost}", Healthcheck(("/bin/sh", "-c", "curl localhost")), False),
-        ("{test: [CMD-SHELL, 'a b'], timeout: 5s}", Healthcheck(("/bin/sh", "-c", "a b"), timeout=5.0), False),
+        ("{test: curl localhost}", HealthcheckSpec(("/bin/sh", "-c", "curl localhost")), False),
+        ("{test: [CMD-SHELL, 'a b'], timeout: 5s}", HealthcheckSpec(("/bin/sh", "-c", "a b"), timeout=5.0), False),
         (
             "{test: [CMD, a, b], start_period: 1m, start_interval: 1s}",
-            Healthcheck(("a", "b"), start_period=60.0, start_interval=1.0),
+            HealthcheckSpec(("a", "b"), start_period=60.0, start_interval=1.0),
             False,
         ),
+        ("{interval: 2s, retries: 5}", HealthcheckSpec(interval=2.0, retries=5), False),
         ("{test: [NONE]}", None, True),
         ("{disable: true}", None, True),
     ],

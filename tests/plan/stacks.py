@@ -11,7 +11,7 @@ from orchestra.state.desired import (
     Dependency,
     Desired,
     Endpoint,
-    Healthcheck,
+    HealthcheckSpec,
     ImageSpec,
     Mount,
     MountKind,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestra.state.observed import Observed
 
 CONDITIONS = {"": Condition.STARTED, "healthy": Condition.HEALTHY, "completed": Condition.COMPLETED}
-PROBE = Healthcheck(("true",), interval=10.0, retries=3)
+PROBE = HealthcheckSpec(("true",), interval=10.0, retries=3)
 
 
 def needs(text: str) -> tuple[Dependency, ...]:

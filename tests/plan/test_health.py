@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.plan.health import next_probe, step
-from orchestra.state.desired import Healthcheck
-from orchestra.state.observed import Health, HealthStatus
+from orchestra.plan.health import effective_healthcheck, next_probe, step
+from orchestra.state.desired import HealthcheckSpec
+from orchestra.state.observed import Health, Healthcheck, HealthStatus
+from tests.plan.stacks import service
 
 START = 1000.0
 STARTING = Health(HealthStatus.STARTING)
@@ -129,3 +130,29 @@ def test_no_retries_given_means_dockers_three():
     assert health.status is HealthStatus.STARTING
     _, health = life(spec, never, seconds=3.0)
     assert health.status is HealthStatus.UNHEALTHY
+
+
+OF_IMAGE = Healthcheck(("image",), interval=5.0, timeout=7.0, retries=2, start_period=9.0, start_interval=1.0)
+
+
+@pytest.mark.parametrize(
+    ("own", "disabled", "image", "effective"),
+    [
+        (None, False, None, None),
+        (None, False, OF_IMAGE, OF_IMAGE),
+        (None, True, OF_IMAGE, None),
+        (HealthcheckSpec(("own",)), False, None, Healthcheck(("own",))),
+        (HealthcheckSpec(interval=1.0), False, None, None),
+        (HealthcheckSpec(("own",)), False, OF_IMAGE, Healthcheck(("own",), 5.0, 7.0, 2, 9.0, 1.0)),
+        (HealthcheckSpec(interval=1.0, retries=9), False, OF_IMAGE, Healthcheck(("image",), 1.0, 7.0, 9, 9.0, 1.0)),
+        (
+            HealthcheckSpec(("own",), 11.0, 12.0, 13, 14.0, 15.0),
+            False,
+            OF_IMAGE,
+            Healthcheck(("own",), 11.0, 12.0, 13, 14.0, 15.0),
+        ),
+    ],
+)
+def test_the_file_speaks_before_the_image_setting_by_setting(own, disabled, image, effective):
+    (spec,) = service("web", healthy=own, healthcheck_disabled=disabled)("s", 0)
+    assert effective_healthcheck(spec, image) == effective

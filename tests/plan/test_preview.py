@@ -7,7 +7,18 @@ from dataclasses import replace
 from textwrap import dedent
 
 from orchestra.plan.preview import preview, render_data, render_text
-from orchestra.state.observed import Created, Exited, Health, HealthStatus, Image, Network, Observed, Running, Volume
+from orchestra.state.observed import (
+    Created,
+    Exited,
+    Health,
+    Healthcheck,
+    HealthStatus,
+    Image,
+    Network,
+    Observed,
+    Running,
+    Volume,
+)
 from tests.plan.stacks import asked, changed, going_down, service, stack
 
 
@@ -297,9 +308,28 @@ def test_missing_external_resources_fail_before_their_containers_are_made():
         """)
 
 
+def test_an_image_may_bring_the_healthcheck_that_somebody_waits_for():
+    desired = stack(service("db"), service("web", "db:healthy"))
+    started = lines("""
+        3.  start  container/s-db-1   created
+        4.  start  container/s-web-1  created; db is healthy
+        """)
+    assert planned(desired).endswith(started), "nobody knows yet what is in the image"
+    brought = Image("app", "sha256:1", healthcheck=Healthcheck(("check",)))
+    assert planned(desired, Observed("s", images={"app": brought})).endswith(
+        lines("""
+        3.  start  container/s-db-1   created
+        4.  start  container/s-web-1  created; db is healthy
+        """)
+    )
+    disabled = stack(service("db", healthcheck_disabled=True), service("web", "db:healthy"))
+    assert "has no healthcheck configured" in planned(disabled)
+
+
 def test_a_dependency_without_a_healthcheck_cannot_be_waited_for():
     desired = stack(service("db"), service("web", "db:healthy"), service("shop", "web"))
-    assert planned(desired).endswith(
+    there = Observed("s", images={"app": Image("app", "sha256:1")})
+    assert planned(desired, there).endswith(
         lines("""
         3.  start  container/s-db-1    created
         blocked  container/s-shop-1  waits for s-web-1, which cannot be started

@@ -13,7 +13,7 @@ from orchestra.state.desired import (
     Dependency,
     Desired,
     Endpoint,
-    Healthcheck,
+    HealthcheckSpec,
     ImageSpec,
     Mount,
     MountKind,
@@ -40,7 +40,7 @@ class Service:
     rank: int
     depends_on: tuple[Dependency, ...]
     restart: Restart
-    healthcheck: Healthcheck | None
+    healthcheck: HealthcheckSpec | None
     networks: tuple[str, ...]
     volumes: tuple[str, ...]
     network_mode: str
@@ -78,7 +78,7 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
         one_shot = random.random() < 0.25
         healthcheck = None
         if not one_shot and random.random() < 0.5:
-            healthcheck = Healthcheck(
+            healthcheck = HealthcheckSpec(
                 ("true",), interval=random.choice([2.0, 10.0]), retries=2, start_period=random.choice([0.0, 5.0])
             )
         network_mode = ""

@@ -31,7 +31,7 @@ from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.plan.predict import created
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.desired import Mount, MountKind
-from orchestra.state.observed import Running
+from orchestra.state.observed import Image, Running
 
 if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
@@ -108,7 +108,8 @@ class Containers:
         with self._images.content.held():
             image = self._images.resolve(image_digest)
             spec = _completed(spec, image)
-            container = replace(created(spec, image_digest, time.time()), id=os.urandom(32).hex())
+            seen = Image(spec.image, image_digest, healthcheck=image.config.healthcheck)
+            container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
             joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
             store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
         ports = self._ports.reserve(spec.name, spec.ports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.look import look_at_container, look_at_containers
-from orchestra.state.observed import Container, Created, Exited, Health, HealthStatus, Running
+from orchestra.state.observed import Container, Created, Exited, Health, Healthcheck, HealthStatus, Running
 
 if TYPE_CHECKING:
     from typing import Any
@@ -30,6 +30,8 @@ def _container(encoded: dict[str, Any]) -> Container:
     """By hand: the codec, and all the types it would have to know, cost more than the rest."""
     fields: dict[str, Any] = {key: tuple(value) if key in SEQUENCES else value for key, value in encoded.items()}
     fields["status"] = _status(**encoded["status"])
+    if check := fields.get("healthcheck"):
+        fields["healthcheck"] = Healthcheck(**{**check, "test": tuple(check["test"])})
     return Container(**fields)
 
 

@@ -85,11 +85,11 @@ class ImageStore:
                     case Registry(name):
                         entries = self._content.entries() if entries is None else entries
                         if (entry := entries.get(str(parse_name(name)))) and self._is_ready(entry):
-                            found[text] = Image(text, entry.digest, entry.pulled_at)
+                            found[text] = self._image(text, entry.digest, entry.pulled_at)
                     case local:
                         entries = self._content.entries() if entries is None else entries
                         if (entry := entries.get(text)) and self._is_current(entry, local):
-                            found[text] = Image(text, entry.digest)
+                            found[text] = self._image(text, entry.digest)
             except DriverError:
                 continue  # whatever is wrong with it, it is not ready; pulling says why
         return found
@@ -115,7 +115,7 @@ class ImageStore:
         exists = os.path.exists(reference.path)
         usable = entry and entry.platform == str(platform) and (exists or spec.pull_policy != "always")
         if entry and usable and self._is_current(entry, reference):
-            return Image(text, entry.digest)
+            return self._image(text, entry.digest)
         if spec.pull_policy == "never":
             hint = "change pull_policy, or run `orchestra pull` with another one first"
             raise FatalError(f"image {text} is not ready, and its pull_policy is never", hint=hint)
@@ -131,7 +131,7 @@ class ImageStore:
         entry = self._content.entry(str(name))
         here = entry is not None and entry.platform == str(platform) and self._is_complete(entry, f"image {text}")
         if entry and here and spec.pull_policy in CONTENT:
-            return Image(text, entry.digest, entry.pulled_at)
+            return self._image(text, entry.digest, entry.pulled_at)
         if spec.pull_policy == "never":
             hint = "change pull_policy, or fetch it once with `orchestra image pull`"
             raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
@@ -143,7 +143,7 @@ class ImageStore:
         with opened_registry(name, text, self._access or Access()) as source:
             if entry and here and source.digest() == entry.source:
                 self._content.put_entry(replace(entry, pulled_at=now))
-                return Image(text, entry.digest, now)
+                return self._image(text, entry.digest, now)
             return self._adopt(source, text, str(name), platform, pulled_at=now)
 
     def _adopt(
@@ -164,7 +164,11 @@ class ImageStore:
                 pulled_at=pulled_at,
             )
         )
-        return Image(text, manifest.digest, pulled_at)
+        return self._image(text, manifest.digest, pulled_at)
+
+    def _image(self, text: str, digest: str, pulled_at: float = 0.0) -> Image:
+        parts = self.parts(digest)
+        return Image(text, digest, pulled_at, parts.config.healthcheck if parts else None)
 
     def _is_complete(self, entry: Stored, what: str) -> bool:
         """Whether all of it is here; layers that are not unpacked any more are unpacked again."""
