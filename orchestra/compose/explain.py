@@ -32,6 +32,7 @@ def explain(request: LoadRequest, asked: str) -> str:
     """
     assembled = assemble(request)
     _, stack = declare(assembled)
+    assembled.problems.raise_errors()
     completed = complete(
         stack, assembled.name, assembled.document, assembled.project, assembled.reader, assembled.problems
     )

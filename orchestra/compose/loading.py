@@ -79,10 +79,14 @@ def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
 
 
 def declare(assembled: Assembled) -> tuple[Stack, Stack]:
-    """All that the files declare, and that with only the services that are wanted. Raises ComposeError, UserError."""
+    """All that the files declare, and that with only the services that are wanted. Raises ComposeError, UserError.
+
+    There may be errors in ``problems`` after it: then these are of what is right in the files.
+    """
     request, problems = assembled.request, assembled.problems
     declared = validate(assembled.document, problems)
-    problems.raise_errors()
+    if declared is None:
+        problems.raise_errors()
     assert declared is not None, "the schema refused the document without a word"
     find_services(declared.services, (*request.services, *request.scale))
     profiles = active_profiles(declared, assembled.project.profiles, request.services)
@@ -116,8 +120,8 @@ def _uncollected() -> Iterator[None]:
 def load(request: LoadRequest) -> Loaded:
     """Everything from files to ``Desired``.
 
-    Raises ComposeError with all the problems of the first phase that has any (reading; interpolation, merge and
-    schema; consistency), ComposeFileNotFound, and UserError for a request that does not fit the files.
+    Raises ComposeError with all the problems of the first phase that has any (reading; interpolation and merge; schema
+    and consistency), ComposeFileNotFound, and UserError for a request that does not fit the files.
     """
     assembled = assemble(request)
     reader, problems, project = assembled.reader, assembled.problems, assembled.project

@@ -98,7 +98,9 @@ def parse_documents(source: Source, problems: Problems, budget: Budget | None = 
             elif not (isinstance(node, Scalar) and node.value is None):
                 problems.error("wrong-type", "a Compose file must be a mapping at its top level", node.span)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # What is never closed is found out at the end of the file, and mended where it begins.
+        unclosed = error.problem_mark is not None and error.problem_mark.index >= len(source.text.rstrip())
+        mark = (unclosed and error.context_mark) or error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = " ".join(part for part in (error.context, error.problem) if part).replace("\n", " ")
         problems.error("yaml", what, Span(source.path, line, column, line, column + 1), (), _yaml_hint(source, line))

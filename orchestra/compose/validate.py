@@ -14,7 +14,7 @@ from orchestra.compose.schema.stack import Stack
 from orchestra.compose.schema.values import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from orchestra.compose.problems import Problems
 
@@ -24,17 +24,41 @@ _WRONG_TYPE = {
     "model_type": "a mapping",
     "tuple_type": "a list",
 }
+_ORIGINS = frozenset({"image", "build", "provider"})
+"""One of which every service needs."""
 _STRING_HINT = "put it between quotes"
 
 
 def validate(document: Map, problems: Problems) -> Stack | None:
-    """The stack, or None when the schema refuses the document. Places that are already wrong are not named twice."""
+    """The stack; of a document that the schema refuses in places, what is left, so that it is looked at further.
+
+    None when nothing can be said of the rest. Places that are already wrong are not named twice.
+    """
     try:
         return Stack.model_validate(plain(document))
     except ValidationError as error:
         known = [diagnostic.subject for diagnostic in problems.errors]
-        for item in error.errors(include_url=False)[:MAXIMUM_DIAGNOSTICS]:
+        items = error.errors(include_url=False)[:MAXIMUM_DIAGNOSTICS]
+        for item in items:
             _report(document, item, known, problems)
+        return None if known else _rest(document, [_document_path(document, item["loc"]) for item in items])
+
+
+def _rest(document: Map, wrong: Iterable[Path]) -> Stack | None:
+    """The stack without attributes of services that are wrong; None where that would bring up mistakes nobody made."""
+    data = plain(document)
+    for path in wrong:
+        match path:
+            case ("services", service, attribute, *_):
+                attributes = data["services"][service]
+                attributes.pop(attribute, None)
+                if not attributes.keys() & _ORIGINS:
+                    return None
+            case _:
+                return None
+    try:
+        return Stack.model_validate(data)
+    except ValidationError:
         return None
 
 

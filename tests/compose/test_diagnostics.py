@@ -19,6 +19,14 @@ compose.yaml:4:5: unknown key imagge in services.web [unknown-key]
   hint: did you mean image?
 """,
     ),
+    "quotes that are never closed": (
+        WEB + '    command: "sleep\n\n',
+        """\
+compose.yaml:4:14: while scanning a quoted scalar found unexpected end of stream [yaml]
+  4 |     command: "sleep
+    |              ^
+""",
+    ),
     "wrong type": (
         WEB + "    ports: 80\n",
         """\

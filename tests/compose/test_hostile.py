@@ -256,6 +256,28 @@ def test_all_mistakes_are_told_in_one_go(folder):
     assert "did you mean image?" in text
 
 
+def test_what_does_not_fit_together_is_told_beside_what_the_schema_refuses(folder):
+    with pytest.raises(ComposeError) as caught:
+        folder.load("services: {a: {image: x, ports: 80, restart: maybe, depends_on: [b], volumes: ['data:/x']}}")
+    found = {(diagnostic.code, diagnostic.subject) for diagnostic in caught.value.diagnostics}
+    assert found == {
+        ("wrong-type", "services.a.ports"),
+        ("invalid-value", "services.a.restart"),
+        ("undefined", "services.a.depends_on.b"),
+        ("undefined", "services.a.volumes[0]"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["services: {a: {imagee: x}}", "services: {a: [], b: {image: x, depends_on: [a]}}", "services: {a: {image: 5}}"],
+)
+def test_a_mistake_is_not_followed_by_others_that_nobody_made(text, folder):
+    with pytest.raises(ComposeError) as caught:
+        folder.load(text)
+    assert len(caught.value.diagnostics) == 1
+
+
 def test_a_name_that_only_docker_engine_would_refuse_is_accepted(folder):
     text = "services: {a: {image: x, container_name: '${NOBODY}_a', volumes: ['vol:/v']}}\nvolumes: {vol: {name: _v}}"
     assert folder.load(text).desired.container("_a") is not None
