@@ -1,0 +1,158 @@
+"""What an image's configuration does to real containers, by itself and together with the file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.driver.local.image.making import directory, entry
+from tests.examples.conftest import eventually
+from tests.examples.images import busybox, needs_busybox
+
+pytestmark = needs_busybox
+
+SECOND = 1_000_000_000
+CHECK = {
+    "Test": ["CMD-SHELL", "echo looked; test -e /tmp/well"],
+    "Interval": SECOND // 5,
+    "Retries": 2,
+    "StartPeriod": 60 * SECOND,
+    "StartInterval": SECOND // 20,
+}
+SERVE = ["sh", "-c", "trap 'exit 0' TERM; touch $WELL; sleep 1000 & wait"]
+
+
+def check_of(stack, service):
+    return stack.containers()[service]["Health"]
+
+
+def test_the_healthcheck_of_an_image_is_what_others_wait_for(write_stack, tmp_path):
+    image = busybox(tmp_path / "image", {"Cmd": SERVE, "Healthcheck": CHECK})
+    stack = write_stack(f"""
+services:
+  db: {{image: "{image}", environment: {{WELL: /tmp/well}}}}
+  web: {{image: "{image}", environment: {{WELL: /tmp/well}}, depends_on: {{db: {{condition: service_healthy}}}}}}
+""")
+    assert "created; db is healthy" in stack.run("plan", code=2).stdout
+    stack.run("up", "-d", "--wait")
+    assert stack.containers()["db"]["Health"] == "healthy"
+    assert "(healthy)" in stack.run("ps").stdout
+    assert stack.run("plan").stdout == "nothing to do\n"
+
+
+def test_settings_of_the_file_go_over_those_of_the_image(write_stack, tmp_path):
+    image = busybox(tmp_path / "image", {"Cmd": SERVE, "Healthcheck": CHECK})
+    stack = write_stack(f"""
+services:
+  sick: {{image: "{image}", environment: {{WELL: /tmp/other}}, healthcheck: {{start_period: 1ms, interval: 100ms}}}}
+  other: {{image: "{image}", environment: {{WELL: /tmp/other}}, healthcheck: {{test: test -e /tmp/other}}}}
+  off: {{image: "{image}", environment: {{WELL: /tmp/other}}, healthcheck: {{disable: true}}}}
+  none: {{image: "{image}", environment: {{WELL: /tmp/other}}, healthcheck: {{test: [NONE]}}}}
+""")
+    stack.run("up", "-d")
+    assert eventually(lambda: check_of(stack, "sick") == "unhealthy")
+    assert eventually(lambda: check_of(stack, "other") == "healthy")
+    assert check_of(stack, "off") == check_of(stack, "none") == ""
+
+
+def test_an_image_that_is_unhealthy_fails_what_waits_for_it(write_stack, tmp_path):
+    check = {**CHECK, "StartPeriod": 0}
+    image = busybox(tmp_path / "image", {"Cmd": SERVE, "Healthcheck": check})
+    stack = write_stack(f"""
+services:
+  db: {{image: "{image}", environment: {{WELL: /tmp/other}}}}
+  web: {{image: "{image}", environment: {{WELL: /tmp/well}}, depends_on: {{db: {{condition: service_healthy}}}}}}
+""")
+    assert "dependency failed to start: container stack-db-1 is unhealthy" in stack.run("up", "-d", code=1).stderr
+
+
+def test_no_check_in_file_and_image_is_an_error_for_who_waits(write_stack, tmp_path):
+    image = busybox(tmp_path / "image", {"Cmd": SERVE})
+    stack = write_stack(f"""
+services:
+  db: {{image: "{image}", environment: {{WELL: /tmp/well}}, healthcheck: {{interval: 1s}}}}
+  web: {{image: "{image}", environment: {{WELL: /tmp/well}}, depends_on: {{db: {{condition: service_healthy}}}}}}
+""")
+    assert "container stack-db-1 has no healthcheck configured" in stack.run("up", "-d", code=1).stderr
+
+
+ACCOUNTS = [
+    entry("etc/passwd", content=b"root:x:0:0::/root:/bin/sh\napp:x:1000:50::/srv/app:/bin/sh\n"),
+    entry("etc/group", content=b"root:x:0:\nstaff:x:50:\nextra:x:60:app\nother:x:70:\n"),
+    directory("srv"),
+    directory("srv/app", uid=1000, gid=50),
+    directory("data"),
+    entry("data/seed", content=b"from the image\n", uid=1000, gid=50),
+]
+
+
+@pytest.mark.parametrize(
+    ("image", "service", "output"),
+    [
+        ({"Entrypoint": ["echo", "a"], "Cmd": ["b"]}, "", "a b"),
+        ({"Entrypoint": ["echo", "a"], "Cmd": ["b"]}, "command: [c]", "a c"),
+        ({"Entrypoint": ["false"], "Cmd": ["b"]}, "entrypoint: [echo, d]", "d"),
+        ({"Entrypoint": ["false"], "Cmd": ["b"]}, "entrypoint: [echo, d], command: [e]", "d e"),
+        ({"Entrypoint": ["false"], "Cmd": ["echo", "b"]}, "entrypoint: []", "b"),
+        ({"Entrypoint": ["echo"], "Cmd": ["b"]}, "command: []", ""),
+        ({"Cmd": ["sh", "-c", "echo $A $B"], "Env": ["A=1", "B=2"]}, "environment: {B: 3}", "1 3"),
+        ({"Cmd": ["sh", "-c", "echo $PATH"], "Env": ["PATH=/bin:/own"]}, "", "/bin:/own"),
+        ({"Cmd": ["pwd"], "WorkingDir": "/srv/made/here"}, "", "/srv/made/here"),
+        ({"Cmd": ["pwd"], "WorkingDir": "/srv"}, "working_dir: /tmp", "/tmp"),
+        ({"Cmd": ["sh", "-c", "id -u; id -g; id -G; echo $HOME"], "User": "app"}, "", "1000\n50\n50 60\n/srv/app"),
+        ({"Cmd": ["sh", "-c", "id -u; id -g; id -G"], "User": "app:other"}, "", "1000\n70\n70"),
+        ({"Cmd": ["sh", "-c", "id -u; id -g; id -G"], "User": "1000"}, "", "1000\n50\n50 60"),
+        ({"Cmd": ["sh", "-c", "id -u; id -g; id -G"], "User": "app"}, "user: '0'", "0\n0\n0"),
+        ({"Cmd": ["sh", "-c", "id -G"], "User": "app"}, "group_add: [other, '99']", "50 60 70 99"),
+        ({"Cmd": ["sh", "-c", "cat /data/seed; stat -c %u:%g /data/seed"], "Volumes": {"/data": {}}}, "",
+         "from the image\n1000:50"),
+        ({"Cmd": ["ls", "/data"], "Volumes": {"/data": {}}}, "tmpfs: /data", ""),
+        ({"Cmd": ["ls", "/data"]}, "volumes: [/data]", "seed"),
+        ({"Cmd": ["ls", "/data"]}, "volumes: [{type: volume, target: /data, volume: {nocopy: true}}]", ""),
+    ],
+)  # fmt: skip
+def test_what_the_image_says_is_completed_by_the_file_as_docker_does(write_stack, tmp_path, image, service, output):
+    reference = busybox(tmp_path / "image", image, *ACCOUNTS)
+    stack = write_stack(f'services:\n  one: {{image: "{reference}"{", " if service else ""}{service}}}\n')
+    stack.run("up", "-d")
+    ended = eventually(lambda: (row := stack.containers()["one"])["State"] == "exited" and row)
+    assert stack.run("logs", "--no-log-prefix", "one").stdout.rstrip("\n") == output
+    assert ended["ExitCode"] == 0
+
+
+def test_the_stop_signal_of_an_image_ends_its_containers(write_stack, tmp_path):
+    script = "trap 'echo image; exit 0' USR1; trap 'echo file; exit 0' USR2; trap : TERM; while :; do sleep 0.05; done"
+    reference = busybox(tmp_path / "image", {"Cmd": ["sh", "-c", script], "StopSignal": "SIGUSR1"})
+    stack = write_stack(f"""
+services:
+  own: {{image: "{reference}"}}
+  said: {{image: "{reference}", stop_signal: SIGUSR2}}
+""")
+    stack.run("up", "-d")
+    with stack.start("up", stdout=-1, stderr=-2) as attached:
+        assert eventually(lambda: "Attaching" in attached.stdout.readline())
+        attached.send_signal(2)
+        out, _ = attached.communicate(timeout=30)
+    assert "image" in out
+    assert "file" in out
+
+
+def test_labels_of_an_image_are_annotations_beneath_those_of_the_file(write_stack, tmp_path):
+    labels = {"org.example.a": "image", "org.example.b": "image"}
+    reference = busybox(tmp_path / "image", {"Cmd": ["sleep", "100"], "Labels": labels})
+    stack = write_stack(f"""
+services:
+  one: {{image: "{reference}", labels: {{org.example.b: file}}, stop_signal: SIGKILL}}
+""")
+    stack.run("up", "-d")
+    (config,) = stack.home.glob("run/stacks/*/containers/*/config.json")
+    annotations = json.loads(config.read_text())["annotations"]
+    assert (annotations["org.example.a"], annotations["org.example.b"]) == ("image", "file")
+
+
+@pytest.mark.parametrize(("user", "word"), [("nobody-here", "user 'nobody-here'"), ("app:none", "group 'none'")])
+def test_a_user_that_the_image_does_not_know_is_an_error_that_names_it(write_stack, tmp_path, user, word):
+    reference = busybox(tmp_path / "image", {"Cmd": ["true"], "User": user}, *ACCOUNTS)
+    stack = write_stack(f'services:\n  one: {{image: "{reference}"}}\n')
+    assert f"{word} is not known in the image" in stack.run("up", "-d", code=1).stderr
