@@ -22,7 +22,11 @@ PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+CLONE_PARENT = 0x00008000
 CLONE_INTO_CGROUP = 0x200000000
+
+# personality(2): linux.personality.domain of an OCI config.
+PERSONALITIES = {"LINUX": 0x0000, "LINUX32": 0x0008}
 
 BUILT_IN_FINDERS = ("BuiltinImporter", "FrozenImporter")
 
@@ -37,6 +41,7 @@ PIDFD_INFO_EXIT_CODE_OFFSET = 60
 
 # Unlike libc's, calls through this keep the interpreter's lock: a forked child must not find it released.
 _python = ctypes.PyDLL(None, use_errno=True)
+_personality = declare("personality", c_ulong)
 _prctl = declare("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
 
 
@@ -55,6 +60,29 @@ def set_name(name: str) -> None:
     """The name that ps(1) shows, at most 15 bytes."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])
     prctl(PR_SET_NAME, ctypes.addressof(buffer))
+
+
+def set_personality(domain: str) -> None:
+    """domain: a word of the OCI runtime spec, config-linux, "Personality". It survives fork(2) and execve(2)."""
+    if domain not in PERSONALITIES:
+        raise SystemCallError(EINVAL, "config", "linux.personality.domain", f"{domain} is not known")
+    check(_personality(PERSONALITIES[domain]), "personality", domain)
+
+
+def hide_origin(title: str) -> None:
+    """Show ``title`` as the command line, and no environment, to whoever reads /proc/PID/cmdline and environ.
+
+    The memory that they show is written over; ``os.environ`` stays. Needs the procfs of the machine at /proc.
+    Source: proc_pid_stat(5), arg_start to env_end.
+    """
+    with open("/proc/self/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    arguments, arguments_end, environment, environment_end = map(int, fields[45:49])
+    text = title.encode()[: arguments_end - arguments - 2] + b"\0"
+    ctypes.memmove(arguments, text, len(text))
+    # With no NUL in the last place the kernel takes what is there for a title that ends at its first NUL.
+    ctypes.memset(arguments_end - 1, ord(" "), 1)
+    ctypes.memset(environment, 0, environment_end - environment)
 
 
 def become_subreaper() -> None:
@@ -107,12 +135,19 @@ class _CloneArgs(ctypes.Structure):
 
 
 def fork_into_cgroup(cgroup: int) -> int:
-    """os.fork, with the child born in the cgroup (version 2) whose directory ``cgroup`` is open on.
+    """os.fork, with the child born in the cgroup (version 2) whose directory ``cgroup`` is open on."""
+    return _clone(_CloneArgs(flags=CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=cgroup), "CLONE_INTO_CGROUP")
 
-    clone3(2) passes by glibc's fork, so the interpreter is told of it as os.fork does: PyOS_BeforeFork and the two
+
+def fork_sibling(flags: int) -> int:
+    """os.fork, with the new process a child of our parent, not of ours, and with new namespaces as ``flags`` say."""
+    return _clone(_CloneArgs(flags=CLONE_PARENT | flags), "CLONE_PARENT")
+
+
+def _clone(arguments: _CloneArgs, about: str) -> int:
+    """clone3(2) passes by glibc's fork, so the interpreter is told of it as os.fork does: PyOS_BeforeFork and the two
     functions for afterwards are part of its stable C interface. Only for a process with one thread.
     """
-    arguments = _CloneArgs(flags=CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=cgroup)
     size = ctypes.c_size_t(ctypes.sizeof(arguments))
     _python.PyOS_BeforeFork()
     pid = int(_python.syscall(ctypes.c_long(SYS_CLONE3), ctypes.byref(arguments), size))
@@ -122,7 +157,7 @@ def fork_into_cgroup(cgroup: int) -> int:
     number = ctypes.get_errno()
     _python.PyOS_AfterFork_Parent()
     if pid < 0:
-        raise SystemCallError(number or EINVAL, "clone3", "CLONE_INTO_CGROUP")
+        raise SystemCallError(number or EINVAL, "clone3", about)
     return pid
 
 

@@ -85,6 +85,9 @@ def _become_container(
         tell(channel, {"warning": text})
 
     process.restore_signals()
+    stays = (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true"
+    if stays:
+        process.hide_origin("orchestra-init")  # paths and variables of the machine are nothing for a container to read
     os.setsid()
     cgroup.enter()
     description = config["process"]
@@ -126,7 +129,7 @@ def _become_container(
         os._exit(FAILED)
     if hooked:
         hooks.run(config, "startContainer", {**state, "status": "created"})
-    if (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true":
+    if stays:
         program.confine()  # whoever stays as PID 1 is a process of the container too
         _leave_program_to_child(channel)
     preserved = settings.get("preserved") or 0

@@ -13,6 +13,7 @@ from orchestra.linux.network_namespace import pin_namespace, unpin_namespace
 from orchestra.shim import client
 from tests.shim.conftest import CAPABILITIES, NAMESPACES, eventually
 
+REAPED = {"io.orchestra.init": "true"}
 OWN_NAMESPACES = {"mount": "mnt", "network": "net"}
 
 
@@ -185,7 +186,7 @@ def test_sysctls_of_its_own_namespaces(stack):
 
 def test_the_reaper_forwards_signals_and_collects_orphans(stack):
     script = "trap 'exit 9' TERM; (sh -c 'sleep 0.01 &' ); echo $$; ls -d /proc/[0-9]*; while :; do sleep 0.01; done"
-    container = stack.shell(script, annotations={"io.orchestra.init": "true"})
+    container = stack.shell(script, annotations=REAPED)
     container.run()
     eventually(lambda: len(container.texts("stdout")) >= 3)
     lines = container.texts("stdout")
@@ -201,10 +202,16 @@ def zombies(container):
     return [line for line in text.splitlines()[1:] if line.startswith("Z")]
 
 
+def test_the_reaper_shows_nothing_of_the_machine(stack):
+    script = "cat /proc/1/comm; for f in cmdline environ; do tr '\\0' ' ' < /proc/1/$f; echo; done"
+    lines = stack.shell(script, annotations=REAPED).finish()
+    assert [line.strip() for line in lines] == ["orchestra-init", "orchestra-init", ""]
+
+
 def test_the_reaper_passes_the_exit_code_on(stack):
-    container = stack.container("sh", "-c", "exit 7", annotations={"io.orchestra.init": "true"})
+    container = stack.container("sh", "-c", "exit 7", annotations=REAPED)
     container.run()
     assert container.wait().exit_code == 7
-    failing = stack.container("nonsense", name="failing", annotations={"io.orchestra.init": "true"})
+    failing = stack.container("nonsense", name="failing", annotations=REAPED)
     with pytest.raises(OSError, match="nonsense"):
         failing.run()
