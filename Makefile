@@ -46,11 +46,11 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/runtime.stamp
 
 # What containers need of the system, and what their tests need besides. Only root can install it; anybody else is told.
-# docker-registry, skopeo and openssl are for tests of images alone, which skip where they are missing.
+# docker-registry, skopeo, openssl and mmdebstrap are for tests of images alone, which skip where they are missing.
 packages: PROGRAMS := nft ip
 packages: PACKAGES := nftables iproute2
-test-packages: PROGRAMS := nft ip busybox ps zstd docker-registry skopeo openssl
-test-packages: PACKAGES := nftables iproute2 busybox-static procps zstd docker-registry skopeo openssl
+test-packages: PROGRAMS := nft ip busybox ps zstd docker-registry skopeo openssl mmdebstrap
+test-packages: PACKAGES := nftables iproute2 busybox-static procps zstd docker-registry skopeo openssl mmdebstrap
 packages test-packages:
 	@if [ "$$(for program in $(PROGRAMS); do command -v $$program; done | wc -l)" = $(words $(PROGRAMS)) ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

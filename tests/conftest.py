@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests import census
+from tests.debian import debian_images as debian_images
 
 PATIENCE = 10.0
 """Seconds: processes that have been told to end may still be ending."""

@@ -88,7 +88,7 @@ def stack(tmp_path):
 
     def make(name: str, **environment: str) -> Orchestra:
         folder = tmp_path / name
-        shutil.copytree(STACKS / name, folder, ignore=shutil.ignore_patterns("data"))
+        shutil.copytree(STACKS / name, folder, ignore=shutil.ignore_patterns("data", "images"))
         orchestra = Orchestra(folder / "compose.yaml", tmp_path / "home", **environment)
         made.append(orchestra)
         return orchestra

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
 
 import pytest
 
@@ -23,42 +19,14 @@ from orchestra.home import Home
 from orchestra.state.desired import ImageSpec
 from tests.driver.local.image.making import Made, compressed, digest, directory, entry, layer, link, needs_root
 
-REGISTRY = shutil.which("docker-registry")
+from .real import OPENSSL, REGISTRY, log_in, running, running_closed
+
 SKOPEO = shutil.which("skopeo")
-OPENSSL = shutil.which("openssl")
 
 pytestmark = [*needs_root, pytest.mark.skipif(not REGISTRY, reason="needs docker-registry (Debian: docker-registry)")]
 needs_skopeo = pytest.mark.skipif(not SKOPEO, reason="needs skopeo (Debian: skopeo)")
 
 NAME = layer(entry("etc/name", content=b"this one"))
-# "secret" by bcrypt, which the registry wants and the standard library cannot make.
-PASSWORD_FILE = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
-
-
-@contextlib.contextmanager
-def running(path, *, settings="", secure=False):
-    """A registry on a free port of this machine; its host and port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    path.mkdir(exist_ok=True)
-    (path / "config.yml").write_text(
-        f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {path}/data}}}}\nhttp:\n  addr: 127.0.0.1:{port}\n{settings}"
-    )
-    with (path / "log").open("wb") as log:
-        process = subprocess.Popen([REGISTRY, "serve", str(path / "config.yml")], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert time.monotonic() < deadline, (path / "log").read_text()
-            assert process.poll() is None, (path / "log").read_text()
-            time.sleep(0.02)
-        yield f"{'localhost' if secure else '127.0.0.1'}:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -149,27 +117,12 @@ def test_skopeo_reads_what_we_push_and_we_read_what_it_pushes(host, library, hom
 
 @pytest.mark.skipif(not OPENSSL, reason="needs openssl")
 def test_tls_and_a_password(library, tmp_path, access):
-    secret = tmp_path / "secret"
-    secret.mkdir()
-    subprocess.run(
-        [
-            *(OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", f"{secret}/key", "-out", f"{secret}/crt"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    (secret / "htpasswd").write_text(PASSWORD_FILE)
-    settings = f"  tls: {{certificate: {secret}/crt, key: {secret}/key}}\nauth:\n"
-    settings += f"  htpasswd: {{realm: test, path: {secret}/htpasswd}}\n"
-    with running(tmp_path / "registry", settings=settings, secure=True) as host:
+    with running_closed(tmp_path / "registry") as host:
         target = f"{host}/closed/app:1"
         put_in(library, tmp_path, target)
         with pytest.raises(FatalError, match="wants to know who asks"):
             library.push(target)
-        auth = base64.b64encode(b"me:secret").decode()
-        (tmp_path / ".docker").mkdir()
-        (tmp_path / ".docker/config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+        log_in(tmp_path, host)
         library.push(target)
         store = elsewhere(tmp_path, access)
         assert name_in(store, store.pull(ImageSpec(target))) == b"this one"

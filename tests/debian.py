@@ -1,0 +1,57 @@
+"""Images of real servers: those of the example ``webshop``, made of packages once in a test run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestra.home import Home
+
+IMAGES = Path(__file__).parent.parent / "examples" / "stacks" / "webshop" / "images.py"
+SERVERS = {
+    "nginx": "nginx -v",
+    "postgres": "postgres --version",
+    "redis": "redis-server --version",
+    "shop": "python3 -V",
+}
+MISSING = [name for name in ("mmdebstrap", "apt-get", "docker-registry") if not shutil.which(name)]
+
+needs_debian = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make images of packages"),
+    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} to make images of packages"),
+    # Whoever comes first makes them, with what it has to download.
+    pytest.mark.timeout(400),
+    # Others would only wait for it.
+    pytest.mark.xdist_group("debian"),
+]
+
+
+def shared_directory(factory: pytest.TempPathFactory) -> Path:
+    """One for all processes of a run."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def debian_images(tmp_path_factory) -> Path:
+    """An image layout with the tags ``SERVERS``; all share their lowest layer."""
+    layout = shared_directory(tmp_path_factory) / "debian"
+    with open(f"{layout}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (layout / "index.json").exists():
+            shutil.rmtree(layout, ignore_errors=True)
+            command = [sys.executable, IMAGES, layout]
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            assert done.returncode == 0, done.stdout
+    return layout
+
+
+def home_in(path: Path) -> Home:
+    return Home(f"{path}/data", f"{path}/run")
