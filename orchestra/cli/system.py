@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from orchestra.errors import OrchestraError, UserError
+from orchestra.cli.confirm import is_sure, need_terminal
+from orchestra.errors import OrchestraError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ def run(invocation: Invocation) -> int:
 
     invocation.need_root()
     force = invocation.values["force"]
-    if not force and not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask at", hint="say --force when it shall not ask")
+    if not force:
+        need_terminal()
     home = invocation.home
     items = prune.find(home)
     if not items:
         print("Nothing to remove.")
         return 0
-    if not force and not _is_sure(items):
+    if not force and not is_sure(_warning(items)):
         return 0
     failed = False
     for item in items:
@@ -47,9 +48,6 @@ def describe(item: Item) -> str:
     return f"{item.kind} {item.name}" if item.kind != "network" else item.name
 
 
-def _is_sure(items: Sequence[Item]) -> bool:
-    print("This will remove what dead stacks have left; volumes, logs and images stay:")
-    for item in items:
-        print(f"  - {describe(item)}")
-    print("Are you sure you want to continue? [y/N] ", end="", flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+def _warning(items: Sequence[Item]) -> str:
+    lines = ["This will remove what dead stacks have left; volumes, logs and images stay:"]
+    return "\n".join([*lines, *(f"  - {describe(item)}" for item in items)])

@@ -45,6 +45,12 @@ class Quiet:
             self._healthy.add(step.resource)
         self._show(step)
 
+    def skip(self, resource: str, reason: str) -> None:
+        """Say why nothing is done about it."""
+        from orchestra.cli.render.words import Step
+
+        self._show(Step(resource, subject_of(resource), f"Skipped - {reason}", "done"))
+
     @property
     def is_making(self) -> bool:
         """Whether something that containers are started from is still being fetched or made."""

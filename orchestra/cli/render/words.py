@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "pull": ("Pulling", "Pulled"),
+    "push": ("Pushing", "Pushed"),
     "create": ("Creating", "Created"),
     "start": ("Starting", "Started"),
     "stop": ("Stopping", "Stopped"),

@@ -138,8 +138,12 @@ class Snapshotter:
     def layer_sizes(self) -> dict[str, int]:
         """Bytes on disk by chain id."""
         with file_errors("layers"):
-            names = [name for name in _list(self._layers) if not name.endswith(".new")]
-            return {f"sha256:{name}": tree_size(f"{self._layers}/{name}") for name in names}
+            return {chain_id: tree_size(self.layer(chain_id)) for chain_id in self.chain_ids()}
+
+    def chain_ids(self) -> list[str]:
+        """Of all layers."""
+        with file_errors("layers"):
+            return [f"sha256:{name}" for name in _list(self._layers) if not name.endswith(".new")]
 
     def layer(self, chain_id: str) -> str:
         """Where the layer is or would be."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestra.driver.local.image.content import ContentStore
 from orchestra.driver.local.image.document import DocumentError
 from orchestra.driver.local.image.manifest import parse_index
+from orchestra.driver.local.image.nameless import find_nameless
 from orchestra.driver.local.image.parts import EMPTY_LAYER, load_parts
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.driver.local.look import RECORD
@@ -71,6 +72,24 @@ def collect(home: Home) -> Collected:
         doomed = [digest for digest in content.blobs() if digest not in blobs]
         size = content.remove_ingests() + sum(content.remove(digest) for digest in doomed)
         removed, freed = snapshots.remove_layers(layers)
+    return Collected(len(doomed), removed, size + freed)
+
+
+def remove_content(home: Home, digest: str) -> Collected | None:
+    """What only the image with this manifest needs; None when a name or a container needs it. While ``collecting``."""
+    content, snapshots = ContentStore(home.content), Snapshotter(home)
+    entries = content.entries().values()
+    roots = {entry.digest for entry in entries} | {user.digest for user in containers(home)}
+    if digest in roots:
+        return None
+    tops = {entry.source for entry in entries}
+    roots |= {stored.digest for stored, _ in find_nameless(content) if stored.digest != digest}
+    own = load_parts(content, digest)
+    blobs, layers = _reached(content, roots)
+    doomed = {digest, *((own.config_blob.digest, *own.blobs) if own else ())} - blobs - tops
+    size = sum(content.remove(blob) for blob in sorted(doomed))
+    chain_ids = set(own.chain_ids() if own else ()) - layers
+    removed, freed = snapshots.remove_layers(set(snapshots.chain_ids()) - chain_ids)
     return Collected(len(doomed), removed, size + freed)
 
 

@@ -40,6 +40,10 @@ class DockerImage:
     def digest(self) -> str:
         return f"sha256:{hashlib.sha256(self._config(self._chosen())).hexdigest()}"
 
+    def names(self) -> list[tuple[str, ...]]:
+        """Of every image of the archive, as they are written there."""
+        return [self._strings(image, "RepoTags") for image in self._images()]
+
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
         """Copy the image; the descriptor of the manifest made for it, and that manifest."""
         chosen = self._chosen()
@@ -74,7 +78,7 @@ class DockerImage:
                 hint = f"count from @0 to @{len(images) - 1}"
                 raise FatalError(f"{self._what}: the archive has {len(images)} images", hint=hint)
             return images[self._index]
-        names = [self._strings(image, "RepoTags") for image in images]
+        names = self.names()
         if not self._name:
             if len(images) == 1:
                 return images[0]

@@ -63,6 +63,9 @@ class Archive:
         self._fd = fd
         self._members = members
 
+    def has(self, name: str) -> bool:
+        return name in self._members
+
     def open(self, name: str) -> io.BufferedReader:
         for _ in range(LINKS_LIMIT):
             member = self._members.get(name)
@@ -75,25 +78,28 @@ class Archive:
 
 
 @contextlib.contextmanager
-def opened_archive(path: str, scratch: str) -> Iterator[Archive]:
-    """scratch: a directory for what a compressed archive unpacks to, for as long as it is open."""
-    with archive_errors(path), contextlib.ExitStack() as stack:
+def opened_archive(path: str, scratch: str, what: str = "") -> Iterator[Archive]:
+    """scratch: a directory for what a compressed archive unpacks to, for as long as it is open. what: how errors call
+    it, when not by its path.
+    """
+    what = what or path
+    with archive_errors(what), contextlib.ExitStack() as stack:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise FatalError(f"{path} is not a file", hint="for a directory that holds an image layout write oci:DIR")
+            raise FatalError(f"{what} is not a file", hint="for a directory that holds an image layout write oci:DIR")
         file: io.BufferedReader = stack.enter_context(open(path, "rb"))
         if compression_of(file):
             plain = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
             shutil.copyfileobj(decompressed(file), plain, CHUNK)
             plain.seek(0)
-            members = _index(path, plain)
+            members = _index(what, plain)
             fd = plain.fileno()
         else:
-            members = _index(path, file)
+            members = _index(what, file)
             fd = file.fileno()
-        yield Archive(path, fd, members)
+        yield Archive(what, fd, members)
 
 
-def _index(path: str, file: IO[bytes]) -> dict[str, Member]:
+def _index(what: str, file: IO[bytes]) -> dict[str, Member]:
     members: dict[str, Member] = {}
     with open_tar(file, seekable=True) as tar:
         for entry in entries(tar):
@@ -107,7 +113,7 @@ def _index(path: str, file: IO[bytes]) -> dict[str, Member]:
                 members[name] = Member(0, 0, posixpath.normpath(entry.linkname).lstrip("/"))
             if len(members) > MEMBERS_LIMIT:
                 raise FatalError(
-                    f"{path} has too many files for an image", hint="for a root file system write rootfs:DIR"
+                    f"{what} has too many files for an image", hint="for a root file system write rootfs:DIR"
                 )
     return members
 

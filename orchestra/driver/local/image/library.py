@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestra.driver.local.image.collect import Collected, collect, containers
+from orchestra.driver.local.image.collect import Collected, collect, containers, remove_content
 from orchestra.driver.local.image.manifest import Descriptor
 from orchestra.driver.local.image.name import ImageName, parse_name
+from orchestra.driver.local.image.nameless import find_nameless
 from orchestra.driver.local.image.parts import Parts, load_parts
 from orchestra.driver.local.image.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
@@ -28,7 +29,7 @@ _ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One reference. parts: None when its documents are damaged or gone."""
+    """One reference, or none for an image without a name. parts: None when its documents are damaged or gone."""
 
     entry: Stored
     parts: Parts | None
@@ -49,8 +50,24 @@ class Item:
 
     @property
     def name(self) -> ImageName | None:
-        """None for what came from archives and directories."""
-        return name_of(self.entry.reference)
+        """None for what came from archives and directories, and for what has no name."""
+        return name_of(self.entry.reference) if self.entry.reference else None
+
+
+class Removed(NamedTuple):
+    """names: that went. id: of the image when it went with them. size: bytes that were freed."""
+
+    names: list[str]
+    id: str
+    size: int
+
+
+class Pruned(NamedTuple):
+    """names: that went; collected: what did; ids: of the images that are gone."""
+
+    names: list[str]
+    collected: Collected
+    ids: list[str]
 
 
 class Library:
@@ -71,21 +88,29 @@ class Library:
             found.append(Item(entry, parts))
         return found
 
+    def nameless(self) -> list[Item]:
+        """Images that are here and that no name leads to."""
+        return [Item(entry, parts) for entry, parts in find_nameless(self.content)]
+
     def find(self, text: str) -> Item:
         """By name, by reference, or by the beginning of an id. Raises UserError."""
         items = self.items()
-        key = reference_key(text)
+        try:
+            key = reference_key(text)
+        except FatalError as error:
+            raise UserError(error.message, hint=error.hint) from error
         exact = [item for item in items if item.entry.reference == key]
         if exact:
             return exact[0]
         if _ID.fullmatch(text):
             digits = text.removeprefix("sha256:")
-            matching = [i for i in items if any(d[7:].startswith(digits) for d in (i.id, i.entry.digest))]
+            everything = [*items, *self.nameless()]
+            matching = [i for i in everything if any(d[7:].startswith(digits) for d in (i.id, i.entry.digest))]
             if len({item.id for item in matching}) > 1:
                 raise UserError(f"{text} begins the ids of several images", hint="write more of it")
             if matching:
                 return matching[0]
-        raise UserError(f"no such image: {text}", hint="`orchestra image ls` shows those that are here")
+        raise UserError(f"no such image: {text}", hint="`orchestra image ls -a` shows those that are here")
 
     def tag(self, source: str, target: str) -> None:
         """Let another name mean the same image."""
@@ -96,30 +121,39 @@ class Library:
             item = self.find(source)
             self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=item.entry.digest))
 
-    def remove(self, text: str, *, force: bool = False) -> list[str]:
-        """Take one name away, or by id all of them; the names. Raises UserError for an image that containers need."""
+    def remove(self, text: str, *, force: bool = False) -> Removed:
+        """Take one name away, or by id all of them, and the image with the last. Raises UserError for an image that
+        containers need.
+        """
         with self.content.collecting():
             item = self.find(text)
-            by_name = item.entry.reference == reference_key(text)
             same = [other for other in self.items() if other.id == item.id]
+            by_name = item.entry.reference == reference_key(text)
             doomed = [item] if by_name else same
             if len(doomed) > 1 and not force:
                 names = ", ".join(other.entry.reference for other in doomed)
                 raise UserError(f"{text} has several names: {names}", hint="name one, or say --force for all of them")
-            if len(doomed) == len(same) and not force:
-                users = [f"{user.name}" for user in containers(self._home) if user.digest == item.entry.digest]
-                if users:
-                    raise UserError(
-                        f"image {text} is used by {', '.join(users)}",
-                        hint="remove them first; with --force it loses its name, and goes with the last of them",
-                    )
+            is_named = bool(item.entry.reference)
+            if len(doomed) == len(same) and not (force and is_named):
+                self._check_unused(item, text, is_named=is_named)
             for other in doomed:
                 self.content.remove_entry(other.entry.reference)
-        return [other.entry.reference for other in doomed]
+            gone = [remove_content(self._home, digest) for digest in {i.entry.digest for i in (item, *doomed)}]
+        size = sum(collected.size for collected in gone if collected)
+        return Removed([other.entry.reference for other in doomed], item.id if any(gone) else "", size)
 
-    def prune(self, *, everything: bool = False) -> tuple[list[str], Collected]:
-        """What nothing refers to; everything: also names that no container uses. The names that went."""
+    def _check_unused(self, item: Item, text: str, *, is_named: bool) -> None:
+        users = [user.name for user in containers(self._home) if user.digest == item.entry.digest]
+        if users:
+            hint = "remove them first"
+            if is_named:
+                hint += "; with --force it loses its name, and goes once they have gone"
+            raise UserError(f"image {text} is used by {', '.join(users)}", hint=hint)
+
+    def prune(self, *, everything: bool = False) -> Pruned:
+        """What nothing refers to; everything: also names that no container uses."""
         names: list[str] = []
+        before = {item.entry.digest: item.id for item in self.nameless()}
         if everything:
             with self.content.collecting():
                 used = {user.digest for user in containers(self._home)}
@@ -127,7 +161,10 @@ class Library:
                     if item.entry.digest not in used:
                         self.content.remove_entry(item.entry.reference)
                         names.append(item.entry.reference)
-        return names, collect(self._home)
+                        before[item.entry.digest] = item.id
+        collected = collect(self._home)
+        gone = {image_id for digest, image_id in before.items() if self.content.size(digest) < 0}
+        return Pruned(names, collected, sorted(gone))
 
     def push(self, text: str, say: Callable[[str], None] = lambda _: None) -> Pushed:
         """To the registry that the name says. Raises UserError or DriverError."""

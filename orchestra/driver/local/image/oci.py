@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class OciImage:
-    """what: words for the image, for errors."""
+    """what: words for the image, for errors. chosen: what ``listed`` told, in place of a tag."""
 
-    def __init__(self, files: Files, tag: str, what: str) -> None:
+    def __init__(self, files: Files, tag: str, what: str, chosen: tuple[Descriptor, ...] = ()) -> None:
         self._files = files
         self._tag = tag
+        self._chosen = chosen
         self._what = what
         self._selection = Selection(what, self._read)
 
@@ -49,8 +50,8 @@ class OciImage:
     def settle(self, digest: str) -> None:
         """All of it was copied at once."""
 
-    def _named(self) -> tuple[Descriptor, ...]:
-        """Descriptors of the top level: one, or several of which the platform will choose."""
+    def listed(self) -> tuple[Descriptor, ...]:
+        """All descriptors of the top level."""
         try:
             with self._files.open("index.json") as file:
                 data = file.read(DOCUMENT_LIMIT + 1)
@@ -58,7 +59,13 @@ class OciImage:
             hint = "an OCI image layout has index.json and blobs/; what `docker save` writes is a docker-archive:"
             raise FatalError(f"{self._what}: {self._files.path} has no index.json", hint=hint) from None
         with self._selection.documents("its index.json"):
-            listed = parse_index(data)
+            return parse_index(data)
+
+    def _named(self) -> tuple[Descriptor, ...]:
+        """Descriptors of the top level: one, or several of which the platform will choose."""
+        if self._chosen:
+            return self._chosen
+        listed = self.listed()
         if self._tag:
             chosen = tuple(item for item in listed if self._tag in item.names)
         elif len(listed) == 1 or all(item.platform for item in listed):

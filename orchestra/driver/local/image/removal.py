@@ -89,7 +89,10 @@ def tree_size(path: str) -> int:
     total = 0
     for parent, directories, files in os.walk(path):
         for name in (*directories, *files):
-            status = os.lstat(f"{parent}/{name}")
+            try:
+                status = os.lstat(f"{parent}/{name}")
+            except FileNotFoundError:
+                continue  # a container lives in it
             if status.st_ino not in seen:
                 seen.add(status.st_ino)
                 total += status.st_blocks * 512

@@ -1,0 +1,20 @@
+"""Asking before something is lost. Standard library only."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestra.errors import UserError
+
+
+def need_terminal() -> None:
+    """Raise UserError where nobody could answer."""
+    if not sys.stdin.isatty():
+        raise UserError("there is no terminal to ask at", hint="say --force when it shall not ask")
+
+
+def is_sure(warning: str) -> bool:
+    """Show what will happen, and ask."""
+    print(warning)
+    print("Are you sure you want to continue? [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

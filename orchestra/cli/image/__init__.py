@@ -1,0 +1,1 @@
+"""The commands ``orchestra image ...``, and what those for a stack's images share with them."""

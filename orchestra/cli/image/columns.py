@@ -1,0 +1,46 @@
+"""Cells that tables of images share."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from orchestra.cli.render.ages import describe_span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.driver.local.image.library import Item
+
+NONE = "<none>"
+SHORT = 12
+
+
+def short_id(image_id: str) -> str:
+    return image_id.removeprefix("sha256:")[:SHORT]
+
+
+def repository_and_tag(item: Item) -> tuple[str, str]:
+    """As people write them. What came from an archive or a directory is called by that."""
+    if item.name is not None:
+        return item.name.familiar, item.name.tag or NONE
+    return item.entry.reference or NONE, NONE
+
+
+def parse_created(text: str) -> float | None:
+    """Unix time of an image's ``created``; None where it has none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
+
+
+def describe_age(created: str) -> str:
+    """``3 weeks ago``."""
+    moment = parse_created(created)
+    return "N/A" if moment is None else f"{describe_span(time.time() - moment)} ago"
+
+
+def describe_moment(created: str) -> str:
+    """As Docker prints it."""
+    moment = parse_created(created)
+    return "N/A" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(moment))

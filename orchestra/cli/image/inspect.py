@@ -1,0 +1,32 @@
+"""``orchestra image inspect``: all about images, in Docker's words."""
+
+from __future__ import annotations
+
+import json
+
+from orchestra.cli.image.each import for_each
+from orchestra.cli.render.template import fill
+from orchestra.driver.local.image.library import Library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    library = Library(invocation.home)
+    found: list[dict[str, Any]] = []
+
+    def look(reference: str) -> None:
+        found.append(library.details(library.find(reference)))
+
+    code = for_each(invocation, values["references"], look)
+    if values["format"] == "json":
+        print(json.dumps(found, indent=4))
+    else:
+        for details in found:
+            print(fill(values["format"], details))
+    return code

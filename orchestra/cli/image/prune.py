@@ -1,0 +1,34 @@
+"""``orchestra image prune``: remove images that nothing needs."""
+
+from __future__ import annotations
+
+from orchestra.cli.confirm import is_sure, need_terminal
+from orchestra.cli.render.sizes import describe_size
+from orchestra.driver.local.image.library import Library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+ALL = "all images that no container uses"
+NAMELESS = "all images without a name that no container uses"
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    if not values["force"]:
+        need_terminal()
+        what = ALL if values["all"] else NAMELESS
+        if not is_sure(f"WARNING! This will remove {what}, and what is left of downloads that broke off."):
+            return 0
+    pruned = Library(invocation.home).prune(everything=values["all"])
+    if pruned.names or pruned.ids:
+        print("Deleted Images:")
+    for name in pruned.names:
+        print(f"untagged: {name}")
+    for image_id in pruned.ids:
+        print(f"deleted: {image_id}")
+    if pruned.names or pruned.ids:
+        print()
+    print(f"Total reclaimed space: {describe_size(pruned.collected.size, 4)}")
+    return 0

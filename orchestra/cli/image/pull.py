@@ -1,0 +1,37 @@
+"""``orchestra image pull``: fetch images by name, or read archives and layouts anew."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orchestra.cli.image.each import for_each
+from orchestra.driver.local.image.library import Library, name_of, reference_key
+from orchestra.state.desired import ImageSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    invocation.need_root()
+    values = invocation.values
+    library = Library(invocation.home)
+    work = partial(_pull, library, values["platform"] or "", values["quiet"])
+    return for_each(invocation, values["references"], work)
+
+
+def _pull(library: Library, platform: str, quiet: bool, text: str) -> None:
+    key = reference_key(text)
+    name = name_of(key)
+    if name and not quiet:
+        print(f"{name.wanted}: Pulling from {name.path}", flush=True)
+    before = library.content.entry(key)
+    library.store.pull(ImageSpec(text if name else key, platform, "always"))
+    after = library.content.entry(key)
+    if after and not quiet:
+        print(f"Digest: {after.source}")
+        is_same = before is not None and before.digest == after.digest
+        status = "Image is up to date" if is_same else "Downloaded newer image" if name else "Read newer image"
+        print(f"Status: {status} for {text}")
+    print(key, flush=True)

@@ -1,0 +1,30 @@
+"""``orchestra image push``: send images to the registries that their names say."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orchestra.cli.image.each import for_each
+from orchestra.driver.local.image.library import Library
+from orchestra.driver.local.image.name import parse_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    return for_each(invocation, values["references"], partial(_push, Library(invocation.home), values["quiet"]))
+
+
+def _push(library: Library, quiet: bool, text: str) -> None:
+    name = parse_name(text)
+    if quiet:
+        library.push(text)
+        print(name, flush=True)
+        return
+    pushed = library.push(text, lambda line: print(line, flush=True))
+    size = library.find(text).entry.size
+    print(f"{pushed.sent} blobs sent, {pushed.mounted} mounted, {pushed.there} there already")
+    print(f"{name.tag or name.digest}: digest: {pushed.digest} size: {size}", flush=True)

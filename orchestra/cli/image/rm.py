@@ -1,0 +1,25 @@
+"""``orchestra image rm``: take names away, and images with their last one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orchestra.cli.image.each import for_each
+from orchestra.driver.local.image.library import Library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    return for_each(invocation, values["references"], partial(_remove, Library(invocation.home), values["force"]))
+
+
+def _remove(library: Library, force: bool, text: str) -> None:
+    removed = library.remove(text, force=force)
+    for name in removed.names:
+        print(f"Untagged: {name}")
+    if removed.id:
+        print(f"Deleted: {removed.id}")

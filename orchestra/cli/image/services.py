@@ -1,0 +1,47 @@
+"""The images that a Compose file asks for, service by service. Light when the file is known."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from orchestra.cli.stack_file import StackFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.compose import Loaded
+
+
+class ServiceImage(NamedTuple):
+    """image: with its path absolute; empty when the file names none. policy: empty when the file has none. tags: other
+    names that its build gives.
+    """
+
+    service: str
+    image: str
+    platform: str
+    policy: str
+    is_built: bool
+    tags: Sequence[str]
+
+
+def images_of_services(invocation: Invocation, services: Sequence[str], *, include_deps: bool) -> list[ServiceImage]:
+    """By service; all when none is named. Raises what a load raises."""
+    rows = json.loads(StackFile(invocation).render("service-images", services, _render))
+    found = [ServiceImage(*row) for row in rows]
+    return [row for row in found if include_deps or not services or row.service in services]
+
+
+def _render(loaded: Loaded) -> str:
+    specs = {str(spec.service): spec for spec in loaded.desired.containers}
+    rows = []
+    for key, service in sorted(loaded.stack.services.items()):
+        spec = specs.get(key)  # none for a service with no replicas
+        image = (spec.image if spec else service.image) if service.image else ""
+        tags = list(service.build.tags or ()) if service.build else []
+        platform = service.platform or ""
+        rows.append(ServiceImage(key, image, platform, service.pull_policy or "", service.build is not None, tags))
+    return json.dumps(rows)
