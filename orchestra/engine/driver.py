@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from orchestra.plan.action import AnonymousVolumes
     from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.state.observed import Container, Health, Image, Observed
 
@@ -94,7 +95,7 @@ class Driver(Protocol):
         """
         ...
 
-    async def remove(self, name: str, *, volumes: bool) -> None: ...
+    async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None: ...
 
     async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
         """Run a health probe inside the container, with its environment, user and working directory."""

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestra.state.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.state.names import ContainerName, NetworkName, VolumeName
+
+
+class AnonymousVolumes(StrEnum):
+    """What becomes of a container's anonymous volumes when it is removed.
+
+    HAND_ON: the next container of that name has them. LEAVE: nobody has them any more, and they stay until the stack
+    goes down with its volumes. DELETE: they go with their data.
+    """
+
+    HAND_ON = "hand on"
+    LEAVE = "leave"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +134,10 @@ class StopContainer:
 
 @dataclass(frozen=True, slots=True)
 class RemoveContainer:
-    """Remove an exited or created container with what it wrote. volumes: its anonymous volumes too."""
+    """Remove an exited or created container with what it wrote. volumes: what becomes of its anonymous ones."""
 
     name: ContainerName
-    volumes: bool
+    volumes: AnonymousVolumes
     reason: str
 
     verb = "remove"

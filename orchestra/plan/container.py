@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.plan.action import CreateContainer, RemoveContainer, StartContainer, StopContainer
+from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.dependency import Allowed, check_dependencies, is_due, replaced_dependency
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
@@ -85,7 +85,9 @@ def _make_way(situation: Situation, spec: ContainerSpec, container: Container, w
     if missing:
         return Blocked(resource, f"{why}; waits for {', '.join(missing)}", missing)
     if not isinstance(container.status, Running):
-        return RemoveContainer(container.name, False, f"to be replaced: {why}")
+        renewed = spec.service in situation.renew_volumes and container.created_at < situation.asked_at(spec.service)
+        volumes = AnonymousVolumes.DELETE if renewed else AnonymousVolumes.HAND_ON
+        return RemoveContainer(container.name, volumes, f"to be replaced: {why}")
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Blocked):
         return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.plan.action import RemoveContainer, StartContainer, StopContainer
+from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
 from orchestra.state.observed import Running
@@ -67,8 +67,7 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
         departure = situation.leaving[container.name]
         if not isinstance(container.status, Running):
             if not departure.keep:
-                volumes = situation.going_down and situation.request.remove_volumes
-                yield RemoveContainer(container.name, volumes, departure.reason)
+                yield RemoveContainer(container.name, _fate_of_volumes(situation, container), departure.reason)
             continue
         held_by = holders.get(container.service, [])
         if held_by:
@@ -77,6 +76,13 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
         else:
             timeout = situation.stop_timeout(container)
             yield StopContainer(container.name, container.stop_signal, timeout, departure.reason)
+
+
+def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVolumes:
+    if container.name in situation.specs:
+        return AnonymousVolumes.HAND_ON
+    asked = situation.going_down and situation.request.remove_volumes
+    return AnonymousVolumes.DELETE if asked else AnonymousVolumes.LEAVE
 
 
 def _holders(situation: Situation, leaving: list[Container]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from orchestra.state.desired import ContainerSpec, ImageSpec, Request
+    from orchestra.state.names import ServiceName
 
 
 def merge_desired(current: Desired | None, new: Desired, services: Collection[str] = ()) -> Desired:
@@ -65,9 +66,14 @@ def _merge_request(
 ) -> Request:
     services = tuple(dict.fromkeys(spec.service for spec in kept))
     old = before.request
+
+    def of_both(asked: tuple[ServiceName, ...], earlier: tuple[ServiceName, ...]) -> tuple[ServiceName, ...]:
+        return tuple(s for s in asked if s in chosen) + tuple(s for s in earlier if s in services)
+
     return replace(
         request,
-        recreate=tuple(s for s in request.recreate if s in chosen) + tuple(s for s in old.recreate if s in services),
-        stopped=tuple(s for s in request.stopped if s in chosen) + tuple(s for s in old.stopped if s in services),
+        recreate=of_both(request.recreate, old.recreate),
+        renew_volumes=of_both(request.renew_volumes, old.renew_volumes),
+        stopped=of_both(request.stopped, old.stopped),
         earlier={service: asked_at(old, service) for service in services},
     )

@@ -41,6 +41,7 @@ class Situation:
         self.going_down = not desired.containers and not desired.networks
         self.declared = frozenset(desired.services)
         self.recreate = frozenset(desired.request.recreate)
+        self.renew_volumes = frozenset(desired.request.renew_volumes)
         self.stopped = frozenset(desired.request.stopped)
         self.images = {spec.reference: spec for spec in desired.images}
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}

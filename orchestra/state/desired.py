@@ -271,7 +271,8 @@ class Request:
     """What the command asked for beyond the file.
 
     at: Unix time of the command; containers that ended before it and may end (restart ``no``, or one-shots) are
-    started again by it. recreate: services whose containers created before ``at`` are replaced.
+    started again by it. recreate: services whose containers created before ``at`` are replaced. renew_volumes:
+    services whose containers, if they are replaced, begin with new anonymous volumes.
     stop_timeout: overrides every stop_grace_period. orphans: containers of the stack that belong to no declared
     service, and networks no longer declared. stopped: services whose containers are stopped and kept, as after
     Ctrl-C. earlier: the ``at`` of services that this command did not name: they keep that of the command that did.
@@ -279,6 +280,7 @@ class Request:
 
     at: float = 0.0
     recreate: tuple[ServiceName, ...] = ()
+    renew_volumes: tuple[ServiceName, ...] = ()
     stop_timeout: float | None = None
     remove_orphans: bool = False
     remove_volumes: bool = False

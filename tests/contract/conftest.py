@@ -18,6 +18,7 @@ from orchestra.driver.fake.world import World
 from orchestra.driver.local.driver import open_driver
 from orchestra.home import Home
 from orchestra.linux.process import identify, open_pidfd
+from orchestra.plan.action import AnonymousVolumes
 from orchestra.shim.launch import launch
 from orchestra.state.names import StackName
 from tests.plan import stacks
@@ -146,7 +147,7 @@ class Used:
     async def clear(self) -> None:
         for name in (await self.driver.observe(self.desired)).containers:
             await self.driver.stop(name, signal="SIGKILL", timeout=1)
-            await self.driver.remove(name, volumes=True)
+            await self.driver.remove(name, volumes=AnonymousVolumes.DELETE)
         for network in self.desired.networks:
             await self.driver.remove_network(network.name)
         for volume in self.desired.volumes:

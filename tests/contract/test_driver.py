@@ -9,6 +9,7 @@ import pytest
 
 from orchestra.engine.dispatch import perform
 from orchestra.errors import TemporaryError
+from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.state.observed import Created, Exited, Health, HealthStatus, Running
@@ -172,7 +173,7 @@ async def test_another_driver_sees_the_same(kind, using):
 async def test_what_is_not_there_is_gone_already(using):
     async with using("sleeper") as used:
         await used.driver.stop("contract-nobody-1", signal="SIGTERM", timeout=1)
-        await used.driver.remove("contract-nobody-1", volumes=True)
+        await used.driver.remove("contract-nobody-1", volumes=AnonymousVolumes.DELETE)
         await used.driver.remove_network("contract_nothing")
         await used.driver.remove_volume("contract_nothing")
         assert await used.driver.inspect("contract-nobody-1") is None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.plan.action import AnonymousVolumes
 from orchestra.state.names import ContainerName
 from tests.contract.conftest import NEEDS_ROOT, LocalKind
 
@@ -31,5 +32,5 @@ async def test_a_removed_container_takes_its_own_logs_with_it_and_nobody_elses(k
         logs = kind.home.stack("contract").logs
         name = ContainerName(used.name("sleeper"))
         write(f"{logs}/{file}" for file in (f"{name}.log", f"{name}.log.1", f"{name}.log.log", f"{name}-old.log"))
-        await used.driver.remove(name, volumes=True)
+        await used.driver.remove(name, volumes=AnonymousVolumes.DELETE)
         assert sorted(os.listdir(logs)) == [f"{name}-old.log", f"{name}.log.log"]

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from textwrap import dedent
 
+from orchestra.plan.action import RemoveContainer
 from orchestra.plan.preview import preview, render_data, render_text
 from orchestra.state.observed import (
     Created,
@@ -410,3 +411,21 @@ def test_the_data_form_says_the_same():
     assert data["rounds"][0][0] == {"verb": "pull", "resource": "image/app", "reason": "not ready on this machine"}
     assert render_data(preview(desired, world_after(desired), 200.0)) == {"rounds": [], "blocked": [], "failed": []}
     assert not preview(desired, world_after(desired), 200.0).changes
+
+
+def fates(desired, world):
+    """What becomes of anonymous volumes, by container."""
+    actions = [action for step in preview(desired, world, desired.request.at).rounds for action in step]
+    return {str(action.name): str(action.volumes) for action in actions if isinstance(action, RemoveContainer)}
+
+
+def test_anonymous_volumes_are_handed_on_unless_new_ones_are_asked_for():
+    before = stack(service("db"), service("web", replicas=2))
+    world = world_after(before)
+    after = stack(service("db", config_hash="v2"), service("web", config_hash="v2"), at=200.0)
+    assert fates(after, world) == {"s-db-1": "hand on", "s-web-1": "hand on", "s-web-2": "leave"}
+    renewed = asked(after, at=200.0, renew_volumes=("db",))
+    assert fates(renewed, world) == {"s-db-1": "delete", "s-web-1": "hand on", "s-web-2": "leave"}
+    assert fates(asked(before, at=200.0, renew_volumes=("db",)), world) == {}, "nothing is replaced for it"
+    assert set(fates(going_down(before), world).values()) == {"leave"}
+    assert set(fates(going_down(before, remove_volumes=True), world).values()) == {"delete"}

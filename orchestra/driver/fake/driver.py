@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from orchestra.driver.fake.world import World
+    from orchestra.plan.action import AnonymousVolumes
     from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.state.observed import Container, Health, Image, Observed
 
@@ -127,7 +128,7 @@ class FakeDriver:
             self.world.kill(name)
         await self._point("stop", name)
 
-    async def remove(self, name: str, *, volumes: bool) -> None:
+    async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         await self._point("remove", name)
         self.world.remove(name)
         await self._point("remove", name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program
-from orchestra.plan.action import CreateContainer, RemoveContainer, StartContainer
+from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer
 from orchestra.plan.predict import predict, with_container
 from orchestra.plan.volumes import named_volumes
 from orchestra.state.observed import Exited, Image, Network, Observed, Running, Volume
@@ -202,7 +202,8 @@ class World:
         if container is None:
             return
         assert not isinstance(container.status, Running), f"{name}: removed while it runs"
-        self._truth = predict(self._truth, RemoveContainer(container.name, False, ""), self.now())
+        action = RemoveContainer(container.name, AnonymousVolumes.LEAVE, "")
+        self._truth = predict(self._truth, action, self.now())
         del self._specs[name], self._runs[name]
         self._note("removed", name)
         self._notify(name)

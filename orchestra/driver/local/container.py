@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
@@ -28,6 +28,7 @@ from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.desired import Mount, MountKind
@@ -66,7 +67,7 @@ class Containers:
         """Take up what containers have published already: the sockets of an earlier supervisor went with it."""
         for name in self.names():
             if load_record(self._stack_home.container(name)) is None:
-                self.remove(name, volumes=False)  # a crash came before its record, or after
+                self.remove(name, volumes=AnonymousVolumes.HAND_ON)  # a crash came before its record, or after
                 continue
             attachment = attachments.load(self._stack_home.container(name))
             if attachment is not None and attachment.ports:
@@ -95,19 +96,23 @@ class Containers:
             if attachment is not None and record.container.image_digest == image_digest:
                 return attachment
         if record is not None:
-            self.remove(spec.name, volumes=False)
+            self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
         os.makedirs(directory, mode=0o700, exist_ok=True)
+        began = time.time()
         try:
             return self._make(spec, image_digest, directory)
         except BaseException:
-            self.remove(spec.name, volumes=True)
+            record = load_record(directory)
+            self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
+            if record is not None:
+                volume.delete_anonymous_volumes(self._home, record.container.volumes, since=began)
             raise
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
         # Once the record is there, nobody collects the image; until then it must not be collected either.
         with self._images.content.held():
             image = self._images.resolve(image_digest)
-            spec = _completed(spec, image)
+            spec = self._completed(spec, image)
             seen = Image(spec.image, image_digest, healthcheck=image.config.healthcheck)
             container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
             joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
@@ -123,7 +128,7 @@ class Containers:
         self, spec: ContainerSpec, image: ReadyImage, container_id: str, attachment: Attachment, directory: str
     ) -> dict[str, Any]:
         """config.json and shim.json with all they refer to."""
-        mounts = volume.resolve_mounts(self._home, self._stack, spec, container_id)
+        mounts = volume.resolve_mounts(self._home, self._stack, spec)
         volume.fill_volumes(self._home, mounts, image.layers)
         config = render_bundle(
             spec,
@@ -209,7 +214,7 @@ class Containers:
             config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{other.status.pid}/ns/{kind}"}]
         files.store("config.json", config)
 
-    def remove(self, name: str, *, volumes: bool) -> bool:
+    def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
         """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
         directory = self._stack_home.container(name)
         if not os.path.isdir(directory):
@@ -218,8 +223,15 @@ class Containers:
         self._runtime.delete(directory)
         if record is not None:
             detach(self._home, self._stack, record.container.id, directory)
-            if volumes:
-                volume.remove_anonymous_volumes(self._home, record.container.id)
+            match volumes:
+                case AnonymousVolumes.HAND_ON:
+                    pass  # they are found by the container's name
+                case AnonymousVolumes.LEAVE:
+                    volume.leave_anonymous_volumes(self._home, record.container.volumes)
+                case AnonymousVolumes.DELETE:
+                    volume.delete_anonymous_volumes(self._home, record.container.volumes)
+                case _:
+                    assert_never(volumes)
         self._ports.release(name)
         self._snapshots.remove(self._stack, name)
         with contextlib.suppress(FileNotFoundError):
@@ -230,13 +242,18 @@ class Containers:
         _remove_directory(directory)
         return attachment is not None and bool(attachment.interfaces)
 
-
-def _completed(spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
-    """With what the image adds: its stop signal, and a volume of its own wherever it asks for one."""
-    taken = {os.path.normpath(mount.target) for mount in spec.mounts}
-    wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
-    mounts = spec.mounts + tuple(Mount(MountKind.VOLUME, path) for path in wanted)
-    return replace(spec, mounts=mounts, stop_signal=spec.stop_signal or image.config.stop_signal)
+    def _completed(self, spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
+        """With what the image adds, its stop signal and volumes; volumes without a name get theirs."""
+        taken = {os.path.normpath(mount.target) for mount in spec.mounts}
+        wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
+        mounts = spec.mounts + tuple(Mount(MountKind.VOLUME, path) for path in wanted)
+        named = tuple(
+            replace(mount, source=volume.anonymous_name(self._stack, spec.name, mount.target))
+            if mount.kind is MountKind.VOLUME and not mount.source
+            else mount
+            for mount in mounts
+        )
+        return replace(spec, mounts=named, stop_signal=spec.stop_signal or image.config.stop_signal)
 
 
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:

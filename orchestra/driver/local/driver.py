@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
+    from orchestra.plan.action import AnonymousVolumes
     from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.state.observed import Container, Health, Image
 
@@ -82,10 +83,12 @@ class LocalDriver:
         external = tuple(spec.name for spec in desired.networks if spec.external)
         networks = network.observe_networks(self._home, self._stack, external)
         foreign = tuple(spec.name for spec in desired.volumes if spec.external)
-        volumes = volume.observe_volumes(self._home, self._stack, foreign)
+        containers = observe_containers(self._stack_home)
+        mounted = {name for container in containers.values() for name in container.volumes}
+        volumes = volume.observe_volumes(self._home, self._stack, foreign, mounted)
         return Observed(
             StackName(self._stack),
-            containers=observe_containers(self._stack_home),
+            containers=containers,
             networks={seen.name: seen for seen in networks},
             volumes={seen.name: seen for seen in volumes},
             images=self._images.observe(spec.reference for spec in desired.images),
@@ -177,7 +180,7 @@ class LocalDriver:
                 return
             await change.wait()
 
-    async def remove(self, name: str, *, volumes: bool) -> None:
+    async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         if self._names is not None:
             self._names.remove(name)
         if await run_sync(partial(self._containers.remove, name, volumes=volumes)):

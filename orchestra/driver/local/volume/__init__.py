@@ -7,24 +7,26 @@ A volume is a directory of ``Home.volumes``:
     NAME/filling/       what of the image's content is still to be moved into _data
 
 Names that begin with a dot are not volumes yet, or no more: ``.new`` is one being made, ``.removed-…`` one being
-deleted. Nothing here is ever removed but by ``remove_volume`` and ``remove_anonymous_volumes``.
+deleted. Nothing here is ever removed but by ``remove_volume`` and ``delete_anonymous_volumes``.
 """
 
+from orchestra.driver.local.volume.anonymous import (
+    anonymous_name,
+    delete_anonymous_volumes,
+    leave_anonymous_volumes,
+)
 from orchestra.driver.local.volume.fill import fill_volumes
 from orchestra.driver.local.volume.mounts import ResolvedMount, resolve_mounts
-from orchestra.driver.local.volume.store import (
-    create_volume,
-    observe_volumes,
-    remove_anonymous_volumes,
-    remove_volume,
-)
+from orchestra.driver.local.volume.store import create_volume, observe_volumes, remove_volume
 
 __all__ = [
     "ResolvedMount",
+    "anonymous_name",
     "create_volume",
+    "delete_anonymous_volumes",
     "fill_volumes",
+    "leave_anonymous_volumes",
     "observe_volumes",
-    "remove_anonymous_volumes",
     "remove_volume",
     "resolve_mounts",
 ]

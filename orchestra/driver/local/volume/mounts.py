@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from orchestra.driver.local.volume.anonymous import anonymous_name, ensure_anonymous_volume
 from orchestra.driver.local.volume.files import write_file
 from orchestra.driver.local.volume.options import parse_driver_options
-from orchestra.driver.local.volume.store import DATA, ensure_anonymous_volume, load_record, volume_path
+from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux import resolve
 from orchestra.state.desired import MountKind
@@ -38,21 +39,22 @@ class ResolvedMount:
     fills: str = ""
 
 
-def resolve_mounts(home: Home, stack: str, spec: ContainerSpec, container_id: str) -> tuple[ResolvedMount, ...]:
+def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[ResolvedMount, ...]:
     """Makes what is missing and may be made: anonymous volumes, files, and sources of binds where the file allows it.
 
     Raises TemporaryError while a named volume is not there yet.
     """
-    return tuple(_resolve(home, stack, spec, container_id, mount) for mount in spec.mounts)
+    return tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
 
 
-def _resolve(home: Home, stack: str, spec: ContainerSpec, container_id: str, mount: Mount) -> ResolvedMount:
+def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> ResolvedMount:
     match mount.kind:
         case MountKind.BIND:
             return _bind(spec, mount)
         case MountKind.VOLUME:
-            name = mount.source or ensure_anonymous_volume(home, stack, container_id, mount.target)
-            return _volume(home, spec, mount, name)
+            if mount.source in ("", anonymous_name(stack, spec.name, mount.target)):
+                return _volume(home, spec, mount, ensure_anonymous_volume(home, stack, spec.name, mount.target))
+            return _volume(home, spec, mount, mount.source)
         case MountKind.TMPFS:
             return _tmpfs(mount)
         case MountKind.FILE:

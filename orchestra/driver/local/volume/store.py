@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
 import time
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import HINTS, TEMPORARY
@@ -25,7 +24,7 @@ from orchestra.state.names import VolumeName
 from orchestra.state.observed import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from orchestra.home import Home
     from orchestra.state.desired import VolumeSpec
@@ -44,13 +43,16 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 
 @dataclass(frozen=True, slots=True)
 class VolumeRecord:
-    """stack: the owner. container: for an anonymous volume, the id of the container it was made for."""
+    """stack: the owner. container, target: of an anonymous volume, the name of the container it was made for, and where
+    it is mounted. The name is the directory's, whatever the file says.
+    """
 
     name: str
     stack: str
     created_at: float
     config_hash: str = ""
     container: str = ""
+    target: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     driver_options: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,7 +74,7 @@ def load_record(home: Home, name: str) -> VolumeRecord | None:
     path = f"{volume_path(home, name)}/{RECORD}"
     try:
         with open(path, encoding="utf-8") as file:
-            return decode(VolumeRecord, json.load(file))
+            return replace(decode(VolumeRecord, json.load(file)), name=name)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
@@ -100,24 +102,20 @@ def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
         driver_options=spec.driver_options,
     )
     with disk_errors(f"volume {spec.name}"):
-        _make(home, record)
+        make_volume(home, record)
 
 
-def ensure_anonymous_volume(home: Home, stack: str, container_id: str, target: str) -> str:
-    """The volume without a name that this container has at ``target``: the same one whenever it is asked for."""
-    name = hashlib.sha256(f"{container_id}\0{target}".encode()).hexdigest()
-    if load_record(home, name) is None:
-        with disk_errors(f"the volume at {target}"):
-            _make(home, VolumeRecord(name, stack, time.time(), container=container_id))
-    return name
+def observe_volumes(
+    home: Home, stack: str, external: Iterable[str] = (), mounted: Collection[str] = ()
+) -> tuple[Volume, ...]:
+    """The stack's own volumes, and those of ``external`` that exist; sorted by name.
 
-
-def observe_volumes(home: Home, stack: str, external: Iterable[str] = ()) -> tuple[Volume, ...]:
-    """The stack's own named volumes, and those of ``external`` that exist; sorted by name."""
+    mounted: by containers of the stack; anonymous volumes among them are these containers' affair.
+    """
     found = {
         record.name: Volume(VolumeName(record.name), record.config_hash)
         for record in _records(home)
-        if record.stack == stack and not record.container
+        if record.stack == stack and not (record.container and record.name in mounted)
     }
     for name in external:
         if NAME.fullmatch(name) and (record := load_record(home, name)) is not None:
@@ -134,15 +132,15 @@ def remove_volume(home: Home, stack: str, name: str) -> None:
             raise FatalError(f"volume {name} belongs to stack {record.stack}", hint=hint)
         if users := _users(home, name):
             raise FatalError(f"volume {name} is in use by {', '.join(users)}", hint="remove that container first")
+        delete_volumes(home, (name,))
+    else:
+        _sweep(home)
+
+
+def delete_volumes(home: Home, names: Iterable[str]) -> None:
+    """Delete them with their data, whoever they belong to; those that are gone are no error."""
+    for name in names:
         _remove(home, name)
-    _sweep(home)
-
-
-def remove_anonymous_volumes(home: Home, container_id: str) -> None:
-    """Delete the volumes that were made for this container alone, with their data."""
-    for record in _records(home):
-        if container_id and record.container == container_id:
-            _remove(home, record.name)
     _sweep(home)
 
 
@@ -155,7 +153,7 @@ def _records(home: Home) -> Iterator[VolumeRecord]:
                     yield record
 
 
-def _make(home: Home, record: VolumeRecord) -> None:
+def make_volume(home: Home, record: VolumeRecord) -> None:
     """Everything is on disk before the name appears. Whoever finds the name taken meanwhile has what it wanted."""
     os.makedirs(home.volumes, mode=0o711, exist_ok=True)
     with locked(home.volumes):
@@ -167,7 +165,7 @@ def _make(home: Home, record: VolumeRecord) -> None:
             file.write(json.dumps(encode(record)))
             file.flush()
             os.fsync(file.fileno())
-        _sync_directory(begun)
+        sync_directory(begun)
         try:
             os.rename(begun, volume_path(home, record.name))
         except OSError as error:
@@ -176,7 +174,7 @@ def _make(home: Home, record: VolumeRecord) -> None:
                 path = volume_path(home, record.name)
                 hint = f"move {path} away: it is no volume of this installation"
                 raise FatalError(f"volume {record.name} cannot be made: {error.strerror}", hint=hint) from error
-        _sync_directory(home.volumes)
+        sync_directory(home.volumes)
 
 
 def _remove(home: Home, name: str) -> None:
@@ -187,7 +185,7 @@ def _remove(home: Home, name: str) -> None:
             raise FatalError(f"volume {name}: something is mounted at {mount.point}", hint=f"umount {mount.point}")
     with disk_errors(f"volume {name}"), contextlib.suppress(FileNotFoundError):
         os.rename(path, f"{home.volumes}/{REMOVED}{os.urandom(8).hex()}")
-        _sync_directory(home.volumes)
+        sync_directory(home.volumes)
 
 
 def _sweep(home: Home) -> None:
@@ -236,7 +234,7 @@ def locked(directory: str) -> Iterator[None]:
         os.close(fd)
 
 
-def _sync_directory(path: str) -> None:
+def sync_directory(path: str) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -90,7 +90,7 @@ class Machine:
             ImageConfig(),
             user=resolve_user(user, PASSWD, GROUP),
             attachment=attached,
-            mounts=resolve_mounts(self.home, "s", container, "c0ffee"),
+            mounts=resolve_mounts(self.home, "s", container),
             cgroups_path=f"/orchestra/test-{os.getpid()}/{uuid4().hex}",
             host=observe_host(container),
         )

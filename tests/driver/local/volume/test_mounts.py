@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from orchestra.driver.local.volume import ResolvedMount, resolve_mounts, store
+from orchestra.driver.local.volume import ResolvedMount, anonymous_name, resolve_mounts
 from orchestra.driver.local.volume.options import Place, parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.state.desired import Mount, MountKind
@@ -18,7 +18,7 @@ BIND, VOLUME, TMPFS = MountKind.BIND, MountKind.VOLUME, MountKind.TMPFS
 @pytest.fixture
 def resolve(home):
     def resolved(kind, target="/t", source="", **more):
-        [found] = resolve_mounts(home, "s", spec(Mount(kind, target, source, **more)), "c1")
+        [found] = resolve_mounts(home, "s", spec(Mount(kind, target, source, **more)))
         return found
 
     return resolved
@@ -74,11 +74,11 @@ def test_a_volume_that_is_not_there_yet_is_waited_for(resolve):
 
 def test_an_anonymous_volume_is_made_for_the_container(resolve, home, volumes):
     found = resolve(VOLUME, "/t")
-    name = store.ensure_anonymous_volume(home, "s", "c1", "/t")
+    name = anonymous_name("s", "s-web-1", "/t")
     assert found.source == str(volumes / name / "_data")
     assert found.fills == name
     assert os.path.isdir(found.source)
-    assert resolve(VOLUME, "/t") == found
+    assert resolve(VOLUME, "/t") == resolve(VOLUME, "/t", name) == found
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from orchestra.driver.local.volume import (
     create_volume,
     observe_volumes,
-    remove_anonymous_volumes,
     remove_volume,
     store,
 )
@@ -235,25 +234,6 @@ def test_what_is_mounted_in_a_volume_keeps_it_whole(home, create, tmp_path):
     remove_volume(home, "s", "s_data")
 
 
-def test_anonymous_volumes_belong_to_one_container(home, volumes):
-    names = [store.ensure_anonymous_volume(home, "s", *key) for key in (("c1", "/a"), ("c1", "/b"), ("c2", "/a"))]
-    assert len(set(names)) == 3
-    assert store.ensure_anonymous_volume(home, "s", "c1", "/a") == names[0]
-    assert observe_volumes(home, "s") == ()
-    remove_anonymous_volumes(home, "")
-    assert len(list(volumes.iterdir())) == 3
-    remove_anonymous_volumes(home, "c1")
-    remove_anonymous_volumes(home, "c1")
-    assert [path.name for path in volumes.iterdir()] == [names[2]]
-
-
-def test_named_volumes_are_not_removed_with_a_container(home, create):
-    data = create()
-    remove_anonymous_volumes(home, "c1")
-    assert data.is_dir()
-
-
 def test_without_a_home_there_is_nothing(home):
     assert observe_volumes(home, "s", ("x1",)) == ()
     remove_volume(home, "s", "s_data")
-    remove_anonymous_volumes(home, "c1")

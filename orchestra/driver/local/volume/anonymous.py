@@ -1,0 +1,65 @@
+"""Volumes without a name in the file: one for each place of a container, found again by the container's name.
+
+The name that such a volume has on the host follows from stack, container and place, so a container that is made anew
+finds what its predecessor had, also after a crash between the two, or a reboot. One that nobody is to find again is
+given a name that nothing leads to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.volume.store import (
+    VolumeRecord,
+    delete_volumes,
+    disk_errors,
+    load_record,
+    make_volume,
+    sync_directory,
+    volume_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestra.home import Home
+
+
+def anonymous_name(stack: str, container: str, target: str) -> str:
+    """64 hexadecimal digits, as Docker names such a volume."""
+    return hashlib.sha256(f"{stack}\0{container}\0{os.path.normpath(target)}".encode()).hexdigest()
+
+
+def ensure_anonymous_volume(home: Home, stack: str, container: str, target: str) -> str:
+    """The name of the volume that this container has at ``target``: the same one whenever it is asked for."""
+    name = anonymous_name(stack, container, target)
+    if load_record(home, name) is None:
+        with disk_errors(f"the volume at {target}"):
+            make_volume(home, VolumeRecord(name, stack, time.time(), container=container, target=target))
+    return name
+
+
+def leave_anonymous_volumes(home: Home, names: Iterable[str]) -> None:
+    """Keep those of these volumes that are anonymous, but from every later container."""
+    for record in _anonymous(home, names):
+        with disk_errors(f"the volume at {record.target}"), contextlib.suppress(FileNotFoundError):
+            os.rename(volume_path(home, record.name), volume_path(home, os.urandom(32).hex()))
+            sync_directory(home.volumes)
+
+
+def delete_anonymous_volumes(home: Home, names: Iterable[str], *, since: float = 0.0) -> None:
+    """Delete those of these volumes that are anonymous and were made at ``since`` (Unix seconds) or later."""
+    doomed = [record.name for record in _anonymous(home, names) if record.created_at >= since]
+    if doomed:
+        delete_volumes(home, doomed)
+
+
+def _anonymous(home: Home, names: Iterable[str]) -> Iterator[VolumeRecord]:
+    for name in names:
+        record = load_record(home, name)
+        if record is not None and record.container:
+            yield record
