@@ -83,9 +83,8 @@ class Container:
     def process_of(record: dict[str, Any]) -> process.Process:
         return process.Process(record["pid"], record["start_time"])
 
-    @staticmethod
-    def group_of(record: dict[str, Any]) -> cgroup.Cgroup:
-        return cgroup.at(record["cgroup"])
+    def group_of(self, record: dict[str, Any]) -> cgroup.Cgroup:
+        return cgroup.at(record["cgroup"], owner=self.directory.path)
 
     def make(self) -> None:
         """Make the directory and lock it, or take over one that a killed creation or removal left empty."""

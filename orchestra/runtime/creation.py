@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from errno import EBUSY, ECANCELED
+from errno import ECANCELED
 from typing import Any, NamedTuple, NoReturn
 
 from orchestra.linux import cgroup, keyring, namespaces, process, unix_socket
@@ -19,9 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.runtime.bundle import Bundle
     from orchestra.runtime.report import Report
-
-# Every container is in these, limits or not: to be paused, to have its devices and its disk counted or limited later.
-CONTROLLERS = ("freezer", "devices", "cpuset", "blkio")
 
 # Nodes may be made, not used; the default devices, the console, terminals and their multiplexer may be used.
 DEVICE_RULES = (
@@ -67,7 +64,7 @@ def create(container: Container, bundle: Bundle, wishes: Wishes, report: Report)
 class _Creation:
     def __init__(self, container: Container, bundle: Bundle, wishes: Wishes, report: Report) -> None:
         self.container, self.bundle, self.wishes, self.report = container, bundle, wishes, report
-        self.group = cgroup.at(bundle.cgroup)
+        self.group = cgroup.at(bundle.cgroup, owner=container.directory.path)
         self.record = _describe(container, bundle)
         self.grouped = False
         self.pid = 0
@@ -78,10 +75,8 @@ class _Creation:
         fault.reach("record")
         settings = self._store_settings()
         fault.reach("settings")
-        if self.group.processes():
-            raise SystemCallError(EBUSY, "create", self.bundle.cgroup, "processes of somebody else are in this cgroup")
         self.grouped = True
-        for warning in self.group.create(_resources(self.bundle.config), CONTROLLERS):
+        for warning in self.group.create(_resources(self.bundle.config)):
             self.report.warning(warning)
         fault.reach("cgroup")
         channel = self._fork(settings)

@@ -119,7 +119,7 @@ def delete(directory: str) -> None:
         config = files.load("config.json")
     except FileNotFoundError:
         return
-    group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "")
+    group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "", owner=directory)
     group.kill()
     group.remove()
     files.remove(*RUN_FILES, "shim.pid")

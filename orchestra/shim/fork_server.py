@@ -59,7 +59,7 @@ class ForkServer:
 
     def serve(self) -> None:
         """Until the supervisor has said it is done and no shim is left."""
-        cgroup.machine_hierarchy()
+        cgroup.at("/orchestra")  # looks at the machine once, and imports
         self._adopt_shims()
         # Children share what is there now; the collector would touch, and so copy, every page of it.
         gc.disable()

@@ -100,7 +100,8 @@ class Shim:
     def _load(self) -> None:
         self.config = self.directory.load("config.json")
         self.settings = self.directory.load("shim.json")
-        self.cgroup = cgroup.at((self.config.get("linux") or {}).get("cgroupsPath") or "")
+        path = (self.config.get("linux") or {}).get("cgroupsPath") or ""
+        self.cgroup = cgroup.at(path, owner=self.directory.path)
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])

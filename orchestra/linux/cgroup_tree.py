@@ -1,0 +1,251 @@
+"""What both versions of control groups share: a group is a directory in each of one or more trees."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from errno import (
+    EACCES,
+    EBUSY,
+    EEXIST,
+    EINVAL,
+    ENODATA,
+    ENODEV,
+    ENOENT,
+    ENOTEMPTY,
+    EOPNOTSUPP,
+    EPERM,
+    EROFS,
+    ESRCH,
+)
+
+from orchestra.linux.cgroup import Cgroup
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestra.linux.cgroup_settings import Setting
+    from orchestra.linux.systemd_scope import Scope
+
+REMOVE_SECONDS = 2.0
+# xattr(7). Only who administers the machine can set the first, so nobody in a container can; where that is not us, the
+# group was given to us, and it is the second.
+OWNER_MARKS = ("trusted.orchestra.owner", "user.orchestra.owner")
+
+
+class CgroupTree(Cgroup):
+    def __init__(self, roots: Mapping[str, str], path: str, owner: str | None, scope: Scope | None) -> None:
+        """roots: controller, or empty for all of them, to mount point; several may share one."""
+        self._path = path.strip("/")
+        self._owner = owner
+        self._scope = scope
+        self._roots = tuple(dict.fromkeys(roots.values()))
+        self._directories = {controller: f"{root}/{self._path}" for controller, root in roots.items()}
+
+    def directory(self, controller: str) -> str:
+        return self._directories.get(controller) or self._directories.get("") or ""
+
+    def _unique(self) -> list[str]:
+        return [f"{root}/{self._path}" for root in self._roots]
+
+    def _make_directories(self) -> None:
+        for directory in self._unique():
+            if not self._is_ours(directory) and _processes([directory]):
+                self._roots, self._directories = (), {}
+                raise SystemCallError(EBUSY, "create", directory, "processes of somebody else are in this cgroup")
+        if self._scope is not None:
+            self._scope.start()
+        for root in self._roots:
+            self._make(root, f"{root}/{self._path}")
+
+    def _make(self, root: str, directory: str) -> None:
+        for _attempt in range(8):
+            try:
+                os.mkdir(directory)
+                self._mark(directory)
+                return
+            except FileExistsError:
+                if self._scope is not None:
+                    self._mark(directory)
+                    return
+                # Left by a run whose shim was killed: its counters and processes are not ours to inherit.
+                self.kill()
+                self._remove_tree(directory)
+            except FileNotFoundError:
+                parent = root
+                for part in self._path.split("/")[:-1]:
+                    parent = f"{parent}/{part}"
+                    try:
+                        os.mkdir(parent)
+                    except FileExistsError:
+                        continue
+                    except FileNotFoundError:
+                        break  # somebody else removed the empty parent: begin again
+                    self._enable(parent)
+        raise SystemCallError(EBUSY, "mkdir", directory, "processes of an earlier run do not end")
+
+    def _enable(self, parent: str) -> None:
+        """Prepare a directory between the root and the group."""
+
+    def _mark(self, directory: str) -> None:
+        if self._owner is None:
+            return
+        for name in OWNER_MARKS:
+            try:
+                os.setxattr(directory, name, os.fsencode(self._owner))
+                return
+            except OSError as error:
+                if error.errno not in (EPERM, EOPNOTSUPP) or name == OWNER_MARKS[-1]:
+                    raise
+
+    def _is_ours(self, directory: str) -> bool:
+        """What is not there, or not marked, is not."""
+        if self._owner is None:
+            return True
+        for name in OWNER_MARKS:
+            try:
+                return os.fsdecode(os.getxattr(directory, name)) == self._owner
+            except OSError as error:
+                if error.errno not in (ENODATA, ENOENT, EOPNOTSUPP, EPERM):
+                    raise
+        return False
+
+    def _apply(self, settings: Iterable[Setting]) -> list[str]:
+        """Returns warnings.
+
+        Some are valid only together with others, in an order that depends on what was there before: what is refused
+        as invalid is tried again behind the rest.
+        """
+        warnings: list[str] = []
+        refused = [setting for setting in settings if not self._write(setting, warnings, last=False)]
+        for setting in refused:
+            self._write(setting, warnings, last=True)
+        return warnings
+
+    def _write(self, setting: Setting, warnings: list[str], *, last: bool) -> bool:
+        directory = self._directories.get(setting.controller) or self._directories.get("")
+        if directory is None:
+            if not setting.optional:
+                warnings.append(f"no cgroup controller {setting.controller!r}: {setting.file} is not applied")
+            return True
+        path = f"{directory}/{setting.file}"
+        try:
+            write_file(path, setting.value)
+        except OSError as error:
+            if error.errno == EINVAL and not last:
+                return False
+            if error.errno not in (ENOENT, EACCES, EPERM, EROFS, EOPNOTSUPP):
+                raise SystemCallError(error.errno or 0, f"write {setting.value!r} to", path) from error
+            if setting.otherwise is not None:
+                return self._write(setting.otherwise, warnings, last=last)
+            if not setting.optional:
+                warnings.append(f"{setting.file} is not applied: {error.strerror}")
+        return True
+
+    def processes(self) -> list[int]:
+        return _processes(self._unique())
+
+    def kill(self) -> None:
+        deadline = time.monotonic() + REMOVE_SECONDS
+        ours = [directory for directory in self._unique() if self._is_ours(directory)]
+        while alive := _processes(ours):
+            for pid in alive:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError as error:
+                    if error.errno != ESRCH:
+                        raise
+            if time.monotonic() > deadline:
+                raise SystemCallError(EBUSY, "kill", self._path, f"processes {alive} do not end")
+            # Version 1 has no event for a group becoming empty that a process could wait for.
+            time.sleep(0.002)
+
+    def _remove_tree(self, directory: str) -> None:
+        for here, _below, _files in os.walk(directory, topdown=False):
+            _remove_directory(here)
+
+    def remove(self) -> None:
+        for root in self._roots:
+            directory = f"{root}/{self._path}"
+            try:
+                os.rmdir(directory)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                if not self._is_ours(directory) and _processes([directory]):
+                    continue
+                self.kill()
+                self._remove_tree(directory)
+            if self._scope is None:
+                _remove_parents(root, directory)
+        if self._scope is not None:
+            self._scope.stop()
+
+
+def _processes(directories: Iterable[str]) -> list[int]:
+    found: set[int] = set()
+    for directory in directories:
+        for here, _below, _files in os.walk(directory):
+            try:
+                with open(f"{here}/cgroup.procs") as file:
+                    found.update(int(line) for line in file)
+            except OSError as error:
+                if error.errno not in (ENOENT, ENODEV, EOPNOTSUPP):
+                    raise
+    return sorted(found)
+
+
+def _remove_parents(root: str, directory: str) -> None:
+    parent = os.path.dirname(directory)
+    while len(parent) > len(root):
+        try:
+            os.rmdir(parent)
+        except FileNotFoundError:
+            pass  # never made, by a creation that was killed on the way down: those above may be
+        except OSError:
+            return  # others are in it
+        parent = os.path.dirname(parent)
+
+
+def write_file(path: str, value: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
+
+
+def read_file(path: str) -> str:
+    """Empty when there is none."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def count(path: str, key: str) -> int:
+    """The number behind ``key`` in a file of such lines; 0 when there is none."""
+    for line in read_file(path).splitlines():
+        name, _, value = line.partition(" ")
+        if name == key:
+            return int(value)
+    return 0
+
+
+def _remove_directory(directory: str) -> None:
+    """Processes that have just ended may keep the group busy for a moment."""
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while True:
+        try:
+            os.rmdir(directory)
+            return
+        except OSError as error:
+            if error.errno == ENOENT:
+                return
+            if error.errno not in (EBUSY, ENOTEMPTY, EEXIST) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.002)

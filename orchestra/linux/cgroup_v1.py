@@ -1,0 +1,55 @@
+"""Control groups of version 1: a directory in the tree of each controller."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from orchestra.linux.cgroup_settings import ignored, settings_v1
+from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CgroupV1(CgroupTree):
+    def create(self, resources: Mapping[str, Any]) -> list[str]:
+        self._make_directories()
+        if "cpuset" in self._directories:
+            self._inherit_cpuset(self._directories["cpuset"].removesuffix(self._path))
+        return self.update(resources)
+
+    def update(self, resources: Mapping[str, Any]) -> list[str]:
+        return [*ignored(resources, 1), *self._apply(settings_v1(resources))]
+
+    def _inherit_cpuset(self, directory: str) -> None:
+        """A group without processors or memory nodes takes no process, and a new one has none: copy its parent's."""
+        for part in self._path.split("/"):
+            above, directory = directory, f"{directory}/{part}"
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                if not read_file(f"{directory}/{file}").strip():
+                    write_file(f"{directory}/{file}", read_file(f"{above}/{file}").strip())
+
+    def fork(self) -> int:
+        pid = super().fork()
+        if pid and self._scope is not None:
+            self._scope.release()
+        return pid
+
+    def enter(self) -> None:
+        """Moved from outside, through cgroup.procs, a process waits some 10 ms for an RCU period; this way it does not.
+
+        Groups that do not exist are passed over.
+        """
+        for directory in self._unique():
+            try:
+                write_file(f"{directory}/tasks", "0")
+            except FileNotFoundError:
+                continue
+
+    def views(self) -> dict[str, str]:
+        return {os.path.basename(root): f"{root}/{self._path}" for root in self._roots}
+
+    def oom_kills(self) -> int:
+        return count(f"{self._directories.get('memory', '')}/memory.oom_control", "oom_kill")

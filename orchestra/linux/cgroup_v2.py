@@ -1,0 +1,100 @@
+"""Control groups of version 2: one directory of the unified tree; controllers are enabled on the way down."""
+
+from __future__ import annotations
+
+import os
+from errno import EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM
+from typing import Any
+
+from orchestra.linux.cgroup_settings import ignored, settings_v2
+from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
+from orchestra.linux.device_filter import attach_device_filter
+from orchestra.linux.process import fork_into_cgroup
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.linux.systemd_scope import Scope
+
+
+class CgroupV2(CgroupTree):
+    def __init__(self, root: str, path: str, owner: str | None, scope: Scope | None) -> None:
+        super().__init__({"": root}, path, owner, scope)
+        self._root = root
+
+    def create(self, resources: Mapping[str, Any]) -> list[str]:
+        settings_v2(resources)  # what cannot be converted is told before anything is made
+        self._enable(self._root)
+        self._make_directories()
+        parent = self._root
+        for part in self._path.split("/")[:-1]:
+            parent = f"{parent}/{part}"
+            self._enable(parent)
+        warnings = self.update(resources)
+        rules = resources.get("devices")
+        if rules:
+            try:
+                attach_device_filter(self.directory(""), rules)
+            except OSError as error:
+                warnings.append(f"device rules are not applied: {error}")
+        return warnings
+
+    def update(self, resources: Mapping[str, Any]) -> list[str]:
+        memory = resources.get("memory") or {}
+        if memory.get("checkBeforeUpdate") and (memory.get("limit") or 0) > 0:
+            # Version 1 refuses by itself; here the kernel would rather kill than refuse.
+            used = int(read_file(f"{self.directory('')}/memory.current").strip() or 0)
+            if used > memory["limit"]:
+                hint = f"{used} bytes are in use, and memory.checkBeforeUpdate asks not to go below that"
+                raise SystemCallError(EBUSY, "update", "memory.max", hint)
+        return [*ignored(resources, 2), *self._apply(settings_v2(resources))]
+
+    def _enable(self, parent: str) -> None:
+        """All that are there, as runc and crun do. One that cannot be enabled turns its limits into warnings."""
+        there = read_file(f"{parent}/cgroup.controllers").split()
+        on = read_file(f"{parent}/cgroup.subtree_control").split()
+        missing = [name for name in there if name not in on]
+        if not missing or _enable(parent, missing):
+            return
+        for name in missing:
+            _enable(parent, [name])
+
+    def fork(self) -> int:
+        """clone3 with CLONE_INTO_CGROUP: a later move of even itself would wait some 10 ms for an RCU period."""
+        fd = os.open(self.directory(""), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            pid = fork_into_cgroup(fd)
+        finally:
+            os.close(fd)
+        if pid and self._scope is not None:
+            self._scope.release()
+        return pid
+
+    def views(self) -> dict[str, str]:
+        return {"": f"{self._root}/{self._path}"}
+
+    def oom_kills(self) -> int:
+        return count(f"{self.directory('')}/memory.events", "oom_kill")
+
+    def kill(self) -> None:
+        """cgroup.kill (Linux 5.14) reaches what forks meanwhile; then wait as for version 1."""
+        directory = self.directory("")
+        if directory and self._is_ours(directory):
+            try:
+                write_file(f"{directory}/cgroup.kill", "1")
+            except OSError as error:
+                if error.errno not in (ENOENT, EACCES):
+                    raise
+        super().kill()
+
+
+def _enable(parent: str, names: list[str]) -> bool:
+    try:
+        write_file(f"{parent}/cgroup.subtree_control", " ".join(f"+{name}" for name in names))
+    except OSError as error:
+        if error.errno not in (EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM):
+            raise
+        return False
+    return True
