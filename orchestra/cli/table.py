@@ -54,6 +54,21 @@ COMMANDS = (
             _TIMEOUT,
             Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
             Option("force_recreate", ("--force-recreate",), FLAG, "Replace containers even if nothing changed"),
+            Option(
+                "renew_volumes",
+                ("-V", "--renew-anon-volumes"),
+                FLAG,
+                "Replaced containers begin with new anonymous volumes; the old ones are deleted",
+            ),
+            Option(
+                "pull",
+                ("--pull",),
+                TEXT,
+                "When to ask for images, whatever their pull_policy",
+                "policy",
+                choices=("always", "missing", "never", "policy"),
+            ),
+            Option("quiet_pull", ("--quiet-pull",), FLAG, "Without progress of pulling"),
             Option("no_deps", ("--no-deps",), FLAG, "Without the services that the named ones depend on"),
             Option(
                 "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"

@@ -7,6 +7,7 @@ import sys
 from orchestra.cli.asking import request_with_desired
 from orchestra.cli.render.errors import render_failures
 from orchestra.errors import UserError
+from orchestra.supervisor.environment import for_registries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def encode_up(invocation: Invocation, prepared: Prepared) -> bytes:
         prepared.desired,
         services=prepared.selected,
         recreate=values["force_recreate"] or None,
+        renew_volumes=values["renew_volumes"] or None,
+        pull=None if values["pull"] == "policy" else values["pull"],
+        environment=for_registries(),
         remove_orphans=values["remove_orphans"] or None,
         stop_timeout=values["timeout"],
         wait=(values["wait"] or values["wait_timeout"] is not None) or None,

@@ -24,6 +24,7 @@ from orchestra.state.desired import Desired, Request
 from orchestra.state.names import ServiceName
 from orchestra.state.observed import Created, Exited, HealthStatus, Running
 from orchestra.supervisor.desired_file import store_desired
+from orchestra.supervisor.environment import take_over
 from orchestra.supervisor.failures import describe_failures
 
 if TYPE_CHECKING:
@@ -55,17 +56,24 @@ class Commands:
         self._writing = anyio.Lock()
 
     async def up(self, request: Message) -> Message:
-        """{"desired", "services", "recreate"?, "remove_orphans"?, "stop_timeout"?, "wait"?, "wait_timeout"?}
+        """{"desired", "services", "recreate"?, "renew_volumes"?, "pull"?, "environment"?, "remove_orphans"?,
+        "stop_timeout"?, "wait"?, "wait_timeout"?}
 
+        pull: the pull_policy of every image, whatever the file says. environment: see ``supervisor.environment``.
         Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
         "timed_out": bool, "leaving": as for ``down``}. What failed is no longer wanted when the result comes.
         """
         new = decode(Desired, request["desired"])
         services = frozenset(request["services"])
-        recreate = tuple(s for s in new.services if not services or s in services) if request.get("recreate") else ()
+        chosen = tuple(s for s in new.services if not services or s in services)
+        if pull := request.get("pull"):
+            new = replace(new, images=tuple(replace(image, pull_policy=pull) for image in new.images))
+        if "environment" in request:
+            take_over(request["environment"])
         asked = Request(
             at=self._clock(),
-            recreate=recreate,
+            recreate=chosen if request.get("recreate") else (),
+            renew_volumes=chosen if request.get("renew_volumes") else (),
             stop_timeout=request.get("stop_timeout"),
             remove_orphans=bool(request.get("remove_orphans")),
         )

@@ -12,6 +12,7 @@ from orchestra.cli.typed import application
 
 LINES = [
     "up",
+    "up -V --renew-anon-volumes --pull always --quiet-pull",
     "up -d",
     "up --detach --wait --wait-timeout 5 -t3 web db",
     "up web -d db",
@@ -48,6 +49,24 @@ LINES = [
     "version --short -f json",
     "doctor --format json",
     "system prune -f",
+    "system df -v --format '{{.Type}}'",
+    "pull --ignore-pull-failures --ignore-buildable --include-deps --policy missing -q web",
+    "push --ignore-push-failures --include-deps --quiet web",
+    "images --format json -q web",
+    "image ls",
+    "image ls -aq --digests --no-trunc --format json app:*",
+    "image inspect -f {{.Id}} one two",
+    "image history -q --no-trunc --format json one",
+    "image pull --platform linux/arm64 -q one two",
+    "image push -q one",
+    "image rm -f one two",
+    "image prune -af",
+    "image save -o out.tar one two",
+    "image load -i in.tar --platform linux/arm64 -q",
+    "image tag one two",
+    "image import -c 'CMD sh' --change 'ENV A=1' -m words --platform linux/arm64 - one",
+    "image import rootfs.tar",
+    "image fsck --repair",
 ]
 
 BAD_LINES = [
@@ -66,6 +85,13 @@ BAD_LINES = [
     "logs -n",
     "system",
     "system nonsense",
+    "image",
+    "image rm",
+    "image tag one",
+    "image ls one two",
+    "image import",
+    "pull --policy never",
+    "up --pull build",
     "--driver docker ps",
     "-f",
 ]

@@ -49,6 +49,14 @@ def test_what_has_not_started_is_not_said_to_have(capfd):
     assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Error", " Container s-db-1  Starting"]
 
 
+def test_pulling_is_not_shown_when_that_is_asked_for(capfd):
+    progress = Plain()
+    progress.hides_images = True
+    progress.hear({**acted("pull", "started"), "resource": "image/app"})
+    progress.hear(acted("create", "done"))
+    assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Created"]
+
+
 def test_a_live_display_shows_nothing_of_nothing_and_leaves_no_row_turning():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, no_color=True, width=80)

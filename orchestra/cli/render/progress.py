@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Quiet:
     """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end.
 
-    redraws: it has the screen for itself, so nothing else may be written meanwhile.
+    redraws: it has the screen for itself, so nothing else may be written meanwhile. hides_images: pulling is not shown.
     """
 
     redraws = False
+    hides_images = False
 
     def __init__(self) -> None:
         self._touched: dict[str, Step] = {}
@@ -43,7 +44,8 @@ class Quiet:
             if step.resource in self._healthy:
                 return
             self._healthy.add(step.resource)
-        self._show(step)
+        if not (self.hides_images and step.resource.startswith("image/")):
+            self._show(step)
 
     def skip(self, resource: str, reason: str) -> None:
         """Say why nothing is done about it."""
@@ -103,6 +105,12 @@ class JsonLines(Quiet):
 
 def open_progress(invocation: Invocation) -> Quiet:
     """By ``--progress``; ``auto`` is live on a terminal that may move the cursor, plain otherwise."""
+    progress = _progress_of(invocation)
+    progress.hides_images = bool(invocation.values.get("quiet_pull"))
+    return progress
+
+
+def _progress_of(invocation: Invocation) -> Quiet:
     mode = invocation.shared["progress"]
     if mode == "auto":
         mode = "tty" if sys.stderr.isatty() and invocation.shared["ansi"] != "never" else "plain"

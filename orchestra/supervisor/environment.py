@@ -1,0 +1,36 @@
+"""What of the environment of a command counts when registries are asked: the supervisor takes it over with each ``up``.
+
+It was started with the environment of the first one, and somebody may have logged in elsewhere since, or be behind
+another proxy. It is never written down: a supervisor that had to be started anew has the first one's again.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+VARIABLES = (
+    *("HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "CONTAINERS_REGISTRIES_CONF"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *PROXIES,
+    *map(str.lower, PROXIES),
+    "PATH",  # where credential helpers are
+)
+
+
+def for_registries() -> dict[str, str]:
+    return {name: os.environ[name] for name in VARIABLES if name in os.environ}
+
+
+def take_over(environment: Mapping[str, str]) -> None:
+    """The process's own: TLS and HTTP libraries and credential helpers look nowhere else."""
+    for name in VARIABLES:
+        if name in environment:
+            os.environ[name] = environment[name]
+        else:
+            os.environ.pop(name, None)
