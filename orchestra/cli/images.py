@@ -32,7 +32,8 @@ def run(invocation: Invocation) -> int:
     by_digest = _items(Library(invocation.home), {container["image_digest"] for container in wanted})
     rows = [_data(container, by_digest.get(container["image_digest"], [])) for container in wanted]
     if values["quiet"]:
-        text = "".join(f"{word}\n" for word in dict.fromkeys(row["ID"].removeprefix("sha256:") for row in rows))
+        ids = dict.fromkeys(row["ID"].removeprefix("sha256:") for row in rows if row["ID"])
+        text = "".join(f"{image_id}\n" for image_id in ids)
     elif values["format"] == "json":
         text = json.dumps(rows) + "\n"
     else:
@@ -53,7 +54,7 @@ def _items(library: Library, digests: set[str]) -> dict[str, list[Item]]:
 
 def _data(container: Encoded, items: list[Item]) -> Encoded:
     """items: the image by each of its names; none for a directory tree."""
-    row = {"ID": container["image_digest"], "ContainerName": container["name"], "Platform": "", "Size": 0}
+    row = {"ID": "", "ContainerName": container["name"], "Platform": "", "Size": 0}
     if not items:
         return {**row, "Repository": container["image"], "Tag": NONE, "Created": None}
     item = next((one for one in items if _is_called(one, container["image"])), items[0])
@@ -73,7 +74,7 @@ def _cells(row: Encoded) -> tuple[str, ...]:
         row["Repository"],
         row["Tag"],
         row["Platform"],
-        short_id(row["ID"]),
+        short_id(row["ID"]) or NONE,
         describe_size(row["Size"]),
         describe_age(row["Created"] or ""),
     )

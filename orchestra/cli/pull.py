@@ -37,8 +37,8 @@ def run(invocation: Invocation) -> int:
     if values["quiet"]:
         invocation.shared["progress"] = "quiet"
     failures = in_parallel(invocation, "pull", jobs, skipped)
-    for error in failures.values():
-        show_error(invocation, error)
+    for image, error in failures.items():
+        show_error(invocation, error, image)
     return 1 if failures and not values["ignore_failures"] else 0
 
 

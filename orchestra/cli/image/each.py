@@ -25,12 +25,15 @@ def for_each(invocation: Invocation, references: Iterable[str], work: Callable[[
             if invocation.shared["debug"]:
                 raise
             sys.stdout.flush()  # where both are one terminal, lines stay in order
-            show_error(invocation, error)
+            show_error(invocation, error, reference)
             code = 1
     return code
 
 
-def show_error(invocation: Invocation, error: OrchestraError | OSError) -> None:
+def show_error(invocation: Invocation, error: OrchestraError | OSError, image: str) -> None:
+    """With the image it is about, where the message leaves that out."""
     from orchestra.cli.render.errors import render_error
 
+    if isinstance(error, OrchestraError) and image not in error.message:
+        error = OrchestraError(f"image {image}: {error.message}", hint=error.hint)
     print(render_error(error, invocation.colors(sys.stderr)), end="", file=sys.stderr)
