@@ -21,7 +21,7 @@ CREATION = "bundle|b= pid-file= console-socket= preserve-fds= no-pivot no-new-ke
 PROCESS = """process|p= tty|t console-socket= pid-file= detach|d user|u= additional-gids|g* cwd= env|e* cap|c*
 preserve-fds= no-new-privs cgroup* ignore-paused apparmor= process-label="""
 LIMITS = """resources|r= memory= memory-swap= memory-reservation= cpu-period= cpu-quota= cpu-shares|cpu-share=
-cpuset-cpus= cpuset-mems= pids-limit= blkio-weight="""
+cpu-burst= cpu-idle= cpu-rt-period= cpu-rt-runtime= cpuset-cpus= cpuset-mems= pids-limit= blkio-weight="""
 
 # Name: module, options, what follows them, whether options may stand between the words, what it does.
 COMMANDS = {

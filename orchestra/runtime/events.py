@@ -1,12 +1,12 @@
-"""``events``: what a container uses, again and again, and each time the kernel killed for want of memory."""
+"""``events``: what a container uses, again and again, and at once each time its memory ran out. Words are runc's."""
 
 from __future__ import annotations
 
 import json
-import os
 import select
+import time
 
-from orchestra.linux import cgroup_stats, process
+from orchestra.linux import cgroup_stats, oom, process
 from orchestra.runtime.arguments import UsageError
 
 TYPE_CHECKING = False
@@ -29,27 +29,27 @@ def events_command(context: Context, options: Options, words: list[str]) -> int:
         event = {"type": kind, "id": words[0]}
         print(json.dumps(event if data is None else {**event, "data": data}), flush=True)
 
-    show("stats", cgroup_stats.load_stats(group))
     if options.flag("stats"):
+        show("stats", cgroup_stats.load_stats(group))
         return 0
-    kills = group.oom_kills()
     try:
         pidfd = process.open_pidfd(container.process_of(found.record))
     except ProcessLookupError:
         return 0
-    try:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        while not poll.poll(interval * 1000):
-            now = group.oom_kills()
-            if now > kills:
-                show("oom")
-            kills = now
-            show("stats", cgroup_stats.load_stats(group))
-        if group.oom_kills() > kills:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    watch = oom.watch_oom(group)
+    poll.register(watch, select.POLLIN)
+    due = time.monotonic() + interval
+    ended = False
+    while not ended:
+        ready = [fd for fd, _events in poll.poll(max(0.0, due - time.monotonic()) * 1000)]
+        ended = pidfd in ready
+        if watch.happened():
             show("oom")
-    finally:
-        os.close(pidfd)
+        if not ended and time.monotonic() >= due:
+            show("stats", cgroup_stats.load_stats(group))
+            due += interval
     return 0
 
 

@@ -190,18 +190,6 @@ def test_delete_by_force_of_what_is_paused(runtime):
     assert runtime.fails("state", "c")
 
 
-def test_update_changes_limits(ours):
-    ours.bundle().linux["resources"] = {"pids": {"limit": 100}}
-    ours.ok("run", "--detach", "c")
-    ours.ok("update", "--pids-limit", "30", "c")
-    assert json.loads(ours.ok("events", "--stats", "c"))["data"]["pids"] == {"current": 1, "limit": 30}
-    resources = ours.path / "resources.json"
-    resources.write_text(json.dumps({"pids": {"limit": 31}}))
-    with open(resources) as source:
-        ours.ok("update", "--resources", "-", "c", stdin=source)
-    assert json.loads(ours.ok("events", "--stats", "c"))["data"]["pids"]["limit"] == 31
-
-
 HOOK = 'read state; printf "%s %s\\n" "$0" "$(echo "$state" | sed "s/.*\\"status\\": *\\"\\([a-z]*\\).*/\\1/")" >> LOG'
 ORDER = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 

@@ -1,0 +1,134 @@
+"""Limits of a container as the kernel has them, changes of them, and being told what is used and what is too much."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestra.linux import cgroup
+from tests.runtime.conftest import eventually
+
+VERSION = cgroup.machine_hierarchy().version
+MIB = 1 << 20
+HOG = "sleep 0.2; tail /dev/zero; echo survived; exec sleep 60"
+
+
+def read(runtime, first, second):
+    """A file of the container's group, by its name on version 1 or on version 2."""
+    file = first if VERSION == 1 else second
+    group = cgroup.at(f"{runtime.group}/c")
+    return Path(group.directory(file.partition(".")[0]), file).read_text().strip()
+
+
+def events(runtime):
+    """The command ``events``, and a function that returns its next event."""
+    process = subprocess.Popen(
+        [*runtime.command, "events", "--interval", "100ms", "c"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    return process, lambda: json.loads(process.stdout.readline())
+
+
+def test_limits_of_the_configuration_are_the_kernels(runtime):
+    runtime.bundle().linux["resources"] |= {
+        "memory": {"limit": 32 * MIB, "swap": 48 * MIB, "reservation": 16 * MIB},
+        "cpu": {"shares": 512, "quota": 40_000, "period": 80_000, "cpus": "0", "mems": "0"},
+        "pids": {"limit": 77},
+    }
+    runtime.ok("create", "c")
+    assert read(runtime, "memory.limit_in_bytes", "memory.max") == str(32 * MIB)
+    assert read(runtime, "memory.memsw.limit_in_bytes", "memory.swap.max") == str((48 if VERSION == 1 else 16) * MIB)
+    assert read(runtime, "memory.soft_limit_in_bytes", "memory.low") == str(16 * MIB)
+    assert read(runtime, "cpu.shares", "cpu.weight") == ("512" if VERSION == 1 else "20")
+    assert read(runtime, "cpu.cfs_quota_us", "cpu.max") == ("40000" if VERSION == 1 else "40000 80000")
+    assert read(runtime, "cpuset.cpus", "cpuset.cpus") == "0"
+    assert read(runtime, "pids.max", "pids.max") == "77"
+
+
+def test_memory_without_a_limit(runtime):
+    runtime.bundle().linux["resources"]["memory"] = {"limit": -1}
+    runtime.ok("create", "c")
+    assert read(runtime, "memory.limit_in_bytes", "memory.max") in ("max", "9223372036854771712")
+
+
+def test_update_changes_limits(runtime):
+    runtime.bundle().linux["resources"]["pids"] = {"limit": 100}
+    runtime.ok("run", "--detach", "c")
+    runtime.ok("update", "--pids-limit", "30", "c")
+    assert read(runtime, "pids.max", "pids.max") == "30"
+    resources = runtime.path / "resources.json"
+    resources.write_text(json.dumps({"pids": {"limit": 31}}))
+    with open(resources) as source:
+        runtime.ok("update", "--resources", "-", "c", stdin=source)
+    assert read(runtime, "pids.max", "pids.max") == "31"
+    runtime.ok("update", "--cpu-quota", "50000", "--cpu-period", "100000", "--cpuset-cpus", "0", "c")
+    assert read(runtime, "cpu.cfs_quota_us", "cpu.max") == ("50000" if VERSION == 1 else "50000 100000")
+    assert read(runtime, "cpuset.cpus", "cpuset.cpus") == "0"
+
+
+def test_an_update_keeps_what_it_does_not_speak_of(ours):
+    ours.bundle().linux["resources"]["memory"] = {"limit": 64 * MIB, "swap": 64 * MIB}
+    ours.ok("run", "--detach", "c")
+    ours.ok("update", "--memory-swap", "96m", "c")
+    assert read(ours, "memory.limit_in_bytes", "memory.max") == str(64 * MIB)
+    assert read(ours, "memory.memsw.limit_in_bytes", "memory.swap.max") == str((96 if VERSION == 1 else 32) * MIB)
+    ours.ok("update", "--memory", "128M", "--memory-swap", str(128 * MIB), "c")
+    assert read(ours, "memory.limit_in_bytes", "memory.max") == str(128 * MIB)
+    assert "size" in ours.fails("update", "--memory", "much", "c")
+
+
+def test_what_is_used_is_told_in_the_words_of_runc(runtime):
+    if runtime.name == "crun":
+        pytest.skip("it has no events")
+    runtime.bundle().linux["resources"] |= {"pids": {"limit": 30}, "memory": {"limit": 32 * MIB}}
+    runtime.ok("run", "--detach", "c")
+    event = json.loads(runtime.ok("events", "--stats", "c"))
+    assert (event["type"], event["id"]) == ("stats", "c")
+    data = event["data"]
+    assert data["pids"] == {"current": 1, "limit": 30}
+    assert data["memory"]["usage"]["limit"] == 32 * MIB
+    assert 0 < data["memory"]["usage"]["usage"] < 32 * MIB
+    assert data["memory"]["raw"]
+    assert data["cpu"]["usage"]["total"] > 0
+    assert data["cpu"]["throttling"] == {} or data["cpu"]["throttling"]["periods"] == 0
+
+
+def test_events_come_at_intervals_and_end_with_the_container(runtime):
+    if runtime.name == "crun":
+        pytest.skip("it has no events")
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    process, following = events(runtime)
+    with process:
+        assert [following()["type"] for _twice in range(2)] == ["stats", "stats"]
+        runtime.ok("kill", "c", "KILL")
+        runtime.stopped()
+        runtime.ok("delete", "c")
+        process.stdout.read()
+        process.wait(10)
+
+
+def test_running_out_of_memory_is_told(runtime):
+    if runtime.name == "crun":
+        pytest.skip("it has no events")
+    runtime.bundle("sh", "-c", HOG).linux["resources"]["memory"] = {"limit": 16 * MIB, "swap": 16 * MIB}
+    runtime.ok("create", "c")
+    process, following = events(runtime)
+    with process:
+        following()  # it watches by now
+        runtime.ok("start", "c")
+        assert eventually(lambda: following()["type"] == "oom")
+        runtime.ok("delete", "--force", "c")
+        process.stdout.read()
+        process.wait(10)
+
+
+def test_a_cgroup_in_use_by_somebody_else_is_refused_and_left_alone(ours):
+    ours.bundle()
+    ours.ok("run", "--detach", "c")
+    ours.bundle(name="other").linux["cgroupsPath"] = f"{ours.group}/c"
+    assert "somebody else" in ours.fails("create", "other", name="other")
+    assert ours.fails("state", "other")
+    assert ours.status() == "running"
