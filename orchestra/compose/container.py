@@ -63,7 +63,7 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "resources": resources(service),
         "logging": _logging(key, service, context),
         "runtime": service.runtime or "",
-        "platform": service.platform or "",
+        "platform": service.platform or context.project.environment.lookup("DOCKER_DEFAULT_PLATFORM") or "",
         "pull_policy": service.pull_policy or "missing",
         "attach": service.attach is not False,
     }

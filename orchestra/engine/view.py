@@ -58,8 +58,8 @@ class View:
         )
         if images:
             images_seen = {
-                reference: _pulled_as_before(image, before.images.get(reference))
-                for reference, image in seen.images.items()
+                key: _pulled_as_before(image, before.images.get(key))
+                for key, image in seen.images.items()
             }
             self.observed = replace(self.observed, images=_chosen("image", before.images, images_seen, settled))
         self._complete = True
@@ -81,8 +81,8 @@ class View:
             self._emit(HealthEvent(self._now(), container.name, container.service, health))
 
     def put_image(self, image: Image) -> None:
-        self._touch(f"image/{image.reference}")
-        self.observed = replace(self.observed, images={**self.observed.images, image.reference: image})
+        self._touch(f"image/{image.key}")
+        self.observed = replace(self.observed, images={**self.observed.images, image.key: image})
 
     def put_seen(self, resource: str, seen: Observed) -> None:
         """Of a full look only what concerns one network, volume or image."""
@@ -140,8 +140,8 @@ class View:
 
 
 def _pulled_as_before(seen: Image, known: Image | None) -> Image:
-    """What was seen, with when it was pulled: only the engine knows that."""
-    return seen if known is None else replace(seen, pulled_at=known.pulled_at)
+    """What was seen, with when it was pulled last: not every driver keeps that."""
+    return seen if known is None else replace(seen, pulled_at=max(seen.pulled_at, known.pulled_at))
 
 
 def _with(items: Mapping[str, V], name: str, item: V | None) -> dict[str, V]:

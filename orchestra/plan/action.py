@@ -34,7 +34,7 @@ class PullImage:
 
     @property
     def resource(self) -> str:
-        return f"image/{self.image.reference}"
+        return f"image/{self.image.key}"
 
 
 @dataclass(frozen=True, slots=True)

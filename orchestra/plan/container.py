@@ -48,7 +48,7 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
 
 def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Blocked | None:
     missing = _missing(situation, spec)
-    digest = ready_digest(situation, spec.image)
+    digest = ready_digest(situation, spec.image_key)
     if missing or digest is None:
         return Blocked(f"container/{spec.name}", f"waits for {', '.join(missing)}", missing)
     return CreateContainer(spec, digest, "does not exist")
@@ -58,8 +58,8 @@ def _missing(situation: Situation, spec: ContainerSpec) -> tuple[str, ...]:
     """What must be there before the container can be made, as resources."""
     missing: list[str] = []
     in_flight = situation.in_flight
-    if ready_digest(situation, spec.image) is None:
-        missing.append(f"image/{spec.image}")
+    if ready_digest(situation, spec.image_key) is None:
+        missing.append(f"image/{spec.image_key}")
     for endpoint in spec.endpoints:
         network = f"network/{endpoint.network}"
         if (

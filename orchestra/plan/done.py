@@ -142,7 +142,7 @@ def _concerned(desired: Desired, services: Collection[str]) -> frozenset[str] | 
     resources: set[str] = set()
     for spec in desired.containers:
         if spec.service in wanted:
-            resources |= {f"container/{spec.name}", f"image/{spec.image}"}
+            resources |= {f"container/{spec.name}", f"image/{spec.image_key}"}
             resources |= {f"network/{endpoint.network}" for endpoint in spec.endpoints}
             resources |= {f"volume/{mount.source}" for mount in spec.mounts if mount.source}
     return frozenset(resources)

@@ -20,9 +20,9 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
 
     A policy of ``never`` is the driver's to keep: only it knows what is on this machine without being unpacked.
     """
-    if f"image/{spec.reference}" in situation.in_flight:
+    if f"image/{spec.key}" in situation.in_flight:
         return None
-    seen = situation.observed.images.get(spec.reference)
+    seen = situation.observed.images.get(spec.key)
     if seen is None:
         local_only = ", from this machine only (pull_policy never)" if spec.pull_policy == "never" else ""
         return PullImage(spec, f"not ready on this machine{local_only}")
@@ -31,12 +31,12 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
     return None
 
 
-def ready_digest(situation: Situation, reference: str) -> str | None:
+def ready_digest(situation: Situation, key: str) -> str | None:
     """The digest that new containers of this image are made from, or None while it is not ready."""
-    seen = situation.observed.images.get(reference)
-    if seen is None or f"image/{reference}" in situation.in_flight:
+    seen = situation.observed.images.get(key)
+    if seen is None or f"image/{key}" in situation.in_flight:
         return None
-    spec = situation.images.get(reference)
+    spec = situation.images.get(key)
     if spec is not None and _asks_again(situation, spec, seen):
         return None
     return seen.digest

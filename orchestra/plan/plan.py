@@ -84,7 +84,7 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
     if not changed:
         return frozenset()
     for spec in situation.desired.containers:
-        if spec.image not in observed.images:
+        if spec.image_key not in observed.images:
             changed -= {endpoint.network for endpoint in spec.endpoints}
     for name, container in observed.containers.items():
         kept = name not in situation.specs and container.service not in situation.declared

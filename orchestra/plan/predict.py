@@ -47,8 +47,8 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
     for action in actions:
         match action:
             case PullImage(image=image):
-                seen = images.get(image.reference, Image(image.reference, ""))
-                images[image.reference] = replace(seen, pulled_at=now)
+                seen = images.get(image.key, Image(image.key, ""))
+                images[image.key] = replace(seen, pulled_at=now)
             case CreateNetwork(spec=network):
                 networks[network.name] = Network(network.name, network.config_hash)
             case RemoveNetwork(name=name):
@@ -58,7 +58,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
             case RemoveVolume(name=name):
                 volumes.pop(name, None)
             case CreateContainer(spec=spec, image_digest=digest):
-                origin = replace(images.get(spec.image, Image(spec.image, "")), digest=digest)
+                origin = replace(images.get(spec.image_key, Image(spec.image_key, "")), digest=digest)
                 containers.setdefault(spec.name, created(spec, origin, now))
             case StartContainer(name=name) | StopContainer(name=name):
                 if name in containers:

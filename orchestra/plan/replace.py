@@ -20,7 +20,7 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
     """Why ``container`` is not what ``spec`` asks for, in words; None when it is."""
     if container.config_hash != spec.config_hash:
         return "its definition changed"
-    image = situation.observed.images.get(spec.image)
+    image = situation.observed.images.get(spec.image_key)
     if image and image.digest and container.image_digest and image.digest != container.image_digest:
         return f"image {spec.image} changed"
     if spec.service in situation.recreate and container.created_at < situation.asked_at(spec.service):

@@ -50,13 +50,13 @@ def _merge_images(
     before: Desired, new: Desired, selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]
 ) -> tuple[ImageSpec, ...]:
     """Images of kept services are not asked for again: a changed one would replace containers nobody named."""
-    references = {spec.image for spec in selected}
-    still_used = {spec.image for spec in kept} - references
-    again = tuple(image for image in new.images if image.reference in references)
+    keys = {spec.image_key for spec in selected}
+    still_used = {spec.image_key for spec in kept} - keys
+    again = tuple(image for image in new.images if image.key in keys)
     quiet = tuple(
         replace(image, pull_policy="missing" if image.pull_policy == "always" else image.pull_policy)
         for image in before.images
-        if image.reference in still_used
+        if image.key in still_used
     )
     return again + quiet
 

@@ -43,7 +43,7 @@ class Situation:
         self.recreate = frozenset(desired.request.recreate)
         self.renew_volumes = frozenset(desired.request.renew_volumes)
         self.stopped = frozenset(desired.request.stopped)
-        self.images = {spec.reference: spec for spec in desired.images}
+        self.images = {spec.key: spec for spec in desired.images}
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
         self.replicas: dict[str, list[ContainerSpec]] = {}
         self.restarted_with: dict[str, list[ContainerSpec]] = {}

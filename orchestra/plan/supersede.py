@@ -29,7 +29,7 @@ def is_superseded(action: Action, desired: Desired) -> bool:
     """
     match action:
         case PullImage(image=image):
-            return all(spec.reference != image.reference for spec in desired.images)
+            return all(spec.key != image.key for spec in desired.images)
         case CreateContainer(spec=spec):
             wanted = desired.container(spec.name)
             return wanted is None or wanted.config_hash != spec.config_hash or spec.service in desired.request.stopped

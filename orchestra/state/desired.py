@@ -224,6 +224,11 @@ class ContainerSpec:
     attach: bool = True
     location: Location | None = None
 
+    @property
+    def image_key(self) -> str:
+        """``ImageSpec.key`` of its image."""
+        return image_key(self.image, self.platform)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
@@ -258,12 +263,24 @@ class VolumeSpec:
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """An image that some container needs: a reference with its transport, as the file says it, paths made absolute."""
+    """An image that some container needs: a reference with its transport, as the file says it, paths made absolute.
+
+    One reference for two platforms is two images.
+    """
 
     reference: str
     platform: str = ""
     pull_policy: str = "missing"
     location: Location | None = None
+
+    @property
+    def key(self) -> str:
+        """What the image goes by within a stack: ``alpine``, or ``alpine (linux/arm64)`` when a platform is named."""
+        return image_key(self.reference, self.platform)
+
+
+def image_key(reference: str, platform: str) -> str:
+    return f"{reference} ({platform})" if platform else reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,12 +122,12 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that is unpacked and ready. digest: identity of what the reference names *now*.
+    """An image that is unpacked and ready. key: ``ImageSpec.key``; digest: identity of what the reference names *now*.
 
-    pulled_at: when it was last compared with where it comes from; the engine fills it in. healthcheck: its own.
+    pulled_at: when it was last compared with where it comes from, Unix time. healthcheck: its own.
     """
 
-    reference: str
+    key: str
     digest: str
     pulled_at: float = 0.0
     healthcheck: Healthcheck | None = None
@@ -147,7 +147,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by reference."""
+    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by their key."""
 
     stack: StackName
     containers: Mapping[str, Container] = field(default_factory=dict)

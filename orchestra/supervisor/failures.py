@@ -32,7 +32,7 @@ def find_location(desired: Desired, failure: Failed) -> Location | None:
     kind, _, name = failure.resource.partition("/")
     match kind:
         case "image":
-            return next((spec.location for spec in desired.images if spec.reference == name), None)
+            return next((spec.location for spec in desired.images if spec.key == name), None)
         case "network":
             return next((spec.location for spec in desired.networks if spec.name == name), None)
         case "volume":

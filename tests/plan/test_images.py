@@ -30,7 +30,7 @@ def test_an_image_that_is_here_is_asked_for_again_as_its_pull_policy_says(policy
     desired = stacks.stack(stacks.service("web"))
     images = tuple(replace(image, pull_policy=policy) for image in desired.images)
     desired = replace(desired, images=images, request=replace(desired.request, at=now))
-    seen = {image.reference: Image(image.reference, "sha256:1", now - age) for image in images}
+    seen = {image.key: Image(image.key, "sha256:1", now - age) for image in images}
     found = [
         action for action in plan(desired, Observed(desired.stack, images=seen), {}, now).ready if action.verb == "pull"
     ]

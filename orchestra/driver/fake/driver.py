@@ -73,7 +73,7 @@ class FakeDriver:
     async def pull(self, image: ImageSpec) -> Image:
         await self._point("pull", image.reference)
         digest = self.world.digest(image)
-        if digest is None or (image.pull_policy == "never" and image.reference not in self.world.observed.images):
+        if digest is None or (image.pull_policy == "never" and image.key not in self.world.observed.images):
             raise FatalError(f"no such image: {image.reference}", hint="check the reference")
         await anyio.sleep(self.world.pull_seconds.get(image.reference, 0.0))
         made = self.world.make_image(image, digest)

@@ -93,7 +93,7 @@ class World:
         truth = self.observed
         networks = {spec.name for spec in desired.networks}
         volumes = {spec.name for spec in desired.volumes}
-        images = {spec.reference for spec in desired.images}
+        images = {spec.key for spec in desired.images}
         return replace(
             truth,
             networks={name: n for name, n in truth.networks.items() if not n.external or name in networks},
@@ -116,8 +116,8 @@ class World:
         return self.available.get(image.reference)
 
     def make_image(self, image: ImageSpec, digest: str) -> Image:
-        made = Image(image.reference, digest)
-        self._truth = replace(self._truth, images={**self._truth.images, image.reference: made})
+        made = Image(image.key, digest)
+        self._truth = replace(self._truth, images={**self._truth.images, image.key: made})
         self._note("pulled", image.reference)
         return made
 
@@ -140,7 +140,7 @@ class World:
     def create(self, spec: ContainerSpec, image_digest: str) -> None:
         if spec.name in self._truth.containers:
             return
-        assert spec.image in self._truth.images, f"{spec.name}: no image {spec.image}"
+        assert spec.image_key in self._truth.images, f"{spec.name}: no image {spec.image}"
         for endpoint in spec.endpoints:
             assert endpoint.network in self._truth.networks, f"{spec.name}: no network {endpoint.network}"
         for volume in named_volumes(spec):

@@ -113,7 +113,7 @@ class Containers:
         with self._images.content.held():
             image = self._images.resolve(image_digest)
             spec = self._completed(spec, image)
-            seen = Image(spec.image, image_digest, healthcheck=image.config.healthcheck)
+            seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
             joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
             store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))

@@ -91,7 +91,7 @@ class LocalDriver:
             containers=containers,
             networks={seen.name: seen for seen in networks},
             volumes={seen.name: seen for seen in volumes},
-            images=self._images.observe(spec.reference for spec in desired.images),
+            images=self._images.observe(desired.images),
         )
 
     async def inspect(self, name: str) -> Container | None:

@@ -100,7 +100,7 @@ async def test_faults_are_used_up_in_turn():
     for text in ("first", "second"):
         with pytest.raises((TemporaryError, FatalError), match=text):
             await driver.pull(DESIRED.images[0])
-    assert (await driver.pull(DESIRED.images[0])).reference == "app"
+    assert (await driver.pull(DESIRED.images[0])).key == "app"
 
 
 async def test_what_is_external_cannot_be_removed():

@@ -40,14 +40,20 @@ class Platform:
     def __str__(self) -> str:
         return "/".join(part for part in (self.system, self.architecture, self.variant) if part)
 
+    def is_same(self, other: Platform) -> bool:
+        """Whether both mean the same, said or not said."""
+        return self._whole() == other._whole()
+
+    def _whole(self) -> tuple[str, str, str]:
+        return self.system, self.architecture, self.variant or DEFAULT_VARIANTS.get(self.architecture, "")
+
     def suits(self, wanted: Platform) -> int:
         """How well an image for this platform runs on ``wanted``: 0 not at all, more is better."""
         if (self.system, self.architecture) != (wanted.system, wanted.architecture):
             return 0
-        default = DEFAULT_VARIANTS.get(self.architecture, "")
-        mine, theirs = self.variant or default, wanted.variant or default
-        if mine == theirs:
+        if self.is_same(wanted):
             return 100
+        mine, theirs = self._whole()[2], wanted._whole()[2]
         if self.architecture == "arm" and mine < theirs:  # v7 runs what is made for v6 and v5
             return 50 + int(mine[1:]) if mine[1:].isdigit() else 0
         # A base version runs everywhere; a higher one only where it is asked for.

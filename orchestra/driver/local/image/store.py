@@ -66,30 +66,27 @@ class ImageStore:
         """
         reference = parse_reference(spec.reference)
         if isinstance(reference, Tree):
-            return Image(spec.reference, tree_digest(reference.path))
-        platform = parse_platform(spec.platform, os.uname().machine)
+            return Image(spec.key, tree_digest(reference.path))
+        platform = _platform(spec.platform)
         with self._content.held():
             if isinstance(reference, Registry):
                 return self._pull_name(spec, parse_name(reference.name), platform)
             return self._pull(spec, reference, platform)
 
-    def observe(self, references: Iterable[str]) -> dict[str, Image]:
-        """Those that are ready, and still what their reference names now."""
+    def observe(self, images: Iterable[ImageSpec]) -> dict[str, Image]:
+        """Those that are ready, for their platform, and still what their reference names now; by ``ImageSpec.key``."""
         found: dict[str, Image] = {}
         entries: dict[str, Stored] | None = None
-        for text in references:
+        for spec in images:
             try:
-                match parse_reference(text):
-                    case Tree(path):
-                        found[text] = Image(text, tree_digest(path))
-                    case Registry(name):
-                        entries = self._content.entries() if entries is None else entries
-                        if (entry := entries.get(str(parse_name(name)))) and self._is_ready(entry):
-                            found[text] = self._image(text, entry.digest, entry.pulled_at)
-                    case local:
-                        entries = self._content.entries() if entries is None else entries
-                        if (entry := entries.get(text)) and self._is_current(entry, local):
-                            found[text] = self._image(text, entry.digest)
+                reference = parse_reference(spec.reference)
+                if isinstance(reference, Tree):
+                    found[spec.key] = Image(spec.key, tree_digest(reference.path))
+                    continue
+                entries = self._content.entries() if entries is None else entries
+                entry = entries.get(_name(spec, reference))
+                if entry and _is_for(entry, _platform(spec.platform)) and self._still_is(entry, reference):
+                    found[spec.key] = self._image(spec, entry.digest, entry.pulled_at)
             except DriverError:
                 continue  # whatever is wrong with it, it is not ready; pulling says why
         return found
@@ -113,9 +110,9 @@ class ImageStore:
         text = spec.reference
         entry = self._content.entry(text)
         exists = os.path.exists(reference.path)
-        usable = entry and entry.platform == str(platform) and (exists or spec.pull_policy != "always")
+        usable = entry and _is_for(entry, platform) and (exists or spec.pull_policy != "always")
         if entry and usable and self._is_current(entry, reference):
-            return self._image(text, entry.digest)
+            return self._unchanged(spec, entry)
         if spec.pull_policy == "never":
             hint = "change pull_policy, or run `orchestra pull` with another one first"
             raise FatalError(f"image {text} is not ready, and its pull_policy is never", hint=hint)
@@ -124,14 +121,14 @@ class ImageStore:
         with file_errors(f"image {text}"):
             stamp = None if isinstance(reference, OciDirectory) else stamp_of(reference.path)
         with opened_source(reference, text, self._content.scratch()) as source:
-            return self._adopt(source, text, text, platform, stamp.text if stamp and stamp.settled else "")
+            return self._adopt(source, spec, text, platform, stamp.text if stamp and stamp.settled else "")
 
     def _pull_name(self, spec: ImageSpec, name: ImageName, platform: Platform) -> Image:
         text = spec.reference
         entry = self._content.entry(str(name))
-        here = entry is not None and entry.platform == str(platform) and self._is_complete(entry, f"image {text}")
+        here = entry is not None and _is_for(entry, platform) and self._is_complete(entry, f"image {text}")
         if entry and here and spec.pull_policy in CONTENT:
-            return self._image(text, entry.digest, entry.pulled_at)
+            return self._unchanged(spec, entry)
         if spec.pull_policy == "never":
             hint = "change pull_policy, or fetch it once with `orchestra image pull`"
             raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
@@ -139,22 +136,26 @@ class ImageStore:
         from orchestra.driver.local.image.registry import Access
         from orchestra.driver.local.image.registry.source import opened_registry
 
-        now = time.time()
         with opened_registry(name, text, self._access or Access()) as source:
             if entry and here and source.digest() == entry.source:
-                self._content.put_entry(replace(entry, pulled_at=now))
-                return self._image(text, entry.digest, now)
-            return self._adopt(source, text, str(name), platform, pulled_at=now)
+                return self._unchanged(spec, entry)
+            return self._adopt(source, spec, str(name), platform)
 
-    def _adopt(
-        self, source: Source, text: str, key: str, platform: Platform, stamp: str = "", pulled_at: float = 0.0
-    ) -> Image:
-        """Fetch, unpack, and only then remember; key: what it is remembered as."""
+    def _unchanged(self, spec: ImageSpec, entry: Stored) -> Image:
+        """The image as it is here. Where it comes from was asked, unless the policy takes what is here as it is."""
+        if spec.pull_policy not in CONTENT:
+            entry = replace(entry, pulled_at=time.time())
+            self._content.put_entry(entry)
+        return self._image(spec, entry.digest, entry.pulled_at)
+
+    def _adopt(self, source: Source, spec: ImageSpec, name: str, platform: Platform, stamp: str = "") -> Image:
+        """Fetch, unpack, and only then remember; name: what it is remembered as."""
+        pulled_at = time.time()
         manifest, _ = source.fetch(platform, self._content)
-        self._unpack(manifest.digest, f"image {text}", source.settle)
+        self._unpack(manifest.digest, f"image {spec.reference}", source.settle)
         self._content.put_entry(
             Stored(
-                reference=key,
+                reference=name,
                 source=source.digest(),
                 digest=manifest.digest,
                 size=manifest.size,
@@ -164,11 +165,11 @@ class ImageStore:
                 pulled_at=pulled_at,
             )
         )
-        return self._image(text, manifest.digest, pulled_at)
+        return self._image(spec, manifest.digest, pulled_at)
 
-    def _image(self, text: str, digest: str, pulled_at: float = 0.0) -> Image:
+    def _image(self, spec: ImageSpec, digest: str, pulled_at: float) -> Image:
         parts = self.parts(digest)
-        return Image(text, digest, pulled_at, parts.config.healthcheck if parts else None)
+        return Image(spec.key, digest, pulled_at, parts.config.healthcheck if parts else None)
 
     def _is_complete(self, entry: Stored, what: str) -> bool:
         """Whether all of it is here; layers that are not unpacked any more are unpacked again."""
@@ -236,7 +237,10 @@ class ImageStore:
             self._named[text] = (stamp.text, found)
         return found
 
-    def _is_ready(self, entry: Stored) -> bool:
+    def _still_is(self, entry: Stored, reference: Local | Registry) -> bool:
+        """Whether the image is unpacked, and as far as is known what the reference names."""
+        if not isinstance(reference, Registry):
+            return self._is_current(entry, reference)
         parts = self.parts(entry.digest)
         return parts is not None and self._is_unpacked(parts)
 
@@ -249,6 +253,19 @@ class ImageStore:
         if parts is not None:
             self._parts[digest] = parts
         return parts
+
+
+def _name(spec: ImageSpec, reference: Local | Registry) -> str:
+    """What it is remembered as."""
+    return str(parse_name(reference.name)) if isinstance(reference, Registry) else spec.reference
+
+
+def _platform(text: str) -> Platform:
+    return parse_platform(text, os.uname().machine)
+
+
+def _is_for(entry: Stored, platform: Platform) -> bool:
+    return _platform(entry.platform).is_same(platform)
 
 
 def _is_opaque(directory: str) -> bool:

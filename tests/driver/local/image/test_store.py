@@ -24,6 +24,7 @@ from orchestra.home import Home
 from orchestra.state.desired import ImageSpec
 
 from .making import (
+    ARCHITECTURE,
     DOCKER,
     OCI,
     Made,
@@ -67,8 +68,8 @@ def name_in(store, image: Image) -> bytes | None:
 def check(store, reference, expected=b"high", **more):
     """Pull, and everything that holds for an image that is ready."""
     image = store.pull(ImageSpec(reference, **more))
-    assert image.reference == reference
-    assert store.observe([reference]) == {reference: image}
+    spec = ImageSpec(reference, platform=more.get("platform", ""))
+    assert store.observe([spec]) == {spec.key: image}
     assert store.pull(ImageSpec(reference, **more)) == image
     assert store.pull(ImageSpec(reference, pull_policy="never", platform=more.get("platform", ""))) == image
     ready = store.resolve(image.digest)
@@ -205,8 +206,8 @@ def test_a_tag_that_moved_is_not_ready_until_it_is_pulled_again(store, home, tmp
     first = check(store, reference, b"low")
     made.listed.clear()
     made.name(made.image([LOW, HIGH])).write(tmp_path / "layout")
-    assert store.observe([reference]) == {}
-    assert ImageStore(home).observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
+    assert ImageStore(home).observe([ImageSpec(reference)]) == {}
     with pytest.raises(FatalError, match="never"):
         store.pull(ImageSpec(reference, pull_policy="never"))
     second = check(store, reference, b"high")
@@ -226,7 +227,7 @@ def test_an_archive_that_changed_in_place_is_not_ready(store, tmp_path, pack):
     with open(path, "r+b") as file:
         file.write(pack((tmp_path / "new.tar").read_bytes()))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
     check(store, reference, b"other")
 
 
@@ -234,7 +235,7 @@ def test_an_archive_that_only_got_a_new_time_is_still_ready(store, tmp_path):
     reference = docker_archive(tmp_path / "image.tar", [HIGH])
     image = check(store, reference)
     os.utime(tmp_path / "image.tar")
-    assert store.observe([reference]) == {reference: image}
+    assert store.observe([ImageSpec(reference)]) == {reference: image}
 
 
 def test_a_stamp_is_trusted_only_when_a_later_change_must_show_in_it(tmp_path, monkeypatch):
@@ -251,7 +252,7 @@ def test_a_settled_archive_is_not_opened_again(home, tmp_path, monkeypatch):
     reference = docker_archive(tmp_path / "image.tar", [HIGH])
     image = ImageStore(home).pull(ImageSpec(reference))
     monkeypatch.setattr(store_module, "opened_source", None)
-    assert ImageStore(home).observe([reference]) == {reference: image}
+    assert ImageStore(home).observe([ImageSpec(reference)]) == {reference: image}
     assert ImageStore(home).pull(ImageSpec(reference)) == image
 
 
@@ -262,17 +263,17 @@ def test_an_image_outlives_what_it_came_from(store, tmp_path):
     check(store, reference)
     with pytest.raises(FatalError, match="does not exist"):
         store.pull(ImageSpec(reference, pull_policy="always"))
-    assert store.observe([reference]) == {reference: image}
+    assert store.observe([ImageSpec(reference)]) == {reference: image}
 
 
 def test_an_image_whose_layer_was_taken_away_is_made_again(store, home, tmp_path):
     reference = docker_archive(tmp_path / "image.tar", [LOW, HIGH])
     image = check(store, reference)
     os.rename(store.resolve(image.digest).layers[0], tmp_path / "taken")
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
     with pytest.raises(FatalError, match="not on this machine"):
         store.resolve(image.digest)
-    assert check(store, reference) == image
+    assert check(store, reference).digest == image.digest
 
 
 def test_pull_policy_never_takes_only_what_is_ready(store, tmp_path):
@@ -280,7 +281,7 @@ def test_pull_policy_never_takes_only_what_is_ready(store, tmp_path):
     with pytest.raises(FatalError, match="pull_policy is never") as caught:
         store.pull(ImageSpec(reference, pull_policy="never"))
     assert caught.value.hint
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
 
 
 # Directory trees
@@ -411,7 +412,7 @@ def test_is_refused_with_a_way_out_and_leaves_no_image(store, home, tmp_path, wr
     with pytest.raises(FatalError, match=words) as caught:
         store.pull(ImageSpec(reference))
     assert caught.value.hint or "No such file" in caught.value.message
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
     layers = Path(home.snapshots, "layers")
     assert not layers.exists() or os.listdir(layers) == []
 
@@ -433,7 +434,7 @@ def test_an_unknown_digest_is_not_on_this_machine(store):
 
 def test_observing_never_fails(store, tmp_path):
     references = ["", "nginx", "oci:relative", f"oci:{tmp_path}/no", f"rootfs:{tmp_path}/no", "docker://x"]
-    assert store.observe(references) == {}
+    assert store.observe(map(ImageSpec, references)) == {}
 
 
 # Crashes and races
@@ -460,7 +461,7 @@ def test_killed_at_any_moment_it_leaves_nothing_that_is_taken_for_whole(home, tm
             assert pipe.read() == b"here"
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
         fresh = ImageStore(home)
-        assert fresh.observe([reference]) == {}
+        assert fresh.observe([ImageSpec(reference)]) == {}
         assert len([name for name in os.listdir(f"{home.snapshots}/layers") if name.endswith(".new")]) == 1
     check(ImageStore(home), reference)
     expected, found, layers = contents(home)
@@ -526,7 +527,7 @@ def test_threads_pulling_different_images_at_once_keep_each_others_entries(store
     for thread in threads:
         thread.join()
     assert errors == []
-    assert store.observe(references).keys() == set(references)
+    assert store.observe(map(ImageSpec, references)).keys() == set(references)
 
 
 def test_the_content_store_is_a_layout_that_can_be_pulled_from(store, home, tmp_path):
@@ -559,3 +560,32 @@ def test_an_index_that_was_damaged_is_named(home, store, tmp_path):
     with pytest.raises(FatalError, match=r"index\.json is not JSON") as caught:
         store.pull(ImageSpec(docker_archive(tmp_path / "image.tar", [HIGH])))
     assert "remove that file" in caught.value.hint
+
+
+# Platforms, and when an image was compared last
+
+
+def test_an_image_for_another_platform_is_another_image(store, tmp_path):
+    made = Made()
+    own, foreign = made.image([LOW]), made.image([LOW, HIGH], architecture="riscv64")
+    own["platform"] = {"os": "linux", "architecture": ARCHITECTURE}
+    foreign["platform"] = {"os": "linux", "architecture": "riscv64"}
+    reference = made.name(made.index(own, foreign)).write(tmp_path / "image")
+    here, there = ImageSpec(reference), ImageSpec(reference, platform="linux/riscv64")
+    assert (here.key, there.key) == (reference, f"{reference} (linux/riscv64)")
+    image = store.pull(here)
+    assert store.observe([here, there]) == {here.key: image}
+    same = ImageSpec(reference, platform=f"linux/{ARCHITECTURE}")
+    assert store.observe([same])[same.key].digest == image.digest, "what the machine is, said aloud"
+    other = store.pull(there)
+    assert other.digest != image.digest
+    assert store.observe([here, there]) == {there.key: other}, "a name has one platform at a time"
+    assert store.resolve(image.digest).digest == image.digest, "who was made from it still is"
+
+
+def test_when_it_was_compared_is_remembered_by_policies_that_ask(store, home, tmp_path):
+    reference = docker_archive(tmp_path / "image.tar", [LOW])
+    pulled = [store.pull(ImageSpec(reference, pull_policy=policy)) for policy in ("missing", "missing", "daily")]
+    assert pulled[0] == pulled[1]
+    assert pulled[1].pulled_at < pulled[2].pulled_at
+    assert ImageStore(home).observe([ImageSpec(reference)]) == {reference: pulled[2]}

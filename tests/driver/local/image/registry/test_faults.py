@@ -74,7 +74,7 @@ def check(store, home, reference):
     """It comes, it is what it should be, and the store is sound."""
     image = store.pull(ImageSpec(reference))
     assert read_file(store.resolve(image.digest).layers, "/etc/name") == b"this one"
-    assert store.observe([reference]).keys() == {reference}
+    assert store.observe([ImageSpec(reference)]).keys() == {reference}
     assert not check_store(home).damaged
     assert not os.path.isdir(f"{home.content}/ingest") or os.listdir(f"{home.content}/ingest") == []
     return image
@@ -112,11 +112,11 @@ def test_a_tag_that_moved_is_noticed_by_those_who_ask(registry, store, reference
 def test_what_was_pulled_needs_no_network(registry, store, home, reference):
     image = store.pull(ImageSpec(reference))
     registry.fault = lambda handler: handler.reset() or True
-    assert ImageStore(home).observe([reference])[reference].digest == image.digest
+    assert ImageStore(home).observe([ImageSpec(reference)])[reference].digest == image.digest
     assert store.pull(ImageSpec(reference, pull_policy="never")).digest == image.digest
     with pytest.raises(TemporaryError, match="cannot be reached"):
         store.pull(ImageSpec(reference, pull_policy="always"))
-    assert ImageStore(home).observe([reference])[reference].digest == image.digest
+    assert ImageStore(home).observe([ImageSpec(reference)])[reference].digest == image.digest
 
 
 @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
@@ -164,7 +164,7 @@ def test_wrong_bytes_are_refused_and_leave_nothing(registry, store, home, refere
     with pytest.raises(FatalError, match="is damaged") as caught:
         store.pull(ImageSpec(reference))
     assert caught.value.hint
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
     assert os.listdir(f"{home.content}/ingest") == []
     registry.blobs[digest(compressed(BIG))] = right
     check(store, home, reference)
@@ -191,7 +191,7 @@ def test_a_body_of_another_size_is_refused(registry, store, reference, change):
     registry.blobs[digest(compressed(BIG))] = right + change if change else right[:-1]
     with pytest.raises((FatalError, TemporaryError), match=r"longer than|bytes came|does not go on"):
         store.pull(ImageSpec(reference))
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
 
 
 def test_a_manifest_that_is_not_what_its_digest_says_is_refused(registry, store, reference):
@@ -230,7 +230,7 @@ def test_every_refusal_is_told_in_words_with_what_the_registry_said(registry, st
     assert "own words" in caught.value.message
     assert "\x1b" not in caught.value.message
     assert caught.value.hint or status == 418
-    assert store.observe([reference]) == {}
+    assert store.observe([ImageSpec(reference)]) == {}
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -435,7 +435,7 @@ def test_killed_at_any_byte_the_next_pull_goes_on(registry, store, home, referen
         assert running[-1].wait(20) == -signal.SIGKILL
         dead.set()
         fresh = ImageStore(home)
-        assert fresh.observe([reference]) == {}
+        assert fresh.observe([ImageSpec(reference)]) == {}
         assert not check_store(home).damaged
     kill_at[0] = 0
     check(store, home, reference)
