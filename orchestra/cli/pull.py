@@ -51,6 +51,6 @@ def _reason_to_skip(row: ServiceImage, library: Library, values: dict[str, Any])
     match values["policy"] or row.policy:
         case "never" | "build" as policy:
             return f"Its pull_policy is {policy}"
-        case "missing" | "if_not_present" if library.store.observe([row.image]):
+        case "missing" | "if_not_present" if library.store.observe([ImageSpec(row.image, row.platform)]):
             return "Image is already present locally"
     return "Image can be built" if row.is_built and values["ignore_buildable"] else ""
