@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+from errno import EINVAL
 
-from orchestra.linux.syscall import c_int, check, declare
+from orchestra.linux.syscall import SystemCallError, c_int, check, declare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLONE_NEWTIME = 0x00000080
 CLONE_NEWNS = 0x00020000
@@ -45,5 +50,23 @@ def join(path: str, flags: int) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         setns(fd, flags, about=path)
+    finally:
+        os.close(fd)
+
+
+def write_time_offsets(process: int, offsets: Mapping[str, Mapping[str, int]]) -> None:
+    """Set the clocks of a new time namespace, before anybody is in it (time_namespaces(7)).
+
+    process: the directory in /proc of who has made it; offsets: ``linux.timeOffsets``, by the name of the clock.
+    """
+    text = "".join(f"{clock} {row.get('secs', 0)} {row.get('nanosecs', 0)}\n" for clock, row in offsets.items())
+    if not text:
+        return
+    fd = os.open("timens_offsets", os.O_WRONLY | os.O_CLOEXEC, dir_fd=process)
+    try:
+        os.write(fd, text.encode())
+    except OSError as error:
+        hint = "a clock is monotonic or boottime, and no clock may come to show a negative time"
+        raise SystemCallError(error.errno or EINVAL, "write", "timens_offsets", hint) from error
     finally:
         os.close(fd)

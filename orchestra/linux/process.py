@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -13,7 +14,17 @@ import sys
 from errno import EINVAL, ENOTTY, EPERM, ESRCH
 from typing import NamedTuple
 
-from orchestra.linux.syscall import SYS_CLONE3, SYS_CLOSE_RANGE, SystemCallError, c_int, c_ulong, check, declare, raw
+from orchestra.linux.syscall import (
+    SYS_CLONE3,
+    SYS_CLOSE_RANGE,
+    SystemCallError,
+    c_char_p,
+    c_int,
+    c_ulong,
+    check,
+    declare,
+    raw,
+)
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -42,6 +53,7 @@ PIDFD_INFO_EXIT_CODE_OFFSET = 60
 # Unlike libc's, calls through this keep the interpreter's lock: a forked child must not find it released.
 _python = ctypes.PyDLL(None, use_errno=True)
 _personality = declare("personality", c_ulong)
+_setdomainname = declare("setdomainname", c_char_p, c_ulong)
 _prctl = declare("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
 
 
@@ -60,6 +72,11 @@ def set_name(name: str) -> None:
     """The name that ps(1) shows, at most 15 bytes."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])
     prctl(PR_SET_NAME, ctypes.addressof(buffer))
+
+
+def set_domain_name(name: str) -> None:
+    """Of this UTS namespace: what ``domainname`` prints, of NIS and not of DNS."""
+    check(_setdomainname(name.encode(), len(name.encode())), "setdomainname", name)
 
 
 def set_personality(domain: str) -> None:
@@ -286,6 +303,17 @@ def parse_signal(name: str) -> int:
         if signal.SIGRTMIN <= number <= signal.SIGRTMAX:
             return number
     raise ValueError(f"no such signal: {name}")
+
+
+def raise_hard_limit(name: str, hard: int) -> None:
+    """As far as that is permitted, and nothing else of it: see ``set_rlimit``."""
+    number = getattr(resource, name, None)
+    if number is None:
+        return
+    now = resource.getrlimit(number)
+    if now[1] != resource.RLIM_INFINITY and hard > now[1]:
+        with contextlib.suppress(OSError):
+            set_rlimit(name, now[0], hard)
 
 
 def set_rlimit(name: str, soft: int, hard: int) -> None:

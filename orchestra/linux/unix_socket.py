@@ -39,9 +39,9 @@ def connect(path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
     return connection
 
 
-def listen(path: str, *, backlog: int = 1024, mode: int = 0o600) -> socket.socket:
+def listen(path: str, *, backlog: int = 1024, mode: int = 0o600, kind: int = socket.SOCK_STREAM) -> socket.socket:
     """A listening socket in place of whatever was at ``path``. The caller holds the lock that allows this."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_UNIX, kind)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from errno import EINVAL
@@ -33,6 +34,32 @@ def write_maps(process: int, users: Iterable[Mapping[str, int]], groups: Iterabl
             raise SystemCallError(error.errno or EINVAL, "write", name, hint) from error
         finally:
             os.close(fd)
+
+
+def to_host(mappings: Iterable[Mapping[str, int]], number: int) -> int | None:
+    """Who an id of the namespace is outside of it; None for one that is not mapped."""
+    for row in mappings:
+        if 0 <= number - row["containerID"] < row["size"]:
+            return row["hostID"] + number - row["containerID"]
+    return None
+
+
+def become_root() -> None:
+    """In a user namespace that was just entered: its root in place of whoever we are outside, who is nobody here."""
+    try:
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+    except OSError as error:
+        raise SystemCallError(error.errno or EINVAL, "setresuid", "0", "its maps leave out root") from error
+    # "deny" in /proc/self/setgroups, of a namespace that somebody without privileges made, is no matter.
+    with contextlib.suppress(PermissionError):
+        os.setgroups(())
+
+
+def is_ours(process: int) -> bool:
+    """Whether the process with that pid is in our user namespace."""
+    there, here = os.stat(f"/proc/{process}/ns/user"), os.stat("/proc/self/ns/user")
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
 def make(users: Iterable[Mapping[str, int]], groups: Iterable[Mapping[str, int]]) -> int:

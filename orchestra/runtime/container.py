@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, freezer, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.runtime import OCI_VERSION
+from orchestra.shim import oci
 from orchestra.shim.directory import ContainerDirectory
 
 GATE = "start.sock"
@@ -72,7 +72,7 @@ class Container:
     def _waits(self) -> bool:
         """Whether it still listens for ``start``: a connection that says nothing disturbs it no further."""
         try:
-            unix_socket.connect(self.gate, socket.SOCK_STREAM | socket.SOCK_NONBLOCK).close()
+            unix_socket.connect(self.gate, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK).close()
         except OSError as error:
             if error.errno not in (ENOENT, ECONNREFUSED, EAGAIN):
                 raise
@@ -153,8 +153,6 @@ def _is_plain(name: str) -> bool:
 def describe(found: Found, name: str) -> dict[str, Any]:
     """The state of the OCI runtime spec, and what ``runc state`` adds to it."""
     record = found.record
-    state: dict[str, Any] = {"ociVersion": OCI_VERSION, "id": name, "status": found.status, "pid": found.pid}
-    state |= {key: record[key] for key in ("bundle", "rootfs", "created", "owner")}
-    if record["annotations"]:
-        state["annotations"] = record["annotations"]
+    state = oci.state(name, found.status, found.pid, record["bundle"], record["annotations"])
+    state |= {key: record[key] for key in ("rootfs", "created", "owner")}
     return state

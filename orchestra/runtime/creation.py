@@ -7,13 +7,14 @@ import signal
 import socket
 import time
 from errno import ECANCELED
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from orchestra.linux import cgroup, keyring, namespaces, process, unix_socket
+from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, fault
 from orchestra.runtime.container import SECCOMP, Container, Found, describe
-from orchestra.shim import hooks, init, rootfs, wire
+from orchestra.shim import device_nodes, hooks, init, starting
+from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 DEVICE_RULES = (
     ("c", -1, -1, "m"),
     ("b", -1, -1, "m"),
-    *(("c", major, minor, "rwm") for _name, major, minor in rootfs.DEVICES),
+    *(("c", major, minor, "rwm") for _name, major, minor in device_nodes.DEVICES),
     ("c", 5, 1, "rwm"),
     ("c", 5, 2, "rwm"),
     ("c", 136, -1, "rwm"),
@@ -68,7 +69,7 @@ class _Creation:
         self.record = _describe(container, bundle)
         self.grouped = False
         self.pid = 0
-        self.master = -1
+        self.first: StartingProcess | None = None
 
     def make(self) -> Made:
         self.container.store(self.record)
@@ -79,18 +80,19 @@ class _Creation:
         for warning in self.group.create(_resources(self.bundle.config)):
             self.report.warning(warning)
         fault.reach("cgroup")
-        channel = self._fork(settings)
+        first = self._fork(settings)
         fault.reach("fork")
-        start_time = process.start_time(self.pid)
-        self.record |= {"pid": self.pid, "start_time": start_time}
+        self.record |= {"pid": self.pid, "start_time": process.start_time(self.pid)}
         self.container.store(self.record)
         fault.reach("identified")
-        self._hear(channel, "created")
+        while not first.created and first.hear():
+            continue
+        self._expect(first.created)
         fault.reach("created")
         if self.wishes.console is not None:
-            console.send_master(self.wishes.console, self.master)
-            os.close(self.master)
-            self.master = -1
+            console.send_master(self.wishes.console, first.master)
+            os.close(first.master)
+            first.master = -1
         if self.wishes.pid_file is not None:
             store_pid(self.wishes.pid_file, self.pid)
         fault.reach("pid-file")
@@ -100,12 +102,14 @@ class _Creation:
         if self.wishes.start:
             # The program may send a signal to be passed on before anybody is ready for it.
             signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
-        channel.send(init.START if self.wishes.start else init.WAIT)
+        first.channel.send(init.START if self.wishes.start else init.WAIT)
         fault.reach("released")
         if self.wishes.start:
-            self._hear(channel, "executing")
-        channel.close()
-        return Made(self.pid, self.master)
+            while first.hear():
+                continue
+            self._expect(first.executing)
+        first.channel.close()
+        return Made(self.pid, first.master)
 
     def undo(self) -> None:
         if self.pid:
@@ -118,6 +122,8 @@ class _Creation:
             except OSError as error:
                 self.report.warning(f"{error}: left behind")
                 return
+        if self.first is not None and self.first.hooked:
+            hooks.run_all(self.bundle.config, "poststop", self._describe("stopped"), self.report.warning)
         self.container.remove()
 
     def _store_settings(self) -> dict[str, Any]:
@@ -126,7 +132,7 @@ class _Creation:
             "streams": "inherited",
             "pivot": self.wishes.pivot,
             "preserved": self.wishes.preserved,
-            "hooks": True,
+            "keyring": self.container.name if self.wishes.own_keyring else None,
         }
         profile = (config.get("linux") or {}).get("seccomp")
         if profile:
@@ -138,83 +144,32 @@ class _Creation:
         directory.store("config.json", config)
         return settings
 
-    def _fork(self, settings: dict[str, Any]) -> socket.socket:
-        for entry in (self.bundle.config.get("linux") or {}).get("namespaces") or ():
-            if entry["type"] == "pid":
-                # Takes effect for children only: the next one is the first process of the namespace.
-                if entry.get("path"):
-                    namespaces.join(entry["path"], namespaces.CLONE_NEWPID)
-                else:
-                    namespaces.unshare(namespaces.CLONE_NEWPID)
-        gate = None if self.wishes.start else unix_socket.listen(self.container.gate)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self.group.fork()
-        if pid == 0:
-            self._become(settings, ours, theirs, gate)
-        self.pid = pid
-        theirs.close()
+    def _fork(self, settings: dict[str, Any]) -> StartingProcess:
+        gate = None if self.wishes.start else unix_socket.listen(self.container.gate, kind=socket.SOCK_SEQPACKET)
+        config, warn = self.bundle.config, self.report.warning
+        self.pid, channel = starting.fork(
+            config, settings, self.bundle.path, self.group, warn, gate=gate, let_go=self._let_go
+        )
+        self.first = StartingProcess(config, channel, self._describe, warn)
         if gate is not None:
             gate.close()
-        return ours
+        return self.first
 
-    def _become(
-        self, settings: dict[str, Any], ours: socket.socket, theirs: socket.socket, gate: socket.socket | None
-    ) -> NoReturn:
+    def _let_go(self) -> None:
         # The lock is of the open file: it would be held for as long as the container's first process has it.
         self.container.unlock()
-        ours.close()
         if self.wishes.console is not None:
             self.wishes.console.close()
-        try:
-            os.chdir(self.bundle.path)
-            if self.wishes.own_keyring:
-                keyring.join_session(self.container.name)
-        except OSError as error:
-            init.tell(theirs, {"error": wire.describe_error(error)})
-            os._exit(init.FAILED)
-        init.run(self.bundle.config, settings, self.bundle.path, self.group, theirs, gate)
 
-    def _hear(self, channel: socket.socket, awaited: str) -> None:
-        """Until that is said. Whatever goes wrong in the container is an error here."""
-        said = False
-        while not (said and awaited == "created"):
-            data, fds = hear(channel)
-            if not data:
-                if said:
-                    return  # the last word was said, and the program took over
-                break
-            message = wire.decode(data)
-            self.master = fds[0] if fds else self.master
-            if "error" in message:
-                raise wire.rebuild_error(message["error"])
-            if "warning" in message:
-                self.report.warning(message["warning"])
-            if "prepared" in message:
-                self._run_hooks(channel)
-            said = said or awaited in message
+    def _describe(self, status: str) -> dict[str, Any]:
+        return describe(Found(self.record, status, 0 if status == "stopped" else self.pid), self.container.name)
+
+    def _expect(self, said: bool) -> None:
         if not said:
             hint = "its first process was killed while it was being set up"
             if self.group.oom_kills():
                 hint += ": the memory limit is too small"
             raise SystemCallError(ECANCELED, "create", self.container.name, hint)
-
-    def _run_hooks(self, channel: socket.socket) -> None:
-        state = describe(Found(self.record, "creating", self.pid), self.container.name)
-        for kind in ("prestart", "createRuntime"):
-            hooks.run(self.bundle.config, kind, state)
-        fault.reach("hooks")
-        try:
-            channel.send(wire.encode(state))
-        except BrokenPipeError:
-            return  # it ended meanwhile: what it said comes next
-
-
-def hear(channel: socket.socket) -> tuple[bytes, list[int]]:
-    """A message, or nothing when the other side is gone; it may have left without reading all that it was told."""
-    try:
-        return unix_socket.receive(channel, 65536)
-    except ConnectionResetError:
-        return unix_socket.receive(channel, 65536)
 
 
 def store_pid(path: str, pid: int) -> None:

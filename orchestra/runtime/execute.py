@@ -14,11 +14,11 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, fault
 from orchestra.runtime.arguments import UsageError
 from orchestra.runtime.bundle import check_process
-from orchestra.runtime.container import SECCOMP
-from orchestra.runtime.creation import hear, store_pid
-from orchestra.shim import wire
+from orchestra.runtime.container import SECCOMP, describe
+from orchestra.runtime.creation import store_pid
 from orchestra.shim.confinement import load_filter
-from orchestra.shim.execution import become_program
+from orchestra.shim.execution import become_program, joined
+from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from orchestra.runtime.arguments import Options
     from orchestra.runtime.context import Context
-    from orchestra.runtime.report import Report
 
 SETS = ("bounding", "effective", "permitted")
 
@@ -51,19 +50,30 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     if not detached:
         # The program may send a signal to be passed on before anybody is ready for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
+    linux = config.get("linux") or {}
+    flags = joined(linux, found.pid)
     pid = group.fork()
     if pid == 0:
         ours.close()
-        become_program(description, () if terminal else (0, 1, 2), target, group, wanted, theirs, preserved=preserved)
+        streams = () if terminal else (0, 1, 2)
+        become_program(description, linux, streams, target, flags, group, wanted, theirs, preserved=preserved)
     theirs.close()
     os.close(target)
     fault.reach("fork")
+
+    def describe_it(_status: str) -> dict[str, Any]:
+        return describe(found, container.name)
+
+    program = StartingProcess(config, ours, describe_it, context.report.warning, pid)
     try:
-        master = _hear(ours, context.report)
+        while program.hear():
+            continue
+        if not program.executing:
+            raise SystemCallError(ECANCELED, "exec", "", "killed while it was being set up")
         if keeper is not None:
-            console.send_master(keeper, master)
-            os.close(master)
-            master = -1
+            console.send_master(keeper, program.master)
+            os.close(program.master)
+            program.master = -1
         path = options.value("pid-file")
         if path is not None:
             store_pid(path, pid)
@@ -71,26 +81,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
-    return 0 if detached else console.attend(pid, master)
-
-
-def _hear(channel: socket.socket, report: Report) -> int:
-    """Until the program runs. Returns the master of its terminal, or -1."""
-    master, executing = -1, False
-    while True:
-        data, fds = hear(channel)
-        if not data:
-            break
-        message = wire.decode(data)
-        master = fds[0] if fds else master
-        if "error" in message:
-            raise wire.rebuild_error(message["error"])
-        if "warning" in message:
-            report.warning(message["warning"])
-        executing = executing or "executing" in message
-    if not executing:
-        raise SystemCallError(ECANCELED, "exec", "", "killed while it was being set up")
-    return master
+    return 0 if detached else console.attend(pid, program.master)
 
 
 def _describe(own: Mapping[str, Any], options: Options, arguments: list[str]) -> dict[str, Any]:

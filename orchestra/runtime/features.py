@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from orchestra import __version__
-from orchestra.linux import capabilities, libseccomp, mount, seccomp
+from orchestra.linux import capabilities, libseccomp, mount, namespaces, seccomp
 from orchestra.runtime import OCI_VERSION
 from orchestra.shim import hooks, init
 
@@ -30,14 +30,14 @@ def features() -> dict[str, Any]:
         "hooks": [*hooks.BEFORE_START, "poststart", "poststop"],
         "mountOptions": sorted({*mount.FLAGS, *mount.PROPAGATION, *mount.RECURSIVE}),
         "linux": {
-            "namespaces": sorted({*init.OWN_NAMESPACES, "pid"}),
+            "namespaces": sorted(namespaces.FLAGS),
             "capabilities": list(capabilities.NAMES[: capabilities.LAST + 1]),
             "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},
             "seccomp": {"enabled": libseccomp.is_installed(), "knownFlags": sorted(seccomp.FLAGS)},
-            "apparmor": {"enabled": False},
-            "selinux": {"enabled": False},
+            "apparmor": {"enabled": True},
+            "selinux": {"enabled": True},
             "intelRdt": {"enabled": False},
-            "mountExtensions": {"idmap": {"enabled": False}},
+            "mountExtensions": {"idmap": {"enabled": True}},
         },
         "annotations": {"io.orchestra.runtime.version": __version__},
         "potentiallyUnsafeConfigAnnotations": [init.REAPER_ANNOTATION],

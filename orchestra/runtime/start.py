@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import socket
 from errno import ECANCELED, ECONNREFUSED, EINVAL, ENOENT
 
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import fault
 from orchestra.runtime.container import GATE, describe
-from orchestra.shim import hooks, init, wire
+from orchestra.shim import hooks, init
+from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,35 +27,31 @@ def start_command(context: Context, _options: Options, words: list[str]) -> int:
     container.load()
     container.lock_existing()
     found = container.find_running("created")
+    config = container.directory.load("config.json")
+
+    def describe_it(status: str) -> dict[str, Any]:
+        return describe(found._replace(status=status), container.name)
+
     try:
-        _start(container.gate)
+        with unix_socket.connect(container.gate, socket.SOCK_SEQPACKET) as connection:
+            _start(StartingProcess(config, connection, describe_it, context.report.warning))
     except OSError as error:
-        if error.errno in (ENOENT, ECONNREFUSED):
+        if error.errno in (ENOENT, ECONNREFUSED) and error.filename == container.gate:
             raise SystemCallError(EINVAL, "start", words[0], f"it is {found.status} and does not wait") from None
         raise
     fault.reach("started")
     container.directory.remove(GATE)
-    tell_started(context, container, container.directory.load("config.json"))
+    tell_started(context, container, config)
     return 0
 
 
-def _start(gate: str) -> None:
+def _start(first: StartingProcess) -> None:
     """Returns when the program runs: its execution closes the connection."""
-    with unix_socket.connect(gate) as connection:
-        connection.sendall(init.START)
-        fault.reach("told")
-        said = b""
-        # It may end without having read what it was told.
-        with contextlib.suppress(ConnectionResetError):
-            while data := connection.recv(65536):
-                said += data
-    executing = False
-    for line in said.splitlines():
-        message = json.loads(line)
-        if "error" in message:
-            raise wire.rebuild_error(message["error"])
-        executing = executing or "executing" in message
-    if not executing:
+    first.channel.send(init.START)
+    fault.reach("told")
+    while first.hear():
+        continue
+    if not first.executing:
         raise SystemCallError(ECANCELED, "start", "", "its first process was killed before it ran the program")
 
 

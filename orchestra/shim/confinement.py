@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from orchestra.shim.directory import ContainerDirectory
 
 
+NOTIFY = "SCMP_ACT_NOTIFY"
+HANDING_OVER = "sendmsg"
+
+
 def load_filter(
     directory: ContainerDirectory, config: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> seccomp.Filter | None:
     """None where ``linux.seccomp`` is not asked for. Read from the host's side, before anything of the container runs.
 
-    A configuration that asks for a filter and has none compiled is refused: nobody runs unconfined by mistake.
+    A configuration that asks for a filter and has none compiled is refused: nobody runs unconfined by mistake. So is
+    one whose filter would ask about the very call by which the listener is handed over: nobody could answer yet.
     """
     profile = (config.get("linux") or {}).get("seccomp")
     if not profile:
@@ -33,4 +38,18 @@ def load_filter(
         program = file.read()
     if not program or len(program) % seccomp.INSTRUCTION_SIZE:
         raise SystemCallError(EINVAL, "seccomp", path, "not a filter")
-    return seccomp.Filter(program, seccomp.parse_flags(profile.get("flags") or ()))
+    flags = seccomp.parse_flags(profile.get("flags") or ())
+    if _asks(profile):
+        flags |= seccomp.SECCOMP_FILTER_FLAG_NEW_LISTENER
+    return seccomp.Filter(program, flags)
+
+
+def _asks(profile: Mapping[str, Any]) -> bool:
+    """Whether somebody outside is asked about calls."""
+    rules = [rule for rule in profile.get("syscalls") or () if rule.get("action") == NOTIFY]
+    if profile.get("defaultAction") == NOTIFY or any(HANDING_OVER in (rule.get("names") or ()) for rule in rules):
+        hint = f"{NOTIFY} can be neither the default nor the action of {HANDING_OVER}, which hands the listener over"
+        raise SystemCallError(EINVAL, "config", "linux.seccomp", hint)
+    if rules and not profile.get("listenerPath"):
+        raise SystemCallError(EINVAL, "config", "linux.seccomp.listenerPath", f"{NOTIFY} needs a listener")
+    return bool(rules)

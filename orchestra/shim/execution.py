@@ -13,11 +13,11 @@ import socket
 from errno import ECANCELED, EINVAL, ESRCH
 from typing import Any, NoReturn
 
-from orchestra.linux import cgroup, namespaces, process, tty, unix_socket
+from orchestra.linux import cgroup, namespaces, process, tty, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import privileges, wire
+from orchestra.shim import isolation, oci, privileges, wire
 from orchestra.shim.confinement import load_filter
-from orchestra.shim.init import FAILED, tell
+from orchestra.shim.init import FAILED, hand_over_listener, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _execute(
     except ProcessLookupError:
         raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run") from None
     config = directory.load("config.json")
+    linux = config.get("linux") or {}
     wanted = load_filter(directory, config, directory.load("shim.json"))
     process.set_name("orchestra-exec")
     # For children: the program is born in the PID namespace, while this process stays outside of it.
@@ -78,7 +79,7 @@ def _execute(
     if pid == 0:
         connection.detach()
         ours.detach()
-        become_program(description, streams, target, group, wanted, theirs)
+        become_program(description, linux, streams, target, joined(linux, container.pid), group, wanted, theirs)
     theirs.close()
     pidfd = os.pidfd_open(pid)
     for fd in (target, *streams):
@@ -95,6 +96,10 @@ def _execute(
         executing = executing or "executing" in message
         if "warning" in message:
             warnings.append(message["warning"])
+        if "listener" in message:
+            state = oci.state(directory.name, "running", container.pid, directory.path, config.get("annotations"))
+            oci.send_listener(linux["seccomp"], fds.pop(), pid, state)
+            ours.send(isolation.GO)
         if "error" in message:
             os.waitpid(pid, 0)
             wire.send(connection, message)
@@ -105,12 +110,12 @@ def _execute(
     for fd in fds[1:]:
         os.close(fd)
     if tied:
-        _kill_when_abandoned(connection, pidfd)
+        kill_when_abandoned(connection, pidfd)
     _pid, status = os.waitpid(pid, 0)
     tell(connection, {"exit_code": process.exit_code(status)})
 
 
-def _kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
+def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
     """Returns when the program has ended, which it is made to when the other side hangs up."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
@@ -120,29 +125,60 @@ def _kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
+def joined(linux: Mapping[str, Any], container: int) -> int:
+    """Flags of the namespaces of a container's first process that one more is to be in."""
+    space = isolation.Namespaces(linux)
+    flags = JOINED
+    if "time" in space:
+        flags |= namespaces.CLONE_NEWTIME
+    # The kernel joins it first, and nobody may join the one that he is in (setns(2)).
+    if "user" in space and not user_namespace.is_ours(container):
+        flags |= namespaces.CLONE_NEWUSER
+    return flags
+
+
 def become_program(
     description: Mapping[str, Any],
+    linux: Mapping[str, Any],
     streams: Sequence[int],
     target: int,
+    flags: int,
     group: Cgroup,
     wanted: Filter | None,
     channel: socket.socket,
     *,
     preserved: int = 0,
 ) -> NoReturn:
-    """The program's process, from the fork to execve(2). preserved: descriptors from 3 up that it gets."""
+    """The program's process, from the fork to execve(2).
+
+    linux: of the container; target: a pidfd of its first process, whose namespaces it joins as ``flags`` say;
+    preserved: descriptors from 3 up that the program gets.
+    """
+
+    def warn(text: str) -> None:
+        tell(channel, {"warning": text})
+
     try:
+        affinity = description.get("execCPUAffinity") or {}
+        if affinity:
+            from orchestra.linux import scheduling
         process.restore_signals()
         os.setsid()
+        if affinity.get("initial"):
+            scheduling.set_affinity(affinity["initial"])
         group.enter()
+        if affinity.get("final"):
+            scheduling.set_affinity(affinity["final"])
+        privileges.prepare(description, warn)
         process.forbid_imports()
-        namespaces.setns(target, JOINED)
+        namespaces.setns(target, flags)
+        if flags & namespaces.CLONE_NEWUSER:
+            user_namespace.become_root()
         os.chdir("/")
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         uid = (description.get("user") or {}).get("uid", 0)
         if description.get("terminal"):
-            root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             master, slave = tty.open_pair(root)
-            os.close(root)
             size = description.get("consoleSize") or {}
             if size:
                 tty.set_size(master, tty.Size(size["height"], size["width"]))
@@ -152,12 +188,14 @@ def become_program(
             streams = (slave, slave, slave)
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
-        program = privileges.become(description, lambda text: tell(channel, {"warning": text}), wanted)
+        labels = privileges.open_labels(description, root)
+        os.close(root)
+        program = privileges.become(description, linux, labels, warn, wanted)
         for fd in range(3, 3 + preserved):
             os.set_inheritable(fd, True)
         process.close_on_exec_from(3 + preserved)
         tell(channel, {"executing": True})
-        program.confine()
+        program.confine(lambda listener: hand_over_listener(channel, listener))
         program.execute()
     except OSError as error:
         tell(channel, {"error": wire.describe_error(error)})

@@ -2,9 +2,10 @@
 
 It talks to the shim over ``channel``, a pair of datagram sockets that closes by itself when the program is executed:
 
-    to the shim     {"warning": text}; {"prepared": true} when the root is mounted and hooks are to be run; {"terminal":
-                    true} with the master; {"created": true} when only ``start`` is missing; {"error": ...};
-                    {"executing": true} as the last word
+    to the shim     what ``isolation`` says; {"warning": text}; {"prepared": true} when the root is mounted and hooks
+                    are to be run; {"terminal": true} with the master; {"created": true} when only ``start`` is missing;
+                    {"error": ...}; {"executing": true}; {"listener": true} with that of a filter of system calls, to
+                    be answered by ``go``
     from the shim   the container's state as JSON, after ``prepared``; ``start``, or ``wait``: then it lets go of the
                     channel, and whoever connects to the gate and says ``start`` there gets the last words; the end of
                     file instead means that the shim is gone
@@ -19,9 +20,8 @@ import socket
 from errno import EINVAL
 from typing import Any, NoReturn
 
-from orchestra.linux import namespaces, process, tty, unix_socket
-from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import hooks, privileges, rootfs, wire
+from orchestra.linux import keyring, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.shim import device_nodes, hooks, isolation, masks, privileges, rootfs, wire
 from orchestra.shim.confinement import load_filter
 from orchestra.shim.directory import ContainerDirectory
 
@@ -36,9 +36,6 @@ WAIT = b"wait"
 FAILED = 1  # exit code of a process that could not become the program; its error has been sent before
 REAPER_ANNOTATION = "io.orchestra.init"
 
-# Joined by path or made afresh by the first process itself; the shim has seen to the PID namespace before forking.
-OWN_NAMESPACES = ("network", "ipc", "uts", "cgroup", "mount")
-
 
 def run(
     config: Mapping[str, Any],
@@ -51,8 +48,8 @@ def run(
     """The whole life of the process up to its program. The current directory is the container's.
 
     settings: shim.json, and for a runtime without a shim {"streams": "inherited"}, {"pivot": false} where the host's
-    root cannot be pivoted away from, {"preserved": how many descriptors from 3 up the program gets}, {"hooks": true}
-    when the other side runs hooks. gate: a listening socket, for who may be told to ``wait``.
+    root cannot be pivoted away from, {"preserved": how many descriptors from 3 up the program gets}, {"keyring": name
+    of a session keyring of its own}. gate: a listening socket, for who may be told to ``wait``.
     """
     try:
         _become_container(config, settings, bundle, cgroup, channel, gate)
@@ -84,6 +81,7 @@ def _become_container(
     def warn(text: str) -> None:
         tell(channel, {"warning": text})
 
+    os.chdir(bundle)
     process.restore_signals()
     stays = (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true"
     if stays:
@@ -93,34 +91,48 @@ def _become_container(
     description = config["process"]
     linux = config.get("linux") or {}
     terminal = bool(description.get("terminal"))
-    uid = (description.get("user") or {}).get("uid", 0)
     wanted = load_filter(ContainerDirectory(bundle), config, settings)
+    privileges.prepare(description, warn)
+    # Who owns them is said in the numbers of the host, before a user namespace is entered.
+    owner = _owner(description, linux)
     if settings.get("streams") == "inherited":
         if not terminal:
-            _own_streams(uid)
+            _own_streams(owner)
     elif not terminal:
-        _open_streams(uid, bool(settings.get("stdin")))
-    fresh = _join_namespaces(linux)
+        _open_streams(owner, bool(settings.get("stdin")))
+    layers = settings.get("rootfs") or ()
+    space = isolation.Namespaces(linux)
+    fresh = "mount" in space.fresh
+    if fresh and "user" in space:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        sources = rootfs.prepare(config, layers, bundle, cgroup)
+        isolation.enter(linux, channel)
+    else:
+        isolation.enter(linux, channel)
+        sources = rootfs.prepare(config, layers, bundle, cgroup) if fresh else []
+    if settings.get("keyring"):
+        keyring.join_session(settings["keyring"])
+    root = rootfs.build(config, sources) if fresh else -1
     state: dict[str, Any] = {}
-    hooked = bool(settings.get("hooks")) and hooks.wanted(config, *hooks.BEFORE_START)
-    if fresh & namespaces.CLONE_NEWNS:
-        root = rootfs.build(config, settings.get("rootfs") or (), bundle, cgroup)
-        if hooked:
-            state = _run_hooks_of_creation(config, channel)
-        rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True))
-    elif hooked:
+    hooked = hooks.wanted(config, *hooks.BEFORE_START)
+    if hooked:
         state = _run_hooks_of_creation(config, channel)
+    if fresh:
+        rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True))
     process.forbid_imports()
     if config.get("hostname"):
         socket.sethostname(config["hostname"])
+    if config.get("domainname"):
+        process.set_domain_name(config["domainname"])
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if terminal:
-        _open_terminal(description, uid, channel, here, console=bool(fresh & namespaces.CLONE_NEWNS))
-    rootfs.set_sysctls(here, linux.get("sysctl") or {})
-    if fresh & namespaces.CLONE_NEWNS:
-        rootfs.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+        _open_terminal(description, channel, here, console=fresh)
+    masks.set_sysctls(here, linux.get("sysctl") or {})
+    if fresh:
+        masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+    labels = privileges.open_labels(description, here)
     os.close(here)
-    program = privileges.become(description, warn, wanted)
+    program = privileges.become(description, linux, labels, warn, wanted)
     tell(channel, {"created": True})
     word = channel.recv(64)
     if word == WAIT and gate is not None:
@@ -129,16 +141,37 @@ def _become_container(
         os._exit(FAILED)
     if hooked:
         hooks.run(config, "startContainer", {**state, "status": "created"})
+
+    def hand_over(listener: int) -> None:
+        hand_over_listener(channel, listener)
+
     if stays:
-        program.confine()  # whoever stays as PID 1 is a process of the container too
+        program.confine(hand_over)  # whoever stays as PID 1 is a process of the container too
         _leave_program_to_child(channel)
     preserved = settings.get("preserved") or 0
     for fd in range(3, 3 + preserved):
         os.set_inheritable(fd, True)
     process.close_on_exec_from(3 + preserved)
     tell(channel, {"executing": True})
-    program.confine()
+    program.confine(hand_over)
     program.execute()
+
+
+def hand_over_listener(channel: socket.socket, listener: int) -> None:
+    """To the other side, which sends it on. Whoever decides about calls has it when this returns."""
+    unix_socket.send(channel, wire.encode({"listener": True}), (listener,))
+    if channel.recv(16) != isolation.GO:
+        os._exit(FAILED)
+
+
+def _owner(description: Mapping[str, Any], linux: Mapping[str, Any]) -> int:
+    """The container's user as the host knows it; -1 where nobody can tell."""
+    uid: int = (description.get("user") or {}).get("uid", 0)
+    space = isolation.Namespaces(linux)
+    if "user" not in space:
+        return uid
+    known = user_namespace.to_host(linux.get("uidMappings") or (), uid)
+    return -1 if known is None else known
 
 
 def _run_hooks_of_creation(config: Mapping[str, Any], channel: socket.socket) -> dict[str, Any]:
@@ -168,7 +201,7 @@ def _wait_at(gate: socket.socket, channel: socket.socket) -> None:
         connection.close()
 
 
-def _own_streams(uid: int) -> None:
+def _own_streams(owner: int) -> None:
     """The streams are the caller's, but belong to the container's user, or it could not open /dev/stdout by name.
 
     Not so for what is another's in earnest, such as /dev/null or a file on a read-only file system.
@@ -177,11 +210,11 @@ def _own_streams(uid: int) -> None:
     for fd in (0, 1, 2):
         with contextlib.suppress(OSError):
             status = os.fstat(fd)
-            if status.st_uid != uid and status.st_rdev != null:
-                os.fchown(fd, uid, -1)
+            if status.st_uid != owner and status.st_rdev != null:
+                os.fchown(fd, owner, -1)
 
 
-def _open_streams(uid: int, stdin: bool) -> None:
+def _open_streams(owner: int, stdin: bool) -> None:
     """Standard streams from the FIFOs of the container directory, opened to read and write: see the package.
 
     They belong to the container's user, or a program could not open /dev/stdout by name.
@@ -189,14 +222,12 @@ def _open_streams(uid: int, stdin: bool) -> None:
     os.dup2(os.open("stdin" if stdin else "/dev/null", os.O_RDWR if stdin else os.O_RDONLY), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):
         fd = os.open(name, os.O_RDWR)
-        if uid:
-            os.fchown(fd, uid, -1)
+        if owner:
+            os.fchown(fd, owner, -1)
         os.dup2(fd, number)
 
 
-def _open_terminal(
-    description: Mapping[str, Any], uid: int, channel: socket.socket, root: int, *, console: bool
-) -> None:
+def _open_terminal(description: Mapping[str, Any], channel: socket.socket, root: int, *, console: bool) -> None:
     """A terminal of the container's own devpts as standard streams and, where the root is new, as /dev/console."""
     master, slave = tty.open_pair(root)
     size = description.get("consoleSize") or {}
@@ -204,38 +235,13 @@ def _open_terminal(
         tty.set_size(master, tty.Size(size["height"], size["width"]))
     tell(channel, {"terminal": True}, (master,))
     os.close(master)
-    os.fchown(slave, uid, -1)
+    os.fchown(slave, (description.get("user") or {}).get("uid", 0), -1)
     tty.take_control(slave)
     for number in (0, 1, 2):
         os.dup2(slave, number)
     if console:
-        rootfs.mount_console(root, slave)
+        device_nodes.mount_console(root, slave)
     os.close(slave)
-
-
-def _join_namespaces(linux: Mapping[str, Any]) -> int:
-    """Returns the flags of those made afresh. Joining comes first: a network namespace is entered by its path."""
-    wanted = {entry["type"]: entry.get("path") for entry in linux.get("namespaces") or ()}
-    if "mount" not in wanted:
-        raise SystemCallError(EINVAL, "config", "linux.namespaces", "a container needs a mount namespace")
-    if "user" in wanted or "time" in wanted:
-        raise SystemCallError(EINVAL, "config", "linux.namespaces", "user and time namespaces are not supported")
-    fresh = 0
-    joined = []
-    for kind in OWN_NAMESPACES:
-        if kind in wanted:
-            path = wanted[kind]
-            if path:
-                joined.append((path, namespaces.FLAGS[kind]))
-            else:
-                fresh |= namespaces.FLAGS[kind]
-    # All are opened before the first is joined: a mount namespace would take the paths of the others away.
-    opened = [(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path, flag) for path, flag in joined]
-    for fd, path, flag in opened:
-        namespaces.setns(fd, flag, about=path)
-        os.close(fd)
-    namespaces.unshare(fresh)
-    return fresh
 
 
 def _leave_program_to_child(channel: socket.socket) -> None:

@@ -1,7 +1,7 @@
 """Becoming the process that an OCI process object describes: limits, user, capabilities, directory, program.
 
-Shared by a container's first process and by those that are executed in it later; both call ``become`` as root, inside
-the container's namespaces, as their last act before execve(2).
+Shared by a container's first process and by those that are executed in it later; both call ``prepare`` while they are
+outside still, and ``become`` as root inside the container's namespaces, as their last act before execve(2).
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from orchestra.linux.security_label import ExecLabel
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Program:
-    """A process object taken apart: what to execute, with which arguments and environment, behind which filter."""
+    """A process object taken apart: what to execute, with which arguments and environment, under which confinement."""
 
-    __slots__ = ("arguments", "environment", "filter", "granted", "path")
+    __slots__ = ("arguments", "environment", "filter", "granted", "labels", "path")
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.arguments: list[str] = description["args"]
@@ -32,15 +34,23 @@ class Program:
         self.path = ""
         self.filter: seccomp.Filter | None = None
         self.granted: tuple[capabilities.Sets, int] | None = None
+        self.labels: list[ExecLabel] = []
 
-    def confine(self) -> None:
+    def confine(self, hand_over: Callable[[int], None]) -> None:
         """The last thing before ``execute``, since from here on the filter says what may be done. Twice is once.
 
-        Without ``no_new_privs`` a filter wants CAP_SYS_ADMIN, which is given up only then.
+        Without ``no_new_privs`` a filter wants CAP_SYS_ADMIN, which is given up only then. hand_over: what becomes of
+        the listener of a filter that asks somebody outside.
         """
+        labels, self.labels = self.labels, []
+        for label in labels:
+            label.set()
         wanted, self.filter = self.filter, None
         if wanted is not None:
-            seccomp.load(wanted)
+            listener = seccomp.load(wanted)
+            if wanted.flags & seccomp.SECCOMP_FILTER_FLAG_NEW_LISTENER:
+                hand_over(listener)
+                os.close(listener)
         granted, self.granted = self.granted, None
         if granted is not None:
             capabilities.apply(*granted)
@@ -87,16 +97,46 @@ def _check_executable(path: str) -> None:
         raise SystemCallError(EACCES, "execve", path, "not an executable file")
 
 
+def prepare(description: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+    """What neither root of a user namespace may do nor somebody who has the container's /proc before him.
+
+    Hard limits are raised as far as they are asked for; ``become`` sets them, when they hinder nobody at work any more.
+    """
+    score = description.get("oomScoreAdj")
+    if score is not None:
+        _adjust_oom_score(score, warn)
+    for limit in description.get("rlimits") or ():
+        process.raise_hard_limit(limit["type"], limit["hard"])
+    # Loaded here where they are wanted: within the container nothing is any more.
+    if description.get("scheduler") or description.get("ioPriority"):
+        import orchestra.linux.scheduling  # noqa: F401
+    labels = _labels(description)
+    if labels:
+        from orchestra.linux import security_label
+
+        for module, label in labels:
+            security_label.require(module, label)
+
+
 def become(
-    description: Mapping[str, Any], warn: Callable[[str], None], wanted: seccomp.Filter | None = None
+    description: Mapping[str, Any],
+    linux: Mapping[str, Any],
+    labels: list[ExecLabel],
+    warn: Callable[[str], None],
+    wanted: seccomp.Filter | None = None,
 ) -> Program:
     """Give up everything the process object does not grant. Returns the program, found and ready to be executed.
 
-    wanted: what ``Program.confine`` is to load.
+    linux: that of the container; labels, wanted: what ``Program.confine`` is to set and to load.
     """
     user = description.get("user") or {}
     _limit(description, warn)
     program = Program(description)
+    _schedule(description)
+    domain = (linux.get("personality") or {}).get("domain")
+    if domain is not None:
+        process.set_personality(domain)
+    program.labels = labels
     enter_directory(description.get("cwd") or "/")
     granted = description.get("capabilities")
     sets = capabilities.Sets(granted or {})
@@ -110,7 +150,7 @@ def become(
         capabilities.limit_bounding(sets.bounding)
     uid, gid = user.get("uid", 0), user.get("gid", 0)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
-    os.setgroups(user.get("additionalGids") or ())
+    _set_groups(user.get("additionalGids") or ())
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
@@ -130,10 +170,43 @@ def become(
     return program
 
 
+def _schedule(description: Mapping[str, Any]) -> None:
+    scheduler, priority = description.get("scheduler"), description.get("ioPriority")
+    if scheduler or priority:
+        from orchestra.linux import scheduling
+
+        if priority:
+            scheduling.set_io_priority(priority)
+        if scheduler:
+            scheduling.set_scheduler(scheduler)
+
+
+def _labels(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Module and label of those that are wanted."""
+    wanted = ("apparmor", description.get("apparmorProfile")), ("selinux", description.get("selinuxLabel"))
+    return [(module, label) for module, label in wanted if label]
+
+
+def open_labels(description: Mapping[str, Any], root: int) -> list[ExecLabel]:
+    """root: a descriptor of the container's root."""
+    labels = _labels(description)
+    if not labels:
+        return []
+    from orchestra.linux import security_label
+
+    return [security_label.ExecLabel(module, label, root) for module, label in labels]
+
+
+def _set_groups(groups: Sequence[int]) -> None:
+    try:
+        os.setgroups(groups)
+    except PermissionError:
+        # A user namespace that somebody without privileges made denies it: nobody there gets rid of groups or more.
+        if groups:
+            raise
+
+
 def _limit(description: Mapping[str, Any], warn: Callable[[str], None]) -> None:
-    score = description.get("oomScoreAdj")
-    if score is not None:
-        _adjust_oom_score(score, warn)
     for limit in description.get("rlimits") or ():
         try:
             process.set_rlimit(limit["type"], limit["soft"], limit["hard"])

@@ -11,28 +11,26 @@ import os
 import select
 import selectors
 import signal
-import socket
 import sys
 import time
 import traceback
 from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any, NoReturn
 
-from orchestra.linux import cgroup, namespaces, process, unix_socket
+from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import init, wire
+from orchestra.shim import hooks, init, oci, starting, wire
 from orchestra.shim.directory import RUN_FILES
-from orchestra.shim.log import LogFile, LogWriter
-from orchestra.shim.spectators import Spectators
+from orchestra.shim.streams import Streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     from orchestra.linux.process import Process
     from orchestra.shim.directory import ContainerDirectory
 
-PIPES = {1: "stdout", 2: "stderr"}
 TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
 CLIENT_SECONDS = 1.0
@@ -54,14 +52,10 @@ class Shim:
         self.started_at: float | None = None
         self.exit_code: int | None = None
         self.ended = False
-        self.streams: dict[int, int] = {}
-        self.terminal = -1
-        self.channel: socket.socket | None = None
-        self.executing = False
+        self.streams = Streams(self.selector)
+        self.starting: starting.StartingProcess | None = None
         self.requester: socket.socket | None = None
         self.warnings: list[str] = []
-        self.spectators = Spectators(self.selector, lambda: self.terminal if self.terminal >= 0 else self.stdin)
-        self.stdin = -1
 
     # The beginning of a run
 
@@ -72,9 +66,8 @@ class Shim:
             self._settle()
             self._load()
             self._make_pipes()
-            self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
-            self._fork(start=start)
-            self._open_log()
+            self._make(start=start)
+            self.streams.open_log(self.settings.get("log"))
             self._listen()
         except OSError as error:
             self._give_up(wire.describe_error(error))
@@ -105,61 +98,31 @@ class Shim:
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])
-        if self.config["process"].get("terminal"):
-            return
-        for name in ("stdout", "stderr", *(("stdin",) if self.settings.get("stdin") else ())):
-            os.mkfifo(name, 0o600)
-
-    def _open_streams(self) -> None:
-        """Our ends of the FIFOs. Not blocking, so they open whether or not the other end is there.
-
-        None is there any more when the shim before us was killed as the last thing it did.
-        """
-        for number, name in PIPES.items():
-            if self.directory.has(name):
-                self.streams[number] = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if self.directory.has("stdin"):
-            self.stdin = os.open("stdin", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def _watch_streams(self) -> None:
-        for number, fd in self.streams.items():
-            self.selector.register(fd, selectors.EVENT_READ, lambda number=number: self._pump(number))
-
-    def _open_log(self) -> None:
-        log = self.settings.get("log")
-        file = None if log is None else LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
-        self.log = LogWriter(file, "log.note")
+        if not self.config["process"].get("terminal"):
+            self.streams.make_pipes(stdin=bool(self.settings.get("stdin")))
 
     def _listen(self) -> None:
         self.listener = unix_socket.listen("shim.sock")
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
 
-    def _fork(self, *, start: bool) -> None:
-        linux = self.config.get("linux") or {}
-        for entry in linux.get("namespaces") or ():
-            if entry["type"] == "pid":
-                # Takes effect for children only: the next one is the first process of the namespace.
-                if entry.get("path"):
-                    namespaces.join(entry["path"], namespaces.CLONE_NEWPID)
-                else:
-                    namespaces.unshare(namespaces.CLONE_NEWPID)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self.cgroup.fork()
-        if pid == 0:
-            ours.detach()
-            init.run(self.config, self.settings, self.directory.path, self.cgroup, theirs)
-        theirs.close()
+    def _make(self, *, start: bool) -> None:
+        self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
+        pid, channel = starting.fork(self.config, self.settings, self.directory.path, self.cgroup, self.warnings.append)
         self.container = process.identify(pid)
-        self.channel = ours
-        self.selector.register(ours, selectors.EVENT_READ, self._hear_container)
+        self.starting = starting.StartingProcess(self.config, channel, self._describe, self.warnings.append)
+        self.selector.register(channel, selectors.EVENT_READ, self._hear_container)
         if start:
             self._start()
         else:
             self._store_state()
-        self._open_streams()
-        self._watch_streams()
-        self._give_keeper(STREAMS, list(self.streams.values()))
+        self.streams.open_pipes()
+        self.streams.watch_pipes()
+        self._give_keeper(STREAMS, self.streams.kept)
+
+    def _describe(self, status: str) -> dict[str, Any]:
+        pid = self.container.pid if self.container and status != "stopped" else 0
+        return oci.state(self.directory.name, status, pid, self.directory.path, self.config.get("annotations"))
 
     def _give_keeper(self, what: bytes, fds: list[int]) -> None:
         """The fork server keeps a second one of each: what nobody has open is lost, a pipe's content or a terminal."""
@@ -176,48 +139,50 @@ class Shim:
 
     def _start(self) -> None:
         """The state is on disk before the program may run: whoever finds it running finds its record."""
-        assert self.channel is not None
+        assert self.starting is not None
         self.started_at = time.time()
         self._store_state()
         # When it has failed and ended by now, the reason is waiting in the channel.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.channel.send(init.START)
+            self.starting.channel.send(init.START)
 
     def _hear_container(self) -> None:
         """What the first process has to say before its program runs; the end of file says that it does."""
-        assert self.channel is not None
+        said = self.starting
+        assert said is not None
         try:
-            data, fds = unix_socket.receive(self.channel, 65536)
-        except ConnectionResetError:
-            return  # it ended without having read ``start``; what it said before that comes next
-        if not data:
-            self.selector.unregister(self.channel)
-            self.channel.close()
-            self.channel = None
-            if not self.executing:
-                hint = "killed while it was being set up"
-                if self.cgroup.oom_kills():
-                    hint = "killed while it was being set up: its memory limit is too small"
-                self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
-            self._answer({"pid": self.container.pid if self.container else 0, "warnings": self.warnings})
+            is_more = said.hear()
+        except OSError as error:
+            self._give_up(wire.describe_error(error))
+        if said.master >= 0 and self.streams.terminal < 0:
+            self.streams.keep_terminal(said.master)
+            self._give_keeper(TERMINAL, [said.master])
+        if is_more:
+            if said.created and self.started_at is None:
+                self._answer_made()
             return
-        message = wire.decode(data)
-        if "warning" in message:
-            self.warnings.append(message["warning"])
-        elif "terminal" in message:
-            self._keep_terminal(fds[0])
-        elif "executing" in message:
-            self.executing = True
-        elif "created" in message and self.started_at is None:
-            self._answer({"pid": self.container.pid if self.container else 0, "warnings": self.warnings})
-        elif "error" in message:
-            self._give_up(message["error"])
+        self.selector.unregister(said.channel)
+        said.channel.close()
+        self.starting = None
+        if not said.executing:
+            hint = "killed while it was being set up"
+            if self.cgroup.oom_kills():
+                hint = "killed while it was being set up: its memory limit is too small"
+            self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
+        try:
+            hooks.run(self.config, "poststart", self._describe("running"))
+        except OSError as error:
+            # It has run: what is left of it, its log and its record, comes about as for any other end.
+            self._kill_container()
+            self._answer({"error": wire.describe_error(error)})
+        self._answer_made()
 
-    def _keep_terminal(self, master: int) -> None:
-        os.set_blocking(master, False)
-        self.terminal = master
-        self.selector.register(master, selectors.EVENT_READ, self._pump_terminal)
-        self._give_keeper(TERMINAL, [master])
+    def _answer_made(self) -> None:
+        self._answer({"pid": self.container.pid if self.container else 0, "warnings": self.warnings})
+
+    def _kill_container(self) -> None:
+        if self.container is not None and not self.ended:
+            os.kill(self.container.pid, signal.SIGKILL)
 
     def _answer(self, message: wire.Message) -> None:
         if self.requester is None:
@@ -231,10 +196,12 @@ class Shim:
 
     def _give_up(self, error: wire.Message) -> NoReturn:
         """A container that could not be made leaves nothing but the answer."""
+        self._kill_container()
         if self.container is not None and not self.ended:
-            os.kill(self.container.pid, signal.SIGKILL)
             os.waitpid(self.container.pid, 0)
         self._clean()
+        if self.starting is not None and self.starting.hooked:
+            self._run_last_hooks()
         self.directory.remove("state.json", "shim.pid")
         self._say_leaving()
         self._answer({"error": error})
@@ -263,16 +230,14 @@ class Shim:
             self._say_leaving()
             os._exit(0)
         self.started_at = state["started_at"]
-        self._open_log()
+        self.streams.open_log(self.settings.get("log"))
         if terminal >= 0:
-            os.set_blocking(terminal, False)
-            self.terminal = terminal
-            self.selector.register(terminal, selectors.EVENT_READ, self._pump_terminal)
+            self.streams.keep_terminal(terminal)
         else:
-            self._open_streams()
-            self.log.recover(self.streams)
-            self._watch_streams()
-        self.log.resume()
+            self.streams.open_pipes()
+            self.streams.recover()
+            self.streams.watch_pipes()
+        self.streams.log.resume()
         self._listen()
         self.exit_code = exit_code
         self.ended = exit_code is not None
@@ -347,34 +312,10 @@ class Shim:
             if self.container is not None and found.si_pid == self.container.pid:
                 self.ended = True
                 self.exit_code = found.si_status + (0 if found.si_code == os.CLD_EXITED else 128)
-                while self.channel is not None:
+                while self.starting is not None:
                     self._hear_container()
                 return
             os.waitpid(found.si_pid, 0)
-
-    def _pump(self, number: int) -> bool:
-        """Whether there was something."""
-        data = self.log.pump(self.streams[number], number)
-        if data is None:
-            self._close_stream(number)
-        elif data:
-            self.spectators.show(data)
-        return bool(data)
-
-    def _close_stream(self, number: int) -> None:
-        fd = self.streams.pop(number)
-        self.selector.unregister(fd)
-        os.close(fd)
-
-    def _pump_terminal(self) -> bool:
-        data = self.log.pump_terminal(self.terminal)
-        if data is None:
-            self.selector.unregister(self.terminal)
-            os.close(self.terminal)
-            self.terminal = -1
-        elif data:
-            self.spectators.show(data)
-        return bool(data)
 
     def _accept(self) -> None:
         try:
@@ -404,12 +345,12 @@ class Shim:
             wire.send(connection, {"error": wire.describe_error(error)})
             connection.close()
         elif operation == "keep":
-            kept = [self.terminal] if self.terminal >= 0 else list(self.streams.values())
-            wire.send(connection, {"terminal": self.terminal >= 0}, kept)
+            wire.send(connection, {"terminal": self.streams.terminal >= 0}, self.streams.kept)
             connection.close()
         elif operation == "attach":
-            wire.send(connection, {"terminal": self.terminal >= 0}, [self.terminal] if self.terminal >= 0 else ())
-            self.spectators.add(connection)
+            terminal = self.streams.terminal
+            wire.send(connection, {"terminal": terminal >= 0}, [terminal] if terminal >= 0 else ())
+            self.streams.attach(connection)
         else:
             error = SystemCallError(EINVAL, str(operation), self.directory.name, "not an operation of a shim")
             wire.send(connection, {"error": wire.describe_error(error)})
@@ -425,14 +366,10 @@ class Shim:
         )
         if shares_processes:
             self.cgroup.kill()
-        for number in list(self.streams):
-            while number in self.streams and self._pump(number):
-                continue
-        while self.terminal >= 0 and self._pump_terminal():
-            continue
-        self.log.close_lines()
+        self.streams.drain()
         oom_killed = self.cgroup.oom_kills() > 0
         self._clean()
+        self._run_last_hooks()
         self.directory.store(
             "exit.json",
             {
@@ -443,6 +380,12 @@ class Shim:
             },
         )
         os._exit(0)
+
+    def _run_last_hooks(self) -> None:
+        def warn(text: str) -> None:
+            print(f"{self.directory.name}: {text}", file=sys.stderr, flush=True)
+
+        hooks.run_all(self.config, "poststop", self._describe("stopped"), warn)
 
     def _clean(self) -> None:
         try:

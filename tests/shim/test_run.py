@@ -133,7 +133,7 @@ FAILURES = {
     "user namespace": (
         lambda c: c["linux"]["namespaces"].append({"type": "user"}),
         22,
-        "linux.namespaces",
+        "uidMappings",
     ),
     "memory": (lambda c: c["linux"].update(resources={"memory": {"limit": "much"}}), 22, "memory"),
     "no process": (lambda c: c.pop("process"), 22, ""),

@@ -1,0 +1,103 @@
+"""Device nodes of a container: the default ones, those of its configuration, and its console."""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EEXIST, ELOOP, EPERM
+from typing import Any
+
+from orchestra.linux import devices, mount_tree, resolve
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# OCI runtime spec, config-linux, "Default Devices": name, major, minor.
+DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+LINKS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+)
+
+
+def make_devices(root: int, extra: Iterable[Mapping[str, Any]]) -> None:
+    dev = resolve.open_in_root(root, "/dev", os.O_RDONLY | os.O_DIRECTORY)
+    mask = os.umask(0)
+    try:
+        for name, major, minor in DEVICES:
+            _make_device(dev, name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+        for name, target in LINKS:
+            os.symlink(target, name, dir_fd=dev)
+        for device in extra:
+            kind = {"b": stat.S_IFBLK, "p": stat.S_IFIFO}.get(device["type"], stat.S_IFCHR)
+            parent, _, name = device["path"].rpartition("/")
+            fd = resolve.ensure_in_root(root, parent or "/", directory=True)
+            try:
+                number = os.makedev(device.get("major", 0), device.get("minor", 0))
+                if _make_device(fd, name, kind | device.get("fileMode", 0o666), number):
+                    os.chown(name, device.get("uid", 0), device.get("gid", 0), dir_fd=fd, follow_symlinks=False)
+            finally:
+                os.close(fd)
+    finally:
+        os.umask(mask)
+        os.close(dev)
+
+
+def _make_device(directory: int, name: str, mode: int, number: int) -> bool:
+    """mknod(2), or where that is not permitted the host's own node, bound. Whether the node is ours to change."""
+    try:
+        os.mknod(name, mode, number, dir_fd=directory)
+        return True
+    except OSError as error:
+        if error.errno == EEXIST:
+            return True
+        if error.errno != EPERM:
+            raise
+    source = devices.find_node(stat.S_IFMT(mode), number)
+    if not source:
+        major, minor = os.major(number), os.minor(number)
+        hint = f"neither may it be made here, nor does the host's /dev have one with the numbers {major}:{minor}"
+        raise SystemCallError(EPERM, "mknod", name, hint)
+    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=directory))
+    target = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        tree = mount_tree.clone(source)
+        try:
+            mount_tree.attach(tree, target, about=name)
+        finally:
+            os.close(tree)
+    finally:
+        os.close(target)
+    return False
+
+
+def mount_console(root: int, terminal: int) -> None:
+    """The terminal that ``terminal`` is open on at /dev/console, which is only a mount point where an image brings one.
+
+    By descriptors on both sides: neither a name in /dev/pts nor a link at /dev/console can lead elsewhere.
+    """
+    dev = resolve.open_in_root(root, "/dev", os.O_PATH | os.O_DIRECTORY)
+    try:
+        try:
+            flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_CLOEXEC
+            os.close(os.open("console", flags, 0o600, dir_fd=dev))
+        except FileExistsError:
+            pass
+        target = os.open("console", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dev)
+        try:
+            if stat.S_ISLNK(os.fstat(target).st_mode):
+                raise SystemCallError(ELOOP, "mount", "/dev/console", "the image has a symbolic link there")
+            tree = mount_tree.clone(terminal, about="/dev/console")
+            try:
+                mount_tree.attach(tree, target, about="/dev/console")
+            finally:
+                os.close(tree)
+        finally:
+            os.close(target)
+    finally:
+        os.close(dev)

@@ -1,0 +1,194 @@
+"""The namespaces of a container: in which its first process is born, which it joins, and which it makes.
+
+The order matters. A namespace belongs to the user namespace it was made in, and only who rules that may join it or
+mount in it. So what has a path is joined from outside as far as that is permitted, then the user namespace is entered,
+then the rest is joined, and what is fresh is made last. User and time namespaces want a process between: whoever asks
+for a new one stays in the old PID namespace and has the maps and clocks written by the other side of the channel; its
+sibling is born inside and is the container's first process (clone(2), CLONE_PARENT).
+
+Over the channel: {"entered": true} with the directory in /proc of the process between, answered by ``go``; then
+{"process": pid} of its sibling.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from errno import ECANCELED, EINVAL, EPERM
+from typing import Any
+
+from orchestra.linux import namespaces, process, unix_socket, user_namespace
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from orchestra.linux.cgroup import Cgroup
+
+GO = b"go"
+# The order in which they are joined and made: a mount namespace last, since it takes paths and /proc away.
+ORDER = ("time", "pid", "network", "ipc", "uts", "cgroup", "mount")
+
+
+class Namespaces:
+    """``linux.namespaces`` taken apart. paths: of those to join; fresh: those to make."""
+
+    __slots__ = ("fresh", "paths")
+
+    def __init__(self, linux: Mapping[str, Any]) -> None:
+        entries = linux.get("namespaces") or ()
+        self.paths: dict[str, str] = {entry["type"]: entry["path"] for entry in entries if entry.get("path")}
+        self.fresh = [entry["type"] for entry in entries if not entry.get("path")]
+        for kind in (*self.paths, *self.fresh):
+            if kind not in namespaces.FLAGS:
+                raise _invalid("linux.namespaces", f"{kind} is not known")
+        if len(entries) != len({*self.paths, *self.fresh}):
+            raise _invalid("linux.namespaces", "each kind may be named once")
+        if "mount" not in self:
+            raise _invalid("linux.namespaces", "a container needs a mount namespace")
+        if "user" in self.fresh and not (linux.get("uidMappings") and linux.get("gidMappings")):
+            raise _invalid("linux.uidMappings", "a new user namespace needs uidMappings and gidMappings")
+        if linux.get("timeOffsets") and "time" not in self.fresh:
+            raise _invalid("linux.timeOffsets", "only a new time namespace can have offsets")
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self.paths or kind in self.fresh
+
+    @property
+    def have_process_between(self) -> bool:
+        return "user" in self or "time" in self
+
+
+def fork(linux: Mapping[str, Any], group: Cgroup) -> int:
+    """Fork into the group and, unless a process between sees to that, into the PID namespace; we stay outside."""
+    wanted = Namespaces(linux)
+    if "pid" not in wanted or wanted.have_process_between:
+        return group.fork()
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Both take effect for children only. What else we start, such as hooks, belongs outside again.
+        if "pid" in wanted.paths:
+            namespaces.join(wanted.paths["pid"], namespaces.CLONE_NEWPID)
+        else:
+            namespaces.unshare(namespaces.CLONE_NEWPID)
+        pid = group.fork()
+        if pid:
+            namespaces.setns(own, namespaces.CLONE_NEWPID)
+        return pid
+    finally:
+        os.close(own)
+
+
+def await_first_process(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+    """The container's first process, a child of ours: the forked one, or its sibling when that was only between."""
+    if not Namespaces(linux).have_process_between:
+        return pid
+    try:
+        first = _attend(channel, linux, warn)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        os.waitpid(pid, 0)
+    return first
+
+
+def _attend(channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+    while True:
+        data, fds = unix_socket.receive(channel, 65536)
+        if not data:
+            raise SystemCallError(ECANCELED, "create", "", "killed while its namespaces were made")
+        message = wire.decode(data)
+        if "error" in message:
+            raise wire.rebuild_error(message["error"])
+        if "warning" in message:
+            warn(message["warning"])
+        if "process" in message:
+            return int(message["process"])
+        if "entered" in message:
+            wanted = Namespaces(linux)
+            try:
+                if "user" in wanted.fresh:
+                    user_namespace.write_maps(fds[0], linux["uidMappings"], linux["gidMappings"])
+                namespaces.write_time_offsets(fds[0], linux.get("timeOffsets") or {})
+            finally:
+                os.close(fds[0])
+            channel.send(GO)
+
+
+def enter(linux: Mapping[str, Any], channel: socket.socket) -> None:
+    """Join and make all of them. Returns in the container's first process, root of its user namespace."""
+    wanted = Namespaces(linux)
+    # All are opened before the first is joined: afterwards their paths may lead elsewhere, or be forbidden.
+    opened = {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in wanted.paths.items()}
+    if not wanted.have_process_between:
+        opened.pop("pid", None)
+        _join(opened, wanted)
+        _make(wanted)
+        return
+    user = opened.pop("user", -1)
+    here = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    _join(opened, wanted, refused=() if "user" not in wanted else (EPERM,))
+    if user >= 0:
+        namespaces.setns(user, namespaces.CLONE_NEWUSER, about=wanted.paths["user"])
+        os.close(user)
+    _enter_fresh(wanted, channel, here)
+    os.close(here)
+    if "user" in wanted:
+        user_namespace.become_root()
+    _join({kind: opened.pop(kind) for kind in ("time", "pid") if kind in opened}, wanted)
+    _go_on_in_sibling(wanted, channel)
+    _join(opened, wanted)
+    _make(wanted)
+
+
+def _join(opened: dict[str, int], wanted: Namespaces, refused: tuple[int, ...] = ()) -> None:
+    """Those that are joined are taken out of ``opened``, those whose joining is refused with these errors stay."""
+    for kind in [kind for kind in ORDER if kind in opened]:
+        try:
+            namespaces.setns(opened[kind], namespaces.FLAGS[kind], about=wanted.paths[kind])
+        except SystemCallError as error:
+            if error.errno not in refused:
+                raise
+            continue
+        os.close(opened.pop(kind))
+
+
+def _make(wanted: Namespaces) -> None:
+    flags = sum(namespaces.FLAGS[kind] for kind in wanted.fresh if kind not in ("user", "time", "pid"))
+    if flags:
+        namespaces.unshare(flags)
+
+
+def _enter_fresh(wanted: Namespaces, channel: socket.socket, here: int) -> None:
+    """New user and time namespaces, whose maps and clocks the other side writes: here nobody may do so any more.
+
+    here: our directory in /proc, since a number would name somebody else where that is of another PID namespace.
+    """
+    flags = sum(namespaces.FLAGS[kind] for kind in ("user", "time") if kind in wanted.fresh)
+    if not flags:
+        return
+    namespaces.unshare(flags)
+    unix_socket.send(channel, wire.encode({"entered": True}), (here,))
+    if channel.recv(16) != GO:
+        os._exit(1)
+
+
+def _go_on_in_sibling(wanted: Namespaces, channel: socket.socket) -> None:
+    """Be born in the PID and time namespaces. What was between has ended when this returns."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    pid = process.fork_sibling(namespaces.CLONE_NEWPID if "pid" in wanted.fresh else 0)
+    if pid:
+        unix_socket.send(channel, wire.encode({"process": pid}))
+        os._exit(0)
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    os.setsid()
+
+
+def _invalid(field: str, problem: str) -> SystemCallError:
+    return SystemCallError(EINVAL, "config", field, problem)

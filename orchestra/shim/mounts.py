@@ -1,0 +1,200 @@
+"""``mounts`` of a configuration: what is bound is looked up where the host's paths are, and put in place further in.
+
+A target inside the new root is reached by a descriptor that openat2(2) resolved within that root, never by joining
+strings. A source is a copy of a mount, made as the options want it before anybody can see it (open_tree(2)): in a user
+namespace neither could its path be reached nor its owners be mapped any more.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EINVAL, ENOENT, EPERM
+from typing import Any, NamedTuple
+
+from orchestra.linux import mount, mount_tree, resolve, user_namespace
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestra.linux.cgroup import Cgroup
+
+CGROUP = ("cgroup", "cgroup2")
+UNLABELLED = ("proc", "sysfs", "mqueue")  # the kernel labels their files itself
+# Who has no namespace of its own of that kind may not mount these in a user namespace: it sees the host's then anyway.
+HOSTS_OWN = {"sysfs": ("network", "/sys"), "mqueue": ("ipc", "/dev/mqueue"), "proc": ("pid", "/proc")}
+
+
+class Source(NamedTuple):
+    """A detached mount and where below the root it belongs."""
+
+    tree: int
+    target: str
+    options: mount.Options
+
+    def attach(self, root: int) -> None:
+        directory = stat.S_ISDIR(os.fstat(self.tree).st_mode)
+        target = resolve.ensure_in_root(root, self.target, directory=directory)
+        try:
+            attach(self.tree, target, self.options, about=self.target)
+        finally:
+            os.close(target)
+
+
+def open_sources(entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str, cgroup: Cgroup) -> list[Source]:
+    """What is bound by an entry of ``mounts``: nothing, or one, or of a cgroup of version 1 one for each controller."""
+    options = mount.parse_options(entry.get("options") or ())
+    destination, kind = entry["destination"], entry.get("type") or ""
+    if kind in CGROUP:
+        # The container's own groups and nothing above them: alike with and without a cgroup namespace.
+        plain = options._replace(flags=options.flags & ~mount.MS_REC, data="")
+        return [
+            Source(clone(directory, plain, about=destination), f"{destination}/{name}" if name else destination, plain)
+            for name, directory in cgroup.views().items()
+        ]
+    if kind == "bind" or options.flags & mount.MS_BIND:
+        owners = _open_owners(entry, options, linux)
+        try:
+            source = os.path.join(bundle, entry["source"])
+            return [Source(clone(source, options, about=destination, owners=owners), destination, options)]
+        finally:
+            if owners >= 0:
+                os.close(owners)
+    if options.copies_up or options.owners is not None:
+        hint = "tmpcopyup is not supported, and only a bind can show other owners"
+        raise SystemCallError(EINVAL, "config", destination, hint)
+    return []
+
+
+def place(root: int, entry: Mapping[str, Any], sources: list[Source], linux: Mapping[str, Any]) -> None:
+    """Put in place what ``open_sources`` found, or mount a new file system."""
+    options = mount.parse_options(entry.get("options") or ())
+    destination, kind = entry["destination"], entry.get("type") or ""
+    if kind in CGROUP:
+        if not any(source.target == destination for source in sources):
+            flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
+            target = resolve.ensure_in_root(root, destination, directory=True)
+            try:
+                mount.mount("tmpfs", reach(target), "tmpfs", flags, "mode=755,size=64k", about=destination)
+            finally:
+                os.close(target)
+    elif not sources:
+        _mount(root, entry, options, linux)
+    for source in sources:
+        source.attach(root)
+        os.close(source.tree)
+
+
+def reach(fd: int) -> str:
+    return f"/proc/self/fd/{fd}"
+
+
+def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: Mapping[str, Any]) -> None:
+    destination, kind = entry["destination"], entry.get("type") or ""
+    data = options.data
+    label = linux.get("mountLabel")
+    if label and kind not in UNLABELLED:
+        data = ",".join([*([data] if data else ()), f'context="{label}"'])
+    target = resolve.ensure_in_root(root, destination, directory=True)
+    try:
+        mount.mount(entry.get("source") or kind, reach(target), kind, options.flags, data, about=destination)
+    except SystemCallError as error:
+        if error.errno != EPERM or not _is_hosts_own(kind, linux):
+            raise
+        flags = options.flags | mount.MS_BIND | mount.MS_REC
+        tree = clone(HOSTS_OWN[kind][1], options._replace(flags=flags), about=destination)
+        try:
+            mount_tree.attach(tree, target, about=destination)
+        finally:
+            os.close(tree)
+    finally:
+        os.close(target)
+    for flag in options.propagation:
+        _propagate(root, destination, flag)
+
+
+def _is_hosts_own(kind: str, linux: Mapping[str, Any]) -> bool:
+    fresh = {entry["type"] for entry in linux.get("namespaces") or () if not entry.get("path")}
+    return kind in HOSTS_OWN and HOSTS_OWN[kind][0] not in fresh
+
+
+def clone(source: str, options: mount.Options, *, about: str, owners: int = -1) -> int:
+    """A detached copy of the mount at ``source``. owners: a user namespace that maps them, or -1.
+
+    Only what the options ask for is changed: a bind of a nosuid mount stays nosuid.
+    """
+    try:
+        tree = mount_tree.clone(source, recursive=bool(options.flags & mount.MS_REC), about=source)
+    except SystemCallError as error:
+        if error.errno == ENOENT:
+            hint = f"the source of the mount at {about} does not exist"
+            raise SystemCallError(ENOENT, "bind", source, hint) from None
+        raise
+    try:
+        attributes, cleared = mount.attributes_of(options.flags), mount.attributes_of(options.cleared)
+        if attributes or cleared:
+            mount.set_attributes(tree, attributes, cleared=cleared & ~attributes, about=about)
+        if options.recursive or options.recursively_cleared:
+            mount.set_attributes(
+                tree, options.recursive, cleared=options.recursively_cleared, recursive=True, about=about
+            )
+        if owners >= 0:
+            mount_tree.map_owners(tree, owners, recursive=options.owners is True, about=about)
+    except OSError:
+        os.close(tree)
+        raise
+    return tree
+
+
+def attach(tree: int, target: int, options: mount.Options, *, about: str) -> None:
+    mount_tree.attach(tree, target, about=about)
+    for flag in options.propagation or (mount.MS_PRIVATE | mount.MS_REC,):
+        kind, recursive = flag & ~mount.MS_REC, bool(flag & mount.MS_REC)
+        mount.set_attributes(tree, 0, propagation=kind, recursive=recursive, about=about)
+
+
+def _open_owners(entry: Mapping[str, Any], options: mount.Options, linux: Mapping[str, Any]) -> int:
+    """A user namespace that maps owners as the mount wants it, or -1. Without maps of its own it is the container's."""
+    users, groups = entry.get("uidMappings") or (), entry.get("gidMappings") or ()
+    if not users and not groups:
+        if options.owners is None:
+            return -1
+        for row in linux.get("namespaces") or ():
+            if row["type"] == "user" and row.get("path"):
+                return os.open(row["path"], os.O_RDONLY | os.O_CLOEXEC)
+        users, groups = linux.get("uidMappings") or (), linux.get("gidMappings") or ()
+    if not users or not groups:
+        hint = "an id-mapped mount needs uidMappings and gidMappings"
+        raise SystemCallError(EINVAL, "config", entry["destination"], hint)
+    return user_namespace.make(users, groups)
+
+
+def _propagate(root: int, destination: str, flag: int) -> None:
+    fd = resolve.open_in_root(root, destination)
+    try:
+        mount.mount("", reach(fd), flags=flag, about=destination)
+    finally:
+        os.close(fd)
+
+
+def check_label(linux: Mapping[str, Any]) -> None:
+    """EOPNOTSUPP for a ``mountLabel`` where no SELinux is active to understand it."""
+    label = linux.get("mountLabel")
+    if label:
+        from orchestra.linux import security_label
+
+        security_label.require(security_label.SELINUX, label)
+
+
+def mount_all(
+    root: int, entries: Iterable[Mapping[str, Any]], sources: list[list[Source]], linux: Mapping[str, Any]
+) -> bool:
+    """In order. Returns whether /dev is a new and empty file system now."""
+    fresh_dev = False
+    for entry, found in zip(entries, sources, strict=True):
+        place(root, entry, found, linux)
+        if entry["destination"].rstrip("/") == "/dev":
+            fresh_dev = entry.get("type") == "tmpfs"
+    return fresh_dev

@@ -1,0 +1,44 @@
+"""What the OCI runtime specification has others told of a container: hooks, and who decides about its system calls."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from orchestra.linux import unix_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OCI_VERSION = "1.2.0"
+
+
+def state(
+    name: str, status: str, pid: int, bundle: str, annotations: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """runtime, "State". pid: as the host sees it, 0 for a container that has stopped."""
+    told: dict[str, Any] = {"ociVersion": OCI_VERSION, "id": name, "status": status, "pid": pid, "bundle": bundle}
+    if annotations:
+        told["annotations"] = dict(annotations)
+    return told
+
+
+def send_listener(profile: Mapping[str, Any], listener: int, pid: int, container: Mapping[str, Any]) -> None:
+    """config-linux, "The Container Process State": to the socket at ``listenerPath``, and nothing else over it.
+
+    listener: of the filter of process ``pid``, whose calls wait until somebody answers; closed. container: its state.
+    """
+    told = {
+        "ociVersion": OCI_VERSION,
+        "fds": ["seccompFd"],
+        "pid": pid,
+        "metadata": profile.get("listenerMetadata") or "",
+        "state": container,
+    }
+    try:
+        with unix_socket.connect(profile["listenerPath"]) as connection:
+            unix_socket.send(connection, json.dumps(told).encode(), (listener,))
+    finally:
+        os.close(listener)

@@ -1,0 +1,114 @@
+"""A process of a container as its maker sees it: forked, heard until its program runs, its hooks run meanwhile.
+
+The other side of ``init``. Used by the shim, which has more to listen to, and by ``orchestra-runtime``, which has not.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from orchestra.linux import unix_socket
+from orchestra.shim import hooks, init, isolation, oci, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestra.linux.cgroup import Cgroup
+
+    Warn = Callable[[str], None]
+
+
+def fork(
+    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    bundle: str,
+    group: Cgroup,
+    warn: Warn,
+    *,
+    gate: socket.socket | None = None,
+    let_go: Callable[[], None] = lambda: None,
+) -> tuple[int, socket.socket]:
+    """A container's first process: its pid, of a child of ours, and the channel to it.
+
+    let_go: done by it first, of what is the maker's alone.
+    """
+    linux = config.get("linux") or {}
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = isolation.fork(linux, group)
+    if pid == 0:
+        ours.close()
+        let_go()
+        init.run(config, settings, bundle, group, theirs, gate)
+    theirs.close()
+    return isolation.await_first_process(pid, ours, linux, warn), ours
+
+
+class StartingProcess:
+    """What a container's first process has said so far; or one more process, which says less.
+
+    created: only ``start`` is missing; executing: its last word, after which the channel closes by itself; master: of
+    its terminal, or -1; hooked: hooks have been run for it, so those of the end are due as well.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        channel: socket.socket,
+        describe: Callable[[str], dict[str, Any]],
+        warn: Warn,
+        executed: int = 0,
+    ) -> None:
+        """describe: the state of the container for others, with the status it is called with.
+
+        executed: the pid of a process that is none of the above, but one that is executed in the container later.
+        """
+        self._config, self.channel, self._describe, self._warn, self._executed = (
+            config,
+            channel,
+            describe,
+            warn,
+            executed,
+        )
+        self.created = self.executing = self.hooked = False
+        self.master = -1
+
+    def hear(self) -> bool:
+        """The next word, or False when there will be none. What it failed of, or a hook did, is raised."""
+        data, fds = self._receive()
+        if not data:
+            return False
+        message = wire.decode(data)
+        if "error" in message:
+            raise wire.rebuild_error(message["error"])
+        if "warning" in message:
+            self._warn(message["warning"])
+        if "terminal" in message:
+            self.master = fds[0]
+        if "prepared" in message:
+            self._run_hooks()
+        if "listener" in message:
+            state = self._describe("created")
+            oci.send_listener(self._config["linux"]["seccomp"], fds[0], self._executed or state["pid"], state)
+            self.channel.send(isolation.GO)
+        self.created = self.created or "created" in message
+        self.executing = self.executing or "executing" in message
+        return True
+
+    def _receive(self) -> tuple[bytes, list[int]]:
+        try:
+            return unix_socket.receive(self.channel, wire.MAX_LINE)
+        except ConnectionResetError:
+            # It ended without having read all it was told; what it said before that comes next.
+            return unix_socket.receive(self.channel, wire.MAX_LINE)
+
+    def _run_hooks(self) -> None:
+        self.hooked = True
+        state = self._describe("creating")
+        for kind in ("prestart", "createRuntime"):
+            hooks.run(self._config, kind, state)
+        try:
+            self.channel.send(wire.encode(state))
+        except BrokenPipeError:
+            return  # it ended meanwhile: what it said comes next

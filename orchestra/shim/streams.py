@@ -1,0 +1,101 @@
+"""The streams of a container for one run: its FIFOs or its terminal, read into its log and shown to spectators."""
+
+from __future__ import annotations
+
+import os
+import selectors
+from typing import Any
+
+from orchestra.shim.log import LogFile, LogWriter
+from orchestra.shim.spectators import Spectators
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+PIPES = {1: "stdout", 2: "stderr"}
+
+
+class Streams:
+    """Our ends of them; the current directory is the container's. terminal: the master, or -1."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._stdin = -1
+        self._pipes: dict[int, int] = {}
+        self.terminal = -1
+        self.log = LogWriter(None, "log.note")
+        self._spectators = Spectators(selector, lambda: self.terminal if self.terminal >= 0 else self._stdin)
+
+    @property
+    def kept(self) -> list[int]:
+        """What nobody has open is lost, a pipe's content or a terminal: these are for a second keeper."""
+        return [self.terminal] if self.terminal >= 0 else list(self._pipes.values())
+
+    @staticmethod
+    def make_pipes(*, stdin: bool) -> None:
+        for name in ("stdout", "stderr", *(("stdin",) if stdin else ())):
+            os.mkfifo(name, 0o600)
+
+    def open_log(self, log: Mapping[str, Any] | None) -> None:
+        if log is not None:
+            file = LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
+            self.log = LogWriter(file, "log.note")
+
+    def open_pipes(self) -> None:
+        """Not blocking, so they open whether or not the other end is there.
+
+        None is there any more when the shim before us was killed as the last thing it did.
+        """
+        for number, name in PIPES.items():
+            if os.path.exists(name):
+                self._pipes[number] = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if os.path.exists("stdin"):
+            self._stdin = os.open("stdin", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def watch_pipes(self) -> None:
+        for number, fd in self._pipes.items():
+            self._selector.register(fd, selectors.EVENT_READ, lambda number=number: self._pump(number))
+
+    def keep_terminal(self, master: int) -> None:
+        os.set_blocking(master, False)
+        self.terminal = master
+        self._selector.register(master, selectors.EVENT_READ, self._pump_terminal)
+
+    def recover(self) -> None:
+        """Write what a killed shim was just writing."""
+        self.log.recover(self._pipes)
+
+    def attach(self, connection: socket.socket) -> None:
+        self._spectators.add(connection)
+
+    def drain(self) -> None:
+        """Everything that was written before the container's end."""
+        for number in list(self._pipes):
+            while number in self._pipes and self._pump(number):
+                continue
+        while self.terminal >= 0 and self._pump_terminal():
+            continue
+        self.log.close_lines()
+
+    def _pump(self, number: int) -> bool:
+        """Whether there was something."""
+        data = self.log.pump(self._pipes[number], number)
+        if data is None:
+            fd = self._pipes.pop(number)
+            self._selector.unregister(fd)
+            os.close(fd)
+        elif data:
+            self._spectators.show(data)
+        return bool(data)
+
+    def _pump_terminal(self) -> bool:
+        data = self.log.pump_terminal(self.terminal)
+        if data is None:
+            self._selector.unregister(self.terminal)
+            os.close(self.terminal)
+            self.terminal = -1
+        elif data:
+            self._spectators.show(data)
+        return bool(data)
