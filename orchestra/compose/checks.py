@@ -12,6 +12,7 @@ from orchestra.compose.references import check_dependencies, check_references, d
 from orchestra.compose.resources import check_name, check_resources
 from orchestra.graph import find_cycles
 from orchestra.state.desired import RestartPolicy
+from orchestra.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ MAXIMUM_REPLICAS = 10_000
 MAXIMUM_CONTAINERS = 50_000
 _SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 _RESTART = re.compile(r"no|always|unless-stopped|on-failure(:\d+)?")
-_PULL_POLICY = re.compile(r"always|never|missing|build|daily|weekly|refresh|every_\S+")
+_PULL_POLICY = re.compile(r"always|never|missing|build|daily|weekly|refresh")
 
 
 def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
@@ -67,6 +68,15 @@ def _check_image(service: Service, path: Path, context: Context) -> None:
         context.problems.error("conflict", message, context.span(place), place)
 
 
+def _is_pull_policy(text: str) -> bool:
+    if text.startswith("every_"):
+        try:
+            return parse_duration(text.removeprefix("every_")).seconds > 0
+        except ValueError:
+            return False
+    return _PULL_POLICY.fullmatch(text) is not None
+
+
 def _check_single_values(service: Service, path: Path, context: Context) -> None:
     def refuse(attribute: str, message: str, hint: str = "") -> None:
         place = (*path, *attribute.split("."))
@@ -75,8 +85,9 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     if service.restart is not None and not _RESTART.fullmatch(service.restart):
         choices = ", ".join(RestartPolicy) + ", on-failure:N"
         refuse("restart", f"{service.restart!r} is not a restart policy", f"it is one of {choices}")
-    if service.pull_policy is not None and not _PULL_POLICY.fullmatch(service.pull_policy):
-        refuse("pull_policy", f"{service.pull_policy!r} is not a pull policy", "always, never, missing or build")
+    if service.pull_policy is not None and not _is_pull_policy(service.pull_policy):
+        hint = "it is always, missing, never, build, daily, weekly, every_DURATION such as every_12h, or refresh"
+        refuse("pull_policy", f"{service.pull_policy!r} is not a pull policy", hint)
     test = service.healthcheck.test if service.healthcheck else None
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         refuse("healthcheck.test", "a test begins with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')

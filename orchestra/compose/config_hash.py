@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_THE_CONTAINER = frozenset({"attach", "build", "depends_on", "develop", "profiles", "pull_policy", "scale"})
+_NOT_THE_CONTAINER = frozenset(
+    {"attach", "build", "depends_on", "develop", "profiles", "pull_policy", "pull_refresh_after", "scale"}
+)
+    {"attach", "build", "depends_on", "develop", "profiles", "pull_policy", "pull_refresh_after", "scale"}
+)
 _NOT_THE_CONTAINER_IN_DEPLOY = frozenset(
     {"endpoint_mode", "labels", "mode", "placement", "replicas", "rollback_config", "update_config"}
 )

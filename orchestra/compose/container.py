@@ -64,9 +64,17 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "logging": _logging(key, service, context),
         "runtime": service.runtime or "",
         "platform": service.platform or context.project.environment.lookup("DOCKER_DEFAULT_PLATFORM") or "",
-        "pull_policy": service.pull_policy or "missing",
+        "pull_policy": _pull_policy(service),
         "attach": service.attach is not False,
     }
+
+
+def _pull_policy(service: Service) -> str:
+    """``refresh`` is another way to say ``every_DURATION``, and without a duration never comes."""
+    if service.pull_policy != "refresh":
+        return service.pull_policy or "missing"
+    after = service.pull_refresh_after
+    return f"every_{after.seconds:g}s" if after and after.seconds > 0 else "missing"
 
 
 def _is_disabled(service: Service) -> bool:

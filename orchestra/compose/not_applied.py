@@ -62,7 +62,6 @@ LACKS: dict[str, str] = {
     "services.*.pre_start": _HOOKS,
     "services.*.pre_stop": _HOOKS,
     "services.*.provider": "there are no providers",
-    "services.*.pull_refresh_after": "images are not refreshed by age",
     "services.*.storage_opt": "the root file system has no quota",
     "services.*.use_api_socket": "there is no engine socket to mount",
     "services.*.userns_mode": "containers share the user namespace of the stack",

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from orchestra.compose import render_config
-from orchestra.errors import ComposeFileNotFound, UserError
+from orchestra.errors import ComposeError, ComposeFileNotFound, UserError
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import (
     Condition,
@@ -234,6 +234,37 @@ def test_the_healthcheck(folder, healthcheck, check, is_disabled):
     spec = only(folder.load(f"services: {{a: {{image: x, healthcheck: {healthcheck}}}}}"), "a")
     assert spec.healthcheck == check
     assert spec.healthcheck_disabled is is_disabled
+
+
+@pytest.mark.parametrize(
+    ("attributes", "policy"),
+    [
+        ("a: ", "missing"),
+        ("pull_policy: if_not_present", "missing"),
+        ("pull_policy: always", "always"),
+        ("pull_policy: daily", "daily"),
+        ("pull_policy: every_1w2d", "every_1w2d"),
+        ("pull_policy: refresh, pull_refresh_after: 90m", "every_5400s"),
+        ("pull_policy: refresh", "missing"),
+    ],
+)
+def test_the_pull_policy(folder, attributes, policy):
+    more = "" if attributes == "a: " else f", {attributes}"
+    desired = folder.load(f"services: {{a: {{image: x{more}}}}}").desired
+    assert [image.pull_policy for image in desired.images] == [policy]
+
+
+@pytest.mark.parametrize("policy", ["sometimes", "every_", "every_soon", "every_0s"])
+def test_what_is_no_pull_policy_is_refused(folder, policy):
+    with pytest.raises(ComposeError) as caught:
+        folder.load(f"services: {{a: {{image: x, pull_policy: {policy}}}}}")
+    assert f"'{policy}' is not a pull policy" in str(caught.value)
+
+
+def test_the_environment_says_which_platform_when_the_service_does_not(folder):
+    text = "services: {a: {image: x}, b: {image: x, platform: linux/amd64}}"
+    desired = folder.load(text, environment={"DOCKER_DEFAULT_PLATFORM": "linux/arm64"}).desired
+    assert {image.key for image in desired.images} == {"x (linux/arm64)", "x (linux/amd64)"}
 
 
 def test_links_are_dependencies_and_aliases(folder):
