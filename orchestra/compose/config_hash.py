@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _NOT_THE_CONTAINER = frozenset(
     {"attach", "build", "depends_on", "develop", "profiles", "pull_policy", "pull_refresh_after", "scale"}
 )
-    {"attach", "build", "depends_on", "develop", "profiles", "pull_policy", "pull_refresh_after", "scale"}
-)
 _NOT_THE_CONTAINER_IN_DEPLOY = frozenset(
     {"endpoint_mode", "labels", "mode", "placement", "replicas", "rollback_config", "update_config"}
 )
