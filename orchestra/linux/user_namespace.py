@@ -56,6 +56,12 @@ def become_root() -> None:
         os.setgroups(())
 
 
+def is_initial() -> bool:
+    """Whether we are in the machine's own user namespace: only that one maps every id to itself."""
+    with open("/proc/self/uid_map") as file:
+        return file.read().split() == ["0", "0", "4294967295"]
+
+
 def is_ours(process: int) -> bool:
     """Whether the process with that pid is in our user namespace."""
     there, here = os.stat(f"/proc/{process}/ns/user"), os.stat("/proc/self/ns/user")

@@ -9,7 +9,7 @@ import time
 from errno import ECANCELED
 from typing import Any, NamedTuple
 
-from orchestra.linux import cgroup, process, unix_socket
+from orchestra.linux import cgroup, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, fault
 from orchestra.runtime.container import SECCOMP, Container, Found, describe
@@ -77,8 +77,7 @@ class _Creation:
         settings = self._store_settings()
         fault.reach("settings")
         self.grouped = True
-        for warning in self.group.create(_resources(self.bundle.config)):
-            self.report.warning(warning)
+        self._make_group()
         fault.reach("cgroup")
         first = self._fork(settings)
         fault.reach("fork")
@@ -110,6 +109,19 @@ class _Creation:
             self._expect(first.executing)
         first.channel.close()
         return Made(self.pid, first.master)
+
+    def _make_group(self) -> None:
+        """None at all where somebody is root of a user namespace only, and the machine's groups are not his."""
+        try:
+            warnings = self.group.create(_resources(self.bundle.config))
+        except PermissionError as error:
+            if user_namespace.is_initial():
+                raise
+            warnings = [f"no cgroup, and so no limits: {error}"]
+            self.group = cgroup.Cgroup()
+            self.record["cgroup"] = ""
+        for warning in warnings:
+            self.report.warning(warning)
 
     def undo(self) -> None:
         if self.pid:

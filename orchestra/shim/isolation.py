@@ -76,7 +76,12 @@ def fork(linux: Mapping[str, Any], group: Cgroup) -> int:
             namespaces.unshare(namespaces.CLONE_NEWPID)
         pid = group.fork()
         if pid:
-            namespaces.setns(own, namespaces.CLONE_NEWPID)
+            try:
+                namespaces.setns(own, namespaces.CLONE_NEWPID)
+            except SystemCallError as error:
+                # Refused where we are root of a user namespace, but not of this one: what we start is inside then.
+                if error.errno != EPERM:
+                    raise
         return pid
     finally:
         os.close(own)

@@ -101,10 +101,9 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
     try:
         mount.mount(entry.get("source") or kind, reach(target), kind, options.flags, data, about=destination)
     except SystemCallError as error:
-        if error.errno != EPERM or not _is_hosts_own(kind, linux):
+        if error.errno != EPERM or not _is_hosts_own(kind, linux) or not os.path.isdir(HOSTS_OWN[kind][1]):
             raise
-        flags = options.flags | mount.MS_BIND | mount.MS_REC
-        tree = clone(HOSTS_OWN[kind][1], options._replace(flags=flags), about=destination)
+        tree = clone(HOSTS_OWN[kind][1], options._replace(flags=options.flags | mount.MS_REC), about=destination)
         try:
             mount_tree.attach(tree, target, about=destination)
         finally:
