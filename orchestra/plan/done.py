@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.plan.dependency import is_due
+from orchestra.plan.images import is_to_be_compared
 from orchestra.plan.removal import find_departures
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
@@ -42,6 +43,8 @@ def _spec_is_up(situation: Situation, spec: ContainerSpec, wait: bool, awaited: 
     if spec.service in situation.stopped:
         return container is None or not isinstance(container.status, Running)
     if container is None or replacement_reason(situation, spec, container) or is_due(situation, spec, container):
+        return False
+    if is_to_be_compared(situation, spec.image_key):
         return False
     match container.status:
         case Running(health=health):

@@ -34,12 +34,15 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
 def ready_digest(situation: Situation, key: str) -> str | None:
     """The digest that new containers of this image are made from, or None while it is not ready."""
     seen = situation.observed.images.get(key)
-    if seen is None or f"image/{key}" in situation.in_flight:
-        return None
-    spec = situation.images.get(key)
-    if spec is not None and _asks_again(situation, spec, seen):
+    if seen is None or f"image/{key}" in situation.in_flight or is_to_be_compared(situation, key):
         return None
     return seen.digest
+
+
+def is_to_be_compared(situation: Situation, key: str) -> bool:
+    """Whether an image that is here has yet to be compared with where it comes from, as its pull_policy says."""
+    seen, spec = situation.observed.images.get(key), situation.images.get(key)
+    return seen is not None and spec is not None and _asks_again(situation, spec, seen)
 
 
 def _asks_again(situation: Situation, spec: ImageSpec, seen: Image) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.plan.done import is_down, is_up, never_up
 from orchestra.plan.plan import plan
+from orchestra.state.desired import ImageSpec
 from orchestra.state.observed import Created, Exited, Failure, Health, HealthStatus, Network, Observed, Running, Volume
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
@@ -50,6 +51,14 @@ def test_a_stack_is_not_up_while_something_has_to_be_replaced_or_removed():
     assert not is_up(asked(DESIRED, at=200.0, recreate=("web",)), UP, wait=False)
     assert not is_up(stack(service("db", healthy=True, replicas=0), service("web", volumes=["data"])), UP, wait=False)
     assert not is_up(DESIRED, replace(UP, containers={}), wait=False)
+
+
+def test_a_stack_is_not_up_while_an_image_has_to_be_compared():
+    always = replace(asked(DESIRED, at=200.0), images=(ImageSpec("app", pull_policy="always"),))
+    assert not is_up(always, UP, wait=False)
+    assert not is_up(always, UP, wait=False, services=["web"])
+    compared = replace(UP, images={"app": replace(UP.images["app"], pulled_at=200.0)})
+    assert is_up(always, compared, wait=False)
 
 
 def test_only_the_selected_services_count():
