@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from orchestra.linux import cgroup, process, tty, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import wire
-from orchestra.shim.directory import RUN_FILES, ContainerDirectory
+from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, ContainerDirectory
 from orchestra.shim.state import Exit, State, Status, shim_alive, state
 
 TYPE_CHECKING = False
@@ -119,9 +119,13 @@ def delete(directory: str) -> None:
         config = files.load("config.json")
     except FileNotFoundError:
         return
-    group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "", owner=directory)
+    # What another runtime has made is not marked as ours.
+    is_others = bool((files.load_if_there("shim.json") or {}).get("runtime"))
+    path = (config.get("linux") or {}).get("cgroupsPath") or ""
+    group = cgroup.at(path, owner=None if is_others else directory)
     group.kill()
     group.remove()
+    files.remove_tree(RUNTIME_STATE)
     files.remove(*RUN_FILES, "shim.pid")
 
 

@@ -11,6 +11,9 @@ from orchestra.linux.process import Process
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
 """What the shim makes for one run and removes at its end, beside ``shim.pid``, which goes last."""
 
+RUNTIME_STATE = "runtime"
+"""What another OCI runtime keeps of the container it has made for the shim."""
+
 
 class ContainerDirectory(NamedTuple):
     """Paths below ``path``, see the package's docstring for who writes what."""
@@ -51,6 +54,17 @@ class ContainerDirectory(NamedTuple):
                 os.unlink(self.file(name))
             except FileNotFoundError:
                 continue
+
+    def remove_tree(self, name: str) -> None:
+        for here, below, files in os.walk(self.file(name), topdown=False):
+            for file in files:
+                os.unlink(f"{here}/{file}")
+            for directory in below:
+                os.rmdir(f"{here}/{directory}")
+        try:
+            os.rmdir(self.file(name))
+        except FileNotFoundError:
+            return
 
     def has(self, name: str) -> bool:
         return os.path.exists(self.file(name))

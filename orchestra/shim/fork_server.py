@@ -21,10 +21,11 @@ from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import execution, supervision, wire
+from orchestra.shim import supervision, wire
 from orchestra.shim.child import Child
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.shim import LEAVING, TERMINAL, Shim, describe_busy
+from orchestra.shim.runtime_shim import execute, make_shim
+from orchestra.shim.shim import LEAVING, TERMINAL, describe_busy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class ForkServer:
         child = Child(directory)
         ours, theirs = socket.socketpair()
         kept = [connection.fileno(), theirs.fileno()]
-        pid = self._fork(kept, lambda: Shim(directory, theirs).create(connection, start=start))
+        pid = self._fork(kept, lambda: make_shim(directory, theirs).create(connection, start=start))
         theirs.close()
         self._watch_channel(child, ours)
         self.shims[pid] = child
@@ -155,7 +156,7 @@ class ForkServer:
             raise ValueError("exec needs three descriptors or a terminal")
         tied = bool(request.get("tied"))
         kept = [connection.fileno(), *streams]
-        self._fork(kept, lambda: execution.execute(directory, description, streams, connection, tied=tied))
+        self._fork(kept, lambda: execute(directory, description, streams, connection, tied=tied))
         return None
 
     def _fork(self, kept: list[int], body: Callable[[], object]) -> int:
@@ -216,7 +217,7 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         kept = [theirs.fileno()] + ([child.terminal] if child.terminal >= 0 else [])
         directory, terminal, exit_code = child.directory, child.terminal, child.exit_code
-        pid = self._fork(kept, lambda: Shim(directory, theirs).adopt(terminal, exit_code))
+        pid = self._fork(kept, lambda: make_shim(directory, theirs).adopt(terminal, exit_code))
         theirs.close()
         successor = Child(directory)
         child.hand_over(successor)

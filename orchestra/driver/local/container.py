@@ -25,6 +25,7 @@ from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.ports import PortReservations
 from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import Record, load_record, store_record
+from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
@@ -156,6 +157,7 @@ class Containers:
                 "stdin": spec.stdin_open,
                 "stack": self._stack,
                 "container": spec.name,
+                "runtime": find_runtime(spec.runtime, spec.service),
                 **seccomp,
             },
         )

@@ -1,0 +1,25 @@
+"""Which program a service's ``runtime:`` means."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from orchestra.errors import FatalError
+
+OWN = ("", "orchestra")
+
+
+def find_runtime(name: str, service: str) -> str:
+    """The absolute path of another OCI runtime; empty for our own. name: of a program in PATH, or a path.
+
+    Docker's names of a configured runtime (``io.containerd.runc.v2``) mean the program in their middle.
+    """
+    if name in OWN:
+        return ""
+    program = name.split(".")[2] if name.startswith("io.containerd.") and name.count(".") >= 3 else name
+    found = shutil.which(program)
+    if found is None:
+        message = f"service {service}: the runtime {name} is not installed"
+        raise FatalError(message, hint="`runtime` is a program such as crun, or its path; without it it is our own")
+    return os.path.abspath(found)

@@ -1,0 +1,160 @@
+"""Another OCI runtime by its command line, that of runc: crun, runc, youki and others take the same bundle.
+
+Its own state is kept in the container's directory, below ``runtime``; there is its bundle, too, since it may know an
+older version of the specification than we write, and wants paths that it finds from anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
+from typing import Any, NamedTuple, NoReturn
+
+from orchestra.linux import cgroup, mount, namespaces, process
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import rootfs
+from orchestra.shim.directory import RUNTIME_STATE
+from orchestra.shim.init import REAPER_ANNOTATION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from orchestra.shim.directory import ContainerDirectory
+
+OCI_VERSION = "1.0.2"  # every runtime knows it, and what newer ones added is passed on all the same
+FAILED = 127
+# Runtimes tell errors as text only; which words there are for what a command's exit code depends on.
+WORDS = (("no such file", ENOENT), ("not found", ENOENT), ("permission denied", EACCES), ("exec format", ENOEXEC))
+
+
+def adapt(config: Mapping[str, Any], directory: str) -> dict[str, Any]:
+    """The bundle's configuration for a runtime that is given another directory as its bundle."""
+    mounts = []
+    for entry in config.get("mounts") or ():
+        options = list(entry.get("options") or ())
+        if entry.get("type") == "bind" and not {"bind", "rbind"}.intersection(options):
+            options.append("rbind")
+        bound = {"bind", "rbind"}.intersection(options)
+        source = os.path.join(directory, entry["source"]) if bound else entry.get("source") or entry["type"]
+        mounts.append({**entry, "source": source, "options": options})
+    root = {**config["root"], "path": os.path.join(directory, config["root"]["path"])}
+    return {**config, "ociVersion": OCI_VERSION, "root": root, "mounts": mounts}
+
+
+class RuntimeProgram(NamedTuple):
+    """path: absolute."""
+
+    path: str
+    directory: ContainerDirectory
+
+    def file(self, name: str) -> str:
+        return self.directory.file(f"{RUNTIME_STATE}/{name}")
+
+    def create(
+        self, config: Mapping[str, Any], layers: Iterable[Mapping[str, Any]], streams: Sequence[int], console: str
+    ) -> int:
+        """The pid of the first process, whose parent is the nearest subreaper. console: path of a socket, or empty."""
+        os.makedirs(self.file("bundle"), mode=0o700, exist_ok=True)
+        with open(self.file("bundle/config.json"), "w") as file:
+            json.dump(adapt(config, self.directory.path), file)
+        options = ["--console-socket", console] if console else []
+        words = ["create", "--bundle", self.file("bundle"), "--pid-file", self.file("pid"), *options]
+        self._call([*words, self.directory.name], streams, layers)
+        return self._load_pid("pid")
+
+    def start(self) -> None:
+        self._call(["start", self.directory.name])
+
+    def delete(self) -> None:
+        """Whatever there is of it. Nothing happens when there is nothing."""
+        if os.path.isdir(self.file("state")):
+            self._call(["delete", "--force", self.directory.name])
+        self.directory.remove_tree(RUNTIME_STATE)
+
+    def execute(self, description: Mapping[str, Any], streams: Sequence[int], console: str) -> int:
+        """The pid of one more program, whose parent is the nearest subreaper."""
+        own = f"exec-{os.getpid()}"
+        with open(self.file(own), "w") as file:
+            json.dump(dict(description), file)
+        options = ["--console-socket", console] if console else []
+        words = ["exec", "--process", self.file(own), "--pid-file", self.file(f"{own}.pid"), "--detach", *options]
+        try:
+            self._call([*words, self.directory.name], streams)
+            return self._load_pid(f"{own}.pid")
+        finally:
+            self.directory.remove(f"{RUNTIME_STATE}/{own}", f"{RUNTIME_STATE}/{own}.pid")
+
+    def _load_pid(self, name: str) -> int:
+        with open(self.file(name)) as file:
+            return int(file.read())
+
+    def _call(
+        self, words: Sequence[str], streams: Sequence[int] = (), layers: Iterable[Mapping[str, Any]] = ()
+    ) -> None:
+        log = f"{RUNTIME_STATE}.log-{os.getpid()}"
+        arguments = [self.path, "--root", self.file("state"), "--log", self.directory.file(log), "--log-format", "json"]
+        pid = os.fork()
+        if pid == 0:
+            _become([*arguments, *words], streams, layers, self.directory.file("rootfs"))
+        code = process.exit_code(os.waitpid(pid, 0)[1])
+        said = _load_errors(self.directory.file(log))
+        self.directory.remove(log)
+        if code:
+            name = os.path.basename(self.path)
+            number = next((number for text, number in WORDS if text in said.lower()), ECANCELED)
+            hint = said or f"{name} ended with {code}"
+            raise SystemCallError(number, f"{name} {words[0]}", self.directory.name, hint)
+
+
+def _become(
+    arguments: Sequence[str], streams: Sequence[int], layers: Iterable[Mapping[str, Any]], root: str
+) -> NoReturn:
+    """The runtime, in a mount namespace of its own: what is mounted for it is never seen on the host."""
+    try:
+        process.restore_signals()
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
+        hierarchy = cgroup.machine_hierarchy()
+        if hierarchy.version == 1 and hierarchy.v2:
+            # It holds no controllers, but crun takes no machine that has both.
+            mount.unmount(hierarchy.v2, mount.MNT_DETACH)
+        for layer in layers:
+            rootfs.mount_layer(layer, root)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number, fd in enumerate(streams or (null, null, null)):
+            os.dup2(fd, number)
+        process.close_on_exec_from(3)
+        os.execv(arguments[0], list(arguments))
+    except OSError as error:
+        log = arguments[arguments.index("--log") + 1]
+        with open(log, "w") as file:
+            json.dump({"level": "error", "msg": f"{arguments[0]}: {error}"}, file)
+    finally:
+        os._exit(FAILED)
+
+
+def _load_errors(path: str) -> str:
+    """What its log says of errors, the last first: that one is what the command failed for."""
+    try:
+        with open(path, errors="replace") as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return ""
+    found = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if row.get("level") == "error" and row.get("msg") not in found:
+            found.append(row.get("msg"))
+    return "; ".join(reversed(found))
+
+
+def lacks(config: Mapping[str, Any]) -> list[str]:
+    """Sentences about what only our own runtime does."""
+    if (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true":
+        return ["`init` is not applied: this runtime brings no reaper"]
+    return []

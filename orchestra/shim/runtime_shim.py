@@ -1,0 +1,205 @@
+"""A shim whose container another OCI runtime makes: that one's commands in place of our own first process.
+
+Everything else is as for ours. The container becomes the shim's child since the shim is a subreaper, or the fork
+server's when the shim is killed; its streams are the same pipes, its terminal comes over a console socket.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from errno import EBUSY, ECANCELED, ESRCH
+from typing import Any, NoReturn
+
+from orchestra.linux import cgroup, process, unix_socket
+from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import execution, wire
+from orchestra.shim.directory import RUNTIME_STATE
+from orchestra.shim.init import tell
+from orchestra.shim.runtime_program import RuntimeProgram, lacks
+from orchestra.shim.shim import STREAMS, TERMINAL, Shim
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
+
+    from orchestra.shim.directory import ContainerDirectory
+
+CONSOLE_SECONDS = 5.0
+
+
+def find_program(directory: ContainerDirectory) -> RuntimeProgram | None:
+    """The runtime that the bundle asks for; None for our own."""
+    path = (directory.load_if_there("shim.json") or {}).get("runtime")
+    return RuntimeProgram(path, directory) if path else None
+
+
+def make_shim(directory: ContainerDirectory, parent: socket.socket) -> Shim:
+    program = find_program(directory)
+    return Shim(directory, parent) if program is None else RuntimeShim(directory, parent, program)
+
+
+class RuntimeShim(Shim):
+    def __init__(self, directory: ContainerDirectory, parent: socket.socket, program: RuntimeProgram) -> None:
+        super().__init__(directory, parent)
+        self.program = program
+
+    def _load(self) -> None:
+        super()._load()
+        # Made, and so not marked as ours, by the runtime.
+        self.cgroup = cgroup.at((self.config.get("linux") or {}).get("cgroupsPath") or "")
+
+    def _make(self, *, start: bool) -> None:
+        if self.cgroup.processes():
+            self.cgroup = cgroup.Cgroup()
+            raise SystemCallError(EBUSY, "create", self.directory.name, "processes of somebody else are in its cgroup")
+        self.warnings += lacks(self.config)
+        self.program.delete()  # of a run whose shim was killed
+        streams: list[int] = []
+        console = None
+        if self.config["process"].get("terminal"):
+            console = _Console()
+        else:
+            streams = self._open_ends()
+        try:
+            layers = self.settings.get("rootfs") or ()
+            pid = self.program.create(self.config, layers, streams, console.path if console else "")
+            self.container = process.identify(pid)
+            if console is not None:
+                master = console.receive()
+                self.streams.keep_terminal(master)
+                self._give_keeper(TERMINAL, [master])
+        finally:
+            if console is not None:
+                console.close()
+            for fd in streams:
+                os.close(fd)
+        # Before it may run: what it wrote is lost when nobody has the pipes open any more.
+        self.streams.open_pipes()
+        self.streams.watch_pipes()
+        self._give_keeper(STREAMS, self.streams.kept)
+        if start:
+            self._begin()
+        else:
+            self._store_state()
+
+    def _open_ends(self) -> list[int]:
+        """The container's, opened to read and write: see the package. They belong to its user."""
+        user = (self.config["process"].get("user") or {}).get("uid", 0)
+        names = ("stdin" if self.settings.get("stdin") else os.devnull, "stdout", "stderr")
+        found = [os.open(name, os.O_RDWR | os.O_CLOEXEC) for name in names]
+        for fd in found[1:]:
+            os.fchown(fd, user, -1)
+        return found
+
+    def _listen(self) -> None:
+        super()._listen()
+        self._answer_made()
+
+    def _start(self) -> None:
+        try:
+            self._begin()
+        except OSError as error:
+            self._give_up(wire.describe_error(error))
+        self._answer_made()
+
+    def _begin(self) -> None:
+        self.started_at = time.time()
+        self._store_state()
+        self.program.start()
+
+    def _finish(self) -> NoReturn:
+        if self.started_at is None:
+            hint = "killed before it was started"
+            self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
+        super()._finish()
+
+    def _run_last_hooks(self) -> None:
+        """They are the runtime's."""
+
+    def _clean(self) -> None:
+        try:
+            self.program.delete()
+        except OSError as error:
+            self.warnings.append(str(error))
+        super()._clean()
+
+
+class _Console:
+    """A socket over which a runtime hands the master of a container's terminal (runc's docs/terminals.md)."""
+
+    def __init__(self) -> None:
+        self._name = f"{RUNTIME_STATE}-console-{os.getpid()}.sock"
+        self._listener = unix_socket.listen(self._name)
+        # By way of this process: the current directory is the container's, whose own path may be too long.
+        self.path = f"/proc/{os.getpid()}/cwd/{self._name}"
+
+    def receive(self) -> int:
+        if not select.select([self._listener], [], [], CONSOLE_SECONDS)[0]:
+            raise SystemCallError(ECANCELED, "create", self._name, "the runtime has sent no terminal")
+        connection, _address = self._listener.accept()
+        with connection:
+            _data, fds = unix_socket.receive(connection, 4096)
+        if len(fds) != 1:
+            raise SystemCallError(ECANCELED, "create", self._name, "the runtime has sent no terminal")
+        return fds[0]
+
+    def close(self) -> None:
+        self._listener.close()
+        os.unlink(self._name)
+
+
+def execute(
+    directory: ContainerDirectory,
+    description: Mapping[str, Any],
+    streams: Sequence[int],
+    connection: socket.socket,
+    *,
+    tied: bool,
+) -> NoReturn:
+    """``orchestra.shim.execution.execute``, by the runtime that has made the container."""
+    program = find_program(directory)
+    if program is None:
+        execution.execute(directory, description, streams, connection, tied=tied)
+    try:
+        _execute(program, description, streams, connection, tied=tied)
+    except OSError as error:
+        tell(connection, {"error": wire.describe_error(error)})
+    os._exit(0)
+
+
+def _execute(
+    program: RuntimeProgram,
+    description: Mapping[str, Any],
+    streams: Sequence[int],
+    connection: socket.socket,
+    *,
+    tied: bool,
+) -> None:
+    container = program.directory.load_process("state.json")
+    if container is None or not process.is_alive(container):
+        raise SystemCallError(ESRCH, "exec", program.directory.name, "the container does not run")
+    process.set_name("orchestra-exec")
+    process.become_subreaper()
+    os.chdir(program.directory.path)
+    console = _Console() if description.get("terminal") else None
+    fds: list[int] = []
+    try:
+        pid = program.execute(description, streams, console.path if console else "")
+        fds.append(os.pidfd_open(pid))
+        if console is not None:
+            fds.append(console.receive())
+    finally:
+        if console is not None:
+            console.close()
+    for fd in streams:
+        os.close(fd)
+    wire.send(connection, {"pid": pid, "warnings": []}, fds)
+    for fd in fds[1:]:
+        os.close(fd)
+    if tied:
+        execution.kill_when_abandoned(connection, fds[0])
+    _pid, status = os.waitpid(pid, 0)
+    tell(connection, {"exit_code": process.exit_code(status)})
