@@ -13,9 +13,14 @@ STACK = """
 services:
   web: {image: "rootfs:/", command: [sleep, infinity], stop_signal: SIGKILL}
 """
-HEAVY = frozenset({"pydantic", "networkx", "ruamel", "typer", "click", "rich", "anyio", "asyncio", "trio", "dns"})
+HEAVY = frozenset(
+    {"pydantic", "networkx", "ruamel", "typer", "click", "rich", "anyio", "asyncio", "trio", "dns", "httpx2", "httpx"}
+)
 # A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
-COMMANDS = frozenset({"up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system"})
+COMMANDS = frozenset({"up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system"}) | {
+    *("pull", "push", "images", "disk"),
+    *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
+}
 
 PROBE = """
 import json, sys
@@ -69,11 +74,34 @@ def test_what_needs_no_stack_needs_no_library(arguments, tmp_path, monkeypatch):
     assert heavy(loaded) <= ({"pydantic", "ruamel", "networkx"} if "logs" in arguments else set())
 
 
+@pytest.mark.parametrize(
+    ("line", "own"),
+    [
+        ("image ls", "image.ls"),
+        ("image inspect", "image.inspect"),
+        ("image prune -f", "image.prune"),
+        ("image fsck", "image.fsck"),
+        ("image rm nothing", "image.rm"),
+        ("image history nothing", "image.history"),
+        ("image save nothing", "image.save"),
+        ("system df", "disk"),
+        ("system df -v", "disk"),
+    ],
+)
+def test_looking_after_images_needs_no_library(line, own, tmp_path):
+    arguments = line.split() + ([] if own != "image.inspect" else ["nothing"])
+    code = 1 if "nothing" in arguments else 0
+    loaded = modules(arguments, tmp_path, code=code)
+    assert heavy(loaded) == set()
+    assert others(loaded, own) == set()
+
+
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
 def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
     stack = write_stack(STACK)
     stack.run("up", "-d")
+    stack.run("pull")
     file = ["-f", str(stack.file)]
     lines = {
         "ps": ["ps", "-a"],
@@ -81,6 +109,9 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
         "logs": ["logs", "-n", "5"],
         "exec": ["exec", "-T", "web", "true"],
         "ls": ["ls"],
+        "images": ["images"],
+        "pull": ["pull"],
+        "push": ["push"],
         "down": ["down", "-t", "1"],
     }
     for name, line in lines.items():

@@ -77,7 +77,9 @@ def _pairs(text: str) -> dict[str, str]:
     """``A=1 B="x y"``, or the old form ``A anything``."""
     words = shlex.split(text)
     if "=" not in words[0]:
-        name, _, value = text.partition(" ")
+        name, blank, value = text.partition(" ")
+        if not blank or not words[0]:
+            raise ValueError(f"{name!r} has no value")
         return {name: value.strip()}
     pairs = [word.partition("=") for word in words]
     for name, equals, _ in pairs:
