@@ -52,6 +52,7 @@ class StackFile:
             "services": [],
             "no_deps": False,
             "scale": {},
+            "runtime": shared["runtime"],
         }
 
     @property
@@ -114,6 +115,10 @@ class StackFile:
         from orchestra.state.codec import encode
 
         loaded = self.load(request)
+        if not loaded.stack.services:
+            raise UserError(
+                "no service selected", hint="the file has none, or none without a profile that is not active"
+            )
         desired = loaded.desired
         selected = {spec.service for spec in desired.containers}.union(request["services"])
         head = {

@@ -31,6 +31,7 @@ GLOBAL = (
         choices=("auto", "tty", "plain", "json", "quiet"),
     ),
     Option("driver", ("--driver",), TEXT, "The world that containers live in", "local", choices=("local", "fake")),
+    Option("runtime", ("--runtime",), TEXT, "OCI runtime of services that name none", metavar="PROGRAM"),
     Option("debug", ("--debug",), FLAG, "Show tracebacks"),
 )
 

@@ -59,6 +59,7 @@ REMARKS: dict[str, str] = {
     "services.*.platform": "`DOCKER_DEFAULT_PLATFORM`, else this machine's, unless said otherwise",
     "services.*.pull_policy": "`build` takes an image that is here, or pulls it: nothing is built",
     "services.*.pull_refresh_after": "with `pull_policy: refresh`",
+    "services.*.runtime": "a program in `PATH` (`crun`, `runc`) or its path; our own unless said otherwise",
     "services.*.links": "aliases are seen by every service on a network that both share",
     "services.*.logging.driver": "`json-file`, `local` or `none`; another is reported, and `json-file` is used",
     "services.*.logging.options": "`max-size` and `max-file`; others are reported as not applied",

@@ -104,6 +104,15 @@ def find_services(declared: Collection[str], asked: Collection[str]) -> None:
             raise UserError(f"no such service: {name}", hint=hint)
 
 
+def with_runtime(stack: Stack, runtime: str) -> Stack:
+    """As if each service that names no runtime had named this one."""
+    services = {
+        name: service if service.runtime else service.model_copy(update={"runtime": runtime})
+        for name, service in stack.services.items()
+    }
+    return stack.model_copy(update={"services": services})
+
+
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Without the collector of cycles: a load makes many objects, no cycles, and a quarter of its time is saved."""
@@ -127,6 +136,8 @@ def load(request: LoadRequest) -> Loaded:
     reader, problems, project = assembled.reader, assembled.problems, assembled.project
     declared, stack = declare(assembled)
     completed = complete(stack, assembled.name, assembled.document, project, reader, problems)
+    if request.runtime:
+        completed = with_runtime(completed, request.runtime)
     context = Context(completed, assembled.document, project, reader, problems)
     check(context, declared, request.scale)
     problems.raise_errors()

@@ -31,7 +31,7 @@ class LoadRequest:
 
     files: ``-f`` in order, ``-`` for standard input. environment: the process's. services: the selection, with its
     dependencies unless ``no_deps``; empty for all that the profiles allow. Relative paths are relative to
-    ``working_directory``, which must be absolute.
+    ``working_directory``, which must be absolute. runtime: of services that name none.
     """
 
     environment: Mapping[str, str]
@@ -44,6 +44,7 @@ class LoadRequest:
     services: tuple[str, ...] = ()
     no_deps: bool = False
     scale: Mapping[str, int] = field(default_factory=dict)
+    runtime: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """As plain data: the key under which ``orchestra.compose.remembered`` keeps the result."""
@@ -58,6 +59,7 @@ class LoadRequest:
             "services": list(self.services),
             "no_deps": self.no_deps,
             "scale": dict(self.scale),
+            "runtime": self.runtime,
         }
 
 

@@ -21,7 +21,7 @@ LINES = [
     "up --abort-on-container-failure",
     "up --exit-code-from web --attach web --no-attach db --no-color --no-log-prefix --timestamps",
     "-f a.yaml -f b.yaml -p name --project-directory /x --profile one --profile two --env-file e up -d",
-    "--ansi never --progress plain --driver fake --debug down -v --timeout 1 --remove-orphans",
+    "--ansi never --progress plain --driver fake --runtime crun --debug down -v --timeout 1 --remove-orphans",
     "--file=a.yaml --project-name=n ps -aq",
     "ps -a --format json web",
     "ps --services --no-trunc",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -67,7 +68,8 @@ class LocalKind:
 
     image = "rootfs:/"
 
-    def __init__(self, tmp_path) -> None:
+    def __init__(self, tmp_path, runtime="") -> None:
+        self.runtime = runtime
         self.probes = {"sleeper": ("sh", "-c", "echo fine"), "sick": ("sh", "-c", "echo not yet; exit 1")}
         self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run")
         self._pids = tmp_path / "pids"
@@ -77,7 +79,7 @@ class LocalKind:
         return open_driver(self.home, STACK)
 
     def service(self, name: str, **fields):
-        return stacks.service(name, image=self.image, command=COMMANDS[name], **fields)
+        return stacks.service(name, image=self.image, command=COMMANDS[name], runtime=self.runtime, **fields)
 
     def close(self) -> None:
         deadline = time.monotonic() + 10
@@ -102,10 +104,13 @@ def anyio_backend():
     return "asyncio"
 
 
-@pytest.fixture(params=["fake", pytest.param("local", marks=NEEDS_ROOT)])
+@pytest.fixture(params=["fake", *(pytest.param(kind, marks=NEEDS_ROOT) for kind in ("local", "crun", "runc"))])
 def kind(request, tmp_path):
-    """One kind of world."""
-    made = FakeKind(tmp_path) if request.param == "fake" else LocalKind(tmp_path)
+    """One kind of world: this machine's with our own runtime, or another."""
+    runtime = "" if request.param in ("fake", "local") else request.param
+    if runtime and not shutil.which(runtime):
+        pytest.skip(f"{runtime} is not installed")
+    made = FakeKind(tmp_path) if request.param == "fake" else LocalKind(tmp_path, runtime)
     yield made
     made.close()
 
