@@ -61,7 +61,7 @@ class RuntimeProgram(NamedTuple):
             json.dump(adapt(config, self.directory.path), file)
         options = ["--console-socket", console] if console else []
         words = ["create", "--bundle", self.file("bundle"), "--pid-file", self.file("pid"), *options]
-        self._call([*words, self.directory.name], streams, layers)
+        self._call([*words, self.directory.name], streams, layers, program=config["process"]["args"][0])
         return self._load_pid("pid")
 
     def start(self) -> None:
@@ -81,7 +81,7 @@ class RuntimeProgram(NamedTuple):
         options = ["--console-socket", console] if console else []
         words = ["exec", "--process", self.file(own), "--pid-file", self.file(f"{own}.pid"), "--detach", *options]
         try:
-            self._call([*words, self.directory.name], streams)
+            self._call([*words, self.directory.name], streams, program=description["args"][0])
             return self._load_pid(f"{own}.pid")
         finally:
             self.directory.remove(f"{RUNTIME_STATE}/{own}", f"{RUNTIME_STATE}/{own}.pid")
@@ -91,8 +91,14 @@ class RuntimeProgram(NamedTuple):
             return int(file.read())
 
     def _call(
-        self, words: Sequence[str], streams: Sequence[int] = (), layers: Iterable[Mapping[str, Any]] = ()
+        self,
+        words: Sequence[str],
+        streams: Sequence[int] = (),
+        layers: Iterable[Mapping[str, Any]] = (),
+        *,
+        program: str = "",
     ) -> None:
+        """program: what is to be executed; an error about it is told as if it were ours."""
         log = f"{RUNTIME_STATE}.log-{os.getpid()}"
         arguments = [self.path, "--root", self.file("state"), "--log", self.directory.file(log), "--log-format", "json"]
         pid = os.fork()
@@ -105,6 +111,8 @@ class RuntimeProgram(NamedTuple):
             name = os.path.basename(self.path)
             number = next((number for text, number in WORDS if text in said.lower()), ECANCELED)
             hint = said or f"{name} ended with {code}"
+            if program and program in said and number != ECANCELED:
+                raise SystemCallError(number, "execve", program, f"{name}: {said}")
             raise SystemCallError(number, f"{name} {words[0]}", self.directory.name, hint)
 
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_run_says_why_and_leaves_nothing(stack, program, number):
     container = stack.container(program)
     with pytest.raises(SystemCallError) as refused:
         container.run()
-    assert refused.value.errno == number, refused.value
+    assert (refused.value.errno, refused.value.call) == (number, "execve"), refused.value
     assert container.state().status is Status.ABSENT
     assert container.leftovers() == []
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_run_says_why_and_leaves_nothing(stack, program, number):
 def test_a_program_that_is_missing_in_a_container_is_said(running):  # noqa: F811
     with pytest.raises(SystemCallError) as refused:
         running.execute("nonsense")
-    assert refused.value.errno == ENOENT, refused.value
+    assert (refused.value.errno, refused.value.call) == (ENOENT, "execve"), refused.value
 
 
 def test_a_reaper_that_is_asked_for_is_missed(stack):
