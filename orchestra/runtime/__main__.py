@@ -41,6 +41,7 @@ COMMANDS = {
     "spec": ("spec", "bundle|b= rootless", "", True, "write a configuration to begin with"),
     "features": ("features", "", "", True, "print what this runtime can do"),
 }
+ENTERING = ("create", "run", "exec")  # a process of ours becomes one of a container
 PROGRAM_FAILED = 255  # of ``exec`` and ``run``, as runc has it: no program ran whose code could be passed on
 
 
@@ -60,8 +61,9 @@ def command_usage(name: str) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if argv is None else argv)
+def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
+    """again: begun anew by ``sealed``, which does so for commands that enter a container."""
+    everything = words = list(sys.argv[1:] if argv is None else argv)
     options = Options(GLOBAL)
     try:
         words = options.parse(words, all_of_them=False)
@@ -96,6 +98,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         report.error(f"{name}: {error}")
         return 1
+    if name in ENTERING:
+        from orchestra.runtime import sealed
+
+        try:
+            sealed.protect(everything, again=again)
+        except OSError as error:
+            report.error(f"{name}: {error}")
+            return PROGRAM_FAILED if name == "exec" else 1
     return _call(name, row[0], options.value("root"), report, given, words)
 
 

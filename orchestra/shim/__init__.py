@@ -26,3 +26,6 @@ shim.json: {"rootfs": [{"type", "source", "options": [..]}, ..], "log": {"path",
 snapshot), in a mount namespace of the shim's own: the host's mount table never shows them. ``seccomp`` names the file
 beside it that holds ``linux.seccomp`` compiled; it may be missing where there is none.
 """
+
+OCI_VERSION = "1.2.0"
+"""Of the runtime specification."""

@@ -7,12 +7,11 @@ import os
 from typing import Any
 
 from orchestra.linux import unix_socket
+from orchestra.shim import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-OCI_VERSION = "1.2.0"
 
 
 def state(
