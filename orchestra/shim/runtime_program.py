@@ -111,7 +111,7 @@ class RuntimeProgram(NamedTuple):
             name = os.path.basename(self.path)
             number = next((number for text, number in WORDS if text in said.lower()), ECANCELED)
             hint = said or f"{name} ended with {code}"
-            if program and program in said and number != ECANCELED:
+            if number != ECANCELED and program and (program in said or "executable" in said):
                 raise SystemCallError(number, "execve", program, f"{name}: {said}")
             raise SystemCallError(number, f"{name} {words[0]}", self.directory.name, hint)
 
