@@ -126,8 +126,8 @@ def _become(
         mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
         hierarchy = cgroup.machine_hierarchy()
         if hierarchy.version == 1 and hierarchy.v2:
-            # It holds no controllers, but crun takes no machine that has both.
-            mount.unmount(hierarchy.v2, mount.MNT_DETACH)
+            # It holds no controllers, but crun takes no machine that has both, and runc leaves directories there.
+            mount.mount("tmpfs", hierarchy.v2, "tmpfs")
         for layer in layers:
             rootfs.mount_layer(layer, root)
         null = os.open(os.devnull, os.O_RDWR)

@@ -26,7 +26,7 @@ ONE_VERSION = (
     "--mount",
     "sh",
     "-c",
-    'while umount /sys/fs/cgroup/unified 2>/dev/null; do :; done; exec "$0" "$@"',
+    '! test -d /sys/fs/cgroup/unified || mount -t tmpfs none /sys/fs/cgroup/unified; exec "$0" "$@"',
 )
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_CHROOT"]
 
