@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from orchestra.cli.looking import look_at_containers
 from orchestra.cli.render.columns import render_columns
+from orchestra.errors import EnvironmentLack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ class Stack(NamedTuple):
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    stacks = [_look(invocation, name) for name in find_stacks(invocation.home)]
+    try:
+        stacks = [_look(invocation, name) for name in find_stacks(invocation.home)]
+    except PermissionError as error:
+        hint = "run it as the user that the stacks belong to, or with sudo"
+        raise EnvironmentLack(f"{error.filename} is not for this user to see", hint=hint) from error
     sys.stdout.write(render([stack for stack in stacks if values["all"] or "running" in stack.states], values))
     return 0
 

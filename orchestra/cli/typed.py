@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from orchestra.cli import syntax, table
 from orchestra.cli.invocation import Invocation
 from orchestra.cli.start import execute
+from orchestra.cli.table import find_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,9 +35,24 @@ def run_typed(argv: Sequence[str]) -> int:
         application(run)(list(argv), prog_name="orchestra")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
+        if code == 2 and not reached:
+            _point_forward(argv)
         # Once a command was reached, 2 is its own code and not Typer's word for a usage error.
         return USAGE if code == 2 and not reached else code
     return 0
+
+
+def _point_forward(argv: Sequence[str]) -> None:
+    """Say of a global option where it stands, when it is only in the wrong place."""
+    words = list(argv)
+    first = next((position for position, word in enumerate(words) if find_command(word)), len(words))
+    command = find_command(words[first]) if first < len(words) else None
+    own = {flag for option in command.options for flag in option.flags} if command else set()
+    shared = {flag for option in table.GLOBAL for flag in option.flags} - own
+    for word in words[first:]:
+        if (flag := word.partition("=")[0]) in shared:
+            print(f"{flag} stands before the command: orchestra {flag} … {words[first]}", file=sys.stderr)
+            return
 
 
 def application(execute: Callable[[Invocation], int]) -> typer.Typer:

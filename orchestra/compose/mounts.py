@@ -147,12 +147,13 @@ def _files(service: Service, attribute: str, path: Path, context: Context) -> li
 
 
 def _file(
-    target: str, entry: FileReference, definition: FileObject, declared: Path, place: Path, context: Context
+    target: str, entry: FileReference, definition: FileObject, declared: tuple[str, str], place: Path, context: Context
 ) -> Mount:
     uid, gid = (_number(entry, name, place, context) for name in ("uid", "gid"))
     mode = None if entry.mode is None else int(entry.mode)
     if definition.file and uid is gid is mode is None:
-        return Mount(MountKind.BIND, target, source=definition.file, read_only=True)
+        declaration = f"{declared[0][:-1]} {declared[1]}"
+        return Mount(MountKind.BIND, target, source=definition.file, read_only=True, declared=declaration)
     content = definition.content
     if definition.environment:
         content = context.project.environment.lookup(definition.environment)

@@ -84,7 +84,8 @@ class Mount:
     source: for BIND an absolute host path, for VOLUME the volume's name on the host ('' for an anonymous one), for
     TMPFS ''. create_host_path: make a missing BIND source, as the short syntax does. FILE is a file of the
     container's own, made of ``content``, or of what ``source`` holds when the container is made; neither is said of
-    a variable that is not set. uid, gid, mode: of a FILE, None for the defaults.
+    a variable that is not set. uid, gid, mode: of a FILE, None for the defaults. declared: what it is of, such as
+    ``secret token``, when that is no volume.
     """
 
     kind: MountKind
@@ -101,6 +102,7 @@ class Mount:
     uid: int | None = None
     gid: int | None = None
     mode: int | None = None
+    declared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

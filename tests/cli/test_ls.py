@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+
+import pytest
 
 from tests.cli.conftest import ByHand
 
@@ -47,3 +50,19 @@ def test_running_stacks_with_all_they_are_made_from(home, orchestra):
             "ConfigFiles": "/srv/shop/compose.yaml,/srv/shop/more.yaml",
         }
     ]
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else for a while")
+def test_a_home_that_is_not_for_this_user_to_see(home, orchestra):
+    stack = ByHand(home, "shop")
+    stack.want()
+    os.chmod(home.stacks_run, 0o700)
+    os.seteuid(65534)
+    try:
+        code, _, error = orchestra("ls")
+    finally:
+        os.seteuid(0)
+    assert code != 0
+    assert "is not for this user to see" in error
+    assert "sudo" in error

@@ -8,7 +8,7 @@ import pytest
 
 from orchestra.cli import table
 from orchestra.cli.parse import parse
-from orchestra.cli.typed import application
+from orchestra.cli.typed import USAGE, application, run_typed
 
 LINES = [
     "up",
@@ -143,3 +143,19 @@ def test_no_flag_means_two_things_in_one_command():
     for command in table.COMMANDS:
         flags = [flag for option in command.options for flag in option.flags]
         assert len(flags) == len(set(flags))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("up --progress plain", "--progress stands before the command: orchestra --progress … up"),
+        ("ps -f other.yaml", "-f stands before the command: orchestra -f … ps"),
+        ("up --bogus", ""),
+        ("nonsense --progress plain", ""),
+    ],
+)
+def test_a_global_option_in_the_wrong_place_is_told_its_own(line, said, capsys):
+    assert run_typed(shlex.split(line)) == USAGE
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert bool(said) is ("stands before" in errors)

@@ -34,7 +34,7 @@ def test_a_variable_is_a_file_of_the_containers_own(folder):
 def test_a_file_is_bound_unless_it_is_to_be_another_users(folder):
     path = folder.write("key", "k")
     found, _ = mounts(folder, "secrets: [s]", "secrets: {s: {file: ./key}}")
-    assert found == (Mount(MountKind.BIND, "/run/secrets/s", path, read_only=True),)
+    assert found == (Mount(MountKind.BIND, "/run/secrets/s", path, read_only=True, declared="secret s"),)
     found, _ = mounts(folder, "secrets: [{source: s, uid: '70', gid: '71', mode: 0400}]", "secrets: {s: {file: ./key}}")
     assert found == (Mount(FILE, "/run/secrets/s", path, read_only=True, uid=70, gid=71, mode=0o400),)
 

@@ -97,3 +97,19 @@ def test_no_file_at_all(write_stack):
     stack = write_stack(SERVICE)
     stack.file.unlink()
     assert "compose.yaml" in stack.run("up", "-d", code=14).stderr
+
+
+@pytest.mark.parametrize("text", ["services: {}\n", "services: {web: {image: x, profiles: [other]}}\n"])
+def test_a_file_without_services_is_told(write_stack, tmp_path, text):
+    done = write_stack(text).run("up", "-d", code=1)
+    assert "error: no service selected" in done.stderr
+    assert_nothing_was_made(tmp_path / "home")
+
+
+def test_a_port_of_another_stack_of_this_home_is_told_with_its_container(write_stack):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    text = SERVICE + f"    ports: ['127.0.0.1:{port}:80']\n"
+    write_stack(text, "first").run("up", "-d")
+    done = write_stack(text, "second").run("up", "-d", code=1)
+    assert f"port {port}/tcp on 127.0.0.1 is already in use by container first-web-1 of stack first" in done.stderr

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.driver.local import volume
@@ -22,7 +23,7 @@ from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, detach
 from orchestra.driver.local.net.link import home_hash
-from orchestra.driver.local.net.ports import PortReservations
+from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.runtime.program import find_runtime
@@ -62,7 +63,7 @@ class Containers:
         self._images = images
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
-        self._ports = PortReservations()
+        self._ports = PortReservations(partial(find_publisher, home))
 
     def __enter__(self) -> Containers:
         """Take up what containers have published already: the sockets of an earlier supervisor went with it."""

@@ -14,11 +14,13 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.driver.local.net.attachment import load_all
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from orchestra.home import Home
     from orchestra.state.desired import Port
 
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -34,9 +36,13 @@ class Held(NamedTuple):
 
 
 class PortReservations:
-    """The published ports of one supervisor, by container. May be used by several threads at once."""
+    """The published ports of one supervisor, by container. May be used by several threads at once.
 
-    def __init__(self) -> None:
+    publisher: who of this home has published a port, '' for nobody.
+    """
+
+    def __init__(self, publisher: Callable[[Port], str] = lambda _: "") -> None:
+        self._publisher = publisher
         self._lock = threading.Lock()
         self._held: dict[str, list[Held]] = {}
 
@@ -87,7 +93,20 @@ class PortReservations:
         for container, held in self._held.items():
             if any(_overlaps(port, other.port) for other in held):
                 raise _in_use(port, f"container {container} of the same stack")
-        raise _in_use(port, _owner(port) or "another program")
+        raise _in_use(port, _owner(port) or self._publisher(port) or "another program")
+
+
+def find_publisher(home: Home, port: Port) -> str:
+    """The container, of whatever stack of this home, that has published the port; '' when none has.
+
+    Sockets that only keep a port are in none of the kernel's tables.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        for stack in sorted(os.listdir(home.stacks_run)):
+            for attached in load_all(home.stack(stack)):
+                if any(_overlaps(port, other) for other in attached.attachment.ports):
+                    return f"container {os.path.basename(attached.directory)} of stack {stack}"
+    return ""
 
 
 def check(ports: Iterable[Port]) -> None:

@@ -67,8 +67,10 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
 def _bind(spec: ContainerSpec, mount: Mount) -> ResolvedMount:
     if not os.path.exists(mount.source):
         if not mount.create_host_path:
-            message = f"service {spec.service}: {mount.source}, to be mounted at {mount.target}, does not exist"
-            raise FatalError(message, hint="create it, or set bind.create_host_path to have a directory made")
+            what = f"{mount.declared}: " if mount.declared else ""
+            message = f"service {spec.service}: {what}{mount.source}, to be mounted at {mount.target}, does not exist"
+            other = "mend its path" if mount.declared else "set bind.create_host_path to have a directory made"
+            raise FatalError(message, hint=f"create it, or {other}")
         try:
             os.makedirs(mount.source, exist_ok=True)
         except OSError as error:
