@@ -81,9 +81,13 @@ def make_images(layout: Path, images: dict = IMAGES) -> None:
         base = add_layer(layout, work / "base")
         listed = []
         for name, (_, files, config) in images.items():
-            install(work, name, files)
+            install(work, name, files, ["base"])
             layers = [base, add_layer(layout, work / name)]
             listed.append({**add_image(layout, layers, config), **tagged(name)})
+    finish(layout, listed)
+
+
+def finish(layout: Path, listed: list[dict]) -> None:
     (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": listed}))
 
@@ -126,19 +130,19 @@ def archive() -> tuple[str, str]:
     return suite, f"deb {uri} {suite} {components}"
 
 
-def install(work: Path, name: str, files: dict[str, tuple[str, int]]) -> None:
-    """The packages of ``name`` into a directory that holds only what they change of the base."""
+def install(work: Path, name: str, files: dict[str, tuple[str, int]], below: list[str]) -> None:
+    """The packages of ``name`` into a directory that holds only what they change of those ``below``, topmost first."""
     for part in (name, "overlay", "root"):
         (work / part).mkdir(exist_ok=True)
     options = [*OPTIONS, "-oDPkg::Options::=--force-confold", "-oDPkg::Options::=--force-unsafe-io"]
     script = (
-        'mount -t overlay overlay -o "lowerdir=$1/base,upperdir=$1/$2,workdir=$1/overlay" "$1/root"\n'
+        'mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/$2,workdir=$1/overlay" "$1/root"\n'
         'mount --bind "$1/packages/$2" "$1/root/mnt"\n'
         'mount -t proc proc "$1/root/proc"\n'
         f"exec chroot \"$1/root\" sh -c '{shlex.join(['apt-get', *options, '-y', 'install'])} /mnt/*.deb'\n"
     )
     # The mounts are gone with their namespace.
-    run("unshare", "--mount", "sh", "-ec", script, "sh", str(work), name)
+    run("unshare", "--mount", "sh", "-ec", script, "sh", str(work), name, ":".join(f"{work}/{part}" for part in below))
     for path, (text, mode) in files.items():
         (work / name / path).parent.mkdir(parents=True, exist_ok=True)
         (work / name / path).write_text(text)
@@ -168,6 +172,7 @@ def add_entry(tar: tarfile.TarFile, place: str, name: str) -> None:
     info = tar.gettarinfo(place, name)
     if info is None:  # a socket
         return
+    info.mtime = int(info.mtime)
     if info.isreg():
         with open(place, "rb") as file:
             tar.addfile(info, file)

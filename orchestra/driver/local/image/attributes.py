@@ -18,34 +18,57 @@ XATTR = "SCHILY.xattr."
 RESERVED_XATTRS = ("trusted.overlay.", "user.overlay.")
 # (uid_t)-1 means "leave as it is" to chown(2).
 ID_LIMIT = 0xFFFFFFFE
-SECONDS_LIMIT = Decimal(1 << 40)
+INTEGER_LIMIT = 1 << 40
+SECONDS_LIMIT = Decimal(INTEGER_LIMIT)
+
+
+def set_open(what: str, fd: int, entry: tarfile.TarInfo) -> None:
+    """Owner, mode, extended attributes, time of an open file or directory, in this order: each clears or changes
+    something of those after it.
+    """
+    uid, gid = _owner(what, entry)
+    os.fchown(fd, uid, gid)
+    os.fchmod(fd, stat.S_IMODE(entry.mode))
+    _set_xattrs(what, fd, entry)
+    time = entry_time(entry)
+    os.utime(fd, ns=(time, time))
 
 
 def set_attributes(what: str, parent: int, name: str, entry: tarfile.TarInfo) -> None:
-    """Owner, mode, extended attributes, time, in this order: each clears or changes something of those after it."""
-    if not (0 <= entry.uid <= ID_LIMIT and 0 <= entry.gid <= ID_LIMIT):
-        raise refused(what, entry, f"has owner {entry.uid}:{entry.gid}")
-    os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        # A descriptor opened with O_PATH is good for this way only; it leads to a symbolic link itself.
-        path = f"/proc/self/fd/{fd}"
-        if not entry.issym():
-            os.chmod(path, stat.S_IMODE(entry.mode))
-        for key, value in entry.pax_headers.items():
-            if key.startswith(XATTR) and not key.removeprefix(XATTR).startswith(RESERVED_XATTRS):
-                _set_xattr(what, path, entry, key.removeprefix(XATTR), value)
-    finally:
-        os.close(fd)
+    """The same for what cannot be opened, or should not be."""
+    uid, gid = _owner(what, entry)
+    os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
+    if not entry.issym() or entry.pax_headers:
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            # A descriptor opened with O_PATH is good for this way only; it leads to a symbolic link itself.
+            path = f"/proc/self/fd/{fd}"
+            if not entry.issym():
+                os.chmod(path, stat.S_IMODE(entry.mode))
+            _set_xattrs(what, path, entry)
+        finally:
+            os.close(fd)
     time = entry_time(entry)
     os.utime(name, ns=(time, time), dir_fd=parent, follow_symlinks=False)
 
 
-def _set_xattr(what: str, path: str, entry: tarfile.TarInfo, name: str, value: str) -> None:
+def _owner(what: str, entry: tarfile.TarInfo) -> tuple[int, int]:
+    if not (0 <= entry.uid <= ID_LIMIT and 0 <= entry.gid <= ID_LIMIT):
+        raise refused(what, entry, f"has owner {entry.uid}:{entry.gid}")
+    return entry.uid, entry.gid
+
+
+def _set_xattrs(what: str, file: int | str, entry: tarfile.TarInfo) -> None:
+    for key, value in entry.pax_headers.items():
+        if key.startswith(XATTR) and not key.removeprefix(XATTR).startswith(RESERVED_XATTRS):
+            _set_xattr(what, file, entry, key.removeprefix(XATTR), value)
+
+
+def _set_xattr(what: str, file: int | str, entry: tarfile.TarInfo, name: str, value: str) -> None:
     if "\0" in name:
         raise refused(what, entry, f"has an attribute called {name!r}")
     try:
-        os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
+        os.setxattr(file, name, value.encode("utf-8", "surrogateescape"))
     except OSError as error:
         if error.errno == EOPNOTSUPP:
             return  # of a security module that this machine does not have
@@ -54,8 +77,11 @@ def _set_xattr(what: str, path: str, entry: tarfile.TarInfo, name: str, value: s
 
 def entry_time(entry: tarfile.TarInfo) -> int:
     """Nanoseconds. PAX writes decimal fractions, of which ``entry.mtime`` as a float has lost the end."""
+    exact = entry.pax_headers.get("mtime")
+    if exact is None and isinstance(entry.mtime, int):
+        return max(-INTEGER_LIMIT, min(entry.mtime, INTEGER_LIMIT)) * 1_000_000_000
     try:
-        seconds = Decimal(entry.pax_headers.get("mtime", str(entry.mtime)))
+        seconds = Decimal(exact or str(entry.mtime))
         return int(max(-SECONDS_LIMIT, min(seconds, SECONDS_LIMIT)) * 1_000_000_000)
     except (InvalidOperation, ValueError, OverflowError):  # no number, or one that is not a number
         return 0

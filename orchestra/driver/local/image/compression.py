@@ -6,6 +6,9 @@ import bz2
 import gzip
 import importlib
 import lzma
+import sys
+import tarfile
+import zlib
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from orchestra.errors import FatalError
@@ -21,6 +24,8 @@ MAGIC = {GZIP: "gzip", BZIP2: "bzip2", XZ: "xz", ZSTANDARD: "zstd"}
 
 # The standard library's since Python 3.14, and the same for those before.
 ZSTANDARD_MODULES = ("compression.zstd", "backports.zstd")
+# What each library, where it has been loaded, raises for data that it cannot make sense of.
+OWN_ERRORS = (("compression.zstd", "ZstdError"), ("backports.zstd", "ZstdError"), ("isal.isal_zlib", "error"))
 
 
 def compression_of(stream: io.BufferedReader) -> str:
@@ -33,7 +38,7 @@ def decompressed(stream: io.BufferedReader) -> IO[bytes]:
     """The content of a stream, compressed or not. Raises FatalError for zstd where no module for it is installed."""
     match compression_of(stream):
         case "gzip":
-            return cast("IO[bytes]", gzip.GzipFile(fileobj=stream, mode="rb"))
+            return cast("IO[bytes]", _gzip()(fileobj=stream, mode="rb"))
         case "bzip2":
             return cast("IO[bytes]", bz2.BZ2File(stream))
         case "xz":
@@ -42,6 +47,22 @@ def decompressed(stream: io.BufferedReader) -> IO[bytes]:
             return cast("IO[bytes]", _zstandard().ZstdFile(stream))
         case _:
             return stream
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """The exceptions that mean an archive or a stream is damaged, besides OSError; for an ``except`` clause."""
+    known = (EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
+    loaded = [(sys.modules.get(module), name) for module, name in OWN_ERRORS]
+    return (*known, *(getattr(module, name) for module, name in loaded if module))
+
+
+def _gzip() -> Any:
+    """ISA-L's, which takes a third of the time; zlib's on machines that it is not made for."""
+    try:
+        from isal.igzip import IGzipFile
+    except ImportError:
+        return gzip.GzipFile
+    return IGzipFile
 
 
 def _zstandard() -> Any:

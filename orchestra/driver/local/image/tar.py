@@ -7,11 +7,10 @@ claim, and remembers every member. None of that may happen with an archive from 
 from __future__ import annotations
 
 import contextlib
-import lzma
 import tarfile
-import zlib
 from typing import IO, TYPE_CHECKING, Any
 
+from orchestra.driver.local.image.compression import damage
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import FatalError
 
@@ -93,5 +92,5 @@ def archive_errors(what: str) -> Iterator[None]:
     try:
         with file_errors(what):
             yield
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except damage() as error:
         raise FatalError(f"{what} is damaged: {error}", hint="fetch or make it again") from error

@@ -17,7 +17,7 @@ import stat
 from errno import ELOOP, ENOENT, ENOTDIR, EPERM
 from typing import IO, TYPE_CHECKING
 
-from orchestra.driver.local.image.attributes import entry_time, refused, set_attributes
+from orchestra.driver.local.image.attributes import entry_time, refused, set_attributes, set_open
 from orchestra.driver.local.image.compression import decompressed
 from orchestra.driver.local.image.lookup import OPAQUE, find, is_whiteout
 from orchestra.driver.local.image.removal import remove_entry
@@ -28,20 +28,29 @@ from orchestra.linux.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 if TYPE_CHECKING:
     import io
     import tarfile
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 CHUNK = 1 << 18
+CREATED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+OPENED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WHITEOUT = ".wh."
 OPAQUE_MARK = ".wh..wh..opq"
 # makedev(3) has 12 and 20 bits.
 MAJOR_LIMIT, MINOR_LIMIT = 0xFFF, 0xFFFFF
 
 
-def unpack_layer(stream: io.BufferedReader, directory: str, *, below: Sequence[str] = (), what: str = "layer") -> str:
+class BelowNeeded(Exception):
+    """The layer goes through a directory that it has no entry for."""
+
+
+def unpack_layer(
+    stream: io.BufferedReader, directory: str, *, below: Sequence[str] | None = (), what: str = "layer"
+) -> str:
     """Fill the empty ``directory`` and return the digest of the uncompressed archive, its diff id.
 
     below: the layers under it, topmost first. They give attributes to directories that the archive goes through
-    without an entry of their own, and the links it goes through. Needs root.
+    without an entry of their own, and the links it goes through. Few archives do; None: raise BelowNeeded then.
+    Needs root.
     """
     with archive_errors(what):
         plain = _Digesting(decompressed(stream))
@@ -87,10 +96,10 @@ class _Digesting:
 class _Layer:
     """A layer while it is filled. Entries in the same directory mostly follow each other, so that one is kept open."""
 
-    def __init__(self, root: int, directory: str, below: Sequence[str], what: str) -> None:
+    def __init__(self, root: int, directory: str, below: Sequence[str] | None, what: str) -> None:
         self._root = root
         self._directory = directory
-        self._below = tuple(below)
+        self._below = None if below is None else tuple(below)
         self._what = what
         self._open: tuple[str, int] | None = None
         # Something was taken away, perhaps a link that the path of the open directory leads through.
@@ -103,7 +112,7 @@ class _Layer:
         if not parts:
             if not entry.isdir():
                 raise self._refused(entry, "is the root, but no directory")
-            set_attributes(self._what, self._root, ".", entry)
+            set_open(self._what, self._root, entry)
             self._times["."] = entry_time(entry)
             return
         *parents, name = parts
@@ -134,22 +143,29 @@ class _Layer:
         self._open = None
 
     def _make(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, parent: int, name: str, path: str) -> None:
-        opaque = False
-        existing = _status(parent, name)
-        if existing and not (entry.isdir() and stat.S_ISDIR(existing.st_mode)):
-            opaque = is_whiteout(existing)
-            remove_entry(parent, name)
-            self._times.pop(path, None)
-            existing = None
-            self._is_stale = True
         if entry.isreg():
-            self._write(tar, entry, parent, name)
-        elif entry.isdir():
+            try:
+                file = os.open(name, CREATED, 0o600, dir_fd=parent)
+            except FileExistsError:
+                self._clear(parent, name, path)
+                file = os.open(name, CREATED, 0o600, dir_fd=parent)
+            self._write(tar, entry, file)
+            return
+        existing = _status(parent, name)
+        opaque = existing is not None and is_whiteout(existing)
+        if existing and not (entry.isdir() and stat.S_ISDIR(existing.st_mode)):
+            self._clear(parent, name, path)
+            existing = None
+        if entry.isdir():
             if existing is None:
                 os.mkdir(name, 0o700, dir_fd=parent)
-            set_attributes(self._what, parent, name, entry)
-            if opaque:
-                self._set_opaque(parent, name)
+            fd = os.open(name, OPENED, dir_fd=parent)
+            try:
+                set_open(self._what, fd, entry)
+                if opaque:
+                    os.setxattr(fd, OPAQUE, b"y")
+            finally:
+                os.close(fd)
             self._times[path] = entry_time(entry)
         elif entry.issym():
             os.symlink(self._target(entry), name, dir_fd=parent)
@@ -165,15 +181,39 @@ class _Layer:
         else:
             raise self._refused(entry, f"is of type {entry.type!r}, which is not supported")
 
-    def _write(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, parent: int, name: str) -> None:
-        content = tar.extractfile(entry)
-        if content is None:
-            raise self._refused(entry, "has no content")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with content, open(os.open(name, flags, 0o600, dir_fd=parent), "wb") as file:
+    def _clear(self, parent: int, name: str, path: str) -> None:
+        remove_entry(parent, name)
+        self._times.pop(path, None)
+        self._is_stale = True
+
+    def _write(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, file: int) -> None:
+        """Close ``file``, too."""
+        try:
+            for chunk in self._content(tar, entry):
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(file, view) :]
+            set_open(self._what, file, entry)
+        finally:
+            os.close(file)
+
+    def _content(self, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Iterator[bytes]:
+        if entry.issparse():
+            content = tar.extractfile(entry)
+            if content is None:
+                raise self._refused(entry, "has no content")
             while chunk := content.read(CHUNK):
-                file.write(chunk)
-        set_attributes(self._what, parent, name, entry)
+                yield chunk
+            return
+        # The stream is where the content begins; a reader of tarfile's own for each file takes longer than most files.
+        assert tar.fileobj is not None
+        left = entry.size
+        while left:
+            chunk = tar.fileobj.read(min(CHUNK, left))
+            if not chunk:
+                raise EOFError(f"it ends within {entry.name!r}")
+            yield chunk
+            left -= len(chunk)
 
     def _link(self, entry: tarfile.TarInfo, parent: int, name: str) -> None:
         *parents, target = self._parts(entry.linkname) or [""]
@@ -196,14 +236,11 @@ class _Layer:
         if existing is None:
             os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
         elif stat.S_ISDIR(existing.st_mode):
-            self._set_opaque(parent, name)
-
-    def _set_opaque(self, parent: int, name: str) -> None:
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        try:
-            os.setxattr(fd, OPAQUE, b"y")
-        finally:
-            os.close(fd)
+            fd = os.open(name, OPENED, dir_fd=parent)
+            try:
+                os.setxattr(fd, OPAQUE, b"y")
+            finally:
+                os.close(fd)
 
     def _parent(self, path: str) -> int:
         """A descriptor of the directory ``path``, made when missing. Good until the next call."""
@@ -253,15 +290,17 @@ class _Layer:
 
     def _imply(self, parent: int, name: str, path: str, *, hidden: bool) -> os.stat_result:
         """hidden: a whiteout of this layer is there; what takes its place must go on hiding what is below."""
+        if self._below is None and not hidden:
+            raise BelowNeeded
         if hidden:
             os.unlink(name, dir_fd=parent)
-        lower = None if hidden else find((self._directory, *self._below), path, follow=False)
+        lower = None if hidden else find((self._directory, *(self._below or ())), path, follow=False)
         if lower and stat.S_ISLNK(lower.status.st_mode):
             os.symlink(lower.target, name, dir_fd=parent)
             os.chown(name, lower.status.st_uid, lower.status.st_gid, dir_fd=parent, follow_symlinks=False)
             return os.stat(name, dir_fd=parent, follow_symlinks=False)
         os.mkdir(name, 0o755, dir_fd=parent)
-        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        fd = os.open(name, OPENED, dir_fd=parent)
         try:
             os.fchmod(fd, 0o755)  # whatever the umask
             if hidden:

@@ -474,15 +474,15 @@ def _die_after(files: int, writer: int) -> None:
     """Kill this process when it writes that many files of the big layer."""
     from orchestra.driver.local.image import unpack
 
-    original = unpack._Layer._write
+    original = unpack._Layer._make
 
-    def write(self, tar, info, parent, name):
+    def make(self, tar, info, parent, name, path):
         if name == f"f{files}":
             os.write(writer, b"here")
             os.kill(os.getpid(), signal.SIGKILL)
-        original(self, tar, info, parent, name)
+        original(self, tar, info, parent, name, path)
 
-    unpack._Layer._write = write
+    unpack._Layer._make = make
 
 
 def _pull(data, run, reference, barrier, results):
