@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.image.content import ContentStore, Stored
 from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.layers import Layer, commit_layers
 from orchestra.driver.local.image.lookup import is_opaque
 from orchestra.driver.local.image.name import parse_name
 from orchestra.driver.local.image.parts import EMPTY_LAYER, Parts, load_parts
@@ -50,6 +50,7 @@ class ImageStore:
 
     def __init__(self, home: Home, access: Access | None = None) -> None:
         self.content = self._content = ContentStore(home.content)
+        self._home = home
         self._snapshots = Snapshotter(home)
         self._access = access
         # By digest, which never comes to mean something else.
@@ -192,22 +193,13 @@ class ImageStore:
         if parts is None:
             raise FatalError(f"{what} vanished from the content store", hint="run `up` again")
         self._snapshots.remove_unfinished()
-        chain_ids = parts.chain_ids()
         if not parts.diff_ids:
             self._snapshots.commit(EMPTY_LAYER, lambda _: None)
-        below: tuple[str, ...] = ()
-        for chain_id, blob, diff_id in zip(chain_ids, parts.blobs, parts.diff_ids, strict=False):
-            settle(blob)
-            fill = functools.partial(self._fill, blob, diff_id, below, f"{what}: layer {blob}")
-            below = (self._snapshots.commit(chain_id, fill), *below)
-
-    def _fill(self, blob: str, diff_id: str, below: tuple[str, ...], what: str, directory: str) -> None:
-        from orchestra.driver.local.image.unpack import unpack_layer
-
-        with file_errors(what), self._content.open(blob) as stream:
-            found = unpack_layer(stream, directory, below=below, what=what)
-        if found != diff_id:
-            raise FatalError(f"{what} unpacks to {found}, not to {diff_id}", hint="fetch or make the image again")
+        layers = [
+            Layer(chain_id, blob.digest, blob.size, diff_id, f"{what}: layer {blob.digest}")
+            for chain_id, blob, diff_id in zip(parts.chain_ids(), parts.layers, parts.diff_ids, strict=False)
+        ]
+        commit_layers(self._home, self._content, self._snapshots, layers, settle)
 
     def _is_current(self, entry: Stored, reference: Local) -> bool:
         """Whether the image is unpacked and the reference still names it, or has lost what it named."""

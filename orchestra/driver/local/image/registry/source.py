@@ -79,7 +79,8 @@ class RegistryImage:
         content.add_document(data)
         if top.digest != descriptor.digest:
             content.add_document(top_data)
-        for layer in manifest.layers:
+        # The largest first: at the end there is little left to wait for, and it is unpacked in the same order.
+        for layer in sorted(manifest.layers, key=lambda layer: -layer.size):
             if layer.digest not in self._coming:
                 self._coming[layer.digest] = self._pool.submit(self._layer, layer, content)
         return descriptor, data
