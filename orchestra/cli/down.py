@@ -1,4 +1,4 @@
-"""``orchestra down``: stop and remove what the stack has, in reverse order; volumes stay unless asked."""
+"""``orchestra down``: stop and remove the stack, or a part of it, in reverse order; volumes stay unless asked."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def run(invocation: Invocation) -> int:
     asked = request(
         "down",
         services=services,
+        selected=values["services"] or None,
         remove_volumes=values["volumes"],
         remove_orphans=values["remove_orphans"],
         stop_timeout=values["timeout"],

@@ -113,6 +113,7 @@ COMMANDS = (
                 "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
             ),
         ),
+        (_SERVICES,),
     ),
     Command(
         "ps",

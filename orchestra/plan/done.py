@@ -74,6 +74,13 @@ def is_down(desired: Desired, observed: Observed) -> bool:
     return all(volume.external or volume.name in kept for volume in observed.volumes.values())
 
 
+def never_down(observed: Observed, plan: Plan, services: Collection[str]) -> tuple[Failed, ...]:
+    """Why the containers of these services cannot be removed any more; empty as long as they can."""
+    containers = observed.containers.values()
+    doomed = {f"container/{container.name}" for container in containers if container.service in services}
+    return tuple(failure for failure in plan.failed if failure.resource in doomed)
+
+
 def never_up(
     desired: Desired, observed: Observed, plan: Plan, wait: bool, services: Collection[str] = ()
 ) -> tuple[Failed, ...]:

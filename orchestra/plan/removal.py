@@ -81,8 +81,8 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
 def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVolumes:
     if container.name in situation.specs:
         return AnonymousVolumes.HAND_ON
-    asked = situation.going_down and situation.request.remove_volumes
-    return AnonymousVolumes.DELETE if asked else AnonymousVolumes.LEAVE
+    request = situation.request
+    return AnonymousVolumes.DELETE if request.remove_volumes or request.remove_anonymous else AnonymousVolumes.LEAVE
 
 
 def _holders(situation: Situation, leaving: list[Container]) -> dict[str, list[str]]:

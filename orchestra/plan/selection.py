@@ -1,4 +1,4 @@
-"""``up SERVICE…``: the selected services as the file has them now, the others as they were asked for before."""
+"""``up SERVICE…`` and ``down SERVICE…``: some services are asked for anew or given up, the others stay as they were."""
 
 from __future__ import annotations
 
@@ -44,6 +44,31 @@ def merge_desired(current: Desired | None, new: Desired, services: Collection[st
         images=_merge_images(before, new, selected, kept),
         request=_merge_request(before, new.request, kept, chosen),
     )
+
+
+def without_services(current: Desired, services: Collection[str], request: Request) -> Desired:
+    """What is desired after ``down`` was asked for these services; networks go with the last one."""
+    kept = tuple(spec for spec in current.containers if spec.service not in services)
+    keys = {spec.image_key for spec in kept}
+    return replace(
+        current,
+        containers=kept,
+        networks=current.networks if kept else (),
+        images=tuple(image for image in current.images if image.key in keys),
+        request=_merge_request(current, request, kept, frozenset(services)),
+    )
+
+
+def with_dependents(desired: Desired, services: Collection[str]) -> frozenset[str]:
+    """These services and all that depend on them, directly or not."""
+    found = set(services)
+    while more := {
+        spec.service
+        for spec in desired.containers
+        if spec.service not in found and any(dependency.service in found for dependency in spec.depends_on)
+    }:
+        found |= more
+    return frozenset(found)
 
 
 def _merge_images(

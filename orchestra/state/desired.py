@@ -292,7 +292,8 @@ class Request:
     at: Unix time of the command; containers that ended before it and may end (restart ``no``, or one-shots) are
     started again by it. recreate: services whose containers created before ``at`` are replaced. renew_volumes:
     services whose containers, if they are replaced, begin with new anonymous volumes.
-    stop_timeout: overrides every stop_grace_period. orphans: containers of the stack that belong to no declared
+    stop_timeout: overrides every stop_grace_period. remove_volumes: the stack's own go down with it; remove_anonymous:
+    only the anonymous ones of containers that are removed. orphans: containers of the stack that belong to no declared
     service, and networks no longer declared. stopped: services whose containers are stopped and kept, as after
     Ctrl-C. earlier: the ``at`` of services that this command did not name: they keep that of the command that did.
     """
@@ -303,6 +304,7 @@ class Request:
     stop_timeout: float | None = None
     remove_orphans: bool = False
     remove_volumes: bool = False
+    remove_anonymous: bool = False
     stopped: tuple[ServiceName, ...] = ()
     earlier: Mapping[ServiceName, float] = field(default_factory=dict)
 

@@ -14,11 +14,11 @@ import anyio
 import anyio.to_thread
 
 from orchestra.errors import UserError
-from orchestra.plan.done import is_down
+from orchestra.plan.done import is_down, never_down
 from orchestra.plan.removal import orphans
 from orchestra.plan.restart import next_run
 from orchestra.plan.retreat import without_failed
-from orchestra.plan.selection import merge_desired
+from orchestra.plan.selection import merge_desired, with_dependents, without_services
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Desired, Request
 from orchestra.state.names import ServiceName
@@ -96,29 +96,33 @@ class Commands:
         }
 
     async def down(self, request: Message) -> Message:
-        """{"services"?: all that the file declares, "remove_volumes"?, "remove_orphans"?, "stop_timeout"?}
+        """{"services"?: all that the file declares, "selected"?: only these, and what depends on them,
+        "remove_volumes"?, "remove_orphans"?, "stop_timeout"?}
 
         Result: {"failures": [..], "orphans": [names], "leaving": whether nothing is left and the supervisor ends}.
         """
+        selected = request.get("selected", ())
+        declared = tuple(map(ServiceName, request.get("services", self._wanted.services)))
+        if unknown := [name for name in selected if name not in declared]:
+            raise UserError(f"no such service: {unknown[0]}", hint=f"services are {', '.join(declared)}")
+        gone = with_dependents(self._wanted, selected)
 
-        def nothing(current: Desired) -> Desired:
-            declared = request.get("services")
-            return replace(
-                current,
-                services=current.services if declared is None else tuple(map(ServiceName, declared)),
-                containers=(),
-                networks=(),
-                images=(),
-                request=Request(
-                    at=self._clock(),
-                    stop_timeout=request.get("stop_timeout"),
-                    remove_orphans=bool(request.get("remove_orphans")),
-                    remove_volumes=bool(request.get("remove_volumes")),
-                ),
+        def less(current: Desired) -> Desired:
+            volumes = bool(request.get("remove_volumes"))
+            asked = Request(
+                at=self._clock(),
+                stop_timeout=request.get("stop_timeout"),
+                remove_orphans=bool(request.get("remove_orphans")),
+                remove_volumes=volumes and not selected,
+                remove_anonymous=volumes,
             )
+            current = replace(current, services=declared)
+            if selected:
+                return without_services(current, gone, asked)
+            return replace(current, containers=(), networks=(), images=(), request=asked)
 
-        await self._want(nothing)
-        failures = await self._unless_wanted_again()
+        await self._want(less)
+        failures = await (self._unless_wanted_again() if self._wanted.is_down else self._until_gone(gone))
         desired = self._engine.desired
         return {
             "failures": describe_failures(failures, desired),
@@ -229,6 +233,18 @@ class Commands:
             tasks.cancel_scope.cancel()
         if wanted_again:
             raise UserError("another command has asked for the stack to be up meanwhile")
+        return failures
+
+    async def _until_gone(self, services: Collection[str]) -> tuple[Failed, ...]:
+        """Until no container of these services is left, or can be removed."""
+        failures: tuple[Failed, ...] = ()
+
+        def is_decided(_desired: Desired, observed: Observed, plan: Plan) -> bool:
+            nonlocal failures
+            failures = never_down(observed, plan, services)
+            return bool(failures) or all(c.service not in services for c in observed.containers.values())
+
+        await self._engine.wait(is_decided)
         return failures
 
     def _containers(self, desired: Desired, services: Collection[str]) -> list[Message]:

@@ -12,6 +12,7 @@ from orchestra.cli.typed import USAGE, application, run_typed
 
 LINES = [
     "up",
+    "down -v web db",
     "up -V --renew-anon-volumes --pull always --quiet-pull",
     "up -d",
     "up --detach --wait --wait-timeout 5 -t3 web db",
@@ -81,7 +82,6 @@ BAD_LINES = [
     "ps -x",
     "exec",
     "exec web",
-    "down web",
     "logs -n",
     "system",
     "system nonsense",

@@ -101,3 +101,18 @@ def test_the_records_say_whose_they_are(write_stack, tmp_path):
     records = [json.loads(path.read_text()) for path in (stack.home / "data/volumes").glob("*/volume.json")]
     said = {(record["stack"], record["container"], record["target"]) for record in records}
     assert said == {("stack", "stack-db-1", "/data"), ("stack", "stack-db-1", "/own")}
+
+
+def test_down_of_a_service_takes_its_anonymous_volumes_when_that_is_asked_for(write_stack, tmp_path):
+    stack = started(write_stack, tmp_path)
+    stack.run("up", "-d", "--scale", "db=2")
+    text = stack.file.read_text()
+    stack.file.write_text(text + '  other: {image: "rootfs:/", command: [sleep, infinity], stop_signal: SIGKILL}\n')
+    stack.run("up", "-d", "--scale", "db=2")
+    assert len(volumes(stack)) == 4
+    said = stack.run("down", "-v", "db").stderr
+    assert "Container stack-db-2  Removed" in said
+    assert "Network" not in said
+    assert volumes(stack) == []
+    assert set(stack.containers()) == {"other"}
+    assert "no such service: nobody" in stack.run("down", "nobody", code=1).stderr

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview, render_text
-from orchestra.plan.selection import merge_desired
+from orchestra.plan.selection import merge_desired, with_dependents, without_services
+from orchestra.state.desired import Request
 from orchestra.state.observed import Exited, Observed
 from tests.plan.stacks import asked, changed, service, stack
 from tests.plan.test_preview import world_after
@@ -85,3 +86,16 @@ def test_a_stack_that_was_down_comes_up_with_what_is_named():
     merged = merge_desired(replace(BEFORE, containers=(), networks=()), AFTER, ["db"])
     assert hashes(merged) == {"db": "db v2"}
     assert preview(merged, Observed("s"), 200.0).rounds
+
+
+def test_down_of_services_takes_their_dependents_and_keeps_the_rest_as_it_was_asked_for():
+    current = stack(service("db"), service("web", "db"), service("proxy", "web"), service("log"), at=50.0)
+    gone = with_dependents(current, ["web"])
+    assert gone == {"web", "proxy"}
+    less = without_services(current, gone, Request(at=200.0, remove_anonymous=True))
+    assert [spec.service for spec in less.containers] == ["db", "log"]
+    assert less.networks == current.networks
+    assert less.request.earlier == {"db": 50.0, "log": 50.0}
+    nothing = without_services(current, {"db", "web", "proxy", "log"}, Request(at=200.0))
+    assert nothing.is_down
+    assert nothing.images == ()

@@ -290,3 +290,21 @@ async def test_a_supervisor_that_keeps_ending_is_an_error_that_names_its_log(sup
         with pytest.raises(EnvironmentLack) as caught:
             await s.ask("ping")
     assert s.home.supervisor_log in caught.value.hint
+
+
+async def test_down_of_a_service_takes_its_dependents_along_and_leaves_the_rest(supervised):
+    s = supervised()
+    three = stack(service("db", volumes=["data"]), service("web", "db"), service("log", volumes=["lines"]))
+    async with s.running():
+        await s.up(three)
+        result = await s.ask("down", services=list(three.services), selected=["db"], remove_volumes=True)
+        assert result == {"failures": [], "orphans": [], "leaving": False}
+        assert [name for _, name in s.happened("stopping")] == ["s-web-1", "s-db-1"]
+        assert set(s.world.observed.containers) == {"s-log-1"}
+        assert [spec.name for spec in load_desired(s.home).containers] == ["s-log-1"]
+        with pytest.raises(OrchestraError, match="no such service: nobody"):
+            await s.ask("down", selected=["nobody"])
+        result = await s.ask("down", services=list(three.services), selected=["log"], remove_volumes=True)
+        assert result == {"failures": [], "orphans": [], "leaving": True}
+    assert not s.world.observed.networks
+    assert set(s.world.observed.volumes) == {"s_data", "s_lines"}, "only the whole stack takes those along"
