@@ -72,8 +72,9 @@ def _add_layer(content: ContentStore, stream: io.BufferedReader, what: str) -> t
             diff_id = _hash(decompressed(blob))
     else:
         with tempfile.TemporaryFile(dir=content.scratch()) as packed:
-            # Without a time in it, the same archive always makes the same layer.
-            with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=6) as target:
+            # Without a time in it, the same archive always makes the same layer. Level 4 takes half the time of the
+            # usual 6 for a few percent more.
+            with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=4) as target:
                 diff_id = _hash(decompressed(stream), target)
             packed.seek(0)
             digest, size = content.add(packed, what)
