@@ -46,6 +46,13 @@ OPERATORS = {
     "SCMP_CMP_GT": 6,
     "SCMP_CMP_MASKED_EQ": 7,
 }
+# OCI runtime spec, config-linux, "Seccomp".
+ARCHITECTURES = (
+    *("SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64", "SCMP_ARCH_MIPS"),
+    *("SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32"),
+    *("SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390", "SCMP_ARCH_S390X"),
+    *("SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64"),
+)
 CTL_OPTIMIZE, BINARY_TREE = 8, 2  # seccomp_attr_set(3)
 UNKNOWN = -1  # __NR_SCMP_ERROR
 
@@ -122,6 +129,19 @@ def is_installed() -> bool:
     return _library() is not None
 
 
+def architectures() -> list[str]:
+    """Those of the OCI runtime spec that the installed library compiles for."""
+    library = _library()
+    if library is None:
+        return []
+    return [name for name in ARCHITECTURES if library.seccomp_arch_resolve_name(_architecture(name))]
+
+
+def _architecture(name: str) -> bytes:
+    """The library's own name for it."""
+    return name.removeprefix("SCMP_ARCH_").lower().encode()
+
+
 def version() -> str:
     """Of the installed library; empty when there is none."""
     library = _library()
@@ -146,7 +166,7 @@ def compile_profile(profile: Mapping[str, Any]) -> bytes:
     try:
         architectures = {int(library.seccomp_arch_native())}
         for name in profile.get("architectures") or ():
-            token = int(library.seccomp_arch_resolve_name(name.removeprefix("SCMP_ARCH_").lower().encode()))
+            token = int(library.seccomp_arch_resolve_name(_architecture(name)))
             if not token:
                 raise _invalid("architectures", f"{name} is not known")
             _check(library.seccomp_arch_add(context, token), name, EEXIST)

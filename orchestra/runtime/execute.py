@@ -118,6 +118,10 @@ def _change(description: dict[str, Any], options: Options) -> None:
         described = dict(description.get("user") or {})
         described["additionalGids"] = [*(described.get("additionalGids") or ()), *(int(group) for group in groups)]
         description["user"] = described
+    for option, key in (("apparmor", "apparmorProfile"), ("process-label", "selinuxLabel")):
+        label = options.value(option)
+        if label is not None:
+            description[key] = label
     if options.flag("no-new-privs"):
         description["noNewPrivileges"] = True
     names = options.values("cap")

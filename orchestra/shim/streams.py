@@ -25,7 +25,6 @@ class Streams:
         self._stdin = -1
         self._pipes: dict[int, int] = {}
         self.terminal = -1
-        self.log = LogWriter(None, "log.note")
         self._spectators = Spectators(selector, lambda: self.terminal if self.terminal >= 0 else self._stdin)
 
     @property
@@ -39,9 +38,8 @@ class Streams:
             os.mkfifo(name, 0o600)
 
     def open_log(self, log: Mapping[str, Any] | None) -> None:
-        if log is not None:
-            file = LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
-            self.log = LogWriter(file, "log.note")
+        file = None if log is None else LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
+        self.log = LogWriter(file, "log.note")
 
     def open_pipes(self) -> None:
         """Not blocking, so they open whether or not the other end is there.
