@@ -43,6 +43,8 @@ def run(invocation: Invocation) -> int:
 
     path = values["file"]
     if path != "-":
+        if not os.path.isfile(path):
+            raise UserError(f"{path} is not a file", hint="name an archive, or - for standard input")
         with open(path, "rb") as file:
             print(take(file, path))
     elif sys.stdin.isatty():
