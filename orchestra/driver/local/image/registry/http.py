@@ -7,7 +7,7 @@ SSL_CERT_DIR, and of the registry's own directories (``places``).
 from __future__ import annotations
 
 import contextlib
-import os
+import glob
 import ssl
 import threading
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from orchestra.driver.local.image.registry.places import certificate_directories
+from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -63,9 +64,13 @@ class Reply:
 
 
 class Transport:
-    """connect, silence: seconds to wait for a connection, and for the next bytes on one."""
+    """connect, silence: seconds to wait for a connection, and for the next bytes on one.
 
-    def __init__(self, connect: float, silence: float) -> None:
+    environment: where the user's own certificates are looked for.
+    """
+
+    def __init__(self, connect: float, silence: float, environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self._timeout = httpx2.Timeout(silence, connect=connect)
         self._clients: dict[tuple[str, bool], httpx2.Client] = {}
         self._lock = threading.Lock()
@@ -100,18 +105,27 @@ class Transport:
             client = self._clients.get((host, insecure))
             if client is None:
                 limits = httpx2.Limits(max_connections=_PARALLEL, max_keepalive_connections=_PARALLEL)
-                client = httpx2.Client(verify=_trust(host, insecure), timeout=self._timeout, limits=limits)
+                client = httpx2.Client(
+                    verify=_trust(host, insecure, self._environment), timeout=self._timeout, limits=limits
+                )
                 self._clients[(host, insecure)] = client
             return client
 
 
-def _trust(host: str, insecure: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    for directory in certificate_directories(host):
-        if os.path.exists(f"{directory}/ca.crt"):
-            context.load_verify_locations(f"{directory}/ca.crt")
-        if os.path.exists(f"{directory}/client.cert"):
-            context.load_cert_chain(f"{directory}/client.cert", f"{directory}/client.key")
+def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSLContext:
+    """Every ``*.crt`` of the registry's directories is an authority, ``NAME.cert`` with ``NAME.key`` a client."""
+    # Reading the system's authorities takes longer than a small question does.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if insecure else ssl.create_default_context()
+    for directory in certificate_directories(host, environment):
+        for path in sorted(glob.glob(f"{glob.escape(directory)}/*")):
+            try:
+                if path.endswith(".crt"):
+                    context.load_verify_locations(path)
+                elif path.endswith(".cert"):
+                    context.load_cert_chain(path, f"{path.removesuffix('.cert')}.key")
+            except OSError as error:  # ssl.SSLError is one, too
+                hint = "containers-certs.d(5) tells what belongs there"
+                raise FatalError(f"{path} or its key cannot be read: {error}", hint=hint) from error
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -61,9 +61,13 @@ def find_place(name: ImageName, environment: Mapping[str, str]) -> Place:
     return find_places(name, environment)[-1]
 
 
-def certificate_directories(host: str) -> tuple[str, ...]:
-    """Those in which ``ca.crt``, ``client.cert`` and ``client.key`` of one registry may be: dockerd's, containers'."""
-    return (f"/etc/docker/certs.d/{host}", f"/etc/containers/certs.d/{host}")
+def certificate_directories(host: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Where certificates for one registry may be, containers-certs.d(5): dockerd's own, the system's, the user's."""
+    return (
+        f"/etc/docker/certs.d/{host}",
+        f"/etc/containers/certs.d/{host}",
+        f"{_settings(environment)}/certs.d/{host}",
+    )
 
 
 def _own(name: ImageName, table: Mapping[str, Any]) -> Place:
@@ -116,10 +120,15 @@ def _suits(repository: str, prefix: str) -> bool:
 def _files(environment: Mapping[str, str]) -> Iterable[str]:
     if chosen := environment.get("CONTAINERS_REGISTRIES_CONF"):
         return (chosen,)
-    home = environment.get("HOME") or os.path.expanduser("~")
-    own = f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/containers/registries.conf"
+    own = f"{_settings(environment)}/registries.conf"
     main = own if os.path.exists(own) else SYSTEM
     return (main, *_more(f"{SYSTEM}.d"), *_more(f"{own}.d"))
+
+
+def _settings(environment: Mapping[str, str]) -> str:
+    """The user's own directory for the tools of containers."""
+    home = environment.get("HOME") or os.path.expanduser("~")
+    return f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/containers"
 
 
 def _more(directory: str) -> list[str]:

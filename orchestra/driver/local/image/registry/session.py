@@ -52,7 +52,7 @@ class Session:
     def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
         self.environment = environment
         self.patience = patience
-        self._transport = Transport(patience.connect, patience.silence)
+        self._transport = Transport(patience.connect, patience.silence, environment)
         self._tokens = Tokens(self._transport, environment)
         self._schemes: dict[str, str] = {}
         self._given_up = threading.Event()
