@@ -56,7 +56,7 @@ def _row(container: Encoded, now: float, *, full: bool) -> tuple[str, ...]:
     if not full and len(command) > COMMAND_WIDTH:
         command = f"{command[: COMMAND_WIDTH - 1]}…"
     created = f"{describe_span(now - container['created_at'])} ago"
-    ports = ", ".join(container.get("ports", ()))
+    ports = ", ".join(_ports(container))
     status = _status(container["status"], now)
     return container["name"], container["image"], f'"{command}"', container["service"], created, status, ports
 
@@ -83,7 +83,7 @@ def _status(status: Encoded, now: float) -> str:
 
 def _data(container: Encoded, stack: str, now: float) -> dict[str, Any]:
     status = container["status"]
-    ports = container.get("ports", ())
+    ports = _ports(container)
     return {
         "Command": " ".join(container.get("command", ())),
         "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(container["created_at"])),
@@ -104,9 +104,17 @@ def _data(container: Encoded, stack: str, now: float) -> dict[str, Any]:
     }
 
 
+def _ports(container: Encoded) -> list[str]:
+    """Published ports, and those that are only exposed, as Docker lists them."""
+    published = container.get("ports", ())
+    targets = {port.partition("->")[2] for port in published}
+    return [*published, *(port for port in container.get("exposed", ()) if port not in targets)]
+
+
 def _publisher(port: str) -> dict[str, Any]:
-    """Of ``HOST_IP:PORT->PORT/PROTOCOL``."""
-    host, _, inside = port.partition("->")
+    """Of ``HOST_IP:PORT->PORT/PROTOCOL``, or of ``PORT/PROTOCOL`` for one that is only exposed."""
+    host, _, inside = port.rpartition("->")
     address, _, published = host.rpartition(":")
     target, _, protocol = inside.partition("/")
-    return {"URL": address, "TargetPort": int(target), "PublishedPort": int(published), "Protocol": protocol}
+    numbers = target.partition("-")[0]  # of a range the first
+    return {"URL": address, "TargetPort": int(numbers), "PublishedPort": int(published or 0), "Protocol": protocol}

@@ -54,7 +54,7 @@ REMARKS: dict[str, str] = {
     **{f"services.*.{kind}.[].mode": "0444 unless said otherwise" for kind in ("configs", "secrets")},
     "services.*.deploy.labels": _INFORMATION,
     "services.*.deploy.mode": "`global` is one container",
-    "services.*.expose": _INFORMATION,
+    "services.*.expose": "shown by `ps`; services reach each other's ports anyway",
     "services.*.healthcheck": "over the image's `HEALTHCHECK`, setting by setting, as in Docker",
     "services.*.platform": "`DOCKER_DEFAULT_PLATFORM`, else this machine's, unless said otherwise",
     "services.*.pull_policy": "`build` takes an image that is here, or pulls it: nothing is built",

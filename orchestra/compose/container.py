@@ -36,6 +36,7 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "pid": service.pid or "",
         "ipc": service.ipc or "",
         "uts": service.uts or "",
+        "expose": tuple(port if "/" in port else f"{port}/tcp" for port in service.expose),
         "dns": service.dns,
         "dns_search": service.dns_search,
         "dns_options": service.dns_opt,

@@ -91,6 +91,7 @@ def created(spec: ContainerSpec, image: Image, now: float) -> Container:
         status=Created(),
         created_at=now,
         command=(spec.entrypoint or ()) + (spec.command or ()),
+        exposed=tuple(dict.fromkeys(spec.expose)),
         networks=tuple(endpoint.network for endpoint in spec.endpoints),
         volumes=tuple(VolumeName(name) for name in named_volumes(spec)),
         depends_on=tuple(dependency.service for dependency in spec.depends_on),

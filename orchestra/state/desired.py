@@ -169,7 +169,8 @@ class ContainerSpec:
 
     command, entrypoint: None takes the image's. environment: without the image's own. network_mode: '' for the
     networks in ``endpoints``, else ``none``, ``host``, ``service:NAME`` or ``container:NAME``; the same for
-    ``pid`` and ``ipc``. hostname '' takes the name. rank: start rank of its service in the dependency graph, 0 first.
+    ``pid`` and ``ipc``. expose: ``PORT/PROTOCOL``, for information. hostname '' takes the name. rank: start rank of its
+    service in the dependency graph, 0 first.
     """
 
     name: ContainerName
@@ -196,6 +197,7 @@ class ContainerSpec:
     ipc: str = ""
     uts: str = ""
     ports: tuple[Port, ...] = ()
+    expose: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()

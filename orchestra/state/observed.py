@@ -77,9 +77,10 @@ class Container:
 
     restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
     those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
-    as ``HOST_IP:PORT->PORT/PROTOCOL``. image_digest: identity of the image it was made from. healthcheck: of file and
-    image together; None for none. depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was
-    made from: a stack going down has no other source.
+    as ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only speak of, as ``PORT/PROTOCOL``.
+    image_digest: identity of the image it was made from. healthcheck: of file and image together; None for none.
+    depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
+    has no other source.
     """
 
     name: ContainerName
@@ -96,6 +97,7 @@ class Container:
     command: tuple[str, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
     networks: tuple[NetworkName, ...] = ()
     volumes: tuple[VolumeName, ...] = ()
     depends_on: tuple[ServiceName, ...] = ()

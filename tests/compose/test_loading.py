@@ -162,7 +162,8 @@ def test_a_changed_secret_file_changes_the_hash_of_who_uses_it(folder):
     text = "services: {a: {image: x, secrets: [key]}, b: {image: x}}\nsecrets: {key: {file: ./key}}\n"
     folder.write("key", "one")
     before = folder.load(text)
-    assert only(before, "a").mounts == (Mount(MountKind.BIND, "/run/secrets/key", str(folder / "key"), read_only=True),)
+    secret = Mount(MountKind.BIND, "/run/secrets/key", str(folder / "key"), read_only=True, declared="secret key")
+    assert only(before, "a").mounts == (secret,)
     folder.write("key", "two")
     after = folder.load(text)
     assert only(before, "a").config_hash != only(after, "a").config_hash

@@ -156,3 +156,18 @@ def test_a_user_that_the_image_does_not_know_is_an_error_that_names_it(write_sta
     reference = busybox(tmp_path / "image", {"Cmd": ["true"], "User": user}, *ACCOUNTS)
     stack = write_stack(f'services:\n  one: {{image: "{reference}"}}\n')
     assert f"{word} is not known in the image" in stack.run("up", "-d", code=1).stderr
+
+
+def test_ports_that_are_only_exposed_are_listed_behind_those_that_are_published(write_stack, tmp_path):
+    ports = {"80/tcp": {}, "443": {}, "53/udp": {}}
+    reference = busybox(tmp_path / "image", {"Cmd": ["sleep", "100"], "ExposedPorts": ports})
+    stack = write_stack(f"""
+services:
+  one: {{image: "{reference}", stop_signal: SIGKILL, expose: ["9000", "443"], ports: ["127.0.0.1::80"]}}
+""")
+    stack.run("up", "-d")
+    row = stack.containers()["one"]
+    published, *exposed = row["Ports"].split(", ")
+    assert published.endswith("->80/tcp")
+    assert exposed == ["9000/tcp", "443/tcp", "53/udp"]
+    assert row["Publishers"][1] == {"URL": "", "TargetPort": 9000, "PublishedPort": 0, "Protocol": "tcp"}

@@ -246,7 +246,7 @@ class Containers:
         return attachment is not None and bool(attachment.interfaces)
 
     def _completed(self, spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
-        """With what the image adds, its stop signal and volumes; volumes without a name get theirs."""
+        """With what the image adds: stop signal, volumes and exposed ports. Volumes without a name get theirs."""
         taken = {os.path.normpath(mount.target) for mount in spec.mounts}
         wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
         mounts = spec.mounts + tuple(Mount(MountKind.VOLUME, path) for path in wanted)
@@ -256,7 +256,12 @@ class Containers:
             else mount
             for mount in mounts
         )
-        return replace(spec, mounts=named, stop_signal=spec.stop_signal or image.config.stop_signal)
+        return replace(
+            spec,
+            mounts=named,
+            stop_signal=spec.stop_signal or image.config.stop_signal,
+            expose=spec.expose + image.config.exposed_ports,
+        )
 
 
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from orchestra.home import StackHome
 
-SEQUENCES = ("command", "networks", "ports", "volumes", "depends_on")
+SEQUENCES = ("command", "networks", "ports", "exposed", "volumes", "depends_on")
 
 
 def observe_containers(stack_home: StackHome) -> dict[str, Container]:

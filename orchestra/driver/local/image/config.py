@@ -19,7 +19,7 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """exposed_ports as the image writes them, ``80/tcp``; healthcheck None: the image has none, or says NONE."""
+    """exposed_ports as ``80/tcp``; healthcheck None: the image has none, or says NONE."""
 
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ def parse_config(document: Mapping[str, Any]) -> ImageConfig:
         working_directory=text(config, "WorkingDir"),
         user=text(config, "User"),
         volumes=tuple(sorted(mapping(config, "Volumes"))),
-        exposed_ports=tuple(sorted(mapping(config, "ExposedPorts"))),
+        exposed_ports=tuple(sorted(port if "/" in port else f"{port}/tcp" for port in mapping(config, "ExposedPorts"))),
         labels={key: text(labels, key) for key in labels},
         stop_signal=text(config, "StopSignal"),
         healthcheck=_healthcheck(mapping(config, "Healthcheck"), shell),
