@@ -7,7 +7,7 @@ from functools import partial
 from orchestra.cli.image.each import show_error
 from orchestra.cli.image.parallel import in_parallel
 from orchestra.cli.image.services import images_of_services
-from orchestra.driver.local.image.library import Library
+from orchestra.driver.local.image.library import Library, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def run(invocation: Invocation) -> int:
     for row in rows:
         if not row.image:
             skipped[row.service] = "No image to be pushed"
+        elif name_of(row.image) is None:
+            skipped[row.service] = "Image is not from a registry"
         elif not row.is_built and row.service not in values["services"]:
             # As Docker Compose: what comes from elsewhere is rarely ours to send there.
             skipped[row.service] = "Image is not built by the file; name the service to push it"

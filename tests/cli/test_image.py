@@ -217,8 +217,24 @@ def test_an_archive_that_was_pulled_is_called_by_its_reference(home, orchestra, 
     assert "Status: Image is up to date for" in orchestra("image", "pull", reference)[1]
     assert orchestra("image", "ls", "--format", "{{.Repository}}")[1] == f"{reference}\n"
     assert orchestra("image", "tag", reference, "app:1")[0] == 0
+    code, _, err = orchestra("image", "push", reference)
+    assert code == 1
+    assert "names no registry" in err
     assert orchestra("image", "rm", reference)[1] == f"Untagged: {reference}\n"
     assert orchestra("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")[1] == "app:1\n"
+
+
+def test_removing_waits_for_what_others_are_fetching_and_says_so(home, orchestra, put, tmp_path):
+    put("app:1")
+    environment = os.environ | {"ORCHESTRA_HOME": f"{tmp_path}/home"}
+    for words in (["rm", "app:1"], ["prune", "-f"]):
+        command = [sys.executable, "-m", "orchestra", "image", *words]
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with Library(home).content.held():
+            process = subprocess.Popen(command, env=environment, text=True, **options)
+            assert process.stderr.readline() == "Waiting for another command that fetches or makes something.\n"
+        out, _ = process.communicate(timeout=10)
+        assert (process.returncode, bool(out)) == (0, True)
 
 
 def test_damage_is_told_with_what_to_do_and_dropped_on_demand(home, orchestra, put):

@@ -183,6 +183,7 @@ services:
   one: {{image: "{host}/pushed/one:1", build: {{context: ., tags: ["{host}/pushed/one:latest"]}}}}
   two: {{image: "{host}/pushed/two:1"}}
   own: {{build: .}}
+  tree: {{image: "rootfs:/", command: [x]}}
 """
     file = write(tmp_path, text)
     put(f"{host}/pushed/one:1")
@@ -193,6 +194,7 @@ services:
     assert {line for line in err.splitlines() if "Skipped" in line} == {
         " Service own  Skipped - No image to be pushed",
         " Service two  Skipped - Image is not built by the file; name the service to push it",
+        " Service tree  Skipped - Image is not from a registry",
     }
     assert err.count("  Pushed\n") == 2
     assert orchestra("-f", file, "push", "-q", "two") == (0, "", "")

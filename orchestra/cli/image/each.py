@@ -30,6 +30,11 @@ def for_each(invocation: Invocation, references: Iterable[str], work: Callable[[
     return code
 
 
+def say_waiting() -> None:
+    """What is being fetched must not be taken for what nobody needs."""
+    print("Waiting for another command that fetches or makes something.", file=sys.stderr)
+
+
 def show_error(invocation: Invocation, error: OrchestraError | OSError, image: str) -> None:
     """With the image it is about, where the message leaves that out."""
     from orchestra.cli.render.errors import render_error

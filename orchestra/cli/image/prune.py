@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestra.cli.confirm import is_sure, need_terminal
+from orchestra.cli.image.each import say_waiting
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
 
@@ -21,7 +22,7 @@ def run(invocation: Invocation) -> int:
         what = ALL if values["all"] else NAMELESS
         if not is_sure(f"WARNING! This will remove {what}, and what is left of downloads that broke off."):
             return 0
-    pruned = Library(invocation.home).prune(everything=values["all"])
+    pruned = Library(invocation.home, wait=say_waiting).prune(everything=values["all"])
     if pruned.names or pruned.ids:
         print("Deleted Images:")
     for name in pruned.names:

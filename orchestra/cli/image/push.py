@@ -19,12 +19,12 @@ def run(invocation: Invocation) -> int:
 
 
 def _push(library: Library, quiet: bool, text: str) -> None:
-    name = parse_name(text)
     if quiet:
         library.push(text)
-        print(name, flush=True)
+        print(parse_name(text), flush=True)
         return
     pushed = library.push(text, lambda line: print(line, flush=True))
     size = library.find(text).entry.size
+    name = parse_name(text)
     print(f"{pushed.sent} blobs sent, {pushed.mounted} mounted, {pushed.there} there already")
     print(f"{name.tag or name.digest}: digest: {pushed.digest} size: {size}", flush=True)

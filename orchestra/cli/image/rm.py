@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestra.cli.image.each import for_each
+from orchestra.cli.image.each import for_each, say_waiting
 from orchestra.driver.local.image.library import Library
 
 TYPE_CHECKING = False
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    return for_each(invocation, values["references"], partial(_remove, Library(invocation.home), values["force"]))
+    library = Library(invocation.home, wait=say_waiting)
+    return for_each(invocation, values["references"], partial(_remove, library, values["force"]))
 
 
 def _remove(library: Library, force: bool, text: str) -> None:

@@ -21,7 +21,7 @@ from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from orchestra.home import Home
 
@@ -61,9 +61,10 @@ def containers(home: Home) -> Iterator[User]:
                 yield User(stack, name, digest)
 
 
-def collect(home: Home) -> Collected:
+def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
+    """wait: see ``ContentStore.collecting``."""
     content, snapshots = ContentStore(home.content), Snapshotter(home)
-    with content.collecting():
+    with content.collecting(wait):
         roots = {entry.digest for entry in content.entries().values()}
         tops = {entry.source for entry in content.entries().values()}
         roots |= {user.digest for user in containers(home)}

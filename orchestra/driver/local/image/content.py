@@ -20,7 +20,7 @@ from orchestra.driver.local.image.manifest import MANIFEST, NAME, parse_index
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SOURCE = "io.orchestra.image.source"
 PLATFORM = "io.orchestra.image.platform"
@@ -106,10 +106,14 @@ class ContentStore(BlobStore):
             os.close(fd)
 
     @contextlib.contextmanager
-    def collecting(self) -> Iterator[None]:
-        """Alone: nobody holds, or comes to hold, anything."""
+    def collecting(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Alone: nobody holds, or comes to hold, anything. wait: called when somebody does, before waiting for them."""
         with file_errors(f"content store {self._path}"):
-            fd = self._lock("collection.lock", fcntl.LOCK_EX)
+            try:
+                fd = self._lock("collection.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                fd = self._lock("collection.lock", fcntl.LOCK_EX)
         try:
             yield
         finally:

@@ -71,8 +71,11 @@ class Pruned(NamedTuple):
 
 
 class Library:
-    def __init__(self, home: Home, access: Access | None = None) -> None:
+    """wait: called before removing anything has to wait for others that fetch or make something."""
+
+    def __init__(self, home: Home, access: Access | None = None, wait: Callable[[], None] = lambda: None) -> None:
         self._home = home
+        self._wait = wait
         self._access = access
         self.store = ImageStore(home, access)
         self.content = self.store.content
@@ -125,7 +128,7 @@ class Library:
         """Take one name away, or by id all of them, and the image with the last. Raises UserError for an image that
         containers need.
         """
-        with self.content.collecting():
+        with self.content.collecting(self._wait):
             item = self.find(text)
             same = [other for other in self.items() if other.id == item.id]
             by_name = item.entry.reference == reference_key(text)
@@ -155,14 +158,14 @@ class Library:
         names: list[str] = []
         before = {item.entry.digest: item.id for item in self.nameless()}
         if everything:
-            with self.content.collecting():
+            with self.content.collecting(self._wait):
                 used = {user.digest for user in containers(self._home)}
                 for item in self.items():
                     if item.entry.digest not in used:
                         self.content.remove_entry(item.entry.reference)
                         names.append(item.entry.reference)
                         before[item.entry.digest] = item.id
-        collected = collect(self._home)
+        collected = collect(self._home, self._wait)
         gone = {image_id for digest, image_id in before.items() if self.content.size(digest) < 0}
         return Pruned(names, collected, sorted(gone))
 
@@ -171,7 +174,9 @@ class Library:
         from orchestra.driver.local.image.registry import Access
         from orchestra.driver.local.image.registry.push import push_image
 
-        name = parse_name(text)
+        name = name_of(reference_key(text))
+        if name is None:
+            raise UserError(f"{text} names no registry", hint="give it another name with `orchestra image tag`")
         with self.content.held():
             item = self.find(text)
             if item.parts is None:
