@@ -29,6 +29,11 @@ def busybox(path: Path, config: dict[str, Any] | None = None, *entries: Any, **i
     """The reference of a layout at ``path`` with one image. config: as in the image's configuration; entries: more of
     its only layer; image: further words for ``Made.image``.
     """
+    made = Made()
+    return made.name(made.image([busybox_layer(*entries)], config=config, **image)).write(path)
+
+
+def busybox_layer(*entries: Any) -> bytes:
     with open(BUSYBOX, "rb") as file:
         program = file.read()
     base = [
@@ -36,5 +41,4 @@ def busybox(path: Path, config: dict[str, Any] | None = None, *entries: Any, **i
         entry("bin/busybox", content=program, mode=0o755),
         *(link(f"bin/{name}", "busybox") for name in APPLETS),
     ]
-    made = Made()
-    return made.name(made.image([layer(*base, *entries)], config=config, **image)).write(path)
+    return layer(*base, *entries)

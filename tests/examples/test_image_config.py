@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.driver.local.image.making import directory, entry
+from tests.driver.local.image.making import ARCHITECTURE, Made, directory, entry
 from tests.examples.conftest import eventually
-from tests.examples.images import busybox, needs_busybox
+from tests.examples.images import busybox, busybox_layer, needs_busybox
 
 pytestmark = needs_busybox
 
@@ -171,3 +171,23 @@ services:
     assert published.endswith("->80/tcp")
     assert exposed == ["9000/tcp", "443/tcp", "53/udp"]
     assert row["Publishers"][1] == {"URL": "", "TargetPort": 9000, "PublishedPort": 0, "Protocol": "tcp"}
+
+
+def test_another_platform_is_another_image_and_replaces_the_container(write_stack, tmp_path):
+    made = Made()
+    manifests = []
+    for architecture in (ARCHITECTURE, "riscv64"):  # the program is this machine's in both
+        layer = busybox_layer(entry("platform", content=architecture.encode()))
+        image = made.image([layer], config={"Cmd": ["sleep", "100"]}, architecture=architecture)
+        manifests.append({**image, "platform": {"os": "linux", "architecture": architecture}})
+    reference = made.name(made.index(*manifests)).write(tmp_path / "image")
+    stack = write_stack(f'services:\n  one: {{image: "{reference}", stop_signal: SIGKILL}}\n')
+    stack.run("up", "-d")
+    assert stack.run("exec", "-T", "one", "cat", "/platform").stdout == ARCHITECTURE
+    stack.environment["DOCKER_DEFAULT_PLATFORM"] = f"linux/{ARCHITECTURE}"
+    assert stack.run("plan").stdout == "nothing to do\n"
+    stack.environment["DOCKER_DEFAULT_PLATFORM"] = "linux/riscv64"
+    assert "(linux/riscv64)" in stack.run("plan", code=2).stdout
+    stack.run("up", "-d")
+    assert stack.run("exec", "-T", "one", "cat", "/platform").stdout == "riscv64"
+    assert stack.run("plan").stdout == "nothing to do\n"
