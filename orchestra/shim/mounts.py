@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from orchestra.linux import mount, mount_tree, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
+from orchestra.shim.copy_up import copy_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def open_sources(entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str
         finally:
             if owners >= 0:
                 os.close(owners)
-    if options.copies_up or options.owners is not None:
-        hint = "tmpcopyup is not supported, and only a bind can show other owners"
-        raise SystemCallError(EINVAL, "config", destination, hint)
+    if options.owners is not None:
+        raise SystemCallError(EINVAL, "config", destination, "only a bind can show other owners")
+    if options.copies_up and kind != "tmpfs":
+        raise SystemCallError(EINVAL, "config", destination, "tmpcopyup is for a tmpfs")
     return []
 
 
@@ -97,9 +99,12 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
     label = linux.get("mountLabel")
     if label and kind not in UNLABELLED:
         data = ",".join([*([data] if data else ()), f'context="{label}"'])
+    flags = options.flags & ~mount.MS_RDONLY if options.copies_up else options.flags
     target = resolve.ensure_in_root(root, destination, directory=True)
     try:
-        mount.mount(entry.get("source") or kind, reach(target), kind, options.flags, data, about=destination)
+        mount.mount(entry.get("source") or kind, reach(target), kind, flags, data, about=destination)
+        if options.copies_up:
+            _copy_up(root, destination, target, read_only=bool(options.flags & mount.MS_RDONLY))
     except SystemCallError as error:
         if error.errno != EPERM or not _is_hosts_own(kind, linux) or not os.path.isdir(HOSTS_OWN[kind][1]):
             raise
@@ -112,6 +117,19 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
         os.close(target)
     for flag in options.propagation:
         _propagate(root, destination, flag)
+
+
+def _copy_up(root: int, destination: str, covered: int, *, read_only: bool) -> None:
+    """covered: the directory below the new mount."""
+    below = os.open(reach(covered), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    above = resolve.open_in_root(root, destination, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        copy_up(below, above)
+        if read_only:
+            mount.set_attributes(above, mount.MOUNT_ATTR_RDONLY, about=destination)
+    finally:
+        os.close(below)
+        os.close(above)
 
 
 def _is_hosts_own(kind: str, linux: Mapping[str, Any]) -> bool:
