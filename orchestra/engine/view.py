@@ -57,10 +57,7 @@ class View:
             volumes=_chosen("volume", before.volumes, seen.volumes, settled),
         )
         if images:
-            images_seen = {
-                key: _pulled_as_before(image, before.images.get(key))
-                for key, image in seen.images.items()
-            }
+            images_seen = {key: _pulled_as_before(image, before.images.get(key)) for key, image in seen.images.items()}
             self.observed = replace(self.observed, images=_chosen("image", before.images, images_seen, settled))
         self._complete = True
 
