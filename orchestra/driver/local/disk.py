@@ -153,9 +153,8 @@ def _parts_of(item: Item) -> set[str]:
 
 def _volumes(home: Home, containers: list[Encoded]) -> Iterator[VolumeUse]:
     for name in _list(home.volumes):
-        record = load_record(home, name) if not name.startswith(".") else None
-        if record is not None:
-            users = sum(name in c.get("volumes", ()) or record.container == c["id"] for c in containers)
+        if not name.startswith(".") and load_record(home, name) is not None:
+            users = sum(name in c.get("volumes", ()) for c in containers)
             yield VolumeUse(name, tree_size(f"{home.volumes}/{name}/{DATA}"), users)
 
 
