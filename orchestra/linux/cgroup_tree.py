@@ -26,6 +26,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from orchestra.linux.cgroup_settings import Setting
     from orchestra.linux.systemd_scope import Scope
@@ -51,15 +52,23 @@ class CgroupTree(Cgroup):
     def _unique(self) -> list[str]:
         return [f"{root}/{self._path}" for root in self._roots]
 
-    def _make_directories(self) -> None:
+    def _make_directories(self, resources: Mapping[str, Any]) -> None:
         for directory in self._unique():
             if not self._is_ours(directory) and _processes([directory]):
-                self._roots, self._directories = (), {}
+                self._let_go()
                 raise SystemCallError(EBUSY, "create", directory, "processes of somebody else are in this cgroup")
         if self._scope is not None:
-            self._scope.start()
+            try:
+                self._scope.start(resources)
+            except OSError:
+                self._let_go()
+                raise
         for root in self._roots:
             self._make(root, f"{root}/{self._path}")
+
+    def _let_go(self) -> None:
+        """What is there is somebody else's."""
+        self._roots, self._directories, self._scope = (), {}, None
 
     def _make(self, root: str, directory: str) -> None:
         for _attempt in range(8):
@@ -109,7 +118,9 @@ class CgroupTree(Cgroup):
             try:
                 return os.fsdecode(os.getxattr(directory, name)) == self._owner
             except OSError as error:
-                if error.errno not in (ENODATA, ENOENT, EOPNOTSUPP, EPERM):
+                if error.errno == ENOENT:
+                    return False
+                if error.errno not in (ENODATA, EOPNOTSUPP, EPERM):
                     raise
         return False
 
@@ -176,6 +187,7 @@ class CgroupTree(Cgroup):
                 pass
             except OSError:
                 if not self._is_ours(directory) and _processes([directory]):
+                    self._scope = None
                     continue
                 self.kill()
                 self._remove_tree(directory)

@@ -15,25 +15,35 @@ if TYPE_CHECKING:
 
 class CgroupV1(CgroupTree):
     def create(self, resources: Mapping[str, Any]) -> list[str]:
-        self._make_directories()
+        self._make_directories(resources)
         if "cpuset" in self._directories:
-            self._inherit_cpuset(self._directories["cpuset"].removesuffix(self._path))
-        return self.update(resources)
+            self._inherit_cpuset(self._directories["cpuset"])
+        return self._write_all(resources)
 
     def update(self, resources: Mapping[str, Any]) -> list[str]:
+        if self._scope is not None:
+            self._scope.update(resources)
+        return self._write_all(resources)
+
+    def _write_all(self, resources: Mapping[str, Any]) -> list[str]:
         return [*ignored(resources, 1), *self._apply(settings_v1(resources))]
 
     def _inherit_cpuset(self, directory: str) -> None:
         """A group without processors or memory nodes takes no process, and a new one has none: copy its parent's."""
-        for part in self._path.split("/"):
-            above, directory = directory, f"{directory}/{part}"
-            for file in ("cpuset.cpus", "cpuset.mems"):
-                if not read_file(f"{directory}/{file}").strip():
-                    write_file(f"{directory}/{file}", read_file(f"{above}/{file}").strip())
+        above = os.path.dirname(directory)
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            if not (value := read_file(f"{above}/{file}").strip()):
+                self._inherit_cpuset(above)
+                value = read_file(f"{above}/{file}").strip()
+            if not read_file(f"{directory}/{file}").strip():
+                write_file(f"{directory}/{file}", value)
 
     def fork(self) -> int:
         pid = super().fork()
         if pid and self._scope is not None:
+            # Before nobody else is in the scope any more, or it ends.
+            for directory in self._unique():
+                write_file(f"{directory}/cgroup.procs", str(pid))
             self._scope.release()
         return pid
 

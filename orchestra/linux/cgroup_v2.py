@@ -27,12 +27,12 @@ class CgroupV2(CgroupTree):
     def create(self, resources: Mapping[str, Any]) -> list[str]:
         settings_v2(resources)  # what cannot be converted is told before anything is made
         self._enable(self._root)
-        self._make_directories()
+        self._make_directories(resources)
         parent = self._root
         for part in self._path.split("/")[:-1]:
             parent = f"{parent}/{part}"
             self._enable(parent)
-        warnings = self.update(resources)
+        warnings = self._write_all(resources)
         rules = resources.get("devices")
         if rules:
             try:
@@ -49,6 +49,11 @@ class CgroupV2(CgroupTree):
             if used > memory["limit"]:
                 hint = f"{used} bytes are in use, and memory.checkBeforeUpdate asks not to go below that"
                 raise SystemCallError(EBUSY, "update", "memory.max", hint)
+        if self._scope is not None:
+            self._scope.update(resources)
+        return self._write_all(resources)
+
+    def _write_all(self, resources: Mapping[str, Any]) -> list[str]:
         return [*ignored(resources, 2), *self._apply(settings_v2(resources))]
 
     def _enable(self, parent: str) -> None:

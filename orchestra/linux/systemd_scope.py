@@ -1,23 +1,138 @@
-"""Scopes of systemd as control groups of containers: not yet."""
+"""A transient scope of systemd as the control group of a container (systemd's "The New Control Group Interfaces").
+
+A scope cannot be empty, and the container's first process is to be born in it: until then another one stands in.
+"""
 
 from __future__ import annotations
 
-from errno import ENOTSUP
+import os
+import signal
+from errno import EINVAL, ENOENT, EPROTO
+from typing import Any
 
+from orchestra.linux import process
+from orchestra.linux.dbus import MEMBER, SYSTEM_BUS, BusError, Connection, Variant
 from orchestra.linux.syscall import SystemCallError
+from orchestra.linux.systemd_properties import accounting, resource_properties
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SERVICE, OBJECT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+PRIVATE = "/run/systemd/private"  # for root, where there is no bus
+DEFAULT_SLICE = "system.slice"
+MATCH = f"type='signal',interface='{MANAGER}',member='JobRemoved'"
+GONE = ("org.freedesktop.systemd1.NoSuchUnit", "org.freedesktop.systemd1.UnitNotLoaded")
 
 
 class Scope:
+    """name: ``SLICE:PREFIX:NAME``. path: of its group, below the root of each tree."""
+
     def __init__(self, name: str, version: int) -> None:
-        raise SystemCallError(ENOTSUP, "config", name, "it is meant for systemd: use cgroupfs")
+        slice_, prefix, last = name.split(":")
+        self._version = version
+        self._slice = slice_ or DEFAULT_SLICE
+        if not last or last.endswith(".slice"):
+            raise SystemCallError(EINVAL, "config", name, "SLICE:PREFIX:NAME is expected, for a scope of that name")
+        self.unit = f"{prefix}-{last}.scope" if prefix else f"{last}.scope"
+        self.path = f"{expand_slice(self._slice)}/{self.unit}"
+        self._stand_in = 0
 
-    path = ""
+    def start(self, resources: Mapping[str, Any]) -> None:
+        """Returns when its groups are there. Its limits are known to systemd, the rest is ours to write."""
+        self._stand_in = os.fork()
+        if self._stand_in == 0:
+            self._stand()
+        properties = [
+            ("Description", Variant("s", f"container {self.unit.removesuffix('.scope')}")),
+            ("Slice", Variant("s", self._slice)),
+            ("PIDs", Variant("au", [self._stand_in])),
+            ("DefaultDependencies", Variant("b", False)),
+            *accounting(self._version),
+            *resource_properties(resources, self._version),
+        ]
+        try:
+            with _connect() as bus:
+                job = _call(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", self.unit, "fail", properties, [])[0]
+                self._wait(bus, "StartTransientUnit", job)
+        except BusError as error:
+            self.release()
+            raise SystemCallError(EPROTO, "systemd", self.unit, str(error)) from error
+        except BaseException:
+            self.release()
+            raise
 
-    def start(self) -> None:
-        """Begin."""
+    def _stand(self) -> None:
+        try:
+            process.restore_signals()
+            process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
+            process.close_all_except([])
+            while True:
+                signal.pause()
+        finally:
+            os._exit(1)
 
     def release(self) -> None:
-        """Let go."""
+        """Somebody else is in it now."""
+        if self._stand_in:
+            os.kill(self._stand_in, signal.SIGKILL)
+            os.waitpid(self._stand_in, 0)
+            self._stand_in = 0
+
+    def update(self, resources: Mapping[str, Any]) -> None:
+        properties = resource_properties(resources, self._version)
+        if properties:
+            try:
+                with _connect() as bus:
+                    _call(bus, "SetUnitProperties", "sba(sv)", self.unit, True, properties)
+            except BusError as error:
+                raise SystemCallError(EPROTO, "systemd", self.unit, str(error)) from error
 
     def stop(self) -> None:
-        """End."""
+        """Nothing happens when there is none."""
+        self.release()
+        try:
+            with _connect() as bus:
+                self._wait(bus, "StopUnit", _call(bus, "StopUnit", "ss", self.unit, "replace")[0])
+                _call(bus, "ResetFailedUnit", "s", self.unit)
+        except BusError as error:
+            if error.name not in GONE:
+                raise SystemCallError(EPROTO, "systemd", self.unit, str(error)) from error
+
+    def _wait(self, bus: Connection, call: str, job: str) -> None:
+        while True:
+            message = bus.next_signal()
+            if message.fields.get(MEMBER) == "JobRemoved" and message.body[1] == job:
+                if message.body[3] != "done":
+                    raise SystemCallError(EPROTO, call, self.unit, f"systemd says: {message.body[3]}")
+                return
+
+
+def expand_slice(name: str) -> str:
+    """``a-b.slice`` is below ``a.slice`` (systemd.slice(5)); ``-.slice`` is the root."""
+    stem = name.removesuffix(".slice")
+    parts = stem.split("-")
+    if stem == "-":
+        return ""
+    if not name.endswith(".slice") or "/" in name or not all(parts):
+        raise SystemCallError(EINVAL, "config", name, "not the name of a slice")
+    return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
+
+
+def _connect() -> Connection:
+    try:
+        bus = Connection(SYSTEM_BUS)
+        bus.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", MATCH)
+    except (FileNotFoundError, ConnectionRefusedError):
+        try:
+            bus = Connection(PRIVATE, is_bus=False)
+        except (FileNotFoundError, ConnectionRefusedError):
+            hint = "no systemd runs here: let the caller use cgroupfs"
+            raise SystemCallError(ENOENT, "connect", SYSTEM_BUS, hint) from None
+    _call(bus, "Subscribe")
+    return bus
+
+
+def _call(bus: Connection, member: str, signature: str = "", *values: Any) -> tuple[Any, ...]:
+    return bus.call(SERVICE, OBJECT, MANAGER, member, signature, *values)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestra.runtime.context import Context
-    from orchestra.runtime.report import Report
 
     Command = Callable[[Context, Options, list[str]], int]
 
@@ -82,8 +81,7 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
 
     try:
         report = Report(options.value("log"), options.value("log-format"), debug=options.flag("debug"))
-        if options.flag("systemd-cgroup") or options.value("cgroup-manager") == "systemd":
-            raise UsageError("systemd as the manager of cgroups is not supported: let the caller use cgroupfs")
+        systemd = options.flag("systemd-cgroup") or options.value("cgroup-manager") == "systemd"
     except UsageError as error:
         return _misused(str(error))
     given = Options(f"{row[1]} help|h")
@@ -106,16 +104,17 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
         except OSError as error:
             report.error(f"{name}: {error}")
             return PROGRAM_FAILED if name == "exec" else 1
-    return _call(name, row[0], options.value("root"), report, given, words)
-
-
-def _call(name: str, module: str, root: str | None, report: Report, options: Options, words: list[str]) -> int:
-    from importlib import import_module
-
     from orchestra.runtime.context import Context, default_root
 
+    context = Context(os.path.abspath(options.value("root") or default_root()), report, systemd)
+    return _call(name, row[0], context, given, words)
+
+
+def _call(name: str, module: str, context: Context, options: Options, words: list[str]) -> int:
+    from importlib import import_module
+
+    report = context.report
     try:
-        context = Context(os.path.abspath(root or default_root()), report)
         function: Command = getattr(import_module(f"orchestra.runtime.{module}"), f"{name}_command")
         return function(context, options, words)
     except UsageError as error:

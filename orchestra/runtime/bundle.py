@@ -7,6 +7,7 @@ import os
 from errno import EINVAL, ENOENT, ENOTDIR
 from typing import Any, NamedTuple
 
+from orchestra.linux.cgroup import is_scope
 from orchestra.linux.syscall import SystemCallError
 
 OCI_MAJOR = "1"
@@ -23,7 +24,8 @@ class Bundle(NamedTuple):
         return os.path.join(self.path, self.config["root"]["path"])
 
 
-def load_bundle(path: str | None, name: str) -> Bundle:
+def load_bundle(path: str | None, name: str, *, systemd: bool = False) -> Bundle:
+    """systemd: it is the manager of control groups, and ``linux.cgroupsPath`` names a scope."""
     directory = os.path.realpath(path or ".")
     file = f"{directory}/config.json"
     try:
@@ -45,7 +47,7 @@ def load_bundle(path: str | None, name: str) -> Bundle:
     root = config.get("root")
     if not isinstance(root, dict) or not root.get("path"):
         raise _invalid("root.path", "a container needs a root")
-    bundle = Bundle(directory, config, cgroup_path(config, name))
+    bundle = Bundle(directory, config, cgroup_path(config, name, systemd=systemd))
     if not os.path.isdir(bundle.rootfs):
         raise SystemCallError(ENOTDIR, "config", bundle.rootfs, "root.path is not a directory")
     return bundle
@@ -56,10 +58,16 @@ def check_process(process: dict[str, Any]) -> None:
         raise _invalid("process.cwd", "the working directory must be an absolute path")
 
 
-def cgroup_path(config: dict[str, Any], name: str) -> str:
-    path: str = (config.get("linux") or {}).get("cgroupsPath") or f"{KEPT_IN}/{name}"
-    if path.count(":") == 2 and "/" not in path:
-        raise _invalid("linux.cgroupsPath", f"{path} is meant for systemd, which is not supported: use cgroupfs")
+def cgroup_path(config: dict[str, Any], name: str, *, systemd: bool = False) -> str:
+    path: str = (config.get("linux") or {}).get("cgroupsPath") or ""
+    if systemd:
+        path = path or f":{KEPT_IN.strip('/')}:{name}"
+        if not is_scope(path):
+            raise _invalid("linux.cgroupsPath", f"{path}: with --systemd-cgroup it is SLICE:PREFIX:NAME")
+        return path
+    path = path or f"{KEPT_IN}/{name}"
+    if is_scope(path):
+        raise _invalid("linux.cgroupsPath", f"{path} is meant for systemd: use --systemd-cgroup")
     if ".." in path.split("/"):
         raise _invalid("linux.cgroupsPath", f"{path} leads upwards")
     return path

@@ -15,8 +15,11 @@ NAME = "orchestra-runtime"
 
 
 class Context(NamedTuple):
+    """systemd: whether it is asked for the control groups of containers that are made."""
+
     root: str
     report: Report
+    systemd: bool = False
 
     def container(self, name: str) -> Container:
         return Container(self.root, name)

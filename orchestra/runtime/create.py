@@ -46,7 +46,7 @@ def _create(
     import os
 
     container = context.container(name)
-    bundle = load_bundle(options.value("bundle"), name)
+    bundle = load_bundle(options.value("bundle"), name, systemd=context.systemd)
     terminal = bool(bundle.config["process"].get("terminal"))
     wishes = creation.Wishes(
         start=start,

@@ -150,7 +150,7 @@ for number in range(100):
 assert look() == first
 """
     words = [sys.executable, "-c", program, str(ours.root), str(ours.bundles["c"].path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     assert leftovers(ours) == []
 
@@ -172,12 +172,6 @@ def test_errors_are_told_in_the_log(ours, tmp_path):
     assert json.loads(line)["level"] == "error"
     assert "container does not exist" in json.loads(line)["msg"]
     assert "container does not exist" in done.stderr
-
-
-def test_systemd_is_refused_with_the_reason(ours):
-    done = subprocess.run([*ours.command, "--systemd-cgroup", "list"], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "cgroupfs" in done.stderr
 
 
 HEAVY = {"argparse", "subprocess", "asyncio", "typer", "logging", "traceback", "tempfile", "shutil", "inspect"}
