@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-WHAT   ?= tests/linux tests/shim
+WHAT   ?= tests/linux tests/shim tests/runtime
 
 .PHONY: demo test test-vm lint docs lock bench packages test-packages clean
 
@@ -15,7 +15,7 @@ test: $(VENV)/dev.stamp test-packages
 
 # The runtime on pure cgroup v2. VM: a program that runs a command in a virtual machine which shares this directory.
 test-vm: $(VENV)/dev.stamp
-	VM_TIMEOUT=1500 $(VM) run 'PYTHONPATH=$(CURDIR):$(CURDIR)/$(wildcard $(VENV)/lib/python3*/site-packages) python3 -m pytest -q --basetemp /tmp/t --timeout 200 $(WHAT)'
+	VM_TIMEOUT=5400 $(VM) run 'PYTHONPATH=$(CURDIR):$(CURDIR)/$(wildcard $(VENV)/lib/python3*/site-packages) python3 -m pytest -q --basetemp /tmp/t --timeout 200 $(WHAT)'
 
 bench: $(VENV)/dev.stamp packages
 	$(BIN)/python benchmarks/compare.py $(BENCH)

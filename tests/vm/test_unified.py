@@ -1,7 +1,8 @@
 """The runtime where cgroup version 2 is all there is: in a virtual machine, when a program that makes one is at hand.
 
 ``ORCHESTRA_VM`` names it: called as ``PROGRAM run COMMAND`` it boots a Linux with Python, pytest's requirements shared
-from here, and the current directory at the same path. ``make test-vm`` runs all of tests/linux and tests/shim there.
+from here, and the current directory at the same path; with ``VM_INIT=systemd`` in the environment systemd is its first
+process. ``make test-vm`` runs all of tests/linux, tests/shim and tests/runtime there.
 """
 
 from __future__ import annotations
@@ -16,13 +17,34 @@ import tests.vm
 
 ROOT = Path(tests.vm.__file__).parents[2]
 PROGRAM = os.environ.get("ORCHESTRA_VM", "")
-WHAT = ("tests/linux/test_cgroup.py", "tests/linux/test_device_filter.py", "tests/shim/test_limits.py")
+LIMITS = ("tests/linux/test_cgroup.py", "tests/linux/test_device_filter.py", "tests/shim/test_limits.py")
+RESOURCES = ("tests/runtime/test_resources.py",)
+SYSTEMD = ("tests/runtime/test_systemd.py",)
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not PROGRAM, reason="ORCHESTRA_VM names no program that runs a command in a virtual machine"),
+]
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.skipif(not PROGRAM, reason="ORCHESTRA_VM names no program that runs a command in a virtual machine")
-def test_limits_hold_on_a_pure_unified_hierarchy():
-    command = ["make", "test-vm", f"VM={PROGRAM}", f"WHAT={' '.join(WHAT)}"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+def run(what, **environment):
+    command = ["make", "test-vm", f"VM={PROGRAM}", f"WHAT={' '.join(what)}"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+
+
+def test_limits_hold_on_a_pure_unified_hierarchy():
+    run(LIMITS + RESOURCES)
+
+
+def test_systemd_manages_the_groups_of_containers():
+    run(SYSTEMD, VM_INIT="systemd")
