@@ -54,6 +54,7 @@ class Shim:
         self.ended = False
         self.streams = Streams(self.selector)
         self.starting: starting.StartingProcess | None = None
+        self.starts = False
         self.requester: socket.socket | None = None
         self.warnings: list[str] = []
 
@@ -112,7 +113,9 @@ class Shim:
         self.container = process.identify(pid)
         self.starting = starting.StartingProcess(self.config, channel, self._describe, self.warnings.append)
         self.selector.register(channel, selectors.EVENT_READ, self._hear_container)
-        if start:
+        # Hooks want to be answered first: then the start is said when the first process has heard of them.
+        self.starts = start and hooks.wanted(self.config, *hooks.BEFORE_START)
+        if start and not self.starts:
             self._start()
         else:
             self._store_state()
@@ -159,7 +162,7 @@ class Shim:
             self._give_keeper(TERMINAL, [said.master])
         if is_more:
             if said.created and self.started_at is None:
-                self._answer_made()
+                self._start() if self.starts else self._answer_made()
             return
         self.selector.unregister(said.channel)
         said.channel.close()

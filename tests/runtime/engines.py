@@ -42,6 +42,7 @@ while True:
         continue
 """
 IMAGE = "/run/image.tar"
+OF_THE_MOUNT = ("rw", "ro", "relatime", "nosuid", "nodev", "noexec")
 IN_MEMORY = ("run", "tmp", "var/lib", "var/log")
 
 
@@ -135,7 +136,7 @@ class World:
             name = os.path.basename(directory)
             (here / name).mkdir()
             options = next(row[3] for row in self.roots if row[1] == directory).split(",")
-            data = ",".join(word for word in options if word not in ("rw", "ro", "relatime", "nosuid", "nodev", "noexec"))
+            data = ",".join(word for word in options if word not in OF_THE_MOUNT)
             mount.mount("cgroup", str(here / name), "cgroup", 0, data)
 
     def run(self, *words, timeout=60, **keys):

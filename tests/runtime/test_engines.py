@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.runtime import engines
 from tests.runtime.conftest import eventually
 
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
 pytestmark = pytest.mark.timeout(120)
+
+
+DRIVER = "--exec-opt=native.cgroupdriver=cgroupfs"
 
 
 class Engine:
@@ -19,7 +26,7 @@ class Engine:
     def __init__(self, world, name, before, after) -> None:
         self.world, self.name, self.before, self.after = world, name, before, after
 
-    def __call__(self, command, *words, **keys):
+    def __call__(self, command, *words, **keys) -> CompletedProcess:
         more = self.after if command in ("run", "create") else ()
         return self.world.run(self.name, *self.before, command, *more, *words, **keys)
 
@@ -37,7 +44,7 @@ def make_podman(world):
 def make_docker(world):
     runtimes = json.dumps({"runtimes": {"orchestra": {"path": engines.RUNTIME}}})
     world.run("sh", "-c", "mkdir -p /etc/docker; cat > /etc/docker/daemon.json", input=runtimes)
-    world.start("dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--exec-opt=native.cgroupdriver=cgroupfs")
+    world.start("dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", DRIVER)
     docker = Engine(world, "docker", (), ("--network", "none", "--runtime", "orchestra"))
     eventually(lambda: docker("version").returncode == 0, seconds=40)
     return docker
@@ -78,8 +85,15 @@ def test_a_program_that_does_not_exist_is_told_by_127(engine):
 
 def test_options_of_the_engine_reach_the_container(engine):
     script = "id -u; hostname; touch /x 2>/dev/null || echo read-only; grep CapEff /proc/self/status"
-    words = ("--rm", "--user", "7", "--hostname", "named", "--read-only", "--cap-drop", "ALL", "box", "sh", "-c", script)
-    assert engine.ok("run", *words).split() == ["7", "named", "read-only", "CapEff:", "0000000000000000"]
+    words = ("--rm", "--user", "7", "--hostname", "named", "--read-only", "--cap-drop", "ALL")
+    said = engine.ok("run", *words, "box", "sh", "-c", script)
+    assert said.split() == [
+        "7",
+        "named",
+        "read-only",
+        "CapEff:",
+        "0000000000000000",
+    ]
 
 
 def test_one_more_program_is_executed(engine, running):
@@ -129,5 +143,13 @@ def test_processes_of_a_container_are_shown(engine, running):
 
 def test_nothing_is_left_of_what_was_removed(engine):
     engine.ok("run", "--rm", "box", "true")
-    where = ("find", "/run", "-path", "*orchestra*", "-name", "start.sock", "-o", "-path", "*runtime*", "-name", "state.json")
+    where = ("find", "/run", "-path", "*runtime*", "-name", "state.json")
     eventually(lambda: engine.world.run(*where).stdout == "")
+
+
+def test_a_container_in_a_user_namespace(engine):
+    if engine.name == "docker":
+        pytest.skip("its daemon has one for all of its containers, or none")
+    words = ("--rm", "--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000", "box", "sh", "-c")
+    script = "id -u; cat /proc/self/uid_map; touch /etc/mine; stat -c %u /etc/mine"
+    assert engine.ok("run", *words, script).split() == ["0", "0", "100000", "5000", "0"]

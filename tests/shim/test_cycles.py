@@ -1,0 +1,103 @@
+"""Hundreds of containers one after the other: what each of them left would add up."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestra.shim import client
+from tests.shim.conftest import eventually
+from tests.shim.test_namespaces import isolated
+
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
+
+CYCLES = 500
+SECONDS = 120
+WARM = 20  # the first ones fill caches of the interpreter
+MEMORY = 1024  # KiB that the fork server may grow by
+
+
+def memory(pid):
+    """Private memory in KiB (proc_pid_smaps(5))."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(kib) for kib in re.findall(r"Private_(?:Clean|Dirty): +(\d+)", text))
+
+
+class Census:
+    """Of the fork server: descriptors, children, mounts in its view; and groups of the machine."""
+
+    def __init__(self, stack) -> None:
+        pid = stack.fork_server.pid
+        self.descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        self.children = len(stack.children(pid))
+        self.mounts = len(Path(f"/proc/{pid}/mounts").read_text().splitlines())
+        self.groups = stack.groups()
+
+    def __eq__(self, other) -> bool:
+        return vars(self) == vars(other)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return repr(vars(self))
+
+
+@pytest.mark.parametrize("kind", ["plain", "isolated"])
+def test_hundreds_of_containers_leave_nothing(stack, kind):
+    container = stack.container("true") if kind == "plain" else isolated(stack, "true")
+    pid = stack.fork_server.pid
+    end = time.monotonic() + SECONDS
+    first, before, done = None, 0, 0
+    for number in range(CYCLES):
+        container.run()
+        assert container.wait().exit_code == 0
+        assert container.leftovers() == []
+        done += 1
+        if number == WARM:
+            eventually(lambda: len(stack.children(pid)) == 1)
+            first, before = Census(stack), memory(pid)
+        if number > WARM and time.monotonic() > end:
+            break
+    eventually(lambda: Census(stack) == first)
+    assert memory(pid) - before < MEMORY, f"after {done} containers"
+    assert done > WARM * 2, "too slow to say anything"
+
+
+def test_hundreds_of_executions_leave_nothing(stack):
+    container = stack.container("sleep", "600")
+    container.run()
+    shim, pid = container.shim.pid, stack.fork_server.pid
+    end = time.monotonic() + SECONDS / 2
+    for number in range(CYCLES):
+        with container.execute("true") as execution:
+            assert execution.wait() == 0
+        if number == WARM:
+            eventually(lambda: len(stack.children(pid)) == 2)
+            first, before, shims = Census(stack), memory(pid), len(os.listdir(f"/proc/{shim}/fd"))
+        if number > WARM and time.monotonic() > end:
+            break
+    eventually(lambda: Census(stack) == first)
+    assert len(os.listdir(f"/proc/{shim}/fd")) == shims
+    assert memory(pid) - before < MEMORY
+
+
+def test_hundreds_of_failures_leave_nothing(stack):
+    container = stack.container("nothing-of-this-name")
+    pid = stack.fork_server.pid
+    end = time.monotonic() + SECONDS / 2
+    for number in range(CYCLES):
+        with pytest.raises(OSError, match="no such program"):
+            container.run()
+        assert container.leftovers() == []
+        if number == WARM:
+            eventually(lambda: len(stack.children(pid)) == 1)
+            first, before = Census(stack), memory(pid)
+        if number > WARM and time.monotonic() > end:
+            break
+    eventually(lambda: Census(stack) == first)
+    assert memory(pid) - before < MEMORY
+    assert client.state(container.directory).pid == 0
