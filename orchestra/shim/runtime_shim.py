@@ -37,7 +37,10 @@ def find_program(directory: ContainerDirectory) -> RuntimeProgram | None:
 
 
 def make_shim(directory: ContainerDirectory, parent: socket.socket) -> Shim:
-    program = find_program(directory)
+    try:
+        program = find_program(directory)
+    except (OSError, ValueError, AttributeError):
+        program = None  # a bundle that is not whole: whoever makes the container of it says so
     return Shim(directory, parent) if program is None else RuntimeShim(directory, parent, program)
 
 
@@ -160,7 +163,7 @@ def execute(
     tied: bool,
 ) -> NoReturn:
     """``orchestra.shim.execution.execute``, by the runtime that has made the container."""
-    program = find_program(directory)
+    program = find_program(directory) if directory.has(RUNTIME_STATE) else None
     if program is None:
         execution.execute(directory, description, streams, connection, tied=tied)
     try:

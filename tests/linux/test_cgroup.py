@@ -29,7 +29,7 @@ def group():
     yield made
     made.kill()
     made.remove()
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/{stack}"))
+    assert not [directory for directory in directories(made) if directory.parent.exists()]
 
 
 def run_in(group, body):
