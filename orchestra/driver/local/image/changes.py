@@ -8,11 +8,19 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import UserError
+from orchestra.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHELL = ("/bin/sh", "-c")
+INSTRUCTIONS = "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR"
+HEALTHCHECK_TIMES = {
+    "interval": "Interval",
+    "timeout": "Timeout",
+    "start-period": "StartPeriod",
+    "start-interval": "StartInterval",
+}
 
 
 def apply_changes(changes: Iterable[str]) -> dict[str, Any]:
@@ -47,6 +55,8 @@ def _apply(config: dict[str, Any], word: str, rest: str) -> None:
         case "VOLUME":
             places = _list(rest) if rest.startswith("[") else rest.split()
             config["Volumes"] = config.get("Volumes", {}) | {place: {} for place in places}
+        case "HEALTHCHECK":
+            config["Healthcheck"] = _healthcheck(rest)
         case "USER":
             config["User"] = rest
         case "WORKDIR":
@@ -54,13 +64,45 @@ def _apply(config: dict[str, Any], word: str, rest: str) -> None:
         case "STOPSIGNAL":
             config["StopSignal"] = rest
         case _:
-            raise ValueError(
-                f"{word} is not one of CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR"
-            )
+            raise ValueError(f"{word} is not one of {INSTRUCTIONS}")
 
 
 def _command(text: str) -> list[str]:
     return _list(text) if text.startswith("[") else [*SHELL, text]
+
+
+def _healthcheck(text: str) -> dict[str, Any]:
+    """``NONE``, or ``[--interval=30s] [--retries=3] CMD command``, with times in nanoseconds as Docker writes them."""
+    settings: dict[str, Any] = {}
+    while text.startswith("--"):
+        option, _, text = text.partition(" ")
+        text = text.lstrip()
+        name, _, value = option[2:].partition("=")
+        if name == "retries" and value.isdecimal():
+            settings["Retries"] = int(value)
+        elif name in HEALTHCHECK_TIMES:
+            settings[HEALTHCHECK_TIMES[name]] = _span(value)
+        else:
+            known = ", ".join(f"--{time}=TIME" for time in HEALTHCHECK_TIMES)
+            raise ValueError(f"{option} is not one of {known} and --retries=NUMBER")
+    kind, _, command = text.partition(" ")
+    command = command.strip()
+    match kind.upper(), command:
+        case "NONE", "" if not settings:
+            return {"Test": ["NONE"]}
+        case "CMD", command if command:
+            test = ["CMD", *_list(command)] if command.startswith("[") else ["CMD-SHELL", command]
+            if len(test) > 1:
+                return {"Test": test, **settings}
+    raise ValueError("HEALTHCHECK is followed by NONE, or by options and CMD with a command")
+
+
+def _span(text: str) -> int:
+    span = parse_duration(text)
+    # 0 is "the default"; less than a millisecond is refused by Docker too.
+    if span and span < 1_000_000:
+        raise ValueError(f"{text} is less than 1ms")
+    return int(span)
 
 
 def _list(text: str) -> list[str]:
