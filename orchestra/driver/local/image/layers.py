@@ -6,6 +6,7 @@ below it are there. Python's own part of the work is most of it, so it is done i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -100,7 +101,8 @@ class Unpackers:
 
     def __exit__(self, *_exception: object) -> None:
         for process in self._begun:
-            with process:  # which closes its pipes, so that it ends, and waits for it
+            # Which closes its pipes, so that it ends, and waits for it; it may have ended with a request unread.
+            with contextlib.suppress(BrokenPipeError), process:
                 pass
 
     def commit(self, layer: Layer, *, is_lowest: bool) -> bool:
@@ -115,11 +117,12 @@ class Unpackers:
             reply = process.stdout.readline()
         except BrokenPipeError:
             reply = ""
+        # The place of one that has ended is for another.
+        self._idle.put(process if reply else None)
         if not reply:
             code = process.wait()
             hint = "if nobody stopped it, see whether memory ran out" if code < 0 else ""
             raise TemporaryError(f"{layer.what}: the process that unpacks it ended with {code}", hint=hint)
-        self._idle.put(process)
         answer = json.loads(reply)
         if "error" in answer:
             kind = TemporaryError if answer["temporary"] else FatalError

@@ -154,7 +154,7 @@ class Session:
                     scheme = "https"
             except Trouble:
                 scheme = "http"
-                with self._transport.send("GET", f"http://{place.endpoint}/v2/", {}):
+                with self._transport.send("GET", f"http://{place.endpoint}/v2/", {}, insecure=True):
                     pass
             self._schemes[place.endpoint] = scheme
         return self._schemes[place.endpoint]

@@ -75,6 +75,7 @@ class Registry:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     registry: Registry
 
     def log_message(self, *_arguments: object) -> None:

@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -404,43 +403,6 @@ from orchestra.state.desired import ImageSpec
 data, run, reference = sys.argv[1:]
 ImageStore(Home(data, run), Access({}, Patience())).pull(ImageSpec(reference))
 """
-
-
-def test_killed_at_any_byte_the_next_pull_goes_on(registry, store, home, reference):
-    """A child is killed when so many bytes of the layer were sent; each goes on with what the one before had got."""
-    source = random.Random(7)
-    size = len(registry.blobs[digest(compressed(BIG))])
-    points = sorted(source.sample(range(1, size), 14))
-    running: list[subprocess.Popen[bytes]] = []
-    kill_at = [0]
-    dead = threading.Event()
-
-    def fault(handler):
-        if not is_big(handler) or not kill_at[0]:
-            return False
-        data, status, more = handler.part(registry.blobs[digest(compressed(BIG))])
-        start = size - len(data)
-        handler.answer(status, data[: max(0, kill_at[0] - start)], more, length=len(data))
-        handler.wfile.flush()
-        running[-1].send_signal(signal.SIGKILL)
-        dead.wait(10)
-        handler.reset()
-        return True
-
-    registry.fault = fault
-    for point in points:
-        kill_at[0] = point
-        dead.clear()
-        running.append(subprocess.Popen([sys.executable, "-c", CHILD, *home, reference]))
-        assert running[-1].wait(20) == -signal.SIGKILL
-        dead.set()
-        fresh = ImageStore(home)
-        assert fresh.observe([ImageSpec(reference)]) == {}
-        assert not check_store(home).damaged
-    kill_at[0] = 0
-    check(store, home, reference)
-    resumed = [seen for seen in registry.asked(digest(compressed(BIG))) if "range" in seen.headers]
-    assert resumed, "nothing of what had come was of use"
 
 
 def test_two_processes_fetch_a_layer_once(registry, store, home, reference):
