@@ -298,6 +298,8 @@ class _Layer:
         if lower and stat.S_ISLNK(lower.status.st_mode):
             os.symlink(lower.target, name, dir_fd=parent)
             os.chown(name, lower.status.st_uid, lower.status.st_gid, dir_fd=parent, follow_symlinks=False)
+            time = lower.status.st_mtime_ns
+            os.utime(name, ns=(time, time), dir_fd=parent, follow_symlinks=False)
             return os.stat(name, dir_fd=parent, follow_symlinks=False)
         os.mkdir(name, 0o755, dir_fd=parent)
         fd = os.open(name, OPENED, dir_fd=parent)

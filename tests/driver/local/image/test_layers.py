@@ -19,7 +19,13 @@ from .making import Made, compressed, directory, entry, layer, link, needs_root,
 pytestmark = needs_root
 
 LAYERS = [
-    layer(directory("etc", mode=0o750, uid=3, mtime=9), entry("etc/name", content=b"low"), link("lib", "usr/lib")),
+    layer(
+        directory("etc", mode=0o750, uid=3, mtime=9),
+        entry("etc/name", content=b"low"),
+        link("lib", "usr/lib"),
+        directory("usr"),
+        directory("usr/lib"),
+    ),
     layer(directory("d"), *(entry(f"d/{i}", content=b"x" * i) for i in range(300))),
     # Through directories without an entry, one of them a link: this one needs those below it.
     layer(entry("etc/more", content=b"more"), entry("lib/x"), entry("d/.wh.7")),
