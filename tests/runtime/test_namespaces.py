@@ -105,7 +105,7 @@ def test_a_namespace_with_a_path_is_joined(runtime, pinned, kind):
 
 def test_a_namespace_may_be_listed_once(runtime):
     if runtime.name == "crun":
-        pytest.skip("it takes the last one")
+        pytest.skip("1.8 says nothing")
     runtime.bundle().linux["namespaces"].append({"type": "pid"})
     assert runtime.fails("create", "c")
 
@@ -213,13 +213,15 @@ def test_a_program_is_executed_in_namespaces_that_were_joined(ours, pinned):
     assert said == [*(os.readlink(entry["path"]) for entry in entries), "0"]
 
 
-def test_a_namespace_of_the_machine_is_joined_by_a_mapped_container(ours, pinned):
+def test_a_namespace_of_the_machine_is_joined_by_a_mapped_container(runtime, pinned):
     """As an engine does that makes the network beforehand: sysfs shows that network, so it is the machine's own."""
+    if runtime.name == "runc":
+        pytest.skip("1.1 mounts no sysfs then")
     (entry,) = pinned("network")
-    bundle = mapped(ours, "sh", "-c", "readlink /proc/self/ns/net; ls /sys/class | grep -x net; touch /sys/x")
+    bundle = mapped(runtime, "sh", "-c", "readlink /proc/self/ns/net; ls /sys/class | grep -x net; touch /sys/x")
     without(bundle, "network")
     bundle.linux["namespaces"].append(entry)
-    done = ours("run", "c")
+    done = runtime("run", "c")
     assert done.stdout.split() == [os.readlink(entry["path"]), "net"]
     assert "Read-only" in done.stderr
 
