@@ -117,6 +117,7 @@ def test_a_created_container_whose_shim_is_killed_is_gone(stack):
 def test_without_its_fork_server_a_container_goes_on_and_ends_in_order(stack):
     container = stack.shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done")
     pid = container.run().pid
+    eventually(lambda: container.texts("stdout"))
     stack.kill_fork_server()
     assert not launch.is_running(stack.home)
     assert container.state()[:2] == (Status.RUNNING, pid)
