@@ -5,16 +5,18 @@ from __future__ import annotations
 import bz2
 import gzip
 import importlib
+import io
 import lzma
 import sys
 import tarfile
 import zlib
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 from orchestra.errors import FatalError
 
-if TYPE_CHECKING:
-    import io
+CHUNK = 1 << 18
+# Bytes of memory: twice what `xz -9` asks for. gzip and bzip2 need little whatever the file says; zstd refuses itself.
+XZ_MEMORY = 128 << 20
 
 GZIP = b"\x1f\x8b"
 BZIP2 = b"BZh"
@@ -42,11 +44,44 @@ def decompressed(stream: io.BufferedReader) -> IO[bytes]:
         case "bzip2":
             return cast("IO[bytes]", bz2.BZ2File(stream))
         case "xz":
-            return cast("IO[bytes]", lzma.LZMAFile(stream))
+            return io.BufferedReader(_Xz(stream), CHUNK)
         case "zstd":
             return cast("IO[bytes]", _zstandard().ZstdFile(stream))
         case _:
             return stream
+
+
+class _Xz(io.RawIOBase):
+    """lzma.LZMAFile, but for the limit to the memory that a file may ask for, which that has none of."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._begin()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # RawIOBase gives any buffer
+        data = b""
+        while not data:
+            given = b""
+            if self._decompressor.eof:
+                # Zeros may lie between the streams of a file.
+                given = self._decompressor.unused_data.lstrip(b"\0")
+                while not given:
+                    if not (more := self._stream.read(CHUNK)):
+                        return 0
+                    given = more.lstrip(b"\0")
+                self._begin()
+            elif self._decompressor.needs_input and not (given := self._stream.read(CHUNK)):
+                raise EOFError("it ends before the end of its last stream")
+            data = self._decompressor.decompress(given, max_length=len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def _begin(self) -> None:
+        self._decompressor = lzma.LZMADecompressor(memlimit=XZ_MEMORY)
 
 
 def damage() -> tuple[type[Exception], ...]:

@@ -168,9 +168,11 @@ def test_compression_is_told_by_the_content_and_the_diff_id_is_of_the_plain_arch
     assert unpack(pack(data), tmp_path / "layer") == digest(data)
 
 
-def test_several_gzip_members_are_one_layer(tmp_path):
-    data = layer(entry("file", content=b"x" * 3000))
-    assert unpack(gzip.compress(data[:1000]) + gzip.compress(data[1000:]), tmp_path / "layer") == digest(data)
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
+def test_several_streams_are_one_layer(tmp_path, pack):
+    data = layer(entry("file", content=os.urandom(300_000)))
+    padding = bytes(8) if pack is lzma.compress else b""
+    assert unpack(pack(data[:1000]) + padding + pack(data[1000:]), tmp_path / "layer") == digest(data)
 
 
 def test_zstd_is_read_or_refused_with_what_is_missing(tmp_path):
