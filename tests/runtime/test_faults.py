@@ -16,6 +16,7 @@ import orchestra.runtime
 from orchestra.linux import cgroup
 from orchestra.runtime.fault import VARIABLE
 from tests.runtime.conftest import eventually, is_gone, kill
+from tests.runtime.test_namespaces import mapped
 
 CREATION = [
     "directory",
@@ -50,8 +51,10 @@ def test_every_point_is_tried():
 
 @pytest.mark.parametrize("point", CREATION)
 @pytest.mark.parametrize("command", ["create", "run"])
-def test_a_creation_that_is_killed_leaves_what_can_be_removed(ours, point, command):
-    ours.bundle().config["hooks"] = HOOK
+@pytest.mark.parametrize("user", ["machine", "mapped"])
+def test_a_creation_that_is_killed_leaves_what_can_be_removed(ours, point, command, user):
+    bundle = mapped(ours) if user == "mapped" else ours.bundle()
+    bundle.config["hooks"] = HOOK
     ours.bundle(name="other")
     ours.ok("create", "other", name="other")
     dies(ours, point, command, "--pid-file", str(ours.path / "pid"), "c")
@@ -130,6 +133,8 @@ def test_what_a_killed_creation_left_empty_can_be_used_again(ours):
     assert leftovers(ours) == []
 
 
+@pytest.mark.fuzz
+@pytest.mark.timeout(150)
 def test_a_hundred_containers_leave_nothing(ours):
     """In one process that does what a hundred commands do: what a command leaks would be seen here as well."""
     ours.bundle("true").write()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -253,3 +254,25 @@ def test_features_are_told(runtime):
     features = json.loads(runtime.ok("features"))
     assert "poststop" in features["hooks"]
     assert "mount" in features["linux"]["namespaces"]
+
+
+@pytest.mark.parametrize("options", [["tmpcopyup"], ["tmpcopyup", "ro"]])
+def test_a_file_system_in_memory_begins_with_what_was_at_its_place(runtime, options):
+    """An option of runc and crun, which podman asks for with --read-only."""
+    script = "cat /etc/secret; stat -c %a /etc/secret; ls -l /etc | grep -c link; touch /etc/new 2>/dev/null || echo no"
+    bundle = runtime.bundle("sh", "-c", script)
+    root = runtime.path / "copied"
+    shutil.copytree(runtime.tree, root, symlinks=True)
+    (root / "etc/link").symlink_to("/nowhere")
+    (root / "etc/secret").chmod(0o640)
+    bundle.config["root"]["path"] = str(root)
+    bundle.config["mounts"].append({"destination": "/etc", "type": "tmpfs", "source": "tmpfs", "options": options})
+    said = runtime.ok("run", "c").split()
+    assert said == ["secret", "640", "1", *(["no"] if "ro" in options else [])]
+    assert not (root / "etc/new").exists()
+
+
+def test_only_a_file_system_in_memory_copies_up(ours):
+    entry = {"destination": "/tmp", "type": "proc", "source": "proc", "options": ["tmpcopyup"]}
+    ours.bundle().config["mounts"].append(entry)
+    assert "tmpcopyup is for a tmpfs" in ours.fails("create", "c")
