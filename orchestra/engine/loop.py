@@ -21,7 +21,7 @@ from orchestra.engine.driver import Settles
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, TemporaryError
-from orchestra.plan.action import StopContainer
+from orchestra.plan.action import PullImage, StopContainer
 from orchestra.plan.backoff import delay
 from orchestra.plan.done import is_down, is_up, never_up
 from orchestra.plan.plan import Plan, plan
@@ -98,6 +98,13 @@ class Engine:
         """The last plan; its actions are under way."""
         return self._plan
 
+    @property
+    def is_making(self) -> bool:
+        """Whether something is under way that may leave behind what no look has seen yet."""
+        return any(
+            flight.began_at is not None and not isinstance(flight.action, PullImage) for flight in self._flights.values()
+        )
+
     def subscribe(self) -> MemoryObjectReceiveStream[Event]:
         """Every event from now on. Close the stream when done; it ends with ``run``."""
         return self._broadcast.subscribe()
@@ -137,7 +144,11 @@ class Engine:
 
     async def wait_until_down(self) -> tuple[Failed, ...]:
         """Until ``down`` is done: returns nothing when it has succeeded, else what could not be removed."""
-        await self.wait(lambda desired, observed, plan: is_down(desired, observed) or bool(plan.failed))
+
+        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            return not self.is_making and (is_down(desired, observed) or bool(plan.failed))
+
+        await self.wait(is_decided)
         if is_down(self._desired, self.observed):
             if isinstance(self._driver, Settles):
                 await self._driver.settle()

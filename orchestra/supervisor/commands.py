@@ -193,6 +193,7 @@ class Commands:
         return (
             self._wanted.is_down
             and desired.is_down
+            and not self._engine.is_making
             and not observed.containers
             and is_down(replace(desired, request=replace(desired.request, remove_volumes=False)), observed)
         )

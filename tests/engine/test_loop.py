@@ -160,6 +160,38 @@ async def test_down_in_the_middle_of_up_cancels_what_is_no_longer_wanted():
     assert world.observed.containers == {}
 
 
+async def test_down_waits_for_what_is_being_made_and_removes_it_too():
+    class Gated(FakeDriver):
+        """A network takes until the gate is open; as in a thread, cancelling does not end it."""
+
+        def __init__(self, world):
+            super().__init__(world)
+            self.began, self.gate = anyio.Event(), anyio.Event()
+
+        async def create_network(self, spec):
+            self.began.set()
+            with anyio.CancelScope(shield=True):
+                await self.gate.wait()
+            await super().create_network(spec)
+
+    desired = stack(service("web"), at=1.0)
+    world = world_of(desired)
+    driver = Gated(world)
+    async with running(driver, desired) as engine:
+        await driver.began.wait()
+        down = going_down(desired, at=clock())
+        engine.set_desired(down)
+        await engine.wait(lambda desired, _observed, _plan: desired is down)
+        assert engine.is_making
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.wait_until_down)
+            await anyio.wait_all_tasks_blocked()
+            driver.gate.set()
+        assert not engine.is_making
+        assert not engine.observed.networks
+    assert not world.observed.networks
+
+
 async def test_an_impatient_stop_replaces_a_patient_one():
     desired = stack(service("web", stop_grace_period=1e9), at=1.0)
     world = world_of(desired, web=Program((Run(stops_after=None),)))
