@@ -38,6 +38,9 @@ def adapt(config: Mapping[str, Any], directory: str) -> dict[str, Any]:
             options.append("rbind")
         bound = {"bind", "rbind"}.intersection(options)
         source = os.path.join(directory, entry["source"]) if bound else entry.get("source") or entry["type"]
+        if bound and not os.path.isdir(source):
+            # Of a file they mean the same without what is below it, and crun takes them for directories only.
+            options = [option[1:] if option in mount.RECURSIVE else option for option in options]
         mounts.append({**entry, "source": source, "options": options})
     root = {**config["root"], "path": os.path.join(directory, config["root"]["path"])}
     return {**config, "ociVersion": OCI_VERSION, "root": root, "mounts": mounts}

@@ -61,7 +61,7 @@ def test_update_changes_limits(runtime):
     resources = runtime.path / "resources.json"
     resources.write_text(json.dumps({"pids": {"limit": 31}}))
     with open(resources) as source:
-        runtime.ok("update", "--resources", "-", "c", stdin=source)
+        runtime.ok("update", "--resources", str(resources) if runtime.name == "crun" else "-", "c", stdin=source)
     assert read(runtime, "pids.max", "pids.max") == "31"
     runtime.ok("update", "--cpu-quota", "50000", "--cpu-period", "100000", "--cpuset-cpus", "0", "c")
     assert read(runtime, "cpu.cfs_quota_us", "cpu.max") == ("50000" if VERSION == 1 else "50000 100000")

@@ -141,11 +141,12 @@ def test_our_own_command_line_is_a_runtime_too(tmp_path, tree):
 
 
 def test_a_bundle_is_adapted():
+    """Also a file that is read-only with all below it: just read-only."""
     config = {
         "ociVersion": "1.2.0",
         "root": {"path": "rootfs", "readonly": True},
         "mounts": [
-            {"destination": "/etc/hosts", "type": "bind", "source": "hosts", "options": ["ro"]},
+            {"destination": "/etc/hosts", "type": "bind", "source": "hosts", "options": ["rro"]},
             {"destination": "/proc", "type": "proc"},
             {"destination": "/data", "source": "/srv", "options": ["bind"]},
         ],
