@@ -21,6 +21,7 @@ from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import hooks, init, oci, starting, wire
 from orchestra.shim.directory import RUN_FILES
+from orchestra.shim.requests import Requests, refuse
 from orchestra.shim.streams import Streams
 
 TYPE_CHECKING = False
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
-CLIENT_SECONDS = 1.0
 
 
 class Shim:
@@ -103,9 +103,8 @@ class Shim:
             self.streams.make_pipes(stdin=bool(self.settings.get("stdin")))
 
     def _listen(self) -> None:
-        self.listener = unix_socket.listen("shim.sock")
-        self.listener.setblocking(False)
-        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+        operations = {"start": self._start_for, "keep": self._hand_streams, "attach": self._attach}
+        Requests(self.selector, self.directory.name, operations).listen("shim.sock")
 
     def _make(self, *, start: bool) -> None:
         self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
@@ -320,44 +319,22 @@ class Shim:
                 return
             os.waitpid(found.si_pid, 0)
 
-    def _accept(self) -> None:
-        try:
-            connection, _address = self.listener.accept()
-        except BlockingIOError:
+    def _start_for(self, connection: socket.socket) -> None:
+        if self.started_at is not None:
+            refuse(connection, SystemCallError(EALREADY, "start", self.directory.name, "it has been started before"))
             return
-        self.selector.register(connection, selectors.EVENT_READ, lambda: self._hear_client(connection))
+        self.requester = connection
+        self._start()
 
-    def _hear_client(self, connection: socket.socket) -> None:
-        self.selector.unregister(connection)
-        connection.settimeout(CLIENT_SECONDS)
-        try:
-            request, fds = wire.receive(connection)
-            for fd in fds:
-                os.close(fd)
-            self._handle(connection, request.get("op"))
-        except (OSError, ValueError) as error:
-            print(f"{self.directory.name}: request failed: {error}", file=sys.stderr, flush=True)
-            connection.close()
+    def _hand_streams(self, connection: socket.socket) -> None:
+        """To another fork server, which has none to keep yet."""
+        wire.send(connection, {"terminal": self.streams.terminal >= 0}, self.streams.kept)
+        connection.close()
 
-    def _handle(self, connection: socket.socket, operation: Any) -> None:
-        if operation == "start" and self.started_at is None:
-            self.requester = connection
-            self._start()
-        elif operation == "start":
-            error = SystemCallError(EALREADY, "start", self.directory.name, "it has been started before")
-            wire.send(connection, {"error": wire.describe_error(error)})
-            connection.close()
-        elif operation == "keep":
-            wire.send(connection, {"terminal": self.streams.terminal >= 0}, self.streams.kept)
-            connection.close()
-        elif operation == "attach":
-            terminal = self.streams.terminal
-            wire.send(connection, {"terminal": terminal >= 0}, [terminal] if terminal >= 0 else ())
-            self.streams.attach(connection)
-        else:
-            error = SystemCallError(EINVAL, str(operation), self.directory.name, "not an operation of a shim")
-            wire.send(connection, {"error": wire.describe_error(error)})
-            connection.close()
+    def _attach(self, connection: socket.socket) -> None:
+        terminal = self.streams.terminal
+        wire.send(connection, {"terminal": terminal >= 0}, [terminal] if terminal >= 0 else ())
+        self.streams.attach(connection)
 
     # The end of a run
 
