@@ -101,9 +101,8 @@ class Engine:
     @property
     def is_making(self) -> bool:
         """Whether something is under way that may leave behind what no look has seen yet."""
-        return any(
-            flight.began_at is not None and not isinstance(flight.action, PullImage) for flight in self._flights.values()
-        )
+        begun = (flight.action for flight in self._flights.values() if flight.began_at is not None)
+        return any(not isinstance(action, PullImage) for action in begun)
 
     def subscribe(self) -> MemoryObjectReceiveStream[Event]:
         """Every event from now on. Close the stream when done; it ends with ``run``."""

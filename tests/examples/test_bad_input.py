@@ -27,6 +27,21 @@ FILES = {
     "undefined network": (SERVICE + "    networks: [backend]\n", 15, ":6:16", "backend"),
     "required variable": (SERVICE + "    user: ${WHO:?name somebody}\n", 15, ":6:11", "name somebody"),
     "missing rootfs": (SERVICE.replace("rootfs:/", "rootfs:/no/such/tree"), 1, ":3:12", "/no/such/tree"),
+    "no such signal": (SERVICE.replace("SIGKILL", "SIGFOO"), 1, ":2:3", "no such signal: SIGFOO"),
+    "no address of a host": (
+        SERVICE + "    extra_hosts: ['db=here']\n",
+        1,
+        ":2:3",
+        "db=here: here is not an IP address",
+    ),
+    "no address of a server": (SERVICE + "    dns: [here]\n", 1, ":2:3", "dns here: here is not an IP address"),
+    "no hardware address": (SERVICE + "    mac_address: here\n", 1, ":2:3", "mac_address here is malformed"),
+    "one port twice": (
+        SERVICE + "    ports: ['7:7', '7:8']\n",
+        1,
+        ":6:13",
+        "in use by another port of the same service",
+    ),
     "silent registry": (SERVICE.replace("rootfs:/", "127.0.0.1:1/web:1"), 1, ":3:12", "127.0.0.1:1/web:1"),
 }
 

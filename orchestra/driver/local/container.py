@@ -30,6 +30,7 @@ from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.linux.process import parse_signal
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
 from orchestra.shim.directory import ContainerDirectory
@@ -259,9 +260,21 @@ class Containers:
         return replace(
             spec,
             mounts=named,
-            stop_signal=spec.stop_signal or image.config.stop_signal,
+            stop_signal=_stop_signal(spec, image),
             expose=spec.expose + image.config.exposed_ports,
         )
+
+
+def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:
+    """Refused here, because a container with a signal that does not exist could never be stopped."""
+    name = spec.stop_signal or image.config.stop_signal
+    try:
+        if name:
+            parse_signal(name)
+    except ValueError as error:
+        whose = "stop_signal" if spec.stop_signal else "the image's STOPSIGNAL, or give the service a stop_signal"
+        raise FatalError(f"service {spec.service}: {error}", hint=f"mend {whose}") from None
+    return name
 
 
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:

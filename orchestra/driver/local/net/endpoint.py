@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import replace
@@ -39,6 +40,7 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
     ``container.ports`` must have their host ports chosen. Ports and names take effect with the next ``apply``.
     Raises TemporaryError while a network, or the container whose network it shares, is not there yet.
     """
+    _check_addresses(container)
     with kernel_errors(f"container {container.name}"):
         mode, _, target = container.network_mode.partition(":")
         match mode:
@@ -53,6 +55,20 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
                 raise FatalError(f"container {container.name}: network_mode {mode} is not known", hint=hint)
         attachments.store(directory, made)
         return made
+
+
+def _check_addresses(container: ContainerSpec) -> None:
+    """Files that a resolver skips over in silence would leave everybody wondering."""
+    given = [("dns", "", address) for address in container.dns]
+    given += [("extra_hosts", f"{name}=", address) for name, address in container.extra_hosts]
+    for attribute, name, address in given:
+        try:
+            if address != etc.HOST_GATEWAY or attribute == "dns":
+                ipaddress.ip_address(address)
+        except ValueError:
+            hint = f"an entry of {attribute} is {name and 'HOST='}ADDRESS, such as {name}10.0.0.5"
+            message = f"container {container.name}: {attribute} {name}{address}: {address} is not an IP address"
+            raise FatalError(message, hint=hint) from None
 
 
 def detach(home: Home, stack: str, container_id: str, directory: str) -> None:
@@ -147,7 +163,9 @@ def _interfaces(
         address = lease.addresses[container_id]
         mac_address = endpoint.mac_address.lower().replace("-", ":") or link.mac_address(address)
         if not MAC_ADDRESS.fullmatch(mac_address):
-            raise FatalError(f"container {container.name}: mac_address {endpoint.mac_address} is malformed")
+            hint = "write six pairs of hexadecimal digits, such as 02:42:ac:11:65:43"
+            message = f"container {container.name}: mac_address {endpoint.mac_address} is malformed"
+            raise FatalError(message, hint=hint)
         names = (container.service, container.name, container_id[:12], *endpoint.aliases)
         found.append(
             Interface(

@@ -61,6 +61,8 @@ class PortReservations:
                     if key is not None:
                         taken.append(before.pop(key))
                         continue
+                    if any(_overlaps(port, other.port) for other in taken):
+                        raise _in_use(port, "another port of the same service")
                     holder = self._bind(port)
                     fresh.append(holder)
                     taken.append(Held(port, replace(port, published=holder.getsockname()[1]), holder))
