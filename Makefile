@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim tests/runtime
 
-.PHONY: demo test test-vm lint docs lock bench packages test-packages clean
+.PHONY: demo test test-vm lint docs lock bench bench-images packages test-packages clean
 
 demo: $(VENV)/runtime.stamp packages
 	$(BIN)/python examples/demo.py
@@ -19,6 +19,9 @@ test-vm: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp packages
 	$(BIN)/python benchmarks/compare.py $(BENCH)
+
+bench-images: $(VENV)/dev.stamp test-packages
+	$(BIN)/python benchmarks/images.py $(BENCH)
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict
