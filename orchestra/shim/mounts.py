@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CGROUP = ("cgroup", "cgroup2")
 UNLABELLED = ("proc", "sysfs", "mqueue")  # the kernel labels their files itself
-# Who has no namespace of its own of that kind may not mount these in a user namespace: it sees the host's then anyway.
+# Who has no namespace of its own of that kind may not mount these in a user namespace.
 HOSTS_OWN = {"sysfs": ("network", "/sys"), "mqueue": ("ipc", "/dev/mqueue"), "proc": ("pid", "/proc")}
 
 
@@ -133,8 +133,9 @@ def _copy_up(root: int, destination: str, covered: int, *, read_only: bool) -> N
 
 
 def _is_hosts_own(kind: str, linux: Mapping[str, Any]) -> bool:
-    fresh = {entry["type"] for entry in linux.get("namespaces") or () if not entry.get("path")}
-    return kind in HOSTS_OWN and HOSTS_OWN[kind][0] not in fresh
+    """Whether the container sees that of the host anyway; a network made beforehand has no sysfs of its own either."""
+    paths = {entry["type"]: entry.get("path") for entry in linux.get("namespaces") or ()}
+    return kind in HOSTS_OWN and (HOSTS_OWN[kind][0] not in paths or (kind == "sysfs" and bool(paths["network"])))
 
 
 def clone(source: str, options: mount.Options, *, about: str, owners: int = -1) -> int:

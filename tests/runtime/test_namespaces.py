@@ -103,6 +103,36 @@ def test_a_namespace_with_a_path_is_joined(runtime, pinned, kind):
     assert runtime.ok("run", "c").strip() == os.readlink(entry["path"])
 
 
+@pytest.mark.parametrize("beside", [(), ("time",), ("user",)])
+def test_a_pid_namespace_with_a_path_is_joined(ours, beside):
+    """Also by way of the process between that user and time namespaces want. Who is mapped may mount no proc of it."""
+    ours.bundle(name="first")
+    ours.ok("create", "first", name="first")
+    path = f"/proc/{ours.state('first')['pid']}/ns/pid"
+    words = ("sh", "-c", "readlink /proc/self/ns/pid; echo $$")
+    bundle = mapped(ours, *words) if "user" in beside else ours.bundle(*words)
+    without(bundle, "pid")
+    bundle.linux["namespaces"] += [
+        {"type": "pid", "path": path},
+        *({"type": kind} for kind in beside if kind == "time"),
+    ]
+    if "user" in beside:
+        assert "mount proc at /proc: operation not permitted" in ours.fails("run", "c")
+        bundle.config["mounts"] = [{"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}]
+        for key in ("maskedPaths", "readonlyPaths"):
+            bundle.linux.pop(key)
+    namespace, pid = ours.ok("run", "c").split()
+    assert namespace == os.readlink(path)
+    assert int(pid) > 1
+
+
+def test_a_pid_namespace_of_the_machine_is_seen_as_it_is(ours):
+    """None of its own: its procfs is the machine's, and so are its processes."""
+    bundle = mapped(ours, "sh", "-c", "readlink /proc/self/ns/pid; grep -c . /proc/1/comm")
+    without(bundle, "pid")
+    assert ours.ok("run", "c").split() == [os.readlink("/proc/self/ns/pid"), "1"]
+
+
 def test_a_namespace_may_be_listed_once(runtime):
     if runtime.name == "crun":
         pytest.skip("1.8 says nothing")

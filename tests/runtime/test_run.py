@@ -221,6 +221,15 @@ def test_a_hook_that_fails_fails_the_creation(runtime, kind):
     assert runtime.fails("state", "c")
 
 
+def test_the_last_hooks_run_when_others_have_failed(ours, tmp_path):
+    """runtime, "Lifecycle": the container is stopped, and goes the way of its end."""
+    last = [{"path": "/bin/sh", "args": ["sh", "-c", f"cat > {tmp_path}/told"]}]
+    ours.bundle().config["hooks"] = {"createRuntime": [{"path": "/bin/false"}], "poststop": last}
+    assert "createRuntime hook" in ours.fails("create", "c")
+    assert json.loads((tmp_path / "told").read_text())["status"] == "stopped"
+    assert ours.fails("state", "c")
+
+
 def test_a_hook_has_only_its_time(ours):
     ours.bundle().config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "60"], "timeout": 1}]}
     assert "took too long" in ours.fails("create", "c")
