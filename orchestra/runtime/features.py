@@ -28,7 +28,7 @@ def features() -> dict[str, Any]:
         "ociVersionMin": "1.0.0",
         "ociVersionMax": OCI_VERSION,
         "hooks": [*hooks.BEFORE_START, "poststart", "poststop"],
-        "mountOptions": sorted({*mount.FLAGS, *mount.PROPAGATION, *mount.RECURSIVE}),
+        "mountOptions": sorted({*mount.FLAGS, *mount.PROPAGATION, *mount.RECURSIVE, *mount.IDMAP, mount.TMPCOPYUP}),
         "linux": {
             "namespaces": sorted(namespaces.FLAGS),
             "capabilities": list(capabilities.NAMES[: capabilities.LAST + 1]),

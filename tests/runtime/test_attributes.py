@@ -229,7 +229,9 @@ def test_a_limit_that_is_none_is_an_error(runtime):
 def test_features_tell_what_is_tried_here(ours):
     import json
 
-    features = json.loads(ours.ok("features"))["linux"]
+    told = json.loads(ours.ok("features"))
+    features = told["linux"]
+    assert {"idmap", "ridmap", "rro", "tmpcopyup"} <= {*told["mountOptions"]}
     assert {"user", "time"} <= {*features["namespaces"]}
     assert features["mountExtensions"]["idmap"]["enabled"]
     assert features["apparmor"]["enabled"]
