@@ -157,6 +157,27 @@ def test_a_stalled_line_is_given_up_and_taken_up(registry, store, home, referenc
     assert time.monotonic() - started < 5
 
 
+def test_a_slow_line_is_waited_for_as_long_as_something_comes(registry, store, home, reference):
+    pace = threading.Event()
+
+    def fault(handler):
+        if not is_big(handler):
+            return False
+        data, status, more = handler.part(registry.blobs[digest(compressed(BIG))])
+        handler.answer(status, b"", more, length=len(data))
+        step = len(data) // 7 + 1
+        for start in range(0, len(data), step):
+            pace.wait(QUICK.silence / 3)
+            handler.wfile.write(data[start : start + step])
+        return True
+
+    registry.fault = fault
+    started = time.monotonic()
+    check(store, home, reference)
+    assert time.monotonic() - started > QUICK.silence
+    assert len(registry.asked(digest(compressed(BIG)))) == 1
+
+
 def test_wrong_bytes_are_refused_and_leave_nothing(registry, store, home, reference):
     right = registry.blobs[digest(compressed(BIG))]
     registry.blobs[digest(compressed(BIG))] = right[:-1] + b"?"
