@@ -68,9 +68,13 @@ def remember(loads_directory: str, request: Mapping[str, Any], inputs: Dependenc
     temporary = f"{path}.{os.getpid()}.tmp"
     # The result may hold secrets out of the environment: nobody else may read it.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(json.dumps(entry).encode() + b"\n" + payload)
-    os.replace(temporary, path)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(json.dumps(entry).encode() + b"\n" + payload)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
 
 
 def entry_path(loads_directory: str, request: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ be repeated, and what was asked for is on disk before the supervisor acts on it.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from orchestra import __version__
@@ -35,7 +36,10 @@ class Client:
 
     def summon(self) -> None:
         """Start the fork server and the supervisor unless they live, without waiting for either."""
-        self._early = self._open(start=True)
+        try:
+            self._early = self._open(start=True)
+        except ConnectionResetError:
+            self._early = None  # ``ask`` tries again
 
     def ask(self, request: bytes, hear: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
         """The result of an encoded request; ``hear`` is called with each event before it.
@@ -67,17 +71,21 @@ class Client:
         self, request: bytes, hear: Callable[[dict[str, Any]], None] | None, *, start: bool
     ) -> dict[str, Any]:
         for _ in range(ATTEMPTS):
-            conversation, self._early = self._early or self._open(start=start), None
             try:
-                return conversation.ask(request, hear)
+                conversation, self._early = self._early or self._open(start=start), None
+                with conversation:
+                    return conversation.ask(request, hear)
             except (ConnectionResetError, BrokenPipeError):
                 continue
-            finally:
-                conversation.close()
-        raise EnvironmentLack(
-            f"the supervisor of stack {self._home.name} keeps ending before it answers",
-            hint=f"see the end of {self._home.supervisor_log} for its reason",
-        )
+        message = f"the supervisor of stack {self._home.name} keeps ending before it answers"
+        raise EnvironmentLack(message, hint=self._reason())
+
+    def _reason(self) -> str:
+        for directory in (self._home.data, self._home.run):
+            room = os.statvfs(directory)
+            if not room.f_bavail or (room.f_files and not room.f_favail):  # the log says nothing then
+                return f"the file system of {directory}, or its inodes, are used up: free some"
+        return f"see the end of {self._home.supervisor_log} for its reason"
 
     def _open(self, *, start: bool) -> Conversation:
         try:
@@ -88,7 +96,10 @@ class Client:
         from orchestra.shim.launch import launch
 
         launch(self._home, supervisor_argv(self._home.name, self._driver))
-        return Conversation(unix_socket.connect(self._home.control_socket))
+        try:
+            return Conversation(unix_socket.connect(self._home.control_socket))
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise ConnectionResetError("the fork server has ended already") from None
 
 
 class Conversation:
@@ -116,7 +127,10 @@ class Conversation:
                 result: dict[str, Any] = message["result"]
                 return result
 
-    def close(self) -> None:
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
         self._connection.close()
 
     def _receive(self) -> dict[str, Any]:

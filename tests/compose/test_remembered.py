@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 
@@ -55,6 +57,19 @@ def test_a_damaged_entry_is_a_miss(shop, damage):
     with open(entry_path(loads(shop), request), "wb") as file:
         file.write(damage)
     assert recall(loads(shop), request) is None
+
+
+def test_what_cannot_be_written_leaves_nothing(shop):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = os.listdir(loads(shop))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(PAYLOAD), limit[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            remember(loads(shop), shop.request().plain(), shop.load().inputs, PAYLOAD)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert os.listdir(loads(shop)) == before
+    assert recall(loads(shop), shop.request().plain()) == PAYLOAD
 
 
 def test_a_cut_off_payload_is_a_miss(shop):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+
+from orchestra.linux import mount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +94,26 @@ def test_a_port_in_use_names_the_port_and_who_has_it(write_stack, tmp_path):
         assert f"{os.getpid()}" in done.stderr
         assert_one_screen(done.stderr)
         assert_nothing_was_made(tmp_path / "home")
+
+
+def test_a_full_file_system_is_told_where_no_log_can_tell_of_it(write_stack, tmp_path):
+    stack = write_stack(SERVICE)
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    mount.mount("tmpfs", str(home), "tmpfs", data="size=200k")
+    try:
+        with suppress(OSError), open(home / "fill", "wb", buffering=0) as fill:
+            while True:
+                fill.write(bytes(4096))
+        done = stack.run("up", "-d", code=1)
+        assert f"the file system of {home}/data/stacks/stack, or its inodes, are used up" in done.stderr
+        assert_one_screen(done.stderr)
+        (home / "fill").unlink()
+        stack.run("up", "-d")
+        stack.run("down")
+        assert_nothing_was_made(home)
+    finally:
+        mount.unmount(str(home))
 
 
 def test_a_command_that_does_not_exist_is_named(write_stack, tmp_path):
