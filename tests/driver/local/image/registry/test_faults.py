@@ -426,8 +426,9 @@ ImageStore(Home(data, run), Access({}, Patience())).pull(ImageSpec(reference))
 """
 
 
-def test_two_processes_fetch_a_layer_once(registry, store, home, reference):
+def test_two_processes_fetch_a_layer_once(registry, home, environment, reference):
     """One holds the layer half-way until the other has come to want it, too."""
+    store = ImageStore(home, Access(environment, Patience()))
     second = threading.Event()
 
     def fault(handler):
