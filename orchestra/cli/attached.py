@@ -183,7 +183,9 @@ class Attached:
         match op:
             case "up" if not self._stopping:
                 self._progress.settle(result["containers"])
-                self._attach()
+                result["failures"] = self._progress.all_failures(result["failures"])
+                if not result["leaving"]:
+                    self._attach()
                 if conclude(self._invocation, self._prepared, result):
                     self.code = 1
                 else:

@@ -105,7 +105,9 @@ def _data(container: Encoded, stack: str, now: float) -> dict[str, Any]:
 
 
 def _ports(container: Encoded) -> list[str]:
-    """Published ports, and those that are only exposed, as Docker lists them."""
+    """Published ports, and those that are only exposed, as Docker lists them: of what runs in a network."""
+    if container["status"]["kind"] != "Running" or not container.get("networks"):
+        return []
     published = container.get("ports", ())
     targets = {port.partition("->")[2] for port in published}
     return [*published, *(port for port in container.get("exposed", ()) if port not in targets)]

@@ -151,7 +151,9 @@ def check_services(identity: Identity, services: Sequence[str]) -> None:
     """Raise UserError for a service that the file does not declare."""
     for service in services:
         if service not in identity.services:
-            raise UserError(f"no such service: {service}", hint=f"services are {', '.join(identity.services)}")
+            names = ", ".join(identity.services)
+            hint = f"services are {names}" if names else "the file declares no services"
+            raise UserError(f"no such service: {service}", hint=hint)
 
 
 def _identity(loaded: Loaded) -> Identity:

@@ -62,6 +62,7 @@ def application(execute: Callable[[Invocation], int]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help="Run multi-container stacks from Compose files, with no daemon.",
     )
     app.callback()(_function(table.GLOBAL, (), _keep_shared))

@@ -71,7 +71,12 @@ def settings(key: str, context: Context) -> dict[str, Any]:
 
 
 def _pull_policy(service: Service) -> str:
-    """``refresh`` is another way to say ``every_DURATION``, and without a duration never comes."""
+    """``refresh`` is another way to say ``every_DURATION``, and without a duration never comes.
+
+    What only a build names is never asked of a registry: there the name may be anybody's.
+    """
+    if not service.image:
+        return "never"
     if service.pull_policy != "refresh":
         return service.pull_policy or "missing"
     after = service.pull_refresh_after

@@ -91,7 +91,7 @@ def test_every_command_explains_itself(command, capsys):
         assert argument.metavar.strip("[].") in shown
 
 
-@pytest.mark.parametrize("line", [["--help"], ["system", "--help"], ["system"], []])
+@pytest.mark.parametrize("line", [["--help"], ["-h"], ["system", "--help"], ["system", "-h"], ["system"], []])
 def test_the_whole_explains_itself(line, capsys):
     run_typed(line)
     shown = "".join(capsys.readouterr())

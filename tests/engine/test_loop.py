@@ -164,7 +164,7 @@ async def test_down_waits_for_what_is_being_made_and_removes_it_too():
     class Gated(FakeDriver):
         """A network takes until the gate is open; as in a thread, cancelling does not end it."""
 
-        def __init__(self, world):
+        def __init__(self, world) -> None:
             super().__init__(world)
             self.began, self.gate = anyio.Event(), anyio.Event()
 

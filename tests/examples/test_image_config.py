@@ -173,6 +173,27 @@ services:
     assert row["Publishers"][1] == {"URL": "", "TargetPort": 9000, "PublishedPort": 0, "Protocol": "tcp"}
 
 
+@pytest.mark.parametrize("more", ["command: ['true']", "network_mode: none", "network_mode: host"])
+def test_exposed_ports_are_listed_of_what_can_be_reached_only(write_stack, tmp_path, more):
+    reference = busybox(tmp_path / "image", {"Cmd": ["sleep", "100"], "ExposedPorts": {"80/tcp": {}}})
+    stack = write_stack(f"""
+services:
+  one:
+    image: "{reference}"
+    stop_signal: SIGKILL
+    {more}
+  other:
+    image: "{reference}"
+    stop_signal: SIGKILL
+    depends_on: {{one: {{condition: service_{"completed_successfully" if "true" in more else "started"}}}}}
+""")
+    stack.run("up", "-d")
+    rows = stack.containers()
+    assert rows["one"]["Ports"] == ""
+    assert rows["one"]["Publishers"] == []
+    assert rows["other"]["Ports"] == "80/tcp"
+
+
 def test_another_platform_is_another_image_and_replaces_the_container(write_stack, tmp_path):
     made = Made()
     manifests = []

@@ -131,7 +131,7 @@ class ImageStore:
         if entry and here and spec.pull_policy in CONTENT:
             return self._unchanged(spec, entry)
         if spec.pull_policy == "never":
-            hint = "change pull_policy, or fetch it once with `orchestra image pull`"
+            hint = "bring it with `orchestra image` pull, load or tag, or change pull_policy or image"
             raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
         # The library costs what the rest of a supervisor does, and most of them never ask a registry.
         from orchestra.driver.local.image.registry import Access

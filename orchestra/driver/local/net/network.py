@@ -81,7 +81,9 @@ def remove_network(home: Home, stack: str, name: str) -> None:
                 return
             if lease.addresses:
                 hint = "stop and remove the containers that are attached to it, of this stack and of others"
-                raise FatalError(f"network {name} is still in use by {len(lease.addresses)} containers", hint=hint)
+                count = len(lease.addresses)
+                users = f"{count} container{'s' * (count > 1)}"
+                raise FatalError(f"network {name} is still in use by {users}", hint=hint)
             uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
             link.remove_bridge(connection, lease.bridge)
             file.leases = leases.without_network(name)
