@@ -81,6 +81,13 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_arguments: object) -> None:
         pass
 
+    def handle_one_request(self) -> None:
+        """TLS is refused at once, rather than waited on for the end of its first line."""
+        if self.rfile.peek(1)[:1] == b"\x16":
+            self.close_connection = True
+        else:
+            super().handle_one_request()
+
     def fails(self) -> bool:
         """Write down what was asked; whether the fault of the test has answered it."""
         registry = self.registry
