@@ -114,7 +114,9 @@ def at(path: str, hierarchy: Hierarchy | None = None, owner: str | None = None) 
     if found.version == 1:
         from orchestra.linux.cgroup_v1 import CgroupV1
 
-        return CgroupV1(found.v1, path, owner, scope)
+        # Beside version 1, systemd may keep its own account of who is where in the unified tree.
+        trees = {**found.v1, "unified": found.v2} if scope is not None and found.v2 else found.v1
+        return CgroupV1(trees, path, owner, scope)
     from orchestra.linux.cgroup_v2 import CgroupV2
 
     return CgroupV2(found.v2, path, owner, scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -43,7 +44,8 @@ class CgroupV1(CgroupTree):
         if pid and self._scope is not None:
             # Before nobody else is in the scope any more, or it ends.
             for directory in self._unique():
-                write_file(f"{directory}/cgroup.procs", str(pid))
+                with contextlib.suppress(FileNotFoundError):
+                    write_file(f"{directory}/cgroup.procs", str(pid))
             self._scope.release()
         return pid
 
