@@ -24,6 +24,8 @@ def run(invocation: Invocation) -> int:
     prefixes = tuple(f"container/{stack}-{service}-" for service in services)
 
     def show(event: dict[str, Any]) -> None:
+        if event["kind"] == "PullEvent":
+            return
         if not services or event.get("service") in services or event.get("resource", "").startswith(prefixes or ("",)):
             print(json.dumps(event) if invocation.values["json"] else render_event(event), flush=True)
 

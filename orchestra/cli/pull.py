@@ -26,6 +26,7 @@ def run(invocation: Invocation) -> int:
     library = Library(invocation.home)
     skipped: dict[str, str] = {}
     jobs: dict[str, Callable[[], object]] = {}
+    specs: dict[str, ImageSpec] = {}
     for row in rows:
         reason = _reason_to_skip(row, library, values)
         if not reason and row.image in jobs:
@@ -33,10 +34,11 @@ def run(invocation: Invocation) -> int:
         if reason:
             skipped[row.service] = reason
         else:
-            jobs[row.image] = partial(library.store.pull, ImageSpec(row.image, row.platform, "always"))
+            specs[row.image] = ImageSpec(row.image, row.platform, "always")
+            jobs[row.image] = partial(library.store.pull, specs[row.image])
     if values["quiet"]:
         invocation.shared["progress"] = "quiet"
-    failures = in_parallel(invocation, "pull", jobs, skipped)
+    failures = in_parallel(invocation, "pull", jobs, skipped, lambda image: library.store.measure(specs[image]))
     for image, error in failures.items():
         show_error(invocation, error, image)
     return 1 if failures and not values["ignore_failures"] else 0

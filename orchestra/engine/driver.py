@@ -107,6 +107,15 @@ class Driver(Protocol):
 
 
 @runtime_checkable
+class Measures(Protocol):
+    """Optional: a driver that can say how far a pull is."""
+
+    async def measure(self, image: ImageSpec) -> tuple[int, int] | None:
+        """Bytes of the layers that are here, and of all layers; None while that is not known, or nothing is fetched."""
+        ...
+
+
+@runtime_checkable
 class Settles(Protocol):
     """Optional: a driver that batches work tells when nothing of it is pending, before ``up`` says it is done."""
 

@@ -17,7 +17,7 @@ import anyio.lowlevel
 
 from orchestra.engine.broadcast import Broadcast
 from orchestra.engine.dispatch import LIMITS, container_of, perform
-from orchestra.engine.driver import Settles
+from orchestra.engine.driver import Measures, Settles
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, TemporaryError
@@ -27,7 +27,7 @@ from orchestra.plan.done import is_down, is_up, never_up
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
-from orchestra.state.event import ActionEvent, BlockedEvent, ConvergedEvent, Phase
+from orchestra.state.event import ActionEvent, BlockedEvent, ConvergedEvent, Phase, PullEvent
 from orchestra.state.observed import Failure, Running
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 RESYNC = 60.0
 """Seconds after which everything is looked at again, in case an event was lost."""
+MEASURING = 0.25
+"""Seconds between two looks at how far a pull is."""
 SHORTEST_SLEEP = 0.001
 """Seconds; guards against waking just before a moment because clocks round."""
 
@@ -176,6 +178,8 @@ class Engine:
             flight = _Flight(action, anyio.CancelScope())
             self._flights[action.resource] = flight
             tasks.start_soon(self._act, flight, name=f"{action.verb} {action.resource}")
+            if isinstance(action, PullImage) and isinstance(self._driver, Measures):
+                tasks.start_soon(self._measure, self._driver, flight, action, name=f"measure {action.resource}")
         self._probes.watch(self._runs_to_probe(), tasks)
         self._tell(before, self._plan)
         self._planned.set()
@@ -262,6 +266,19 @@ class Engine:
             self._broadcast.send(
                 ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, seconds)
             )
+
+    async def _measure(self, driver: Measures, flight: _Flight, action: PullImage) -> None:
+        """Tell how far a pull is, for as long as it is under way and whenever that has changed."""
+        last: tuple[int, int] | None = None
+        while self._flights.get(action.resource) is flight:
+            try:
+                seen = await driver.measure(action.image)
+            except DriverError:
+                return  # the pull itself tells what is wrong
+            if seen is not None and seen != last:
+                self._broadcast.send(PullEvent(self._clock(), action.resource, *seen))
+                last = seen
+            await anyio.sleep(MEASURING)
 
     async def _learn(self, action: Action, image: Image | None, *, complete: bool) -> None:
         """Bring the view up to date with what an action did, whole or not."""

@@ -29,6 +29,16 @@ class ActionEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PullEvent:
+    """How far the pull of an image is: ``fetched`` of ``total`` bytes of its layers. resource: ``image/key``."""
+
+    at: float
+    resource: str
+    fetched: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerEvent:
     """A container changed by itself or by an action. change: created, started, exited or removed."""
 
@@ -64,4 +74,4 @@ class ConvergedEvent:
     failed: tuple[str, ...] = ()
 
 
-Event = ActionEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent
+Event = ActionEvent | PullEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestra.cli.render.live import Live
-from orchestra.cli.render.progress import Plain
+from orchestra.cli.render.progress import JsonLines, Plain, Quiet
 
 STACK = """
 services:
@@ -79,6 +80,38 @@ def test_a_live_display_shows_nothing_of_nothing_and_leaves_no_row_turning():
     last = screen.getvalue().rpartition("[+]")[2]
     assert "… " in last
     assert "Creating" in last
+
+
+PULLED = {"kind": "PullEvent", "resource": "image/app", "fetched": 1_500_000, "total": 12_000_000}
+
+
+def test_bytes_of_a_pull_are_shown_live_until_it_is_done(capfd):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, color_system=None)
+    with Live(color=False, console=console) as live:
+        live.hear({**acted("pull", "started"), "resource": "image/app"})
+        live.hear(PULLED)
+        live.hear(acted("create", "started"))
+        assert "Image app" in screen.getvalue()
+        assert "Pulling 1.5MB / 12MB" in screen.getvalue()
+        live.hear({**acted("pull", "done"), "resource": "image/app"})
+    last = screen.getvalue().rpartition("[+]")[2]
+    assert "Pulled" in last
+    assert "MB" not in last
+    for quiet in (Plain(), Quiet()):
+        quiet.hear(PULLED)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("hides_images", [False, True])
+def test_bytes_of_a_pull_are_numbers_in_json(capfd, hides_images):
+    progress = JsonLines()
+    progress.hides_images = hides_images
+    progress.hear(PULLED)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    numbers = {"current": 1_500_000, "total": 12_000_000, "percent": 12}
+    shown = {"id": "Image app", "status": "working", "text": "Pulling", **numbers}
+    assert lines == ([] if hides_images else [shown])
 
 
 def read_terminal(master):

@@ -12,8 +12,8 @@ from orchestra.driver.fake.faults import Faults
 from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
-from orchestra.errors import TemporaryError
-from orchestra.state.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.state.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
 from orchestra.state.observed import Exited, HealthStatus, Running
 from tests.plan.stacks import asked, going_down, service, stack
 
@@ -228,6 +228,35 @@ async def test_events_tell_what_happens():
     health = [event.health.status for event in seen if isinstance(event, HealthEvent)]
     assert health == [HealthStatus.STARTING, HealthStatus.HEALTHY]
     assert any(isinstance(event, ConvergedEvent) for event in seen)
+
+
+async def test_how_far_a_pull_is_is_told_for_as_long_as_it_goes_on():
+    class Measured(FakeDriver):
+        fetched = 0
+
+        async def measure(self, image):
+            self.fetched += 1
+            if self.fetched == 4:
+                raise FatalError("who knows")
+            return (min(self.fetched, 2), 5) if self.fetched > 1 else None
+
+    desired = stack(service("web"), at=1.0)
+    world = world_of(desired)
+    world.pull_seconds["app"] = 2.0
+    driver = Measured(world)
+    seen = []
+    engine = Engine(driver, desired, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        with engine.subscribe() as events:
+            tasks.start_soon(engine.run)
+            async for event in events:
+                seen.append(event)
+                if isinstance(event, ActionEvent) and (event.verb, event.phase) == ("pull", Phase.DONE):
+                    break
+        tasks.cancel_scope.cancel()
+    told = [(event.resource, event.fetched, event.total) for event in seen if isinstance(event, PullEvent)]
+    assert told == [("image/app", 2, 5)]
+    assert driver.fetched == 4
 
 
 async def test_the_stream_of_events_ends_with_the_engine():

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestra.cli.render.progress import Quiet
+from orchestra.cli.render.sizes import describe_size
 
 if TYPE_CHECKING:
     from orchestra.cli.render.words import Step
@@ -25,6 +26,7 @@ class _Line:
         self.step = step
         self.began = time.monotonic()
         self.ended: float | None = None
+        self.measure = ""
         self.spinner = Spinner("dots", style="cyan")
 
 
@@ -57,6 +59,10 @@ class Live(Quiet):
             self._live.start()
             self._live.refresh()
 
+    def _measure(self, resource: str, fetched: int, total: int) -> None:
+        if line := self._lines.get(resource):
+            line.measure = f"{describe_size(fetched)} / {describe_size(total)}"
+
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 1))
         done = sum(line.ended is not None for line in self._lines.values())
@@ -66,5 +72,7 @@ class Live(Quiet):
             is_turning = line.ended is None and not self._over
             mark = line.spinner if is_turning else Text(_MARKS[line.step.state], style)
             seconds = (line.ended or time.monotonic()) - line.began
-            table.add_row(mark, Text(line.step.subject), Text(line.step.text, style), Text(f"{seconds:.1f}s", "dim"))
+            measure = "" if line.ended else line.measure
+            text = f"{line.step.text} {measure}".rstrip()
+            table.add_row(mark, Text(line.step.subject), Text(text, style), Text(f"{seconds:.1f}s", "dim"))
         return table

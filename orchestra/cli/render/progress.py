@@ -37,6 +37,9 @@ class Quiet:
 
     def hear(self, event: dict[str, Any]) -> None:
         """Take in one event of the control socket."""
+        if event["kind"] == "PullEvent":
+            self._measure(event["resource"], event["fetched"], event["total"])
+            return
         step = describe(event)
         if step is None:
             return
@@ -95,6 +98,10 @@ class Quiet:
     def _show(self, step: Step) -> None:
         return None
 
+    def _measure(self, resource: str, fetched: int, total: int) -> None:
+        """Bytes of an image that is being pulled."""
+        return None
+
 
 class Plain(Quiet):
     """`` Container stack-web-1  Started``"""
@@ -104,12 +111,20 @@ class Plain(Quiet):
 
 
 class JsonLines(Quiet):
-    """{"id", "status": working, done or error, "text", "details"?}"""
+    """{"id", "status": working, done or error, "text", "details"?}, of a pull also {"current", "total", "percent"}."""
 
     def _show(self, step: Step) -> None:
         line = {"id": step.subject, "status": step.state, "text": step.text}
         if step.detail:
             line["details"] = step.detail
+        self._print(line)
+
+    def _measure(self, resource: str, fetched: int, total: int) -> None:
+        if not self.hides_images:
+            numbers = {"current": fetched, "total": total, "percent": 100 * fetched // total if total else 100}
+            self._print({"id": subject_of(resource), "status": "working", "text": "Pulling", **numbers})
+
+    def _print(self, line: dict[str, Any]) -> None:
         print(json.dumps(line), file=sys.stderr, flush=True)
 
 

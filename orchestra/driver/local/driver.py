@@ -101,6 +101,9 @@ class LocalDriver:
         async for name in self._changes:
             yield name
 
+    async def measure(self, image: ImageSpec) -> tuple[int, int] | None:
+        return await run_sync(self._images.measure, image)
+
     async def pull(self, image: ImageSpec) -> Image:
         try:
             return await run_sync(self._images.pull, image)

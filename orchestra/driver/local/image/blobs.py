@@ -9,7 +9,7 @@ import os
 from typing import IO, TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.ingest import Ingest, ingested, open_ingest, remove_ingests
+from orchestra.driver.local.image.ingest import Ingest, ingested, ingested_of, open_ingest, remove_ingests
 from orchestra.driver.local.image.manifest import DOCUMENT_LIMIT
 from orchestra.errors import FatalError
 
@@ -105,6 +105,12 @@ class BlobStore:
         """-1 when it is not there."""
         with file_errors(f"content store {self._path}"):
             return self._size(digest)
+
+    def arrived(self, digest: str) -> int:
+        """Bytes of it that are here, whole or not."""
+        with file_errors(f"content store {self._path}"):
+            size = self._size(digest)
+            return size if size >= 0 else ingested_of(f"{self._path}/ingest", digest)
 
     def remove(self, digest: str) -> int:
         """The number of bytes that were freed. For whoever is ``collecting``, or knows the blob to be damaged."""

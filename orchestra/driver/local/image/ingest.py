@@ -113,6 +113,11 @@ def ingested(directory: str) -> int:
     return sum(max(0, _size(f"{directory}/{name}")) for name in _list(directory))
 
 
+def ingested_of(directory: str, digest: str) -> int:
+    """Bytes that have come of a blob."""
+    return max(0, _size(f"{directory}/{digest.removeprefix('sha256:')}"))
+
+
 def _locked(path: str, stack: contextlib.ExitStack) -> io.FileIO:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -57,6 +57,8 @@ class ImageStore:
         self._parts: dict[str, Parts] = {}
         # By reference: the stamp of its archive, and the source digest it had then.
         self._named: dict[str, tuple[str, str]] = {}
+        # By key, while layers come: the digest of the manifest.
+        self._coming: dict[str, str] = {}
 
     def pull(self, spec: ImageSpec) -> Image:
         """Make the image ready: content verified, layers unpacked. Idempotent.
@@ -142,6 +144,16 @@ class ImageStore:
                 return self._unchanged(spec, entry)
             return self._adopt(source, spec, str(name), platform)
 
+    def measure(self, spec: ImageSpec) -> tuple[int, int] | None:
+        """Bytes of the layers that are here, and of all; None unless a pull of this store is fetching them."""
+        digest = self._coming.get(spec.key)
+        parts = self.parts(digest) if digest else None
+        if parts is None:
+            return None
+        sizes = {layer.digest: layer.size for layer in parts.layers}
+        fetched = sum(min(size, self._content.arrived(digest)) for digest, size in sizes.items())
+        return fetched, sum(sizes.values())
+
     def _unchanged(self, spec: ImageSpec, entry: Stored) -> Image:
         """The image as it is here. Where it comes from was asked, unless the policy takes what is here as it is."""
         if spec.pull_policy not in CONTENT:
@@ -153,7 +165,11 @@ class ImageStore:
         """Fetch, unpack, and only then remember; name: what it is remembered as."""
         pulled_at = time.time()
         manifest, _ = source.fetch(platform, self._content)
-        self._unpack(manifest.digest, f"image {spec.reference}", source.settle)
+        self._coming[spec.key] = manifest.digest
+        try:
+            self._unpack(manifest.digest, f"image {spec.reference}", source.settle)
+        finally:
+            self._coming.pop(spec.key, None)
         self._content.put_entry(
             Stored(
                 reference=name,
