@@ -91,7 +91,7 @@ def test_a_program_that_is_the_runtime_itself_cannot_write_it(ours, attacked, in
         ours.command = [str(interpreter), *words, "--root", str(ours.root)]
         ours.ok("exec", "--detach", "c", *ours.attack, env=env)
         ours.command = plain
-    eventually(lambda: is_over(tmp_path))
+    eventually(lambda: is_over(tmp_path), seconds=30)
     if words is MODULE:
         assert interpreter.read_bytes() == before
     else:
