@@ -28,14 +28,34 @@ def run(invocation: Invocation) -> int:
     stack, declared = find_stack(invocation)
     there = look_at_containers(invocation, stack)
     check_known(values["services"], declared, (container["service"] for container in there))
+    _mark_restarting(invocation, stack, there)
     containers = [
         container
         for container in there
-        if (values["all"] or container["status"]["kind"] == "Running")
+        if (values["all"] or _state(container["status"]) in ("running", "restarting"))
         and (not values["services"] or container["service"] in values["services"])
     ]
     sys.stdout.write(render(containers, stack, values, time.time()))
     return 0
+
+
+def _mark_restarting(invocation: Invocation, stack: str, containers: Sequence[Encoded]) -> None:
+    """Those that have ended and that their restart policy starts again get ``restarting`` in their status."""
+    if invocation.driver != "local":
+        return
+    for container in containers:
+        if container["status"]["kind"] == "Exited" and not container["status"]["stopped"]:
+            from orchestra.driver.local.restarting import is_restarting
+            from orchestra.state.codec import decode
+            from orchestra.state.observed import Container
+
+            home = invocation.home.stack(stack)
+            container["status"]["restarting"] = is_restarting(home, decode(Container, container))
+
+
+def _state(status: Encoded) -> str:
+    """``created``, ``running``, ``restarting`` or ``exited``."""
+    return "restarting" if status.get("restarting") else str(status["kind"]).lower()
 
 
 def render(containers: Sequence[Encoded], stack: str, values: dict[str, Any], now: float) -> str:
@@ -68,7 +88,7 @@ def _health(status: Encoded) -> str:
 
 
 def _status(status: Encoded, now: float) -> str:
-    """``Up 5 seconds (healthy)``, ``Exited (0) 2 minutes ago``, ``Created``, as Docker says it."""
+    """``Up 5 seconds (healthy)``, ``Exited (0) 2 minutes ago``, ``Restarting (1) 2 seconds ago``, ``Created``."""
     match status["kind"]:
         case "Running":
             health = _health(status)
@@ -76,7 +96,8 @@ def _status(status: Encoded, now: float) -> str:
             return f"Up {describe_span(now - status['started_at'])}{words}"
         case "Exited":
             shown = "unknown" if status["exit_code"] is None else status["exit_code"]
-            return f"Exited ({shown}) {describe_span(now - status['finished_at'])} ago"
+            word = "Restarting" if status.get("restarting") else "Exited"
+            return f"{word} ({shown}) {describe_span(now - status['finished_at'])} ago"
         case _:
             return "Created"
 
@@ -99,7 +120,7 @@ def _data(container: Encoded, stack: str, now: float) -> dict[str, Any]:
         "Publishers": [_publisher(port) for port in ports],
         "RunningFor": f"{describe_span(now - container['created_at'])} ago",
         "Service": container["service"],
-        "State": status["kind"].lower(),
+        "State": _state(status),
         "Status": _status(status, now),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 import os
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ from orchestra.driver.local.logs import Line, LogCursor
 from orchestra.driver.local.observe import observe_container
 from orchestra.linux import inotify
 from orchestra.linux.inotify import Inotify
-from orchestra.shim.launch import is_running
 from orchestra.state.observed import Exited, Running
 
 TYPE_CHECKING = False
@@ -196,22 +194,11 @@ class Follower:
             yield Ended(followed.container, status, self._runs_again(followed.container))
 
     def _runs_again(self, container: Container) -> bool:
-        """By what was asked for last, and only if somebody is there to do it."""
-        if not isinstance(container.status, Exited) or container.status.stopped or not is_running(self._home):
+        if not isinstance(container.status, Exited):
             return False
-        try:
-            with open(self._home.desired, "rb") as file:
-                desired = json.loads(file.read())
-        except FileNotFoundError:
-            return False
-        spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
-        if spec is None or container.service in desired.get("request", {}).get("stopped", ()):
-            return False
-        from orchestra.plan.restart import next_run
-        from orchestra.state.codec import decode
-        from orchestra.state.desired import Restart
+        from orchestra.driver.local.restarting import is_restarting
 
-        return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
+        return is_restarting(self._home, container)
 
 
 def _container_of(file: str) -> str:

@@ -1,0 +1,31 @@
+"""Whether a container that has ended will run again, told by files."""
+
+from __future__ import annotations
+
+import json
+
+from orchestra.plan.restart import next_run
+from orchestra.shim.launch import is_running
+from orchestra.state.codec import decode
+from orchestra.state.desired import Restart
+from orchestra.state.observed import Exited
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+    from orchestra.state.observed import Container
+
+
+def is_restarting(stack_home: StackHome, container: Container) -> bool:
+    """By what was asked for last, and only if somebody is there to do it."""
+    if not isinstance(container.status, Exited) or container.status.stopped or not is_running(stack_home):
+        return False
+    try:
+        with open(stack_home.desired, "rb") as file:
+            desired = json.loads(file.read())
+    except FileNotFoundError:
+        return False
+    spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
+    if spec is None or container.service in desired.get("request", {}).get("stopped", ()):
+        return False
+    return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
