@@ -9,7 +9,7 @@ On disk, below ``home.snapshots``, which only its owner may enter since layers h
     layers/<hex>                    one layer in overlayfs form; <hex>.new while it is being filled
     l/<short>                       links to layers: mount(2) takes one page of options, so names must be short
     containers/<stack>/<name>/fs    what the container wrote, and work/ beside it for overlayfs
-    locks/<xx>                      flock(2)ed while a layer whose chain id begins with xx is made; never deleted
+    locks/<xxx>                     flock(2)ed while a layer whose chain id begins with xxx is made; never deleted
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class Snapshotter:
 
     @contextlib.contextmanager
     def _locked(self, chain_id: str, flags: int = 0) -> Iterator[None]:
-        path = f"{self._locks}/{chain_id.removeprefix('sha256:')[:2]}"
+        path = f"{self._locks}/{chain_id.removeprefix('sha256:')[:3]}"
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | flags)

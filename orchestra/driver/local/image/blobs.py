@@ -9,7 +9,7 @@ import os
 from typing import IO, TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.ingest import Ingest, ingested, ingested_of, open_ingest, remove_ingests
+from orchestra.driver.local.image.ingest import Ingest, ingest_path, ingested, ingested_of, open_ingest, remove_ingests
 from orchestra.driver.local.image.manifest import DOCUMENT_LIMIT
 from orchestra.errors import FatalError
 
@@ -73,6 +73,14 @@ class BlobStore:
 
     def open(self, digest: str) -> io.BufferedReader:
         return open(self.path(digest), "rb")
+
+    def open_arriving(self, digest: str) -> io.FileIO:
+        """What has come of it, in a file that grows until it is whole, or all of it."""
+        partial = ingest_path(f"{self._path}/ingest", digest)
+        for path in (self.path(digest), partial):
+            with contextlib.suppress(FileNotFoundError):
+                return io.FileIO(path)
+        return io.FileIO(self.path(digest))  # it became whole in between
 
     def read(self, digest: str) -> bytes | None:
         """A document, or None when it is not there. Raises FatalError when the disk has changed it."""

@@ -15,6 +15,8 @@ import io
 import os
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.arrival import Arrival
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +27,7 @@ class Ingest:
     """size: what it will have in the end. ``offset`` bytes are there; ``resumed``: some of them from another writer."""
 
     def __init__(self, file: io.FileIO, path: str, size: int) -> None:
+        self._arrival = Arrival()
         self._file = file
         self._path = path
         self.size = size
@@ -52,6 +55,12 @@ class Ingest:
             raise
         self._hash.update(chunk)
         self.offset += len(chunk)
+        self._arrival.reach(self.offset)
+
+    def follow(self, arrival: Arrival) -> None:
+        """Tell it how far this is, from now on."""
+        self._arrival = arrival
+        arrival.reach(self.offset)
 
     def restart(self) -> None:
         """Forget all of it."""
@@ -60,6 +69,7 @@ class Ingest:
         self._hash = hashlib.sha256()
         self.offset = 0
         self.resumed = False
+        self._arrival.reach(0)
 
     def discard(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -76,7 +86,7 @@ class Ingest:
 def open_ingest(directory: str, digest: str, size: int, blob: str) -> Iterator[Ingest | None]:
     """None when ``blob``, the path that it is to have, is there already. Waits for another writer of the same."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    path = f"{directory}/{digest.removeprefix('sha256:')}"
+    path = ingest_path(directory, digest)
     with contextlib.ExitStack() as stack:
         file = _locked(path, stack)
         if _size(blob) == size:
@@ -115,7 +125,12 @@ def ingested(directory: str) -> int:
 
 def ingested_of(directory: str, digest: str) -> int:
     """Bytes that have come of a blob."""
-    return max(0, _size(f"{directory}/{digest.removeprefix('sha256:')}"))
+    return max(0, _size(ingest_path(directory, digest)))
+
+
+def ingest_path(directory: str, digest: str) -> str:
+    """Where what has come of a blob is, if it is not whole."""
+    return f"{directory}/{digest.removeprefix('sha256:')}"
 
 
 def _locked(path: str, stack: contextlib.ExitStack) -> io.FileIO:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.arrival import HERE, Arrival
 from orchestra.driver.local.image.manifest import DOCUMENT_LIMIT, Descriptor, parse_index, parse_manifest
 from orchestra.driver.local.image.selection import Selection
 from orchestra.errors import FatalError
@@ -47,8 +48,9 @@ class OciImage:
         content.add_document(data)
         return descriptor, data
 
-    def settle(self, digest: str) -> None:
+    def arrival(self, digest: str) -> Arrival:
         """All of it was copied at once."""
+        return HERE
 
     def listed(self) -> tuple[Descriptor, ...]:
         """All descriptors of the top level."""

@@ -18,6 +18,7 @@ from orchestra.errors import FatalError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestra.driver.local.image.arrival import Arrival
     from orchestra.driver.local.image.content import ContentStore
     from orchestra.driver.local.image.manifest import Descriptor
     from orchestra.driver.local.image.platform import Platform
@@ -40,8 +41,8 @@ class Source(Protocol):
         """
         ...
 
-    def settle(self, digest: str) -> None:
-        """Until the layer with this digest is in the content store."""
+    def arrival(self, digest: str) -> Arrival:
+        """Of the layer with this digest."""
         ...
 
 

@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.arrival import HERE, Arrival
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.image.content import ContentStore, Stored
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.layers import Layer, commit_layers
+from orchestra.driver.local.image.layer import Layer
+from orchestra.driver.local.image.layers import commit_layers
 from orchestra.driver.local.image.lookup import is_opaque
 from orchestra.driver.local.image.name import parse_name
 from orchestra.driver.local.image.parts import EMPTY_LAYER, Parts, load_parts
@@ -167,7 +169,7 @@ class ImageStore:
         manifest, _ = source.fetch(platform, self._content)
         self._coming[spec.key] = manifest.digest
         try:
-            self._unpack(manifest.digest, f"image {spec.reference}", source.settle)
+            self._unpack(manifest.digest, f"image {spec.reference}", source.arrival)
         finally:
             self._coming.pop(spec.key, None)
         self._content.put_entry(
@@ -203,8 +205,8 @@ class ImageStore:
         """What is in the content store. While somebody holds it."""
         self._unpack(digest, what)
 
-    def _unpack(self, digest: str, what: str, settle: Callable[[str], None] = lambda _: None) -> None:
-        """settle: wait until the blob of a layer is there."""
+    def _unpack(self, digest: str, what: str, arrival: Callable[[str], Arrival] = lambda _: HERE) -> None:
+        """arrival: of the blob of a layer."""
         parts = self.parts(digest)
         if parts is None:
             raise FatalError(f"{what} vanished from the content store", hint="run `up` again")
@@ -215,7 +217,7 @@ class ImageStore:
             Layer(chain_id, blob.digest, blob.size, diff_id, f"{what}: layer {blob.digest}")
             for chain_id, blob, diff_id in zip(parts.chain_ids(), parts.layers, parts.diff_ids, strict=False)
         ]
-        commit_layers(self._home, self._content, self._snapshots, layers, settle)
+        commit_layers(self._home, self._content, self._snapshots, layers, arrival)
 
     def _is_current(self, entry: Stored, reference: Local) -> bool:
         """Whether the image is unpacked and the reference still names it, or has lost what it named."""

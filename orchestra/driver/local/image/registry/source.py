@@ -1,12 +1,13 @@
-"""An image at a registry, asked at its mirrors first; layers come side by side while earlier ones are unpacked."""
+"""An image at a registry, asked at its mirrors first; layers come side by side while they are unpacked."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from orchestra.driver.local.image.arrival import Arrival
 from orchestra.driver.local.image.manifest import is_foreign, parse_manifest
 from orchestra.driver.local.image.registry.places import find_places
 from orchestra.driver.local.image.registry.repository import Repository
@@ -39,7 +40,7 @@ class RegistryImage:
         self._repositories = [Repository(session, place) for place in find_places(name, session.environment)]
         self._top: tuple[Descriptor, bytes] | None = None
         self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="layer")
-        self._coming: dict[str, Future[None]] = {}
+        self._coming: dict[str, Arrival] = {}
         self._failing: list[Repository] = []
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
@@ -54,7 +55,7 @@ class RegistryImage:
         return repository.named(self._name.wanted)
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
-        """Documents at once; layers come meanwhile, see ``settle``."""
+        """Documents at once; layers come meanwhile, see ``arrival``."""
         top, top_data = self._top = self._anywhere(lambda repository: repository.resolve(self._name.wanted))
 
         def read(descriptor: Descriptor) -> bytes:
@@ -79,30 +80,22 @@ class RegistryImage:
         content.add_document(data)
         if top.digest != descriptor.digest:
             content.add_document(top_data)
-        # The largest first: at the end there is little left to wait for, and it is unpacked in the same order.
+        # The largest first: at the end there is little left to wait for; unpacking begins in the same order.
         for layer in sorted(manifest.layers, key=lambda layer: -layer.size):
             if layer.digest not in self._coming:
-                self._coming[layer.digest] = self._pool.submit(self._layer, layer, content)
+                self._coming[layer.digest] = Arrival()
+                self._pool.submit(self._layer, layer, content)
         return descriptor, data
 
-    def settle(self, digest: str) -> None:
-        """Until this layer is in the content store."""
-        self._wait(self._coming[digest])
+    def arrival(self, digest: str) -> Arrival:
+        return self._coming[digest]
 
     def close(self, *, complete: bool) -> None:
         if not complete:
             self._session.give_up()
         self._pool.shutdown(cancel_futures=not complete)
-        if complete:
-            for future in self._coming.values():
-                self._wait(future)
-
-    def _wait(self, future: Future[None]) -> None:
-        """Raises what was wrong first: other layers only gave up on account of it."""
-        wait((future,))
-        if self._failure is not None:
+        if complete and self._failure is not None:
             raise self._failure
-        future.result()
 
     def _config(self, descriptor: Descriptor, content: ContentStore) -> bytes:
         there = content.read_if_sound(descriptor.digest)
@@ -111,15 +104,21 @@ class RegistryImage:
         return self._anywhere(lambda repository: repository.document(descriptor, manifest=False))
 
     def _layer(self, layer: Descriptor, content: ContentStore) -> None:
+        arrival = self._coming[layer.digest]
         try:
             with content.ingest(layer.digest, layer.size, f"{self._what}: layer {layer.digest}") as ingest:
                 if ingest is not None:
+                    ingest.follow(arrival)
                     self._anywhere(lambda repository: repository.fetch(layer, ingest))
         except BaseException as error:
             with self._lock:
                 self._failure = self._failure or error
             self._session.give_up()
+            # What was wrong first: other layers only give up on account of it.
+            for each in tuple(self._coming.values()):
+                each.end(self._failure)
             raise
+        arrival.end()
 
     def _anywhere(self, ask: Callable[[Repository], T]) -> T:
         """The first answer; when there is none, the registry's own word counts, which is asked last.

@@ -1,0 +1,51 @@
+"""One layer of the content store into the snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from orchestra.driver.local.image.content import ContentStore
+    from orchestra.driver.local.snapshot import Snapshotter
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One to be unpacked. blob: its digest, of ``size`` bytes; what: words for it, for errors."""
+
+    chain_id: str
+    blob: str
+    size: int
+    diff_id: str
+    what: str
+
+
+def commit_layer(
+    content: ContentStore,
+    snapshots: Snapshotter,
+    layer: Layer,
+    below: Sequence[str] | None,
+    opened: AbstractContextManager[io.BufferedReader] | None = None,
+) -> str:
+    """Its directory. below: see ``unpack_layer``; opened: the blob, where it is not whole yet.
+
+    Raises BelowNeeded or a DriverError, with nothing left of the layer.
+    """
+    from orchestra.driver.local.image.unpack import unpack_layer
+
+    def fill(directory: str) -> None:
+        with file_errors(layer.what), opened or content.open(layer.blob) as stream:
+            found = unpack_layer(stream, directory, below=below, what=layer.what)
+        if found != layer.diff_id:
+            hint = "fetch or make the image again"
+            raise FatalError(f"{layer.what} unpacks to {found}, not to {layer.diff_id}", hint=hint)
+
+    return snapshots.commit(layer.chain_id, fill)
