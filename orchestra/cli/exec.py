@@ -178,8 +178,6 @@ def _run_detached(execute: Callable[..., Execution]) -> int:
 
 def _run_on_pipes(execute: Callable[..., Execution], owner: int) -> int:
     """Signals are passed on, since no terminal of the container's own is there to make them."""
-    for fd in range(3):
-        _occupy(fd)
     pipes = [open_pipe(owner) for _ in range(3)]
     theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
     stdin, stdout, stderr = pipes[0][1], pipes[1][0], pipes[2][0]
@@ -200,14 +198,6 @@ def _run_on_pipes(execute: Callable[..., Execution], owner: int) -> int:
             signals,
             lambda number: _pass_on(execution, number),
         )
-
-
-def _occupy(fd: int) -> None:
-    """A standard stream that we were started without must not become the number of something else."""
-    try:
-        os.fstat(fd)
-    except OSError:
-        os.open(os.devnull, os.O_RDWR)
 
 
 def _pass_on(execution: Execution, number: int) -> None:

@@ -62,6 +62,10 @@ def command_usage(name: str) -> str:
 
 def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
     """again: begun anew by ``sealed``, which does so for commands that enter a container."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from orchestra.linux.standard_streams import open_closed_streams
+
+        open_closed_streams()
     everything = words = list(sys.argv[1:] if argv is None else argv)
     options = Options(GLOBAL)
     try:

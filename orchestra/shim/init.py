@@ -132,6 +132,10 @@ def _become_container(
         masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
     labels = privileges.open_labels(description, here)
     os.close(here)
+    # As Docker does for WORKDIR; what is executed later must find its own.
+    cwd = description.get("cwd") or "/"
+    if not os.path.lexists(cwd):
+        os.makedirs(cwd, 0o755)
     program = privileges.become(description, linux, labels, warn, wanted)
     tell(channel, {"created": True})
     word = channel.recv(64)

@@ -229,16 +229,15 @@ def _adjust_oom_score(score: int, warn: Callable[[str], None]) -> None:
 
 
 def enter_directory(path: str) -> None:
-    """chdir(2), making what is missing as Docker does for WORKDIR.
+    """chdir(2).
 
     A path through /proc/self/fd could lead out of the container by a descriptor that is still open: getcwd(2) has no
     name for such a place.
     """
     try:
         os.chdir(path)
-    except FileNotFoundError:
-        os.makedirs(path, 0o755, exist_ok=True)
-        os.chdir(path)
+    except OSError as error:
+        raise SystemCallError(error.errno or EACCES, "chdir", path) from error
     try:
         os.getcwd()
     except FileNotFoundError as error:

@@ -112,11 +112,26 @@ def test_descriptors_are_preserved_only_when_asked_for(runtime, tmp_path):
     assert (tmp_path / "told").read_text() == "told\n"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_the_caller_has_closed_are_the_null_device(ours, closed):
+    ours.bundle("sh", "-c", "for n in 0 1 2; do readlink /proc/self/fd/$n; done > /dev/shm/seen; cat /dev/shm/seen")
+    ours.command = ["sh", "-c", f'exec "$@" {closed}', "sh", *ours.command]
+    seen = ours.ok("run", "c").split()
+    assert seen == [] if ">" in closed else seen[0] == "/dev/null"
+
+
 def test_exec_runs_one_more_program(runtime):
     runtime.bundle()
     runtime.ok("run", "--detach", "c")
     done = runtime("exec", "c", "sh", "-c", "echo $0; exit 9", "name")
     assert (done.returncode, done.stdout) == (9, "name\n")
+
+
+def test_exec_makes_no_directory(runtime):
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    for _twice in range(2):
+        assert "/no/such" in runtime.fails("exec", "--cwd", "/no/such", "c", "true")
 
 
 def test_exec_changes_user_directory_and_environment(runtime):

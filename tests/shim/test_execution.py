@@ -82,6 +82,13 @@ def test_user_environment_and_directory_are_its_own(running):
     assert int(text.split()[-1], 16) == 0
 
 
+def test_a_missing_directory_is_not_made(running):
+    for _twice in range(2):
+        with pytest.raises(SystemCallError, match="chdir /no/such") as caught:
+            running.execute("true", cwd="/no/such")
+        assert caught.value.errno == ENOENT
+
+
 def test_no_descriptor_of_ours_reaches_it(running):
     _code, text = running.output_of("sh", "-c", "for fd in /proc/$$/fd/*; do [ -e $fd ] && readlink $fd; done")
     assert len(text.splitlines()) == 3
