@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from errno import EEXIST, ELOOP, ENOENT, ENOTDIR
+from errno import EAGAIN, EEXIST, ELOOP, ENOENT, ENOTDIR
 
 from orchestra.linux.syscall import SYS_OPENAT2, SystemCallError, check, raw
 
@@ -15,6 +15,8 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 MAX_SYMBOLIC_LINKS = 40
+# openat2(2): EAGAIN when anything was renamed or mounted anywhere while it went through "..", to be tried again.
+ATTEMPTS = 100
 
 
 class _OpenHow(ctypes.Structure):
@@ -31,7 +33,10 @@ def open_in_root(root: int, path: str, flags: int = os.O_PATH, mode: int = 0) ->
 def open_with(directory: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
     """openat2(2). resolve: RESOLVE_ flags. The descriptor is close-on-exec."""
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    result = raw(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    for _ in range(ATTEMPTS):
+        result = raw(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+        if result != -1 or ctypes.get_errno() != EAGAIN:
+            break
     return check(result, "openat2", path)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from errno import ELOOP, ENOENT, ENOTDIR
 
 import pytest
@@ -87,3 +89,15 @@ def test_descriptors_are_not_inherited_and_not_leaked(root):
     assert not os.get_inheritable(fd)
     os.close(fd)
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_names_that_change_elsewhere_do_not_disturb_the_way_up(root, tmp_path):
+    rename = "import os; os.mkdir('a')\nprint(flush=True)\nwhile True: os.rename('a', 'b'); os.rename('b', 'a')"
+    command = [sys.executable, "-c", rename]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            for _ in range(20_000):
+                os.close(open_in_root(root, "etc/../etc/../etc/file"))
+        finally:
+            process.kill()
