@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,9 +62,19 @@ class Growing(io.RawIOBase):
         return count
 
 
+class Eager(io.BufferedReader):
+    """Gives what is there instead of waiting for all that was asked for: nothing but the end is empty."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self.read1(-1 if size is None else size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        return self.readinto1(buffer)
+
+
 @contextlib.contextmanager
 def opened_growing(content: ContentStore, digest: str, reports: Reports) -> Iterator[io.BufferedReader]:
     """The context ends when the blob is whole."""
     with content.open_arriving(digest) as file:
-        yield io.BufferedReader(Growing(file, reports), CHUNK)
+        yield Eager(Growing(file, reports), CHUNK)
         reports.wait_for_whole()

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.content import ContentStore
     from orchestra.driver.local.snapshot import Snapshotter
 
+# Bytes that any layer may unpack to, and how many times its size a larger one may: files of programs and data come
+# to less than ten times, and what gzip makes of zeros to a thousand.
+ALWAYS_ALLOWED = 16 << 30
+ALLOWED_RATIO = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -43,7 +48,8 @@ def commit_layer(
 
     def fill(directory: str) -> None:
         with file_errors(layer.what), opened or content.open(layer.blob) as stream:
-            found = unpack_layer(stream, directory, below=below, what=layer.what)
+            limit = max(ALWAYS_ALLOWED, ALLOWED_RATIO * layer.size)
+            found = unpack_layer(stream, directory, below=below, limit=limit, what=layer.what)
         if found != layer.diff_id:
             hint = "fetch or make the image again"
             raise FatalError(f"{layer.what} unpacks to {found}, not to {layer.diff_id}", hint=hint)

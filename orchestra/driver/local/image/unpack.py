@@ -11,14 +11,15 @@ everything else is done relative to its descriptor without following links, so n
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
 import stat
 from errno import ELOOP, ENOENT, ENOTDIR, EPERM
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.attributes import entry_time, refused, set_attributes, set_open
 from orchestra.driver.local.image.compression import decompressed
+from orchestra.driver.local.image.digesting import Digesting
 from orchestra.driver.local.image.lookup import OPAQUE, find, is_whiteout
 from orchestra.driver.local.image.removal import remove_entry
 from orchestra.driver.local.image.tar import archive_errors, entries, open_tar
@@ -28,7 +29,7 @@ from orchestra.linux.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 if TYPE_CHECKING:
     import io
     import tarfile
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 CHUNK = 1 << 18
 CREATED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,18 +45,23 @@ class BelowNeeded(Exception):
 
 
 def unpack_layer(
-    stream: io.BufferedReader, directory: str, *, below: Sequence[str] | None = (), what: str = "layer"
+    stream: io.BufferedReader,
+    directory: str,
+    *,
+    below: Sequence[str] | None = (),
+    limit: float = math.inf,
+    what: str = "layer",
 ) -> str:
     """Fill the empty ``directory`` and return the digest of the uncompressed archive, its diff id.
 
     below: the layers under it, topmost first. They give attributes to directories that the archive goes through
     without an entry of their own, and the links it goes through. Few archives do; None: raise BelowNeeded then.
-    Needs root.
+    limit: bytes that it may unpack to. Needs root.
     """
     with archive_errors(what):
-        plain = _Digesting(decompressed(stream))
+        plain = Digesting(decompressed(stream), limit)
         root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        layer = _Layer(root, directory, below, what)
+        layer = _Layer(root, directory, below, what, plain.spend)
         try:
             if plain.begin():
                 with open_tar(plain, seekable=False) as tar:  # type: ignore[arg-type]  # tarfile only calls read
@@ -71,36 +77,17 @@ def unpack_layer(
     return plain.digest()
 
 
-class _Digesting:
-    """A stream that hashes what is read of it."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._hash = hashlib.sha256()
-        self._start = b""
-
-    def begin(self) -> bool:
-        """Whether there is anything: an archive of no bytes is empty, and tarfile would refuse it."""
-        self._start = self._stream.read(1)
-        return bool(self._start)
-
-    def read(self, size: int = -1) -> bytes:
-        data, self._start = self._start + self._stream.read(size - len(self._start)), b""
-        self._hash.update(data)
-        return data
-
-    def digest(self) -> str:
-        return f"sha256:{self._hash.hexdigest()}"
-
-
 class _Layer:
     """A layer while it is filled. Entries in the same directory mostly follow each other, so that one is kept open."""
 
-    def __init__(self, root: int, directory: str, below: Sequence[str] | None, what: str) -> None:
+    def __init__(
+        self, root: int, directory: str, below: Sequence[str] | None, what: str, spend: Callable[[int], None]
+    ) -> None:
         self._root = root
         self._directory = directory
         self._below = None if below is None else tuple(below)
         self._what = what
+        self._spend = spend
         self._open: tuple[str, int] | None = None
         # Something was taken away, perhaps a link that the path of the open directory leads through.
         self._is_stale = False
@@ -202,6 +189,7 @@ class _Layer:
             content = tar.extractfile(entry)
             if content is None:
                 raise self._refused(entry, "has no content")
+            self._spend(entry.size)
             while chunk := content.read(CHUNK):
                 yield chunk
             return

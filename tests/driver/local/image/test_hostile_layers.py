@@ -15,11 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.driver.local.image import layer as layer_module
+from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tar import entries, open_tar
 from orchestra.driver.local.image.unpack import unpack_layer
 from orchestra.errors import FatalError
+from orchestra.state.desired import ImageSpec
+from tests.debian import home_in
 
-from .making import directory, entry, hard_link, in_mount_namespace, layer, link, needs_root, tree
+from .making import Made, directory, entry, hard_link, in_mount_namespace, layer, link, needs_root, tree
 
 pytestmark = needs_root
 
@@ -266,3 +270,30 @@ def test_a_very_large_layer_needs_little_memory(place):
         tracemalloc.stop()
     assert (place / "layer/big").stat().st_size == 1 << 26
     assert peak < 8 << 20
+
+
+def too_much(*entries):
+    return gzip.compress(layer(*entries, directory("d")))
+
+
+BOMBS = {
+    "a file": too_much(entry("zeros", content=bytes(3 << 20))),
+    "a hole": too_much(entry("x", pax_headers={"GNU.sparse.size": str(3 << 20), "GNU.sparse.map": "0,0"})),
+    "many files": too_much(*(entry(str(index)) for index in range(5_000))),
+    "what lies behind the end": gzip.compress(layer(entry("x")) + bytes(3 << 20)),
+}
+
+
+@pytest.mark.parametrize("data", BOMBS.values(), ids=BOMBS)
+def test_what_unpacks_to_far_more_than_its_size_is_refused(tmp_path, monkeypatch, data):
+    monkeypatch.setattr(layer_module, "ALWAYS_ALLOWED", 2 << 20)
+    monkeypatch.setattr(layer_module, "ALLOWED_RATIO", 2)
+    made = Made()
+    image = made.image([gzip.decompress(data)], compress=lambda _: data)
+    store = ImageStore(home_in(tmp_path / "home"))
+    spec = ImageSpec(made.name(image).write(tmp_path / "image"))
+    with pytest.raises(FatalError, match="unpacks to more than"):
+        store.pull(spec)
+    assert list((tmp_path / "home/data/snapshots/layers").iterdir()) == []
+    monkeypatch.setattr(layer_module, "ALWAYS_ALLOWED", 4 << 20)
+    assert store.pull(spec)

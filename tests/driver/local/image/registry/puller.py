@@ -1,7 +1,8 @@
 """A process that forks pullers which die at a given point: ``puller.py DATA RUN``.
 
-Requests come as lines of JSON: ``kind``, ``point`` and ``reference``. Answers: the exit code, negative for a signal,
-and how many operations of the store there were. It has one thread, so what it forks is sound.
+Requests come as lines of JSON: ``kind``, ``point``, ``reference`` and ``processes``, whether layers are unpacked in
+processes while they come. Answers: the exit code, negative for a signal, and how many operations of the store there
+were. It has one thread, so what it forks is sound.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import sys
 import traceback
 
 import orchestra.driver.local.image.unpack  # noqa: F401
+from orchestra.driver.local.image import layers
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.driver.local.image.store import ImageStore
-from orchestra.errors import DriverError
+from orchestra.errors import DriverError, TemporaryError
 from orchestra.home import Home
 from orchestra.linux.process import PR_SET_DUMPABLE, prctl
 from orchestra.state.desired import ImageSpec
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+UNPACKER_DIED = 3
 CHANGES = frozenset(
     f"os.{name}" for name in ("mkdir", "rename", "link", "remove", "rmdir", "symlink", "chmod", "chown", "utime")
 )
@@ -51,7 +54,20 @@ def die_at_byte(point: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (point, point))
 
 
-def pull(home: Home, kind: str, point: int, reference: str, writer: int) -> None:
+def let_unpackers_die(home: Home, point: int) -> None:
+    program = f"{home.data}/../python"
+    with open(program, "w") as file:
+        file.write(f'#!/bin/sh\nshift 3\nexec {sys.executable} -m {__package__}.dying {point} "$@"\n')
+    os.chmod(program, 0o755)
+    sys.executable = program
+
+
+def pull(home: Home, kind: str, point: int, reference: str, processes: bool, writer: int) -> None:
+    if processes:
+        layers.WORTHWHILE = 0
+        os.sched_getaffinity = lambda _: {0, 1}
+    if kind == "unpacker":
+        let_unpackers_die(home, point)
     operations = Operations(point if kind == "operation" else 0)
     if kind == "byte":
         die_at_byte(point)
@@ -71,7 +87,11 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             try:
-                pull(home, request["kind"], request["point"], request["reference"], writer)
+                pull(home, **request, writer=writer)
+            except TemporaryError:
+                if request["kind"] != "unpacker":
+                    traceback.print_exc()
+                os._exit(UNPACKER_DIED)
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)

@@ -23,6 +23,7 @@ from tests.debian import home_in
 from tests.driver.local.image.making import Made, compressed, digest, directory, entry, layer, needs_root
 
 from .faulty import Registry, serving
+from .puller import UNPACKER_DIED
 
 pytestmark = [*needs_root, pytest.mark.timeout(180)]
 
@@ -51,8 +52,9 @@ def die(home):
     command = [sys.executable, "-m", "tests.driver.local.image.registry.puller", *home]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
-        def ask(kind: str, point: int, reference: str) -> dict[str, int]:
-            process.stdin.write(json.dumps({"kind": kind, "point": point, "reference": reference}) + "\n")
+        def ask(kind: str, point: int, reference: str, processes: bool = False) -> dict[str, int]:
+            request = {"kind": kind, "point": point, "reference": reference, "processes": processes}
+            process.stdin.write(f"{json.dumps(request)}\n")
             process.stdin.flush()
             return json.loads(process.stdout.readline())
 
@@ -60,10 +62,11 @@ def die(home):
 
 
 def put(registry, source, number):
-    """An image with a layer of its own; its reference and the digest of that layer."""
+    """An image with layers of its own; its reference and the digest of the large one."""
     made = Made()
     own = layer(directory("d"), entry("d/big", content=source.randbytes(SIZE)), *(entry(f"d/{i}") for i in range(4)))
-    return registry.put(made, made.image([NAME, own], compress=compressed), str(number)), digest(compressed(own))
+    small = layer(entry("small", content=source.randbytes(100)))
+    return registry.put(made, made.image([NAME, own, small], compress=compressed), str(number)), digest(compressed(own))
 
 
 def partial_size(home, blob):
@@ -91,7 +94,11 @@ def go_on(registry, home, reference, blob):
     elif had:
         assert ranges == []
     assert os.listdir(f"{home.content}/ingest") == []
-    assert not [name for name in os.listdir(f"{home.snapshots}/layers") if name.endswith(".new")]
+    assert unfinished_layers(home) == []
+
+
+def unfinished_layers(home):
+    return [name for name in os.listdir(f"{home.snapshots}/layers") if name.endswith(".new")]
 
 
 def assert_nothing_is_lost(home, references):
@@ -146,3 +153,52 @@ def test_killed_again_and_again_one_pull_gets_there(registry, home, die):
     # Nothing came twice.
     ranges = [seen.headers.get("range") for seen in registry.seen if seen.path.endswith(blob)]
     assert ranges == [None, *(f"bytes={point}-" for point in points)]
+
+
+def test_killed_before_any_operation_while_a_process_unpacks_what_comes(registry, home, die):
+    print("ORCHESTRA_TEST_SEED =", SEED)
+    source = random.Random(SEED)
+    references = [put(registry, source, "whole")[0]]
+    assert die("none", 0, references[0], processes=True)["code"] == 0
+    references.append(put(registry, source, "whole-too")[0])
+    operations = die("none", 0, references[1], processes=True)["operations"]
+    assert operations > 10
+    for point in range(1, operations + 1):
+        reference, blob = put(registry, source, point)
+        assert die("operation", point, reference, processes=True)["code"] == -signal.SIGKILL
+        go_on(registry, home, reference, blob)
+        references.append(reference)
+    assert_nothing_is_lost(home, references)
+
+
+def test_killed_at_any_byte_while_a_process_unpacks_what_comes(registry, home, die):
+    print("ORCHESTRA_TEST_SEED =", SEED)
+    source = random.Random(SEED)
+    references = [put(registry, source, "whole")[0]]
+    assert die("none", 0, references[0], processes=True)["code"] == 0
+    for number in range(30):
+        reference, blob = put(registry, source, number)
+        point = source.randrange(2_000, len(registry.blobs[blob]))
+        assert die("byte", point, reference, processes=True)["code"] == -signal.SIGXFSZ
+        assert partial_size(home, blob) == point
+        go_on(registry, home, reference, blob)
+        references.append(reference)
+    assert_nothing_is_lost(home, references)
+
+
+def test_an_unpacker_killed_before_any_of_its_operations_leaves_nothing(registry, home, die):
+    print("ORCHESTRA_TEST_SEED =", SEED)
+    source = random.Random(SEED)
+    references = [put(registry, source, "whole")[0]]
+    assert die("none", 0, references[0])["code"] == 0
+    for point in range(1, 100):
+        reference, blob = put(registry, source, point)
+        code = die("unpacker", point, reference, processes=True)["code"]
+        assert unfinished_layers(home) == []
+        go_on(registry, home, reference, blob)
+        references.append(reference)
+        if code == 0:
+            break
+        assert code == UNPACKER_DIED
+    assert 10 < point < 99
+    assert_nothing_is_lost(home, references)
