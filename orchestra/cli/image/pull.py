@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from orchestra.cli.image.each import for_each
-from orchestra.cli.image.parallel import in_parallel
-from orchestra.cli.render.progress import open_progress
 from orchestra.driver.local.image.library import Library, name_of, reference_key
 from orchestra.state.desired import ImageSpec
 
@@ -30,12 +28,10 @@ def _pull(invocation: Invocation, library: Library, platform: str, quiet: bool, 
         print(f"{name.wanted}: Pulling from {name.path}", flush=True)
     before = library.content.entry(key)
     spec = ImageSpec(text if name else key, platform, "always")
-    if quiet or not open_progress(invocation).redraws:
+    if quiet:
         library.store.pull(spec)
-    elif failures := in_parallel(
-        invocation, "pull", {text: partial(library.store.pull, spec)}, {}, lambda _: library.store.measure(spec)
-    ):
-        raise failures[text]
+    else:
+        _pull_visibly(invocation, library, spec)
     after = library.content.entry(key)
     if after and not quiet:
         print(f"Digest: {after.source}")
@@ -43,3 +39,16 @@ def _pull(invocation: Invocation, library: Library, platform: str, quiet: bool, 
         status = "Image is up to date" if is_same else "Downloaded newer image" if name else "Read newer image"
         print(f"Status: {status} for {text}")
     print(key, flush=True)
+
+
+def _pull_visibly(invocation: Invocation, library: Library, spec: ImageSpec) -> None:
+    from orchestra.cli.render.progress import open_progress
+
+    if not open_progress(invocation).redraws:
+        library.store.pull(spec)
+        return
+    from orchestra.cli.image.parallel import in_parallel
+
+    jobs = {spec.reference: partial(library.store.pull, spec)}
+    if failures := in_parallel(invocation, "pull", jobs, {}, lambda _: library.store.measure(spec)):
+        raise failures[spec.reference]

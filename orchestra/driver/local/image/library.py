@@ -7,10 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestra.driver.local.image.collect import Collected, collect, containers, remove_content
 from orchestra.driver.local.image.manifest import Descriptor
 from orchestra.driver.local.image.name import ImageName, parse_name
-from orchestra.driver.local.image.nameless import find_nameless
 from orchestra.driver.local.image.parts import Parts, load_parts
 from orchestra.driver.local.image.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
@@ -19,6 +17,7 @@ from orchestra.errors import FatalError, UserError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestra.driver.local.image.collect import Collected
     from orchestra.driver.local.image.content import Stored
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.registry.push import Pushed
@@ -93,6 +92,8 @@ class Library:
 
     def nameless(self) -> list[Item]:
         """Images that are here and that no name leads to."""
+        from orchestra.driver.local.image.nameless import find_nameless
+
         return [Item(entry, parts) for entry, parts in find_nameless(self.content)]
 
     def find(self, text: str) -> Item:
@@ -128,6 +129,8 @@ class Library:
         """Take one name away, or by id all of them, and the image with the last. Raises UserError for an image that
         containers need.
         """
+        from orchestra.driver.local.image.collect import remove_content
+
         with self.content.collecting(self._wait):
             item = self.find(text)
             same = [other for other in self.items() if other.id == item.id]
@@ -146,6 +149,8 @@ class Library:
         return Removed([other.entry.reference for other in doomed], item.id if any(gone) else "", size)
 
     def _check_unused(self, item: Item, text: str, *, is_named: bool) -> None:
+        from orchestra.driver.local.image.collect import containers
+
         users = [user.name for user in containers(self._home) if user.digest == item.entry.digest]
         if users:
             hint = "remove them first"
@@ -155,6 +160,8 @@ class Library:
 
     def prune(self, *, everything: bool = False) -> Pruned:
         """What nothing refers to; everything: also names that no container uses."""
+        from orchestra.driver.local.image.collect import collect, containers
+
         names: list[str] = []
         before = {item.entry.digest: item.id for item in self.nameless()}
         if everything:

@@ -11,8 +11,6 @@ from orchestra.driver.local.image.arrival import HERE, Arrival
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.image.content import ContentStore, Stored
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.layer import Layer
-from orchestra.driver.local.image.layers import commit_layers
 from orchestra.driver.local.image.lookup import is_opaque
 from orchestra.driver.local.image.name import parse_name
 from orchestra.driver.local.image.parts import EMPTY_LAYER, Parts, load_parts
@@ -207,6 +205,9 @@ class ImageStore:
 
     def _unpack(self, digest: str, what: str, arrival: Callable[[str], Arrival] = lambda _: HERE) -> None:
         """arrival: of the blob of a layer."""
+        from orchestra.driver.local.image.layer import Layer
+        from orchestra.driver.local.image.layers import commit_layers
+
         parts = self.parts(digest)
         if parts is None:
             raise FatalError(f"{what} vanished from the content store", hint="run `up` again")

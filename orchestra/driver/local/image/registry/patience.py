@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,10 @@ def retry_after(header: str) -> float:
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    if not text:
+        return 0.0
+    from email.utils import parsedate_to_datetime  # with all of email, for a rare header
+
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):

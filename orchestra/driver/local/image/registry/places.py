@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,11 +138,13 @@ def _more(directory: str) -> list[str]:
 
 
 def _tables(path: str) -> list[Mapping[str, Any]]:
+    if not os.path.exists(path):
+        return []
+    import tomllib  # few machines have such a file
+
     try:
         with open(path, "rb") as file:
             document = tomllib.load(file)
-    except FileNotFoundError:
-        return []
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FatalError(f"{path} is not TOML: {error}", hint="registries.conf(5) tells what belongs there") from error
     tables = document.get("registry", [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestra.driver.local.image.arrival import Arrival
@@ -17,6 +16,7 @@ from orchestra.errors import DriverError, FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from orchestra.driver.local.image.content import ContentStore
     from orchestra.driver.local.image.manifest import Descriptor
@@ -39,7 +39,7 @@ class RegistryImage:
         self._what = what
         self._repositories = [Repository(session, place) for place in find_places(name, session.environment)]
         self._top: tuple[Descriptor, bytes] | None = None
-        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="layer")
+        self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[str, Arrival] = {}
         self._failing: list[Repository] = []
         self._failure: BaseException | None = None
@@ -80,6 +80,10 @@ class RegistryImage:
         content.add_document(data)
         if top.digest != descriptor.digest:
             content.add_document(top_data)
+        # Most questions end before anything is fetched.
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="layer")
         # The largest first: at the end there is little left to wait for; unpacking begins in the same order.
         for layer in sorted(manifest.layers, key=lambda layer: -layer.size):
             if layer.digest not in self._coming:
@@ -93,7 +97,8 @@ class RegistryImage:
     def close(self, *, complete: bool) -> None:
         if not complete:
             self._session.give_up()
-        self._pool.shutdown(cancel_futures=not complete)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=not complete)
         if complete and self._failure is not None:
             raise self._failure
 

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from orchestra.driver.local.image.document import DocumentError, integer, parse_document, text
-from orchestra.driver.local.image.registry.challenge import parse_challenges
-from orchestra.driver.local.image.registry.credentials import find_credentials
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.driver.local.image.registry.refusal import LOGIN
 from orchestra.errors import FatalError, TemporaryError
@@ -59,6 +57,8 @@ class Tokens:
 
     def renew(self, place: Place, access: str, also: tuple[str, ...], challenges: Sequence[str], refused: str) -> str:
         """What to send after ``refused`` was not enough; empty when there is nothing else."""
+        from orchestra.driver.local.image.registry.challenge import parse_challenges
+
         with self._lock:
             current = self.get(place, access, also)
             if current and current != refused:
@@ -76,6 +76,8 @@ class Tokens:
         return ""
 
     def _find(self, place: Place) -> Credentials | None:
+        from orchestra.driver.local.image.registry.credentials import find_credentials
+
         if str(place) not in self._credentials:
             self._credentials[str(place)] = find_credentials(str(place), self._environment)
         return self._credentials[str(place)]
