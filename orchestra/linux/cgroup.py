@@ -95,11 +95,14 @@ class Cgroup:
         """Remove the group, then its parents while they are empty. Nothing to remove is no error."""
 
 
-def at(path: str, hierarchy: Hierarchy | None = None, owner: str | None = None) -> Cgroup:
+def at(
+    path: str, hierarchy: Hierarchy | None = None, owner: str | None = None, *, everywhere: bool = True
+) -> Cgroup:
     """The group at an OCI ``linux.cgroupsPath``; for an empty path a group that is none.
 
     owner: for whom it is, or is to be, made: nobody else's processes are killed, and nobody else's group removed. None
-    for whoever's it is.
+    for whoever's it is. everywhere: of version 1 it is made in every tree, as other runtimes have it; otherwise only in
+    those that count or limit.
     """
     found = hierarchy if hierarchy is not None else machine_hierarchy()
     if not path.strip("/") or found.version == 0:
@@ -116,7 +119,7 @@ def at(path: str, hierarchy: Hierarchy | None = None, owner: str | None = None) 
 
         # Beside version 1, systemd may keep its own account of who is where in the unified tree.
         trees = {**found.v1, "unified": found.v2} if scope is not None and found.v2 else found.v1
-        return CgroupV1(trees, path, owner, scope)
+        return CgroupV1(trees, path, owner, scope, everywhere=everywhere)
     from orchestra.linux.cgroup_v2 import CgroupV2
 
     return CgroupV2(found.v2, path, owner, scope)

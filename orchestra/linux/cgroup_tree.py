@@ -43,6 +43,9 @@ class CgroupTree(Cgroup):
         self._path = path.strip("/")
         self._owner = owner
         self._scope = scope
+        self._use(roots)
+
+    def _use(self, roots: Mapping[str, str]) -> None:
         self._roots = tuple(dict.fromkeys(roots.values()))
         self._directories = {controller: f"{root}/{self._path}" for controller, root in roots.items()}
 
@@ -68,7 +71,8 @@ class CgroupTree(Cgroup):
 
     def _let_go(self) -> None:
         """What is there is somebody else's."""
-        self._roots, self._directories, self._scope = (), {}, None
+        self._use({})
+        self._scope = None
 
     def _make(self, root: str, directory: str) -> None:
         for _attempt in range(8):

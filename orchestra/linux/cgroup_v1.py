@@ -13,9 +13,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestra.linux.systemd_scope import Scope
+
+
+# To be counted, and to be found and killed as a whole, limits or not.
+COUNTED = ("memory", "pids", "cpu", "cpuacct")
+
 
 class CgroupV1(CgroupTree):
+    def __init__(
+        self, trees: Mapping[str, str], path: str, owner: str | None, scope: Scope | None, *, everywhere: bool
+    ) -> None:
+        super().__init__(trees, path, owner, scope)
+        self._trees = trees
+        self._everywhere = everywhere
+
     def create(self, resources: Mapping[str, Any]) -> list[str]:
+        if not self._everywhere:
+            wanted = {*COUNTED, *(setting.controller for setting in settings_v1(resources))}
+            self._use({controller: root for controller, root in self._trees.items() if controller in wanted})
         self._make_directories(resources)
         if "cpuset" in self._directories:
             self._inherit_cpuset(self._directories["cpuset"])

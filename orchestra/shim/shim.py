@@ -95,7 +95,7 @@ class Shim:
         self.config = self.directory.load("config.json")
         self.settings = self.directory.load("shim.json")
         path = (self.config.get("linux") or {}).get("cgroupsPath") or ""
-        self.cgroup = cgroup.at(path, owner=self.directory.path)
+        self.cgroup = cgroup.at(path, owner=self.directory.path, everywhere=False)
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])
