@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from tests.driver.local.image.making import Made, entry, layer
+from tests.driver.local.image.registry.faulty import Registry, serving
+
 STACK = """
 services:
   web: {image: "rootfs:/", command: [sleep, infinity], stop_signal: SIGKILL}
@@ -127,3 +130,20 @@ def test_the_foreground_loads_no_library_either(write_stack, tmp_path):
     stack = write_stack('services: {job: {image: "rootfs:/", command: [echo, done]}}')
     stack.run("up")
     assert heavy(modules(["-f", str(stack.file), "up"], tmp_path, stack.environment)) == set()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="images need root")
+def test_asking_whether_a_tag_has_moved_loads_what_that_takes(tmp_path):
+    with serving(Registry()) as registry:
+        made = Made()
+        reference = registry.put(made, made.image([layer(entry("x"))]))
+        environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "ORCHESTRA_HOME": f"{tmp_path}/home"}
+        environment["CONTAINERS_REGISTRIES_CONF"] = f"{tmp_path}/none"
+        line = ["image", "pull", "-q", reference]
+        modules(line, tmp_path, environment)
+        loaded = modules(line, tmp_path, environment)
+    assert heavy(loaded) == {"httpx2"}
+    unneeded = {"concurrent.futures", "subprocess", "tomllib", "tarfile", "orchestra.cli.image.parallel"}
+    assert loaded & unneeded == set()
+    assert others(loaded, "image.pull") == set()
