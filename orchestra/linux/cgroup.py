@@ -95,9 +95,7 @@ class Cgroup:
         """Remove the group, then its parents while they are empty. Nothing to remove is no error."""
 
 
-def at(
-    path: str, hierarchy: Hierarchy | None = None, owner: str | None = None, *, everywhere: bool = True
-) -> Cgroup:
+def at(path: str, hierarchy: Hierarchy | None = None, owner: str | None = None, *, everywhere: bool = True) -> Cgroup:
     """The group at an OCI ``linux.cgroupsPath``; for an empty path a group that is none.
 
     owner: for whom it is, or is to be, made: nobody else's processes are killed, and nobody else's group removed. None
