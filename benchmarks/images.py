@@ -1,20 +1,22 @@
 """Measure how long it takes to pull an image from a registry on this machine, beside podman and skopeo.
 
     python benchmarks/images.py [--podman COMMAND] [--storage DIR] [--skopeo COMMAND] [--layout DIR] [--rounds N]
-                                [--write docs/benchmarks.md]
+                                [--rate MB] [--write docs/benchmarks.md]
 
 The image is made of packages of Debian or Ubuntu, a base and nine layers (``LAYERS``), and pushed to a registry that
 runs for the while (``docker-registry``). Needs root and what ``examples/stacks/webshop/images.py`` needs. COMMAND leads
 to the tool, in one word or several.
 
-Cold is a pull into an empty store, everything unpacked; warm is the same pull again, which only asks whether the tag
-has moved. ``skopeo copy`` to an image layout downloads and verifies without unpacking: it is the floor. Within a round
-each tool has its turn, so a slow moment of the machine hits all of them. Absolute times are noise on a shared machine.
+Cold is a pull into an empty store, everything unpacked, also over a line of a given rate; warm is the same pull again,
+which only asks whether the tag has moved. ``skopeo copy`` to an image layout downloads and verifies without unpacking:
+it is the floor. Within a round each tool has its turn, so a slow moment of the machine hits all of them. Absolute times
+are noise on a shared machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -26,6 +28,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -93,11 +96,55 @@ def registry(path: Path):
         process.wait()
 
 
-class Tool:
-    """cold, warm: what to run; reset: what makes it cold again, which is not measured."""
+class Line:
+    """Lets connections through to a registry at a rate in bytes a second, for all of them together."""
 
-    def __init__(self, name: str, cold: list, warm: list | None, reset: list, environment: dict | None = None):
-        self.name, self.cold, self.warm, self.reset = name, cold, warm, reset
+    def __init__(self, rate: float, host: str):
+        self.rate, self.host, self.free_at = rate, host, 0.0
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                now = time.monotonic()
+                self.free_at = max(now, self.free_at) + len(data) / self.rate
+                await asyncio.sleep(self.free_at - now)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address, port = self.host.split(":")
+        there, back = await asyncio.open_connection(address, int(port))
+        await asyncio.gather(self.pump(reader, back), self.pump(there, writer))
+
+    async def serve(self, listening: socket.socket) -> None:
+        async with await asyncio.start_server(self.accept, sock=listening) as server:
+            await server.serve_forever()
+
+
+@contextlib.contextmanager
+def line(rate: float, host: str):
+    """Host and port by which the registry is reached more slowly."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
+    serving = loop.create_task(Line(rate, host).serve(listening))
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([serving])))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(serving.cancel)
+        thread.join()
+        loop.close()
+
+
+class Tool:
+    """cold, slow, warm: what to run; reset: what makes it cold again, which is not measured."""
+
+    def __init__(
+        self, name: str, cold: list, slow: list, warm: list | None, reset: list, environment: dict | None = None
+    ):
+        self.name, self.cold, self.slow, self.warm, self.reset = name, cold, slow, warm, reset
         self.environment = os.environ | (environment or {})
         self.seconds = defaultdict(list)
 
@@ -115,10 +162,11 @@ class Tool:
         return elapsed
 
     def measure(self) -> None:
-        self.run(self.reset)
-        # Or what others have written would be written while this one is measured.
-        os.sync()
-        self.seconds["cold"].append(self.run(self.cold))
+        for kind, command in (("slow", self.slow), ("cold", self.cold)):
+            self.run(self.reset)
+            # Or what others have written would be written while this one is measured.
+            os.sync()
+            self.seconds[kind].append(self.run(command))
         if self.warm:
             self.seconds["warm"].append(self.run(self.warm))
 
@@ -142,10 +190,12 @@ print(sorted(seconds[1:])[2])
 """
 
 
-def tools(options: argparse.Namespace, work: Path, image: str) -> list[Tool]:
+def tools(options: argparse.Namespace, work: Path, image: str, slow: str) -> list[Tool]:
+    """image, slow: the same by two ways."""
     home = work / "home"
-    pull = [sys.executable, "-m", "orchestra", "image", "pull", "-q", image]
-    found = [Tool("orchestra", pull, pull, ["rm", "-rf", home], {"ORCHESTRA_HOME": str(home)})]
+    pull = [sys.executable, "-m", "orchestra", "image", "pull", "-q"]
+    environment = {"ORCHESTRA_HOME": str(home)}
+    found = [Tool("orchestra", [*pull, image], [*pull, slow], [*pull, image], ["rm", "-rf", home], environment)]
     if options.podman:
         podman = [
             *shlex.split(options.podman),
@@ -154,28 +204,31 @@ def tools(options: argparse.Namespace, work: Path, image: str) -> list[Tool]:
             "--runroot",
             f"{options.storage}/run",
         ]
-        pull = [*podman, "pull", "-q", "--tls-verify=false", image]
-        found.append(Tool("podman", pull, pull, [*podman, "rmi", "-af"]))
+        pull = [*podman, "pull", "-q", "--tls-verify=false"]
+        found.append(Tool("podman", [*pull, image], [*pull, slow], [*pull, image], [*podman, "rmi", "-af"]))
     if options.skopeo:
         copy = [*shlex.split(options.skopeo), "--insecure-policy", "copy", "-q", "--src-tls-verify=false"]
-        command = [*copy, f"docker://{image}", f"oci:{work}/skopeo:bench"]
-        found.append(Tool("skopeo copy", command, None, ["rm", "-rf", work / "skopeo"]))
+        target = f"oci:{work}/skopeo:bench"
+        commands = [[*copy, f"docker://{each}", target] for each in (image, slow)]
+        found.append(Tool("skopeo copy", *commands, None, ["rm", "-rf", work / "skopeo"]))
     return found
 
 
-def table(found: list[Tool], rounds: int, size: int, long_lived: float) -> str:
+def table(found: list[Tool], options: argparse.Namespace, size: int, long_lived: float) -> str:
     medians = [{kind: statistics.median(values) for kind, values in tool.seconds.items()} for tool in found]
     lines = [
         f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"{len(LAYERS) + 1} layers, {size >> 20} MiB compressed; medians of {rounds} rounds, seconds.",
+        f"{len(LAYERS) + 1} layers, {size >> 20} MiB compressed; medians of {options.rounds} rounds, seconds.",
         "",
         f"| | {' | '.join(tool.name for tool in found)} | ours / podman |",
         f"|---|{'---:|' * (len(found) + 1)}",
     ]
-    for kind in ("cold", "warm"):
+    names = {"cold": "cold", "slow": f"cold, at {options.rate:g} MB a second", "warm": "warm"}
+    for kind, name in names.items():
         cells = [f"{median[kind]:.2f}" if kind in median else "-" for median in medians]
         podman = next((median[kind] for tool, median in zip(found, medians, strict=True) if tool.name == "podman"), 0)
-        lines.append(f"| {kind} | {' | '.join(cells)} | {f'{medians[0][kind] / podman:.2f}' if podman else '-'} |")
+        ratio = f"{medians[0][kind] / podman:.2f}" if podman else "-"
+        lines.append(f"| {name} | {' | '.join(cells)} | {ratio} |")
         if kind == "warm":
             cells = [f"{long_lived:.3f}", *("-" for _ in found[1:])]
             ratio = f"{long_lived / podman:.2f}" if podman else "-"
@@ -190,6 +243,7 @@ def main() -> None:
     parser.add_argument("--skopeo", default="skopeo" if shutil.which("skopeo") else "")
     parser.add_argument("--layout", type=Path, help="where the image is kept for the next time")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rate", type=float, default=20, help="of the slow line, in megabytes a second")
     parser.add_argument("--write", type=Path, help="a page in which the table is put between its marks")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -199,13 +253,13 @@ def main() -> None:
         if not (layout / "index.json").exists():
             make_image(layout)
         (work / "registry").mkdir()
-        with registry(work / "registry") as host:
+        with registry(work / "registry") as host, line(options.rate * 1e6, host) as slow:
             image = f"{host}/bench:1"
             library = Library(Home(f"{work}/push/data", f"{work}/push/run"), Access())
             library.store.pull(ImageSpec(f"oci:{layout}:bench"))
             library.tag(f"oci:{layout}:bench", image)
             library.push(image)
-            found = tools(options, work, image)
+            found = tools(options, work, image, f"{slow}/bench:1")
             for _ in range(options.rounds):
                 for tool in found:
                     tool.measure()
@@ -214,7 +268,7 @@ def main() -> None:
             for tool in found:
                 tool.run(tool.reset)
         size = sum(path.stat().st_size for path in (layout / "blobs/sha256").iterdir())
-    text = table(found, options.rounds, size, long_lived)
+    text = table(found, options, size, long_lived)
     print(text)
     if options.write:
         page = options.write.read_text()
