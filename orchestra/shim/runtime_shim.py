@@ -60,6 +60,8 @@ class RuntimeShim(Shim):
             raise SystemCallError(EBUSY, "create", self.directory.name, "processes of somebody else are in its cgroup")
         self.warnings += lacks(self.config)
         self.program.delete()  # of a run whose shim was killed
+        # So that its parents stay: they go with another stack's last container, and runtimes do not make them again.
+        self.cgroup.create({})
         streams: list[int] = []
         console = None
         if self.config["process"].get("terminal"):

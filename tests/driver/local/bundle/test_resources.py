@@ -6,7 +6,7 @@ import pytest
 
 from orchestra.driver.local.bundle import HostDevice, HostFacts
 from orchestra.errors import FatalError
-from orchestra.linux.cgroup import settings_v1, settings_v2
+from orchestra.linux.cgroup_settings import settings_v1, settings_v2
 from orchestra.state.desired import Device, Resources
 from tests.driver.local.bundle.containers import render
 
