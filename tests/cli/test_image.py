@@ -12,6 +12,7 @@ import pytest
 
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
+from orchestra.driver.local.image.name import DEFAULT_HOST
 from orchestra.driver.local.record import Record, store_record
 from orchestra.state.observed import Container, Created
 from tests.cli.conftest import ByHand
@@ -76,7 +77,7 @@ def test_images_are_listed_by_name(home, orchestra, put):
     assert orchestra("image", "ls", "--format", names, "app:*")[1] == "app:1\n"
     assert orchestra("image", "ls", "--format", names, "registry.test:5000/*/a*")[1].endswith("team/app:2\n")
     assert orchestra("image", "ls", "--format", names, "*/app")[1] == ""
-    assert orchestra("image", "ls", "--format", names, "docker.io/library/app")[1] == "app:1\n"
+    assert orchestra("image", "ls", "--format", names, f"{DEFAULT_HOST}/library/app")[1] == "app:1\n"
     table = orchestra("image", "ls", "--digests", "--no-trunc", "app")[1]
     assert table.splitlines()[0].split()[:3] == ["REPOSITORY", "TAG", "DIGEST"]
     assert f" {digest_of(home, 'app:1')}   {one}   " in table
@@ -98,7 +99,7 @@ def test_an_image_is_told_in_the_words_of_docker(home, orchestra, put):
     assert code == 0
     assert first == second
     assert first["Id"] == image_id
-    assert first["RepoTags"] == ["docker.io/library/app:1"]
+    assert first["RepoTags"] == [f"{DEFAULT_HOST}/library/app:1"]
     assert first["Config"] == {"Cmd": ["run"], "Env": ["A=1", "B=x y"]}
     assert orchestra("image", "inspect", "-f", "{{.Os}} {{json .Config.Cmd}}", "app:1")[1] == 'linux ["run"]\n'
     assert orchestra("image", "history", "-q", "--no-trunc", "app")[0] == 1
@@ -115,15 +116,15 @@ def test_what_is_not_here_is_said_and_the_others_are_done(home, orchestra, put):
     assert err == "error: no such image: nothing:1\n  hint: `orchestra image ls -a` shows those that are here\n"
     code, out, err = orchestra("image", "rm", "nothing:1", "app:1")
     assert code == 1
-    assert "Untagged: docker.io/library/app:1\n" in out
+    assert f"Untagged: {DEFAULT_HOST}/library/app:1\n" in out
     assert orchestra("image", "inspect", "-f", "{{.Nothing}}", "app:1")[0] == 1
 
 
 def test_a_name_goes_and_the_image_with_its_last_one(home, orchestra, put):
     image_id = put("app:1")
     orchestra("image", "tag", "app:1", "app:2")
-    assert orchestra("image", "rm", "app:1")[1] == "Untagged: docker.io/library/app:1\n"
-    assert orchestra("image", "rm", "app:2")[1] == f"Untagged: docker.io/library/app:2\nDeleted: {image_id}\n"
+    assert orchestra("image", "rm", "app:1")[1] == f"Untagged: {DEFAULT_HOST}/library/app:1\n"
+    assert orchestra("image", "rm", "app:2")[1] == f"Untagged: {DEFAULT_HOST}/library/app:2\nDeleted: {image_id}\n"
     assert os.listdir(f"{home.content}/blobs/sha256") == []
     assert os.listdir(f"{home.snapshots}/layers") == []
 
@@ -133,7 +134,7 @@ def test_an_id_of_several_names_takes_force(home, orchestra, put):
     orchestra("image", "tag", "app:1", "app:2")
     code, _, err = orchestra("image", "rm", image_id)
     assert code == 1
-    assert "several names: docker.io/library/app:1, docker.io/library/app:2" in err
+    assert f"several names: {DEFAULT_HOST}/library/app:1, {DEFAULT_HOST}/library/app:2" in err
     assert orchestra("image", "rm", "-f", image_id)[1].count("Untagged: ") == 2
     assert orchestra("image", "ls", "-aq")[1] == ""
 
@@ -160,8 +161,8 @@ def test_an_image_that_a_stopped_container_needs_is_not_removed(home, orchestra,
     assert err.startswith("error: image app:1 is used by s-web-1\n  hint: ")
     assert orchestra("image", "prune", "-af")[1] == "Total reclaimed space: 0B\n"
     orchestra("image", "tag", "app:1", "app:2")
-    assert orchestra("image", "rm", "app:1")[1] == "Untagged: docker.io/library/app:1\n"
-    assert orchestra("image", "rm", "-f", "app:2")[1] == "Untagged: docker.io/library/app:2\n"
+    assert orchestra("image", "rm", "app:1")[1] == f"Untagged: {DEFAULT_HOST}/library/app:1\n"
+    assert orchestra("image", "rm", "-f", "app:2")[1] == f"Untagged: {DEFAULT_HOST}/library/app:2\n"
     assert orchestra("image", "rm", "-f", image_id[7:19])[0] == 1
     assert orchestra("image", "ls", "-aq", "--no-trunc")[1] == f"{image_id}\n"
     remove_container(home, "s-web-1")
@@ -175,7 +176,7 @@ def test_pruning_takes_what_has_no_name_and_on_demand_what_no_container_needs(ho
     out = orchestra("image", "prune", "-f")[1]
     assert out.startswith(f"Deleted Images:\ndeleted: {old}\n\nTotal reclaimed space: ")
     out = orchestra("image", "prune", "--all", "--force")[1]
-    assert "untagged: docker.io/library/app:1\n" in out
+    assert f"untagged: {DEFAULT_HOST}/library/app:1\n" in out
     assert not out.endswith(" 0B\n")
     assert orchestra("image", "ls", "-aq", "--no-trunc")[1] == f"{used}\n"
     assert orchestra("image", "fsck")[0] == 0
@@ -246,14 +247,14 @@ def test_damage_is_told_with_what_to_do_and_dropped_on_demand(home, orchestra, p
     code, out, _ = orchestra("image", "fsck")
     assert code == 1
     assert f"damaged: {blob}\n" in out
-    assert f"incomplete: docker.io/library/app:1 lacks {blob}\n" in out
+    assert f"incomplete: {DEFAULT_HOST}/library/app:1 lacks {blob}\n" in out
     assert "`orchestra image fsck --repair`" in out
     assert orchestra("image", "save", "-o", "out.tar", "app:1")[0] == 1
     assert os.listdir(".") == []
     code, out, _ = orchestra("image", "fsck", "--repair")
     assert code == 1
     assert f"damaged: {blob}, dropped\n" in out
-    assert "Fetch it with `orchestra image pull docker.io/library/app:1`, or load it again." in out
+    assert f"Fetch it with `orchestra image pull {DEFAULT_HOST}/library/app:1`, or load it again." in out
     code, out, _ = orchestra("image", "fsck")
     assert code == 1
     assert "damaged" not in out
@@ -276,7 +277,7 @@ def test_layers_that_are_not_unpacked_are_no_damage(home, orchestra, put):
         os.rename(f"{home.snapshots}/layers/{name}", f"{home.snapshots}/layers/{name}.new")
     code, out, _ = orchestra("image", "fsck")
     assert code == 0
-    assert "not unpacked: docker.io/library/app:1" in out
+    assert f"not unpacked: {DEFAULT_HOST}/library/app:1" in out
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.name import DEFAULT_HOST
 from orchestra.home import Home
 from tests.driver.local.image.making import (
     ARCHITECTURE,
@@ -99,9 +100,9 @@ def test_what_is_saved_is_loaded_with_the_same_digests(library, orchestra, put, 
     names = ["app:1", "registry.test/app:2", "other:1", nameless]
     assert orchestra("image", "save", "-o", f"{tmp_path}/out.tar", *names) == (0, "", "")
     assert set(elsewhere("image", "load", "-i", f"{tmp_path}/out.tar").splitlines()) == {
-        "Loaded image: docker.io/library/app:1",
+        f"Loaded image: {DEFAULT_HOST}/library/app:1",
         "Loaded image: registry.test/app:2",
-        "Loaded image: docker.io/library/other:1",
+        f"Loaded image: {DEFAULT_HOST}/library/other:1",
         f"Loaded image ID: {nameless}",
     }
     other = there(tmp_path)
@@ -118,7 +119,7 @@ def test_an_archive_goes_through_pipes_compressed_or_not(library, orchestra, put
     orchestra("image", "save", "-o", f"{tmp_path}/out.tar", "app:1")
     assert data == (tmp_path / "out.tar").read_bytes()
     for text in (data, gzip.compress(data), lzma.compress(data)):
-        assert elsewhere("image", "load", data=text) == "Loaded image: docker.io/library/app:1\n"
+        assert elsewhere("image", "load", data=text) == f"Loaded image: {DEFAULT_HOST}/library/app:1\n"
     assert elsewhere("image", "load", "-q", data=data) == ""
     assert there(tmp_path).find("app:1").entry.digest == library.find("app:1").entry.digest
 
@@ -182,7 +183,7 @@ def test_we_load_what_skopeo_writes(transport, library, orchestra, tmp_path):
     config = manifest_of(tmp_path / "layout")["config"]["digest"]
     skopeo("copy", "-q", f"oci:{tmp_path}/layout:x", f"{transport}:{tmp_path}/out.tar:team/app:3")
     code, out, err = orchestra("image", "load", "-i", f"{tmp_path}/out.tar")
-    assert (code, out) == (0, "Loaded image: docker.io/team/app:3\n"), err
+    assert (code, out) == (0, f"Loaded image: {DEFAULT_HOST}/team/app:3\n"), err
     assert library.find("team/app:3").id == config
     assert name_in(library, "team/app:3") == b"another"
     if transport == "oci-archive":
@@ -225,7 +226,9 @@ def test_podman_loads_and_runs_what_we_save(orchestra, put, tmp_path):
     assert podman("run", "--rm", *alone, image_id[7:], "/busybox", "echo", "well") == "well\n"
     for format in ("docker-archive", "oci-archive"):
         podman("save", "-q", "--format", format, "-o", f"{tmp_path}/{format}", "app:1")
-        assert "Loaded image: docker.io/library/app:1" in orchestra("image", "load", "-i", f"{tmp_path}/{format}")[1]
+        assert (
+            f"Loaded image: {DEFAULT_HOST}/library/app:1" in orchestra("image", "load", "-i", f"{tmp_path}/{format}")[1]
+        )
 
 
 @pytest.mark.parametrize("modern", [False, True])
@@ -261,11 +264,11 @@ def test_an_image_for_several_platforms_with_words_on_how_it_was_made(library, o
             "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
         },
     ]
-    whole = {"io.containerd.image.name": "docker.io/library/app:1", "org.opencontainers.image.ref.name": "1"}
+    whole = {"io.containerd.image.name": f"{DEFAULT_HOST}/library/app:1", "org.opencontainers.image.ref.name": "1"}
     top = made.index(*rows)
     made.files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [{**top, "annotations": whole}]}).encode()
     (tmp_path / "a.tar").write_bytes(archive(made.files))
-    assert orchestra("image", "load", "-i", f"{tmp_path}/a.tar")[1] == "Loaded image: docker.io/library/app:1\n"
+    assert orchestra("image", "load", "-i", f"{tmp_path}/a.tar")[1] == f"Loaded image: {DEFAULT_HOST}/library/app:1\n"
     assert name_in(library, "app:1") == b"this one"
     assert orchestra("image", "load", "--platform", "linux/s390x", "-i", f"{tmp_path}/a.tar")[0] == 0
     assert name_in(library, "app:1") == b"another"

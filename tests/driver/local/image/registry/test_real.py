@@ -12,6 +12,7 @@ import pytest
 from orchestra.driver.local.image.check import check_store
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.name import DEFAULT_HOST
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError
@@ -151,7 +152,7 @@ def test_collecting_takes_what_nobody_needs_and_nothing_else(library, home, tmp_
         if item.name is None:
             library.remove(item.entry.reference)
     assert library.prune().collected.blobs == 0
-    library.content.remove_entry("docker.io/library/gone:1")  # as a tag that moves leaves an image behind
+    library.content.remove_entry(f"{DEFAULT_HOST}/library/gone:1")  # as a tag that moves leaves an image behind
     collected = library.prune().collected
     assert (collected.blobs, collected.layers) == (3, 1)
     assert library.content.size(digest(compressed(other))) == -1
