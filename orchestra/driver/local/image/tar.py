@@ -34,25 +34,55 @@ EXTENSIONS = frozenset(
 
 
 class Entry(tarfile.TarInfo):
-    """A member whose header was readable and bounded."""
+    """A member whose header was readable and bounded: then it has been checked."""
+
+    is_checked = False
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        # The end of the archive: a block of zeros, or often nothing at all.
-        if len(buf) in (0, tarfile.BLOCKSIZE) and not any(buf):
-            return super().frombuf(buf, encoding, errors)
-        # Other errors of tarfile's own would be taken for the end too by its caller; FatalError goes through.
-        try:
-            entry = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            raise FatalError(f"the tar archive is damaged: {error}", hint="fetch or make it again") from error
-        if entry.type in EXTENSIONS and not 0 <= entry.size <= HEADER_LIMIT:
+        with _damage_told(_is_end(buf)):
+            return super().frombuf(buf, encoding, errors)._checked()
+
+    @classmethod
+    def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **options: Any) -> Self:
+        """What newer versions of tarfile call in place of ``frombuf``."""
+        with _damage_told(_is_end(buf)):
+            entry: Self = super()._frombuf(buf, encoding, errors, **options)  # type: ignore[misc]
+            return entry._checked()
+
+    def _proc_member(self, tar: tarfile.TarFile) -> Self:
+        """tarfile's own entry point for subclasses: what follows a header, such as extensions and the header they are
+        for.
+        """
+        with _damage_told():
+            member: Self = super()._proc_member(tar)  # type: ignore[misc]
+        return member
+
+    def _checked(self) -> Self:
+        if self.type in EXTENSIONS and not 0 <= self.size <= HEADER_LIMIT:
             raise FatalError(
-                f"the tar archive has an extension header of {entry.size} bytes; {HEADER_LIMIT} is the most"
+                f"the tar archive has an extension header of {self.size} bytes; {HEADER_LIMIT} is the most"
             )
-        if entry.size < 0:
+        if self.size < 0:
             raise FatalError("the tar archive has a member of negative size")
-        return entry
+        self.is_checked = True
+        return self
+
+
+def _is_end(header: bytes | bytearray) -> bool:
+    """Of the archive: a block of zeros, or often nothing at all."""
+    return len(header) in (0, tarfile.BLOCKSIZE) and not any(header)
+
+
+@contextlib.contextmanager
+def _damage_told(is_end: bool = False) -> Iterator[None]:
+    """tarfile's own errors of headers as ours, but for the end: it would take the others for the end too."""
+    try:
+        yield
+    except tarfile.HeaderError as error:
+        if is_end:
+            raise
+        raise FatalError(f"the tar archive is damaged: {error}", hint="fetch or make it again") from error
 
 
 def open_tar(stream: IO[bytes], *, seekable: bool) -> tarfile.TarFile:
@@ -70,6 +100,8 @@ def entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             entry = tar.next()
         if entry is None:
             return
+        if not (isinstance(entry, Entry) and entry.is_checked):
+            raise RuntimeError("this version of tarfile reads headers past our checks")
         # Extension headers override what frombuf saw, and global ones pile up.
         if entry.size < 0 or len(tar.pax_headers) > GLOBALS_LIMIT:
             raise FatalError("the tar archive has senseless extension headers", hint="fetch or make it again")

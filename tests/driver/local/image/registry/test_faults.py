@@ -393,7 +393,10 @@ def test_what_is_no_image_for_us_is_refused_with_a_reason(registry, store, made_
     assert not [seen for seen in registry.asked("/blobs/") if seen.path.endswith(digest(NAME))]
 
 
-def test_a_full_disk_is_told_and_not_made_worse(registry, store, environment, tmp_path, reference):
+def test_a_full_disk_is_told_and_not_made_worse(registry, environment, tmp_path):
+    # By one layer: of another, which is interrupted for it, the part that has come may stay.
+    made = Made()
+    reference = registry.put(made, made.image([BIG], compress=compressed))
     (tmp_path / "small").mkdir()
 
     def work():

@@ -24,6 +24,13 @@ NAME = layer(entry("etc/name", content=b"this one"))
 QUICK = Patience(connect=2, silence=2, attempts=2, first=0.01, longest=0.1)
 
 
+@pytest.fixture(autouse=True)
+def _no_proxies_of_the_machine(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
 @pytest.fixture
 def environment(tmp_path):
     (tmp_path / "registries.conf").write_text('[[registry]]\nlocation = "plain.example:5000"\ninsecure = true\n')
