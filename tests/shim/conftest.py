@@ -150,7 +150,9 @@ class Container:
         return self.texts("stdout")
 
     def records(self):
-        return [line.split(" ", 3) for line in self.log.read_text(errors="surrogateescape").splitlines()]
+        """Of the log; one may just be written, and is not yet."""
+        whole, _newline, _rest = self.log.read_text(errors="surrogateescape").rpartition("\n")
+        return [line.split(" ", 3) for line in whole.splitlines()]
 
     def texts(self, stream):
         """The lines of one stream, partial records joined."""
