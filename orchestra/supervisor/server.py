@@ -135,10 +135,11 @@ class Server:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, connection, letters)
             async with outbox, self._engine.subscribe() as events:
-                pumping = anyio.CancelScope()
-                tasks.start_soon(self._pump, events, outbox, pumping)
-                answer = await self._answer(request, handler)
-                pumping.cancel()
+                # Left only when the pump has ended: an event may have reached it just before it is cancelled.
+                async with anyio.create_task_group() as pump:
+                    pump.start_soon(self._pump, events, outbox)
+                    answer = await self._answer(request, handler)
+                    pump.cancel_scope.cancel()
                 while events.statistics().current_buffer_used:
                     outbox.send_nowait({"event": encode(events.receive_nowait())})
                 outbox.send_nowait(answer)
@@ -151,15 +152,9 @@ class Server:
         except (KeyError, ValueError) as error:
             return wire.describe_error(UserError(f"the request cannot be carried out: {error!r}"))
 
-    async def _pump(
-        self,
-        events: MemoryObjectReceiveStream[Event],
-        outbox: MemoryObjectSendStream[Message],
-        scope: anyio.CancelScope,
-    ) -> None:
-        with scope:
-            async for event in events:
-                outbox.send_nowait({"event": encode(event)})
+    async def _pump(self, events: MemoryObjectReceiveStream[Event], outbox: MemoryObjectSendStream[Message]) -> None:
+        async for event in events:
+            outbox.send_nowait({"event": encode(event)})
 
     async def _deliver(self, connection: SocketStream, letters: MemoryObjectReceiveStream[Message]) -> None:
         """Send what there is; once the client is gone, read on and throw it away, so that the work does not notice."""
