@@ -112,14 +112,15 @@ class Shim:
         self.container = process.identify(pid)
         self.starting = starting.StartingProcess(self.config, channel, self._describe, self.warnings.append)
         self.selector.register(channel, selectors.EVENT_READ, self._hear_container)
+        # Before it may run: what it wrote is lost when nobody has the pipes open any more.
+        self.streams.open_pipes()
+        self.streams.watch_pipes()
         # Hooks want to be answered first: then the start is said when the first process has heard of them.
         self.starts = start and hooks.wanted(self.config, *hooks.BEFORE_START)
         if start and not self.starts:
             self._start()
         else:
             self._store_state()
-        self.streams.open_pipes()
-        self.streams.watch_pipes()
         self._give_keeper(STREAMS, self.streams.kept)
 
     def _describe(self, status: str) -> dict[str, Any]:
