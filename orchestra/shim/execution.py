@@ -61,7 +61,8 @@ def _execute(
     tied: bool,
 ) -> None:
     container = directory.load_process("state.json")
-    if container is None:
+    # It stays a zombie for a moment after its end has been told.
+    if container is None or directory.has("exit.json"):
         raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run")
     try:
         target = process.open_pidfd(container)
