@@ -5,7 +5,7 @@ Names and letters are Docker Compose's wherever it has them.
 
 from __future__ import annotations
 
-from orchestra.cli.image_table import IMAGE_COMMANDS
+from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
 from orchestra.cli.syntax import FLAG, LIST, NUMBER, TEXT, Argument, Command, Option
 
 GLOBAL = (
@@ -35,7 +35,6 @@ GLOBAL = (
     Option("debug", ("--debug",), FLAG, "Show tracebacks"),
 )
 
-_SERVICES = Argument("services", "[SERVICE]...", "Services; all when none is named", many=True)
 _TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Seconds to wait before killing", metavar="SECONDS")
 _FORMAT = Option("format", ("--format",), TEXT, "Output format", "table", choices=("table", "json"))
 _NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Without colours")
@@ -100,7 +99,7 @@ COMMANDS = (
             _NO_LOG_PREFIX,
             Option("timestamps", ("--timestamps",), FLAG, "Show when each line was written"),
         ),
-        (_SERVICES,),
+        (SERVICES,),
     ),
     Command(
         "down",
@@ -113,7 +112,7 @@ COMMANDS = (
                 "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
             ),
         ),
-        (_SERVICES,),
+        (SERVICES,),
     ),
     Command(
         "ps",
@@ -126,7 +125,7 @@ COMMANDS = (
             Option("only_services", ("--services",), FLAG, "Only names of services"),
             Option("no_trunc", ("--no-trunc",), FLAG, "Do not shorten"),
         ),
-        (_SERVICES,),
+        (SERVICES,),
     ),
     Command(
         "logs",
@@ -142,7 +141,7 @@ COMMANDS = (
             _NO_COLOR,
             _NO_LOG_PREFIX,
         ),
-        (_SERVICES,),
+        (SERVICES,),
     ),
     Command(
         "exec",
@@ -203,14 +202,14 @@ COMMANDS = (
             Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
             Option("no_deps", ("--no-deps",), FLAG, "Without the services that the named ones depend on"),
         ),
-        (_SERVICES,),
+        (SERVICES,),
     ),
     Command(
         "events",
         "events",
         "Show what happens, as it happens",
         (Option("json", ("--json",), FLAG, "One JSON object per line"),),
-        (_SERVICES,),
+        (SERVICES,),
     ),
     Command(
         "ls",

@@ -21,7 +21,7 @@ from orchestra.shim.init import FAILED, hand_over_listener, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestra.linux.cgroup import Cgroup
     from orchestra.linux.seccomp import Filter
@@ -45,8 +45,13 @@ def execute(
     tied: bool,
 ) -> NoReturn:
     """streams: standard input, output and error, or none for a terminal. tied: killed when the requester goes away."""
+    carry_out(connection, lambda: _execute(directory, description, streams, connection, tied=tied))
+
+
+def carry_out(connection: socket.socket, work: Callable[[], None]) -> NoReturn:
+    """The whole of a process that executes: what ``work`` fails with is told."""
     try:
-        _execute(directory, description, streams, connection, tied=tied)
+        work()
     except OSError as error:
         tell(connection, {"error": wire.describe_error(error)})
     os._exit(0)
@@ -74,7 +79,7 @@ def _execute(
     process.set_name("orchestra-exec")
     # For children: the program is born in the PID namespace, while this process stays outside of it.
     namespaces.setns(target, namespaces.CLONE_NEWPID)
-    group = cgroup.at((config.get("linux") or {}).get("cgroupsPath") or "")
+    group = cgroup.at(linux.get("cgroupsPath") or "")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = group.fork()
     if pid == 0:

@@ -168,11 +168,7 @@ def execute(
     program = find_program(directory) if directory.has(RUNTIME_STATE) else None
     if program is None:
         execution.execute(directory, description, streams, connection, tied=tied)
-    try:
-        _execute(program, description, streams, connection, tied=tied)
-    except OSError as error:
-        tell(connection, {"error": wire.describe_error(error)})
-    os._exit(0)
+    execution.carry_out(connection, lambda: _execute(program, description, streams, connection, tied=tied))
 
 
 def _execute(
