@@ -15,12 +15,15 @@ from orchestra.home import Home
 from orchestra.linux.process import identify
 from orchestra.shim.log import render_records
 from orchestra.state.observed import Container, Created
+from tests.driver.local.image.making import entry, layer
 from tests.examples.conftest import write_stack
 
 if TYPE_CHECKING:
     from orchestra.home import StackHome
 
 __all__ = ["write_stack"]
+
+ROOT_FILE_SYSTEM = layer(entry("etc/name", content=b"this one"))
 
 
 class ByHand:
@@ -99,3 +102,16 @@ def orchestra(home, capfd):
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def put(orchestra, tmp_path):
+    """Import a root file system under a name, or without one; the id."""
+
+    def put(name: str = "", root: bytes = ROOT_FILE_SYSTEM, *options: str) -> str:
+        (tmp_path / "rootfs.tar").write_bytes(root)
+        code, out, err = orchestra("image", "import", *options, f"{tmp_path}/rootfs.tar", *([name] if name else []))
+        assert code == 0, err
+        return out.strip()
+
+    return put

@@ -24,19 +24,6 @@ NAME = layer(entry("etc/name", content=b"this one"))
 OTHER = layer(entry("etc/name", content=b"another"))
 
 
-@pytest.fixture
-def put(home, orchestra, tmp_path):
-    """Import a root file system under a name, or without one; the id."""
-
-    def put(name: str = "", root: bytes = NAME, *options: str) -> str:
-        (tmp_path / "rootfs.tar").write_bytes(root)
-        code, out, err = orchestra("image", "import", *options, f"{tmp_path}/rootfs.tar", *([name] if name else []))
-        assert code == 0, err
-        return out.strip()
-
-    return put
-
-
 def digest_of(home, name):
     return Library(home).find(name).entry.digest
 

@@ -50,17 +50,6 @@ def library(home):
 
 
 @pytest.fixture
-def put(orchestra, tmp_path):
-    def put(name: str = "", root: bytes = NAME, *options: str) -> str:
-        (tmp_path / "rootfs.tar").write_bytes(root)
-        code, out, err = orchestra("image", "import", *options, f"{tmp_path}/rootfs.tar", *([name] if name else []))
-        assert code == 0, err
-        return out.strip()
-
-    return put
-
-
-@pytest.fixture
 def elsewhere(tmp_path):
     """The command line with another home, in a process of its own."""
 
