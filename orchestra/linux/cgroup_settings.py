@@ -27,7 +27,6 @@ THROTTLES = {
 IGNORED = {
     1: {
         ("memory", "kernel"): "the kernel limits its own memory with the rest",
-        ("memory", "kernelTCP"): "the kernel limits its own memory with the rest",
         ("unified",): "there is no cgroup version 2",
     },
     2: {
@@ -67,6 +66,7 @@ def settings_v1(resources: Mapping[str, Any]) -> list[Setting]:
         # Whoever may use any memory may not be held back by the old sum of memory and swap.
         ("memory.memsw.limit_in_bytes", -1 if limit == -1 and swap is None else swap),
         ("memory.soft_limit_in_bytes", memory.get("reservation") or None),
+        ("memory.kmem.tcp.limit_in_bytes", memory.get("kernelTCP") or None),
         ("memory.swappiness", memory.get("swappiness")),
         ("memory.oom_control", _flag(memory.get("disableOOMKiller"))),
         # A group that is idle takes no shares.

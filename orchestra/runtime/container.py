@@ -86,6 +86,14 @@ class Container:
     def group_of(self, record: dict[str, Any]) -> cgroup.Cgroup:
         return cgroup.at(record["cgroup"], owner=self.directory.path)
 
+    @staticmethod
+    def unmount(record: dict[str, Any]) -> None:
+        """What is left where it had no mount namespace of its own."""
+        if record.get("root_mount"):
+            from orchestra.runtime.root_mount import uncover_root
+
+            uncover_root(record["rootfs"], record["root_mount"])
+
     def make(self) -> None:
         """Make the directory and lock it, or take over one that a killed creation or removal left empty."""
         while True:

@@ -13,7 +13,7 @@ from orchestra.linux import cgroup, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, fault
 from orchestra.runtime.container import SECCOMP, Container, Found, describe
-from orchestra.shim import device_nodes, hooks, init, starting
+from orchestra.shim import device_nodes, hooks, init, isolation, starting
 from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
@@ -134,6 +134,7 @@ class _Creation:
             except OSError as error:
                 self.report.warning(f"{error}: left behind")
                 return
+        self.container.unmount(self.record)
         if self.first is not None and self.first.hooked:
             hooks.run_all(self.bundle.config, "poststop", self._describe("stopped"), self.report.warning)
         self.container.remove()
@@ -145,6 +146,7 @@ class _Creation:
             "pivot": self.wishes.pivot,
             "preserved": self.wishes.preserved,
             "keyring": self.container.name if self.wishes.own_keyring else None,
+            "unmounted": True,
         }
         profile = (config.get("linux") or {}).get("seccomp")
         if profile:
@@ -219,11 +221,21 @@ def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
         "creator": {"pid": own.pid, "start_time": own.start_time},
         "bundle": bundle.path,
         "rootfs": os.path.normpath(bundle.rootfs),
+        "root_mount": _root_mount(bundle),
         "cgroup": bundle.cgroup,
         "created": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now // 10**9))}.{now % 10**9:09}Z",
         "owner": _owner(os.geteuid()),
         "annotations": bundle.config.get("annotations") or {},
     }
+
+
+def _root_mount(bundle: Bundle) -> dict[str, int] | None:
+    """Where the mounts of the container are the caller's, too, what its root was before them."""
+    if "mount" in isolation.Namespaces(bundle.config.get("linux") or {}):
+        return None
+    from orchestra.runtime.root_mount import describe_root
+
+    return describe_root(bundle.rootfs)
 
 
 def _owner(uid: int) -> str:

@@ -52,11 +52,15 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
     linux = config.get("linux") or {}
     flags = joined(linux, found.pid)
+    own_mounts = flags & namespaces.CLONE_NEWNS
+    root = -1 if own_mounts else os.open(f"/proc/{found.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     pid = group.fork()
     if pid == 0:
         ours.close()
         streams = () if terminal else (0, 1, 2)
-        become_program(description, linux, streams, target, flags, group, wanted, theirs, preserved=preserved)
+        become_program(
+            description, linux, streams, target, flags, group, wanted, theirs, preserved=preserved, root=root
+        )
     theirs.close()
     os.close(target)
     fault.reach("fork")

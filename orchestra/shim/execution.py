@@ -134,7 +134,7 @@ def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
 def joined(linux: Mapping[str, Any], container: int) -> int:
     """Flags of the namespaces of a container's first process that one more is to be in."""
     space = isolation.Namespaces(linux)
-    flags = JOINED
+    flags = JOINED if "mount" in space else JOINED & ~namespaces.CLONE_NEWNS
     if "time" in space:
         flags |= namespaces.CLONE_NEWTIME
     # The kernel joins it first, and nobody may join the one that he is in (setns(2)).
@@ -154,11 +154,12 @@ def become_program(
     channel: socket.socket,
     *,
     preserved: int = 0,
+    root: int = -1,
 ) -> NoReturn:
     """The program's process, from the fork to execve(2).
 
     linux: of the container; target: a pidfd of its first process, whose namespaces it joins as ``flags`` say;
-    preserved: descriptors from 3 up that the program gets.
+    preserved: descriptors from 3 up that the program gets; root: of a container without a mount namespace of its own.
     """
 
     def warn(text: str) -> None:
@@ -180,6 +181,10 @@ def become_program(
         namespaces.setns(target, flags)
         if flags & namespaces.CLONE_NEWUSER:
             user_namespace.become_root()
+        if root >= 0:
+            os.fchdir(root)
+            os.chroot(".")
+            os.close(root)
         os.chdir("/")
         root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         uid = (description.get("user") or {}).get("uid", 0)

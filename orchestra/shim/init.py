@@ -21,6 +21,7 @@ from errno import EINVAL
 from typing import Any, NoReturn
 
 from orchestra.linux import keyring, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import device_nodes, hooks, isolation, masks, privileges, rootfs, wire
 from orchestra.shim.confinement import load_filter
 from orchestra.shim.directory import ContainerDirectory
@@ -49,7 +50,8 @@ def run(
 
     settings: shim.json, and for a runtime without a shim {"streams": "inherited"}, {"pivot": false} where the host's
     root cannot be pivoted away from, {"preserved": how many descriptors from 3 up the program gets}, {"keyring": name
-    of a session keyring of its own}. gate: a listening socket, for who may be told to ``wait``.
+    of a session keyring of its own}, {"unmounted": true} when somebody unmounts what a container without a mount
+    namespace leaves. gate: a listening socket, for who may be told to ``wait``.
     """
     try:
         _become_container(config, settings, bundle, cgroup, channel, gate)
@@ -102,23 +104,24 @@ def _become_container(
         _open_streams(owner, bool(settings.get("stdin")))
     layers = settings.get("rootfs") or ()
     space = isolation.Namespaces(linux)
-    fresh = "mount" in space.fresh
-    if fresh and "user" in space:
+    apart = "mount" in space
+    if not apart and not settings.get("unmounted"):
+        raise SystemCallError(EINVAL, "config", "linux.namespaces", "a container needs a mount namespace")
+    if "mount" in space.fresh and "user" in space:
         namespaces.unshare(namespaces.CLONE_NEWNS)
-        sources = rootfs.prepare(config, layers, bundle, cgroup)
+        sources = iter(list(rootfs.prepare(config, layers, bundle, cgroup)))
         isolation.enter(linux, channel)
     else:
         isolation.enter(linux, channel)
-        sources = rootfs.prepare(config, layers, bundle, cgroup) if fresh else []
+        sources = rootfs.prepare(config, layers, bundle, cgroup, apart=apart)
     if settings.get("keyring"):
         keyring.join_session(settings["keyring"])
-    root = rootfs.build(config, sources) if fresh else -1
+    root = rootfs.build(config, sources)
     state: dict[str, Any] = {}
     hooked = hooks.wanted(config, *hooks.BEFORE_START)
     if hooked:
         state = _run_hooks_of_creation(config, channel)
-    if fresh:
-        rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True))
+    rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True), apart=apart)
     process.forbid_imports()
     if config.get("hostname"):
         socket.sethostname(config["hostname"])
@@ -126,10 +129,9 @@ def _become_container(
         process.set_domain_name(config["domainname"])
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if terminal:
-        _open_terminal(description, channel, here, console=fresh)
+        _open_terminal(description, channel, here)
     masks.set_sysctls(here, linux.get("sysctl") or {})
-    if fresh:
-        masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+    masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
     labels = privileges.open_labels(description, here)
     os.close(here)
     # As Docker does for WORKDIR; what is executed later must find its own.
@@ -231,8 +233,8 @@ def _open_streams(owner: int, stdin: bool) -> None:
         os.dup2(fd, number)
 
 
-def _open_terminal(description: Mapping[str, Any], channel: socket.socket, root: int, *, console: bool) -> None:
-    """A terminal of the container's own devpts as standard streams and, where the root is new, as /dev/console."""
+def _open_terminal(description: Mapping[str, Any], channel: socket.socket, root: int) -> None:
+    """A terminal of the container's own devpts as standard streams and as /dev/console."""
     master, slave = tty.open_pair(root)
     size = description.get("consoleSize") or {}
     if size:
@@ -243,8 +245,7 @@ def _open_terminal(description: Mapping[str, Any], channel: socket.socket, root:
     tty.take_control(slave)
     for number in (0, 1, 2):
         os.dup2(slave, number)
-    if console:
-        device_nodes.mount_console(root, slave)
+    device_nodes.mount_console(root, slave)
     os.close(slave)
 
 

@@ -47,8 +47,6 @@ class Namespaces:
                 raise _invalid("linux.namespaces", f"{kind} is not known")
         if len(entries) != len({*self.paths, *self.fresh}):
             raise _invalid("linux.namespaces", "each kind may be named once")
-        if "mount" not in self:
-            raise _invalid("linux.namespaces", "a container needs a mount namespace")
         if "user" in self.fresh and not (linux.get("uidMappings") and linux.get("gidMappings")):
             raise _invalid("linux.uidMappings", "a new user namespace needs uidMappings and gidMappings")
         if linux.get("timeOffsets") and "time" not in self.fresh:

@@ -207,7 +207,7 @@ def check_label(linux: Mapping[str, Any]) -> None:
 
 
 def mount_all(
-    root: int, entries: Iterable[Mapping[str, Any]], sources: list[list[Source]], linux: Mapping[str, Any]
+    root: int, entries: Iterable[Mapping[str, Any]], sources: Iterable[list[Source]], linux: Mapping[str, Any]
 ) -> bool:
     """In order. Returns whether /dev is a new and empty file system now."""
     fresh_dev = False

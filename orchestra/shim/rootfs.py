@@ -1,7 +1,7 @@
 """The file system a container sees: its root with what is mounted in it, and how it becomes the root.
 
-Runs in the container's own mount namespace, still on the host's root until ``enter``; but for a container in a user
-namespace ``prepare`` runs before that is entered, in a mount namespace that only its work is done in.
+Runs in the container's mount namespace, still on the host's root until ``enter``; but for a container in a user
+namespace with a fresh one ``prepare`` runs before that is entered, in a mount namespace that only its work is done in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestra.shim import device_nodes, mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orchestra.linux.cgroup import Cgroup
     from orchestra.shim.mounts import Source
@@ -25,25 +25,32 @@ PAGE = 4096  # mount(2): options are cut off at one page
 
 
 def prepare(
-    config: Mapping[str, Any], layers: Iterable[Mapping[str, Any]], bundle: str, cgroup: Cgroup
-) -> list[list[Source]]:
-    """Mount the layers and make the root the current directory. Returns what each entry of ``mounts`` binds.
+    config: Mapping[str, Any],
+    layers: Iterable[Mapping[str, Any]],
+    bundle: str,
+    cgroup: Cgroup,
+    *,
+    apart: bool = True,
+) -> Iterator[list[Source]]:
+    """Mount the layers and make the root the current directory. Returns what each entry of ``mounts`` binds, which is
+    opened when it is asked for: one mount after the other, as they are listed.
 
-    layers: the ``rootfs`` of shim.json. A mount namespace that is made after this takes the current directory along,
-    where no path would lead who has lost the host's privileges.
+    layers: the ``rootfs`` of shim.json; apart: this mount namespace is not the host's. One that is made after this
+    takes the current directory along, where no path would lead who has lost the host's privileges.
     """
     linux = config.get("linux") or {}
     mounts.check_label(linux)
-    # What is mounted from here on must not appear on the host, while unmounting there may still reach us.
-    mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
+    if apart:
+        # What is mounted from here on must not appear on the host, while unmounting there may still reach us.
+        mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
     root = os.path.join(bundle, config.get("root", {}).get("path") or "rootfs")
     for layer in layers:
         mount_layer(layer, root)
     os.chdir(root)
-    return [mounts.open_sources(entry, linux, bundle, cgroup) for entry in config.get("mounts") or ()]
+    return (mounts.open_sources(entry, linux, bundle, cgroup) for entry in config.get("mounts") or ())
 
 
-def build(config: Mapping[str, Any], sources: list[list[Source]]) -> int:
+def build(config: Mapping[str, Any], sources: Iterable[list[Source]]) -> int:
     """Mount everything. Returns a descriptor of the new root."""
     # pivot_root(2) wants a mount point, and one that was made in this mount namespace.
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -58,8 +65,8 @@ def build(config: Mapping[str, Any], sources: list[list[Source]]) -> int:
     return root
 
 
-def enter(root: int, propagation: str = "", *, pivot: bool = True) -> None:
-    """Make ``root`` the root of this mount namespace and let go of the host's.
+def enter(root: int, propagation: str = "", *, pivot: bool = True, apart: bool = True) -> None:
+    """Make ``root`` the root of this mount namespace and let go of the host's. Not ``apart``, of this process alone.
 
     Old and new root at the same place, then the upper one detached: no directory for the old one is needed
     (pivot_root(2), "pivot_root(".", ".")"). Where the host's root is the initial ramdisk, which cannot be pivoted away
@@ -68,9 +75,12 @@ def enter(root: int, propagation: str = "", *, pivot: bool = True) -> None:
     Where we live in a chroot(2), the root of the namespace is further up: joining the namespace that we are in leads
     there. Left standing, it would be what every later setns(2) into the container arrives at.
     """
-    namespaces.join("/proc/self/ns/mnt", namespaces.CLONE_NEWNS)
+    if apart:
+        namespaces.join("/proc/self/ns/mnt", namespaces.CLONE_NEWNS)
     os.fchdir(root)
-    if pivot:
+    if not apart:
+        os.chroot(".")
+    elif pivot:
         mount.pivot_root(".", ".")
         mount.unmount(".", mount.MNT_DETACH)
     else:

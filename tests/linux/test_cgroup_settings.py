@@ -43,7 +43,12 @@ CASES = [
     ({"memory": {"reservation": -1}}, ["memory.soft_limit_in_bytes -1"], ["memory.low max"]),
     (
         {"memory": {"swappiness": 0, "disableOOMKiller": True, "useHierarchy": True, "kernel": 1, "kernelTCP": 1}},
-        ["memory.use_hierarchy 1", "memory.swappiness 0", "memory.oom_control 1"],
+        [
+            "memory.use_hierarchy 1",
+            "memory.kmem.tcp.limit_in_bytes 1",
+            "memory.swappiness 0",
+            "memory.oom_control 1",
+        ],
         [],
     ),
     ({"memory": {"disableOOMKiller": False}}, ["memory.oom_control 0"], []),
@@ -129,7 +134,7 @@ IGNORED = [
     ({"memory": {"limit": 1}, "cpu": {"shares": 1}, "network": {}, "unified": {}}, [], []),
     (
         {"memory": {"kernel": 1, "kernelTCP": 1}},
-        ["memory.kernel", "memory.kernelTCP"],
+        ["memory.kernel"],
         ["memory.kernel", "memory.kernelTCP"],
     ),
     ({"memory": {"swappiness": 0}}, [], ["memory.swappiness"]),

@@ -52,7 +52,7 @@ def pinned(tmp_path):
         if pid == 0:
             try:
                 ours.close()
-                namespaces.unshare(sum(namespaces.FLAGS[kind] for kind in kinds if kind != "mount"))
+                namespaces.unshare(sum(namespaces.FLAGS[kind] for kind in kinds))
                 theirs.send(b"1")
                 theirs.recv(1)
             finally:
@@ -101,6 +101,49 @@ def test_a_namespace_with_a_path_is_joined(runtime, pinned, kind):
     bundle.linux["namespaces"].append(entry)
     bundle.config.pop("hostname")
     assert runtime.ok("run", "c").strip() == os.readlink(entry["path"])
+
+
+def test_a_mount_namespace_with_a_path_is_joined(runtime, pinned):
+    """And gets the container's root: the path of the namespace says where mounts are made, not what is mounted."""
+    (entry,) = pinned("mount")
+    bundle = runtime.bundle("sh", "-c", "readlink /proc/self/ns/mnt; ls -d /proc/self /dev/null; pwd")
+    without(bundle, "mount")
+    bundle.linux["namespaces"].append(entry)
+    joined = os.readlink(entry["path"])
+    before = Path("/proc/self/mountinfo").read_text()
+    assert joined != os.readlink("/proc/self/ns/mnt")
+    assert runtime.ok("run", "c").split() == [joined, "/dev/null", "/proc/self", "/"]
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_a_mount_namespace_that_is_not_listed_is_shared(ours):
+    """The container has its own root there all the same, and takes what it has mounted along when it is deleted."""
+    script = "readlink /proc/self/ns/mnt; ls -d /proc/self /dev/null; cat /proc/keys; : > /x"
+    bundle = ours.bundle("sh", "-c", script)
+    without(bundle, "mount", "pid")
+    before = Path("/proc/self/mountinfo").read_text()
+    done = ours("run", "--keep", "c")
+    assert done.stdout.split() == [os.readlink("/proc/self/ns/mnt"), "/dev/null", "/proc/self"]
+    assert "Read-only" in done.stderr
+    covered = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    assert {f"{ours.tree}{below}" for below in ("", "/proc", "/dev", "/dev/pts")} <= covered
+    ours.ok("delete", "c")
+    assert Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_a_program_is_executed_in_the_root_of_a_container_without_a_mount_namespace(ours):
+    without(ours.bundle(), "mount")
+    ours.ok("run", "--detach", "c")
+    root = os.stat(f"/proc/{ours.state()['pid']}/root")
+    said = ours.ok("exec", "c", "sh", "-c", "readlink /proc/self/ns/mnt; stat -c %i /; ls -d /proc/1").split()
+    assert said == [os.readlink("/proc/self/ns/mnt"), str(root.st_ino), "/proc/1"]
+
+
+def test_a_creation_that_fails_leaves_no_mounts_where_they_are_shared(ours):
+    without(ours.bundle("/no/such"), "mount")
+    before = Path("/proc/self/mountinfo").read_text()
+    assert "no such program" in ours.fails("create", "c")
+    assert Path("/proc/self/mountinfo").read_text() == before
 
 
 @pytest.mark.parametrize("beside", [(), ("time",), ("user",)])
