@@ -128,6 +128,12 @@ def is_scope(path: str) -> bool:
     return path.count(":") == 2 and "/" not in path
 
 
+def own_parent() -> str:
+    """The path of the group of version 2 above ours: one that is delegated to a user is. Empty for the topmost."""
+    with open("/proc/self/cgroup") as file:
+        return next((os.path.dirname(line[3:]).rstrip("/") for line in file if line.startswith("0::")), "")
+
+
 _machine: list[Hierarchy] = []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from errno import EINVAL
 
@@ -31,13 +32,19 @@ FLAGS = {
     "user": CLONE_NEWUSER,
     "time": CLONE_NEWTIME,
 }
+# Where the name of its file in /proc/PID/ns is another one.
+FILES = {"mount": "mnt", "network": "net"}
+
+USERS_HINT = "a machine may limit who makes user namespaces: user.max_user_namespaces, "
+USERS_HINT += "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns"
 
 _unshare = declare("unshare", c_int)
 _setns = declare("setns", c_int, c_int)
 
 
 def unshare(flags: int) -> None:
-    check(_unshare(flags), "unshare", " ".join(name for name, flag in FLAGS.items() if flags & flag))
+    hint = USERS_HINT if flags & CLONE_NEWUSER else ""
+    check(_unshare(flags), "unshare", " ".join(name for name, flag in FLAGS.items() if flags & flag), hint)
 
 
 def setns(fd: int, flags: int, *, about: str = "") -> None:
@@ -52,6 +59,29 @@ def join(path: str, flags: int) -> None:
         setns(fd, flags, about=path)
     finally:
         os.close(fd)
+
+
+def is_ours(kind: str, process: int) -> bool:
+    """Whether the process with that pid is in our namespace of that kind."""
+    name = FILES.get(kind, kind)
+    there, here = os.stat(f"/proc/{process}/ns/{name}"), os.stat(f"/proc/self/ns/{name}")
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def processes_beside(process: int) -> list[int]:
+    """All in the PID namespace of this process, itself among them; nobody else where that is ours or not to be seen."""
+    try:
+        if is_ours("pid", process):
+            return [process]
+        wanted = os.stat(f"/proc/{process}/ns/pid").st_ino
+    except PermissionError:
+        return [process]
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it is another user's, or has ended meanwhile
+            if os.stat(f"/proc/{name}/ns/pid").st_ino == wanted:
+                found.append(int(name))
+    return sorted(found)
 
 
 def write_time_offsets(process: int, offsets: Mapping[str, Mapping[str, int]]) -> None:

@@ -12,7 +12,7 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def render_map(mappings: Iterable[Mapping[str, int]]) -> str:
@@ -20,20 +20,41 @@ def render_map(mappings: Iterable[Mapping[str, int]]) -> str:
     return "".join(f"{row['containerID']} {row['hostID']} {row['size']}\n" for row in mappings)
 
 
-def write_maps(process: int, users: Iterable[Mapping[str, int]], groups: Iterable[Mapping[str, int]]) -> None:
-    """Once and for all, and whole. process: its directory in /proc, of one that has just entered a new namespace."""
-    for name, mappings in (("uid_map", users), ("gid_map", groups)):
-        text = render_map(mappings)
-        if not text:
-            continue
-        fd = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=process)
-        try:
-            os.write(fd, text.encode())
-        except OSError as error:
-            hint = "ranges must not overlap, and must be ours to give: see /etc/subuid and /etc/subgid"
-            raise SystemCallError(error.errno or EINVAL, "write", name, hint) from error
-        finally:
-            os.close(fd)
+def write_maps(
+    process: int, users: Sequence[Mapping[str, int]], groups: Sequence[Mapping[str, int]], *, pid: int = 0
+) -> None:
+    """Once and for all, and whole. process: its directory in /proc, of one that has just entered a new namespace.
+
+    Who is not root maps himself alone, or has newuidmap(1) and newgidmap(1) map what /etc/subuid and /etc/subgid give
+    him. pid: how these know the process.
+    """
+    is_root = os.geteuid() == 0
+    for name, mappings, own in (("uid_map", users, os.geteuid()), ("gid_map", groups, os.getegid())):
+        if is_root or _is_alone(mappings, own):
+            if name == "gid_map" and not is_root:
+                # Else whom a group keeps out could leave it (user_namespaces(7), "The /proc/pid/setgroups file").
+                _write(process, "setgroups", "deny")
+            if mappings:
+                _write(process, name, render_map(mappings))
+        else:
+            from orchestra.linux import subordinate_ids
+
+            subordinate_ids.write_map(f"new{name.replace('_', '')}", pid, mappings)
+
+
+def _is_alone(mappings: Sequence[Mapping[str, int]], own: int) -> bool:
+    return len(mappings) == 1 and mappings[0]["hostID"] == own and mappings[0]["size"] == 1
+
+
+def _write(process: int, name: str, text: str) -> None:
+    fd = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=process)
+    try:
+        os.write(fd, text.encode())
+    except OSError as error:
+        hint = "ranges must not overlap, and must be ours to give: see /etc/subuid and /etc/subgid"
+        raise SystemCallError(error.errno or EINVAL, "write", name, hint) from error
+    finally:
+        os.close(fd)
 
 
 def to_host(mappings: Iterable[Mapping[str, int]], number: int) -> int | None:
@@ -62,13 +83,7 @@ def is_initial() -> bool:
         return file.read().split() == ["0", "0", "4294967295"]
 
 
-def is_ours(process: int) -> bool:
-    """Whether the process with that pid is in our user namespace."""
-    there, here = os.stat(f"/proc/{process}/ns/user"), os.stat("/proc/self/ns/user")
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
-
-
-def make(users: Iterable[Mapping[str, int]], groups: Iterable[Mapping[str, int]]) -> int:
+def make(users: Sequence[Mapping[str, int]], groups: Sequence[Mapping[str, int]]) -> int:
     """A descriptor of a user namespace with these maps and nobody in it, such as a mapped mount wants.
 
     The helper tells which process it is by its directory in /proc, which may be of another PID namespace than ours:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from errno import EINVAL, ENOENT, ENOTDIR
+from errno import EINVAL, ENOENT, ENOTDIR, EPERM
 from typing import Any, NamedTuple
 
-from orchestra.linux.cgroup import is_scope
+from orchestra.linux.cgroup import is_scope, own_parent
 from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import isolation
 
 OCI_MAJOR = "1"
-KEPT_IN = "/orchestra-runtime"  # the group of containers whose configuration names none
+KEPT_IN = "orchestra-runtime"  # the group of containers whose configuration names none
 
 
 class Bundle(NamedTuple):
@@ -47,6 +48,9 @@ def load_bundle(path: str | None, name: str, *, systemd: bool = False) -> Bundle
     root = config.get("root")
     if not isinstance(root, dict) or not root.get("path"):
         raise _invalid("root.path", "a container needs a root")
+    if os.geteuid() and "user" not in isolation.Namespaces(config.get("linux") or {}):
+        hint = "without root a container needs a user namespace: see `spec --rootless`"
+        raise SystemCallError(EPERM, "config", "linux.namespaces", hint)
     bundle = Bundle(directory, config, cgroup_path(config, name, systemd=systemd))
     if not os.path.isdir(bundle.rootfs):
         raise SystemCallError(ENOTDIR, "config", bundle.rootfs, "root.path is not a directory")
@@ -59,18 +63,19 @@ def check_process(process: dict[str, Any]) -> None:
 
 
 def cgroup_path(config: dict[str, Any], name: str, *, systemd: bool = False) -> str:
+    """Without root a path that is not absolute begins beside our own group, where one may have been delegated."""
     path: str = (config.get("linux") or {}).get("cgroupsPath") or ""
     if systemd:
-        path = path or f":{KEPT_IN.strip('/')}:{name}"
+        path = path or f":{KEPT_IN}:{name}"
         if not is_scope(path):
             raise _invalid("linux.cgroupsPath", f"{path}: with --systemd-cgroup it is SLICE:PREFIX:NAME")
         return path
-    path = path or f"{KEPT_IN}/{name}"
     if is_scope(path):
         raise _invalid("linux.cgroupsPath", f"{path} is meant for systemd: use --systemd-cgroup")
     if ".." in path.split("/"):
         raise _invalid("linux.cgroupsPath", f"{path} leads upwards")
-    return path
+    path = path or f"{KEPT_IN}/{name}"
+    return path if path.startswith("/") else f"{own_parent() if os.geteuid() else ''}/{path}"
 
 
 def _invalid(field: str, problem: str) -> SystemCallError:

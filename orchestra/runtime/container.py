@@ -9,7 +9,7 @@ import time
 from errno import EAGAIN, EBUSY, ECONNREFUSED, EEXIST, EINVAL, ENOENT
 from typing import Any, NamedTuple
 
-from orchestra.linux import cgroup, freezer, process, unix_socket
+from orchestra.linux import cgroup, freezer, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import oci
 from orchestra.shim.directory import ContainerDirectory
@@ -93,6 +93,10 @@ class Container:
             from orchestra.runtime.root_mount import uncover_root
 
             uncover_root(record["rootfs"], record["root_mount"])
+
+    def processes(self, found: Found) -> list[int]:
+        """All of them: those of its group, or where it has none of the PID namespace that it has to itself."""
+        return self.group_of(found.record).processes() or namespaces.processes_beside(found.pid)
 
     def make(self) -> None:
         """Make the directory and lock it, or take over one that a killed creation or removal left empty."""

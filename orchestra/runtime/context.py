@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from orchestra.linux import user_namespace
 from orchestra.runtime.container import Container
 
 TYPE_CHECKING = False
@@ -32,5 +33,6 @@ class Context(NamedTuple):
 
 
 def default_root() -> str:
+    """Where root of a user namespace only has a directory of his own, he is nobody in /run."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return f"{runtime}/{NAME}" if os.geteuid() and runtime else f"/run/{NAME}"
+    return f"{runtime}/{NAME}" if runtime and (os.geteuid() or not user_namespace.is_initial()) else f"/run/{NAME}"

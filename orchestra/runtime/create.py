@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from errno import EACCES
+
 from orchestra.linux import process
+from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, creation, fault
 from orchestra.runtime.bundle import load_bundle
+from orchestra.shim import isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +60,13 @@ def _create(
         pivot=not options.flag("no-pivot"),
         own_keyring=not options.flag("no-new-keyring"),
     )
-    os.makedirs(context.root, 0o700, exist_ok=True)
-    # Until its program is executed nobody of the container may look into a process of ours (ptrace(2)).
-    process.prctl(process.PR_SET_DUMPABLE, 0)
+    # Sticky: what is long not used of a user's own directory is removed otherwise (XDG Base Directory Specification).
+    try:
+        os.makedirs(context.root, 0o1700, exist_ok=True)
+    except PermissionError as error:
+        hint = "without root it is below $XDG_RUNTIME_DIR, or where --root says"
+        raise SystemCallError(EACCES, "mkdir", context.root, hint) from error
+    if not isolation.Namespaces(bundle.config["linux"]).are_rootless:
+        # Until its program is executed nobody of the container may look into a process of ours (ptrace(2)).
+        process.prctl(process.PR_SET_DUMPABLE, 0)
     return container, bundle, creation.create(container, bundle, wishes, context.report)

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from errno import ECANCELED
+from errno import EACCES, ECANCELED, EPERM, EROFS
 from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, process, unix_socket, user_namespace
@@ -111,15 +111,19 @@ class _Creation:
         return Made(self.pid, first.master)
 
     def _make_group(self) -> None:
-        """None at all where somebody is root of a user namespace only, and the machine's groups are not his."""
+        """None at all where somebody is no root, or of a user namespace only, and the machine's groups are not his."""
+        resources = _resources(self.bundle.config)
+        if os.geteuid():
+            resources.pop("devices", None)  # nobody else could load them; nodes can only be bound, and keep their mode
         try:
-            warnings = self.group.create(_resources(self.bundle.config))
-        except PermissionError as error:
-            if user_namespace.is_initial():
+            warnings = self.group.create(resources)
+        except OSError as error:
+            if error.errno not in (EACCES, EPERM, EROFS) or (os.geteuid() == 0 and user_namespace.is_initial()):
                 raise
-            warnings = [f"no cgroup, and so no limits: {error}"]
             self.group = cgroup.Cgroup()
             self.record["cgroup"] = ""
+            warnings = [f"no cgroup, and so no limits: {error}"] if self.group.create(resources) else []
+            self.report.debug(f"no cgroup: {error}")
         for warning in warnings:
             self.report.warning(warning)
 

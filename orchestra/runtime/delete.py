@@ -33,10 +33,10 @@ def kill_command(context: Context, options: Options, words: list[str]) -> int:
     found = container.find()
     if options.flag("all"):
         # Also what outlived its first process, where it has no PID namespace of its own.
-        pids = container.group_of(found.record).processes()
-        if not pids and not found.pid:
+        pids = container.processes(found) if found.pid else container.group_of(found.record).processes()
+        if not pids:
             raise SystemCallError(ESRCH, "kill", words[0], "container not running")
-        for pid in pids or [found.pid]:
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         return 0

@@ -16,6 +16,7 @@ from orchestra.runtime.arguments import UsageError
 from orchestra.runtime.bundle import check_process
 from orchestra.runtime.container import SECCOMP, describe
 from orchestra.runtime.creation import store_pid
+from orchestra.shim import isolation
 from orchestra.shim.confinement import load_filter
 from orchestra.shim.execution import become_program, joined
 from orchestra.shim.starting import StartingProcess
@@ -38,20 +39,22 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     detached = options.flag("detach")
     terminal = bool(description.get("terminal"))
     keeper = console.open_console(options.value("console-socket"), terminal=terminal, detached=detached)
-    # Nobody in the container may look into a process of ours that is just joining it (ptrace(2), PR_SET_DUMPABLE).
-    process.prctl(process.PR_SET_DUMPABLE, 0)
     wanted = load_filter(container.directory, config, {"seccomp": SECCOMP})
     target = process.open_pidfd(container.process_of(found.record))
-    # For children: the program is born in the PID namespace, while this process stays outside of it.
-    namespaces.setns(target, namespaces.CLONE_NEWPID)
+    linux = config.get("linux") or {}
+    flags = joined(linux, found.pid)
+    between = bool(flags & namespaces.CLONE_NEWPID)
+    if not between:
+        # Nobody in the container may look into a process of ours that is born in it (ptrace(2), PR_SET_DUMPABLE).
+        process.prctl(process.PR_SET_DUMPABLE, 0)
+        # For children: the program is born in the PID namespace, while this process stays outside of it.
+        namespaces.setns(target, namespaces.CLONE_NEWPID)
     group = container.group_of(found.record)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     preserved = options.number("preserve-fds") or 0
     if not detached:
         # The program may send a signal to be passed on before anybody is ready for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
-    linux = config.get("linux") or {}
-    flags = joined(linux, found.pid)
     own_mounts = flags & namespaces.CLONE_NEWNS
     root = -1 if own_mounts else os.open(f"/proc/{found.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     pid = group.fork()
@@ -63,6 +66,8 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         )
     theirs.close()
     os.close(target)
+    if between:
+        pid = isolation.await_sibling(pid, ours, linux, context.report.warning)
     fault.reach("fork")
 
     def describe_it(_status: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def ps_command(context: Context, options: Options, words: list[str]) -> int:
     form = _format(options)
     container = context.container(words[0])
     found = container.find_running("created", "running", "paused")
-    pids = container.group_of(found.record).processes() or [found.pid]
+    pids = container.processes(found)
     if form == "json":
         print(json.dumps(pids))
         return 0

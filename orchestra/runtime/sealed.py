@@ -25,7 +25,7 @@ def protect(words: Sequence[str], *, again: bool) -> None:
     """
     interpreter = os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if os.fstatvfs(interpreter).f_flag & os.ST_RDONLY or _is_sealed(interpreter):
+        if os.fstatvfs(interpreter).f_flag & os.ST_RDONLY or _is_sealed(interpreter) or _is_anothers(interpreter):
             return
         if again:
             raise OSError(ENOTSUP, "the interpreter cannot be executed by a copy", sys.executable)
@@ -34,6 +34,12 @@ def protect(words: Sequence[str], *, again: bool) -> None:
         os.close(interpreter)
     # Isolated, and without the search for site packages: there is nothing of theirs to be found.
     os.execve(copy, [sys.executable, "-I", "-S", os.path.abspath(__file__), *words], os.environ)
+
+
+def _is_anothers(fd: int) -> bool:
+    """Whether it is root's alone and we are not root: none of our containers has any right over it."""
+    status = os.fstat(fd)
+    return os.geteuid() != 0 and status.st_uid == 0 and not status.st_mode & 0o022
 
 
 def _is_sealed(fd: int) -> bool:

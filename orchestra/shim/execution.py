@@ -132,14 +132,23 @@ def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
 
 
 def joined(linux: Mapping[str, Any], container: int) -> int:
-    """Flags of the namespaces of a container's first process that one more is to be in."""
+    """Flags of the namespaces of a container's first process that one more is to be in.
+
+    Without root, what both share cannot be joined, and the PID namespace is not open to who is outside of the user
+    namespace: it is among them, and whoever joins it goes on in a sibling.
+    """
     space = isolation.Namespaces(linux)
     flags = JOINED if "mount" in space else JOINED & ~namespaces.CLONE_NEWNS
     if "time" in space:
         flags |= namespaces.CLONE_NEWTIME
     # The kernel joins it first, and nobody may join the one that he is in (setns(2)).
-    if "user" in space and not user_namespace.is_ours(container):
+    if "user" in space and not namespaces.is_ours("user", container):
         flags |= namespaces.CLONE_NEWUSER
+    if os.geteuid():
+        flags |= namespaces.CLONE_NEWPID
+        for kind, flag in namespaces.FLAGS.items():
+            if flags & flag and namespaces.is_ours(kind, container):
+                flags &= ~flag
     return flags
 
 
@@ -178,6 +187,9 @@ def become_program(
             scheduling.set_affinity(affinity["final"])
         privileges.prepare(description, warn)
         process.forbid_imports()
+        # Nobody in the container may look into a process of ours that is just joining it: see ptrace(2). Not before,
+        # since /proc/self is closed to who is not root from here on.
+        process.prctl(process.PR_SET_DUMPABLE, 0)
         namespaces.setns(target, flags)
         if flags & namespaces.CLONE_NEWUSER:
             user_namespace.become_root()
@@ -185,6 +197,8 @@ def become_program(
             os.fchdir(root)
             os.chroot(".")
             os.close(root)
+        if flags & namespaces.CLONE_NEWPID:
+            isolation.go_on_in_sibling(channel)
         os.chdir("/")
         root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         uid = (description.get("user") or {}).get("uid", 0)

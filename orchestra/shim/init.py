@@ -104,10 +104,10 @@ def _become_container(
         _open_streams(owner, bool(settings.get("stdin")))
     layers = settings.get("rootfs") or ()
     space = isolation.Namespaces(linux)
-    apart = "mount" in space
+    apart, rootless = "mount" in space, space.are_rootless
     if not apart and not settings.get("unmounted"):
         raise SystemCallError(EINVAL, "config", "linux.namespaces", "a container needs a mount namespace")
-    if "mount" in space.fresh and "user" in space:
+    if "mount" in space.fresh and "user" in space and os.geteuid() == 0:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         sources = iter(list(rootfs.prepare(config, layers, bundle, cgroup)))
         isolation.enter(linux, channel)
@@ -138,7 +138,7 @@ def _become_container(
     cwd = description.get("cwd") or "/"
     if not os.path.lexists(cwd):
         os.makedirs(cwd, 0o755)
-    program = privileges.become(description, linux, labels, warn, wanted)
+    program = privileges.become(description, linux, labels, warn, wanted, dumpable=rootless)
     tell(channel, {"created": True})
     word = channel.recv(64)
     if word == WAIT and gate is not None:

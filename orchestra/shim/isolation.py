@@ -59,6 +59,14 @@ class Namespaces:
     def have_process_between(self) -> bool:
         return "user" in self or "time" in self
 
+    @property
+    def are_rootless(self) -> bool:
+        """Whether their user namespace is made by who is not root: nobody in it could look into who makes it.
+
+        Its maker can, and so may bring a network to a container that waits, or execute something in it.
+        """
+        return "user" in self.fresh and os.geteuid() != 0
+
 
 def fork(linux: Mapping[str, Any], group: Cgroup) -> int:
     """Fork into the group and, unless a process between sees to that, into the PID namespace; we stay outside."""
@@ -89,8 +97,13 @@ def await_first_process(pid: int, channel: socket.socket, linux: Mapping[str, An
     """The container's first process, a child of ours: the forked one, or its sibling when that was only between."""
     if not Namespaces(linux).have_process_between:
         return pid
+    return await_sibling(pid, channel, linux, warn)
+
+
+def await_sibling(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+    """Of a child of ours that is only between: who goes on in its place."""
     try:
-        first = _attend(channel, linux, warn)
+        first = _attend(pid, channel, linux, warn)
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         raise
@@ -99,7 +112,7 @@ def await_first_process(pid: int, channel: socket.socket, linux: Mapping[str, An
     return first
 
 
-def _attend(channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+def _attend(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
     while True:
         data, fds = unix_socket.receive(channel, 65536)
         if not data:
@@ -115,7 +128,7 @@ def _attend(channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[st
             wanted = Namespaces(linux)
             try:
                 if "user" in wanted.fresh:
-                    user_namespace.write_maps(fds[0], linux["uidMappings"], linux["gidMappings"])
+                    user_namespace.write_maps(fds[0], linux["uidMappings"], linux["gidMappings"], pid=pid)
                 namespaces.write_time_offsets(fds[0], linux.get("timeOffsets") or {})
             finally:
                 os.close(fds[0])
@@ -125,6 +138,7 @@ def _attend(channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[st
 def enter(linux: Mapping[str, Any], channel: socket.socket) -> None:
     """Join and make all of them. Returns in the container's first process, root of its user namespace."""
     wanted = Namespaces(linux)
+    rootless = wanted.are_rootless
     # All are opened before the first is joined: afterwards their paths may lead elsewhere, or be forbidden.
     opened = {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in wanted.paths.items()}
     if not wanted.have_process_between:
@@ -142,8 +156,10 @@ def enter(linux: Mapping[str, Any], channel: socket.socket) -> None:
     os.close(here)
     if "user" in wanted:
         user_namespace.become_root()
+    if rootless:
+        process.prctl(process.PR_SET_DUMPABLE, 1)  # where root is another user, the change to it has undone that
     _join({kind: opened.pop(kind) for kind in ("time", "pid") if kind in opened}, wanted)
-    _go_on_in_sibling(wanted, channel)
+    go_on_in_sibling(channel, namespaces.CLONE_NEWPID if "pid" in wanted.fresh else 0)
     _join(opened, wanted)
     _make(wanted)
 
@@ -180,10 +196,13 @@ def _enter_fresh(wanted: Namespaces, channel: socket.socket, here: int) -> None:
         os._exit(1)
 
 
-def _go_on_in_sibling(wanted: Namespaces, channel: socket.socket) -> None:
-    """Be born in the PID and time namespaces. What was between has ended when this returns."""
+def go_on_in_sibling(channel: socket.socket, flags: int = 0) -> None:
+    """Be born in the PID and time namespaces. What was between has ended when this returns.
+
+    flags: of a namespace to be made for it.
+    """
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    pid = process.fork_sibling(namespaces.CLONE_NEWPID if "pid" in wanted.fresh else 0)
+    pid = process.fork_sibling(flags)
     if pid:
         unix_socket.send(channel, wire.encode({"process": pid}))
         os._exit(0)

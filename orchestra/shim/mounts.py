@@ -106,6 +106,10 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
         if options.copies_up:
             _copy_up(root, destination, target, read_only=bool(options.flags & mount.MS_RDONLY))
     except SystemCallError as error:
+        owner = _unmapped_owner(options.data, linux) if error.errno == EINVAL else ""
+        if owner:
+            hint = f"{owner}: the container's maps have no such id"
+            raise SystemCallError(EINVAL, error.call, destination, hint) from None
         if error.errno != EPERM or not _is_hosts_own(kind, linux) or not os.path.isdir(HOSTS_OWN[kind][1]):
             raise
         tree = clone(HOSTS_OWN[kind][1], options._replace(flags=options.flags | mount.MS_REC), about=destination)
@@ -117,6 +121,16 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
         os.close(target)
     for flag in options.propagation:
         _propagate(root, destination, flag)
+
+
+def _unmapped_owner(data: str, linux: Mapping[str, Any]) -> str:
+    """The option of a file system that names an owner whom the container does not have, such as devpts' ``gid=5``."""
+    for word in data.split(","):
+        name, _, number = word.partition("=")
+        maps = linux.get({"uid": "uidMappings", "gid": "gidMappings"}.get(name, "")) or ()
+        if maps and number.isdecimal() and user_namespace.to_host(maps, int(number)) is None:
+            return word
+    return ""
 
 
 def _copy_up(root: int, destination: str, covered: int, *, read_only: bool) -> None:

@@ -124,10 +124,13 @@ def become(
     labels: list[ExecLabel],
     warn: Callable[[str], None],
     wanted: seccomp.Filter | None = None,
+    *,
+    dumpable: bool = False,
 ) -> Program:
     """Give up everything the process object does not grant. Returns the program, found and ready to be executed.
 
-    linux: that of the container; labels, wanted: what ``Program.confine`` is to set and to load.
+    linux: that of the container; labels, wanted: what ``Program.confine`` is to set and to load; dumpable: whether
+    others of the container may look into this process (ptrace(2)).
     """
     user = description.get("user") or {}
     _limit(description, warn)
@@ -154,8 +157,8 @@ def become(
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
-    # The change of user set it to fs.suid_dumpable: until execve(2) nobody of the container may look into this process.
-    process.prctl(process.PR_SET_DUMPABLE, 0)
+    # The change of user set it to fs.suid_dumpable; it holds until execve(2).
+    process.prctl(process.PR_SET_DUMPABLE, int(dumpable))
     program.filter = wanted
     if wanted is not None and not description.get("noNewPrivileges"):
         if granted is not None or uid:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from orchestra.linux import process, scheduling, user_namespace
+from orchestra.linux import namespaces, process, scheduling, user_namespace
 from orchestra.linux.syscall import SystemCallError
 
 MAPS = [{"containerID": 0, "hostID": 1000, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 10}]
@@ -37,8 +37,6 @@ def test_a_namespace_has_the_maps_it_was_made_with():
     if pid == 0:
         code = 1
         try:
-            from orchestra.linux import namespaces
-
             namespaces.setns(fd, namespaces.CLONE_NEWUSER)
             user_namespace.become_root()
             code = 2 if user_namespace.is_initial() else 0
@@ -46,7 +44,7 @@ def test_a_namespace_has_the_maps_it_was_made_with():
             os._exit(code)
     os.close(fd)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert user_namespace.is_ours(os.getpid())
+    assert namespaces.is_ours("user", os.getpid())
 
 
 def test_a_sibling_is_a_child_of_our_parent():
