@@ -87,6 +87,14 @@ class Container:
         return cgroup.at(record["cgroup"], owner=self.directory.path)
 
     @staticmethod
+    def remove_resctrl(record: dict[str, Any]) -> None:
+        """The groups that were made for it, of Intel RDT."""
+        if record.get("resctrl"):
+            from orchestra.linux import resctrl
+
+            resctrl.remove(record["resctrl"]["made"], record["id"])
+
+    @staticmethod
     def unmount(record: dict[str, Any]) -> None:
         """What is left where it had no mount namespace of its own."""
         if record.get("root_mount"):

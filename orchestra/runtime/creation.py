@@ -72,15 +72,25 @@ class _Creation:
         self.first: StartingProcess | None = None
 
     def make(self) -> Made:
+        rdt = (self.bundle.config.get("linux") or {}).get("intelRdt")
+        if rdt is not None:
+            from orchestra.linux import resctrl
+
+            classes = resctrl.plan(rdt, self.container.name)
+            self.record["resctrl"] = {"groups": classes.directories, "made": classes.missing()}
         self.container.store(self.record)
         fault.reach("record")
         settings = self._store_settings()
         fault.reach("settings")
         self.grouped = True
         self._make_group()
+        if rdt is not None:
+            resctrl.create(classes)
         fault.reach("cgroup")
         first = self._fork(settings)
         fault.reach("fork")
+        if rdt is not None:
+            resctrl.enter(classes.directories, self.pid)
         self.record |= {"pid": self.pid, "start_time": process.start_time(self.pid)}
         self.container.store(self.record)
         fault.reach("identified")
@@ -138,6 +148,7 @@ class _Creation:
             except OSError as error:
                 self.report.warning(f"{error}: left behind")
                 return
+        self.container.remove_resctrl(self.record)
         self.container.unmount(self.record)
         if self.first is not None and self.first.hooked:
             hooks.run_all(self.bundle.config, "poststop", self._describe("stopped"), self.report.warning)

@@ -103,6 +103,7 @@ def end(context: Context, container: Container, record: dict[str, Any]) -> None:
         freezer.thaw(group)
     group.kill()
     group.remove()
+    container.remove_resctrl(record)
     container.unmount(record)
     fault.reach("ungrouped")
 

@@ -55,6 +55,10 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     if not detached:
         # The program may send a signal to be passed on before anybody is ready for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
+    if found.record.get("resctrl"):
+        from orchestra.linux import resctrl
+
+        resctrl.enter(found.record["resctrl"]["groups"], os.getpid())
     own_mounts = flags & namespaces.CLONE_NEWNS
     root = -1 if own_mounts else os.open(f"/proc/{found.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     pid = group.fork()

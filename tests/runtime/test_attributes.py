@@ -238,7 +238,7 @@ def test_features_tell_what_is_tried_here(ours):
     assert features["apparmor"]["enabled"]
     assert features["selinux"]["enabled"]
     assert {"SCMP_ACT_NOTIFY", "SCMP_ACT_ERRNO"} <= {*features["seccomp"]["actions"]}
-    assert not features["intelRdt"]["enabled"]
+    assert features["intelRdt"]["enabled"]
     assert ours.name == OURS
 
 
