@@ -66,7 +66,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         ours.close()
         streams = () if terminal else (0, 1, 2)
         become_program(
-            description, linux, streams, target, flags, group, wanted, theirs, preserved=preserved, root=root
+            description, config, streams, target, flags, group, wanted, theirs, preserved=preserved, root=root
         )
     theirs.close()
     os.close(target)

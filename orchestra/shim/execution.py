@@ -85,7 +85,7 @@ def _execute(
     if pid == 0:
         connection.detach()
         ours.detach()
-        become_program(description, linux, streams, target, joined(linux, container.pid), group, wanted, theirs)
+        become_program(description, config, streams, target, joined(linux, container.pid), group, wanted, theirs)
     theirs.close()
     pidfd = os.pidfd_open(pid)
     for fd in (target, *streams):
@@ -154,7 +154,7 @@ def joined(linux: Mapping[str, Any], container: int) -> int:
 
 def become_program(
     description: Mapping[str, Any],
-    linux: Mapping[str, Any],
+    config: Mapping[str, Any],
     streams: Sequence[int],
     target: int,
     flags: int,
@@ -167,7 +167,7 @@ def become_program(
 ) -> NoReturn:
     """The program's process, from the fork to execve(2).
 
-    linux: of the container; target: a pidfd of its first process, whose namespaces it joins as ``flags`` say;
+    config: of the container; target: a pidfd of its first process, whose namespaces it joins as ``flags`` say;
     preserved: descriptors from 3 up that the program gets; root: of a container without a mount namespace of its own.
     """
 
@@ -215,9 +215,7 @@ def become_program(
             os.dup2(fd, number)
         labels = privileges.open_labels(description, root)
         os.close(root)
-        program = privileges.become(description, linux, labels, warn, wanted)
-        for fd in range(3, 3 + preserved):
-            os.set_inheritable(fd, True)
+        program = privileges.become(description, config, labels, warn, wanted)
         process.close_on_exec_from(3 + preserved)
         tell(channel, {"executing": True})
         program.confine(lambda listener: hand_over_listener(channel, listener))

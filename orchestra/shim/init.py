@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from orchestra.linux import keyring, namespaces, process, tty, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import device_nodes, hooks, isolation, masks, privileges, rootfs, wire
+from orchestra.shim import device_nodes, hooks, isolation, masks, privileges, rootfs, sysctls, wire
 from orchestra.shim.confinement import load_filter
 from orchestra.shim.directory import ContainerDirectory
 
@@ -130,15 +130,11 @@ def _become_container(
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if terminal:
         _open_terminal(description, channel, here)
-    masks.set_sysctls(here, linux.get("sysctl") or {})
+    sysctls.apply(here, linux.get("sysctl") or {})
     masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
     labels = privileges.open_labels(description, here)
     os.close(here)
-    # As Docker does for WORKDIR; what is executed later must find its own.
-    cwd = description.get("cwd") or "/"
-    if not os.path.lexists(cwd):
-        os.makedirs(cwd, 0o755)
-    program = privileges.become(description, linux, labels, warn, wanted, dumpable=rootless)
+    program = privileges.become(description, config, labels, warn, wanted, dumpable=rootless)
     tell(channel, {"created": True})
     word = channel.recv(64)
     if word == WAIT and gate is not None:
@@ -154,10 +150,7 @@ def _become_container(
     if stays:
         program.confine(hand_over)  # whoever stays as PID 1 is a process of the container too
         _leave_program_to_child(channel)
-    preserved = settings.get("preserved") or 0
-    for fd in range(3, 3 + preserved):
-        os.set_inheritable(fd, True)
-    process.close_on_exec_from(3 + preserved)
+    process.close_on_exec_from(3 + settings.get("preserved", 0))
     tell(channel, {"executing": True})
     program.confine(hand_over)
     program.execute()

@@ -1,4 +1,4 @@
-"""What a container shall not see, or not change: masked and read-only paths; and its sysctls, before they are those."""
+"""What a container shall not see, or not change: masked and read-only paths."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import stat
 from errno import ENODEV, ENOENT, ENOTDIR
 
-from orchestra.linux import mount, mount_tree, procfs, resolve
+from orchestra.linux import mount, mount_tree, resolve
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 HIDDEN = mount.MOUNT_ATTR_RDONLY | mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_NOEXEC
 
@@ -82,21 +82,3 @@ def _open_null(root: int) -> int:
         os.close(fd)
         raise SystemCallError(ENODEV, "mount", "/dev/null", "it is not the null device, so no file can be masked by it")
     return fd
-
-
-def set_sysctls(root: int, values: Mapping[str, str]) -> None:
-    """root: a descriptor of the container's, whose /proc/sys is not read-only yet.
-
-    They are written to a kernel's own file or not at all: neither a link nor another mount at /proc/sys is followed.
-    """
-    if not values:
-        return
-    proc = procfs.open_root(root, "sys")
-    try:
-        for key, value in values.items():
-            try:
-                procfs.write(proc, key if "/" in key else key.replace(".", "/"), value)
-            except OSError as error:
-                raise SystemCallError(error.errno or 0, "sysctl", key) from error
-    finally:
-        os.close(proc)

@@ -11,7 +11,7 @@ import resource
 from errno import EACCES, ENOENT, ENOEXEC, EPERM
 from typing import Any, NoReturn
 
-from orchestra.linux import capabilities, process, seccomp
+from orchestra.linux import capabilities, passwd, process, seccomp
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestra.linux.security_label import ExecLabel
 
+KEEP_GROUPS_ANNOTATION = "run.oci.keep_original_groups"  # what podman's --group-add keep-groups becomes
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -120,7 +121,7 @@ def prepare(description: Mapping[str, Any], warn: Callable[[str], None]) -> None
 
 def become(
     description: Mapping[str, Any],
-    linux: Mapping[str, Any],
+    config: Mapping[str, Any],
     labels: list[ExecLabel],
     warn: Callable[[str], None],
     wanted: seccomp.Filter | None = None,
@@ -129,14 +130,14 @@ def become(
 ) -> Program:
     """Give up everything the process object does not grant. Returns the program, found and ready to be executed.
 
-    linux: that of the container; labels, wanted: what ``Program.confine`` is to set and to load; dumpable: whether
+    config: that of the container; labels, wanted: what ``Program.confine`` is to set and to load; dumpable: whether
     others of the container may look into this process (ptrace(2)).
     """
     user = description.get("user") or {}
     _limit(description, warn)
     program = Program(description)
     _schedule(description)
-    domain = (linux.get("personality") or {}).get("domain")
+    domain = ((config.get("linux") or {}).get("personality") or {}).get("domain")
     if domain is not None:
         process.set_personality(domain)
     program.labels = labels
@@ -153,7 +154,8 @@ def become(
         capabilities.limit_bounding(sets.bounding)
     uid, gid = user.get("uid", 0), user.get("gid", 0)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
-    _set_groups(user.get("additionalGids") or ())
+    if (config.get("annotations") or {}).get(KEEP_GROUPS_ANNOTATION) != "1":
+        _set_groups(user.get("additionalGids") or ())
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
@@ -169,6 +171,8 @@ def become(
     if description.get("noNewPrivileges"):
         process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
     os.umask(user.get("umask", 0o022))
+    if not program.environment.get("HOME"):
+        program.environment["HOME"] = passwd.home_of(uid)
     program.find()
     return program
 

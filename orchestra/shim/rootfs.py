@@ -10,7 +10,7 @@ import os
 from errno import EINVAL
 from typing import Any
 
-from orchestra.linux import mount, mount_tree, namespaces
+from orchestra.linux import mount, mount_tree, namespaces, resolve
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import device_nodes, mounts
 
@@ -60,6 +60,8 @@ def build(config: Mapping[str, Any], sources: Iterable[list[Source]]) -> int:
     linux = config.get("linux") or {}
     if mounts.mount_all(root, config.get("mounts") or (), sources, linux):
         device_nodes.make_devices(root, linux.get("devices") or ())
+    # As Docker does for WORKDIR; what is executed later must find its own.
+    os.close(resolve.ensure_in_root(root, config["process"].get("cwd") or "/", directory=True))
     if config.get("root", {}).get("readonly"):
         mount.set_attributes(root, mount.MOUNT_ATTR_RDONLY, about="the root")
     return root

@@ -9,7 +9,7 @@ import socket
 from typing import Any
 
 from orchestra.linux import unix_socket
-from orchestra.shim import hooks, init, isolation, oci, wire
+from orchestra.shim import hooks, init, isolation, oci, sysctls, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def fork(
     let_go: done by it first, of what is the maker's alone.
     """
     linux = config.get("linux") or {}
+    sysctls.check(linux)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = isolation.fork(linux, group)
     if pid == 0:

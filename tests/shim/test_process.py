@@ -33,7 +33,8 @@ def test_arguments_environment_and_directory(stack):
     assert lines[:3] == ["<>", "<two words>", "<ünïcode>"]
     assert lines[3] == "/new/dir"
     assert {"EMPTY=", "A=b=c", "SPACE=x  y", "PATH=/usr/bin"} <= {*lines[4:]}
-    assert not any(line.startswith(("ORCHESTRA", "HOME=/root", "VIRTUAL")) for line in lines)
+    assert "HOME=/root" in lines  # of /etc/passwd in the root
+    assert not any(line.startswith(("ORCHESTRA", "VIRTUAL")) for line in lines)
 
 
 def test_a_directory_that_leads_out_by_a_descriptor_is_refused(stack):
@@ -41,7 +42,7 @@ def test_a_directory_that_leads_out_by_a_descriptor_is_refused(stack):
     for number in range(3, 20):
         container.config["process"]["cwd"] = f"/proc/self/fd/{number}"
         container.write()
-        with pytest.raises(OSError, match=r"Not a directory|Permission denied|No such file"):
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links|No such file"):
             container.run()
 
 
