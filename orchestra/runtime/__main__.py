@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     Command = Callable[[Context, Options, list[str]], int]
 
 GLOBAL = "root= log= log-format= debug systemd-cgroup cgroup-manager= rootless= version|v help|h"
-CREATION = "bundle|b= pid-file= console-socket= preserve-fds= no-pivot no-new-keyring no-subreaper keep detach|d"
+CREATION = (
+    "bundle|b= config|f= pid-file= console-socket= preserve-fds= no-pivot no-new-keyring no-subreaper keep detach|d"
+)
 PROCESS = """process|p= tty|t console-socket= pid-file= detach|d user|u= additional-gids|g* cwd= env|e* cap|c*
 preserve-fds= no-new-privs cgroup* ignore-paused apparmor= process-label="""
 LIMITS = """resources|r= memory= memory-swap= memory-reservation= cpu-period= cpu-quota= cpu-shares|cpu-share=

@@ -25,10 +25,13 @@ class Bundle(NamedTuple):
         return os.path.join(self.path, self.config["root"]["path"])
 
 
-def load_bundle(path: str | None, name: str, *, systemd: bool = False) -> Bundle:
-    """systemd: it is the manager of control groups, and ``linux.cgroupsPath`` names a scope."""
+def load_bundle(path: str | None, name: str, configuration: str | None = None, *, systemd: bool = False) -> Bundle:
+    """configuration: the file, where it is not the bundle's ``config.json``; a relative path begins at the bundle.
+
+    systemd: it is the manager of control groups, and ``linux.cgroupsPath`` names a scope.
+    """
     directory = os.path.realpath(path or ".")
-    file = f"{directory}/config.json"
+    file = os.path.join(directory, configuration or "config.json")
     try:
         with open(file, "rb") as source:
             config = json.loads(source.read())
@@ -48,6 +51,7 @@ def load_bundle(path: str | None, name: str, *, systemd: bool = False) -> Bundle
     root = config.get("root")
     if not isinstance(root, dict) or not root.get("path"):
         raise _invalid("root.path", "a container needs a root")
+    _map_caller(config.get("linux") or {})
     if os.geteuid() and "user" not in isolation.Namespaces(config.get("linux") or {}):
         hint = "without root a container needs a user namespace: see `spec --rootless`"
         raise SystemCallError(EPERM, "config", "linux.namespaces", hint)
@@ -60,6 +64,14 @@ def load_bundle(path: str | None, name: str, *, systemd: bool = False) -> Bundle
 def check_process(process: dict[str, Any]) -> None:
     if not process.get("cwd", "/").startswith("/"):
         raise _invalid("process.cwd", "the working directory must be an absolute path")
+
+
+def _map_caller(linux: dict[str, Any]) -> None:
+    """Who asks for a user namespace and says nothing of its users gets the caller as its root, and nobody else."""
+    kinds = [entry.get("type") for entry in linux.get("namespaces") or () if not entry.get("path")]
+    if "user" in kinds and not linux.get("uidMappings") and not linux.get("gidMappings"):
+        linux["uidMappings"] = [{"containerID": 0, "hostID": os.geteuid(), "size": 1}]
+        linux["gidMappings"] = [{"containerID": 0, "hostID": os.getegid(), "size": 1}]
 
 
 def cgroup_path(config: dict[str, Any], name: str, *, systemd: bool = False) -> str:

@@ -31,7 +31,7 @@ def open_console(path: str | None, *, terminal: bool, detached: bool) -> socket.
     """The socket that waits for the master, connected before anything is made."""
     if path is None:
         if terminal and detached:
-            raise SystemCallError(EINVAL, "console", "", "a terminal without somebody who stays needs --console-socket")
+            raise SystemCallError(EINVAL, "console", "", "for a terminal that nobody stays with, use --console-socket")
         return None
     if not terminal:
         raise SystemCallError(EINVAL, "console", path, "--console-socket is for a process with a terminal")

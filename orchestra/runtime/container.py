@@ -32,8 +32,10 @@ class Found(NamedTuple):
 
 class Container:
     def __init__(self, root: str, name: str) -> None:
-        if not name or name in (".", "..") or len(name) > ID_LENGTH or not _is_plain(name):
-            raise SystemCallError(EINVAL, "container", name, "an id has letters, digits and _ + - . only")
+        strange = [c for c in name if not (c.isascii() and (c.isalnum() or c in "_+-."))]
+        if strange or name in ("", ".", "..") or len(name) > ID_LENGTH:
+            said = f"invalid character `{strange[0]}` in the ID: " if strange else ""
+            raise SystemCallError(EINVAL, "container", name, f"{said}an id has letters, digits and _ + - . only")
         self.name = name
         self.directory = ContainerDirectory(f"{root}/{name}")
         self._lock = -1
@@ -164,10 +166,6 @@ class Container:
             os.rmdir(self.directory.path)
         except FileNotFoundError:
             return
-
-
-def _is_plain(name: str) -> bool:
-    return all(character.isascii() and (character.isalnum() or character in "_+-.") for character in name)
 
 
 def describe(found: Found, name: str) -> dict[str, Any]:

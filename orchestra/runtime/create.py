@@ -7,6 +7,7 @@ from errno import EACCES
 from orchestra.linux import process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, creation, fault
+from orchestra.runtime.activation import passed_on
 from orchestra.runtime.bundle import load_bundle
 from orchestra.shim import isolation
 
@@ -50,13 +51,13 @@ def _create(
     import os
 
     container = context.container(name)
-    bundle = load_bundle(options.value("bundle"), name, systemd=context.systemd)
+    bundle = load_bundle(options.value("bundle"), name, options.value("config"), systemd=context.systemd)
     terminal = bool(bundle.config["process"].get("terminal"))
     wishes = creation.Wishes(
         start=start,
         console=console.open_console(options.value("console-socket"), terminal=terminal, detached=detached),
         pid_file=options.value("pid-file"),
-        preserved=options.number("preserve-fds") or 0,
+        preserved=(options.number("preserve-fds") or 0) + passed_on(bundle.config["process"]),
         pivot=not options.flag("no-pivot"),
         own_keyring=not options.flag("no-new-keyring"),
     )

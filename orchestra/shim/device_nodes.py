@@ -35,7 +35,7 @@ def make_devices(root: int, extra: Iterable[Mapping[str, Any]]) -> None:
             os.symlink(target, name, dir_fd=dev)
         for device in extra:
             kind = {"b": stat.S_IFBLK, "p": stat.S_IFIFO}.get(device["type"], stat.S_IFCHR)
-            parent, _, name = device["path"].rpartition("/")
+            parent, _, name = device["path"].rstrip("/").rpartition("/")
             fd = resolve.ensure_in_root(root, parent or "/", directory=True)
             try:
                 number = os.makedev(device.get("major", 0), device.get("minor", 0))

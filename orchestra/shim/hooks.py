@@ -59,7 +59,7 @@ def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
             pid = os.posix_spawn(
                 path,
                 hook.get("args") or [path],
-                dict(word.partition("=")[::2] for word in hook.get("env") or ()),
+                _environment(hook, kind),
                 file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((told, said, said))],
                 setsigmask=(),
                 setsigdef=(signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD),
@@ -75,6 +75,14 @@ def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
     finally:
         os.close(told)
         os.close(said)
+
+
+def _environment(hook: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """That of the runtime where nothing is said of it, as runc and crun have it; not for a program of the container."""
+    words = hook.get("env")
+    if words is None and kind != "startContainer":
+        return dict(os.environ)
+    return dict(word.partition("=")[::2] for word in words or ())
 
 
 def _wait(pid: int, seconds: float | None) -> int:

@@ -74,19 +74,21 @@ def place(root: int, entry: Mapping[str, Any], sources: list[Source], linux: Map
     """Put in place what ``open_sources`` found, or mount a new file system."""
     options = mount.parse_options(entry.get("options") or ())
     destination, kind = entry["destination"], entry.get("type") or ""
-    if kind in CGROUP:
-        if not any(source.target == destination for source in sources):
-            flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
-            target = resolve.ensure_in_root(root, destination, directory=True)
-            try:
-                mount.mount("tmpfs", reach(target), "tmpfs", flags, "mode=755,size=64k", about=destination)
-            finally:
-                os.close(target)
+    holder = kind in CGROUP and not any(source.target == destination for source in sources)
+    if holder:
+        flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
+        target = resolve.ensure_in_root(root, destination, directory=True)
+        try:
+            mount.mount("tmpfs", reach(target), "tmpfs", flags, "mode=755,size=64k", about=destination)
+        finally:
+            os.close(target)
     elif not sources:
         _mount(root, entry, options, linux)
     for source in sources:
         source.attach(root)
         os.close(source.tree)
+    if holder and options.flags & mount.MS_RDONLY:
+        _change(root, destination, mount.MOUNT_ATTR_RDONLY)
 
 
 def reach(fd: int) -> str:
@@ -119,6 +121,8 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
             os.close(tree)
     finally:
         os.close(target)
+    if options.recursive or options.recursively_cleared:
+        _change(root, destination, options.recursive, options.recursively_cleared)
     for flag in options.propagation:
         _propagate(root, destination, flag)
 
@@ -131,6 +135,15 @@ def _unmapped_owner(data: str, linux: Mapping[str, Any]) -> str:
         if maps and number.isdecimal() and user_namespace.to_host(maps, int(number)) is None:
             return word
     return ""
+
+
+def _change(root: int, destination: str, attributes: int, cleared: int = 0) -> None:
+    """Of what is mounted there, and all below it."""
+    top = resolve.open_in_root(root, destination)
+    try:
+        mount.set_attributes(top, attributes, cleared=cleared, recursive=True, about=destination)
+    finally:
+        os.close(top)
 
 
 def _copy_up(root: int, destination: str, covered: int, *, read_only: bool) -> None:

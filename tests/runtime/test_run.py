@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,21 @@ def test_a_hook_has_only_its_time(ours):
     assert "took too long" in ours.fails("create", "c")
 
 
+def test_a_hook_has_the_environment_of_the_runtime_or_its_own(runtime):
+    script = 'test "$WORD" = {}'
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", script.format("outside")]}
+    own = {"path": "/bin/sh", "args": ["sh", "-c", script.format("own")], "env": ["WORD=own"]}
+    bundle = runtime.bundle("true")
+    bundle.config["hooks"] = {kind: [hook, own] for kind in ("prestart", "createRuntime")}
+    runtime.ok("run", "c", env={"WORD": "outside"})
+
+
+def test_a_start_hook_learns_nothing_of_the_runtimes_environment(ours):
+    hook = {"path": "/usr/bin/sh", "args": ["sh", "-c", 'test -z "$WORD"']}
+    ours.bundle("true").config["hooks"] = {"startContainer": [hook]}
+    ours.ok("run", "c", env={"WORD": "outside"})
+
+
 def test_a_start_hook_runs_in_the_container(ours):
     hook = {"path": "/usr/bin/sh", "args": ["sh", "-c", "cat /etc/secret; exit 3"]}
     ours.bundle().config["hooks"] = {"startContainer": [hook]}
@@ -294,6 +310,42 @@ def test_a_file_system_in_memory_begins_with_what_was_at_its_place(runtime, opti
     said = runtime.ok("run", "c").split()
     assert said == ["secret", "640", "1", *(["no"] if "ro" in options else [])]
     assert not (root / "etc/new").exists()
+
+
+@pytest.mark.parametrize("option", ["rro", "rnosuid", "rnoexec"])
+def test_recursive_options_are_for_new_file_systems_too(ours, option):
+    """config, "Linux mount options"."""
+    bundle = ours.bundle("grep", " /new ", "/proc/mounts")
+    bundle.config["mounts"].append({"destination": "/new", "type": "tmpfs", "source": "tmpfs", "options": [option]})
+    assert option[1:] in ours.ok("run", "c").split()[3].split(",")
+
+
+def test_cgroups_that_are_read_only_are_so_as_a_whole(ours):
+    bundle = ours.bundle("sh", "-c", "mkdir /sys/fs/cgroup/new 2>&1; grep /sys/fs/cgroup /proc/mounts")
+    (entry,) = [entry for entry in bundle.config["mounts"] if entry["type"] == "cgroup"]
+    entry["options"] = ["nosuid", "noexec", "nodev", "ro"]
+    said, *mounts = ours.ok("run", "c").splitlines()
+    assert "Read-only" in said
+    assert mounts
+    assert all("ro" in line.split()[3].split(",") for line in mounts)
+
+
+def test_the_configuration_may_stand_elsewhere(ours, tmp_path):
+    bundle = ours.bundle("echo", "it")
+    bundle.write()
+    os.rename(bundle.path / "config.json", bundle.path / "other.json")
+    ours.ids.add("c")
+    for file in ("other.json", str(bundle.path / "other.json")):
+        done = subprocess.run(
+            [*ours.command, "run", "--bundle", str(bundle.path), "--config", file, "c"], capture_output=True, check=True
+        )
+        assert done.stdout == b"it\n"
+
+
+def test_a_device_may_be_named_with_a_slash_at_its_end(ours):
+    device = {"path": "/dev/other/", "type": "c", "major": 1, "minor": 5}
+    ours.bundle("sh", "-c", "head -c3 /dev/other | wc -c").linux["devices"] = [device]
+    assert ours.ok("run", "c").strip() == "3"
 
 
 def test_only_a_file_system_in_memory_copies_up(ours):
