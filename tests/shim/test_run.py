@@ -123,7 +123,7 @@ FAILURES = {
         "/no/source",
     ),
     "file system": (lambda c: c["mounts"].append({"destination": "/x", "type": "nofs"}), 19, "/x"),
-    "sysctl": (lambda c: c["linux"].update(sysctl={"no.such.key": "1"}), ENOENT, "no.such.key"),
+    "sysctl": (lambda c: c["linux"].update(sysctl={"net.no.such": "1"}), ENOENT, "net.no.such"),
     "network": (
         lambda c: c["linux"].update(namespaces=[{"type": "mount"}, {"type": "network", "path": "/no/net"}]),
         ENOENT,
