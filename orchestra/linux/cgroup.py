@@ -7,14 +7,17 @@ systemd. Sources: cgroups(7) and the kernel's admin-guide/cgroup-v1 and cgroup-v
 from __future__ import annotations
 
 import os
+from errno import ENOENT
 from typing import Any, NamedTuple
 
 from orchestra.linux.mountinfo import load_mounts
+from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from orchestra.linux.dbus import Variant
     from orchestra.linux.mountinfo import Mount
 
 # Every tree of version 1 that a container is put in, as runc and crun do: to be limited, counted, paused or found by
@@ -70,8 +73,15 @@ class Cgroup:
         """Where the files of a controller are; empty when there is no such controller."""
         return ""
 
-    def fork(self) -> int:
-        """fork(2); the child is in the group once it has called ``enter``, which it does first of all."""
+    def below(self, path: str) -> Cgroup:
+        """The group at ``path`` below this one, in each of its trees, to fork into. ENOENT when there is none."""
+        raise SystemCallError(ENOENT, "cgroup", path, "the container has no group")
+
+    def fork(self, beside: int = 0) -> int:
+        """fork(2); the child is in the group once it has called ``enter``, which it does first of all.
+
+        beside: the pid of one of its processes, in whose group below it the child is born where this one takes none.
+        """
         return os.fork()
 
     def enter(self) -> None:
@@ -95,12 +105,19 @@ class Cgroup:
         """Remove the group, then its parents while they are empty. Nothing to remove is no error."""
 
 
-def at(path: str, hierarchy: Hierarchy | None = None, owner: str | None = None, *, everywhere: bool = True) -> Cgroup:
+def at(
+    path: str,
+    hierarchy: Hierarchy | None = None,
+    owner: str | None = None,
+    *,
+    everywhere: bool = True,
+    annotations: Mapping[str, str] | None = None,
+) -> Cgroup:
     """The group at an OCI ``linux.cgroupsPath``; for an empty path a group that is none.
 
     owner: for whom it is, or is to be, made: nobody else's processes are killed, and nobody else's group removed. None
     for whoever's it is. everywhere: of version 1 it is made in every tree, as other runtimes have it; otherwise only in
-    those that count or limit.
+    those that count or limit. annotations: of a configuration; some are properties of the scope that is made.
     """
     found = hierarchy if hierarchy is not None else machine_hierarchy()
     if not path.strip("/") or found.version == 0:
@@ -109,7 +126,12 @@ def at(path: str, hierarchy: Hierarchy | None = None, owner: str | None = None, 
     if is_scope(path):
         from orchestra.linux.systemd_scope import Scope
 
-        scope = Scope(path, found.version)
+        properties: Sequence[tuple[str, Variant]] = ()
+        if annotations:
+            from orchestra.linux.systemd_annotations import annotated_properties
+
+            properties = annotated_properties(annotations)
+        scope = Scope(path, found.version, properties)
         path = scope.path
     # Each imports only what it needs: a command's start is most of what it costs.
     if found.version == 1:

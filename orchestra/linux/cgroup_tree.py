@@ -160,6 +160,17 @@ class CgroupTree(Cgroup):
                 warnings.append(f"{setting.file} is not applied: {error.strerror}")
         return True
 
+    def below(self, path: str) -> Cgroup:
+        from copy import copy
+
+        within = copy(self)
+        within._path = f"{self._path}/{path.strip('/')}"
+        within._directories = {name: f"{above}/{path.strip('/')}" for name, above in self._directories.items()}
+        for directory in within._unique():
+            if ".." in path.split("/") or not os.path.isdir(directory):
+                raise SystemCallError(ENOENT, "cgroup", directory, "a group below the container's is expected")
+        return within
+
     def processes(self) -> list[int]:
         return _processes(self._unique())
 

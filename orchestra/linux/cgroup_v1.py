@@ -55,8 +55,8 @@ class CgroupV1(CgroupTree):
             if not read_file(f"{directory}/{file}").strip():
                 write_file(f"{directory}/{file}", value)
 
-    def fork(self) -> int:
-        pid = super().fork()
+    def fork(self, beside: int = 0) -> int:
+        pid = super().fork(beside)
         if pid and self._scope is not None:
             # Before nobody else is in the scope any more, or it ends.
             for directory in self._unique():

@@ -66,13 +66,18 @@ class CgroupV2(CgroupTree):
         for name in missing:
             _enable(parent, [name])
 
-    def fork(self) -> int:
-        """clone3 with CLONE_INTO_CGROUP: a later move of even itself would wait some 10 ms for an RCU period."""
-        fd = os.open(self.directory(""), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def fork(self, beside: int = 0) -> int:
+        """clone3 with CLONE_INTO_CGROUP: a later move of even itself would wait some 10 ms for an RCU period.
+
+        A group that has given its controllers on to others takes no process ("No Internal Process Constraint"), such
+        as that of a container with systemd in it.
+        """
         try:
-            pid = fork_into_cgroup(fd)
-        finally:
-            os.close(fd)
+            pid = _fork_into(self.directory(""))
+        except OSError as error:
+            if error.errno != EBUSY or not beside:
+                raise
+            pid = _fork_into(f"{self._root}{_group_of(beside)}")
         if pid and self._scope is not None:
             self._scope.release()
         return pid
@@ -93,6 +98,18 @@ class CgroupV2(CgroupTree):
                 if error.errno not in (ENOENT, EACCES):
                     raise
         super().kill()
+
+
+def _fork_into(directory: str) -> int:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return fork_into_cgroup(fd)
+    finally:
+        os.close(fd)
+
+
+def _group_of(pid: int) -> str:
+    return next(line[3:] for line in read_file(f"/proc/{pid}/cgroup").splitlines() if line.startswith("0::"))
 
 
 def _enable(parent: str, names: list[str]) -> bool:

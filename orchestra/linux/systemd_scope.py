@@ -17,7 +17,7 @@ from orchestra.linux.systemd_properties import accounting, resource_properties
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SERVICE, OBJECT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
 PRIVATE = "/run/systemd/private"  # for root, where there is no bus
@@ -27,9 +27,9 @@ GONE = ("org.freedesktop.systemd1.NoSuchUnit", "org.freedesktop.systemd1.UnitNot
 
 
 class Scope:
-    """name: ``SLICE:PREFIX:NAME``. path: of its group, below the root of each tree."""
+    """name: ``SLICE:PREFIX:NAME``; properties: in addition. path: of its group, below the root of each tree."""
 
-    def __init__(self, name: str, version: int) -> None:
+    def __init__(self, name: str, version: int, properties: Sequence[tuple[str, Variant]] = ()) -> None:
         slice_, prefix, last = name.split(":")
         self._version = version
         self._slice = slice_ or DEFAULT_SLICE
@@ -38,6 +38,7 @@ class Scope:
         self.unit = f"{prefix}-{last}.scope" if prefix else f"{last}.scope"
         self.path = f"{expand_slice(self._slice)}/{self.unit}"
         self._stand_in = 0
+        self._properties = properties
 
     def start(self, resources: Mapping[str, Any]) -> None:
         """Returns when its groups are there. Its limits are known to systemd, the rest is ours to write."""
@@ -51,6 +52,7 @@ class Scope:
             ("DefaultDependencies", Variant("b", False)),
             *accounting(self._version),
             *resource_properties(resources, self._version),
+            *self._properties,
         ]
         try:
             with _connect() as bus:

@@ -20,7 +20,7 @@ CREATION = (
     "bundle|b= config|f= pid-file= console-socket= preserve-fds= no-pivot no-new-keyring no-subreaper keep detach|d"
 )
 PROCESS = """process|p= tty|t console-socket= pid-file= detach|d user|u= additional-gids|g* cwd= env|e* cap|c*
-preserve-fds= no-new-privs cgroup* ignore-paused apparmor= process-label="""
+preserve-fds= no-new-privs cgroup= ignore-paused apparmor= process-label="""
 LIMITS = """resources|r= memory= memory-swap= memory-reservation= cpu-period= cpu-quota= cpu-shares|cpu-share=
 cpu-burst= cpu-idle= cpu-rt-period= cpu-rt-runtime= cpuset-cpus= cpuset-mems= pids-limit= blkio-weight="""
 
@@ -42,6 +42,7 @@ COMMANDS = {
     "spec": ("spec", "bundle|b= rootless", "", True, "write a configuration to begin with"),
     "features": ("features", "", "", True, "print what this runtime can do"),
 }
+MANAGERS = ("cgroupfs", "systemd", "disabled")
 ENTERING = ("create", "run", "exec")  # a process of ours becomes one of a container
 PROGRAM_FAILED = 255  # of ``exec`` and ``run``, as runc has it: no program ran whose code could be passed on
 
@@ -87,7 +88,9 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
 
     try:
         report = Report(options.value("log"), options.value("log-format"), debug=options.flag("debug"))
-        systemd = options.flag("systemd-cgroup") or options.value("cgroup-manager") == "systemd"
+        manager = "systemd" if options.flag("systemd-cgroup") else options.value("cgroup-manager") or MANAGERS[0]
+        if manager not in MANAGERS:
+            raise UsageError(f"--cgroup-manager: {', '.join(MANAGERS)} are known, not {manager!r}")
     except UsageError as error:
         return _misused(str(error))
     given = Options(f"{row[1]} help|h")
@@ -112,7 +115,7 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
             return PROGRAM_FAILED if name == "exec" else 1
     from orchestra.runtime.context import Context, default_root
 
-    context = Context(os.path.abspath(options.value("root") or default_root()), report, systemd)
+    context = Context(os.path.abspath(options.value("root") or default_root()), report, manager)
     return _call(name, row[0], context, given, words)
 
 

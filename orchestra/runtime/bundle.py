@@ -25,10 +25,10 @@ class Bundle(NamedTuple):
         return os.path.join(self.path, self.config["root"]["path"])
 
 
-def load_bundle(path: str | None, name: str, configuration: str | None = None, *, systemd: bool = False) -> Bundle:
+def load_bundle(path: str | None, name: str, configuration: str | None = None, *, manager: str) -> Bundle:
     """configuration: the file, where it is not the bundle's ``config.json``; a relative path begins at the bundle.
 
-    systemd: it is the manager of control groups, and ``linux.cgroupsPath`` names a scope.
+    manager: of control groups; for ``systemd`` ``linux.cgroupsPath`` names a scope.
     """
     directory = os.path.realpath(path or ".")
     file = os.path.join(directory, configuration or "config.json")
@@ -55,7 +55,7 @@ def load_bundle(path: str | None, name: str, configuration: str | None = None, *
     if os.geteuid() and "user" not in isolation.Namespaces(config.get("linux") or {}):
         hint = "without root a container needs a user namespace: see `spec --rootless`"
         raise SystemCallError(EPERM, "config", "linux.namespaces", hint)
-    bundle = Bundle(directory, config, cgroup_path(config, name, systemd=systemd))
+    bundle = Bundle(directory, config, cgroup_path(config, name, manager))
     if not os.path.isdir(bundle.rootfs):
         raise SystemCallError(ENOTDIR, "config", bundle.rootfs, "root.path is not a directory")
     return bundle
@@ -74,10 +74,12 @@ def _map_caller(linux: dict[str, Any]) -> None:
         linux["gidMappings"] = [{"containerID": 0, "hostID": os.getegid(), "size": 1}]
 
 
-def cgroup_path(config: dict[str, Any], name: str, *, systemd: bool = False) -> str:
+def cgroup_path(config: dict[str, Any], name: str, manager: str) -> str:
     """Without root a path that is not absolute begins beside our own group, where one may have been delegated."""
     path: str = (config.get("linux") or {}).get("cgroupsPath") or ""
-    if systemd:
+    if manager == "disabled":
+        return ""
+    if manager == "systemd":
         path = path or f":{KEPT_IN}:{name}"
         if not is_scope(path):
             raise _invalid("linux.cgroupsPath", f"{path}: with --systemd-cgroup it is SLICE:PREFIX:NAME")

@@ -16,11 +16,11 @@ NAME = "orchestra-runtime"
 
 
 class Context(NamedTuple):
-    """systemd: whether it is asked for the control groups of containers that are made."""
+    """manager: who makes the control groups of containers: ``cgroupfs`` is us, ``disabled`` nobody."""
 
     root: str
     report: Report
-    systemd: bool = False
+    manager: str = "cgroupfs"
 
     def container(self, name: str) -> Container:
         return Container(self.root, name)

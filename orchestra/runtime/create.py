@@ -51,7 +51,7 @@ def _create(
     import os
 
     container = context.container(name)
-    bundle = load_bundle(options.value("bundle"), name, options.value("config"), systemd=context.systemd)
+    bundle = load_bundle(options.value("bundle"), name, options.value("config"), manager=context.manager)
     terminal = bool(bundle.config["process"].get("terminal"))
     wishes = creation.Wishes(
         start=start,

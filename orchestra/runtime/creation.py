@@ -65,7 +65,9 @@ def create(container: Container, bundle: Bundle, wishes: Wishes, report: Report)
 class _Creation:
     def __init__(self, container: Container, bundle: Bundle, wishes: Wishes, report: Report) -> None:
         self.container, self.bundle, self.wishes, self.report = container, bundle, wishes, report
-        self.group = cgroup.at(bundle.cgroup, owner=container.directory.path)
+        self.group = cgroup.at(
+            bundle.cgroup, owner=container.directory.path, annotations=bundle.config.get("annotations")
+        )
         self.record = _describe(container, bundle)
         self.grouped = False
         self.pid = 0

@@ -50,6 +50,9 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         # For children: the program is born in the PID namespace, while this process stays outside of it.
         namespaces.setns(target, namespaces.CLONE_NEWPID)
     group = container.group_of(found.record)
+    within = options.value("cgroup")
+    if within is not None:
+        group = group.below(within)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     preserved = options.number("preserve-fds") or 0
     if not detached:
@@ -61,7 +64,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         resctrl.enter(found.record["resctrl"]["groups"], os.getpid())
     own_mounts = flags & namespaces.CLONE_NEWNS
     root = -1 if own_mounts else os.open(f"/proc/{found.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    pid = group.fork()
+    pid = group.fork(beside=found.pid)
     if pid == 0:
         ours.close()
         streams = () if terminal else (0, 1, 2)

@@ -81,7 +81,7 @@ def _execute(
     namespaces.setns(target, namespaces.CLONE_NEWPID)
     group = cgroup.at(linux.get("cgroupsPath") or "")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = group.fork()
+    pid = group.fork(beside=container.pid)
     if pid == 0:
         connection.detach()
         ours.detach()

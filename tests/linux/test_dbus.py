@@ -9,6 +9,8 @@ import threading
 import pytest
 
 from orchestra.linux.dbus import BusError, Connection, Reader, Variant, marshal, split
+from orchestra.linux.syscall import SystemCallError
+from orchestra.linux.systemd_annotations import annotated_properties
 from orchestra.linux.systemd_properties import parse_set, resource_properties
 from orchestra.linux.systemd_scope import Scope, expand_slice
 
@@ -117,6 +119,35 @@ def test_resources_in_the_words_of_systemd(resources, first, second):
         found = resource_properties(resources, version)
         assert {name: variant.value for name, variant in found} == expected
         marshal("a(sv)", [found])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("CollectMode", "'inactive-or-failed'", ("CollectMode", Variant("s", "inactive-or-failed"))),
+        ("KillSignal", "37", ("KillSignal", Variant("i", 37))),
+        ("SendSIGHUP", "true", ("SendSIGHUP", Variant("b", True))),
+        ("TimeoutStopUSec", "uint64 90000000", ("TimeoutStopUSec", Variant("t", 90_000_000))),
+        ("TimeoutStopSec", "1.5", ("TimeoutStopUSec", Variant("t", 1_500_000))),
+        ("After", "['a.service', \"b.service\"]", ("After", Variant("as", ["a.service", "b.service"]))),
+        ("After", "[]", ("After", Variant("as", []))),
+    ],
+)
+def test_annotations_are_properties_of_a_scope(name, text, told):
+    annotations = {"org.example": "word", f"org.systemd.property.{name}": text}
+    (found,) = annotated_properties(annotations)
+    assert found == told
+    assert marshal("(sv)", [found])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Description", "words"), ("A", "'a'b'"), ("A", "uint64 x"), ("AB-C", "1"), ("TimeoutSec", "'x'")],
+)
+def test_an_annotation_that_is_no_property_is_refused(name, text):
+    with pytest.raises(SystemCallError) as caught:
+        annotated_properties({f"org.systemd.property.{name}": text})
+    assert caught.value.filename == f"org.systemd.property.{name}"
 
 
 @pytest.mark.parametrize(("text", "bits"), [("0", b"\1"), ("0-2,4", b"\x17"), ("8", b"\0\1")])

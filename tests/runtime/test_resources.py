@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -132,3 +133,54 @@ def test_a_cgroup_in_use_by_somebody_else_is_refused_and_left_alone(ours):
     assert "somebody else" in ours.fails("create", "other", name="other")
     assert ours.fails("state", "other")
     assert ours.status() == "running"
+
+
+def test_a_program_is_executed_in_a_group_below(ours):
+    bundle = ours.bundle()
+    ours.ok("run", "--detach", "c")
+    path = bundle.linux["cgroupsPath"]
+    groups = ours.groups()
+    below = [f"{group}/c/below/it" for group in groups]
+    for group in below:
+        os.makedirs(group)
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            for directory in (os.path.dirname(group), group):
+                if os.path.exists(f"{directory}/{file}"):
+                    above = Path(os.path.dirname(directory), file).read_text()
+                    Path(directory, file).write_text(above)
+    ours.ok("exec", "--cgroup", "below/it", "--detach", "c", "sleep", "61")
+    (pid,) = {int(line) for group in below for line in Path(group, "cgroup.procs").read_text().split()}
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    assert sum(line.endswith(f"{path}/below/it") for line in lines) == len(below)
+    for wrong in ("none", "below/../../c", ".."):
+        assert "a group below" in ours.fails("exec", "--cgroup", wrong, "c", "true")
+
+
+@pytest.mark.skipif(cgroup.machine_hierarchy().version != 2, reason="a rule of version 2")
+def test_a_program_is_executed_beside_the_first_where_the_group_takes_none(ours):
+    """cgroup-v2, "No Internal Process Constraint": systemd in a container has given its controllers on."""
+    bundle = ours.bundle()
+    ours.ok("run", "--detach", "c")
+    group = f"{cgroup.machine_hierarchy().v2}{bundle.linux['cgroupsPath']}"
+    os.mkdir(f"{group}/below")
+    Path(group, "below/cgroup.procs").write_text(str(ours.state()["pid"]))
+    Path(group, "cgroup.subtree_control").write_text("+pids")
+    assert ours.ok("exec", "c", "cat", "/proc/self/cgroup").strip().endswith("/below")
+
+
+def test_a_container_is_made_without_a_group_where_nobody_manages_them(ours):
+    bundle = ours.bundle()
+    ours.command.append("--cgroup-manager=disabled")
+    ours.ok("run", "--detach", "c")
+    assert ours.groups() == []
+    pid = ours.state()["pid"]
+    assert Path(f"/proc/{pid}/cgroup").read_text() == Path("/proc/self/cgroup").read_text()
+    assert ours.ok("exec", "c", "echo", "it") == "it\n"
+    assert bundle.linux["cgroupsPath"] not in Path(f"/proc/{pid}/cgroup").read_text()
+    ours.ok("delete", "--force", "c")
+
+
+def test_only_managers_of_groups_that_are_known_are_taken(ours):
+    ours.bundle()
+    ours.command.append("--cgroup-manager=somebody")
+    assert "not 'somebody'" in ours.fails("create", "c")

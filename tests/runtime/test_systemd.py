@@ -86,6 +86,19 @@ def test_a_container_is_a_scope_with_its_limits(runtime):
 
 
 @needs_systemd
+def test_annotations_are_properties_of_the_scope(runtime):
+    """As runc and crun have it; podman and CRI-O ask for some."""
+    unit = bundle(runtime)
+    runtime.bundles["c"].config["annotations"] = {
+        "org.systemd.property.TimeoutStopUSec": "uint64 7000000",
+        "org.systemd.property.CollectMode": "'inactive-or-failed'",
+    }
+    runtime.ok("run", "--detach", "c")
+    told = {"TimeoutStopUSec": "7s", "CollectMode": "inactive-or-failed"}
+    assert show(unit, "TimeoutStopUSec", "CollectMode") == told
+
+
+@needs_systemd
 def test_only_the_container_is_left_in_its_scope(ours):
     unit = bundle(ours)
     ours.ok("create", "c")
