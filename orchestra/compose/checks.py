@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.implied import all_dependencies
+from orchestra.compose.limits import check_limits
 from orchestra.compose.normalise import replicas
 from orchestra.compose.references import check_dependencies, check_references, dependency_path
 from orchestra.compose.resources import check_name, check_resources
@@ -45,7 +46,8 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         _check_mounts(service, path, context)
         check_references(service, path, context, declared)
         check_dependencies(service, path, context, declared.services)
-        _check_limits(service, path, context)
+        _check_agreement(service, path, context)
+        check_limits(service, path, context)
         _check_scale(service, path, context, scale.get(key))
     _check_number(context, scale)
     _check_names(context)
@@ -149,7 +151,7 @@ def _claim(target: str, path: Path, taken: dict[str, Path], context: Context) ->
     taken.setdefault(target, path)
 
 
-def _check_limits(service: Service, path: Path, context: Context) -> None:
+def _check_agreement(service: Service, path: Path, context: Context) -> None:
     """Limits said twice must be the same."""
     deploy = service.deploy
     limits = deploy.resources.limits if deploy else None

@@ -45,6 +45,8 @@ _ALL_LACKS = {**LACKS, **LACKS_IN_USE}
 _INFORMATION = "for information; nothing follows from it"
 _CONTENTS = "a file mounted read-only; with `uid`, `gid` or `mode`, a copy of it as it was when the container was made"
 _OWN_FILE = "a file of the container's own, read-only"
+_ONE = "cgroup version 1 only; a warning on version 2"
+_REAL_TIME = "cgroup version 1 only, where the kernel divides real time; a warning elsewhere"
 _OWNER = "root, unless said otherwise"
 
 # What is to be said of attributes that are applied.
@@ -54,6 +56,10 @@ REMARKS: dict[str, str] = {
     **{f"services.*.{kind}.[].mode": "0444 unless said otherwise" for kind in ("configs", "secrets")},
     "services.*.deploy.labels": _INFORMATION,
     "services.*.deploy.mode": "`global` is one container",
+    "services.*.blkio_config.weight": "of the schedulers that have weights; a warning where none is active",
+    **dict.fromkeys(("services.*.cpu_rt_period", "services.*.cpu_rt_runtime"), _REAL_TIME),
+    "services.*.device_cgroup_rules": "behind those of `devices`",
+    **dict.fromkeys(("services.*.mem_swappiness", "services.*.oom_kill_disable"), _ONE),
     "services.*.expose": "shown by `ps`; services reach each other's ports anyway",
     "services.*.healthcheck": "over the image's `HEALTHCHECK`, setting by setting, as in Docker",
     "services.*.platform": "`DOCKER_DEFAULT_PLATFORM`, else this machine's, unless said otherwise",

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose.schema.process import UlimitRange
-from orchestra.state.desired import Device, HealthcheckSpec, Logging, Resources, Restart, RestartPolicy, Ulimit
+from orchestra.state.desired import (
+    BlockIO,
+    Device,
+    DeviceValue,
+    HealthcheckSpec,
+    Logging,
+    Resources,
+    Restart,
+    RestartPolicy,
+    Ulimit,
+)
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
     from orchestra.compose.context import Context
+    from orchestra.compose.schema.process import BlkioConfig, BlkioRate
     from orchestra.compose.schema.service import Service
 
 _DEPLOY_RESTART = {
@@ -36,7 +47,7 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "pid": service.pid or "",
         "ipc": service.ipc or "",
         "uts": service.uts or "",
-        "expose": tuple(port if "/" in port else f"{port}/tcp" for port in service.expose),
+        "expose": tuple(_exposed(port) for port in service.expose),
         "dns": service.dns,
         "dns_search": service.dns_search,
         "dns_options": service.dns_opt,
@@ -68,6 +79,12 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "pull_policy": _pull_policy(service),
         "attach": service.attach is not False,
     }
+
+
+def _exposed(text: str) -> str:
+    """``PORT/PROTOCOL``. A port of the host before it says nothing here."""
+    port = text.rpartition(":")[2]
+    return port if "/" in port else f"{port}/tcp"
 
 
 def _pull_policy(service: Service) -> str:
@@ -127,18 +144,43 @@ def resources(service: Service) -> Resources:
     memory = service.mem_limit or (limits.memory if limits else None)
     reservation = service.mem_reservation or (reservations.memory if reservations else None)
     cpus = service.cpus or (limits.cpus if limits else None)
-    if not cpus and service.cpu_quota and service.cpu_quota > 0:
-        cpus = service.cpu_quota / (service.cpu_period or 100_000)
+    quota, period = (None, None) if cpus else (service.cpu_quota, service.cpu_period)
+    swappiness = service.mem_swappiness
     pids = service.pids_limit or (limits.pids if limits else None)
     swap = service.memswap_limit
     return Resources(
         memory=int(memory) if memory else None,
         memory_reservation=int(reservation) if reservation else None,
         memory_swap=int(swap) if swap else None,
+        memory_swappiness=None if swappiness is None or swappiness < 0 else int(swappiness),
+        oom_kill_disable=service.oom_kill_disable,
         cpus=cpus or None,
+        cpu_quota=quota if quota and quota > 0 else None,
+        cpu_period=period or None,
+        realtime_runtime=service.cpu_rt_runtime or None,
+        realtime_period=service.cpu_rt_period or None,
         cpu_shares=service.cpu_shares or None,
         cpuset=service.cpuset or "",
         pids=pids if pids and pids > 0 else None,
+        block_io=_block_io(service.blkio_config),
+        device_rules=service.device_cgroup_rules,
+    )
+
+
+def _block_io(config: BlkioConfig | None) -> BlockIO:
+    if config is None:
+        return BlockIO()
+
+    def rates(rows: tuple[BlkioRate, ...]) -> tuple[DeviceValue, ...]:
+        return tuple(DeviceValue(row.path, int(row.rate)) for row in rows)
+
+    return BlockIO(
+        weight=config.weight or None,
+        device_weights=tuple(DeviceValue(row.path, row.weight) for row in config.weight_device),
+        read_bytes=rates(config.device_read_bps),
+        read_operations=rates(config.device_read_iops),
+        write_bytes=rates(config.device_write_bps),
+        write_operations=rates(config.device_write_iops),
     )
 
 

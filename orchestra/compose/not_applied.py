@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from orchestra.compose.nodes import Path
 
 _WINDOWS = "it is for Windows only"
-_REAL_TIME = "real-time scheduling is not configured"
 _HOOKS = "hooks are not run"
 _SWARM = "it belongs to Swarm's own store"
 _ONE_MACHINE = "there is one machine only"
@@ -27,14 +26,11 @@ _SUBNET_ONLY = "the subnet and the gateway are all that is taken"
 _NO_GPU = "GPUs are not passed to containers"
 
 LACKS: dict[str, str] = {
-    "services.*.blkio_config": "block I/O is not limited",
     "services.*.build": "images are not built; give the service an image",
     "services.*.cgroup": "every container has a cgroup namespace of its own",
     "services.*.cgroup_parent": "containers' cgroups have a fixed parent",
     "services.*.cpu_count": f"{_WINDOWS}; use cpus",
     "services.*.cpu_percent": f"{_WINDOWS}; use cpus",
-    "services.*.cpu_rt_period": _REAL_TIME,
-    "services.*.cpu_rt_runtime": _REAL_TIME,
     "services.*.credential_spec": _WINDOWS,
     "services.*.deploy.endpoint_mode": "names resolve to the addresses of all replicas",
     "services.*.deploy.placement": _ONE_MACHINE,
@@ -46,18 +42,15 @@ LACKS: dict[str, str] = {
     "services.*.deploy.rollback_config": "there is no going back to an earlier definition",
     "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
     "services.*.develop": "files are not watched",
-    "services.*.device_cgroup_rules": "device rules beyond the listed devices are not set",
     "services.*.external_links": "containers outside the stack are reached through a shared network",
     "services.*.gpus": _NO_GPU,
     "services.*.isolation": _WINDOWS,
-    "services.*.mem_swappiness": "the kernel's own setting is used",
     "services.*.models": "there is no runtime for AI models",
     "services.*.networks.*.driver_opts": "interfaces have no options",
     "services.*.networks.*.gw_priority": "the network with the highest priority is the way out",
     "services.*.networks.*.interface_name": "interfaces are numbered",
     "services.*.networks.*.ipv6_address": "networks have IPv4 addresses only",
     "services.*.networks.*.link_local_ips": "interfaces have one address",
-    "services.*.oom_kill_disable": "the kernel's out-of-memory handling stays on",
     "services.*.post_start": _HOOKS,
     "services.*.pre_start": _HOOKS,
     "services.*.pre_stop": _HOOKS,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from errno import EINVAL
 from typing import Any
 
 from orchestra.linux.cgroup_settings import ignored, settings_v1
 from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
+from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # To be counted, and to be found and killed as a whole, limits or not.
 COUNTED = ("memory", "pids", "cpu", "cpuacct")
+REAL_TIME = "cpu.rt_runtime_us"
+DEFAULT_PERIOD = 1_000_000  # microseconds
 
 
 class CgroupV1(CgroupTree):
@@ -35,6 +39,9 @@ class CgroupV1(CgroupTree):
         self._make_directories(resources)
         if "cpuset" in self._directories:
             self._inherit_cpuset(self._directories["cpuset"])
+        cpu = resources.get("cpu") or {}
+        if not self._everywhere and cpu.get("realtimeRuntime") and "cpu" in self._directories:
+            _allot_real_time(self._directories["cpu"], self._trees["cpu"], cpu)
         return self._write_all(resources)
 
     def update(self, resources: Mapping[str, Any]) -> list[str]:
@@ -81,3 +88,33 @@ class CgroupV1(CgroupTree):
 
     def oom_kills(self) -> int:
         return count(f"{self._directories.get('memory', '')}/memory.oom_control", "oom_kill")
+
+
+def _allot_real_time(directory: str, root: str, cpu: Mapping[str, Any]) -> None:
+    """What a group gets of the real time its parent must have, beyond what others got; a new one has none.
+
+    Only above groups of our own. Sources: the kernel's scheduler/sched-rt-group.
+    """
+    above = os.path.dirname(directory)
+    if above == root or not os.path.exists(f"{above}/{REAL_TIME}"):
+        return
+    period = int(read_file(f"{above}/cpu.rt_period_us"))
+    needed = -(-cpu["realtimeRuntime"] * period // (cpu.get("realtimePeriod") or DEFAULT_PERIOD))
+    needed += sum(_real_time(entry.path, period) for entry in os.scandir(above) if entry.path != directory)
+    if int(read_file(f"{above}/{REAL_TIME}")) < needed:
+        _allot_real_time(above, root, {"realtimeRuntime": needed, "realtimePeriod": period})
+        try:
+            write_file(f"{above}/{REAL_TIME}", str(needed))
+        except OSError as error:
+            hint = "the groups above have no more real time to give"
+            raise SystemCallError(
+                error.errno or EINVAL, f"write '{needed}' to", f"{above}/{REAL_TIME}", hint
+            ) from error
+
+
+def _real_time(directory: str, period: int) -> int:
+    """What a group has of a period of its parent's; 0 for what is no group, or none any more."""
+    if not os.path.isdir(directory):
+        return 0
+    runtime, own = read_file(f"{directory}/{REAL_TIME}"), read_file(f"{directory}/cpu.rt_period_us")
+    return int(runtime) * period // int(own) if runtime and own else 0

@@ -25,11 +25,11 @@ def test_the_override_file_is_found_beside_the_default_one(folder):
 def test_a_service_extends_another_of_the_same_file(folder):
     text = """\
 services:
-  base: {image: a, environment: {A: 1, B: 2}, cap_add: [X]}
-  web: {extends: base, environment: {B: 3}, cap_add: [Y]}
+  base: {image: a, environment: {A: 1, B: 2}, cap_add: [KILL]}
+  web: {extends: base, environment: {B: 3}, cap_add: [CHOWN]}
 """
     web = spec(folder.load(text), "web")
-    assert (web.image, web.environment, web.cap_add) == ("a", {"A": "1", "B": "3"}, ("X", "Y"))
+    assert (web.image, web.environment, web.cap_add) == ("a", {"A": "1", "B": "3"}, ("KILL", "CHOWN"))
 
 
 def test_paths_of_an_extended_file_are_relative_to_it(folder):

@@ -47,7 +47,13 @@ SPECIAL: dict[str, Any] = {
     "services.*.deploy.endpoint_mode": "vip",
     "services.*.deploy.resources.limits.cpus": 0.5,
     "services.*.depends_on.*.condition": "service_completed_successfully",
+    "services.*.cap_add": ["KILL"],
+    "services.*.cap_drop": ["KILL"],
+    "services.*.cpuset": "0",
     "services.*.device_cgroup_rules": ["c 1:3 mr"],
+    "services.*.expose": ["80"],
+    "services.*.mem_swappiness": 60,
+    **dict.fromkeys(("services.*.blkio_config.weight", "services.*.blkio_config.weight_device.[].weight"), 300),
     "services.*.extra_hosts": ["h=10.0.0.1"],
     "services.*.healthcheck.test": ["CMD", "false"],
     "services.*.ipc": "host",
@@ -75,7 +81,16 @@ SPECIAL: dict[str, Any] = {
     "networks.*.ipam.config.[].subnet": "10.8.0.0/24",
     "networks.*.ipam.config.[].gateway": "10.9.0.9",
 }
+DISKS = {
+    f"services.*.blkio_config.device_{way}_{unit}": "rate" for way in ("read", "write") for unit in ("bps", "iops")
+}
+DISKS["services.*.blkio_config.weight_device"] = "weight"
 BESIDE: dict[str, dict[str, Any]] = {
+    **{
+        f"{path}.[].{key}": {path: [{"path": "/dev/sda", other: 30}]}
+        for path, other in DISKS.items()
+        for key in ("path", other)
+    },
     "services.*.cpu_period": {"services.*.cpu_quota": 20000},
     "services.*.depends_on.*.condition": {"services.*.depends_on": {"b": {"condition": "service_started"}}},
     "services.*.depends_on.*.restart": {"services.*.depends_on": {"b": {"condition": "service_started"}}},

@@ -10,9 +10,11 @@ from orchestra.compose import render_config
 from orchestra.errors import ComposeError, ComposeFileNotFound, UserError
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import (
+    BlockIO,
     Condition,
     Dependency,
     Desired,
+    DeviceValue,
     HealthcheckSpec,
     Logging,
     Mount,
@@ -198,6 +200,86 @@ def test_limits_are_the_same_wherever_they_are_said(folder):
     assert only(folder.load(long), "a").resources == wanted
 
 
+def test_every_limit_is_wanted(folder):
+    text = """\
+services:
+  a:
+    image: x
+    cpu_period: 50ms
+    cpu_quota: 20000
+    cpu_rt_period: 400ms
+    cpu_rt_runtime: 95000
+    device_cgroup_rules: ["c 13:* rw"]
+    mem_swappiness: 0
+    oom_kill_disable: true
+    blkio_config:
+      weight: 300
+      weight_device: [{path: /dev/sda, weight: 400}]
+      device_read_bps: [{path: /dev/sda, rate: 1m}]
+      device_read_iops: [{path: /dev/sda, rate: 10}]
+      device_write_bps: [{path: /dev/sdb, rate: 2m}]
+      device_write_iops: [{path: /dev/sdb, rate: 20}]
+"""
+    loaded = folder.load(text)
+    assert loaded.not_applied == ()
+    assert only(loaded, "a").resources == Resources(
+        cpu_period=50_000,
+        cpu_quota=20_000,
+        realtime_period=400_000,
+        realtime_runtime=95_000,
+        device_rules=("c 13:* rw",),
+        memory_swappiness=0,
+        oom_kill_disable=True,
+        block_io=BlockIO(
+            weight=300,
+            device_weights=(DeviceValue("/dev/sda", 400),),
+            read_bytes=(DeviceValue("/dev/sda", 1 << 20),),
+            read_operations=(DeviceValue("/dev/sda", 10),),
+            write_bytes=(DeviceValue("/dev/sdb", 2 << 20),),
+            write_operations=(DeviceValue("/dev/sdb", 20),),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("attribute", "column", "said"),
+    [
+        ("cap_add: [kill, FOO]", 42, "'FOO' is not a capability"),
+        ("cap_add: [NET_ADMIM]", 36, "did you mean NET_ADMIN?"),
+        ("cap_drop: ['']", 37, "'' is not a capability"),
+        ("expose: [http]", 35, "'http' is not a port to expose"),
+        ("expose: [90-80]", 35, "'90-80' is not a port to expose"),
+        ("expose: [70000]", 35, "'70000' is not a port to expose"),
+        ("stop_grace_period: -1s", 45, "a time cannot be negative"),
+        ("cpuset: 0-", 34, "'0-' is not a set of processors"),
+        ("cpuset: 3-1", 34, "'3-1' is not a set of processors"),
+        ("mem_swappiness: 101", 42, "101 is not a swappiness"),
+        ("cpu_rt_runtime: 2s", 42, "2000000 µs are more than the period of 1000000 µs"),
+        ("device_cgroup_rules: ['c 1 r']", 48, "'c 1 r' is not a rule for devices"),
+        ("blkio_config: {weight: 5}", 49, "5 is not a weight"),
+        ("blkio_config: {device_read_bps: [{path: /d, rate: -1}]}", 76, "a rate cannot be negative"),
+    ],
+)
+def test_what_the_kernel_would_refuse_is_refused_at_its_place(folder, attribute, column, said):
+    refused = folder.refused(f"services: {{a: {{image: x, {attribute}}}}}")
+    assert f":1:{column}:" in refused
+    assert said in refused
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        "cap_add: [all, cap_kill, NET_ADMIN]",
+        "expose: ['80', 80-90, 53/udp, '1:2', '${NOTHING-}', '${NOTHING-}/tcp']",
+        "cpuset: '0,2-3'",
+        "stop_grace_period: 0s",
+        "mem_swappiness: -1",
+    ],
+)
+def test_what_docker_compose_takes_is_taken(folder, attribute):
+    assert folder.load(f"services: {{a: {{image: x, {attribute}}}}}").desired.containers
+
+
 @pytest.mark.parametrize(
     ("attributes", "restart"),
     [
@@ -354,15 +436,15 @@ def test_volumes_from_takes_the_mounts_of_another_service(folder):
 
 
 def test_what_has_no_effect_is_named_and_kept(folder):
-    text = "services: {a: {image: x, gpus: all, blkio_config: {weight: 300}, post_start: [{command: true}]}}"
+    text = "services: {a: {image: x, gpus: all, storage_opt: {size: 1g}, post_start: [{command: true}]}}"
     loaded = folder.load(text.replace("true", "'true'"))
     assert [item.subject for item in loaded.not_applied] == [
         "services.a.gpus",
-        "services.a.blkio_config",
+        "services.a.storage_opt",
         "services.a.post_start",
     ]
     assert {item.code for item in loaded.not_applied} == {"not-applied"}
-    assert '"weight": 300' in render_config(loaded.stack, "json")
+    assert '"size": "1g"' in render_config(loaded.stack, "json")
 
 
 def test_profiles_and_the_selection_with_its_dependencies(folder):

@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+from orchestra.driver.local.bundle.resources import block_devices
 from orchestra.driver.local.bundle.security import BUILT_IN, UNCONFINED, parse_security
 from orchestra.driver.local.bundle.world import HostDevice, HostFacts
 from orchestra.errors import FatalError
@@ -24,10 +25,11 @@ NOT_SHARED = ("pts", "shm", "fd", "mqueue", "console")
 def observe_host(spec: ContainerSpec) -> HostFacts:
     """The facts that this container's bundle needs: devices are looked at only where it names them."""
     held = capabilities.held()
+    named = {*(device.source for device in spec.devices), *block_devices(spec.resources.block_io)}
     return HostFacts(
         capabilities=tuple(name for name, number in capabilities.NUMBERS.items() if held >> number & 1),
         swap_accounting=_has_swap_accounting(),
-        devices={device.source: tuple(_find_devices(device.source)) for device in spec.devices},
+        devices={path: tuple(_find_devices(path)) for path in sorted(named)},
         every_device=tuple(_find_devices("/dev")) if spec.privileged else (),
         machine=os.uname().machine,
         kernel=os.uname().release,

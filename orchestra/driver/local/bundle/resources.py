@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestra.driver.local.bundle.world import HostDevice, HostFacts
-    from orchestra.state.desired import ContainerSpec, Device
+    from orchestra.state.desired import BlockIO, ContainerSpec, Device, DeviceValue
 
 PERIOD = 100_000  # microseconds, over which a quota of CPU time counts
 LEAST_MEMORY = 6 << 20
@@ -44,18 +44,58 @@ def render_resources(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
         if resources.cpus < LEAST_CPUS:
             raise FatalError(f"service {spec.service}: {resources.cpus} CPUs are too few", hint="0.01 is the least")
         cpu |= {"quota": round(resources.cpus * PERIOD), "period": PERIOD}
-    if resources.cpu_shares:
-        cpu["shares"] = resources.cpu_shares
-    if resources.cpuset:
-        cpu["cpus"] = resources.cpuset
+    rows = {
+        "quota": resources.cpu_quota,
+        "period": resources.cpu_period,
+        "realtimeRuntime": resources.realtime_runtime,
+        "realtimePeriod": resources.realtime_period,
+        "shares": resources.cpu_shares,
+        "cpus": resources.cpuset,
+    }
+    cpu |= {name: value for name, value in rows.items() if value}
     if cpu:
         found["cpu"] = cpu
     if resources.pids:
         found["pids"] = {"limit": resources.pids}
+    block = _block_io(spec, host)
+    if block:
+        found["blockIO"] = block
     return found
 
 
-def _memory(spec: ContainerSpec, host: HostFacts) -> dict[str, int]:
+def _block_io(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
+    block = spec.resources.block_io
+
+    def rows(name: str, values: tuple[DeviceValue, ...]) -> list[dict[str, int]]:
+        nodes = ((_block_device(entry.path, spec, host), entry.value) for entry in values)
+        return [{"major": node.major, "minor": node.minor, name: value} for node, value in nodes]
+
+    found = {
+        "weight": block.weight,
+        "weightDevice": rows("weight", block.device_weights),
+        "throttleReadBpsDevice": rows("rate", block.read_bytes),
+        "throttleReadIOPSDevice": rows("rate", block.read_operations),
+        "throttleWriteBpsDevice": rows("rate", block.write_bytes),
+        "throttleWriteIOPSDevice": rows("rate", block.write_operations),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def block_devices(block: BlockIO) -> tuple[str, ...]:
+    """The paths of all that are named."""
+    every = (block.device_weights, block.read_bytes, block.read_operations, block.write_bytes, block.write_operations)
+    return tuple(entry.path for values in every for entry in values)
+
+
+def _block_device(path: str, spec: ContainerSpec, host: HostFacts) -> HostDevice:
+    nodes = host.devices.get(path, ())
+    if len(nodes) != 1 or nodes[0].kind != "b":
+        message = f"service {spec.service}: there is no block device {path} on this machine"
+        raise FatalError(message, hint="`blkio_config` limits whole disks, such as /dev/sda")
+    return nodes[0]
+
+
+def _memory(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
     """``memory_swap`` is memory and swap together, -1 for no limit; not given, it is twice the memory."""
     resources = spec.resources
     limit, swap, reservation = resources.memory, resources.memory_swap, resources.memory_reservation
@@ -74,8 +114,13 @@ def _memory(spec: ContainerSpec, host: HostFacts) -> dict[str, int]:
             raise FatalError(message, hint="memswap_limit is memory and swap together")
     elif not swap and limit and host.swap_accounting:
         swap = 2 * limit
-    values = {"limit": limit, "swap": max(swap, -1) if swap else None, "reservation": reservation}
-    return {name: value for name, value in values.items() if value}
+    values: dict[str, Any] = {"limit": limit, "swap": max(swap, -1) if swap else None, "reservation": reservation}
+    values = {name: value for name, value in values.items() if value}
+    if resources.memory_swappiness is not None:
+        values["swappiness"] = resources.memory_swappiness
+    if resources.oom_kill_disable:
+        values["disableOOMKiller"] = True
+    return values
 
 
 def _device_rules(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:
@@ -89,7 +134,15 @@ def _device_rules(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:
         rule |= {} if major is None else {"major": major}
         rule |= {} if minor is None else {"minor": minor}
         rules.append(rule)
-    return rules
+    return rules + [_parse_rule(text) for text in spec.resources.device_rules]
+
+
+def _parse_rule(text: str) -> dict[str, Any]:
+    """``TYPE MAJOR:MINOR ACCESS``, where ``*`` stands for every number."""
+    kind, numbers, access = text.split()
+    major, _, minor = numbers.partition(":")
+    named = {name: int(number) for name, number in (("major", major), ("minor", minor)) if number != "*"}
+    return {"allow": True, "type": kind, **named, "access": access}
 
 
 def render_devices(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:

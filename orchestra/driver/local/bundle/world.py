@@ -28,7 +28,8 @@ class HostDevice:
 class HostFacts:
     """capabilities: all there are to give. swap_accounting: whether memory and swap can be limited together.
 
-    devices: what stands at each ``Device.source`` of the container: the node, or for a directory the nodes below it.
+    devices: what stands at each path of the host's that the container names for a device: the node, or for a
+    directory the nodes below it.
     every_device: all of the host's, for a privileged container. machine, kernel: as uname(2) tells them.
     seccomp_profile: what the file holds that ``security_opt`` names.
     """

@@ -22,7 +22,16 @@ from orchestra.home import find_home
 from orchestra.linux import capabilities, cgroup, mount
 from orchestra.linux.network_namespace import pin_namespace, unpin_namespace
 from orchestra.shim import client, launch
-from orchestra.state.desired import Device, Mount, MountKind, Resources, Ulimit, VolumeSpec
+from orchestra.state.desired import (
+    BlockIO,
+    Device,
+    DeviceValue,
+    Mount,
+    MountKind,
+    Resources,
+    Ulimit,
+    VolumeSpec,
+)
 from tests.driver.local.bundle.containers import attachment, spec
 
 BUSYBOX = shutil.which("busybox")
@@ -248,6 +257,63 @@ def test_limits_and_devices(machine):
     assert "fulls" in machine.told("dev")
     groups = [line.split(":", 2)[2] for line in machine.told("cgroup").splitlines() if ":pids:" in line]
     assert groups in ([], ["/"])
+
+
+DISK = next((f"/dev/{name}" for name in sorted(os.listdir("/sys/block")) if os.path.exists(f"/dev/{name}")), "")
+NUMBER = f"{os.major(os.stat(DISK).st_rdev)}:{os.minor(os.stat(DISK).st_rdev)}" if DISK else ""
+RATES = BlockIO(read_bytes=(DeviceValue(DISK, 1 << 20),), write_operations=(DeviceValue(DISK, 50),))
+
+
+@pytest.mark.skipif(cgroup.machine_hierarchy().version == 0, reason="needs cgroups")
+@pytest.mark.parametrize(
+    ("resources", "files"),
+    [
+        (Resources(memory_swappiness=7), {"memory.swappiness": "7"}),
+        (Resources(oom_kill_disable=True), {"memory.oom_control": "oom_kill_disable 1"}),
+        (
+            Resources(cpu_quota=30_000, cpu_period=60_000),
+            {"cpu.cfs_quota_us": "30000", "cpu.cfs_period_us": "60000", "cpu.max": "30000 60000"},
+        ),
+        (
+            Resources(block_io=RATES),
+            {
+                "blkio.throttle.read_bps_device": f"{NUMBER} 1048576",
+                "blkio.throttle.write_iops_device": f"{NUMBER} 50",
+                "io.max": f"{NUMBER} rbps=1048576 wbps=max riops=max wiops=50",
+            },
+        ),
+        (Resources(block_io=BlockIO(weight=300)), {"blkio.bfq.weight": "300", "io.bfq.weight": "default 300"}),
+        (Resources(device_rules=("c 10:77 r",)), {"devices.list": "c 10:77 r"}),
+    ],
+    ids=["swappiness", "oom", "quota", "rates", "weight", "devices"],
+)
+def test_a_limit_arrives_in_its_group_or_is_a_warning(machine, resources, files):
+    warnings = machine.run("sleep 100", resources=resources)
+    group = cgroup.at(machine.config["linux"]["cgroupsPath"], everywhere=False)
+    places = {file: Path(group.directory(file.partition(".")[0]), file) for file in files}
+    there = {file: path.read_text().splitlines() for file, path in places.items() if path.exists()}
+    assert there or warnings
+    assert {file: files[file] for file in there if files[file] not in there[file]} == {}
+
+
+def test_a_group_above_has_as_much_real_time_as_those_below(machine):
+    tree = Path(cgroup.machine_hierarchy().v1.get("cpu", "/nowhere"))
+    if not (tree / "cpu.rt_runtime_us").exists():
+        pytest.skip("this kernel divides no real time between groups")
+    given = sum(int(file.read_text()) for file in tree.glob("*/cpu.rt_runtime_us"))
+    if int((tree / "cpu.rt_runtime_us").read_text()) - given < 10_000:
+        pytest.skip("somebody else has all of the machine's real time")
+    machine.run("sleep 100", resources=Resources(realtime_runtime=1000, realtime_period=500_000))
+    own = Path(f"{tree}{machine.config['linux']['cgroupsPath']}")
+    above = own.parent
+    assert (own / "cpu.rt_runtime_us").read_text() == "1000\n"
+    assert (above / "cpu.rt_runtime_us").read_text() == "2000\n"
+    other = cgroup.at(f"/orchestra/{above.name}/other", everywhere=False)
+    try:
+        assert other.create({"cpu": {"realtimeRuntime": 5000}}) == []
+        assert (above / "cpu.rt_runtime_us").read_text() == "7000\n"
+    finally:
+        other.remove()
 
 
 def test_a_privileged_container_has_it_all(machine):

@@ -7,7 +7,7 @@ import pytest
 from orchestra.driver.local.bundle import HostDevice, HostFacts
 from orchestra.errors import FatalError
 from orchestra.linux.cgroup_settings import settings_v1, settings_v2
-from orchestra.state.desired import Device, Resources
+from orchestra.state.desired import BlockIO, Device, DeviceValue, Resources
 from tests.driver.local.bundle.containers import render
 
 MIB = 1 << 20
@@ -31,7 +31,16 @@ def limits(host=None, **resources):
         ({"cpus": 1.5}, {"cpu": {"quota": 150_000, "period": 100_000}}),
         ({"cpus": 0.29}, {"cpu": {"quota": 29_000, "period": 100_000}}),
         ({"cpu_shares": 512, "cpuset": "0-1"}, {"cpu": {"shares": 512, "cpus": "0-1"}}),
+        ({"cpu_quota": 20_000}, {"cpu": {"quota": 20_000}}),
+        ({"cpu_quota": 20_000, "cpu_period": 50_000}, {"cpu": {"quota": 20_000, "period": 50_000}}),
+        (
+            {"realtime_runtime": 9_000, "realtime_period": 90_000},
+            {"cpu": {"realtimeRuntime": 9_000, "realtimePeriod": 90_000}},
+        ),
+        ({"memory_swappiness": 0}, {"memory": {"swappiness": 0}}),
+        ({"oom_kill_disable": True}, {"memory": {"disableOOMKiller": True}}),
         ({"pids": 10}, {"pids": {"limit": 10}}),
+        ({"block_io": BlockIO(weight=300)}, {"blockIO": {"weight": 300}}),
     ],
 )
 def test_limits(resources, expected):
@@ -58,6 +67,42 @@ def test_limits_that_make_no_sense(resources, message):
     with pytest.raises(FatalError, match=f"service web: {message}") as caught:
         limits(**resources)
     assert caught.value.hint
+
+
+def test_devices_of_block_io_are_told_by_their_numbers():
+    wanted = BlockIO(
+        device_weights=(DeviceValue("/dev/disk", 200),),
+        read_bytes=(DeviceValue("/dev/disk", MIB),),
+        read_operations=(DeviceValue("/dev/disk", 1),),
+        write_bytes=(DeviceValue("/dev/disk", 2 * MIB),),
+        write_operations=(DeviceValue("/dev/disk", 2),),
+    )
+    number = {"major": 7, "minor": 7}
+    assert limits(HOST, block_io=wanted) == {
+        "blockIO": {
+            "weightDevice": [{**number, "weight": 200}],
+            "throttleReadBpsDevice": [{**number, "rate": MIB}],
+            "throttleReadIOPSDevice": [{**number, "rate": 1}],
+            "throttleWriteBpsDevice": [{**number, "rate": 2 * MIB}],
+            "throttleWriteIOPSDevice": [{**number, "rate": 2}],
+        }
+    }
+
+
+@pytest.mark.parametrize("path", ["/dev/none", "/dev/fuse", "/dev/snd"])
+def test_what_is_no_block_device_has_no_rate(path):
+    with pytest.raises(FatalError, match=f"service web: there is no block device {path}"):
+        limits(HOST, block_io=BlockIO(read_bytes=(DeviceValue(path, MIB),)))
+
+
+def test_rules_for_devices_come_behind_those_of_the_devices():
+    resources = Resources(device_rules=("c 13:* rw", "a *:* m"))
+    rules = render(resources=resources, devices=(Device("/dev/fuse", "/dev/fuse"),), host=HOST)["linux"]["resources"]
+    assert rules["devices"][-2:] == [
+        {"allow": True, "type": "c", "major": 13, "access": "rw"},
+        {"allow": True, "type": "a", "access": "m"},
+    ]
+    assert rules["devices"][-3]["major"] == FUSE.major
 
 
 def test_both_versions_of_cgroups_understand_what_is_said():

@@ -1,0 +1,94 @@
+"""Checks of what the kernel would refuse of one service: capabilities, processors, weights, ports, times.
+
+Docker Compose takes most of these as they are, and its engine refuses them when the container is made.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestra.compose.context import Context
+    from orchestra.compose.nodes import Path
+    from orchestra.compose.schema.process import BlkioConfig
+    from orchestra.compose.schema.service import Service
+
+    Refuse = Callable[[tuple[str | int, ...], str, str], None]
+
+_PORTS = r"(\d*)(?:-(\d+))?"
+# A port of the host in front has no effect, and is accepted by Docker Compose. So is a variable that is not set.
+_EXPOSE = re.compile(rf"(?:{_PORTS}:)?{_PORTS}(?:/(?:tcp|udp|sctp))?", re.IGNORECASE)
+_PROCESSORS = re.compile(r"(\d+)(?:-(\d+))?")
+_DEVICE_RULE = re.compile(r"[abc] (\d+|\*):(\d+|\*) [rwm]{1,3}")
+_HIGHEST_PORT = 65535
+
+
+def check_limits(service: Service, path: Path, context: Context) -> None:
+    def refuse(place: tuple[str | int, ...], message: str, hint: str) -> None:
+        place = (*path, *place)
+        context.problems.error("invalid-value", message, context.span(place), place, hint)
+
+    if service.cap_add or service.cap_drop:
+        _check_capabilities(service, context, refuse)
+    for index, port in enumerate(service.expose):
+        if not _is_port(port):
+            refuse(("expose", index), f"{port!r} is not a port to expose", "it is PORT[-PORT][/tcp|udp|sctp]")
+    for index, rule in enumerate(service.device_cgroup_rules):
+        if not _DEVICE_RULE.fullmatch(rule):
+            hint = "it is TYPE MAJOR:MINOR ACCESS, such as c 13:* rwm"
+            refuse(("device_cgroup_rules", index), f"{rule!r} is not a rule for devices", hint)
+    if service.stop_grace_period is not None and service.stop_grace_period < 0:
+        refuse(("stop_grace_period",), "a time cannot be negative", "0s is the shortest")
+    if service.cpuset and not all(_is_range(part) for part in service.cpuset.split(",")):
+        refuse(("cpuset",), f"{service.cpuset!r} is not a set of processors", "it is like 0-2,4")
+    if service.mem_swappiness is not None and not -1 <= service.mem_swappiness <= 100:
+        refuse(("mem_swappiness",), f"{service.mem_swappiness} is not a swappiness", "it is 0 to 100")
+    runtime, period = service.cpu_rt_runtime or 0, service.cpu_rt_period or 1_000_000
+    if not 0 <= runtime <= period:
+        refuse(("cpu_rt_runtime",), f"{runtime} µs are more than the period of {period} µs, or none", "")
+    for place, message, hint in _block_io(service.blkio_config):
+        refuse(("blkio_config", *place), message, hint)
+
+
+def _check_capabilities(service: Service, context: Context, refuse: Refuse) -> None:
+    from orchestra.linux.capabilities import NAMES
+
+    short = [name.removeprefix("CAP_") for name in NAMES]
+    for attribute in ("cap_add", "cap_drop"):
+        for index, word in enumerate(getattr(service, attribute)):
+            name = word.strip().upper().removeprefix("CAP_")
+            if name not in short and word.strip().upper() != "ALL":
+                near = context.problems.nearest(name, short)
+                hint = f"did you mean {near}?" if near else "capabilities(7) has the names; CAP_ may be left out"
+                refuse((attribute, index), f"{word!r} is not a capability", hint)
+
+
+def _is_port(text: str) -> bool:
+    found = _EXPOSE.fullmatch(text)
+    if not found:
+        return False
+    first, last = (int(number or 0) for number in found.groups()[2:])
+    return first <= _HIGHEST_PORT and last <= _HIGHEST_PORT and (not last or first <= last)
+
+
+def _is_range(text: str) -> bool:
+    found = _PROCESSORS.fullmatch(text.strip())
+    return found is not None and int(found[1]) <= int(found[2] or found[1])
+
+
+def _block_io(config: BlkioConfig | None) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Place, message and hint of what is wrong."""
+    if config is None:
+        return
+    weights: list[tuple[tuple[str | int, ...], int]] = [(("weight",), config.weight or 0)]
+    weights += [(("weight_device", index, "weight"), row.weight) for index, row in enumerate(config.weight_device)]
+    for place, weight in weights:
+        if weight and not 10 <= weight <= 1000:
+            yield place, f"{weight} is not a weight", "it is 10 to 1000"
+    for attribute in ("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"):
+        for index, row in enumerate(getattr(config, attribute)):
+            if row.rate < 0:
+                yield (attribute, index, "rate"), "a rate cannot be negative", ""
