@@ -6,6 +6,7 @@ and /etc/subgid, and an interpreter and sources that he may read.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -96,7 +97,18 @@ class Rootless(Runtime):
         return subprocess.run([*self.user, *words], capture_output=True, text=True, timeout=20)
 
 
+@functools.cache
+def lack():
+    """Why a plain user can make nothing here."""
+    if not shutil.which("setpriv"):
+        return "needs the program setpriv"
+    words = ("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "unshare", "--user", "true")
+    return "" if subprocess.run(words).returncode == 0 else "this machine lets nobody but root make user namespaces"
+
+
 def make(name, tmp_path, tree):
+    if lack():
+        pytest.skip(lack())
     if name != OURS and not shutil.which(name):
         pytest.skip(f"{name} is not installed")
     runtime = Rootless(name, tmp_path, tree)
@@ -213,6 +225,26 @@ def test_what_is_executed_is_in_every_namespace_of_it(runtime):
     pid = runtime.state()["pid"]
     assert runtime.ok("exec", "c", "sh", "-c", words).split() == [os.readlink(f"/proc/{pid}/ns/{k}") for k in kinds]
     runtime.ok("delete", "--force", "c")
+
+
+def test_namespaces_of_another_container_of_the_user_are_joined(runtime):
+    """As in a pod."""
+    give_network(runtime.bundle("sleep", "60"))
+    runtime.ok("run", "--detach", "c")
+    pid = runtime.state()["pid"]
+    kinds = {"user": "user", "network": "net", "ipc": "ipc"}
+    bundle = runtime.bundle("sh", "-c", ";".join(f"readlink /proc/self/ns/{f}" for f in kinds.values()), name="d")
+    bundle.linux["namespaces"] = [entry for entry in bundle.linux["namespaces"] if entry["type"] not in kinds]
+    bundle.linux["namespaces"] += [{"type": kind, "path": f"/proc/{pid}/ns/{file}"} for kind, file in kinds.items()]
+    assert runtime.ok("run", "d", name="d").split() == [os.readlink(f"/proc/{pid}/ns/{f}") for f in kinds.values()]
+    runtime.ok("delete", "--force", "c")
+
+
+def test_clocks_of_its_own(ours):
+    bundle = ours.bundle("cat", "/proc/uptime")
+    bundle.linux["namespaces"].append({"type": "time"})
+    bundle.linux["timeOffsets"] = {"boottime": {"secs": 10_000_000}}
+    assert float(ours.ok("run", "c").split()[0]) > 10_000_000
 
 
 @needs_uidmap
