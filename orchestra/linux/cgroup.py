@@ -73,9 +73,12 @@ class Cgroup:
         """Where the files of a controller are; empty when there is no such controller."""
         return ""
 
-    def below(self, path: str) -> Cgroup:
-        """The group at ``path`` below this one, in each of its trees, to fork into. ENOENT when there is none."""
-        raise SystemCallError(ENOENT, "cgroup", path, "the container has no group")
+    def below(self, paths: Mapping[str, str]) -> Cgroup:
+        """This one, to fork into groups below it: by controller, or with an empty name for all others.
+
+        ENOENT for a group or a controller that there is not.
+        """
+        raise SystemCallError(ENOENT, "cgroup", " ".join(paths.values()), "the container has no group")
 
     def fork(self, beside: int = 0) -> int:
         """fork(2); the child is in the group once it has called ``enter``, which it does first of all.

@@ -24,10 +24,9 @@ THROTTLES = {
     "throttleReadIOPSDevice": ("blkio.throttle.read_iops_device", "riops"),
     "throttleWriteIOPSDevice": ("blkio.throttle.write_iops_device", "wiops"),
 }
-IGNORED = {
+IGNORED: dict[int, dict[tuple[str, ...], str]] = {
     1: {
         ("memory", "kernel"): "the kernel limits its own memory with the rest",
-        ("unified",): "there is no cgroup version 2",
     },
     2: {
         ("memory", "kernel"): "the kernel limits its own memory with the rest",
@@ -56,7 +55,9 @@ class Setting(NamedTuple):
 
 
 def settings_v1(resources: Mapping[str, Any]) -> list[Setting]:
-    """In an order that a fresh group accepts: memory before memory and swap."""
+    """In an order that a fresh group accepts: memory before memory and swap. Raises SystemCallError for ``unified``."""
+    if resources.get("unified"):
+        raise _invalid("unified", "invalid configuration: it is for version 2 of cgroups, and here is version 1")
     memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
     limit, swap = memory.get("limit") or None, memory.get("swap") or None
     idle = cpu.get("idle")

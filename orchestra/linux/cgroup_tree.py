@@ -44,6 +44,7 @@ class CgroupTree(Cgroup):
         self._owner = owner
         self._scope = scope
         self._use(roots)
+        self._below: dict[str, str] = {}
 
     def _use(self, roots: Mapping[str, str]) -> None:
         self._roots = tuple(dict.fromkeys(roots.values()))
@@ -160,16 +161,24 @@ class CgroupTree(Cgroup):
                 warnings.append(f"{setting.file} is not applied: {error.strerror}")
         return True
 
-    def below(self, path: str) -> Cgroup:
+    def below(self, paths: Mapping[str, str]) -> Cgroup:
         from copy import copy
 
         within = copy(self)
-        within._path = f"{self._path}/{path.strip('/')}"
-        within._directories = {name: f"{above}/{path.strip('/')}" for name, above in self._directories.items()}
-        for directory in within._unique():
-            if ".." in path.split("/") or not os.path.isdir(directory):
-                raise SystemCallError(ENOENT, "cgroup", directory, "a group below the container's is expected")
+        within._below = {}
+        for controller, path in sorted(paths.items()):
+            if controller not in ("", *self._directories):
+                raise SystemCallError(ENOENT, "cgroup", path, f"the container has no group of {controller!r}")
+            for directory in [self._directories[controller]] if controller else self._unique():
+                found = f"{directory}/{path.strip('/')}".rstrip("/")
+                if ".." in path.split("/") or not os.path.isdir(found):
+                    raise SystemCallError(ENOENT, "cgroup", found, "a group below the container's is expected")
+                within._below[directory] = found
         return within
+
+    def _entered(self) -> list[str]:
+        """What is forked into."""
+        return [self._below.get(directory, directory) for directory in self._unique()]
 
     def processes(self) -> list[int]:
         return _processes(self._unique())

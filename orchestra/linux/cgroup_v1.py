@@ -77,7 +77,7 @@ class CgroupV1(CgroupTree):
 
         Groups that do not exist are passed over.
         """
-        for directory in self._unique():
+        for directory in self._entered():
             try:
                 write_file(f"{directory}/tasks", "0")
             except FileNotFoundError:

@@ -73,7 +73,7 @@ class CgroupV2(CgroupTree):
         as that of a container with systemd in it.
         """
         try:
-            pid = _fork_into(self.directory(""))
+            pid = _fork_into(*self._entered())
         except OSError as error:
             if error.errno != EBUSY or not beside:
                 raise

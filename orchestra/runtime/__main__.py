@@ -20,7 +20,7 @@ CREATION = (
     "bundle|b= config|f= pid-file= console-socket= preserve-fds= no-pivot no-new-keyring no-subreaper keep detach|d"
 )
 PROCESS = """process|p= tty|t console-socket= pid-file= detach|d user|u= additional-gids|g* cwd= env|e* cap|c*
-preserve-fds= no-new-privs cgroup= ignore-paused apparmor= process-label="""
+preserve-fds= no-new-privs cgroup* ignore-paused apparmor= process-label="""
 LIMITS = """resources|r= memory= memory-swap= memory-reservation= cpu-period= cpu-quota= cpu-shares|cpu-share=
 cpu-burst= cpu-idle= cpu-rt-period= cpu-rt-runtime= cpuset-cpus= cpuset-mems= pids-limit= blkio-weight="""
 

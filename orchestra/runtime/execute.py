@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import socket
-from errno import ECANCELED, EINVAL
+from errno import EBUSY, ECANCELED, EINVAL
 from typing import Any
 
 from orchestra.linux import namespaces, process
@@ -33,7 +33,9 @@ SETS = ("bounding", "effective", "permitted")
 
 def exec_command(context: Context, options: Options, words: list[str]) -> int:
     container = context.container(words[0])
-    found = container.find_running(*("created", "running"), *(("paused",) if options.flag("ignore-paused") else ()))
+    found = container.find_running("created", "running", "paused")
+    if found.status == "paused" and not options.flag("ignore-paused"):
+        raise SystemCallError(EBUSY, "exec", words[0], "cannot exec in a paused container without --ignore-paused")
     config = container.directory.load("config.json")
     description = _describe(config["process"], options, words[1:])
     detached = options.flag("detach")
@@ -50,8 +52,8 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         # For children: the program is born in the PID namespace, while this process stays outside of it.
         namespaces.setns(target, namespaces.CLONE_NEWPID)
     group = container.group_of(found.record)
-    within = options.value("cgroup")
-    if within is not None:
+    within = _groups(options)
+    if within:
         group = group.below(within)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     preserved = options.number("preserve-fds") or 0
@@ -64,7 +66,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         resctrl.enter(found.record["resctrl"]["groups"], os.getpid())
     own_mounts = flags & namespaces.CLONE_NEWNS
     root = -1 if own_mounts else os.open(f"/proc/{found.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    pid = group.fork(beside=found.pid)
+    pid = group.fork(beside=0 if within else found.pid)
     if pid == 0:
         ours.close()
         streams = () if terminal else (0, 1, 2)
@@ -98,6 +100,15 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         os.waitpid(pid, 0)
         raise
     return 0 if detached else console.attend(pid, program.master)
+
+
+def _groups(options: Options) -> dict[str, str]:
+    """``--cgroup [CONTROLLER[,CONTROLLER...]:]PATH``, below the container's own groups."""
+    paths: dict[str, str] = {}
+    for word in options.values("cgroup"):
+        controllers, _, path = word.rpartition(":")
+        paths |= dict.fromkeys(controllers.split(","), path)
+    return paths
 
 
 def _describe(own: Mapping[str, Any], options: Options, arguments: list[str]) -> dict[str, Any]:

@@ -95,6 +95,9 @@ def _resources(options: Options) -> dict[str, Any]:
         word = options.value(name)
         if word is not None:
             resources.setdefault(group, {})[key] = _size(name, word)
+    memory = resources.get("memory", {})
+    if memory.get("limit") == -1:
+        memory.setdefault("swap", -1)  # memory and swap together are never less than memory
     for name, (group, key) in NUMBERS.items():
         number = options.number(name)
         if number is not None:

@@ -120,8 +120,6 @@ CASES = [
         ["net_cls.classid 1048577", "net_prio.ifpriomap eth0 500"],
         [],
     ),
-    ({"unified": {"memory.high": "1"}}, [], ["memory.high 1"]),
-    ({"unified": {"io.max": "8:0 rbps=1\n8:16 rbps=2"}}, [], ["io.max 8:0 rbps=1", "io.max 8:16 rbps=2"]),
     (
         {"devices": [{"allow": False}, {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rw"}]},
         ["devices.deny a", "devices.allow c 1:3 rw"],
@@ -144,7 +142,6 @@ IGNORED = [
     ({"cpu": {"realtimeRuntime": 1}}, [], ["cpu.realtimeRuntime"]),
     ({"blockIO": {"leafWeight": 10}}, [], ["blockIO.leafWeight"]),
     ({"network": {"classID": 1}}, [], ["network"]),
-    ({"unified": {"memory.high": "1"}}, ["unified"], []),
 ]
 IMPOSSIBLE = [
     ({"memory": {"swap": 1}}, "no memory.limit"),
@@ -174,6 +171,14 @@ def test_what_a_version_has_no_file_for_is_said(resources, first, second):
 def test_what_cannot_be_converted_is_refused(resources, reason):
     with pytest.raises(OSError, match=reason):
         settings_v2(resources)
+
+
+def test_files_of_version_2_by_name():
+    unified = {"memory.high": "1", "io.max": "8:0 rbps=1\n8:16 rbps=2"}
+    lines = ["memory.high 1", "io.max 8:0 rbps=1", "io.max 8:16 rbps=2"]
+    assert [text(setting) for setting in settings_v2({"unified": unified})] == lines
+    with pytest.raises(OSError, match="for version 2"):
+        settings_v1({"unified": unified})
 
 
 @pytest.mark.parametrize(("weight", "converted"), [(10, 1), (100, 910), (1000, 10_000)])

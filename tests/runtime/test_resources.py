@@ -166,6 +166,7 @@ def test_a_program_is_executed_beside_the_first_where_the_group_takes_none(ours)
     Path(group, "below/cgroup.procs").write_text(str(ours.state()["pid"]))
     Path(group, "cgroup.subtree_control").write_text("+pids")
     assert ours.ok("exec", "c", "cat", "/proc/self/cgroup").strip().endswith("/below")
+    assert ours.fails("exec", "--cgroup", "/", "c", "true")
 
 
 def test_a_container_is_made_without_a_group_where_nobody_manages_them(ours):
@@ -184,3 +185,54 @@ def test_only_managers_of_groups_that_are_known_are_taken(ours):
     ours.bundle()
     ours.command.append("--cgroup-manager=somebody")
     assert "not 'somebody'" in ours.fails("create", "c")
+
+
+def test_the_limit_of_memory_goes_and_takes_that_of_swap_along(runtime):
+    if runtime.name == "crun" and VERSION == 1:
+        pytest.skip("1.8 takes neither without the other")
+    runtime.bundle().linux["resources"]["memory"] = {"limit": 32 * MIB, "swap": 48 * MIB}
+    runtime.ok("create", "c")
+    runtime.ok("update", "--memory", "-1", "c")
+    for first, second in (("memory.limit_in_bytes", "memory.max"), ("memory.memsw.limit_in_bytes", "memory.swap.max")):
+        assert read(runtime, first, second) in ("max", "9223372036854771712")
+
+
+@pytest.mark.skipif(VERSION != 1, reason="needs version 1 of cgroups")
+def test_files_of_version_2_are_an_error_on_version_1(runtime):
+    """config-linux, "Unified": what cannot be applied must be an error."""
+    runtime.bundle().linux["resources"]["unified"] = {"memory.high": str(32 * MIB)}
+    assert "invalid configuration" in runtime.fails("create", "c")
+    assert runtime.fails("state", "c")
+
+
+def groups_of(text):
+    """/proc/PID/cgroup, cgroups(7): controller, or nothing on version 2, to path."""
+    rows = [line.split(":", 2) for line in text.splitlines()]
+    return {name: path for _number, names, path in rows for name in names.split(",")}
+
+
+@pytest.fixture
+def divided(ours):
+    """A container that runs, and a group ``below`` its own."""
+    bundle = ours.bundle()
+    bundle.linux["namespaces"] = [row for row in bundle.linux["namespaces"] if row["type"] != "cgroup"]
+    ours.ok("run", "--detach", "c")
+    group = cgroup.at(f"{ours.group}/c")
+    Path(group.directory("pids"), "below").mkdir()
+    return ours
+
+
+def test_exec_goes_into_a_group_below_that_of_the_container(divided):
+    """runc-exec(8), --cgroup: of one controller, or where there are no others, of all."""
+    words = ["--cgroup", "pids:below" if VERSION == 1 else "/below"]
+    found = groups_of(divided.ok("exec", *words, "c", "cat", "/proc/self/cgroup"))
+    assert found["pids" if VERSION == 1 else ""] == f"{divided.group}/c/below"
+    if VERSION == 1:
+        assert found["memory"] == f"{divided.group}/c"
+    found = groups_of(divided.ok("exec", "--cgroup", "/", "c", "cat", "/proc/self/cgroup"))
+    assert found["pids" if VERSION == 1 else ""] == f"{divided.group}/c"
+
+
+@pytest.mark.parametrize("path", ["below/../..", "pids:nowhere", "nothing:below"])
+def test_exec_goes_into_no_other_group(divided, path):
+    assert "exec: cgroup" in divided.fails("exec", "--cgroup", path, "c", "true")
