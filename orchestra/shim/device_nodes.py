@@ -7,7 +7,7 @@ import stat
 from errno import EEXIST, ELOOP, EPERM
 from typing import Any
 
-from orchestra.linux import devices, mount_tree, resolve
+from orchestra.linux import devices, mount, mount_tree, resolve
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -23,6 +23,20 @@ LINKS = (
     ("stderr", "/proc/self/fd/2"),
     ("ptmx", "pts/ptmx"),
 )
+
+
+def is_dev(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of ``mounts`` is an empty /dev to be filled."""
+    return bool(entry["destination"].rstrip("/") == "/dev" and entry.get("type") == "tmpfs")
+
+
+def finish(root: int, entries: Iterable[Mapping[str, Any]]) -> None:
+    """/dev is read-only, where that is asked for, once devices, terminals and what else is mounted there are in it."""
+    for entry in entries:
+        if is_dev(entry) and "ro" in (entry.get("options") or ()):
+            dev = resolve.open_in_root(root, "/dev")
+            mount.set_attributes(dev, mount.MOUNT_ATTR_RDONLY, about="/dev")
+            os.close(dev)
 
 
 def make_devices(root: int, extra: Iterable[Mapping[str, Any]]) -> None:

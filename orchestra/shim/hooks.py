@@ -50,6 +50,7 @@ def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
     path = hook["path"]
     if not path.startswith("/"):
         raise SystemCallError(EINVAL, f"{kind} hook", path, "the path must be absolute")
+    process.close_on_exec_from(3)  # what the caller has open is nobody's in the container
     told = os.memfd_create("state")
     said = os.memfd_create("output")
     try:

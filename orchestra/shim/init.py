@@ -130,6 +130,7 @@ def _become_container(
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if terminal:
         _open_terminal(description, channel, here)
+    device_nodes.finish(here, config.get("mounts") or ())
     sysctls.apply(here, linux.get("sysctl") or {})
     masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
     labels = privileges.open_labels(description, here)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from orchestra.linux import mount, mount_tree, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import device_nodes, mount_points
 from orchestra.shim.copy_up import copy_up
 
 TYPE_CHECKING = False
@@ -101,7 +102,13 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
     label = linux.get("mountLabel")
     if label and kind not in UNLABELLED:
         data = ",".join([*([data] if data else ()), f'context="{label}"'])
-    flags = options.flags & ~mount.MS_RDONLY if options.copies_up else options.flags
+    flags = options.flags
+    if options.copies_up or device_nodes.is_dev(entry):
+        flags &= ~mount.MS_RDONLY  # something is to be put in it
+    if kind == "tmpfs" and "mode=" not in data:
+        data = ",".join([*([data] if data else ()), *mount_points.mode_option(root, destination)])
+    if kind in ("proc", "sysfs"):
+        mount_points.check_is_no_link(root, destination)
     target = resolve.ensure_in_root(root, destination, directory=True)
     try:
         mount.mount(entry.get("source") or kind, reach(target), kind, flags, data, about=destination)
@@ -241,5 +248,5 @@ def mount_all(
     for entry, found in zip(entries, sources, strict=True):
         place(root, entry, found, linux)
         if entry["destination"].rstrip("/") == "/dev":
-            fresh_dev = entry.get("type") == "tmpfs"
+            fresh_dev = device_nodes.is_dev(entry)
     return fresh_dev

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from errno import EPIPE
 from typing import Any
 
 from orchestra.linux import unix_socket
+from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import OCI_VERSION
 
 TYPE_CHECKING = False
@@ -18,7 +20,7 @@ def state(
     name: str, status: str, pid: int, bundle: str, annotations: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """runtime, "State". pid: as the host sees it, 0 for a container that has stopped."""
-    told: dict[str, Any] = {"ociVersion": OCI_VERSION, "id": name, "status": status, "pid": pid, "bundle": bundle}
+    told: dict[str, Any] = {"ociVersion": OCI_VERSION, "id": name, "pid": pid, "status": status, "bundle": bundle}
     if annotations:
         told["annotations"] = dict(annotations)
     return told
@@ -36,8 +38,12 @@ def send_listener(profile: Mapping[str, Any], listener: int, pid: int, container
         "metadata": profile.get("listenerMetadata") or "",
         "state": container,
     }
+    path = profile["listenerPath"]
     try:
-        with unix_socket.connect(profile["listenerPath"]) as connection:
+        with unix_socket.connect(path) as connection:
             unix_socket.send(connection, json.dumps(told).encode(), (listener,))
+    except OSError as error:
+        hint = "nobody takes the seccomp listener there (linux.seccomp.listenerPath)"
+        raise SystemCallError(error.errno or EPIPE, "connect", path, hint) from error
     finally:
         os.close(listener)

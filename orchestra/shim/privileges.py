@@ -94,7 +94,7 @@ def _check_executable(path: str) -> None:
     except OSError as error:
         hint = "no such program in the container" if error.errno == ENOENT else ""
         raise SystemCallError(error.errno or 0, "execve", path, hint) from error
-    if not mode & 0o100000 or not mode & 0o111 or not os.access(path, os.X_OK):
+    if not mode & 0o100000 or not mode & 0o111 or not os.access(path, os.X_OK, effective_ids=True):
         raise SystemCallError(EACCES, "execve", path, "not an executable file")
 
 

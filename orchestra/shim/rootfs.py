@@ -7,10 +7,11 @@ namespace with a fresh one ``prepare`` runs before that is entered, in a mount n
 from __future__ import annotations
 
 import os
-from errno import EINVAL
+from errno import EINVAL, EPERM
 from typing import Any
 
 from orchestra.linux import mount, mount_tree, namespaces, resolve
+from orchestra.linux.mountinfo import load_mounts
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import device_nodes, mounts
 
@@ -86,12 +87,32 @@ def enter(root: int, propagation: str = "", *, pivot: bool = True, apart: bool =
         mount.pivot_root(".", ".")
         mount.unmount(".", mount.MNT_DETACH)
     else:
+        _uncover_host()
         mount.mount(".", "/", flags=mount.MS_MOVE)
         os.chroot(".")
     os.chdir("/")
     os.close(root)
     if propagation:
         mount.mount("", "/", flags=mount.PROPAGATION[propagation])
+
+
+def _uncover_host() -> None:
+    """Let go of the host's proc and sysfs, which stay below a root that only covers them.
+
+    With those in sight of the kernel, if of nobody else, a user namespace in the container might mount bare ones
+    (mount_namespaces(7): a new procfs must not reveal what is masked in those that are there).
+    """
+    own = os.getcwd()
+    for found in reversed(load_mounts()):
+        if found.kind not in ("proc", "sysfs") or f"{found.point}/".startswith(f"{own}/"):
+            continue
+        try:
+            mount.unmount(found.point, mount.MNT_DETACH)
+        except SystemCallError as error:
+            if error.errno not in (EINVAL, EPERM):
+                raise
+            # In a user namespace it is locked to what it was copied with; covered, it reveals as little.
+            mount.mount("none", found.point, "tmpfs", about=found.point)
 
 
 def mount_layer(layer: Mapping[str, Any], root: str) -> None:

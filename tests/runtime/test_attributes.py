@@ -1,5 +1,4 @@
-"""OCI runtime specification, config: "Mounts", "Process", "Linux Process", "Domainname"; config-linux: "Personality",
-labels."""
+"""OCI runtime specification, config: "Process", "Linux Process", "Domainname"; config-linux: "Personality", labels."""
 
 from __future__ import annotations
 
@@ -240,18 +239,3 @@ def test_features_tell_what_is_tried_here(ours):
     assert {"SCMP_ACT_NOTIFY", "SCMP_ACT_ERRNO"} <= {*features["seccomp"]["actions"]}
     assert features["intelRdt"]["enabled"]
     assert ours.name == OURS
-
-
-# Mounts
-
-
-def test_mounts_are_made_in_the_order_of_the_list(runtime, tmp_path):
-    """In which mountinfo shows them, too."""
-    bundle = runtime.bundle("cat", "/proc/self/mountinfo")
-    bundle.config["mounts"] += [
-        {"destination": "/tmp", "type": "bind", "source": str(tmp_path), "options": ["bind"]},
-        {"destination": "/dev/shm", "type": "tmpfs", "source": "tmpfs"},
-        {"destination": "/etc", "type": "bind", "source": str(tmp_path), "options": ["bind"]},
-    ]
-    points = [row.split()[4] for row in runtime.ok("run", "c").splitlines()]
-    assert [point for point in points if point in ("/tmp", "/dev/shm", "/etc")][-3:] == ["/tmp", "/dev/shm", "/etc"]

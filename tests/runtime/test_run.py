@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import unix_socket
+from orchestra.linux import cgroup, unix_socket
 from tests.runtime.conftest import eventually
 
 
@@ -188,6 +188,34 @@ def test_exec_is_not_for_what_is_stopped(runtime):
     assert runtime.fails("exec", "c", "true")
 
 
+def test_exec_is_not_for_what_is_paused(runtime):
+    if runtime.name == "crun":
+        pytest.skip("1.8 waits until it goes on")
+    runtime.bundle()
+    runtime.ok("run", "--detach", "c")
+    runtime.ok("pause", "c")
+    assert "cannot exec in a paused container" in runtime.fails("exec", "c", "true")
+    runtime.ok("resume", "c")
+    runtime.ok("exec", "--ignore-paused", "c", "true")
+
+
+def test_a_program_that_only_a_capability_may_execute(runtime):
+    """capabilities(7): CAP_DAC_OVERRIDE passes over who may execute it, for a user without rights to it as well."""
+    bundle = runtime.bundle("/private/true")
+    root = runtime.path / "own"
+    shutil.copytree(runtime.tree, root, symlinks=True)
+    (root / "private").mkdir()
+    shutil.copy(root / "usr/bin/busybox", root / "private/true")
+    (root / "private/true").chmod(0o700)
+    bundle.config["root"]["path"] = str(root)
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    bundle.process["capabilities"] = {kind: [] for kind in ("bounding", "effective", "permitted")}
+    assert "permission denied" in runtime.fails("run", "c").lower()
+    runtime("delete", "--force", "c")
+    bundle.process["capabilities"] = {kind: ["CAP_DAC_OVERRIDE"] for kind in ("bounding", "effective", "permitted")}
+    runtime.ok("run", "c")
+
+
 def test_pause_and_resume(runtime):
     runtime.bundle()
     runtime.ok("run", "--detach", "c")
@@ -274,6 +302,17 @@ def test_a_start_hook_runs_in_the_container(ours):
     ours.stopped()
 
 
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer", "startContainer"])
+def test_hooks_get_no_descriptor_of_the_caller(ours, kind):
+    """Theirs are the three of the streams; a directory of the host among others would be a way out of a container."""
+    script = "for fd in 3 9; do test -e /proc/self/fd/$fd && echo $fd is open; done; exit 3"
+    ours.bundle().config["hooks"] = {kind: [{"path": "/usr/bin/sh", "args": ["sh", "-c", script]}]}
+    ours.command = ["sh", "-c", 'exec "$@" 3</ 9</dev/null', "sh", *ours.command]
+    said = ours.fails("run", "--preserve-fds", "1", "c")
+    assert "ended with 3" in said
+    assert "is open" not in said
+
+
 def test_a_poststop_hook_that_fails_is_a_warning(ours):
     ours.bundle("true").config["hooks"] = {"poststop": [{"path": "/bin/false"}]}
     done = ours("run", "c")
@@ -284,7 +323,10 @@ def test_a_poststop_hook_that_fails_is_a_warning(ours):
 
 def test_spec_writes_what_create_takes(ours, tmp_path):
     ours.ok("spec", "--bundle", str(tmp_path))
-    assert json.loads((tmp_path / "config.json").read_text())["ociVersion"] == "1.2.0"
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["ociVersion"] == "1.2.0"
+    on_version_2 = cgroup.machine_hierarchy().version == 2
+    assert ({"type": "cgroup"} in written["linux"]["namespaces"]) == on_version_2
     assert "remove it first" in ours.fails("spec", "--bundle", str(tmp_path))
 
 
