@@ -123,6 +123,7 @@ def _call(name: str, module: str, context: Context, options: Options, words: lis
     from importlib import import_module
 
     report = context.report
+    report.debug(f"{name} {' '.join(words)}")
     try:
         function: Command = getattr(import_module(f"orchestra.runtime.{module}"), f"{name}_command")
         return function(context, options, words)

@@ -106,7 +106,7 @@ class Container:
 
     def processes(self, found: Found) -> list[int]:
         """All of them: those of its group, or where it has none of the PID namespace that it has to itself."""
-        return self.group_of(found.record).processes() or namespaces.processes_beside(found.pid)
+        return self.group_of(found.record).processes() or (namespaces.processes_beside(found.pid) if found.pid else [])
 
     def make(self) -> None:
         """Make the directory and lock it, or take over one that a killed creation or removal left empty."""
@@ -172,5 +172,9 @@ def describe(found: Found, name: str) -> dict[str, Any]:
     """The state of the OCI runtime spec, and what ``runc state`` adds to it."""
     record = found.record
     state = oci.state(name, found.status, found.pid, record["bundle"], record["annotations"])
-    state |= {key: record[key] for key in ("rootfs", "created", "owner")}
+    annotations = state.pop("annotations", None)
+    state |= {key: record[key] for key in ("rootfs", "created")}
+    if annotations:
+        state["annotations"] = annotations
+    state["owner"] = record["owner"]
     return state

@@ -25,18 +25,16 @@ END_SECONDS = 10.0
 
 
 def kill_command(context: Context, options: Options, words: list[str]) -> int:
+    word = words[1] if len(words) > 1 else "TERM"
     try:
-        number = process.parse_signal(words[1] if len(words) > 1 else "TERM")
+        number = 0 if word == "0" else process.parse_signal(word)
     except ValueError as error:
         raise UsageError(str(error)) from None
     container = context.container(words[0])
     found = container.find()
     if options.flag("all"):
-        # Also what outlived its first process, where it has no PID namespace of its own.
-        pids = container.processes(found) if found.pid else container.group_of(found.record).processes()
-        if not pids:
-            raise SystemCallError(ESRCH, "kill", words[0], "container not running")
-        for pid in pids:
+        # Also what outlived its first process, where it has no PID namespace of its own; and nobody is no error.
+        for pid in container.processes(found):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         return 0

@@ -27,7 +27,7 @@ def events_command(context: Context, options: Options, words: list[str]) -> int:
 
     def show(kind: str, data: Any = None) -> None:
         event = {"type": kind, "id": words[0]}
-        print(json.dumps(event if data is None else {**event, "data": data}), flush=True)
+        print(json.dumps(event if data is None else {**event, "data": data}, separators=(",", ":")), flush=True)
 
     if options.flag("stats"):
         show("stats", cgroup_stats.load_stats(group))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"ID": "id", "PID": "pid", "STATUS": "status", "BUNDLE": "bundle", "CREATED": "created", "OWNER": "owner"}
 NARROWEST = 11
+COMPACT = (",", ":")  # as runc prints them, for who looks for a piece of text
 
 
 def state_command(context: Context, _options: Options, words: list[str]) -> int:
@@ -36,7 +37,7 @@ def list_command(context: Context, options: Options, _words: list[str]) -> int:
     if options.flag("quiet"):
         print("".join(f"{state['id']}\n" for state in states), end="")
     elif form == "json":
-        print(json.dumps(states))
+        print(json.dumps(states, separators=COMPACT))
     else:
         rows = [list(COLUMNS), *([str(state[key]) for key in COLUMNS.values()] for state in states)]
         widths = [max(NARROWEST, *(len(row[column]) for row in rows)) for column in range(len(COLUMNS))]
@@ -48,10 +49,9 @@ def list_command(context: Context, options: Options, _words: list[str]) -> int:
 def ps_command(context: Context, options: Options, words: list[str]) -> int:
     form = _format(options)
     container = context.container(words[0])
-    found = container.find_running("created", "running", "paused")
-    pids = container.processes(found)
+    pids = container.processes(container.find())
     if form == "json":
-        print(json.dumps(pids))
+        print(json.dumps(pids, separators=COMPACT))
         return 0
     reader, writer = os.pipe()
     arguments = ["ps", *(words[1:] or ["-ef"])]

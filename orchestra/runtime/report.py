@@ -38,7 +38,7 @@ class Report:
         if self._json:
             import json
 
-            line = json.dumps({"level": level, "msg": text, "time": stamp})
+            line = json.dumps({"level": level, "msg": text, "time": stamp}, separators=(",", ":"))
         elif self._path:
             quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
             line = f'time="{stamp}" level={level} msg="{quoted}"'

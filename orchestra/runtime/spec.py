@@ -6,6 +6,7 @@ import json
 import os
 from errno import EEXIST
 
+from orchestra.linux.cgroup import machine_hierarchy
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import OCI_VERSION
 
@@ -33,6 +34,9 @@ READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 
 def spec_command(_context: Context, options: Options, _words: list[str]) -> int:
     config = example()
+    if machine_hierarchy().version == 1:
+        # Nor do runc and crun begin with one there, and callers add to that.
+        config["linux"]["namespaces"].remove({"type": "cgroup"})
     if options.flag("rootless"):
         _give_to_user(config)
     path = os.path.join(options.value("bundle") or ".", "config.json")

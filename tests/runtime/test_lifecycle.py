@@ -128,6 +128,26 @@ def test_kill_all_reaches_every_process(runtime):
     eventually(lambda: all(is_gone(pid) for pid in pids))
 
 
+def test_nobody_left_to_be_told_is_no_error(runtime):
+    """Signal 0 only asks whether there is somebody (kill(2))."""
+    runtime.bundle()
+    runtime.ok("create", "c")
+    runtime.ok("kill", "c", "0")
+    runtime.ok("kill", "c", "KILL")
+    runtime.stopped()
+    runtime.ok("kill", "--all", "c", "0")
+    assert runtime.fails("kill", "c", "0")
+
+
+def test_ps_of_what_is_stopped_shows_nobody(ours):
+    ours.bundle()
+    ours.ok("create", "c")
+    ours.ok("kill", "c", "KILL")
+    ours.stopped()
+    assert ours.ok("ps", "--format", "json", "c") == "[]\n"
+    assert len(ours.ok("ps", "c").splitlines()) == 1
+
+
 def test_delete_is_not_for_what_is_running(runtime):
     runtime.bundle()
     runtime.ok("run", "--detach", "c")
@@ -180,3 +200,16 @@ def test_list_shows_them_all(runtime):
         "b": "created",
     }
     assert "created" in runtime.ok("list").splitlines()[1]
+
+
+def test_machines_are_told_without_spaces(ours):
+    """In runc's order, for callers that look for a piece of text."""
+    ours.bundle().config["annotations"] = {"a": "b"}
+    ours.ok("create", "c")
+    (row,) = json.loads(ours.ok("list", "--format", "json"))
+    keys = ["ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "annotations", "owner"]
+    assert list(row) == keys
+    assert list(ours.state()) == keys
+    assert '","id":"c","pid":' in ours.ok("list", "--format", "json")
+    assert ours.ok("events", "--stats", "c").startswith('{"type":"stats","id":"c","data":{')
+    assert '{"level":"error","msg":"' in ours.fails("--log-format", "json", "state", "nobody")
