@@ -33,8 +33,9 @@ class CgroupV1(CgroupTree):
         self._everywhere = everywhere
 
     def create(self, resources: Mapping[str, Any]) -> list[str]:
+        settings = settings_v1(resources)  # what cannot be is told before anything is made
         if not self._everywhere:
-            wanted = {*COUNTED, *(setting.controller for setting in settings_v1(resources))}
+            wanted = {*COUNTED, *(setting.controller for setting in settings)}
             self._use({controller: root for controller, root in self._trees.items() if controller in wanted})
         self._make_directories(resources)
         if "cpuset" in self._directories:

@@ -134,11 +134,17 @@ def test_killing_for_want_of_memory_is_counted(group):
 
 
 def test_what_this_machine_cannot_limit_is_a_warning(group):
-    warnings = group.create({"memory": {"swappiness": 10}, "unified": {"nonsense.max": "1"}})
-    if VERSION == 2:
-        assert [warning.split()[0] for warning in warnings] == ["memory.swappiness", "nonsense.max"]
-    else:
-        assert [warning.split()[0] for warning in warnings] == ["unified"]
+    unified = {"unified": {"nonsense.max": "1"}} if VERSION == 2 else {}
+    warnings = group.create({"memory": {"swappiness": 10, "kernel": 1}, **unified})
+    expected = ["memory.kernel", "memory.swappiness", "nonsense.max"] if VERSION == 2 else ["memory.kernel"]
+    assert [warning.split()[0] for warning in warnings] == expected
+
+
+@pytest.mark.skipif(VERSION != 1, reason="needs version 1 of cgroups")
+def test_what_is_for_the_other_version_is_an_error_and_makes_nothing(group):
+    with pytest.raises(OSError, match="unified"):
+        group.create({"unified": {"nonsense.max": "1"}})
+    assert not os.path.exists(group.directory("pids"))
 
 
 def test_a_value_that_makes_no_sense_is_an_error(group):

@@ -270,6 +270,7 @@ def test_a_user_namespace_with_a_path_is_joined_before_those_that_belong_to_it(r
     bundle.linux["namespaces"] += entries[::-1]
     bundle.config.pop("hostname")
     if runtime.name != OURS:
+        reachable(runtime.tree)
         bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = MAPS
     if runtime.name == "runc":
         pytest.skip("1.1 wants no maps beside a path, and without them does not become root")
