@@ -39,18 +39,24 @@ def connect(path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
     return connection
 
 
-def listen(path: str, *, backlog: int = 1024, mode: int = 0o600, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A listening socket in place of whatever was at ``path``. The caller holds the lock that allows this."""
-    listener = socket.socket(socket.AF_UNIX, kind)
+def bind(path: str, *, mode: int = 0o600, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A socket in place of whatever was at ``path``. The caller holds the lock that allows this."""
+    bound = socket.socket(socket.AF_UNIX, kind)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        _with_address(path, listener.bind)
+        _with_address(path, bound.bind)
         os.chmod(path, mode)
-        listener.listen(backlog)
     except OSError:
-        listener.close()
+        bound.close()
         raise
+    return bound
+
+
+def listen(path: str, *, backlog: int = 1024, mode: int = 0o600, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """The same, and listening."""
+    listener = bind(path, mode=mode, kind=kind)
+    listener.listen(backlog)
     return listener
 
 

@@ -16,6 +16,7 @@ from orchestra.shim.directory import ContainerDirectory
 
 GATE = "start.sock"
 SECCOMP = "seccomp"
+NOTIFY = "notify"
 RECORD = "state.json"
 FILES = (GATE, SECCOMP, "config.json", ".config.json.new", ".state.json.new")
 LOCK_SECONDS = 10.0
@@ -161,6 +162,8 @@ class Container:
 
     def remove(self) -> None:
         """The record goes last but for the directory: until then everything can be found again."""
+        if self.directory.has(NOTIFY):
+            self.directory.remove_tree(NOTIFY)
         self.directory.remove(*FILES, RECORD)
         try:
             os.rmdir(self.directory.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from errno import EACCES
 
 from orchestra.linux import process
@@ -34,6 +35,13 @@ def run_command(context: Context, options: Options, words: list[str]) -> int:
         tell_started(context, container, bundle.config)
     finally:
         container.unlock()
+    if made.readiness is not None:
+        from threading import Thread
+
+        pass_on = Thread(target=made.readiness.pass_on, args=(os.pidfd_open(made.pid), context.report.warning))
+        pass_on.start()
+        if detached:
+            pass_on.join()
     if detached:
         return 0
     code = console.attend(made.pid, made.master)
@@ -48,8 +56,6 @@ def run_command(context: Context, options: Options, words: list[str]) -> int:
 def _create(
     context: Context, options: Options, name: str, *, start: bool, detached: bool
 ) -> tuple[Container, Bundle, creation.Made]:
-    import os
-
     container = context.container(name)
     bundle = load_bundle(options.value("bundle"), name, options.value("config"), manager=context.manager)
     terminal = bool(bundle.config["process"].get("terminal"))

@@ -19,6 +19,7 @@ from orchestra.shim.starting import StartingProcess
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.runtime.bundle import Bundle
+    from orchestra.runtime.readiness import Readiness
     from orchestra.runtime.report import Report
 
 # Nodes may be made, not used; the default devices, the console, terminals and their multiplexer may be used.
@@ -44,10 +45,11 @@ class Wishes(NamedTuple):
 
 
 class Made(NamedTuple):
-    """master: of its terminal when nobody else keeps it, or -1."""
+    """master: of its terminal when nobody else keeps it, or -1; readiness: of its program, when it is to be told."""
 
     pid: int
     master: int
+    readiness: Readiness | None
 
 
 def create(container: Container, bundle: Bundle, wishes: Wishes, report: Report) -> Made:
@@ -72,6 +74,7 @@ class _Creation:
         self.grouped = False
         self.pid = 0
         self.first: StartingProcess | None = None
+        self.readiness: Readiness | None = None
 
     def make(self) -> Made:
         rdt = (self.bundle.config.get("linux") or {}).get("intelRdt")
@@ -120,7 +123,7 @@ class _Creation:
                 continue
             self._expect(first.executing)
         first.channel.close()
-        return Made(self.pid, first.master)
+        return Made(self.pid, first.master, self.readiness)
 
     def _make_group(self) -> None:
         """None at all where somebody is no root, or of a user namespace only, and the machine's groups are not his."""
@@ -172,6 +175,11 @@ class _Creation:
             with open(directory.file(SECCOMP), "wb") as file:
                 file.write(libseccomp.compile_profile(profile))
             settings["seccomp"] = directory.file(SECCOMP)
+        if "NOTIFY_SOCKET" in os.environ:
+            from orchestra.runtime import readiness
+
+            readiness.offer(directory, config)
+            self.readiness = readiness.Readiness(directory) if self.wishes.start else None
         directory.store("config.json", config)
         return settings
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from errno import ECANCELED, ECONNREFUSED, EINVAL, ENOENT
 
-from orchestra.linux import unix_socket
+from orchestra.linux import process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import fault
-from orchestra.runtime.container import GATE, describe
+from orchestra.runtime.container import GATE, NOTIFY, describe
 from orchestra.shim import hooks, init
 from orchestra.shim.starting import StartingProcess
 
@@ -32,6 +33,11 @@ def start_command(context: Context, _options: Options, words: list[str]) -> int:
     def describe_it(status: str) -> dict[str, Any]:
         return describe(found._replace(status=status), container.name)
 
+    readiness = None
+    if "NOTIFY_SOCKET" in os.environ and container.directory.has(NOTIFY):
+        from orchestra.runtime.readiness import Readiness
+
+        readiness, pidfd = Readiness(container.directory), process.open_pidfd(container.process_of(found.record))
     try:
         with unix_socket.connect(container.gate, socket.SOCK_SEQPACKET) as connection:
             _start(StartingProcess(config, connection, describe_it, context.report.warning))
@@ -42,6 +48,9 @@ def start_command(context: Context, _options: Options, words: list[str]) -> int:
     fault.reach("started")
     container.directory.remove(GATE)
     tell_started(context, container, config)
+    if readiness is not None:
+        container.unlock()
+        readiness.pass_on(pidfd, context.report.warning)
     return 0
 
 
