@@ -129,6 +129,7 @@ RECURSIVE = {
 }
 IDMAP = {"idmap": False, "ridmap": True}
 TMPCOPYUP = "tmpcopyup"
+COPY_SYMLINK = "copy-symlink"
 # The same property as a flag of mount(2) and as an attribute of mount_setattr(2).
 ATTRIBUTES = {
     MS_RDONLY: MOUNT_ATTR_RDONLY,
@@ -161,7 +162,8 @@ class Options(NamedTuple):
     """Mount options taken apart. recursive, recursively_cleared: MOUNT_ATTR bits for the whole tree.
 
     data: for the file system; owners: whether they are mapped on a mount, or with True on all below it;
-    copies_up: whether a fresh file system gets what was at its place.
+    copies_up: whether a fresh file system gets what was at its place; copies_link: whether of a source that is a
+    symbolic link there is to be a copy, and no mount.
     """
 
     flags: int = 0
@@ -172,13 +174,14 @@ class Options(NamedTuple):
     recursively_cleared: int = 0
     owners: bool | None = None
     copies_up: bool = False
+    copies_link: bool = False
 
 
 def parse_options(words: Iterable[str]) -> Options:
     """Sort option words; what is no known word belongs to the file system and is passed on in order."""
     flags = cleared = recursive = recursively_cleared = 0
     owners: bool | None = None
-    copies_up = False
+    copies_up = copies_link = False
     propagation: list[int] = []
     data: list[str] = []
     for word in words:
@@ -196,10 +199,14 @@ def parse_options(words: Iterable[str]) -> Options:
             owners = IDMAP[word]
         elif word == TMPCOPYUP:
             copies_up = True
+        elif word == COPY_SYMLINK:
+            copies_link = True
         else:
             data.append(word)
     text = ",".join(data)
-    return Options(flags, cleared, tuple(propagation), recursive, text, recursively_cleared, owners, copies_up)
+    return Options(
+        flags, cleared, tuple(propagation), recursive, text, recursively_cleared, owners, copies_up, copies_link
+    )
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "", *, about: str = "") -> None:

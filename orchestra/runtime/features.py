@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from orchestra import __version__
-from orchestra.linux import capabilities, libseccomp, mount, namespaces, seccomp
+from orchestra.linux import capabilities, libseccomp, mount, namespaces, seccomp, systemd_annotations
 from orchestra.runtime import OCI_VERSION
-from orchestra.shim import hooks, init
+from orchestra.shim import hooks, init, privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def features() -> dict[str, Any]:
         "ociVersionMin": "1.0.0",
         "ociVersionMax": OCI_VERSION,
         "hooks": [*hooks.BEFORE_START, "poststart", "poststop"],
-        "mountOptions": sorted({*mount.FLAGS, *mount.PROPAGATION, *mount.RECURSIVE, *mount.IDMAP, mount.TMPCOPYUP}),
+        "mountOptions": sorted(
+            {*mount.FLAGS, *mount.PROPAGATION, *mount.RECURSIVE, *mount.IDMAP, mount.TMPCOPYUP, mount.COPY_SYMLINK}
+        ),
         "linux": {
             "namespaces": sorted(namespaces.FLAGS),
             "capabilities": list(capabilities.NAMES[: capabilities.LAST + 1]),
@@ -47,5 +49,9 @@ def features() -> dict[str, Any]:
             "mountExtensions": {"idmap": {"enabled": True}},
         },
         "annotations": {"io.orchestra.runtime.version": __version__},
-        "potentiallyUnsafeConfigAnnotations": [init.REAPER_ANNOTATION],
+        "potentiallyUnsafeConfigAnnotations": [
+            init.REAPER_ANNOTATION,
+            privileges.KEEP_GROUPS_ANNOTATION,
+            systemd_annotations.PREFIX,
+        ],
     }

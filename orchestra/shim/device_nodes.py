@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from errno import EEXIST, ELOOP, EPERM
 from typing import Any
 
-from orchestra.linux import devices, mount, mount_tree, resolve
+from orchestra.linux import devices, mount, mount_tree, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -39,37 +40,84 @@ def finish(root: int, entries: Iterable[Mapping[str, Any]]) -> None:
             os.close(dev)
 
 
-def make_devices(root: int, extra: Iterable[Mapping[str, Any]]) -> None:
-    dev = resolve.open_in_root(root, "/dev", os.O_RDONLY | os.O_DIRECTORY)
+def prepare(linux: Mapping[str, Any]) -> dict[str, int]:
+    """What ``linux.devices`` asks for as detached mounts, by path: for a user namespace, in which none can be made.
+
+    On a file system of its own, which nobody sees: in the current directory, for a moment. Whom the nodes belong to is
+    said in the numbers of the namespace. Empty where we may make none either, or do not know the numbers.
+    """
+    wanted, users, groups = (linux.get(key) or () for key in ("devices", "uidMappings", "gidMappings"))
+    if not wanted or not users or not groups:
+        return {}
+    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    store = mount_tree.make("tmpfs", ("mode=700",))
+    mount_tree.attach(store, here, about="devices")
+    os.close(here)
     mask = os.umask(0)
     try:
-        for name, major, minor in DEVICES:
-            _make_device(dev, name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
-        for name, target in LINKS:
-            os.symlink(target, name, dir_fd=dev)
+        nodes: dict[str, int] = {}
+        for device in wanted:
+            name = str(len(nodes))
+            os.mknod(name, _mode(device), _number(device), dir_fd=store)
+            owner, group = (
+                user_namespace.to_host(maps, device.get(key) or 0) for maps, key in ((users, "uid"), (groups, "gid"))
+            )
+            os.chown(name, owner or 0, group or 0, dir_fd=store, follow_symlinks=False)
+            node = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=store)
+            nodes[device["path"]] = mount_tree.clone(node, about=device["path"])
+            os.close(node)
+        return nodes
+    except PermissionError:
+        return {}
+    finally:
+        os.umask(mask)
+        mount.unmount(f"/proc/self/fd/{store}", mount.MNT_DETACH)
+        os.close(store)
+
+
+def make_devices(root: int, extra: Iterable[Mapping[str, Any]], nodes: Mapping[str, int]) -> None:
+    """nodes: what ``prepare`` made of ``extra``. What is there already stays as it is."""
+    dev = resolve.ensure_in_root(root, "/dev", directory=True)
+    mask = os.umask(0)
+    try:
         for device in extra:
-            kind = {"b": stat.S_IFBLK, "p": stat.S_IFIFO}.get(device["type"], stat.S_IFCHR)
             parent, _, name = device["path"].rstrip("/").rpartition("/")
             fd = resolve.ensure_in_root(root, parent or "/", directory=True)
             try:
-                number = os.makedev(device.get("major", 0), device.get("minor", 0))
-                if _make_device(fd, name, kind | device.get("fileMode", 0o666), number):
-                    os.chown(name, device.get("uid", 0), device.get("gid", 0), dir_fd=fd, follow_symlinks=False)
+                if device["path"] in nodes:
+                    _bind(fd, name, nodes[device["path"]])
+                elif _make_device(fd, name, _mode(device), _number(device)):
+                    os.chown(name, device.get("uid") or 0, device.get("gid") or 0, dir_fd=fd, follow_symlinks=False)
             finally:
                 os.close(fd)
+        for name, major, minor in DEVICES:
+            _make_device(dev, name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+        for name, target in LINKS:
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, name, dir_fd=dev)
     finally:
         os.umask(mask)
         os.close(dev)
 
 
+def _mode(device: Mapping[str, Any]) -> int:
+    kind = {"b": stat.S_IFBLK, "p": stat.S_IFIFO}.get(device["type"], stat.S_IFCHR)
+    mode: int = device.get("fileMode", 0o666)
+    return kind | mode
+
+
+def _number(device: Mapping[str, Any]) -> int:
+    return os.makedev(device.get("major", 0), device.get("minor", 0))
+
+
 def _make_device(directory: int, name: str, mode: int, number: int) -> bool:
-    """mknod(2), or where that is not permitted the host's own node, bound. Whether the node is ours to change."""
+    """mknod(2), or where that is not permitted the host's own node, bound. Whether it is new, and ours to change."""
     try:
         os.mknod(name, mode, number, dir_fd=directory)
         return True
     except OSError as error:
         if error.errno == EEXIST:
-            return True
+            return False
         if error.errno != EPERM:
             raise
     source = devices.find_node(stat.S_IFMT(mode), number)
@@ -77,17 +125,20 @@ def _make_device(directory: int, name: str, mode: int, number: int) -> bool:
         major, minor = os.major(number), os.minor(number)
         hint = f"neither may it be made here, nor does the host's /dev have one with the numbers {major}:{minor}"
         raise SystemCallError(EPERM, "mknod", name, hint)
-    os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=directory))
+    _bind(directory, name, mount_tree.clone(source))
+    return False
+
+
+def _bind(directory: int, name: str, tree: int) -> None:
+    """A detached mount of a node, which is closed."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=directory))
     target = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
-        tree = mount_tree.clone(source)
-        try:
-            mount_tree.attach(tree, target, about=name)
-        finally:
-            os.close(tree)
+        mount_tree.attach(tree, target, about=name)
     finally:
         os.close(target)
-    return False
+        os.close(tree)
 
 
 def mount_console(root: int, terminal: int) -> None:

@@ -104,19 +104,21 @@ def _become_container(
         _open_streams(owner, bool(settings.get("stdin")))
     layers = settings.get("rootfs") or ()
     space = isolation.Namespaces(linux)
+    nodes: dict[str, int] = {}
     apart, rootless = "mount" in space, space.are_rootless
     if not apart and not settings.get("unmounted"):
         raise SystemCallError(EINVAL, "config", "linux.namespaces", "a container needs a mount namespace")
     if "mount" in space.fresh and "user" in space and os.geteuid() == 0:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         sources = iter(list(rootfs.prepare(config, layers, bundle, cgroup)))
+        nodes = device_nodes.prepare(linux)
         isolation.enter(linux, channel)
     else:
         isolation.enter(linux, channel)
         sources = rootfs.prepare(config, layers, bundle, cgroup, apart=apart)
     if settings.get("keyring"):
         keyring.join_session(settings["keyring"])
-    root = rootfs.build(config, sources)
+    root = rootfs.build(config, sources, nodes)
     state: dict[str, Any] = {}
     hooked = hooks.wanted(config, *hooks.BEFORE_START)
     if hooked:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from errno import EINVAL, ENOENT, EPERM
+from errno import EEXIST, EINVAL, ENOENT, EPERM
 from typing import Any, NamedTuple
 
 from orchestra.linux import mount, mount_tree, resolve, user_namespace
@@ -43,9 +43,35 @@ class Source(NamedTuple):
             attach(self.tree, target, self.options, about=self.target)
         finally:
             os.close(target)
+            os.close(self.tree)
 
 
-def open_sources(entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str, cgroup: Cgroup) -> list[Source]:
+class Link(NamedTuple):
+    """A symbolic link that is to be below the root. One that is there already may lead to the same place only."""
+
+    text: str
+    target: str
+
+    def attach(self, root: int) -> None:
+        above, _, name = self.target.rstrip("/").rpartition("/")
+        parent = resolve.ensure_in_root(root, above or "/", directory=True)
+        try:
+            os.symlink(self.text, name, dir_fd=parent)
+        except FileExistsError:
+            if not _leads_to(name, parent, self.text):
+                raise SystemCallError(EEXIST, "symlink", self.target, "something else is there") from None
+        finally:
+            os.close(parent)
+
+
+def _leads_to(name: str, parent: int, text: str) -> bool:
+    status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    return stat.S_ISLNK(status.st_mode) and os.readlink(name, dir_fd=parent) == text
+
+
+def open_sources(
+    entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str, cgroup: Cgroup
+) -> list[Source | Link]:
     """What is bound by an entry of ``mounts``: nothing, or one, or of a cgroup of version 1 one for each controller."""
     options = mount.parse_options(entry.get("options") or ())
     destination, kind = entry["destination"], entry.get("type") or ""
@@ -60,6 +86,8 @@ def open_sources(entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str
         owners = _open_owners(entry, options, linux)
         try:
             source = os.path.join(bundle, entry["source"])
+            if options.copies_link and os.path.islink(source):
+                return [Link(os.readlink(source), destination)]
             return [Source(clone(source, options, about=destination, owners=owners), destination, options)]
         finally:
             if owners >= 0:
@@ -71,7 +99,7 @@ def open_sources(entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str
     return []
 
 
-def place(root: int, entry: Mapping[str, Any], sources: list[Source], linux: Mapping[str, Any]) -> None:
+def place(root: int, entry: Mapping[str, Any], sources: list[Source | Link], linux: Mapping[str, Any]) -> None:
     """Put in place what ``open_sources`` found, or mount a new file system."""
     options = mount.parse_options(entry.get("options") or ())
     destination, kind = entry["destination"], entry.get("type") or ""
@@ -87,7 +115,6 @@ def place(root: int, entry: Mapping[str, Any], sources: list[Source], linux: Map
         _mount(root, entry, options, linux)
     for source in sources:
         source.attach(root)
-        os.close(source.tree)
     if holder and options.flags & mount.MS_RDONLY:
         _change(root, destination, mount.MOUNT_ATTR_RDONLY)
 
@@ -241,12 +268,12 @@ def check_label(linux: Mapping[str, Any]) -> None:
 
 
 def mount_all(
-    root: int, entries: Iterable[Mapping[str, Any]], sources: Iterable[list[Source]], linux: Mapping[str, Any]
+    root: int, entries: Iterable[Mapping[str, Any]], sources: Iterable[list[Source | Link]], linux: Mapping[str, Any]
 ) -> bool:
-    """In order. Returns whether /dev is a new and empty file system now."""
-    fresh_dev = False
+    """In order. Returns whether there are to be devices in /dev: unless that is a bind, or already has some."""
+    bare = True
     for entry, found in zip(entries, sources, strict=True):
         place(root, entry, found, linux)
         if entry["destination"].rstrip("/") == "/dev":
-            fresh_dev = device_nodes.is_dev(entry)
-    return fresh_dev
+            bare = device_nodes.is_dev(entry)
+    return bare

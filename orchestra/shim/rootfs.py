@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from orchestra.linux.cgroup import Cgroup
-    from orchestra.shim.mounts import Source
+    from orchestra.shim.mounts import Link, Source
 
 PAGE = 4096  # mount(2): options are cut off at one page
 
@@ -32,7 +32,7 @@ def prepare(
     cgroup: Cgroup,
     *,
     apart: bool = True,
-) -> Iterator[list[Source]]:
+) -> Iterator[list[Source | Link]]:
     """Mount the layers and make the root the current directory. Returns what each entry of ``mounts`` binds, which is
     opened when it is asked for: one mount after the other, as they are listed.
 
@@ -51,8 +51,8 @@ def prepare(
     return (mounts.open_sources(entry, linux, bundle, cgroup) for entry in config.get("mounts") or ())
 
 
-def build(config: Mapping[str, Any], sources: Iterable[list[Source]]) -> int:
-    """Mount everything. Returns a descriptor of the new root."""
+def build(config: Mapping[str, Any], sources: Iterable[list[Source | Link]], nodes: Mapping[str, int]) -> int:
+    """Mount everything. Returns a descriptor of the new root. nodes: devices that are made already."""
     # pivot_root(2) wants a mount point, and one that was made in this mount namespace.
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     root = mount_tree.clone(here, recursive=True, about="the root")
@@ -60,7 +60,7 @@ def build(config: Mapping[str, Any], sources: Iterable[list[Source]]) -> int:
     os.close(here)
     linux = config.get("linux") or {}
     if mounts.mount_all(root, config.get("mounts") or (), sources, linux):
-        device_nodes.make_devices(root, linux.get("devices") or ())
+        device_nodes.make_devices(root, linux.get("devices") or (), nodes)
     # As Docker does for WORKDIR; what is executed later must find its own.
     os.close(resolve.ensure_in_root(root, config["process"].get("cwd") or "/", directory=True))
     if config.get("root", {}).get("readonly"):

@@ -161,7 +161,9 @@ def test_a_pid_namespace_with_a_path_is_joined(ours, beside):
     ]
     if "user" in beside:
         assert "mount proc at /proc: operation not permitted" in ours.fails("run", "c")
-        bundle.config["mounts"] = [{"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}]
+        devices = [entry for entry in bundle.config["mounts"] if entry["destination"].startswith("/dev")]
+        proc = {"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}
+        bundle.config["mounts"] = [proc, *devices]
         for key in ("maskedPaths", "readonlyPaths"):
             bundle.linux.pop(key)
     namespace, pid = ours.ok("run", "c").split()
@@ -246,6 +248,24 @@ def test_mounts_of_every_kind_work_in_a_user_namespace(runtime):
     for point, kind in (("/proc", "proc"), ("/dev", "tmpfs"), ("/dev/pts", "devpts"), ("/dev/mqueue", "mqueue")):
         assert kinds[point] == kind
     assert kinds["/sys"] == "sysfs"
+
+
+def test_devices_in_a_user_namespace_belong_to_whom_they_are_said_to(ours):
+    """config-linux, "Devices": fileMode, uid and gid, as the container sees them."""
+    bundle = mapped(
+        ours, "sh", "-c", "stat -c '%F %t:%T %a %u:%g' /dev/other /dev/null /tmp/sub/disk; echo x > /dev/null"
+    )
+    bundle.linux["devices"] = [
+        {"path": "/dev/other", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 3, "gid": 4},
+        {"path": "/dev/null", "type": "c", "major": 1, "minor": 3, "fileMode": 0o606, "uid": 0, "gid": 0},
+        {"path": "/tmp/sub/disk", "type": "b", "major": 7, "minor": 9, "fileMode": 0o600},
+    ]
+    bundle.config["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": []})
+    assert ours.ok("run", "c").splitlines() == [
+        "character special file 1:5 640 3:4",
+        "character special file 1:3 606 0:0",
+        "block special file 7:9 600 0:0",
+    ]
 
 
 def test_default_devices_work_in_a_user_namespace(runtime):

@@ -390,6 +390,33 @@ def test_a_device_may_be_named_with_a_slash_at_its_end(ours):
     assert ours.ok("run", "c").strip() == "3"
 
 
+def test_a_link_is_copied_where_the_mount_says_so(ours, tmp_path):
+    """An option of crun, which podman asks for with ``no-dereference``."""
+    (tmp_path / "link").symlink_to("to/nowhere")
+    (tmp_path / "file").write_text("content\n")
+    bundle = ours.bundle("sh", "-c", "readlink /run/new/link; cat /run/file")
+    bundle.config["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": []})
+    for place, name in (("new/link", "link"), ("new/link", "link"), ("file", "file")):
+        entry = {"destination": f"/run/{place}", "type": "bind", "source": str(tmp_path / name)}
+        bundle.config["mounts"].append({**entry, "options": ["bind", "copy-symlink"]})
+    assert ours.ok("run", "c") == "to/nowhere\ncontent\n"
+    bundle.config["mounts"].append({**bundle.config["mounts"][-1], "source": str(tmp_path / "link")})
+    assert "something else is there" in ours.fails("run", "c")
+
+
+def test_default_devices_are_there_without_a_file_system_for_them(runtime):
+    """config-linux, "Default Devices"."""
+    bundle = runtime.bundle("sh", "-c", "stat -c %n:%t:%T /dev/null /dev/full /dev/more; readlink /dev/fd")
+    root = runtime.path / "root-of-its-own"
+    shutil.copytree(runtime.tree, root, symlinks=True)
+    (root / "dev/full").touch()
+    bundle.config["root"]["path"] = str(root)
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if not m["destination"].startswith("/dev")]
+    bundle.linux["devices"] = [{"path": "/dev/more", "type": "c", "major": 1, "minor": 5}]
+    (root / "dev/full").unlink()
+    assert runtime.ok("run", "c").split() == ["/dev/null:1:3", "/dev/full:1:7", "/dev/more:1:5", "/proc/self/fd"]
+
+
 def test_only_a_file_system_in_memory_copies_up(ours):
     entry = {"destination": "/tmp", "type": "proc", "source": "proc", "options": ["tmpcopyup"]}
     ours.bundle().config["mounts"].append(entry)
