@@ -280,7 +280,7 @@ def test_a_hook_has_only_its_time(ours):
 
 
 def test_a_hook_has_the_environment_of_the_runtime_or_its_own(runtime):
-    script = 'test "$WORD" = {}'
+    script = 'read state; test "$WORD" = {}'
     hook = {"path": "/bin/sh", "args": ["sh", "-c", script.format("outside")]}
     own = {"path": "/bin/sh", "args": ["sh", "-c", script.format("own")], "env": ["WORD=own"]}
     bundle = runtime.bundle("true")
