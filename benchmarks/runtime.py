@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import select
 import shutil
 import statistics
 import subprocess
@@ -97,11 +96,7 @@ class Warm:
     def finish(self, directory: str) -> None:
         from orchestra.shim import client
 
-        pidfd = client.open_run(directory)
-        if pidfd is not None:
-            select.select([pidfd], [], [])
-            os.close(pidfd)
-        assert client.state(directory).exit.exit_code == 0
+        assert client.wait(directory).exit_code == 0
 
     def run_to_exit(self, directory: str) -> None:
         self.run(directory)
@@ -232,17 +227,14 @@ def executions(rounds: int, directory: Path, root: Path, warm: Warm) -> None:
 def memory(warm: Warm) -> None:
     """PSS: a page that several processes share counts for each by its part, so the sum is what they all cost."""
     warm.run_to_exit(warm.add("settled", "true"))
-    while warm.processes()["shims"]:
-        time.sleep(0.01)
     alone = total(warm.processes())
     directories = [warm.add(f"memory-{number}", "sleep", "600") for number in range(AT_ONCE)]
     for directory in directories:
         warm.run(directory)
-    found = warm.processes()
-    shims = len(found["shims"])
+    found = total(warm.processes())
     print(f"\n| memory (PSS), {AT_ONCE} containers | KiB |\n|---|---|")
-    print(f"| the fork server alone, once for a stack | {alone} |")
-    print(f"| each running container beyond its program | {(total(found) - alone) / (shims or 1):.0f} |")
+    print(f"| fork server and the process of the shims, once for a stack | {alone} |")
+    print(f"| each running container beyond its program | {(found - alone) / AT_ONCE:.0f} |")
 
 
 def total(processes: dict[str, list[int]]) -> int:

@@ -194,7 +194,7 @@ class _Creation:
             gate.close()
         return self.first
 
-    def _let_go(self) -> None:
+    def _let_go(self, _channel: int) -> None:
         # The lock is of the open file: it would be held for as long as the container's first process has it.
         self.container.unlock()
         if self.wishes.console is not None:

@@ -14,27 +14,35 @@ if TYPE_CHECKING:
     from orchestra.shim.directory import ContainerDirectory
 
 
+NOBODY = -1
+
+
 class Child:
     """A shim as the fork server knows it.
 
-    channel: to the shim, None for one that an earlier fork server forked; pidfd: to watch that one by; terminal: the
-    second master of its container, or -1; streams: our ends of its pipes, kept so that what is in them is not lost when
-    container and shim end together; exit_code: of its container, when that became an orphan and was reaped here;
-    leaving: it has nothing to do any more, and a new run may begin in its directory.
+    pid: of its process, which may have other shims as well; 0 for one that an earlier fork server forked, NOBODY while
+    another is about to take over; channel: to it, None when it has closed that; terminal: the second master of its
+    container, or -1; streams: our ends of its pipes, kept so that what is in them is not lost when container and shim
+    end together; exit_code: of its container, when that became an orphan and was reaped here; leaving: it has nothing
+    to do any more, and a new run may begin in its directory.
     """
 
-    __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "leaving", "pidfd", "streams", "terminal")
+    __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "leaving", "pid", "streams", "terminal")
 
-    def __init__(self, directory: ContainerDirectory) -> None:
+    def __init__(self, directory: ContainerDirectory, pid: int) -> None:
         self.directory = directory
+        self.pid = pid
         self.channel: socket.socket | None = None
-        self.pidfd = -1
         self.terminal = -1
         self.streams: list[int] = []
         self.exit_code: int | None = None
         self.leaving = False
         self.backoff = Backoff()
         self.born = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether the run has ended, or there is none."""
+        return self.directory.has("exit.json") or not self.directory.has("shim.pid")
 
     def keep(self, fds: list[int], *, terminal: bool) -> None:
         if terminal and fds:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
+from contextlib import suppress
 from errno import ENODATA
 from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, process, tty, unix_socket
+from orchestra.linux.inotify import IN_DELETE, IN_MOVED_TO, Inotify
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import wire
 from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, ContainerDirectory
@@ -35,11 +38,11 @@ __all__ = [
     "delete",
     "exec_",
     "kill",
-    "open_run",
     "run",
     "shim_alive",
     "start",
     "state",
+    "wait",
 ]
 
 
@@ -89,15 +92,31 @@ def kill(directory: str, number: int) -> None:
     process.send_signal(container, number)
 
 
-def open_run(directory: str) -> int | None:
-    """A pidfd of the living shim, readable once the run has ended and ``exit.json`` is there; None when it has."""
-    shim = ContainerDirectory(directory).load_process("shim.pid")
-    if shim is None:
-        return None
-    try:
-        return process.open_pidfd(shim)
-    except ProcessLookupError:
-        return None
+def wait(directory: str, seconds: float | None = None) -> Exit | None:
+    """Until no shim looks after the container any more, for so long at most: how its run ended.
+
+    None when there was no run, when nobody has recorded its end (yet), or when the time is up.
+    """
+    files = ContainerDirectory(directory)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    with Inotify() as changes:
+        with suppress(FileNotFoundError):
+            changes.add(directory, IN_MOVED_TO | IN_DELETE)
+        while shim_alive(directory):
+            shim = files.load_process("shim.pid")
+            try:
+                pidfd = -1 if shim is None else process.open_pidfd(shim)
+            except ProcessLookupError:
+                break
+            try:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                if left == 0.0 or not select.select([changes, *([pidfd] if pidfd >= 0 else ())], [], [], left)[0]:
+                    break
+            finally:
+                if pidfd >= 0:
+                    os.close(pidfd)
+            changes.read()
+    return state(directory).exit
 
 
 def delete(directory: str) -> None:
@@ -112,9 +131,7 @@ def delete(directory: str) -> None:
     container = files.load_process("state.json")
     if container is not None:
         _kill_and_wait(container)
-    shim = files.load_process("shim.pid")
-    if shim is not None:
-        _wait(shim)
+    wait(directory)
     try:
         config = files.load("config.json")
     except FileNotFoundError:
@@ -139,17 +156,6 @@ def _kill_and_wait(target: process.Process) -> None:
         _poll(pidfd)
     except ProcessLookupError:
         return
-    finally:
-        os.close(pidfd)
-
-
-def _wait(target: process.Process) -> None:
-    try:
-        pidfd = process.open_pidfd(target)
-    except ProcessLookupError:
-        return
-    try:
-        _poll(pidfd)
     finally:
         os.close(pidfd)
 

@@ -17,21 +17,22 @@ import sys
 import time
 import traceback
 from errno import EINVAL
+from functools import partial
 from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import supervision, wire
-from orchestra.shim.child import Child
+from orchestra.shim.child import NOBODY, Child
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.runtime_shim import execute, make_shim
-from orchestra.shim.shim import LEAVING, TERMINAL, describe_busy
+from orchestra.shim.runtime_shim import execute
+from orchestra.shim.shim import LEAVING, TERMINAL, Shim, describe_busy
+from orchestra.shim.shim_process import look_after_many, look_after_one, may_wait
+from orchestra.shim.state import shim_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from orchestra.linux.process import Process
 
 
 class ForkServer:
@@ -44,7 +45,9 @@ class ForkServer:
         self.listener = listener
         self.supervisor = supervisor
         self.selector = selectors.DefaultSelector()
-        self.shims: dict[int, Child] = {}
+        self.shims: set[Child] = set()
+        self.shared_pid = 0  # of the process of those shims that can share one
+        self.shared: socket.socket | None = None  # our end of its orders
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.supervisor_done = False
 
@@ -71,6 +74,9 @@ class ForkServer:
                 if self.selector.get_map().get(key.fd) is key:
                     key.data()
             self._run_timers()
+        if self.shared is not None:
+            self.shared.close()
+            os.waitpid(self.shared_pid, 0)
         for path in self.paths:
             os.unlink(path)
 
@@ -130,7 +136,7 @@ class ForkServer:
     def _start_shim(
         self, connection: socket.socket, directory: ContainerDirectory, *, start: bool
     ) -> wire.Message | None:
-        for other in [child for child in self.shims.values() if child.directory == directory]:
+        for other in [child for child in self.shims if child.directory == directory]:
             if other.channel is not None:
                 self._hear_shim(other, other.channel)
             other.leaving = other.leaving or directory.has("exit.json")
@@ -138,14 +144,39 @@ class ForkServer:
                 return dict(describe_busy(directory))
         # Its first process may still be about to be reaped here: nobody shall take it for the new run's.
         directory.remove("state.json", "shim.pid", "exit.json")
-        child = Child(directory)
         ours, theirs = socket.socketpair()
-        kept = [connection.fileno(), theirs.fileno()]
-        pid = self._fork(kept, lambda: make_shim(directory, theirs).create(connection, start=start))
-        theirs.close()
-        self._watch_channel(child, ours)
-        self.shims[pid] = child
+        with theirs:
+            if may_wait(directory):
+                kept = [connection.fileno(), theirs.fileno()]
+                begin = partial(Shim.create, requester=connection, start=start)
+                pid = self._fork(kept, lambda: look_after_one(directory, theirs, begin))
+            else:
+                order = wire.encode({"directory": directory.path, "start": start})
+                pid = self._order(order, [connection.fileno(), theirs.fileno()])
+        self._add(Child(directory, pid), ours)
         return None
+
+    def _order(self, order: bytes, fds: list[int]) -> int:
+        """Have a container made by the process that makes most of them. Returns its pid."""
+        while True:
+            orders = self.shared or self._fork_shared()
+            try:
+                unix_socket.send(orders, order, fds)
+                return self.shared_pid
+            except (BrokenPipeError, ConnectionResetError):
+                # It has just been killed. That its children are ours now is known when it is reaped.
+                self._give_up_shared()
+
+    def _fork_shared(self) -> socket.socket:
+        self.shared, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.shared_pid = self._fork([theirs.fileno()], lambda: look_after_many(theirs))
+        return self.shared
+
+    def _give_up_shared(self) -> None:
+        assert self.shared is not None
+        self.shared.close()
+        self.shared = None
 
     def _execute(
         self, connection: socket.socket, directory: ContainerDirectory, request: dict[str, Any], fds: list[int]
@@ -176,13 +207,14 @@ class ForkServer:
 
     # Shims
 
-    def _watch_channel(self, child: Child, channel: socket.socket) -> None:
+    def _add(self, child: Child, channel: socket.socket) -> None:
         channel.setblocking(False)
         child.channel = channel
+        self.shims.add(child)
         self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child, channel))
 
     def _hear_shim(self, child: Child, channel: socket.socket) -> None:
-        """A shim sends what is to be kept for its container, and that it has given up."""
+        """A shim sends what is to be kept for its container, and that it has nothing to do any more."""
         while child.channel is not None:
             try:
                 data, fds = unix_socket.receive(channel, 1)
@@ -197,33 +229,41 @@ class ForkServer:
                 self.selector.unregister(channel)
                 channel.close()
                 child.channel = None
+                self._channel_closed(child)
+
+    def _channel_closed(self, child: Child) -> None:
+        """The run is over, or the process of the shim is.
+
+        In that case it is only when our own child has been reaped that its orphans are ours.
+        """
+        over = child.leaving or child.is_over()
+        if over or child.pid == 0:
+            self.shims.discard(child)
+            self._shim_ended(child, cleanly=over)
 
     def _forget(self, child: Child) -> None:
         if child.channel is not None:
             self.selector.unregister(child.channel)
             child.channel.close()
-        if child.pidfd >= 0:
-            self.selector.unregister(child.pidfd)
-            os.close(child.pidfd)
         child.close()
 
     def _replace(self, child: Child) -> None:
         """Another shim for a container whose shim was killed. It takes the record over, the old child is forgotten."""
         if child.channel is not None:
             self._hear_shim(child, child.channel)
-        if child.leaving or child.directory.has("exit.json") or not os.path.isdir(child.directory.path):
+        if child.leaving or child.is_over() or not os.path.isdir(child.directory.path):
             self._forget(child)
             return
         ours, theirs = socket.socketpair()
         kept = [theirs.fileno()] + ([child.terminal] if child.terminal >= 0 else [])
-        directory, terminal, exit_code = child.directory, child.terminal, child.exit_code
-        pid = self._fork(kept, lambda: make_shim(directory, theirs).adopt(terminal, exit_code))
-        theirs.close()
-        successor = Child(directory)
+        directory = child.directory
+        adopt = partial(Shim.adopt, terminal=child.terminal, exit_code=child.exit_code)
+        with theirs:
+            pid = self._fork(kept, lambda: look_after_one(directory, theirs, adopt))
+        successor = Child(directory, pid)
         child.hand_over(successor)
         self._forget(child)
-        self._watch_channel(successor, ours)
-        self.shims[pid] = successor
+        self._add(successor, ours)
 
     def _shim_ended(self, child: Child, *, cleanly: bool) -> None:
         if cleanly:
@@ -232,11 +272,11 @@ class ForkServer:
         delay = child.backoff.next_delay(time.monotonic() - child.born)
         if delay:
             # It counts as a shim meanwhile, so that nobody believes the container's directory is free.
-            placeholder = -id(child)
-            self.shims[placeholder] = child
+            child.pid = NOBODY
+            self.shims.add(child)
 
             def replace() -> None:
-                del self.shims[placeholder]
+                self.shims.discard(child)
                 self._replace(child)
 
             self._after(delay, replace)
@@ -251,43 +291,33 @@ class ForkServer:
             return
         for name in names:
             directory = ContainerDirectory(f"{self.containers}/{name}")
-            shim = directory.load_process("shim.pid")
-            if shim is None or directory.has("exit.json"):
-                continue
-            child = Child(directory)
-            try:
-                child.pidfd = process.open_pidfd(shim)
-            except ProcessLookupError:
-                self._replace(child)
-                continue
-            self.shims[shim.pid] = child
-            self._watch_foreign(child, shim)
+            if directory.has("shim.pid") and not directory.has("exit.json"):
+                self._adopt_shim(Child(directory, 0))
 
-    def _watch_foreign(self, child: Child, shim: Process) -> None:
-        def ended() -> None:
-            del self.shims[shim.pid]
-            self.selector.unregister(child.pidfd)
-            os.close(child.pidfd)
-            child.pidfd = -1
-            self._shim_ended(child, cleanly=child.directory.has("exit.json"))
-
-        self.selector.register(child.pidfd, selectors.EVENT_READ, ended)
+    def _adopt_shim(self, child: Child) -> None:
+        """It listens, unless it is gone or just about to record the end."""
         try:
             connection = unix_socket.connect(child.directory.file("shim.sock"))
             wire.send(connection, {"op": "keep"})
         except OSError:
-            return  # it is just ending: ``ended`` will find out
-        connection.setblocking(False)
+            self._shim_ended(child, cleanly=child.is_over() or shim_alive(child.directory.path))
+            return
 
         def receive() -> None:
             self.selector.unregister(connection)
+            connection.setblocking(True)
             try:
                 message, fds = wire.receive(connection)
-                child.keep(fds, terminal=bool(message.get("terminal")))
-            except OSError as error:
-                print(f"{child.directory.name}: no second keeper: {error}", file=sys.stderr, flush=True)
-            connection.close()
+            except OSError:
+                self.shims.discard(child)
+                self._shim_ended(child, cleanly=child.is_over())
+                connection.close()
+                return
+            child.keep(fds, terminal=bool(message.get("terminal")))
+            self._add(child, connection)
 
+        connection.setblocking(False)
+        self.shims.add(child)
         self.selector.register(connection, selectors.EVENT_READ, receive)
 
     # Children that ended
@@ -303,14 +333,19 @@ class ForkServer:
                 return
             if pid == self.supervisor.pid:
                 self._supervisor_ended(status)
-            elif pid in self.shims:
-                self._shim_ended(self.shims.pop(pid), cleanly=status == 0)
-            else:
+                continue
+            if pid == self.shared_pid and self.shared is not None:
+                self._give_up_shared()
+            shims = [child for child in self.shims if child.pid == pid]
+            for child in shims:
+                self.shims.discard(child)
+                self._shim_ended(child, cleanly=status == 0)
+            if not shims:
                 self._claim(pid, process.exit_code(status))
 
     def _claim(self, pid: int, code: int) -> None:
         """An orphan's exit code, for the shim that has taken its container over or soon will."""
-        for child in self.shims.values():
+        for child in self.shims:
             container = child.directory.load_process("state.json")
             if container is not None and container.pid == pid:
                 child.exit_code = code

@@ -37,6 +37,9 @@ class LogFile:
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self.size = os.fstat(self._fd).st_size
 
+    def close(self) -> None:
+        os.close(self._fd)
+
     def make_room(self, length: int) -> None:
         """Rotate when ``length`` more bytes would exceed the size. A record is never split between files."""
         if not self.max_size or not self.size or self.size + length <= self.max_size:
@@ -106,25 +109,50 @@ def render_records(data: bytes, stream: str, stamp: str) -> bytes:
 
 
 class LogWriter:
-    """Moves output from the container's pipes or terminal into its log. ``log`` None: output is read and dropped."""
+    """Moves output from the container's pipes or terminal into its log. ``log`` None: output is read and dropped.
 
-    def __init__(self, log: LogFile | None, note_path: str) -> None:
-        self._log = log
+    What that takes is made with the first output: many a container has none.
+    """
+
+    def __init__(self, note_path: str) -> None:
+        self._log: LogFile | None = None
+        self._note_path = note_path
+        self._note: mmap.mmap | None = None
         self._stamp = Stamp()
-        limit = log.max_size // 4 if log is not None and log.max_size else CHUNK
-        self._chunk = max(512, min(CHUNK, limit))
-        self._shown, self._show = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        fd = os.open(note_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.ftruncate(fd, _NOTE.size + CHUNK)
-            self._note = mmap.mmap(fd, _NOTE.size + CHUNK)
-        finally:
-            os.close(fd)
-        self._payload = memoryview(self._note)[_NOTE.size :]
+        self._chunk = CHUNK
+        self._shown = self._show = -1
         self._unfinished: set[str] = set()
+
+    def open(self, log: LogFile | None) -> None:
+        self._log = log
+        if log is not None and log.max_size:
+            self._chunk = max(512, min(CHUNK, log.max_size // 4))
+
+    def close(self) -> None:
+        for fd in (self._shown, self._show):
+            if fd >= 0:
+                os.close(fd)
+        if self._note is not None:
+            self._payload.release()
+            self._note.close()
+        if self._log is not None:
+            self._log.close()
+
+    def _open_note(self) -> mmap.mmap:
+        if self._note is None:
+            self._shown, self._show = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = os.open(self._note_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.ftruncate(fd, _NOTE.size + CHUNK)
+                self._note = mmap.mmap(fd, _NOTE.size + CHUNK)
+            finally:
+                os.close(fd)
+            self._payload = memoryview(self._note)[_NOTE.size :]
+        return self._note
 
     def pump(self, pipe: int, stream: int) -> bytes | None:
         """Log the next chunk of a pipe and return it. None at the end of the stream; b"" when there is nothing now."""
+        note = self._open_note()
         try:
             count = tee(pipe, self._show, self._chunk)
         except BlockingIOError:
@@ -137,10 +165,10 @@ class LogWriter:
             data, text = self._render(data, STREAMS[stream])
             count = len(data)
             self._log.make_room(len(text))
-            _NOTE.pack_into(self._note, 0, self._log.size, len(text), count, stream)
+            _NOTE.pack_into(note, 0, self._log.size, len(text), count, stream)
             self._append(text)
         self._take(pipe, count)
-        _NOTE.pack_into(self._note, 0, 0, 0, 0, 0)
+        _NOTE.pack_into(note, 0, 0, 0, 0, 0)
         return data
 
     def pump_terminal(self, master: int) -> bytes | None:
@@ -171,14 +199,15 @@ class LogWriter:
 
     def recover(self, pipes: dict[int, int]) -> None:
         """Finish or undo what a killed shim was in the middle of. pipes: stream to descriptor."""
-        offset, length, count, stream = _NOTE.unpack_from(self._note, 0)
+        note = self._open_note()
+        offset, length, count, stream = _NOTE.unpack_from(note, 0)
         if stream not in pipes or self._log is None:
             return
         if self._log.size < offset + length:
             self._log.cut(min(offset, self._log.size))
         elif self._head(pipes[stream], count) == self._payload[:count]:
             self._take(pipes[stream], count)
-        _NOTE.pack_into(self._note, 0, 0, 0, 0, 0)
+        _NOTE.pack_into(note, 0, 0, 0, 0, 0)
 
     def resume(self) -> None:
         """Take over from a killed shim: whether a line had no end yet is only in the log."""

@@ -27,21 +27,28 @@ class Requests:
         self, selector: selectors.BaseSelector, name: str, operations: Mapping[str, Callable[[socket.socket], None]]
     ) -> None:
         self._selector, self._name, self._operations = selector, name, operations
+        self._waiting: set[socket.socket] = set()
 
     def listen(self, path: str) -> None:
         self._listener = unix_socket.listen(path)
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
+    def close(self) -> None:
+        for connection in (self._listener, *self._waiting):
+            connection.close()
+
     def _accept(self) -> None:
         try:
             connection, _address = self._listener.accept()
         except BlockingIOError:
             return
+        self._waiting.add(connection)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection))
 
     def _hear(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
+        self._waiting.discard(connection)
         connection.settimeout(CLIENT_SECONDS)
         try:
             request, fds = wire.receive(connection)

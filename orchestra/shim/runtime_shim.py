@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
 
+    from orchestra.linux.process import Process
     from orchestra.shim.directory import ContainerDirectory
 
 CONSOLE_SECONDS = 5.0
@@ -36,17 +37,21 @@ def find_program(directory: ContainerDirectory) -> RuntimeProgram | None:
     return RuntimeProgram(path, directory) if path else None
 
 
-def make_shim(directory: ContainerDirectory, parent: socket.socket) -> Shim:
+def make_shim(directory: ContainerDirectory, parent: socket.socket, identity: Process, *, shared: bool) -> Shim:
     try:
         program = find_program(directory)
     except (OSError, ValueError, AttributeError):
         program = None  # a bundle that is not whole: whoever makes the container of it says so
-    return Shim(directory, parent) if program is None else RuntimeShim(directory, parent, program)
+    if program is None:
+        return Shim(directory, parent, identity, shared=shared)
+    return RuntimeShim(directory, parent, identity, program)
 
 
 class RuntimeShim(Shim):
-    def __init__(self, directory: ContainerDirectory, parent: socket.socket, program: RuntimeProgram) -> None:
-        super().__init__(directory, parent)
+    def __init__(
+        self, directory: ContainerDirectory, parent: socket.socket, identity: Process, program: RuntimeProgram
+    ) -> None:
+        super().__init__(directory, parent, identity, shared=False)
         self.program = program
 
     def _load(self) -> None:
@@ -89,6 +94,7 @@ class RuntimeShim(Shim):
             self._begin()
         else:
             self._store_state()
+        self._answer_made()
 
     def _open_ends(self) -> list[int]:
         """The container's, opened to read and write: see the package. They belong to its user."""
@@ -99,15 +105,12 @@ class RuntimeShim(Shim):
             os.fchown(fd, user, -1)
         return found
 
-    def _listen(self) -> None:
-        super()._listen()
-        self._answer_made()
-
     def _start(self) -> None:
         try:
             self._begin()
         except OSError as error:
             self._give_up(wire.describe_error(error))
+            return
         self._answer_made()
 
     def _begin(self) -> None:
@@ -115,11 +118,12 @@ class RuntimeShim(Shim):
         self._store_state()
         self.program.start()
 
-    def _finish(self) -> NoReturn:
+    def _finish(self) -> None:
         if self.started_at is None:
             hint = "killed before it was started"
             self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
-        super()._finish()
+        else:
+            super()._finish()
 
     def _run_last_hooks(self) -> None:
         """They are the runtime's."""

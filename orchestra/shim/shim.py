@@ -1,13 +1,16 @@
 """The shim: parent of one container for one run. Makes it, keeps its streams, writes its log, records its exit.
 
-A state machine over one selector. It begins with ``create`` (a fresh container) or ``adopt`` (one whose shim was
-killed) and ends when the container's first process has ended and everything it wrote is in the log.
+A state machine over one selector, which the process it lives in watches: see ``shim_process``. It begins with
+``create`` (a fresh container) or ``adopt`` (one whose shim was killed) and is over when the container's first process
+has ended, everything it wrote is in the log and its record is written.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import resource
 import select
 import selectors
 import signal
@@ -15,7 +18,7 @@ import sys
 import time
 import traceback
 from errno import EALREADY, ECANCELED, EINVAL
-from typing import Any, NoReturn
+from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
@@ -34,14 +37,24 @@ if TYPE_CHECKING:
 
 TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
+OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what a container starts with, whatever its shim allows itself
 
 
 class Shim:
-    """parent: socket to the fork server, which sends the exit code of an orphan and is sent the terminal's master."""
+    """parent: socket to the fork server, which sends the exit code of an orphan and is sent the terminal's master.
 
-    def __init__(self, directory: ContainerDirectory, parent: socket.socket) -> None:
+    identity: the process we are in; shared: with other shims, so that the current directory is nobody's; over: nothing
+    is left to be done but ``close``.
+    """
+
+    def __init__(
+        self, directory: ContainerDirectory, parent: socket.socket, identity: Process, *, shared: bool
+    ) -> None:
         self.directory = directory
         self.parent = parent
+        self.identity = identity
+        self.shared = shared
+        self.over = False
         self.config: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
         self.cgroup = cgroup.Cgroup()
@@ -52,7 +65,9 @@ class Shim:
         self.started_at: float | None = None
         self.exit_code: int | None = None
         self.ended = False
-        self.streams = Streams(self.selector)
+        self.streams = Streams(self.selector, directory)
+        self.requests: Requests | None = None
+        self.keepers: list[socket.socket] = []
         self.starting: starting.StartingProcess | None = None
         self.starts = False
         self.requester: socket.socket | None = None
@@ -60,35 +75,27 @@ class Shim:
 
     # The beginning of a run
 
-    def create(self, requester: socket.socket, *, start: bool) -> NoReturn:
-        """Make the container and serve it. With ``start``, the answer comes when its program runs."""
+    def create(self, requester: socket.socket, *, start: bool) -> None:
+        """Make the container. With ``start``, the answer comes when its program runs."""
         self.requester = requester
         try:
             self._settle()
             self._load()
             self._make_pipes()
-            self._make(start=start)
             self.streams.open_log(self.settings.get("log"))
-            self._listen()
+            self._make(start=start)
         except OSError as error:
             self._give_up(wire.describe_error(error))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             hint = "".join(traceback.format_exception(error))
             self._give_up({"errno": EINVAL, "call": "config", "path": self.directory.path, "hint": hint})
-        self._serve()
 
     def _settle(self) -> None:
-        """Become the shim of this directory: a session and a name of its own, orphans adopted, streams beside us."""
-        os.setsid()
-        os.chdir(self.directory.path)
-        process.set_name("orchestra-shim")
-        process.become_subreaper()
-        own = process.identify(os.getpid())
-        self.directory.store("shim.pid", {"pid": own.pid, "start_time": own.start_time})
-        self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.selector.register(self._wake, selectors.EVENT_READ, self._reap)
+        """Become the shim of this directory: who finds its record finds it listening."""
+        if not self.shared:
+            os.chdir(self.directory.path)
+        self._listen()
+        self.directory.store("shim.pid", self.identity._asdict())
         self.selector.register(self.parent, selectors.EVENT_READ, self._hear_parent)
 
     def _load(self) -> None:
@@ -104,11 +111,14 @@ class Shim:
 
     def _listen(self) -> None:
         operations = {"start": self._start_for, "keep": self._hand_streams, "attach": self._attach}
-        Requests(self.selector, self.directory.name, operations).listen("shim.sock")
+        self.requests = Requests(self.selector, self.directory.name, operations)
+        self.requests.listen(self.directory.file("shim.sock"))
 
     def _make(self, *, start: bool) -> None:
         self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
-        pid, channel = starting.fork(self.config, self.settings, self.directory.path, self.cgroup, self.warnings.append)
+        pid, channel = starting.fork(
+            self.config, self.settings, self.directory.path, self.cgroup, self.warnings.append, let_go=let_go
+        )
         self.container = process.identify(pid)
         self.starting = starting.StartingProcess(self.config, channel, self._describe, self.warnings.append)
         self.selector.register(channel, selectors.EVENT_READ, self._hear_container)
@@ -157,6 +167,7 @@ class Shim:
             is_more = said.hear()
         except OSError as error:
             self._give_up(wire.describe_error(error))
+            return
         if said.master >= 0 and self.streams.terminal < 0:
             self.streams.keep_terminal(said.master)
             self._give_keeper(TERMINAL, [said.master])
@@ -172,6 +183,7 @@ class Shim:
             if self.cgroup.oom_kills():
                 hint = "killed while it was being set up: its memory limit is too small"
             self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
+            return
         try:
             hooks.run(self.config, "poststart", self._describe("running"))
         except OSError as error:
@@ -197,41 +209,54 @@ class Shim:
             print(f"{self.directory.name}: nobody hears the answer: {error}", file=sys.stderr, flush=True)
         requester.close()
 
-    def _give_up(self, error: wire.Message) -> NoReturn:
+    def _give_up(self, error: wire.Message) -> None:
         """A container that could not be made leaves nothing but the answer."""
         self._kill_container()
         if self.container is not None and not self.ended:
             os.waitpid(self.container.pid, 0)
+            self.ended = True
         self._clean()
         if self.starting is not None and self.starting.hooked:
             self._run_last_hooks()
-        self.directory.remove("state.json", "shim.pid")
-        self._say_leaving()
+        self.directory.remove("state.json", "shim.pid", *RUN_FILES)
+        self._leave()
         self._answer({"error": error})
-        os._exit(0)
 
-    def _say_leaving(self) -> None:
-        """To the fork server, before anybody else hears of it: the next run may be asked for at once."""
+    def _leave(self) -> None:
+        """Tell the fork server, before anybody else hears of it: the next run may be asked for at once."""
+        self.over = True
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.parent.send(LEAVING)
 
+    def close(self) -> None:
+        """Let go of everything, when it is over."""
+        self.selector.close()
+        self.streams.close()
+        if self.requests is not None:
+            self.requests.close()
+        if self.starting is not None:
+            self.starting.channel.close()
+        for connection in (*self.keepers, self.parent):
+            connection.close()
+
     # A run whose first shim was killed
 
-    def adopt(self, terminal: int, exit_code: int | None) -> NoReturn:
+    def adopt(self, terminal: int, exit_code: int | None) -> None:
         """Take over. terminal: the master the fork server kept, or -1; exit_code: when it has been reaped already."""
         self._settle()
         try:
             self._load()
         except FileNotFoundError:
-            os._exit(0)  # somebody is removing the directory
+            self._leave()  # somebody is removing the directory
+            return
         self.container = self.directory.load_process("state.json")
         state = self.directory.load_if_there("state.json")
         if self.container is None or state is None or state["started_at"] is None:
             # Killed before the start: its first process has noticed and ended, so there is no container.
             self._clean()
-            self.directory.remove("state.json")
-            self._say_leaving()
-            os._exit(0)
+            self.directory.remove("state.json", "shim.sock")
+            self._leave()
+            return
         self.started_at = state["started_at"]
         self.streams.open_log(self.settings.get("log"))
         if terminal >= 0:
@@ -241,12 +266,10 @@ class Shim:
             self.streams.recover()
             self.streams.watch_pipes()
         self.streams.log.resume()
-        self._listen()
-        self.exit_code = exit_code
-        self.ended = exit_code is not None
-        if not self.ended:
+        if exit_code is not None:
+            self.container_ended(exit_code)
+        else:
             self._watch_orphan(self.container)
-        self._serve()
 
     def _watch_orphan(self, container: Process) -> None:
         """It is not our child. Its exit code comes from the fork server when it is that one's, else from the kernel."""
@@ -257,7 +280,8 @@ class Shim:
             # Reaped moments ago: when it was by the fork server, word of it is on its way.
             if select.select([self.parent], [], [], REAPED_SECONDS)[0]:
                 self._hear_parent()
-            self.ended = True
+            if not self.ended:
+                self.container_ended(None)
         else:
             self.selector.register(self.pidfd, selectors.EVENT_READ, self._orphan_ended)
 
@@ -268,8 +292,7 @@ class Shim:
 
     def _ask_kernel(self) -> None:
         assert self.container is not None
-        self.exit_code = process.foreign_exit_code(self.container, self.pidfd)
-        self.ended = True
+        self.container_ended(process.foreign_exit_code(self.container, self.pidfd))
 
     def _hear_parent(self) -> None:
         """The exit code of an orphan; the end of file means that the fork server is gone, which is no matter."""
@@ -278,8 +301,7 @@ class Shim:
         except OSError:
             data = b""
         if data:
-            self.exit_code = int(data)
-            self.ended = True
+            self.container_ended(int(data))
             return
         self.selector.unregister(self.parent)
         self.parent.close()
@@ -290,35 +312,26 @@ class Shim:
 
     # While it runs
 
-    def _serve(self) -> NoReturn:
-        while not self.ended:
-            for key, _events in self.selector.select():
-                # What came before in this round may have closed it, and its number may be another's already.
-                if self.selector.get_map().get(key.fd) is key:
-                    key.data()
-        self._finish()
+    def turn(self) -> None:
+        """See to whatever is there to be seen to."""
+        for key, _events in self.selector.select(0):
+            if self.over:
+                return
+            # What came before in this round may have closed it, and its number may be another's already.
+            if self.selector.get_map().get(key.fd) is key:
+                key.data()
 
-    def _reap(self) -> None:
-        """Our container, and orphans of one that shares our PID namespace.
+    def is_parent_of(self, pid: int) -> bool:
+        return self.container is not None and self.container.pid == pid and not self.ended
 
-        The container itself is looked at and left a zombie until its end is on disk: when this shim is killed before
-        that, the fork server inherits the zombie, and its exit code is still known.
-        """
-        os.read(self._wake, 4096)
-        while True:
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if found is None:
-                return
-            if self.container is not None and found.si_pid == self.container.pid:
-                self.ended = True
-                self.exit_code = found.si_status + (0 if found.si_code == os.CLD_EXITED else 128)
-                while self.starting is not None:
-                    self._hear_container()
-                return
-            os.waitpid(found.si_pid, 0)
+    def container_ended(self, exit_code: int | None) -> None:
+        """Its first process has; exit_code: None when nobody could learn it."""
+        self.exit_code = exit_code
+        self.ended = True
+        while self.starting is not None and not self.over:
+            self._hear_container()
+        if not self.over:
+            self._finish()
 
     def _start_for(self, connection: socket.socket) -> None:
         if self.started_at is not None:
@@ -330,7 +343,7 @@ class Shim:
     def _hand_streams(self, connection: socket.socket) -> None:
         """To another fork server, which has none to keep yet."""
         wire.send(connection, {"terminal": self.streams.terminal >= 0}, self.streams.kept)
-        connection.close()
+        self.keepers.append(connection)  # its end of file is the end of this run, or of us
 
     def _attach(self, connection: socket.socket) -> None:
         terminal = self.streams.terminal
@@ -339,7 +352,7 @@ class Shim:
 
     # The end of a run
 
-    def _finish(self) -> NoReturn:
+    def _finish(self) -> None:
         """Everything the container wrote is in the log before its record appears, and everything of it is gone."""
         shares_processes = not any(
             entry["type"] == "pid" and not entry.get("path")
@@ -351,6 +364,7 @@ class Shim:
         oom_killed = self.cgroup.oom_kills() > 0
         self._clean()
         self._run_last_hooks()
+        self.directory.remove("shim.sock")
         self.directory.store(
             "exit.json",
             {
@@ -360,7 +374,7 @@ class Shim:
                 "finished_at": time.time(),
             },
         )
-        os._exit(0)
+        self._leave()
 
     def _run_last_hooks(self) -> None:
         def warn(text: str) -> None:
@@ -373,7 +387,14 @@ class Shim:
             self.cgroup.remove()
         except OSError as error:
             print(f"{self.directory.name}: {error}", file=sys.stderr, flush=True)
-        self.directory.remove(*RUN_FILES)
+        self.directory.remove(*RUN_FILES[1:])
+
+
+def let_go(channel: int) -> None:
+    """In a container's first process: nothing of the shims' is its own but the channel to its own."""
+    gc.disable()
+    process.close_all_except([channel])
+    resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
 
 
 def describe_busy(directory: ContainerDirectory) -> Mapping[str, Any]:

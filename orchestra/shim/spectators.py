@@ -57,3 +57,7 @@ class Spectators:
         self._connections.remove(connection)
         self._selector.unregister(connection)
         connection.close()
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()

@@ -28,19 +28,19 @@ def fork(
     warn: Warn,
     *,
     gate: socket.socket | None = None,
-    let_go: Callable[[], None] = lambda: None,
+    let_go: Callable[[int], None],
 ) -> tuple[int, socket.socket]:
     """A container's first process: its pid, of a child of ours, and the channel to it.
 
-    let_go: done by it first, of what is the maker's alone.
+    let_go: done by it first, of all that is the maker's alone; told the descriptor of its end of the channel.
     """
     linux = config.get("linux") or {}
     sysctls.check(linux)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = isolation.fork(linux, group)
     if pid == 0:
-        ours.close()
-        let_go()
+        ours.detach()
+        let_go(theirs.fileno())
         init.run(config, settings, bundle, group, theirs, gate)
     theirs.close()
     return isolation.await_first_process(pid, ours, linux, warn), ours

@@ -61,5 +61,8 @@ def _load_exit(files: ContainerDirectory) -> Exit | None:
 
 
 def shim_alive(directory: str) -> bool:
+    """Whether a shim looks after a run of this container; the process it is in may have others to look after."""
+    if ContainerDirectory(directory).has("exit.json"):
+        return False
     shim = ContainerDirectory(directory).load_process("shim.pid")
     return shim is not None and process.is_alive(shim)

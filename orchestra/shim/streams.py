@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 from typing import Any
@@ -14,17 +15,21 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
+    from orchestra.shim.directory import ContainerDirectory
+
 PIPES = {1: "stdout", 2: "stderr"}
 
 
 class Streams:
-    """Our ends of them; the current directory is the container's. terminal: the master, or -1."""
+    """Our ends of them. terminal: the master, or -1."""
 
-    def __init__(self, selector: selectors.BaseSelector) -> None:
+    def __init__(self, selector: selectors.BaseSelector, directory: ContainerDirectory) -> None:
         self._selector = selector
+        self._directory = directory
         self._stdin = -1
         self._pipes: dict[int, int] = {}
         self.terminal = -1
+        self.log = LogWriter(directory.file("log.note"))
         self._spectators = Spectators(selector, lambda: self.terminal if self.terminal >= 0 else self._stdin)
 
     @property
@@ -32,14 +37,13 @@ class Streams:
         """What nobody has open is lost, a pipe's content or a terminal: these are for a second keeper."""
         return [self.terminal] if self.terminal >= 0 else list(self._pipes.values())
 
-    @staticmethod
-    def make_pipes(*, stdin: bool) -> None:
+    def make_pipes(self, *, stdin: bool) -> None:
         for name in ("stdout", "stderr", *(("stdin",) if stdin else ())):
-            os.mkfifo(name, 0o600)
+            os.mkfifo(self._directory.file(name), 0o600)
 
     def open_log(self, log: Mapping[str, Any] | None) -> None:
         file = None if log is None else LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
-        self.log = LogWriter(file, "log.note")
+        self.log.open(file)
 
     def open_pipes(self) -> None:
         """Not blocking, so they open whether or not the other end is there.
@@ -47,10 +51,10 @@ class Streams:
         None is there any more when the shim before us was killed as the last thing it did.
         """
         for number, name in PIPES.items():
-            if os.path.exists(name):
-                self._pipes[number] = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if os.path.exists("stdin"):
-            self._stdin = os.open("stdin", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            with contextlib.suppress(FileNotFoundError):
+                self._pipes[number] = os.open(self._directory.file(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with contextlib.suppress(FileNotFoundError):
+            self._stdin = os.open(self._directory.file("stdin"), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def watch_pipes(self) -> None:
         for number, fd in self._pipes.items():
@@ -76,6 +80,14 @@ class Streams:
         while self.terminal >= 0 and self._pump_terminal():
             continue
         self.log.close_lines()
+
+    def close(self) -> None:
+        """Spectators are told by the end of file."""
+        self._spectators.close()
+        self.log.close()
+        for fd in (*self._pipes.values(), self._stdin, self.terminal):
+            if fd >= 0:
+                os.close(fd)
 
     def _pump(self, number: int) -> bool:
         """Whether there was something."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,18 @@ def test_last_hooks_run_when_another_shim_ends_the_run(stack, tmp_path):
     client.kill(container.directory, signal.SIGKILL)
     container.wait()
     assert log.read_text().split() == ["poststop"]
+
+
+def test_a_hook_that_takes_long_keeps_no_other_container_waiting(stack, tmp_path):
+    slow, other = stack.container("true", name="slow"), stack.container("true", name="other")
+    os.mkfifo(tmp_path / "gate")
+    hooked(slow, tmp_path, ["createRuntime"], f"read word < {tmp_path}/gate")
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(slow.run)
+        with open(tmp_path / "gate", "w") as gate:
+            # The hook has opened it and reads: it is under way.
+            assert other.finish() == []
+            assert not starting.done()
+            gate.write("go\n")
+        starting.result(8)
+    assert slow.wait().exit_code == 0

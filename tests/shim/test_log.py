@@ -110,7 +110,9 @@ def pipe():
 
 def writer(tmp_path, **limits):
     log = LogFile(str(tmp_path / "log"), limits.get("max_size", 0), limits.get("max_file", 1))
-    return LogWriter(log, str(tmp_path / "note"))
+    made = LogWriter(str(tmp_path / "note"))
+    made.open(log)
+    return made
 
 
 def texts(tmp_path):

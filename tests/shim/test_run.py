@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from errno import EALREADY, ENOENT
 from pathlib import Path
 
@@ -91,15 +92,16 @@ def test_delete_ends_what_runs_and_may_be_repeated(stack):
     assert container.state().status is Status.STOPPED
 
 
-def test_a_run_that_is_open_can_be_waited_for(stack):
-    container = stack.container("sleep", "60", stdin=True)
-    assert client.open_run(container.directory) is None
+def test_a_run_can_be_waited_for(stack):
+    container = stack.shell("read line; exit 3", stdin=True)
+    assert client.wait(container.directory) is None
     container.run()
-    pidfd = client.open_run(container.directory)
-    os.close(pidfd)
-    container.delete()
-    assert client.open_run(container.directory) is None
-    assert Path(container.directory, "exit.json").exists()
+    assert client.wait(container.directory, 0.05) is None
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.wait, container.directory)
+        Path(container.directory, "stdin").write_text("go\n")
+        assert waiting.result(8).exit_code == 3
+    assert client.wait(container.directory).exit_code == 3
 
 
 def test_its_record_is_there_before_the_program_runs(stack):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,6 +90,41 @@ def attach(container):
         return Attached(container)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
+
+
+def test_shims_that_share_a_process_are_each_replaced(stack):
+    script = "trap 'echo bye; exit {}' TERM; echo hello; while :; do sleep 0.01; done"
+    containers = [stack.shell(script.format(number), name=f"c{number}") for number in (3, 4, 5)]
+    for container in containers:
+        container.run()
+        eventually(lambda container=container: container.texts("stdout"))
+    (before,) = {container.shim for container in containers}
+    containers[0].kill_shim()
+    after = {another_shim(container, before) for container in containers}
+    assert len(after) == 3
+    # Whoever is made now has nothing to do with those, or with whatever ended their first process.
+    fresh = stack.container("sleep", "60", name="fresh")
+    fresh.run()
+    assert fresh.shim not in {before, *after}
+    for number, container in enumerate(containers, 3):
+        client.kill(container.directory, signal.SIGTERM)
+        assert container.wait().exit_code == number
+        assert container.texts("stdout") == ["hello", "bye"]
+        assert container.leftovers() == []
+    assert fresh.state().status is Status.RUNNING
+
+
+def test_another_fork_server_hears_of_the_end_of_one_shim_of_many(stack):
+    """The process of the others lives on, so its end says nothing."""
+    containers = [stack.shell("read line; exit 3", stdin=True, name=f"c{number}") for number in range(2)]
+    for container in containers:
+        container.run()
+    stack.kill_fork_server()
+    stack.launch()
+    Path(containers[0].directory, "stdin").write_text("go\n")
+    assert containers[0].wait().exit_code == 3
+    containers[0].run()  # the fork server knows that its directory is free
+    assert containers[1].state().status is Status.RUNNING
 
 
 def test_a_terminal_survives_its_shim(stack):
@@ -216,7 +252,11 @@ def test_the_supervisor_is_started_again_ever_more_slowly(tmp_path, tree):
 
 def test_a_killed_supervisor_is_replaced_at_once(stack):
     def supervisor():
-        return [pid for pid in stack.children() if b"select" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        found = []
+        for pid in stack.children():
+            with suppress(FileNotFoundError):  # just reaped
+                found += [pid] if b"select" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
+        return found
 
     (first,) = eventually(supervisor)
     os.kill(first, signal.SIGKILL)
@@ -259,8 +299,7 @@ def test_a_hundred_lives_leave_nothing(stack):
 
     container = stack.shell("exit 3")
     failing = stack.container("nonsense", name="failing")
-    eventually(lambda: len(stack.children(server)) == 1)
-    before, machine = descriptors(), {*census.mounts()}
+    before, machine, children = descriptors(), {*census.mounts()}, stack.children(server)
     for _ in range(100):
         container.run()
         assert container.wait().exit_code == 3
@@ -268,7 +307,7 @@ def test_a_hundred_lives_leave_nothing(stack):
     for _ in range(20):
         with pytest.raises(OSError, match="nonsense"):
             failing.run()
-    eventually(lambda: len(stack.children(server)) == 1)
+    eventually(lambda: stack.children(server) == children)
     eventually(lambda: descriptors() == before)
     assert not [mount for mount in {*census.mounts()} - machine if stack.home.run in mount]
     assert stack.groups() == []

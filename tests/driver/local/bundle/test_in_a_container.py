@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import stat
 import time
@@ -112,11 +111,7 @@ class Machine:
         return client.run(self.stack.fork_socket, str(self.directory)).warnings
 
     def wait(self):
-        pidfd = client.open_run(str(self.directory))
-        if pidfd is not None:
-            assert select.select([pidfd], [], [], 20)[0]
-            os.close(pidfd)
-        return client.state(str(self.directory)).exit.exit_code
+        return client.wait(str(self.directory), 20).exit_code
 
     def told(self, name):
         return (self.out / name).read_text()

@@ -1,0 +1,159 @@
+"""The process of shims: parent of one container, or of all those of a stack that ask for nothing that takes time.
+
+A fork of a Python process costs a copy of every page that either side touches afterwards, in time as in memory. So one
+process makes and watches the containers of a stack, each with a ``Shim`` of its own; only what may keep it waiting, and
+so would make its neighbours wait, has a process to itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import selectors
+import signal
+import socket
+from typing import Any, NoReturn
+
+from orchestra.linux import cgroup, process, unix_socket
+from orchestra.shim import hooks, wire
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.isolation import Namespaces
+from orchestra.shim.runtime_shim import make_shim
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestra.shim.shim import Shim
+
+EVERY_HOOK = (*hooks.BEFORE_START, "poststart", "poststop")
+
+
+def may_wait(directory: ContainerDirectory) -> bool:
+    """Whether making or ending this container takes more of its parent than system calls that return at once.
+
+    So do hooks, another runtime, systemd, whoever decides about system calls, and the process between that user and
+    time namespaces want; so does ending processes that no PID namespace ends. A bundle that cannot be read counts as
+    such: whoever makes a container of it says what is wrong.
+    """
+    try:
+        config, settings = directory.load("config.json"), directory.load("shim.json")
+        linux: Mapping[str, Any] = config.get("linux") or {}
+        namespaces = Namespaces(linux)
+        return (
+            "pid" not in namespaces.fresh
+            or namespaces.have_process_between
+            or hooks.wanted(config, *EVERY_HOOK)
+            or bool(settings.get("runtime") or (linux.get("seccomp") or {}).get("listenerPath"))
+            or cgroup.is_scope(linux.get("cgroupsPath") or "")
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return True
+
+
+class ShimProcess:
+    def __init__(self) -> None:
+        """Become one: with a session and a name of its own, and the orphans below it for children."""
+        os.setsid()
+        process.set_name("orchestra-shim")
+        process.become_subreaper()
+        self._identity = process.identify(os.getpid())
+        self._selector = selectors.DefaultSelector()
+        self._shims: list[Shim] = []
+        self._orders: socket.socket | None = None
+        self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector.register(self._wake, selectors.EVENT_READ, self._reap)
+
+    def begin(
+        self, directory: ContainerDirectory, parent: socket.socket, act: Callable[[Shim], None], *, shared: bool
+    ) -> None:
+        """Look after the run that ``act`` has the shim of this directory begin."""
+        shim = make_shim(directory, parent, self._identity, shared=shared)
+        act(shim)
+        if shim.over:
+            shim.close()
+            return
+        self._shims.append(shim)
+        self._selector.register(shim.selector, selectors.EVENT_READ, lambda: self._turn(shim))
+
+    def obey(self, orders: socket.socket) -> None:
+        """Make the containers that are ordered here, each with who asked for it and its channel to the fork server."""
+        self._orders = orders
+        self._selector.register(orders, selectors.EVENT_READ, self._hear_order)
+
+    def serve(self) -> None:
+        """Until every run is over and nothing can be ordered any more."""
+        while self._shims or self._orders is not None:
+            for key, _events in self._selector.select():
+                # What came before in this round may have closed it, and its number may be another's already.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
+
+    def _turn(self, shim: Shim) -> None:
+        shim.turn()
+        if shim.over:
+            self._dismiss(shim)
+
+    def _dismiss(self, shim: Shim) -> None:
+        self._shims.remove(shim)
+        self._selector.unregister(shim.selector)
+        shim.close()
+
+    def _hear_order(self) -> None:
+        assert self._orders is not None
+        data, fds = unix_socket.receive(self._orders, wire.MAX_LINE)
+        if not data:
+            self._selector.unregister(self._orders)
+            self._orders.close()
+            self._orders = None
+            return
+        order = wire.decode(data)
+        requester, parent = (socket.socket(fileno=fd) for fd in fds)
+        self.begin(
+            ContainerDirectory(order["directory"]),
+            parent,
+            lambda shim: shim.create(requester, start=order["start"]),
+            shared=True,
+        )
+
+    def _reap(self) -> None:
+        """Containers, and orphans of one that shares our PID namespace.
+
+        A container is looked at and left a zombie until its end is on disk: when this process is killed before that,
+        the fork server inherits the zombie, and its exit code is still known.
+        """
+        os.read(self._wake, 4096)
+        while True:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            for shim in [shim for shim in self._shims if shim.is_parent_of(found.si_pid)]:
+                shim.container_ended(found.si_status + (0 if found.si_code == os.CLD_EXITED else 128))
+                self._dismiss(shim)
+            os.waitpid(found.si_pid, 0)
+
+
+def look_after_one(directory: ContainerDirectory, parent: socket.socket, act: Callable[[Shim], None]) -> NoReturn:
+    """The whole life of a process that has one shim."""
+    shims = ShimProcess()
+    shims.begin(directory, parent, act, shared=False)
+    shims.serve()
+    os._exit(0)
+
+
+def look_after_many(orders: socket.socket) -> NoReturn:
+    """The whole life of a process that has those of a stack. Each wants some descriptors: as many as may be."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # Unlike a process that ends with its container, this one may live for long and see many.
+    gc.enable()
+    shims = ShimProcess()
+    shims.obey(orders)
+    shims.serve()
+    os._exit(0)
