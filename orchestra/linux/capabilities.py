@@ -65,6 +65,7 @@ PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
+_capget = declare("capget", c_void_p, c_void_p)
 _capset = declare("capset", c_void_p, c_void_p)
 
 
@@ -121,11 +122,10 @@ LAST = last_capability()
 
 def held() -> int:
     """The effective set of this process."""
-    with open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("CapEff:"):
-                return int(line.split()[1], 16)
-    return 0
+    header = _Header(LINUX_CAPABILITY_VERSION_3, 0)
+    data = (_Data * 2)()
+    check(_capget(ctypes.byref(header), ctypes.byref(data)), "capget")
+    return int(data[0].effective | data[1].effective << 32)
 
 
 def limit_bounding(mask: int) -> None:

@@ -87,6 +87,14 @@ class Cgroup:
         """
         return os.fork()
 
+    def birthplace(self) -> int:
+        """A descriptor of the directory that a process had better be born in, or -1 where it can ``enter`` later."""
+        return -1
+
+    def hierarchy(self) -> Hierarchy:
+        """The trees it is in: with them, ``at`` makes the same of its path."""
+        return Hierarchy({}, "")
+
     def enter(self) -> None:
         """Complete what ``fork`` began, in the child."""
 

@@ -7,6 +7,7 @@ import os
 from errno import EINVAL
 from typing import Any
 
+from orchestra.linux.cgroup import Hierarchy
 from orchestra.linux.cgroup_settings import ignored, settings_v1
 from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
 from orchestra.linux.syscall import SystemCallError
@@ -72,6 +73,10 @@ class CgroupV1(CgroupTree):
                     write_file(f"{directory}/cgroup.procs", str(pid))
             self._scope.release()
         return pid
+
+    def hierarchy(self) -> Hierarchy:
+        cut = len(self._path) + 1
+        return Hierarchy({controller: directory[:-cut] for controller, directory in self._directories.items()}, "")
 
     def enter(self) -> None:
         """Moved from outside, through cgroup.procs, a process waits some 10 ms for an RCU period; this way it does not.

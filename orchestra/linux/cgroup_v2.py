@@ -6,6 +6,7 @@ import os
 from errno import EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM
 from typing import Any
 
+from orchestra.linux.cgroup import Hierarchy
 from orchestra.linux.cgroup_settings import ignored, settings_v2
 from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
 from orchestra.linux.device_filter import attach_device_filter
@@ -65,6 +66,12 @@ class CgroupV2(CgroupTree):
             return
         for name in missing:
             _enable(parent, [name])
+
+    def birthplace(self) -> int:
+        return os.open(self.directory(""), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def hierarchy(self) -> Hierarchy:
+        return Hierarchy({}, self._root)
 
     def fork(self, beside: int = 0) -> int:
         """clone3 with CLONE_INTO_CGROUP: a later move of even itself would wait some 10 ms for an RCU period.

@@ -13,9 +13,10 @@ from orchestra.linux.syscall import (
     c_char_p,
     c_int,
     c_ulong,
+    c_void_p,
     check,
     declare,
-    raw,
+    declare_number,
 )
 
 TYPE_CHECKING = False
@@ -145,6 +146,7 @@ ATTRIBUTES = {
 _mount = declare("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
 _umount2 = declare("umount2", c_char_p, c_int)
 _pivot_root = declare("pivot_root", c_char_p, c_char_p)
+_mount_setattr = declare_number(SYS_MOUNT_SETATTR, c_int, c_char_p, c_int, c_void_p, c_ulong)
 
 
 class _MountAttr(ctypes.Structure):
@@ -235,7 +237,7 @@ def set_attributes(
         cleared |= MOUNT_ATTR_ATIME  # one field of the kernel's: to set one of its values the old one must go
     attr = _MountAttr(attributes, cleared, propagation, user_namespace)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
-    result = raw(SYS_MOUNT_SETATTR, fd, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr))
+    result = _mount_setattr(fd, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr))
     check(result, "mount_setattr", about)
 
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 import os
 
 from orchestra.linux.mount import MOUNT_ATTR_RDONLY, set_attributes
-from orchestra.linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, check, raw
+from orchestra.linux.syscall import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_RECURSIVE,
+    c_char_p,
+    c_int,
+    c_uint,
+    check,
+    declare_number,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +37,12 @@ FSOPEN_CLOEXEC = FSMOUNT_CLOEXEC = 1
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 MOUNT_ATTR_IDMAP = 0x00100000
 
+_open_tree = declare_number(SYS_OPEN_TREE, c_int, c_char_p, c_uint)
+_move_mount = declare_number(SYS_MOVE_MOUNT, c_int, c_char_p, c_int, c_char_p, c_uint)
+_fsopen = declare_number(SYS_FSOPEN, c_char_p, c_uint)
+_fsconfig = declare_number(SYS_FSCONFIG, c_int, c_uint, c_char_p, c_char_p, c_int)
+_fsmount = declare_number(SYS_FSMOUNT, c_int, c_uint, c_uint)
+
 
 def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int:
     """A descriptor of a copy of the mount at ``source``, an O_PATH descriptor or a path, attached nowhere.
@@ -37,29 +52,29 @@ def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int
     """
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (AT_RECURSIVE if recursive else 0)
     if isinstance(source, int):
-        result = raw(SYS_OPEN_TREE, source, b"", flags | AT_EMPTY_PATH)
+        result = _open_tree(source, b"", flags | AT_EMPTY_PATH)
     else:
-        result = raw(SYS_OPEN_TREE, AT_FDCWD, os.fsencode(source), flags)
+        result = _open_tree(AT_FDCWD, os.fsencode(source), flags)
     return check(result, "open_tree", about or str(source))
 
 
 def attach(tree: int, target: int, *, about: str = "") -> None:
     """Put a detached mount on what the descriptor ``target`` is of: over a file a file's, else a directory's."""
     flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
-    check(raw(SYS_MOVE_MOUNT, tree, b"", target, b"", flags), "move_mount", about)
+    check(_move_mount(tree, b"", target, b"", flags), "move_mount", about)
 
 
 def make(kind: str, options: Iterable[str] = (), attributes: int = 0) -> int:
     """A new file system of that kind, attached nowhere. options: ``name`` or ``name=value``."""
-    context = check(raw(SYS_FSOPEN, kind.encode(), FSOPEN_CLOEXEC), "fsopen", kind)
+    context = check(_fsopen(kind.encode(), FSOPEN_CLOEXEC), "fsopen", kind)
     try:
         for option in options:
             name, is_valued, value = option.partition("=")
             command = FSCONFIG_SET_STRING if is_valued else FSCONFIG_SET_FLAG
             text = os.fsencode(value) if is_valued else None
-            check(raw(SYS_FSCONFIG, context, command, name.encode(), text, 0), f"fsconfig {option} of", kind)
-        check(raw(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0), "fsconfig", kind)
-        return check(raw(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes), "fsmount", kind)
+            check(_fsconfig(context, command, name.encode(), text, 0), f"fsconfig {option} of", kind)
+        check(_fsconfig(context, FSCONFIG_CMD_CREATE, None, None, 0), "fsconfig", kind)
+        return check(_fsmount(context, FSMOUNT_CLOEXEC, attributes), "fsmount", kind)
     finally:
         os.close(context)
 

@@ -20,10 +20,12 @@ from orchestra.linux.syscall import (
     SystemCallError,
     c_char_p,
     c_int,
+    c_uint,
     c_ulong,
+    c_void_p,
     check,
     declare,
-    raw,
+    declare_number,
 )
 
 PR_SET_PDEATHSIG = 1
@@ -38,6 +40,11 @@ CLONE_INTO_CGROUP = 0x200000000
 
 # personality(2): linux.personality.domain of an OCI config.
 PERSONALITIES = {"LINUX": 0x0000, "LINUX32": 0x0008}
+
+CHANGED_SIGNALS = tuple(int(number) for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT))
+SET_MASK = int(signal.SIG_SETMASK)
+NO_SIGNALS = bytes(128)  # sigset_t of glibc
+SIG_DFL = 0
 
 BUILT_IN_FINDERS = ("BuiltinImporter", "FrozenImporter")
 
@@ -54,7 +61,10 @@ PIDFD_INFO_EXIT_CODE_OFFSET = 60
 _python = ctypes.PyDLL(None, use_errno=True)
 _personality = declare("personality", c_ulong)
 _setdomainname = declare("setdomainname", c_char_p, c_ulong)
+_signal = declare("signal", c_int, c_void_p)
+_sigprocmask = declare("sigprocmask", c_int, c_char_p, c_void_p)
 _prctl = declare("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
+_close_range = declare_number(SYS_CLOSE_RANGE, c_uint, c_uint, c_int)
 
 
 class Process(NamedTuple):
@@ -117,7 +127,7 @@ def forbid_imports() -> None:
 
 
 def close_on_exec_from(lowest: int) -> None:
-    check(raw(SYS_CLOSE_RANGE, lowest, LAST_FD, CLOSE_RANGE_CLOEXEC), "close_range")
+    check(_close_range(lowest, LAST_FD, CLOSE_RANGE_CLOEXEC), "close_range")
 
 
 def close_all_except(kept: list[int]) -> None:
@@ -125,9 +135,9 @@ def close_all_except(kept: list[int]) -> None:
     lowest = 3
     for fd in sorted(fd for fd in set(kept) if fd >= 3):
         if fd > lowest:
-            check(raw(SYS_CLOSE_RANGE, lowest, fd - 1, 0), "close_range")
+            check(_close_range(lowest, fd - 1, 0), "close_range")
         lowest = fd + 1
-    check(raw(SYS_CLOSE_RANGE, lowest, LAST_FD, 0), "close_range")
+    check(_close_range(lowest, LAST_FD, 0), "close_range")
 
 
 class _CloneArgs(ctypes.Structure):
@@ -156,9 +166,14 @@ def fork_into_cgroup(cgroup: int) -> int:
     return _clone(_CloneArgs(flags=CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=cgroup), "CLONE_INTO_CGROUP")
 
 
-def fork_sibling(flags: int) -> int:
-    """os.fork, with the new process a child of our parent, not of ours, and with new namespaces as ``flags`` say."""
-    return _clone(_CloneArgs(flags=CLONE_PARENT | flags), "CLONE_PARENT")
+def fork_sibling(flags: int, cgroup: int = -1) -> int:
+    """os.fork, with the new process a child of our parent, not of ours, and with new namespaces as ``flags`` say.
+
+    cgroup: a descriptor of the directory of one (version 2) that it is born in, or -1.
+    """
+    if cgroup < 0:
+        return _clone(_CloneArgs(flags=CLONE_PARENT | flags), "CLONE_PARENT")
+    return _clone(_CloneArgs(flags=CLONE_PARENT | CLONE_INTO_CGROUP | flags, cgroup=cgroup), "CLONE_PARENT")
 
 
 def _clone(arguments: _CloneArgs, about: str) -> int:
@@ -279,9 +294,10 @@ def foreign_exit_code(process: Process, pidfd: int) -> int | None:
 def restore_signals() -> None:
     """Before a program is executed: what the interpreter changed is the default again, nothing is blocked."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # Not by the module ``signal``: its enums alone are a hundred pages for a forked process to copy.
+    for number in CHANGED_SIGNALS:
+        _signal(number, SIG_DFL)
+    check(_sigprocmask(SET_MASK, NO_SIGNALS, None), "sigprocmask")
 
 
 def parse_signal(name: str) -> int:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from errno import EAGAIN, EEXIST, ELOOP, ENOENT, ENOTDIR
+from errno import EAGAIN, ELOOP, ENOENT, ENOTDIR
 
-from orchestra.linux.syscall import SYS_OPENAT2, SystemCallError, check, raw
+from orchestra.linux.syscall import (
+    SYS_OPENAT2,
+    SystemCallError,
+    c_char_p,
+    c_int,
+    c_ulong,
+    c_void_p,
+    check,
+    declare_number,
+)
 
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -17,6 +26,9 @@ RESOLVE_IN_ROOT = 0x10
 MAX_SYMBOLIC_LINKS = 40
 # openat2(2): EAGAIN when anything was renamed or mounted anywhere while it went through "..", to be tried again.
 ATTEMPTS = 100
+
+
+_openat2 = declare_number(SYS_OPENAT2, c_int, c_char_p, c_void_p, c_ulong)
 
 
 class _OpenHow(ctypes.Structure):
@@ -32,12 +44,16 @@ def open_in_root(root: int, path: str, flags: int = os.O_PATH, mode: int = 0) ->
 
 def open_with(directory: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
     """openat2(2). resolve: RESOLVE_ flags. The descriptor is close-on-exec."""
+    return check(_open(directory, path, flags, resolve, mode), "openat2", path)
+
+
+def _open(directory: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
     for _ in range(ATTEMPTS):
-        result = raw(SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+        result = _openat2(directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
         if result != -1 or ctypes.get_errno() != EAGAIN:
             break
-    return check(result, "openat2", path)
+    return result
 
 
 def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) -> int:
@@ -46,11 +62,21 @@ def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) 
     Dangling symbolic links are followed within the root and their targets made, so that a mount over
     ``/etc/resolv.conf`` works where that is a link to a file that only exists on a booted machine. O_PATH.
     """
-    try:
-        return open_in_root(root, path)
-    except SystemCallError as error:
-        if error.errno != ENOENT:
-            raise
+    flags = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+    found = _open(root, path, os.O_PATH, flags)
+    if found == -1 and ctypes.get_errno() == ENOENT:
+        # Most of what is missing is so in a directory that is there.
+        parent, _, name = path.rstrip("/").rpartition("/")
+        above = _open(root, parent or "/", os.O_PATH | os.O_DIRECTORY, flags) if name not in ("", ".", "..") else -1
+        if above >= 0 and _make(above, name, directory=directory, mode=mode):
+            found = _open(root, path, os.O_PATH, flags)
+        else:
+            found = _ensure_each(root, path, directory=directory, mode=mode)
+    return check(found, "openat2", path)
+
+
+def _ensure_each(root: int, path: str, *, directory: bool, mode: int) -> int:
+    """Step by step. A link is looked at, since what it leads to may be missing, too."""
     pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     done: list[str] = []
     links = 0
@@ -66,7 +92,8 @@ def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) 
         except SystemCallError as error:
             if error.errno != ENOENT:
                 raise
-            _make(root, "/".join(done), part, directory=directory or not last, mode=mode)
+            above = open_in_root(root, "/".join(done) or "/", os.O_PATH | os.O_DIRECTORY)
+            _make(above, part, directory=directory or not last, mode=mode)
             fd = open_in_root(root, here, os.O_PATH | os.O_NOFOLLOW)
         try:
             kind = os.fstat(fd).st_mode
@@ -86,16 +113,15 @@ def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) 
     return open_in_root(root, "/".join(done) or "/")
 
 
-def _make(root: int, parent: str, name: str, *, directory: bool, mode: int) -> None:
-    """Make one missing entry. The parent is held by descriptor, so nobody can swap it meanwhile."""
-    fd = open_in_root(root, parent or "/", os.O_PATH | os.O_DIRECTORY)
+def _make(parent: int, name: str, *, directory: bool, mode: int) -> bool:
+    """Make one missing entry, unless somebody has, and close the descriptor by which nobody could swap its parent."""
     try:
         if directory:
-            os.mkdir(name, mode, dir_fd=fd)
+            os.mkdir(name, mode, dir_fd=parent)
         else:
-            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode & 0o666, dir_fd=fd))
-    except OSError as error:
-        if error.errno != EEXIST:
-            raise
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode & 0o666, dir_fd=parent))
+    except FileExistsError:
+        return False
     finally:
-        os.close(fd)
+        os.close(parent)
+    return True

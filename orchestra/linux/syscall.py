@@ -9,6 +9,11 @@ import ctypes
 import os
 from ctypes import c_char_p, c_int, c_long, c_uint, c_ulong, c_void_p
 from errno import EBUSY, EINVAL, EMFILE, ENOMEM, ENOSPC, ENOSYS, EPERM
+from functools import partial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -57,6 +62,14 @@ _syscall = libc.syscall
 _syscall.restype = c_long
 
 
+def declare_number(number: int, *arguments: type) -> Callable[..., int]:
+    """A system call by its number, with the types of its arguments. -1 and errno on failure, as ``check`` has it."""
+    function = libc["syscall"]  # unlike the attribute, another object each time, with types of its own
+    function.argtypes = (c_long, *arguments)
+    function.restype = c_long
+    return partial(function, number)
+
+
 def check(result: int, call: str, path: str = "", hint: str = "") -> int:
     """``result`` as it is, or the error that errno names when it is -1."""
     if result == -1:
@@ -65,7 +78,7 @@ def check(result: int, call: str, path: str = "", hint: str = "") -> int:
 
 
 def raw(number: int, *arguments: object) -> int:
-    """A system call by number: -1 and errno on failure, as ``check`` expects it. Integers are passed as longs."""
+    """As ``declare_number``, for a call that is made once in a while. Integers are passed as longs."""
     return int(_syscall(c_long(number), *(c_long(a) if isinstance(a, int) else a for a in arguments)))
 
 
@@ -85,6 +98,7 @@ __all__ = [
     "c_void_p",
     "check",
     "declare",
+    "declare_number",
     "libc",
     "raw",
 ]

@@ -23,8 +23,8 @@ by exit.json appearing; state.json stays.
 
 shim.json: {"rootfs": [{"type", "source", "options": [..]}, ..], "log": {"path", "max_size", "max_file"} or null,
 "stack", "container", "seccomp"}. The mounts of ``rootfs`` are made over rootfs/ in order (containerd's notion of a
-snapshot), in a mount namespace of the container's own: the host's mount table never shows them. ``seccomp`` names the file
-beside it that holds ``linux.seccomp`` compiled; it may be missing where there is none.
+snapshot), in a mount namespace of the container's own: the host's mount table never shows them. ``seccomp`` names the
+file beside it that holds ``linux.seccomp`` compiled; it may be missing where there is none.
 """
 
 OCI_VERSION = "1.2.0"

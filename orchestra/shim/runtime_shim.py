@@ -37,21 +37,19 @@ def find_program(directory: ContainerDirectory) -> RuntimeProgram | None:
     return RuntimeProgram(path, directory) if path else None
 
 
-def make_shim(directory: ContainerDirectory, parent: socket.socket, identity: Process, *, shared: bool) -> Shim:
+def make_shim(directory: ContainerDirectory, parent: socket.socket, identity: Process) -> Shim:
     try:
         program = find_program(directory)
     except (OSError, ValueError, AttributeError):
         program = None  # a bundle that is not whole: whoever makes the container of it says so
-    if program is None:
-        return Shim(directory, parent, identity, shared=shared)
-    return RuntimeShim(directory, parent, identity, program)
+    return Shim(directory, parent, identity) if program is None else RuntimeShim(directory, parent, identity, program)
 
 
 class RuntimeShim(Shim):
     def __init__(
         self, directory: ContainerDirectory, parent: socket.socket, identity: Process, program: RuntimeProgram
     ) -> None:
-        super().__init__(directory, parent, identity, shared=False)
+        super().__init__(directory, parent, identity)
         self.program = program
 
     def _load(self) -> None:

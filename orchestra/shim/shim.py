@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from orchestra.linux.process import Process
     from orchestra.shim.directory import ContainerDirectory
+    from orchestra.shim.zygote import Zygote
 
 TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
@@ -43,17 +44,17 @@ OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what a container star
 class Shim:
     """parent: socket to the fork server, which sends the exit code of an orphan and is sent the terminal's master.
 
-    identity: the process we are in; shared: with other shims, so that the current directory is nobody's; over: nothing
-    is left to be done but ``close``.
+    identity: the process we are in; zygote: who forks for that, when it is shared with other shims; over: nothing is
+    left to be done but ``close``.
     """
 
     def __init__(
-        self, directory: ContainerDirectory, parent: socket.socket, identity: Process, *, shared: bool
+        self, directory: ContainerDirectory, parent: socket.socket, identity: Process, zygote: Zygote | None = None
     ) -> None:
         self.directory = directory
         self.parent = parent
         self.identity = identity
-        self.shared = shared
+        self.zygote = zygote
         self.over = False
         self.config: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
@@ -69,7 +70,7 @@ class Shim:
         self.requests: Requests | None = None
         self.keepers: list[socket.socket] = []
         self.starting: starting.StartingProcess | None = None
-        self.starts = False
+        self.starts_when_made = self.starts_when_created = False
         self.requester: socket.socket | None = None
         self.warnings: list[str] = []
 
@@ -92,7 +93,7 @@ class Shim:
 
     def _settle(self) -> None:
         """Become the shim of this directory: who finds its record finds it listening."""
-        if not self.shared:
+        if self.zygote is None:
             os.chdir(self.directory.path)
         self._listen()
         self.directory.store("shim.pid", self.identity._asdict())
@@ -116,22 +117,45 @@ class Shim:
 
     def _make(self, *, start: bool) -> None:
         self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
-        pid, channel = starting.fork(
-            self.config, self.settings, self.directory.path, self.cgroup, self.warnings.append, let_go=let_go
-        )
-        self.container = process.identify(pid)
+        pid = 0
+        if self.zygote is not None:
+            channel = self.zygote.fork(self.directory, self.cgroup)
+        else:
+            pid, channel = starting.fork(
+                self.config, self.settings, self.directory.path, self.cgroup, self.warnings.append, let_go=let_go
+            )
         self.starting = starting.StartingProcess(self.config, channel, self._describe, self.warnings.append)
         self.selector.register(channel, selectors.EVENT_READ, self._hear_container)
         # Before it may run: what it wrote is lost when nobody has the pipes open any more.
         self.streams.open_pipes()
         self.streams.watch_pipes()
         # Hooks want to be answered first: then the start is said when the first process has heard of them.
-        self.starts = start and hooks.wanted(self.config, *hooks.BEFORE_START)
-        if start and not self.starts:
+        self.starts_when_created = start and hooks.wanted(self.config, *hooks.BEFORE_START)
+        self.starts_when_made = start and not self.starts_when_created
+        if pid:
+            self._adopt_first_process(pid)
+        self._give_keeper(STREAMS, self.streams.kept)
+
+    def _adopt_first_process(self, pid: int) -> None:
+        self.container = process.identify(pid)
+        if self.starts_when_made:
             self._start()
         else:
             self._store_state()
-        self._give_keeper(STREAMS, self.streams.kept)
+
+    @property
+    def awaits_first_process(self) -> bool:
+        """Whether a child that nobody knows may be this one's."""
+        return self.starting is not None and self.container is None and not self.over
+
+    def zygote_ended(self) -> None:
+        """What it has said counts; otherwise nobody will ever know which process it forked."""
+        while self.awaits_first_process and self.starting is not None:
+            if select.select([self.starting.channel], [], [], 0)[0]:
+                self._hear_container()
+            else:
+                hint = "killed while it was being set up"
+                self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
 
     def _describe(self, status: str) -> dict[str, Any]:
         pid = self.container.pid if self.container and status != "stopped" else 0
@@ -168,12 +192,14 @@ class Shim:
         except OSError as error:
             self._give_up(wire.describe_error(error))
             return
+        if said.pid and self.container is None:
+            self._adopt_first_process(said.pid)
         if said.master >= 0 and self.streams.terminal < 0:
             self.streams.keep_terminal(said.master)
             self._give_keeper(TERMINAL, [said.master])
         if is_more:
             if said.created and self.started_at is None:
-                self._start() if self.starts else self._answer_made()
+                self._start() if self.starts_when_created else self._answer_made()
             return
         self.selector.unregister(said.channel)
         said.channel.close()

@@ -20,12 +20,12 @@ from orchestra.shim import hooks, wire
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.isolation import Namespaces
 from orchestra.shim.runtime_shim import make_shim
+from orchestra.shim.shim import Shim, let_go
+from orchestra.shim.zygote import Zygote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from orchestra.shim.shim import Shim
 
 EVERY_HOOK = (*hooks.BEFORE_START, "poststart", "poststop")
 
@@ -58,21 +58,18 @@ class ShimProcess:
         os.setsid()
         process.set_name("orchestra-shim")
         process.become_subreaper()
-        self._identity = process.identify(os.getpid())
+        self.identity = process.identify(os.getpid())
         self._selector = selectors.DefaultSelector()
         self._shims: list[Shim] = []
         self._orders: socket.socket | None = None
+        self._zygote = Zygote(let_go)
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._selector.register(self._wake, selectors.EVENT_READ, self._reap)
 
-    def begin(
-        self, directory: ContainerDirectory, parent: socket.socket, act: Callable[[Shim], None], *, shared: bool
-    ) -> None:
-        """Look after the run that ``act`` has the shim of this directory begin."""
-        shim = make_shim(directory, parent, self._identity, shared=shared)
-        act(shim)
+    def look_after(self, shim: Shim) -> None:
+        """A run that it has begun."""
         if shim.over:
             shim.close()
             return
@@ -93,9 +90,12 @@ class ShimProcess:
                     key.data()
 
     def _turn(self, shim: Shim) -> None:
+        awaited = shim.awaits_first_process
         shim.turn()
         if shim.over:
             self._dismiss(shim)
+        if awaited:
+            self._collect_ended()
 
     def _dismiss(self, shim: Shim) -> None:
         self._shims.remove(shim)
@@ -112,20 +112,20 @@ class ShimProcess:
             return
         order = wire.decode(data)
         requester, parent = (socket.socket(fileno=fd) for fd in fds)
-        self.begin(
-            ContainerDirectory(order["directory"]),
-            parent,
-            lambda shim: shim.create(requester, start=order["start"]),
-            shared=True,
-        )
+        shim = Shim(ContainerDirectory(order["directory"]), parent, self.identity, self._zygote)
+        shim.create(requester, start=order["start"])
+        self.look_after(shim)
 
     def _reap(self) -> None:
+        os.read(self._wake, 4096)
+        self._collect_ended()
+
+    def _collect_ended(self) -> None:
         """Containers, and orphans of one that shares our PID namespace.
 
         A container is looked at and left a zombie until its end is on disk: when this process is killed before that,
         the fork server inherits the zombie, and its exit code is still known.
         """
-        os.read(self._wake, 4096)
         while True:
             try:
                 found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -133,16 +133,27 @@ class ShimProcess:
                 return
             if found is None:
                 return
-            for shim in [shim for shim in self._shims if shim.is_parent_of(found.si_pid)]:
+            shim = next((shim for shim in self._shims if shim.is_parent_of(found.si_pid)), None)
+            if shim is not None:
                 shim.container_ended(found.si_status + (0 if found.si_code == os.CLD_EXITED else 128))
                 self._dismiss(shim)
+            elif found.si_pid == self._zygote.pid:
+                self._zygote.ended()
+                for waiting in [shim for shim in self._shims if shim.awaits_first_process]:
+                    waiting.zygote_ended()
+                    if waiting.over:
+                        self._dismiss(waiting)
+            elif any(shim.awaits_first_process for shim in self._shims):
+                return  # whose it is will be said in a moment
             os.waitpid(found.si_pid, 0)
 
 
 def look_after_one(directory: ContainerDirectory, parent: socket.socket, act: Callable[[Shim], None]) -> NoReturn:
     """The whole life of a process that has one shim."""
     shims = ShimProcess()
-    shims.begin(directory, parent, act, shared=False)
+    shim = make_shim(directory, parent, shims.identity)
+    act(shim)
+    shims.look_after(shim)
     shims.serve()
     os._exit(0)
 

@@ -74,6 +74,7 @@ class StartingProcess:
         )
         self.created = self.executing = self.hooked = False
         self.master = -1
+        self.pid = 0
 
     def hear(self) -> bool:
         """The next word, or False when there will be none. What it failed of, or a hook did, is raised."""
@@ -85,6 +86,8 @@ class StartingProcess:
             raise wire.rebuild_error(message["error"])
         if "warning" in message:
             self._warn(message["warning"])
+        if "process" in message:
+            self.pid = message["process"]
         if "terminal" in message:
             self.master = fds[0]
         if "prepared" in message:

@@ -127,6 +127,64 @@ def test_another_fork_server_hears_of_the_end_of_one_shim_of_many(stack):
     assert containers[1].state().status is Status.RUNNING
 
 
+def zygote(stack, container):
+    """The child of the process of shims that is no container's first process.
+
+    One of those has its program's name only a moment after ``run`` has returned.
+    """
+
+    def found():
+        pids = stack.children(container.shim.pid)
+        return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text() == "orchestra-fork\n"]
+
+    (pid,) = eventually(lambda: len(found()) == 1 and found())
+    return pid
+
+
+def test_a_killed_zygote_is_replaced_when_it_is_wanted(stack):
+    first, second = (stack.shell("read line; exit 3", stdin=True, name=name) for name in ("first", "second"))
+    first.run()
+    before = zygote(stack, first)
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: before not in stack.children(first.shim.pid))
+    second.run()
+    assert first.shim == second.shim
+    assert zygote(stack, second) != before
+    for container in (first, second):
+        Path(container.directory, "stdin").write_text("go\n")
+        assert container.wait().exit_code == 3
+
+
+def descriptors_of(pid, directory):
+    """What a process has open below a directory."""
+    found = []
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):
+            found += [target] if (target := os.readlink(entry.path)).startswith(directory) else []
+    return found
+
+
+@pytest.mark.parametrize("victim", ["zygote", "shims"])
+def test_what_was_about_to_be_forked_is_given_up(stack, victim):
+    settled, container = stack.container("sleep", "60", name="settled"), stack.container("sleep", "60")
+    settled.run()
+    shims, forking = settled.shim.pid, zygote(stack, settled)
+    os.kill(forking, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(container.run)
+        # The fork server has been handed the streams: that is the last thing before the container is waited for.
+        eventually(lambda: descriptors_of(stack.fork_server.pid, container.directory))
+        os.kill(forking if victim == "zygote" else shims, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(forking, signal.SIGCONT)
+        with pytest.raises(OSError, match=r"killed while|without an answer|reset by peer"):
+            starting.result(8)
+    eventually(lambda: container.state().status is Status.ABSENT and container.leftovers() == [])
+    container.run()
+    assert container.state().status is Status.RUNNING
+    assert settled.state().status is Status.RUNNING
+
+
 def test_a_terminal_survives_its_shim(stack):
     container = stack.shell("echo up; while read line; do echo got $line; done", terminal=True, stdin=True)
     container.run()
