@@ -19,6 +19,7 @@ from orchestra.cli.exec import choose_container
 from orchestra.cli.looking import observe_containers
 from orchestra.cli.parse import parse
 from orchestra.errors import UserError
+from orchestra.linux import process
 from tests.examples.conftest import eventually
 
 STACK = """
@@ -258,7 +259,9 @@ def test_detached_it_goes_on_without_us(web, tmp_path):
 
 def test_it_works_while_supervisor_and_fork_server_are_dead(web):
     pids = [int(pid) for pid in subprocess.check_output(["pgrep", "-f", f"{web.home}/run/stacks"]).split()]
-    servers = [pid for pid in pids if open_comm(pid) != "orchestra-shim"]
+    # Those and the zygote have a shim for a parent, or are one.
+    shims = [pid for pid in pids if open_comm(pid) == "orchestra-shim"]
+    servers = [pid for pid in pids if pid not in shims and process.parent(pid) not in shims]
     supervisor = [int(p) for server in servers for p in subprocess.check_output(["pgrep", "-P", str(server)]).split()]
     for pid in (*servers, *(pid for pid in supervisor if open_comm(pid).startswith("python"))):
         os.kill(pid, signal.SIGKILL)
