@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestra.linux.cgroup import Cgroup
 
 CGROUP = ("cgroup", "cgroup2")
+PROTECTING = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
 UNLABELLED = ("proc", "sysfs", "mqueue")  # the kernel labels their files itself
 # Who has no namespace of its own of that kind may not mount these in a user namespace.
 HOSTS_OWN = {"sysfs": ("network", "/sys"), "mqueue": ("ipc", "/dev/mqueue"), "proc": ("pid", "/proc")}
@@ -148,7 +149,10 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
             raise SystemCallError(EINVAL, error.call, destination, hint) from None
         if error.errno != EPERM or not _is_hosts_own(kind, linux) or not os.path.isdir(HOSTS_OWN[kind][1]):
             raise
-        tree = clone(HOSTS_OWN[kind][1], options._replace(flags=options.flags | mount.MS_REC), about=destination)
+        # Nothing would be below a new one: what is below the host's is no less protected.
+        everywhere = options.recursive | mount.attributes_of(options.flags & PROTECTING)
+        whole = options._replace(flags=options.flags | mount.MS_REC, recursive=everywhere)
+        tree = clone(HOSTS_OWN[kind][1], whole, about=destination)
         try:
             mount_tree.attach(tree, target, about=destination)
         finally:

@@ -250,6 +250,17 @@ def test_mounts_of_every_kind_work_in_a_user_namespace(runtime):
     assert kinds["/sys"] == "sysfs"
 
 
+def test_a_sysfs_of_the_host_is_as_protected_as_one_of_its_own_would_be(ours):
+    """Also what is mounted below it, such as the host's cgroups."""
+    bundle = mapped(ours, "grep", " /sys[ /]", "/proc/mounts")
+    without(bundle, "network")
+    bundle.config["mounts"] = [entry for entry in bundle.config["mounts"] if entry["type"] != "cgroup"]
+    mounts = [line.split() for line in ours.ok("run", "c").splitlines()]
+    assert len(mounts) > 1
+    for words in mounts:
+        assert {"ro", "nosuid", "nodev", "noexec"} <= {*words[3].split(",")}
+
+
 def test_devices_in_a_user_namespace_belong_to_whom_they_are_said_to(ours):
     """config-linux, "Devices": fileMode, uid and gid, as the container sees them."""
     bundle = mapped(
