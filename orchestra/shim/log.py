@@ -140,7 +140,6 @@ class LogWriter:
 
     def _open_note(self) -> mmap.mmap:
         if self._note is None:
-            self._shown, self._show = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             fd = os.open(self._note_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.ftruncate(fd, _NOTE.size + CHUNK)
@@ -150,15 +149,20 @@ class LogWriter:
             self._payload = memoryview(self._note)[_NOTE.size :]
         return self._note
 
+    def _tee(self, pipe: int, count: int) -> int:
+        if self._show < 0:
+            self._shown, self._show = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        return tee(pipe, self._show, count)
+
     def pump(self, pipe: int, stream: int) -> bytes | None:
         """Log the next chunk of a pipe and return it. None at the end of the stream; b"" when there is nothing now."""
-        note = self._open_note()
         try:
-            count = tee(pipe, self._show, self._chunk)
+            count = self._tee(pipe, self._chunk)
         except BlockingIOError:
             return b""
         if count == 0:
             return None
+        note = self._open_note()
         count = os.readv(self._shown, [self._payload[:count]])
         data = bytes(self._payload[:count])
         if self._log is not None:
@@ -236,7 +240,7 @@ class LogWriter:
 
     def _head(self, pipe: int, count: int) -> bytes:
         try:
-            shown = tee(pipe, self._show, count)
+            shown = self._tee(pipe, count)
         except BlockingIOError:
             return b""
         return os.read(self._shown, shown) if shown else b""
