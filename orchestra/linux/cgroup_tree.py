@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestra.linux.cgroup_settings import Setting
     from orchestra.linux.systemd_scope import Scope
 
-REMOVE_SECONDS = 2.0
+REMOVE_SECONDS = 10.0  # a process that waits for a disk ends when it has waited
 # xattr(7). Only who administers the machine can set the first, so nobody in a container can; where that is not us, the
 # group was given to us, and it is the second.
 OWNER_MARKS = ("trusted.orchestra.owner", "user.orchestra.owner")

@@ -19,7 +19,7 @@ from orchestra.linux import cgroup, process, tty, unix_socket
 from orchestra.linux.inotify import IN_DELETE, IN_MOVED_TO, Inotify
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import wire
-from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, ContainerDirectory
+from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, UNFINISHED, ContainerDirectory
 from orchestra.shim.state import Exit, State, Status, shim_alive, state
 
 TYPE_CHECKING = False
@@ -143,7 +143,7 @@ def delete(directory: str) -> None:
     group.kill()
     group.remove()
     files.remove_tree(RUNTIME_STATE)
-    files.remove(*RUN_FILES, "shim.pid")
+    files.remove(*RUN_FILES, *UNFINISHED, "shim.pid")
 
 
 def _kill_and_wait(target: process.Process) -> None:

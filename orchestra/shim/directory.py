@@ -11,6 +11,9 @@ from orchestra.linux.process import Process
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
 """What the shim makes for one run and removes at its end, beside ``shim.pid``, which goes last."""
 
+UNFINISHED = (".shim.pid.new", ".state.json.new", ".exit.json.new")
+"""What ``ContainerDirectory.store`` leaves of records when it is killed before they have their names."""
+
 RUNTIME_STATE = "runtime"
 """What another OCI runtime keeps of the container it has made for the shim."""
 

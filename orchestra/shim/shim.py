@@ -23,7 +23,7 @@ from typing import Any
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import hooks, init, oci, starting, wire
-from orchestra.shim.directory import RUN_FILES
+from orchestra.shim.directory import RUN_FILES, UNFINISHED
 from orchestra.shim.requests import Requests, refuse
 from orchestra.shim.streams import Streams
 
@@ -280,7 +280,7 @@ class Shim:
         if self.container is None or state is None or state["started_at"] is None:
             # Killed before the start: its first process has noticed and ended, so there is no container.
             self._clean()
-            self.directory.remove("state.json", "shim.sock")
+            self.directory.remove("state.json", "shim.sock", *UNFINISHED)
             self._leave()
             return
         self.started_at = state["started_at"]

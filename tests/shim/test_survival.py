@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
@@ -183,6 +185,53 @@ def test_what_was_about_to_be_forked_is_given_up(stack, victim):
     container.run()
     assert container.state().status is Status.RUNNING
     assert settled.state().status is Status.RUNNING
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("victim", ["orchestra-shim", "orchestra-fork"])
+def test_killed_at_any_moment_of_a_creation_they_leave_what_can_be_removed(stack, victim):
+    """The process of the shims, or the zygote that it has just forked."""
+    chance = random.Random(victim)
+    settled, container = stack.container("sleep", "60", name="settled"), stack.shell("echo up; sleep 60")
+    settled.run()
+    outcomes = set()
+    for number in range(60):
+        if number % 10 == 0:  # now and then one that has been there for long
+            before = settled.shim
+            settled.kill_shim()
+            another_shim(settled, before)
+        known = {*stack.children()}
+        with ThreadPoolExecutor() as pool:
+            starting = pool.submit(container.run)
+            shims = eventually(lambda known=known: [*named(stack.children(), "orchestra-shim") - known])
+            if victim == "orchestra-fork":
+                eventually(lambda shims=shims: named(stack.children(shims[0]), victim))
+            time.sleep(chance.uniform(0, 0.015))
+            for pid in shims if victim == "orchestra-shim" else named(stack.children(shims[0]), victim):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                starting.result(8)
+                outcomes.add("made")
+            except OSError:
+                outcomes.add("refused")
+        eventually(lambda: container.state().status is not Status.CREATING)
+        container.delete()
+        eventually(lambda: container.leftovers() == [])
+        assert settled.state().status is Status.RUNNING
+        for pid in named(stack.children(), "orchestra-shim") - {settled.shim.pid}:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: named(stack.children(), "orchestra-shim") <= {settled.shim.pid})
+    assert outcomes == {"made", "refused"}
+
+
+def named(pids, name):
+    """Those of the processes that still have this name, and belong to nobody else by now."""
+    found = set()
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found |= {pid} if Path(f"/proc/{pid}/comm").read_text() == f"{name}\n" else set()
+    return found
 
 
 def test_a_terminal_survives_its_shim(stack):
