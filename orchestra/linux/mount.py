@@ -129,6 +129,7 @@ RECURSIVE = {
     "rsymfollow": (0, MOUNT_ATTR_NOSYMFOLLOW),
 }
 IDMAP = {"idmap": False, "ridmap": True}
+OWNER_MAPS = tuple(f"{word}=" for word in IDMAP)
 TMPCOPYUP = "tmpcopyup"
 COPY_SYMLINK = "copy-symlink"
 # The same property as a flag of mount(2) and as an attribute of mount_setattr(2).
@@ -163,7 +164,7 @@ class _MountAttr(ctypes.Structure):
 class Options(NamedTuple):
     """Mount options taken apart. recursive, recursively_cleared: MOUNT_ATTR bits for the whole tree.
 
-    data: for the file system; owners: whether they are mapped on a mount, or with True on all below it;
+    data: for the file system; owners: whether they are mapped on a mount, or with True on all below it, by owner_maps;
     copies_up: whether a fresh file system gets what was at its place; copies_link: whether of a source that is a
     symbolic link there is to be a copy, and no mount.
     """
@@ -177,6 +178,7 @@ class Options(NamedTuple):
     owners: bool | None = None
     copies_up: bool = False
     copies_link: bool = False
+    owner_maps: str = ""
 
 
 def parse_options(words: Iterable[str]) -> Options:
@@ -186,6 +188,7 @@ def parse_options(words: Iterable[str]) -> Options:
     copies_up = copies_link = False
     propagation: list[int] = []
     data: list[str] = []
+    owner_maps = ""
     for word in words:
         if word in FLAGS:
             on, off = FLAGS[word]
@@ -199,6 +202,9 @@ def parse_options(words: Iterable[str]) -> Options:
             recursively_cleared = recursively_cleared & ~on | off
         elif word in IDMAP:
             owners = IDMAP[word]
+        elif word.startswith(OWNER_MAPS):
+            name, _, owner_maps = word.partition("=")
+            owners = IDMAP[name]
         elif word == TMPCOPYUP:
             copies_up = True
         elif word == COPY_SYMLINK:
@@ -207,7 +213,16 @@ def parse_options(words: Iterable[str]) -> Options:
             data.append(word)
     text = ",".join(data)
     return Options(
-        flags, cleared, tuple(propagation), recursive, text, recursively_cleared, owners, copies_up, copies_link
+        flags,
+        cleared,
+        tuple(propagation),
+        recursive,
+        text,
+        recursively_cleared,
+        owners,
+        copies_up,
+        copies_link,
+        owner_maps,
     )
 
 

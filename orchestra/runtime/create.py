@@ -8,7 +8,6 @@ from errno import EACCES
 from orchestra.linux import process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import console, creation, fault
-from orchestra.runtime.activation import passed_on
 from orchestra.runtime.bundle import load_bundle
 from orchestra.shim import isolation
 
@@ -63,7 +62,7 @@ def _create(
         start=start,
         console=console.open_console(options.value("console-socket"), terminal=terminal, detached=detached),
         pid_file=options.value("pid-file"),
-        preserved=(options.number("preserve-fds") or 0) + passed_on(bundle.config["process"]),
+        preserved=(options.number("preserve-fds") or 0) + _listened(bundle.config["process"]),
         pivot=not options.flag("no-pivot"),
         own_keyring=not options.flag("no-new-keyring"),
     )
@@ -77,3 +76,11 @@ def _create(
         # Until its program is executed nobody of the container may look into a process of ours (ptrace(2)).
         process.prctl(process.PR_SET_DUMPABLE, 0)
     return container, bundle, creation.create(container, bundle, wishes, context.report)
+
+
+def _listened(description: dict[str, object]) -> int:
+    if "LISTEN_FDS" not in os.environ:
+        return 0
+    from orchestra.runtime.activation import passed_on
+
+    return passed_on(description)

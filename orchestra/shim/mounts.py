@@ -16,6 +16,7 @@ from orchestra.linux import mount, mount_tree, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import device_nodes, mount_points
 from orchestra.shim.copy_up import copy_up
+from orchestra.shim.mapped_owners import open_owners
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def open_sources(
             for name, directory in cgroup.views().items()
         ]
     if kind == "bind" or options.flags & mount.MS_BIND:
-        owners = _open_owners(entry, options, linux)
+        owners = open_owners(entry, options, linux)
         try:
             source = os.path.join(bundle, entry["source"])
             if options.copies_link and os.path.islink(source):
@@ -236,22 +237,6 @@ def attach(tree: int, target: int, options: mount.Options, *, about: str) -> Non
     for flag in options.propagation or (mount.MS_PRIVATE | mount.MS_REC,):
         kind, recursive = flag & ~mount.MS_REC, bool(flag & mount.MS_REC)
         mount.set_attributes(tree, 0, propagation=kind, recursive=recursive, about=about)
-
-
-def _open_owners(entry: Mapping[str, Any], options: mount.Options, linux: Mapping[str, Any]) -> int:
-    """A user namespace that maps owners as the mount wants it, or -1. Without maps of its own it is the container's."""
-    users, groups = entry.get("uidMappings") or (), entry.get("gidMappings") or ()
-    if not users and not groups:
-        if options.owners is None:
-            return -1
-        for row in linux.get("namespaces") or ():
-            if row["type"] == "user" and row.get("path"):
-                return os.open(row["path"], os.O_RDONLY | os.O_CLOEXEC)
-        users, groups = linux.get("uidMappings") or (), linux.get("gidMappings") or ()
-    if not users or not groups:
-        hint = "an id-mapped mount needs uidMappings and gidMappings"
-        raise SystemCallError(EINVAL, "config", entry["destination"], hint)
-    return user_namespace.make(users, groups)
 
 
 def _propagate(root: int, destination: str, flag: int) -> None:

@@ -412,6 +412,37 @@ def test_a_bind_shows_other_owners_when_it_asks_for_it(ours, tmp_path, by):
     assert os.stat(tmp_path / "mine/new").st_uid == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "owners"),
+    [
+        (f"idmap=uids=0-{FIRST + 3}-5;gids=0-{FIRST + 4}-1#1-{FIRST}-1", ["3:4", "4:0"]),
+        ("idmap=uids=@0-3-5;gids=@0-4-1#@1-0-1", ["3:4", "4:0"]),
+        ("ridmap=uids=@0-3-5;gids=@0-4-2", ["3:4", "4:5"]),
+    ],
+)
+def test_a_bind_shows_owners_by_maps_in_its_option(ours, tmp_path, option, owners):
+    """As podman asks crun for it."""
+    (tmp_path / "mine").mkdir()
+    for number in (0, 1):
+        (tmp_path / f"mine/{number}").touch()
+        os.chown(tmp_path / f"mine/{number}", number, number)
+    bundle = mapped(ours, "stat", "-c", "%u:%g", "/tmp/0", "/tmp/1")
+    entry = {"destination": "/tmp", "type": "bind", "source": str(tmp_path / "mine"), "options": ["bind", option]}
+    bundle.config["mounts"].append(entry)
+    assert ours.ok("run", "c").split() == owners
+
+
+@pytest.mark.parametrize("maps", ["uids=0-1-1", "uids=0-1;gids=0-1-1", "users=0-1-1", "uids=@0-99999-1;gids=0-1-1", ""])
+def test_maps_in_an_option_that_cannot_be_are_an_error(ours, tmp_path, maps):
+    bundle = mapped(ours)
+    entry = {"destination": "/tmp", "type": "bind", "source": str(tmp_path), "options": ["bind", f"idmap={maps}"]}
+    bundle.config["mounts"].append(entry)
+    if maps:
+        assert "/tmp: invalid argument" in ours.fails("create", "c")
+    else:
+        ours.ok("create", "c")  # without a word it is the container's
+
+
 def test_a_bind_shows_the_owners_of_a_joined_user_namespace(ours, tmp_path, pinned):
     (tmp_path / "mine").mkdir()
     bundle = ours.bundle("sh", "-c", "touch /tmp/new; stat -c %u /tmp/new")
