@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 from errno import EBUSY, EINVAL, ESRCH
 from typing import Any
 
 from orchestra.linux import freezer, process
+from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.runtime import fault
 from orchestra.runtime.arguments import UsageError
@@ -117,9 +117,7 @@ def _kill(container: Container, record: dict[str, Any]) -> None:
         group = container.group_of(record)
         if freezer.is_frozen(group):
             freezer.thaw(group)
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        if not poll.poll(END_SECONDS * 1000):
+        if not readable(pidfd, END_SECONDS):
             raise SystemCallError(EBUSY, "kill", container.name, f"pid {target.pid} does not end")
     except ProcessLookupError:
         return

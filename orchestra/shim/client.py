@@ -8,7 +8,6 @@ ConnectionResetError when it was killed before it answered; ProcessLookupError w
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, process, tty, unix_socket
 from orchestra.linux.inotify import IN_DELETE, IN_MOVED_TO, Inotify
+from orchestra.linux.readiness import first_readable, readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import wire
 from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, UNFINISHED, ContainerDirectory
@@ -104,17 +104,18 @@ def wait(directory: str, seconds: float | None = None) -> Exit | None:
             changes.add(directory, IN_MOVED_TO | IN_DELETE)
         while shim_alive(directory):
             shim = files.load_process("shim.pid")
+            if shim is None:
+                continue
             try:
-                pidfd = -1 if shim is None else process.open_pidfd(shim)
+                pidfd = process.open_pidfd(shim)
             except ProcessLookupError:
-                break
+                continue
             try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if left == 0.0 or not select.select([changes, *([pidfd] if pidfd >= 0 else ())], [], [], left)[0]:
+                left = None if deadline is None else deadline - time.monotonic()
+                if not first_readable([changes.fileno(), pidfd], left):
                     break
             finally:
-                if pidfd >= 0:
-                    os.close(pidfd)
+                os.close(pidfd)
             changes.read()
     return state(directory).exit
 
@@ -153,17 +154,11 @@ def _kill_and_wait(target: process.Process) -> None:
         return
     try:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        _poll(pidfd)
+        readable(pidfd)
     except ProcessLookupError:
         return
     finally:
         os.close(pidfd)
-
-
-def _poll(fd: int) -> None:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    poll.poll()
 
 
 class Execution:

@@ -7,13 +7,13 @@ with a terminal, its master, once the program runs; then {"exit_code"}. Or {"err
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
 from errno import ECANCELED, EINVAL, ESRCH
 from typing import Any, NoReturn
 
 from orchestra.linux import cgroup, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import isolation, oci, privileges, wire
 from orchestra.shim.confinement import load_filter
@@ -123,11 +123,7 @@ def _execute(
 
 def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
     """Returns when the program has ended, which it is made to when the other side hangs up."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(connection, select.POLLIN | select.POLLHUP)
-    ready = dict(poll.poll())
-    if pidfd not in ready:
+    if pidfd not in first_readable([pidfd, connection.fileno()]):
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 

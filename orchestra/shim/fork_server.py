@@ -12,26 +12,22 @@ import gc
 import os
 import selectors
 import signal
-import socket
 import sys
 import time
 import traceback
 from errno import EINVAL
-from functools import partial
 from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import supervision, wire
-from orchestra.shim.child import NOBODY, Child
 from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.keeper import Keeper
 from orchestra.shim.runtime_shim import execute
-from orchestra.shim.shim import LEAVING, TERMINAL, Shim, describe_busy
-from orchestra.shim.shim_process import look_after_many, look_after_one, may_wait
-from orchestra.shim.state import shim_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 
@@ -45,9 +41,7 @@ class ForkServer:
         self.listener = listener
         self.supervisor = supervisor
         self.selector = selectors.DefaultSelector()
-        self.shims: set[Child] = set()
-        self.shared_pid = 0  # of the process of those shims that can share one
-        self.shared: socket.socket | None = None  # our end of its orders
+        self.keeper = Keeper(self.selector, self._fork, self._after)
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.supervisor_done = False
 
@@ -64,19 +58,17 @@ class ForkServer:
     def serve(self) -> None:
         """Until the supervisor has said it is done and no shim is left."""
         cgroup.at("/orchestra")  # looks at the machine once, and imports
-        self._adopt_shims()
+        self.keeper.adopt(self.containers)
         # Children share what is there now; the collector would touch, and so copy, every page of it.
         gc.disable()
         gc.freeze()
-        while not (self.supervisor_done and not self.shims and not self._is_wanted()):
+        while not (self.supervisor_done and not self.keeper.shims and not self._is_wanted()):
             for key, _events in self.selector.select(self._until_next_timer()):
                 # What came before in this round may have closed it, and its number may be another's already.
                 if self.selector.get_map().get(key.fd) is key:
                     key.data()
             self._run_timers()
-        if self.shared is not None:
-            self.shared.close()
-            os.waitpid(self.shared_pid, 0)
+        self.keeper.close()
         for path in self.paths:
             os.unlink(path)
 
@@ -118,7 +110,7 @@ class ForkServer:
             operation = request["op"]
             directory = ContainerDirectory(request["directory"])
             if operation in ("create", "run"):
-                error = self._start_shim(connection, directory, start=operation == "run")
+                error = self.keeper.begin(connection, directory, start=operation == "run")
             elif operation == "exec":
                 error = self._execute(connection, directory, request, fds)
             else:
@@ -132,51 +124,6 @@ class ForkServer:
                 wire.send(connection, {"error": error})
             except OSError as problem:
                 print(f"nobody hears the answer: {problem}", file=sys.stderr, flush=True)
-
-    def _start_shim(
-        self, connection: socket.socket, directory: ContainerDirectory, *, start: bool
-    ) -> wire.Message | None:
-        for other in [child for child in self.shims if child.directory == directory]:
-            if other.channel is not None:
-                self._hear_shim(other, other.channel)
-            other.leaving = other.leaving or directory.has("exit.json")
-            if not other.leaving:
-                return dict(describe_busy(directory))
-        # Its first process may still be about to be reaped here: nobody shall take it for the new run's.
-        directory.remove("state.json", "shim.pid", "exit.json")
-        ours, theirs = socket.socketpair()
-        with theirs:
-            if may_wait(directory):
-                kept = [connection.fileno(), theirs.fileno()]
-                begin = partial(Shim.create, requester=connection, start=start)
-                pid = self._fork(kept, lambda: look_after_one(directory, theirs, begin))
-            else:
-                order = wire.encode({"directory": directory.path, "start": start})
-                pid = self._order(order, [connection.fileno(), theirs.fileno()])
-        self._add(Child(directory, pid), ours)
-        return None
-
-    def _order(self, order: bytes, fds: list[int]) -> int:
-        """Have a container made by the process that makes most of them. Returns its pid."""
-        while True:
-            orders = self.shared or self._fork_shared()
-            try:
-                unix_socket.send(orders, order, fds)
-                return self.shared_pid
-            except (BrokenPipeError, ConnectionResetError):
-                # It has just been killed. That its children are ours now is known when it is reaped.
-                self._give_up_shared()
-
-    def _fork_shared(self) -> socket.socket:
-        self.shared, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self.shared_pid = self._fork([theirs.fileno()], lambda: look_after_many(theirs))
-        return self.shared
-
-    def _give_up_shared(self) -> None:
-        assert self.shared is not None
-        self.shared.close()
-        self.shared = None
 
     def _execute(
         self, connection: socket.socket, directory: ContainerDirectory, request: dict[str, Any], fds: list[int]
@@ -205,121 +152,6 @@ class ForkServer:
             sys.stderr.flush()
         os._exit(1)
 
-    # Shims
-
-    def _add(self, child: Child, channel: socket.socket) -> None:
-        channel.setblocking(False)
-        child.channel = channel
-        self.shims.add(child)
-        self.selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child, channel))
-
-    def _hear_shim(self, child: Child, channel: socket.socket) -> None:
-        """A shim sends what is to be kept for its container, and that it has nothing to do any more."""
-        while child.channel is not None:
-            try:
-                data, fds = unix_socket.receive(channel, 1)
-            except BlockingIOError:
-                return
-            except OSError:
-                data, fds = b"", []
-            child.keep(fds, terminal=data == TERMINAL)
-            if data == LEAVING:
-                child.leaving = True
-            if not data:
-                self.selector.unregister(channel)
-                channel.close()
-                child.channel = None
-                self._channel_closed(child)
-
-    def _channel_closed(self, child: Child) -> None:
-        """The run is over, or the process of the shim is.
-
-        In that case it is only when our own child has been reaped that its orphans are ours.
-        """
-        over = child.leaving or child.is_over()
-        if over or child.pid == 0:
-            self.shims.discard(child)
-            self._shim_ended(child, cleanly=over)
-
-    def _forget(self, child: Child) -> None:
-        if child.channel is not None:
-            self.selector.unregister(child.channel)
-            child.channel.close()
-        child.close()
-
-    def _replace(self, child: Child) -> None:
-        """Another shim for a container whose shim was killed. It takes the record over, the old child is forgotten."""
-        if child.channel is not None:
-            self._hear_shim(child, child.channel)
-        if child.leaving or child.is_over() or not os.path.isdir(child.directory.path):
-            self._forget(child)
-            return
-        ours, theirs = socket.socketpair()
-        kept = [theirs.fileno()] + ([child.terminal] if child.terminal >= 0 else [])
-        directory = child.directory
-        adopt = partial(Shim.adopt, terminal=child.terminal, exit_code=child.exit_code)
-        with theirs:
-            pid = self._fork(kept, lambda: look_after_one(directory, theirs, adopt))
-        successor = Child(directory, pid)
-        child.hand_over(successor)
-        self._forget(child)
-        self._add(successor, ours)
-
-    def _shim_ended(self, child: Child, *, cleanly: bool) -> None:
-        if cleanly:
-            self._forget(child)
-            return
-        delay = child.backoff.next_delay(time.monotonic() - child.born)
-        if delay:
-            # It counts as a shim meanwhile, so that nobody believes the container's directory is free.
-            child.pid = NOBODY
-            self.shims.add(child)
-
-            def replace() -> None:
-                self.shims.discard(child)
-                self._replace(child)
-
-            self._after(delay, replace)
-        else:
-            self._replace(child)
-
-    def _adopt_shims(self) -> None:
-        """Watch the shims of an earlier fork server, which live on; replace one that died while its run went on."""
-        try:
-            names = os.listdir(self.containers)
-        except FileNotFoundError:
-            return
-        for name in names:
-            directory = ContainerDirectory(f"{self.containers}/{name}")
-            if directory.has("shim.pid") and not directory.has("exit.json"):
-                self._adopt_shim(Child(directory, 0))
-
-    def _adopt_shim(self, child: Child) -> None:
-        """It listens, unless it is gone or just about to record the end."""
-        try:
-            connection = unix_socket.connect(child.directory.file("shim.sock"))
-            wire.send(connection, {"op": "keep"})
-        except OSError:
-            self._shim_ended(child, cleanly=child.is_over() or shim_alive(child.directory.path))
-            return
-
-        def receive() -> None:
-            self.selector.unregister(connection)
-            connection.setblocking(True)
-            try:
-                message, fds = wire.receive(connection)
-            except OSError:
-                self.shims.discard(child)
-                self._shim_ended(child, cleanly=child.is_over())
-                connection.close()
-                return
-            child.keep(fds, terminal=bool(message.get("terminal")))
-            self._add(child, connection)
-
-        connection.setblocking(False)
-        self.shims.add(child)
-        self.selector.register(connection, selectors.EVENT_READ, receive)
-
     # Children that ended
 
     def _reap(self) -> None:
@@ -333,28 +165,8 @@ class ForkServer:
                 return
             if pid == self.supervisor.pid:
                 self._supervisor_ended(status)
-                continue
-            if pid == self.shared_pid and self.shared is not None:
-                self._give_up_shared()
-            shims = [child for child in self.shims if child.pid == pid]
-            for child in shims:
-                self.shims.discard(child)
-                self._shim_ended(child, cleanly=status == 0)
-            if not shims:
-                self._claim(pid, process.exit_code(status))
-
-    def _claim(self, pid: int, code: int) -> None:
-        """An orphan's exit code, for the shim that has taken its container over or soon will."""
-        for child in self.shims:
-            container = child.directory.load_process("state.json")
-            if container is not None and container.pid == pid:
-                child.exit_code = code
-                if child.channel is not None:
-                    try:
-                        child.channel.send(b"%d" % code)
-                    except OSError:
-                        return  # that shim has just been killed too: its successor is told when it is forked
-                return
+            else:
+                self.keeper.reaped(pid, status)
 
     # The supervisor
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 from errno import ECANCELED, EINVAL, ETIMEDOUT
 from typing import Any
 
 from orchestra.linux import process
+from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -90,9 +90,7 @@ def _wait(pid: int, seconds: float | None) -> int:
     """Its exit code; -1 when its time was up: then it was killed, with all that it had started."""
     pidfd = os.pidfd_open(pid)
     try:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        ended = bool(poll.poll(None if seconds is None else seconds * 1000))
+        ended = readable(pidfd, seconds)
     finally:
         os.close(pidfd)
     if not ended:

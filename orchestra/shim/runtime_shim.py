@@ -7,12 +7,12 @@ server's when the shim is killed; its streams are the same pipes, its terminal c
 from __future__ import annotations
 
 import os
-import select
 import time
 from errno import EBUSY, ECANCELED, ESRCH
 from typing import Any, NoReturn
 
 from orchestra.linux import cgroup, process, unix_socket
+from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import execution, wire
 from orchestra.shim.directory import RUNTIME_STATE
@@ -144,7 +144,7 @@ class _Console:
         self.path = f"/proc/{os.getpid()}/cwd/{self._name}"
 
     def receive(self) -> int:
-        if not select.select([self._listener], [], [], CONSOLE_SECONDS)[0]:
+        if not readable(self._listener.fileno(), CONSOLE_SECONDS):
             raise SystemCallError(ECANCELED, "create", self._name, "the runtime has sent no terminal")
         connection, _address = self._listener.accept()
         with connection:

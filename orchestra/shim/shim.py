@@ -11,7 +11,6 @@ import contextlib
 import gc
 import os
 import resource
-import select
 import selectors
 import signal
 import sys
@@ -21,16 +20,17 @@ from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
+from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import hooks, init, oci, starting, wire
 from orchestra.shim.directory import RUN_FILES, UNFINISHED
+from orchestra.shim.orphan import Orphan
 from orchestra.shim.requests import Requests, refuse
 from orchestra.shim.streams import Streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
 
     from orchestra.linux.process import Process
     from orchestra.shim.directory import ContainerDirectory
@@ -61,8 +61,7 @@ class Shim:
         self.cgroup = cgroup.Cgroup()
         self.selector = selectors.DefaultSelector()
         self.container: Process | None = None
-        self.pidfd = -1
-        self.is_fork_servers = False
+        self.orphan: Orphan | None = None
         self.started_at: float | None = None
         self.exit_code: int | None = None
         self.ended = False
@@ -151,7 +150,7 @@ class Shim:
     def zygote_ended(self) -> None:
         """What it has said counts; otherwise nobody will ever know which process it forked."""
         while self.awaits_first_process and self.starting is not None:
-            if select.select([self.starting.channel], [], [], 0)[0]:
+            if readable(self.starting.channel.fileno(), 0):
                 self._hear_container()
             else:
                 hint = "killed while it was being set up"
@@ -251,8 +250,9 @@ class Shim:
     def _leave(self) -> None:
         """Tell the fork server, before anybody else hears of it: the next run may be asked for at once."""
         self.over = True
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.parent.send(LEAVING)
+        if self.parent.fileno() >= 0:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.parent.send(LEAVING)
 
     def close(self) -> None:
         """Let go of everything, when it is over."""
@@ -294,31 +294,15 @@ class Shim:
         self.streams.log.resume()
         if exit_code is not None:
             self.container_ended(exit_code)
-        else:
-            self._watch_orphan(self.container)
-
-    def _watch_orphan(self, container: Process) -> None:
-        """It is not our child. Its exit code comes from the fork server when it is that one's, else from the kernel."""
+            return
         try:
-            self.pidfd = process.open_pidfd(container)
-            self.is_fork_servers = process.parent(container.pid) == os.getppid()
-        except (FileNotFoundError, ProcessLookupError):
+            self.orphan = Orphan(self.container, self.selector, self.container_ended)
+        except ProcessLookupError:
             # Reaped moments ago: when it was by the fork server, word of it is on its way.
-            if select.select([self.parent], [], [], REAPED_SECONDS)[0]:
+            if readable(self.parent.fileno(), REAPED_SECONDS):
                 self._hear_parent()
             if not self.ended:
                 self.container_ended(None)
-        else:
-            self.selector.register(self.pidfd, selectors.EVENT_READ, self._orphan_ended)
-
-    def _orphan_ended(self) -> None:
-        self.selector.unregister(self.pidfd)
-        if not self.is_fork_servers:
-            self._ask_kernel()
-
-    def _ask_kernel(self) -> None:
-        assert self.container is not None
-        self.container_ended(process.foreign_exit_code(self.container, self.pidfd))
 
     def _hear_parent(self) -> None:
         """The exit code of an orphan; the end of file means that the fork server is gone, which is no matter."""
@@ -331,10 +315,8 @@ class Shim:
             return
         self.selector.unregister(self.parent)
         self.parent.close()
-        if self.is_fork_servers:
-            self.is_fork_servers = False
-            if not self.ended and self.container is not None and not process.is_alive(self.container):
-                self._ask_kernel()
+        if self.orphan is not None:
+            self.orphan.fork_server_ended()
 
     # While it runs
 
@@ -360,8 +342,9 @@ class Shim:
             self._finish()
 
     def _start_for(self, connection: socket.socket) -> None:
-        if self.started_at is not None:
-            refuse(connection, SystemCallError(EALREADY, "start", self.directory.name, "it has been started before"))
+        if self.started_at is not None or self.container is None:
+            hint = "it has been started before" if self.container else "it is still being made"
+            refuse(connection, SystemCallError(EALREADY, "start", self.directory.name, hint))
             return
         self.requester = connection
         self._start()
@@ -421,8 +404,3 @@ def let_go(channel: int) -> None:
     gc.disable()
     process.close_all_except([channel])
     resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
-
-
-def describe_busy(directory: ContainerDirectory) -> Mapping[str, Any]:
-    """The answer to a request to run what already runs."""
-    return wire.describe_error(SystemCallError(EALREADY, "create", directory.name, "its shim is running"))

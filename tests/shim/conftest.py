@@ -290,6 +290,8 @@ class Stack:
         if launch.is_running(self.home):
             self.finish_supervisor()
             eventually(lambda: not launch.is_running(self.home))
+        # Whatever process of ours stumbles says so there, and is replaced: nobody else would notice.
+        assert "Traceback" not in Path(self.home.supervisor_log).read_text()
 
 
 @pytest.fixture

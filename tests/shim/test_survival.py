@@ -121,12 +121,14 @@ def test_another_fork_server_hears_of_the_end_of_one_shim_of_many(stack):
     containers = [stack.shell("read line; exit 3", stdin=True, name=f"c{number}") for number in range(2)]
     for container in containers:
         container.run()
+    shim = containers[1].shim
     stack.kill_fork_server()
     stack.launch()
     Path(containers[0].directory, "stdin").write_text("go\n")
     assert containers[0].wait().exit_code == 3
     containers[0].run()  # the fork server knows that its directory is free
     assert containers[1].state().status is Status.RUNNING
+    assert containers[1].shim == shim
 
 
 def zygote(stack, container):
