@@ -110,8 +110,9 @@ class StartingProcess:
     def _run_hooks(self) -> None:
         self.hooked = True
         state = self._describe("creating")
-        for kind in ("prestart", "createRuntime"):
-            hooks.run(self._config, kind, state)
+        # Version 1.0 of the specification had the first kind run when it is created, and then replaced it.
+        hooks.run(self._config, "prestart", {**state, "status": "created"})
+        hooks.run(self._config, "createRuntime", state)
         try:
             self.channel.send(wire.encode(state))
         except BrokenPipeError:

@@ -253,7 +253,7 @@ def test_hooks_run_in_order_and_are_told_the_state(ours, tmp_path):
     ours.ok("delete", "c")
     said = [line.split() for line in log.read_text().splitlines()]
     assert [kind for kind, _status in said] == ORDER
-    assert [status for _kind, status in said[:3]] == ["creating"] * 3
+    assert [status for _kind, status in said[:3]] == ["created", "creating", "creating"]
     assert said[4][1] == "stopped"
 
 

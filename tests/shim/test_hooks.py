@@ -42,7 +42,7 @@ def test_hooks_run_in_order_and_are_told_the_state(stack, tmp_path):
     container.wait()
     assert log.read_text().split() == ORDER
     statuses = {kind: told(tmp_path, kind)["status"] for kind in ORDER}
-    assert statuses == dict(zip(ORDER, [*["creating"] * 3, "running", "stopped"], strict=True))
+    assert statuses == dict(zip(ORDER, ["created", "creating", "creating", "running", "stopped"], strict=True))
     state = told(tmp_path, "createRuntime")
     assert state["id"] == container.name
     assert state["pid"] == pid
