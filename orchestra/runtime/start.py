@@ -65,12 +65,12 @@ def _start(first: StartingProcess) -> None:
 
 
 def tell_started(context: Context, container: Container, config: Mapping[str, Any]) -> None:
-    """The program runs: that is what poststart hooks are told. One that fails stops the container."""
+    """The program runs: that is what poststart hooks are told. An error of theirs stops the container."""
     if not hooks.wanted(config, "poststart"):
         return
     found = container.find()
     try:
-        hooks.run(config, "poststart", describe(found, container.name))
+        hooks.run_started(config, describe(found, container.name), context.report.warning)
     except OSError:
         from orchestra.runtime.delete import end
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from errno import ECANCELED, EINVAL, ETIMEDOUT
 from typing import Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 BEFORE_START = ("prestart", "createRuntime", "createContainer", "startContainer")
+LAST_LENIENT = [1, 2, 0]
 OUTPUT = 1000  # bytes of what a failed hook has written that go into the error
 
 
@@ -44,6 +46,17 @@ def run_all(config: Mapping[str, Any], kind: str, state: Mapping[str, Any], warn
             _run(hook, kind, state)
         except OSError as error:
             warn(str(error))
+
+
+def run_started(config: Mapping[str, Any], state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+    """``poststart``. Up to version 1.2.0 of the specification, runtime, "Lifecycle", has a failure be a warning and the
+    container go on; from then on it is an error, and the container is to be stopped.
+    """
+    numbers = [int(number) for number in re.findall(r"\d+", config.get("ociVersion") or "")[:3]]
+    if numbers > LAST_LENIENT:
+        run(config, "poststart", state)
+    else:
+        run_all(config, "poststart", state, warn)
 
 
 def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:

@@ -210,7 +210,7 @@ class Shim:
             self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
             return
         try:
-            hooks.run(self.config, "poststart", self._describe("running"))
+            hooks.run_started(self.config, self._describe("running"), self.warnings.append)
         except OSError as error:
             # It has run: what is left of it, its log and its record, comes about as for any other end.
             self._kill_container()

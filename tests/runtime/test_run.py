@@ -313,6 +313,20 @@ def test_hooks_get_no_descriptor_of_the_caller(ours, kind):
     assert "is open" not in said
 
 
+@pytest.mark.parametrize(("version", "stops"), [("1.0.2-dev", False), ("1.2.0", False), ("1.2.1", True), ("1.3", True)])
+def test_a_poststart_hook_that_fails_stops_the_container_in_later_versions(ours, tmp_path, version, stops):
+    """runtime, "Lifecycle": up to 1.2.0 it is a warning, and the remaining hooks are run."""
+    bundle = ours.bundle()
+    bundle.config["ociVersion"] = version
+    last = {"path": "/bin/touch", "args": ["touch", f"{tmp_path}/last"]}
+    bundle.config["hooks"] = {"poststart": [{"path": "/bin/false"}, last]}
+    done = ours("run", "--detach", "c")
+    assert "poststart hook" in done.stderr
+    assert (done.returncode != 0) == stops
+    assert (tmp_path / "last").exists() != stops
+    assert ours.status() == ("stopped" if stops else "running")
+
+
 def test_a_poststop_hook_that_fails_is_a_warning(ours):
     ours.bundle("true").config["hooks"] = {"poststop": [{"path": "/bin/false"}]}
     done = ours("run", "c")

@@ -74,6 +74,7 @@ def test_a_hook_that_fails_fails_the_creation_and_the_last_ones_run(stack, tmp_p
 
 def test_a_hook_after_the_start_that_fails_stops_the_container(stack):
     container = stack.container("sleep", "60")
+    container.config["ociVersion"] = "1.3.0"
     container.config["hooks"] = {"poststart": [{"path": "/bin/false"}]}
     container.write()
     with pytest.raises(OSError, match="poststart hook"):
