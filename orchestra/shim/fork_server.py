@@ -14,7 +14,6 @@ import selectors
 import signal
 import sys
 import time
-import traceback
 from errno import EINVAL
 from typing import Any
 
@@ -148,6 +147,8 @@ class ForkServer:
             body()
         except BaseException:
             # The last frame of a forked process: it must not run on in the fork server's loop.
+            import traceback
+
             traceback.print_exc()
             sys.stderr.flush()
         os._exit(1)

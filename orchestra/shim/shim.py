@@ -15,7 +15,6 @@ import selectors
 import signal
 import sys
 import time
-import traceback
 from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any
 
@@ -87,7 +86,7 @@ class Shim:
         except OSError as error:
             self._give_up(wire.describe_error(error))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            hint = "".join(traceback.format_exception(error))
+            hint = wire.describe_failure(error)
             self._give_up({"errno": EINVAL, "call": "config", "path": self.directory.path, "hint": hint})
 
     def _settle(self) -> None:

@@ -10,7 +10,6 @@ import gc
 import os
 import signal
 import socket
-import traceback
 from contextlib import suppress
 from typing import NoReturn
 
@@ -84,6 +83,8 @@ class Zygote:
                 _serve(theirs, self._let_go)
             except BaseException:
                 # The last frame of a forked process: it must not run on as a process of shims.
+                import traceback
+
                 traceback.print_exc()
             os._exit(1)
         theirs.close()
