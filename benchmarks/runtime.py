@@ -118,14 +118,14 @@ class Warm:
         client.delete(directory)
 
     def processes(self) -> dict[str, list[int]]:
-        """Fork server and shims, by their names."""
+        """Fork server, and below it shims and zygote: what is neither the supervisor nor a container's."""
         from orchestra.linux import unix_socket
 
         with unix_socket.connect(self.home.fork_socket) as connection:
             server = int.from_bytes(connection.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SO_PEERCRED
-        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-        shims = [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "orchestra-shim"]
-        return {"fork server": [server], "shims": shims}
+        shims = [pid for pid in children(server) if name_of(pid) == "orchestra-shim"]
+        zygotes = [pid for shim in shims for pid in children(shim) if name_of(pid) == "orchestra-fork"]
+        return {"fork server": [server], "shims": shims, "zygote": zygotes}
 
     def close(self) -> None:
         from orchestra.linux import unix_socket
@@ -133,6 +133,14 @@ class Warm:
         for directory in self.directories:
             self.end(directory)
         unix_socket.connect(self.home.control_socket).close()
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def command(*words: str):
@@ -233,7 +241,7 @@ def memory(warm: Warm) -> None:
         warm.run(directory)
     found = total(warm.processes())
     print(f"\n| memory (PSS), {AT_ONCE} containers | KiB |\n|---|---|")
-    print(f"| fork server and the process of the shims, once for a stack | {alone} |")
+    print(f"| fork server, process of the shims and zygote, once for a stack | {alone} |")
     print(f"| each running container beyond its program | {(found - alone) / AT_ONCE:.0f} |")
 
 
