@@ -12,14 +12,13 @@ import gc
 import os
 import selectors
 import signal
-import sys
 import time
 from errno import EINVAL
 from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import supervision, wire
+from orchestra.shim import stack_log, supervision, wire
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.keeper import Keeper
 from orchestra.shim.runtime_shim import execute
@@ -122,7 +121,7 @@ class ForkServer:
             try:
                 wire.send(connection, {"error": error})
             except OSError as problem:
-                print(f"nobody hears the answer: {problem}", file=sys.stderr, flush=True)
+                stack_log.write(f"nobody hears the answer: {problem}")
 
     def _execute(
         self, connection: socket.socket, directory: ContainerDirectory, request: dict[str, Any], fds: list[int]
@@ -147,10 +146,7 @@ class ForkServer:
             body()
         except BaseException:
             # The last frame of a forked process: it must not run on in the fork server's loop.
-            import traceback
-
-            traceback.print_exc()
-            sys.stderr.flush()
+            stack_log.write_exception()
         os._exit(1)
 
     # Children that ended

@@ -11,14 +11,21 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import sys
 import time
+from contextlib import suppress
 
 from orchestra.linux.pipe import tee
+from orchestra.shim import stack_log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHUNK = 65536
 LOOK_BACK = 4 * CHUNK
 _NOTE = struct.Struct("<QQII")  # offset in the log, bytes written there, bytes of output, stream (0: nothing noted)
+
+_FEW = mmap.PAGESIZE - _NOTE.size
 
 STREAMS = ("", "stdout", "stderr")
 
@@ -41,20 +48,27 @@ class LogFile:
         os.close(self._fd)
 
     def make_room(self, length: int) -> None:
-        """Rotate when ``length`` more bytes would exceed the size. A record is never split between files."""
+        """Rotate when ``length`` more bytes would exceed the size. A record is never split between files.
+
+        OSError when there cannot be another file; it is tried again with the next.
+        """
         if not self.max_size or not self.size or self.size + length <= self.max_size:
             return
-        os.close(self._fd)
+        # Not there when the last attempt could not open another: what is older has moved on then.
+        if os.path.exists(self.path):
+            self._move_on()
+        full = self._fd
+        self._open()
+        os.close(full)
+
+    def _move_on(self) -> None:
         if self.max_file == 1:
             os.unlink(self.path)
-        else:
-            for number in range(self.max_file - 1, 0, -1):
-                older = self.path if number == 1 else f"{self.path}.{number - 1}"
-                try:
-                    os.rename(older, f"{self.path}.{number}")
-                except FileNotFoundError:
-                    continue
-        self._open()
+            return
+        for number in range(self.max_file - 1, 0, -1):
+            older = self.path if number == 1 else f"{self.path}.{number - 1}"
+            with suppress(FileNotFoundError):
+                os.rename(older, f"{self.path}.{number}")
 
     def append(self, text: bytes) -> None:
         """All or, when the disk is full or fails, nothing: OSError."""
@@ -118,6 +132,7 @@ class LogWriter:
         self._log: LogFile | None = None
         self._note_path = note_path
         self._note: mmap.mmap | None = None
+        self._reserved = 0
         self._stamp = Stamp()
         self._chunk = CHUNK
         self._shown = self._show = -1
@@ -132,21 +147,37 @@ class LogWriter:
         for fd in (self._shown, self._show):
             if fd >= 0:
                 os.close(fd)
-        if self._note is not None:
-            self._payload.release()
-            self._note.close()
+        self._close_note()
         if self._log is not None:
             self._log.close()
 
-    def _open_note(self) -> mmap.mmap:
-        if self._note is None:
+    def _close_note(self) -> None:
+        if self._note is not None:
+            self._payload.release()
+            self._note.close()
+            self._note = None
+
+    def _reserve_note(self, count: int) -> mmap.mmap:
+        """With room for so much output: a page, or all there may ever be.
+
+        Writing where the disk has no room is no error but SIGBUS, the end of every shim in this process: so the room is
+        asked for. Where there is none the note is in memory, and a kill may cost a chunk or double it.
+        """
+        if self._note is not None and count <= self._reserved:
+            return self._note
+        self._close_note()
+        self._reserved = CHUNK if count > _FEW else _FEW
+        try:
             fd = os.open(self._note_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.ftruncate(fd, _NOTE.size + CHUNK)
-                self._note = mmap.mmap(fd, _NOTE.size + CHUNK)
+                os.posix_fallocate(fd, 0, _NOTE.size + self._reserved)
+                self._note = mmap.mmap(fd, _NOTE.size + self._reserved)
             finally:
                 os.close(fd)
-            self._payload = memoryview(self._note)[_NOTE.size :]
+        except OSError:
+            self._reserved = CHUNK
+            self._note = mmap.mmap(-1, _NOTE.size + CHUNK)
+        self._payload = memoryview(self._note)[_NOTE.size :]
         return self._note
 
     def _tee(self, pipe: int, count: int) -> int:
@@ -162,15 +193,13 @@ class LogWriter:
             return b""
         if count == 0:
             return None
-        note = self._open_note()
+        note = self._reserve_note(count)
         count = os.readv(self._shown, [self._payload[:count]])
         data = bytes(self._payload[:count])
         if self._log is not None:
             data, text = self._render(data, STREAMS[stream])
             count = len(data)
-            self._log.make_room(len(text))
-            _NOTE.pack_into(note, 0, self._log.size, len(text), count, stream)
-            self._append(text)
+            self._append(text, lambda log: _NOTE.pack_into(note, 0, log.size, len(text), count, stream))
         self._take(pipe, count)
         _NOTE.pack_into(note, 0, 0, 0, 0, 0)
         return data
@@ -186,7 +215,6 @@ class LogWriter:
         rest = data
         while rest and self._log is not None:
             part, text = self._render(rest, "stdout")
-            self._log.make_room(len(text))
             self._append(text)
             rest = rest[len(part) :]
         return data or None
@@ -197,16 +225,16 @@ class LogWriter:
             return
         for stream in sorted(self._unfinished):
             text = f"{self._stamp.now()} {stream} F \n".encode()
-            self._log.make_room(len(text))
             self._append(text)
         self._unfinished.clear()
 
     def recover(self, pipes: dict[int, int]) -> None:
         """Finish or undo what a killed shim was in the middle of. pipes: stream to descriptor."""
-        note = self._open_note()
+        note = self._reserve_note(0)
         offset, length, count, stream = _NOTE.unpack_from(note, 0)
         if stream not in pipes or self._log is None:
             return
+        note = self._reserve_note(count)
         if self._log.size < offset + length:
             self._log.cut(min(offset, self._log.size))
         elif self._head(pipes[stream], count) == self._payload[:count]:
@@ -230,13 +258,16 @@ class LogWriter:
             half = data[: len(data) // 2]
             data = half[: half.rfind(b"\n") + 1] or half
 
-    def _append(self, text: bytes) -> None:
+    def _append(self, text: bytes, announce: Callable[[LogFile], None] = lambda _log: None) -> None:
+        """announce: that it is just about to be written, and where."""
         assert self._log is not None
         try:
+            self._log.make_room(len(text))
+            announce(self._log)
             self._log.append(text)
         except OSError as error:
             # A container must not stop because its log's disk is full: the chunk is lost, and that is said.
-            print(f"log {self._log.path}: {len(text)} bytes lost: {error.strerror}", file=sys.stderr, flush=True)
+            stack_log.write(f"log {self._log.path}: {len(text)} bytes lost: {error.strerror}")
 
     def _head(self, pipe: int, count: int) -> bytes:
         try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import selectors
-import sys
 from errno import EINVAL
 from typing import Any
 
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import wire
+from orchestra.shim import stack_log, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CLIENT_SECONDS = 1.0
+LONGEST_REQUEST = 4096
 
 
 class Requests:
@@ -43,20 +42,27 @@ class Requests:
             connection, _address = self._listener.accept()
         except BlockingIOError:
             return
+        connection.setblocking(False)
         self._waiting.add(connection)
-        self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection))
+        line = bytearray()
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection, line))
 
-    def _hear(self, connection: socket.socket) -> None:
+    def _hear(self, connection: socket.socket, line: bytearray) -> None:
+        """Who says nothing, or only half of it, is not waited for."""
+        try:
+            data = connection.recv(LONGEST_REQUEST)
+        except OSError:
+            data = b""
+        line += data
+        if data and not line.endswith(b"\n") and len(line) < LONGEST_REQUEST:
+            return
         self._selector.unregister(connection)
         self._waiting.discard(connection)
         connection.settimeout(CLIENT_SECONDS)
         try:
-            request, fds = wire.receive(connection)
-            for fd in fds:
-                os.close(fd)
-            self._handle(connection, request.get("op"))
+            self._handle(connection, wire.decode(line).get("op"))
         except (OSError, ValueError) as error:
-            print(f"{self._name}: request failed: {error}", file=sys.stderr, flush=True)
+            stack_log.write(f"{self._name}: request failed: {error}")
             connection.close()
 
     def _handle(self, connection: socket.socket, operation: Any) -> None:

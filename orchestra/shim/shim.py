@@ -13,7 +13,6 @@ import os
 import resource
 import selectors
 import signal
-import sys
 import time
 from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import hooks, init, oci, starting, wire
+from orchestra.shim import hooks, init, oci, stack_log, starting, wire
 from orchestra.shim.directory import RUN_FILES, UNFINISHED
 from orchestra.shim.orphan import Orphan
 from orchestra.shim.requests import Requests, refuse
@@ -165,7 +164,7 @@ class Shim:
             if fds:
                 unix_socket.send(self.parent, what, fds)
         except OSError as error:
-            print(f"{self.directory.name}: no second keeper for its streams: {error}", file=sys.stderr, flush=True)
+            stack_log.write(f"{self.directory.name}: no second keeper for its streams: {error}")
 
     def _store_state(self) -> None:
         assert self.container is not None
@@ -230,7 +229,7 @@ class Shim:
         try:
             wire.send(requester, message)
         except OSError as error:
-            print(f"{self.directory.name}: nobody hears the answer: {error}", file=sys.stderr, flush=True)
+            stack_log.write(f"{self.directory.name}: nobody hears the answer: {error}")
         requester.close()
 
     def _give_up(self, error: wire.Message) -> None:
@@ -386,7 +385,7 @@ class Shim:
 
     def _run_last_hooks(self) -> None:
         def warn(text: str) -> None:
-            print(f"{self.directory.name}: {text}", file=sys.stderr, flush=True)
+            stack_log.write(f"{self.directory.name}: {text}")
 
         hooks.run_all(self.config, "poststop", self._describe("stopped"), warn)
 
@@ -394,7 +393,7 @@ class Shim:
         try:
             self.cgroup.remove()
         except OSError as error:
-            print(f"{self.directory.name}: {error}", file=sys.stderr, flush=True)
+            stack_log.write(f"{self.directory.name}: {error}")
         self.directory.remove(*RUN_FILES[1:])
 
 

@@ -7,10 +7,10 @@ longest is to begin.
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from orchestra.linux import process, unix_socket
+from orchestra.shim import stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,11 +60,9 @@ class Supervisor:
         self.pid = 0
         lifetime = time.monotonic() - self._born
         delay = self._backoff.next_delay(lifetime)
-        print(
+        stack_log.write(
             f"supervisor ended ({os.waitstatus_to_exitcode(status)}) after {lifetime:.2f} s: "
-            f"starting it again in {delay:.2f} s",
-            file=sys.stderr,
-            flush=True,
+            f"starting it again in {delay:.2f} s"
         )
         return delay
 
@@ -87,8 +85,5 @@ def spawn(argv: Sequence[str], control: int, parent: int) -> int:
         os.execve(argv[0], list(argv), {**os.environ, CONTROL_FD: str(control), PARENT_FD: str(parent)})
     except BaseException:
         # The last frame of a forked process: it must not run on in the fork server's code.
-        import traceback
-
-        traceback.print_exc()
-        sys.stderr.flush()
+        stack_log.write_exception()
     os._exit(127)

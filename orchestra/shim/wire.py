@@ -25,7 +25,7 @@ def encode(message: Message) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def decode(line: bytes) -> Message:
+def decode(line: bytes | bytearray) -> Message:
     message = json.loads(line)
     if not isinstance(message, dict):
         raise SystemCallError(EPROTO, "decode", "", "a JSON object is expected")

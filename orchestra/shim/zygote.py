@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from orchestra.linux import cgroup, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import init, wire
+from orchestra.shim import init, stack_log, wire
 from orchestra.shim.directory import ContainerDirectory
 
 TYPE_CHECKING = False
@@ -83,9 +83,7 @@ class Zygote:
                 _serve(theirs, self._let_go)
             except BaseException:
                 # The last frame of a forked process: it must not run on as a process of shims.
-                import traceback
-
-                traceback.print_exc()
+                stack_log.write_exception()
             os._exit(1)
         theirs.close()
         return self._orders

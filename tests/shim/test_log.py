@@ -177,7 +177,7 @@ def test_a_writer_killed_at_any_moment_loses_and_repeats_nothing(tmp_path, pipe,
     assert texts(tmp_path) == [f"stderr F {word}" for word in ("earlier", "one", "two", "three")]
 
 
-def test_a_disk_that_is_full_costs_the_chunk_and_is_said(tmp_path, pipe, monkeypatch, capsys):
+def test_a_disk_that_is_full_costs_the_chunk_and_is_said(tmp_path, pipe, monkeypatch, capfd):
     log = writer(tmp_path)
 
     def full(_text):
@@ -190,7 +190,7 @@ def test_a_disk_that_is_full_costs_the_chunk_and_is_said(tmp_path, pipe, monkeyp
     os.write(pipe.writer, b"two\n")
     log.pump(pipe.reader, 1)
     assert texts(tmp_path) == ["stdout F two"]
-    assert "bytes lost: No space left" in capsys.readouterr().err
+    assert "bytes lost: No space left" in capfd.readouterr().err
 
 
 def test_a_line_without_an_end_does_not_go_on_in_the_next_run(stack):

@@ -1,0 +1,94 @@
+"""Containers that share the process of their shims: what one of them, or its disk, or its client does to the others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from orchestra.linux import mount, unix_socket
+from tests.shim.conftest import Stack, eventually
+
+WRITER = "while read line; do head -c 100000 /dev/zero | tr '\\0' x; echo; touch /tmp/$line; done"
+
+
+class Neighbours:
+    """One that does nothing and one that writes a lot whenever it is told to."""
+
+    def __init__(self, stack, **keys) -> None:
+        self.quiet = stack.container("sleep", "60", name="quiet")
+        self.writer = stack.shell(WRITER, name="writer", stdin=True, **keys)
+        self.quiet.run()
+        self.writer.run()
+        self.shim = self.quiet.shim
+        assert self.writer.shim == self.shim
+
+    def write(self, name):
+        """Returns when it has written it all, to whoever reads."""
+        Path(self.writer.directory, "stdin").write_text(f"{name}\n")
+        eventually(lambda: Path(self.writer.directory, "upper/tmp", name).exists())
+
+    def are_looked_after_as_before(self):
+        return self.quiet.shim == self.writer.shim == self.shim
+
+
+@contextmanager
+def small_disk(path, kilobytes):
+    """In place of a directory; filled by ``fill``."""
+    path.mkdir(exist_ok=True)
+    mount.mount("tmpfs", str(path), "tmpfs", 0, f"size={kilobytes}k")
+    try:
+        yield
+    finally:
+        mount.unmount(str(path), mount.MNT_DETACH)
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def test_a_client_that_says_its_request_slowly_is_not_waited_for(stack):
+    neighbours = Neighbours(stack)
+    with unix_socket.connect(f"{neighbours.quiet.directory}/shim.sock") as client:
+        client.send(b'{"op":')
+        before = time.monotonic()
+        neighbours.write("once")
+        eventually(lambda: sum(map(len, neighbours.writer.texts("stdout"))) == 100_000)
+        assert time.monotonic() - before < 0.9
+        client.send(b'"attach"}\n')
+        assert client.recv(100) == b'{"terminal":false}\n'
+
+
+@pytest.mark.parametrize("full", ["run", "data"])
+def test_a_full_disk_ends_no_shim(tmp_path, tree, full):
+    """Of sockets and records, or of logs and of what the stack's own processes have to say."""
+    with small_disk(tmp_path / full, 512):
+        stack = Stack(tmp_path, tree)
+        stack.launch()
+        try:
+            neighbours = Neighbours(stack)
+            fill(tmp_path / full / "filler")
+            for number in range(3):
+                neighbours.write(f"{number}")
+            assert neighbours.are_looked_after_as_before()
+        finally:
+            (tmp_path / full / "filler").unlink()
+            stack.close()
+
+
+def test_logs_that_cannot_be_rotated_end_no_shim(stack):
+    neighbours = Neighbours(stack, log={"max_size": 65536, "max_file": 3})
+    neighbours.write("once")
+    shutil.rmtree(stack.home.logs)
+    neighbours.write("lost")
+    assert neighbours.are_looked_after_as_before()
+    os.mkdir(stack.home.logs)
+    neighbours.write("again")
+    eventually(lambda: os.path.exists(neighbours.writer.log))
+    assert neighbours.are_looked_after_as_before()
