@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import stack_log, supervision, wire
+from orchestra.shim import open_files, stack_log, supervision, wire
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.keeper import Keeper
 from orchestra.shim.runtime_shim import execute
@@ -55,6 +55,7 @@ class ForkServer:
 
     def serve(self) -> None:
         """Until the supervisor has said it is done and no shim is left."""
+        open_files.allow_many()
         cgroup.at("/orchestra")  # looks at the machine once, and imports
         self.keeper.adopt(self.containers)
         # Children share what is there now; the collector would touch, and so copy, every page of it.
@@ -143,11 +144,13 @@ class ForkServer:
         try:
             signal.set_wakeup_fd(-1)
             process.close_all_except(kept)
+            open_files.allow_as_given()
             body()
-        except BaseException:
+        except BaseException as error:
             # The last frame of a forked process: it must not run on in the fork server's loop.
-            stack_log.write_exception()
-        os._exit(1)
+            stack_log.write_failure(error)
+        finally:
+            os._exit(1)
 
     # Children that ended
 

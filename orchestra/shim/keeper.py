@@ -10,12 +10,12 @@ import os
 import selectors
 import socket
 import time
-from errno import EALREADY
+from errno import EALREADY, EMFILE
 from functools import partial
 
 from orchestra.linux import process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import wire
+from orchestra.shim import open_files, wire
 from orchestra.shim.child import NOBODY, Child
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.shim import LEAVING, TERMINAL, Shim
@@ -54,11 +54,14 @@ class Keeper:
             other.leaving = other.leaving or directory.has("exit.json")
             if not other.leaving:
                 return wire.describe_error(SystemCallError(EALREADY, "create", directory.name, "its shim is running"))
+        # The lowest free number is given: so many are in use.
+        if connection.fileno() >= open_files.MOST - open_files.FREE:
+            return wire.describe_error(SystemCallError(EMFILE, "create", directory.name, "of this stack's fork server"))
         # Its first process may still be about to be reaped here: nobody shall take it for the new run's.
         directory.remove("state.json", "shim.pid", "exit.json")
         ours, theirs = socket.socketpair()
         with theirs:
-            if may_wait(directory):
+            if self._shared_are_full() or may_wait(directory):
                 kept = [connection.fileno(), theirs.fileno()]
                 begin = partial(Shim.create, requester=connection, start=start)
                 pid = self._fork(kept, lambda: look_after_one(directory, theirs, begin))
@@ -67,6 +70,9 @@ class Keeper:
                 pid = self._order(order, [connection.fileno(), theirs.fileno()])
         self._add(Child(directory, pid), ours)
         return None
+
+    def _shared_are_full(self) -> bool:
+        return sum(child.pid == self._shared_pid for child in self.shims) >= open_files.SHIMS_OF_ONE_PROCESS
 
     def _order(self, order: bytes, fds: list[int]) -> int:
         """Have a container made by the process that makes most of them. Returns its pid."""

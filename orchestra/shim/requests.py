@@ -26,24 +26,25 @@ class Requests:
         self, selector: selectors.BaseSelector, name: str, operations: Mapping[str, Callable[[socket.socket], None]]
     ) -> None:
         self._selector, self._name, self._operations = selector, name, operations
-        self._waiting: set[socket.socket] = set()
+        self._open: set[socket.socket] = set()  # who listens, and who has not asked yet
 
     def listen(self, path: str) -> None:
-        self._listener = unix_socket.listen(path)
-        self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        listener = unix_socket.listen(path)
+        listener.setblocking(False)
+        self._open.add(listener)
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
 
     def close(self) -> None:
-        for connection in (self._listener, *self._waiting):
+        for connection in self._open:
             connection.close()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            connection, _address = self._listener.accept()
+            connection, _address = listener.accept()
         except BlockingIOError:
             return
         connection.setblocking(False)
-        self._waiting.add(connection)
+        self._open.add(connection)
         line = bytearray()
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection, line))
 
@@ -57,7 +58,7 @@ class Requests:
         if data and not line.endswith(b"\n") and len(line) < LONGEST_REQUEST:
             return
         self._selector.unregister(connection)
-        self._waiting.discard(connection)
+        self._open.discard(connection)
         connection.settimeout(CLIENT_SECONDS)
         try:
             self._handle(connection, wire.decode(line).get("op"))

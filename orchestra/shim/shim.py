@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import resource
 import selectors
 import signal
 import time
@@ -20,7 +19,7 @@ from typing import Any
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import hooks, init, oci, stack_log, starting, wire
+from orchestra.shim import hooks, init, oci, open_files, stack_log, starting, wire
 from orchestra.shim.directory import RUN_FILES, UNFINISHED
 from orchestra.shim.orphan import Orphan
 from orchestra.shim.requests import Requests, refuse
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
 REAPED_SECONDS = 0.5
-OPEN_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)  # what a container starts with, whatever its shim allows itself
 
 
 class Shim:
@@ -401,4 +399,4 @@ def let_go(channel: int) -> None:
     """In a container's first process: nothing of the shims' is its own but the channel to its own."""
     gc.disable()
     process.close_all_except([channel])
-    resource.setrlimit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    open_files.allow_as_given()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import selectors
 import signal
 import socket
 from typing import Any, NoReturn
 
 from orchestra.linux import cgroup, process, unix_socket
-from orchestra.shim import hooks, wire
+from orchestra.shim import hooks, open_files, wire
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.isolation import Namespaces
 from orchestra.shim.runtime_shim import make_shim
@@ -159,9 +158,8 @@ def look_after_one(directory: ContainerDirectory, parent: socket.socket, act: Ca
 
 
 def look_after_many(orders: socket.socket) -> NoReturn:
-    """The whole life of a process that has those of a stack. Each wants some descriptors: as many as may be."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """The whole life of a process that has those of a stack."""
+    open_files.allow_many()
     # Unlike a process that ends with its container, this one may live for long and see many.
     gc.enable()
     shims = ShimProcess()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from orchestra.shim.wire import describe_failure
+
 
 def write(text: str) -> None:
     """A line or more. What its disk has no room for is lost: nobody may end, or wait, for that."""
@@ -12,8 +14,6 @@ def write(text: str) -> None:
         os.write(2, f"{text}\n".encode(errors="replace"))
 
 
-def write_exception() -> None:
-    """The one that is just being handled, with the places it came by."""
-    import traceback
-
-    write(traceback.format_exc())
+def write_failure(error: BaseException) -> None:
+    """A mistake of ours, for which nothing may be missing: no module to import, no file to open."""
+    write(f"Traceback: {describe_failure(error)}")

@@ -10,7 +10,7 @@ import os
 import time
 
 from orchestra.linux import process, unix_socket
-from orchestra.shim import stack_log
+from orchestra.shim import open_files, stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,8 +82,10 @@ def spawn(argv: Sequence[str], control: int, parent: int) -> int:
         os.set_inheritable(control, True)
         os.set_inheritable(parent, True)
         process.restore_signals()
+        open_files.allow_as_given()
         os.execve(argv[0], list(argv), {**os.environ, CONTROL_FD: str(control), PARENT_FD: str(parent)})
-    except BaseException:
+    except BaseException as error:
         # The last frame of a forked process: it must not run on in the fork server's code.
-        stack_log.write_exception()
-    os._exit(127)
+        stack_log.write_failure(error)
+    finally:
+        os._exit(127)

@@ -81,10 +81,11 @@ class Zygote:
             try:
                 self._let_go(theirs.fileno())
                 _serve(theirs, self._let_go)
-            except BaseException:
+            except BaseException as error:
                 # The last frame of a forked process: it must not run on as a process of shims.
-                stack_log.write_exception()
-            os._exit(1)
+                stack_log.write_failure(error)
+            finally:
+                os._exit(1)
         theirs.close()
         return self._orders
 

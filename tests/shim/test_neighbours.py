@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import time
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.linux import mount, unix_socket
+from orchestra.shim import client
 from tests.shim.conftest import Stack, eventually
 
 WRITER = "while read line; do head -c 100000 /dev/zero | tr '\\0' x; echo; touch /tmp/$line; done"
@@ -92,3 +94,53 @@ def test_logs_that_cannot_be_rotated_end_no_shim(stack):
     neighbours.write("again")
     eventually(lambda: os.path.exists(neighbours.writer.log))
     assert neighbours.are_looked_after_as_before()
+
+
+@pytest.fixture
+def limited(tmp_path, tree):
+    """A stack whose fork server is launched with limits of open files: soft, hard."""
+    made = Stack(tmp_path, tree)
+
+    def launch(*limits):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                made.launch()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+        return made
+
+    yield launch
+    made.close()
+
+
+def test_descriptors_are_as_many_as_may_be_and_containers_get_what_was_given(limited):
+    stack = limited(48, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    containers = [stack.shell("ulimit -n; sleep 60", name=f"c{number}") for number in range(20)]
+    for container in containers:
+        container.run()
+        eventually(lambda container=container: container.texts("stdout") == ["48"])
+    assert len({container.shim for container in containers}) == 1
+    assert containers[0].output_of("sh", "-c", "ulimit -n") == (0, "48\n")
+
+
+def test_where_descriptors_are_few_who_gets_none_is_told_and_nobody_else_notices(limited):
+    stack = limited(80, 80)
+    containers = [stack.shell("echo up; sleep 60", name=f"c{number}") for number in range(20)]
+    server = stack.fork_server
+
+    def run_all():
+        for container in containers:
+            container.run()
+
+    with pytest.raises(OSError, match="Too many open files"):
+        run_all()
+    running = [container for container in containers if container.state().status is client.Status.RUNNING]
+    assert len(running) >= 10
+    assert len([container for container in running if container.shim == running[0].shim]) == 80 // 16
+    for container in running:
+        eventually(lambda container=container: container.texts("stdout") == ["up"])
+        assert container.output_of("true") == (0, "")
+    assert stack.fork_server == server
