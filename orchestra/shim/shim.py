@@ -143,15 +143,6 @@ class Shim:
         """Whether a child that nobody knows may be this one's."""
         return self.starting is not None and self.container is None and not self.over
 
-    def zygote_ended(self) -> None:
-        """What it has said counts; otherwise nobody will ever know which process it forked."""
-        while self.awaits_first_process and self.starting is not None:
-            if readable(self.starting.channel.fileno(), 0):
-                self._hear_container()
-            else:
-                hint = "killed while it was being set up"
-                self._give_up({"errno": ECANCELED, "call": "create", "path": self.directory.name, "hint": hint})
-
     def _describe(self, status: str) -> dict[str, Any]:
         pid = self.container.pid if self.container and status != "stopped" else 0
         return oci.state(self.directory.name, status, pid, self.directory.path, self.config.get("annotations"))
@@ -184,11 +175,11 @@ class Shim:
         assert said is not None
         try:
             is_more = said.hear()
+            if said.pid and self.container is None:
+                self._adopt_first_process(said.pid)
         except OSError as error:
             self._give_up(wire.describe_error(error))
             return
-        if said.pid and self.container is None:
-            self._adopt_first_process(said.pid)
         if said.master >= 0 and self.streams.terminal < 0:
             self.streams.keep_terminal(said.master)
             self._give_keeper(TERMINAL, [said.master])

@@ -137,11 +137,7 @@ class ShimProcess:
                 shim.container_ended(found.si_status + (0 if found.si_code == os.CLD_EXITED else 128))
                 self._dismiss(shim)
             elif found.si_pid == self._zygote.pid:
-                self._zygote.ended()
-                for waiting in [shim for shim in self._shims if shim.awaits_first_process]:
-                    waiting.zygote_ended()
-                    if waiting.over:
-                        self._dismiss(waiting)
+                self._zygote.ended()  # and with it the channels of what it has not forked
             elif any(shim.awaits_first_process for shim in self._shims):
                 return  # whose it is will be said in a moment
             os.waitpid(found.si_pid, 0)

@@ -45,7 +45,8 @@ class Zygote:
     def fork(self, directory: ContainerDirectory, group: Cgroup) -> socket.socket:
         """Have the first process of this container forked, in a PID namespace of its own. Returns the channel to it.
 
-        What it says before anything else is {"process": pid}, or {"error"}. It closes when there is no such process.
+        What it says before anything else is {"process": pid}; or the zygote says {"error"}. It closes when there is no
+        such process any more, or none came about.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         birthplace = group.birthplace()
@@ -103,16 +104,20 @@ def _serve(orders: socket.socket, let_go: Callable[[int], None]) -> NoReturn:
         try:
             pid = process.fork_sibling(namespaces.CLONE_NEWPID, *birthplace)
         except SystemCallError as error:
-            word = wire.encode({"error": wire.describe_error(error)})
+            _say(channel, wire.encode({"error": wire.describe_error(error)}))
         else:
             if pid == 0:
                 let_go(channel)
+                # Said by itself, so that it comes first: the zygote may have to wait for a processor.
+                _say(channel, b'{"process":%s}' % os.readlink(b"/proc/self"))
                 _become_first_process(order, channel)
-            word = b'{"process":%d}' % pid
-        with suppress(BrokenPipeError, ConnectionResetError):
-            os.write(channel, word)
         for fd in fds:
             os.close(fd)
+
+
+def _say(channel: int, word: bytes) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):
+        os.write(channel, word)
 
 
 def _become_first_process(order: bytes, channel: int) -> NoReturn:
