@@ -196,6 +196,10 @@ def test_killed_at_any_moment_of_a_creation_they_leave_what_can_be_removed(stack
     chance = random.Random(victim)
     settled, container = stack.container("sleep", "60", name="settled"), stack.shell("echo up; sleep 60")
     settled.run()
+    begin = time.monotonic()
+    container.run()
+    span = (time.monotonic() - begin) * 2
+    container.delete()
     outcomes = set()
     for number in range(60):
         if number % 10 == 0:  # now and then one that has been there for long
@@ -205,13 +209,14 @@ def test_killed_at_any_moment_of_a_creation_they_leave_what_can_be_removed(stack
         known = {*stack.children()}
         with ThreadPoolExecutor() as pool:
             starting = pool.submit(container.run)
-            shims = eventually(lambda known=known: [*named(stack.children(), "orchestra-shim") - known])
-            if victim == "orchestra-fork":
-                eventually(lambda shims=shims: named(stack.children(shims[0]), victim))
-            time.sleep(chance.uniform(0, 0.015))
-            for pid in shims if victim == "orchestra-shim" else named(stack.children(shims[0]), victim):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+
+            def victims(known=known):
+                shims = named(stack.children(), "orchestra-shim") - known
+                return shims if victim == "orchestra-shim" else named(children_of(stack, shims), victim)
+
+            eventually(lambda starting=starting, victims=victims: victims() or starting.done())
+            time.sleep(chance.uniform(0, span))
+            end(victims())
             try:
                 starting.result(8)
                 outcomes.add("made")
@@ -221,10 +226,23 @@ def test_killed_at_any_moment_of_a_creation_they_leave_what_can_be_removed(stack
         container.delete()
         eventually(lambda: container.leftovers() == [])
         assert settled.state().status is Status.RUNNING
-        for pid in named(stack.children(), "orchestra-shim") - {settled.shim.pid}:
-            os.kill(pid, signal.SIGKILL)
+        end(named(stack.children(), "orchestra-shim") - {settled.shim.pid})
         eventually(lambda: named(stack.children(), "orchestra-shim") <= {settled.shim.pid})
     assert outcomes == {"made", "refused"}
+
+
+def end(pids):
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def children_of(stack, parents):
+    found = set()
+    for parent in parents:
+        with suppress(FileNotFoundError):
+            found.update(stack.children(parent))
+    return found
 
 
 def named(pids, name):
