@@ -48,9 +48,9 @@ class Keeper:
 
     def begin(self, connection: socket.socket, directory: ContainerDirectory, *, start: bool) -> wire.Message | None:
         """A run of this container for who is connected, and told there; or the error that hinders it."""
-        for other in [child for child in self.shims if child.directory == directory]:
-            if other.channel is not None:
-                self._hear_shim(other, other.channel)
+        for other in self._of(directory):
+            self._hear_shim(other)
+        for other in self._of(directory):
             other.leaving = other.leaving or directory.has("exit.json")
             if not other.leaving:
                 return wire.describe_error(SystemCallError(EALREADY, "create", directory.name, "its shim is running"))
@@ -73,6 +73,9 @@ class Keeper:
 
     def _shared_are_full(self) -> bool:
         return sum(child.pid == self._shared_pid for child in self.shims) >= open_files.SHIMS_OF_ONE_PROCESS
+
+    def _of(self, directory: ContainerDirectory) -> list[Child]:
+        return [child for child in self.shims if child.directory == directory]
 
     def _order(self, order: bytes, fds: list[int]) -> int:
         """Have a container made by the process that makes most of them. Returns its pid."""
@@ -122,13 +125,18 @@ class Keeper:
         channel.setblocking(False)
         child.channel = channel
         self.shims.add(child)
-        self._selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child, channel))
+        self._selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child))
 
-    def _hear_shim(self, child: Child, channel: socket.socket) -> None:
-        """A shim sends what is to be kept for its container, and that it has nothing to do any more."""
+    def _hear_shim(self, child: Child) -> None:
+        self._take(child)
+        if child.channel is None:
+            self._channel_closed(child)
+
+    def _take(self, child: Child) -> None:
+        """What a shim has said: what is to be kept for its container, and that it has nothing to do any more."""
         while child.channel is not None:
             try:
-                data, fds = unix_socket.receive(channel, 1)
+                data, fds = unix_socket.receive(child.channel, 1)
             except BlockingIOError:
                 return
             except OSError:
@@ -137,10 +145,9 @@ class Keeper:
             if data == LEAVING:
                 child.leaving = True
             if not data:
-                self._selector.unregister(channel)
-                channel.close()
+                self._selector.unregister(child.channel)
+                child.channel.close()
                 child.channel = None
-                self._channel_closed(child)
 
     def _channel_closed(self, child: Child) -> None:
         """The run is over, or the process of the shim is.
@@ -160,8 +167,7 @@ class Keeper:
 
     def _replace(self, child: Child) -> None:
         """Another shim for a container whose shim was killed. It takes the record over, the old child is forgotten."""
-        if child.channel is not None:
-            self._hear_shim(child, child.channel)
+        self._take(child)
         if child.leaving or child.is_over() or not os.path.isdir(child.directory.path):
             self._forget(child)
             return
@@ -187,8 +193,9 @@ class Keeper:
             self.shims.add(child)
 
             def replace() -> None:
-                self.shims.discard(child)
-                self._replace(child)
+                if child in self.shims:
+                    self.shims.discard(child)
+                    self._replace(child)
 
             self._after(delay, replace)
         else:

@@ -291,7 +291,8 @@ class Stack:
             self.finish_supervisor()
             eventually(lambda: not launch.is_running(self.home))
         # Whatever process of ours stumbles says so there, and is replaced: nobody else would notice.
-        assert "Traceback" not in Path(self.home.supervisor_log).read_text()
+        said = Path(self.home.supervisor_log).read_text()
+        assert "Traceback" not in said, said
 
 
 @pytest.fixture
