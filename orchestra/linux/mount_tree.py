@@ -6,12 +6,15 @@ open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2): Linux 5.2; moun
 from __future__ import annotations
 
 import os
+import stat
+from errno import EINVAL, ENOTDIR
 
 from orchestra.linux.mount import MOUNT_ATTR_RDONLY, set_attributes
 from orchestra.linux.syscall import (
     AT_EMPTY_PATH,
     AT_FDCWD,
     AT_RECURSIVE,
+    SystemCallError,
     c_char_p,
     c_int,
     c_uint,
@@ -59,9 +62,22 @@ def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int
 
 
 def attach(tree: int, target: int, *, about: str = "") -> None:
-    """Put a detached mount on what the descriptor ``target`` is of: over a file a file's, else a directory's."""
+    """Put a detached mount on what the descriptor ``target`` is of: over a file a file's, else a directory's.
+
+    ENOTDIR where it is one of each, as mount(2) has it, and as callers look for it.
+    """
     flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
-    check(_move_mount(tree, b"", target, b"", flags), "move_mount", about)
+    try:
+        check(_move_mount(tree, b"", target, b"", flags), "move_mount", about)
+    except SystemCallError as error:
+        if error.errno != EINVAL or _is_directory(tree) == _is_directory(target):
+            raise
+        hint = "what is mounted and what is there have to be two directories, or none"
+        raise SystemCallError(ENOTDIR, "move_mount", about, hint) from None
+
+
+def _is_directory(fd: int) -> bool:
+    return stat.S_ISDIR(os.fstat(fd).st_mode)
 
 
 def make(kind: str, options: Iterable[str] = (), attributes: int = 0) -> int:

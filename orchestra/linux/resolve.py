@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from errno import EAGAIN, ELOOP, ENOENT, ENOTDIR
+from errno import EAGAIN, EIO, ELOOP, ENOENT, ENOTDIR
 
 from orchestra.linux.syscall import (
     SYS_OPENAT2,
@@ -68,7 +68,7 @@ def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) 
         # Most of what is missing is so in a directory that is there.
         parent, _, name = path.rstrip("/").rpartition("/")
         above = _open(root, parent or "/", os.O_PATH | os.O_DIRECTORY, flags) if name not in ("", ".", "..") else -1
-        if above >= 0 and _make(above, name, directory=directory, mode=mode):
+        if above >= 0 and _make(above, name, directory=directory, mode=mode, about=path):
             found = _open(root, path, os.O_PATH, flags)
         else:
             found = _ensure_each(root, path, directory=directory, mode=mode)
@@ -93,7 +93,7 @@ def _ensure_each(root: int, path: str, *, directory: bool, mode: int) -> int:
             if error.errno != ENOENT:
                 raise
             above = open_in_root(root, "/".join(done) or "/", os.O_PATH | os.O_DIRECTORY)
-            _make(above, part, directory=directory or not last, mode=mode)
+            _make(above, part, directory=directory or not last, mode=mode, about=here)
             fd = open_in_root(root, here, os.O_PATH | os.O_NOFOLLOW)
         try:
             kind = os.fstat(fd).st_mode
@@ -113,7 +113,7 @@ def _ensure_each(root: int, path: str, *, directory: bool, mode: int) -> int:
     return open_in_root(root, "/".join(done) or "/")
 
 
-def _make(parent: int, name: str, *, directory: bool, mode: int) -> bool:
+def _make(parent: int, name: str, *, directory: bool, mode: int, about: str) -> bool:
     """Make one missing entry, unless somebody has, and close the descriptor by which nobody could swap its parent."""
     try:
         if directory:
@@ -122,6 +122,8 @@ def _make(parent: int, name: str, *, directory: bool, mode: int) -> bool:
             os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode & 0o666, dir_fd=parent))
     except FileExistsError:
         return False
+    except OSError as error:
+        raise SystemCallError(error.errno or EIO, "mkdir" if directory else "open", about) from None
     finally:
         os.close(parent)
     return True

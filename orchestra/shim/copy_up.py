@@ -14,14 +14,14 @@ FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def copy_up(below: int, above: int) -> None:
-    """From one directory into another, both by descriptor. No link is followed; sockets are left out."""
-    _copy_owner(below, above)
+    """What is in one directory into another, both by descriptor. No link is followed; sockets are left out."""
     for name, status in _entries(below):
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFDIR:
             os.mkdir(name, 0o700, dir_fd=above)
             source, target = (os.open(name, FLAGS | os.O_DIRECTORY, dir_fd=place) for place in (below, above))
             try:
+                _copy_owner(source, target)
                 copy_up(source, target)
             finally:
                 os.close(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from errno import EEXIST, ELOOP, EPERM
+from errno import EEXIST, EIO, ELOOP, EPERM
 from typing import Any
 
 from orchestra.linux import devices, mount, mount_tree, resolve, user_namespace
@@ -119,7 +119,7 @@ def _make_device(directory: int, name: str, mode: int, number: int) -> bool:
         if error.errno == EEXIST:
             return False
         if error.errno != EPERM:
-            raise
+            raise SystemCallError(error.errno or EIO, "mknod", name) from None
     source = devices.find_node(stat.S_IFMT(mode), number)
     if not source:
         major, minor = os.major(number), os.minor(number)

@@ -10,8 +10,14 @@ from orchestra.linux import resolve
 from orchestra.linux.syscall import SystemCallError
 
 
-def mode_option(root: int, path: str) -> list[str]:
-    """A directory of the image that a tmpfs covers says who may do what in it, where the options do not."""
+def inherited(root: int, path: str, data: str, *, owner: bool) -> list[str]:
+    """A directory of the image that a tmpfs covers says who may do what in it, where the options in ``data`` do not.
+
+    owner: it also says whose it is.
+    """
+    given = {word.partition("=")[0] for word in data.split(",")}
+    if "mode" in given and not owner:
+        return []
     try:
         fd = resolve.open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
     except SystemCallError as error:
@@ -19,9 +25,13 @@ def mode_option(root: int, path: str) -> list[str]:
             raise
         return []
     try:
-        return [f"mode={stat.S_IMODE(os.fstat(fd).st_mode):o}"]
+        status = os.fstat(fd)
     finally:
         os.close(fd)
+    found = {"mode": f"{stat.S_IMODE(status.st_mode):o}"}
+    if owner:
+        found |= {"uid": str(status.st_uid), "gid": str(status.st_gid)}
+    return [f"{name}={value}" for name, value in found.items() if name not in given]
 
 
 def check_is_no_link(root: int, path: str) -> None:

@@ -134,8 +134,10 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
     flags = options.flags
     if options.copies_up or device_nodes.is_dev(entry):
         flags &= ~mount.MS_RDONLY  # something is to be put in it
-    if kind == "tmpfs" and "mode=" not in data:
-        data = ",".join([*([data] if data else ()), *mount_points.mode_option(root, destination)])
+    if kind == "tmpfs":
+        words = mount_points.inherited(root, destination, data, owner=options.copies_up)
+        known = [word for word in words if not _unmapped_owner(word, linux)]
+        data = ",".join([*([data] if data else ()), *known])
     if kind in ("proc", "sysfs"):
         mount_points.check_is_no_link(root, destination)
     target = resolve.ensure_in_root(root, destination, directory=True)

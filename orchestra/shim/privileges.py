@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
-from errno import EACCES, ENOENT, ENOEXEC, EPERM
+from errno import EACCES, EINVAL, EIO, ENOENT, ENOEXEC, EPERM
 from typing import Any, NoReturn
 
 from orchestra.linux import capabilities, passwd, process, seccomp
@@ -156,8 +156,7 @@ def become(
     process.prctl(process.PR_SET_KEEPCAPS, 1)
     if (config.get("annotations") or {}).get(KEEP_GROUPS_ANNOTATION) != "1":
         _set_groups(user.get("additionalGids") or ())
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    _change_user(uid, gid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
     # The change of user set it to fs.suid_dumpable; it holds until execve(2).
     process.prctl(process.PR_SET_DUMPABLE, int(dumpable))
@@ -202,6 +201,15 @@ def open_labels(description: Mapping[str, Any], root: int) -> list[ExecLabel]:
     from orchestra.linux import security_label
 
     return [security_label.ExecLabel(module, label, root) for module, label in labels]
+
+
+def _change_user(uid: int, gid: int) -> None:
+    try:
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    except OSError as error:
+        hint = "the user namespace's maps have no such id" if error.errno == EINVAL else ""
+        raise SystemCallError(error.errno or EIO, "setresuid", f"{uid}:{gid}", hint) from None
 
 
 def _set_groups(groups: Sequence[int]) -> None:

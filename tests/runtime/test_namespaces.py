@@ -390,9 +390,34 @@ def test_maps_without_root_are_an_error_in_words(ours):
     assert "leave out root" in ours.fails("create", "c")
 
 
+def test_a_file_system_in_memory_over_a_directory_of_somebody_who_is_not_mapped(ours):
+    bundle = mapped(ours, "stat", "-c", "%a %u %g", "/tmp")
+    bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = [{**MAPS[0], "size": 1000}]
+    entry = {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "mode=1770"]}
+    bundle.config["mounts"].append(entry)
+    assert ours.ok("run", "c").strip() == "1770 0 0"
+
+
 def test_an_id_that_is_not_mapped_is_an_error(runtime):
     mapped(runtime).process["user"] = {"uid": COUNT + 1, "gid": 0}
-    assert runtime.fails("create", "c")
+    said = runtime.fails("create", "c")
+    assert runtime.name != OURS or f"setresuid {COUNT + 1}:0" in said
+
+
+def test_a_device_that_cannot_be_made_is_named(ours):
+    """There is no place for devices but a directory of somebody who is not mapped."""
+    bundle = mapped(ours)
+    bundle.config["mounts"] = [
+        entry for entry in bundle.config["mounts"] if not entry["destination"].startswith("/dev")
+    ]
+    assert "mknod null" in ours.fails("create", "c")
+
+
+def test_the_machines_null_device_stays_its_own(ours):
+    mapped(ours, "readlink", "/proc/self/fd/0")
+    with open(os.devnull, "rb") as null:
+        assert ours.ok("run", "c", stdin=null).strip() == "/dev/null"
+    assert os.stat(os.devnull).st_uid == 0
 
 
 # Id-mapped mounts

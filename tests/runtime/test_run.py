@@ -368,6 +368,44 @@ def test_a_file_system_in_memory_begins_with_what_was_at_its_place(runtime, opti
     assert not (root / "etc/new").exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "options", "expected"),
+    [
+        ("/mine", [], "750 3 4"),
+        ("/mine", ["mode=1770"], "1770 3 4"),
+        ("/mine", ["uid=7", "gid=8"], "750 7 8"),
+        ("/missing", [], "1777 0 0"),
+        ("/missing", ["mode=700"], "700 0 0"),
+    ],
+)
+def test_a_file_system_in_memory_that_copies_has_the_mode_and_owner_that_are_asked_for(ours, place, options, expected):
+    """Before those of what was there: podman's ``--tmpfs /run:mode=1777`` copies up as well."""
+    bundle = ours.bundle("stat", "-c", "%a %u %g", place)
+    root = ours.path / "copied"
+    shutil.copytree(ours.tree, root, symlinks=True)
+    (root / "mine").mkdir(0o750)
+    os.chown(root / "mine", 3, 4)
+    bundle.config["root"]["path"] = str(root)
+    bundle.config["root"]["readonly"] = False
+    entry = {"destination": place, "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", *options]}
+    bundle.config["mounts"].append(entry)
+    assert ours.ok("run", "c").strip() == expected
+
+
+@pytest.mark.parametrize(("source", "target"), [("etc", "/etc/passwd"), ("etc/passwd", "/etc")])
+def test_a_directory_over_a_file_is_told_as_docker_looks_for_it(runtime, source, target):
+    """It then asks: are you trying to mount a directory onto a file (or vice-versa)?"""
+    entry = {"destination": target, "type": "bind", "source": str(runtime.tree / source), "options": ["bind"]}
+    runtime.bundle().config["mounts"].append(entry)
+    assert "not a directory" in runtime.fails("create", "c").lower()
+
+
+def test_a_place_that_cannot_be_made_is_named(ours):
+    entry = {"destination": "/proc/new", "type": "bind", "source": str(ours.tree), "options": ["bind"]}
+    ours.bundle().config["mounts"].append(entry)
+    assert "mkdir /proc/new" in ours.fails("create", "c")
+
+
 @pytest.mark.parametrize("option", ["rro", "rnosuid", "rnoexec"])
 def test_recursive_options_are_for_new_file_systems_too(ours, option):
     """config, "Linux mount options"."""
