@@ -95,13 +95,20 @@ class RuntimeShim(Shim):
         self._answer_made()
 
     def _open_ends(self) -> list[int]:
-        """The container's, opened to read and write: see the package. They belong to its user."""
+        """The container's, opened to read and write: see the package. They belong to its user.
+
+        Without input a pipe that nobody writes to: crun would give the machine's own /dev/null to the root of a
+        container's user namespace.
+        """
         user = (self.config["process"].get("user") or {}).get("uid", 0)
-        names = ("stdin" if self.settings.get("stdin") else os.devnull, "stdout", "stderr")
-        found = [os.open(name, os.O_RDWR | os.O_CLOEXEC) for name in names]
-        for fd in found[1:]:
+        output = [os.open(name, os.O_RDWR | os.O_CLOEXEC) for name in ("stdout", "stderr")]
+        for fd in output:
             os.fchown(fd, user, -1)
-        return found
+        if self.settings.get("stdin"):
+            return [os.open("stdin", os.O_RDWR | os.O_CLOEXEC), *output]
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.close(writer)
+        return [reader, *output]
 
     def _start(self) -> None:
         try:

@@ -79,9 +79,12 @@ class Runtime:
         return bundle
 
     def __call__(
-        self, *words, name="c", timeout=20, stdin=subprocess.DEVNULL, env=None, **keys
+        self, *words, name="c", timeout=20, stdin=subprocess.PIPE, env=None, **keys
     ) -> subprocess.CompletedProcess:
-        """Run a command; its streams, which a container may keep, are files."""
+        """Run a command; its streams, which a container may keep, are files, and a pipe that nobody writes to.
+
+        Not the machine's own /dev/null, which crun gives to the root of a container's user namespace.
+        """
         if words[0] in ("create", "run"):
             self.bundles[name].write()
             words = (words[0], "--bundle", str(self.bundles[name].path), *words[1:])

@@ -113,6 +113,12 @@ def test_a_reaper_that_is_asked_for_is_missed(stack):
     assert container.wait().exit_code == 0
 
 
+def test_without_standard_input_it_is_given_nothing_of_the_machine(stack):
+    """crun gives it to the root of a user namespace, which would have the machine's /dev/null then."""
+    (said,) = stack.container("readlink", "/proc/self/fd/0").finish()
+    assert said.startswith("pipe:")
+
+
 def test_a_runtime_that_is_gone_is_said(stack):
     container = stack.container("true")
     container.settings["runtime"] = "/nowhere/crun"
