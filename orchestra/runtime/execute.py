@@ -18,7 +18,7 @@ from orchestra.runtime.container import SECCOMP, describe
 from orchestra.runtime.creation import store_pid
 from orchestra.shim import isolation
 from orchestra.shim.confinement import load_filter
-from orchestra.shim.execution import become_program, joined
+from orchestra.shim.execution import bear_within, become_program, joined
 from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
@@ -49,8 +49,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     if not between:
         # Nobody in the container may look into a process of ours that is born in it (ptrace(2), PR_SET_DUMPABLE).
         process.prctl(process.PR_SET_DUMPABLE, 0)
-        # For children: the program is born in the PID namespace, while this process stays outside of it.
-        namespaces.setns(target, namespaces.CLONE_NEWPID)
+        bear_within(linux, found.pid, target)
     group = container.group_of(found.record)
     within = _groups(options)
     if within:

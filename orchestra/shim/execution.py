@@ -77,8 +77,7 @@ def _execute(
     linux = config.get("linux") or {}
     wanted = load_filter(directory, config, directory.load("shim.json"))
     process.set_name("orchestra-exec")
-    # For children: the program is born in the PID namespace, while this process stays outside of it.
-    namespaces.setns(target, namespaces.CLONE_NEWPID)
+    bear_within(linux, container.pid, target)
     group = cgroup.at(linux.get("cgroupsPath") or "")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = group.fork(beside=container.pid)
@@ -127,11 +126,25 @@ def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
-def joined(linux: Mapping[str, Any], container: int) -> int:
-    """Flags of the namespaces of a container's first process that one more is to be in.
+def bear_within(linux: Mapping[str, Any], container: int, target: int) -> None:
+    """For children: the program is born in the PID namespace, while this process stays outside of it.
 
-    Without root, what both share cannot be joined, and the PID namespace is not open to who is outside of the user
-    namespace: it is among them, and whoever joins it goes on in a sibling.
+    target: a pidfd of the container's first process, whose pid is ``container``.
+    """
+    if not _is_shared("pid", isolation.Namespaces(linux), container):
+        namespaces.setns(target, namespaces.CLONE_NEWPID)
+
+
+def _is_shared(kind: str, space: isolation.Namespaces, container: int) -> bool:
+    """Whether that namespace of the container is ours, which who is root of a user namespace only cannot join."""
+    return kind not in space.fresh and namespaces.is_ours(kind, container)
+
+
+def joined(linux: Mapping[str, Any], container: int) -> int:
+    """Flags of the namespaces of a container's first process that one more is to be in: not of what we are in as well.
+
+    Without root the PID namespace is not open to who is outside of the user namespace: it is among them, and whoever
+    joins it goes on in a sibling.
     """
     space = isolation.Namespaces(linux)
     flags = JOINED if "mount" in space else JOINED & ~namespaces.CLONE_NEWNS
@@ -142,9 +155,9 @@ def joined(linux: Mapping[str, Any], container: int) -> int:
         flags |= namespaces.CLONE_NEWUSER
     if os.geteuid():
         flags |= namespaces.CLONE_NEWPID
-        for kind, flag in namespaces.FLAGS.items():
-            if flags & flag and namespaces.is_ours(kind, container):
-                flags &= ~flag
+    for kind, flag in namespaces.FLAGS.items():
+        if flags & flag and _is_shared(kind, space, container):
+            flags &= ~flag
     return flags
 
 

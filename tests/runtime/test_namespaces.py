@@ -572,7 +572,7 @@ fd = user_namespace.make(row, row)
 namespaces.setns(fd, namespaces.CLONE_NEWUSER)
 user_namespace.become_root()
 namespaces.unshare(namespaces.CLONE_NEWNS)
-os.execv(sys.argv[1], [sys.argv[1], "-m", "orchestra.runtime", *sys.argv[2:]])
+os.execv(sys.argv[1], sys.argv[1:])
 """
 SOURCES = Path(orchestra.__path__[0]).parent
 
@@ -590,27 +590,58 @@ def interpreter():
     return pytest.skip("needs an interpreter that others than root may execute")
 
 
-def test_the_runtime_itself_may_be_in_a_user_namespace_as_its_root(ours, tmp_path):
+class Nested:
+    """Commands of the runtime, one after the other, as root of one user namespace."""
+
+    def __init__(self, ours, path) -> None:
+        self.ours, self.path = ours, path
+        self.root = path / "nested"
+        self.root.mkdir()
+
+    def __call__(self, bundle, *commands) -> subprocess.CompletedProcess:
+        bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "cgroup"]
+        bundle.write()
+        for directory in (self.root, bundle.path):
+            os.chown(directory, FIRST, FIRST)
+        reachable(self.path)
+        reachable(self.ours.tree)
+        runtime = f"{interpreter()} -m orchestra.runtime --root {self.root}"
+        script = "; ".join(
+            [f"trap '{runtime} delete --force c' EXIT", *(f"{runtime} {command}" for command in commands)]
+        )
+        return subprocess.run(
+            [sys.executable, "-c", NESTED, "/bin/sh", "-ec", script],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=20,
+            cwd="/",
+            env={"PYTHONPATH": str(SOURCES), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+
+
+@pytest.fixture
+def nested(ours, tmp_path):
+    return Nested(ours, tmp_path)
+
+
+def test_the_runtime_itself_may_be_in_a_user_namespace_as_its_root(ours, nested):
     """Without rights over the machine's cgroups: that is said, and the container runs without limits."""
     bundle = ours.bundle("sh", "-c", "id -u; cat /proc/self/uid_map; echo x > /dev/null && echo written")
-    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "cgroup"]
-    bundle.write()
-    root = tmp_path / "nested"
-    root.mkdir()
-    for directory in (root, bundle.path):
-        os.chown(directory, FIRST, FIRST)
-    reachable(tmp_path)
-    reachable(ours.tree)
-    words = [sys.executable, "-c", NESTED, interpreter(), "--root", str(root), "run", "--bundle", str(bundle.path), "c"]
-    done = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=20,
-        cwd="/",
-        env={"PYTHONPATH": str(SOURCES), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    done = nested(bundle, f"run --bundle {bundle.path} c")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["0", "0", str(FIRST), str(COUNT), "written"]
-    assert os.listdir(root) == []
+    assert os.listdir(nested.root) == []
+
+
+@pytest.mark.parametrize("shared", [("cgroup",), ("network", "uts"), ("pid",)])
+def test_its_programs_are_executed_beside_what_the_container_shares_with_the_machine(ours, nested, shared):
+    """As podman without root does, whose containers share the cgroup namespace on version 1, or --network host."""
+    bundle = ours.bundle("sleep", "60")
+    bundle.config.pop("hostname")
+    bundle.linux["namespaces"] = [{"type": kind} for kind in (*BESIDE, "mount") if kind not in shared]
+    files = [f"/proc/self/ns/{namespaces.FILES.get(kind, kind)}" for kind in shared]
+    executed = "exec c stat -L -c %i " + " ".join(files)
+    done = nested(bundle, f"run --detach --bundle {bundle.path} c > /dev/null 2>&1", executed)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(os.stat(file).st_ino) for file in files]
