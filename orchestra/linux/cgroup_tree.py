@@ -255,11 +255,13 @@ def write_file(path: str, value: str) -> None:
 
 
 def read_file(path: str) -> str:
-    """Empty when there is none."""
+    """Empty when there is none, or its group has been removed since it was opened."""
     try:
         with open(path) as file:
             return file.read()
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (ENOENT, ENODEV):
+            raise
         return ""
 
 

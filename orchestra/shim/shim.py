@@ -256,8 +256,8 @@ class Shim:
 
     def adopt(self, terminal: int, exit_code: int | None) -> None:
         """Take over. terminal: the master the fork server kept, or -1; exit_code: when it has been reaped already."""
-        self._settle()
         try:
+            self._settle()
             self._load()
         except FileNotFoundError:
             self._leave()  # somebody is removing the directory
