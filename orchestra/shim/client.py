@@ -25,7 +25,7 @@ from orchestra.shim.state import Exit, State, Status, shim_alive, state
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 __all__ = [
@@ -97,12 +97,18 @@ def wait(directory: str, seconds: float | None = None) -> Exit | None:
 
     None when there was no run, when nobody has recorded its end (yet), or when the time is up.
     """
+    _await(directory, lambda: False, seconds)
+    return state(directory).exit
+
+
+def _await(directory: str, has_come: Callable[[], bool], seconds: float | None = None) -> None:
+    """Until that has come, no shim looks after the container any more, or the time is up."""
     files = ContainerDirectory(directory)
     deadline = None if seconds is None else time.monotonic() + seconds
     with Inotify() as changes:
         with suppress(FileNotFoundError):
             changes.add(directory, IN_MOVED_TO | IN_DELETE)
-        while shim_alive(directory):
+        while shim_alive(directory) and not has_come():
             shim = files.load_process("shim.pid")
             if shim is None:
                 continue
@@ -117,7 +123,6 @@ def wait(directory: str, seconds: float | None = None) -> Exit | None:
             finally:
                 os.close(pidfd)
             changes.read()
-    return state(directory).exit
 
 
 def delete(directory: str) -> None:
@@ -129,6 +134,7 @@ def delete(directory: str) -> None:
     files = ContainerDirectory(directory)
     if files.has("exit.json") or not os.path.isdir(directory):
         return
+    _await(directory, lambda: files.has("state.json"))  # of one that is just being made
     container = files.load_process("state.json")
     if container is not None:
         _kill_and_wait(container)

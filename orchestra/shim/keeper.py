@@ -18,7 +18,7 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import open_files, wire
 from orchestra.shim.child import NOBODY, Child
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.shim import LEAVING, TERMINAL, Shim
+from orchestra.shim.shim import FAILED, LEAVING, TERMINAL, Shim
 from orchestra.shim.shim_process import look_after_many, look_after_one, may_wait
 from orchestra.shim.state import shim_alive
 
@@ -61,35 +61,35 @@ class Keeper:
         directory.remove("state.json", "shim.pid", "exit.json")
         ours, theirs = socket.socketpair()
         with theirs:
-            if self._shared_are_full() or may_wait(directory):
-                kept = [connection.fileno(), theirs.fileno()]
+            fds = [connection.fileno(), theirs.fileno()]
+            pid = 0 if may_wait(directory) else self._order({"directory": directory.path, "start": start}, fds)
+            if not pid:
                 begin = partial(Shim.create, requester=connection, start=start)
-                pid = self._fork(kept, lambda: look_after_one(directory, theirs, begin))
-            else:
-                order = wire.encode({"directory": directory.path, "start": start})
-                pid = self._order(order, [connection.fileno(), theirs.fileno()])
+                pid = self._fork(fds, lambda: look_after_one(directory, theirs, begin))
         self._add(Child(directory, pid), ours)
         return None
-
-    def _shared_are_full(self) -> bool:
-        return sum(child.pid == self._shared_pid for child in self.shims) >= open_files.SHIMS_OF_ONE_PROCESS
 
     def _of(self, directory: ContainerDirectory) -> list[Child]:
         return [child for child in self.shims if child.directory == directory]
 
-    def _order(self, order: bytes, fds: list[int]) -> int:
-        """Have a container made by the process that makes most of them. Returns its pid."""
+    def _order(self, order: wire.Message, fds: list[int]) -> int:
+        """Have a container made by the process that makes most of them: its pid, or 0 when it has too much to do."""
+        if sum(child.pid == self._shared_pid for child in self.shims) >= open_files.SHIMS_OF_ONE_PROCESS:
+            return 0
         while True:
             orders = self._orders or self._fork_shared()
             try:
-                unix_socket.send(orders, order, fds)
+                unix_socket.send(orders, wire.encode(order), fds)
                 return self._shared_pid
+            except BlockingIOError:
+                return 0
             except (BrokenPipeError, ConnectionResetError):
                 # It has just been killed. That its children are ours now is known when it is reaped.
                 self._give_up_shared()
 
     def _fork_shared(self) -> socket.socket:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._orders.setblocking(False)
         with theirs:
             self._shared_pid = self._fork([theirs.fileno()], lambda: look_after_many(theirs))
         return self._orders
@@ -144,6 +144,8 @@ class Keeper:
             child.keep(fds, terminal=data == TERMINAL)
             if data == LEAVING:
                 child.leaving = True
+            if data == FAILED:
+                child.exit_code = child.channel.recv(1)[0]
             if not data:
                 self._selector.unregister(child.channel)
                 child.channel.close()
@@ -152,10 +154,11 @@ class Keeper:
     def _channel_closed(self, child: Child) -> None:
         """The run is over, or the process of the shim is.
 
-        In that case it is only when our own child has been reaped that its orphans are ours.
+        In that case it is only when our own child has been reaped that its orphans are ours. Or the shim has left the
+        end of the run to another.
         """
         over = child.leaving or child.is_over()
-        if over or child.pid == 0:
+        if over or child.pid == 0 or child.exit_code is not None:
             self.shims.discard(child)
             self._shim_ended(child, cleanly=over)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from orchestra.shim.directory import ContainerDirectory
     from orchestra.shim.zygote import Zygote
 
-TERMINAL, STREAMS, LEAVING = b"t", b"s", b"x"  # what is said to the fork server
+TERMINAL, STREAMS, LEAVING, FAILED = b"t", b"s", b"x", b"f"  # what is said to the fork server
 REAPED_SECONDS = 0.5
 
 
@@ -260,7 +260,9 @@ class Shim:
             self._settle()
             self._load()
         except FileNotFoundError:
-            self._leave()  # somebody is removing the directory
+            # Somebody is removing the directory, or what is in it.
+            self.directory.remove("shim.sock")
+            self._leave()
             return
         self.container = self.directory.load_process("state.json")
         state = self.directory.load_if_there("state.json")
@@ -326,7 +328,22 @@ class Shim:
         while self.starting is not None and not self.over:
             self._hear_container()
         if not self.over:
-            self._finish()
+            try:
+                self._finish()
+            except OSError as error:
+                self._fail(error, exit_code)
+
+    def _fail(self, error: OSError, exit_code: int | None) -> None:
+        """Leave the end of this run to another process, which may try it as often as it takes.
+
+        Who has none to share it with tries again by ending; it has no exit code to hand on that is not known by others.
+        """
+        if self.zygote is None or exit_code is None:
+            raise error
+        stack_log.write(f"{self.directory.name}: left to another shim: {error}")
+        self.over = True
+        with contextlib.suppress(OSError):
+            self.parent.send(FAILED + bytes([exit_code]))
 
     def _start_for(self, connection: socket.socket) -> None:
         if self.started_at is not None or self.container is None:

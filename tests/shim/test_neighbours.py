@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import time
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from orchestra.linux import mount, unix_socket
-from orchestra.shim import client
+from orchestra.shim import client, wire
 from tests.shim.conftest import Stack, eventually
 
 WRITER = "while read line; do head -c 100000 /dev/zero | tr '\\0' x; echo; touch /tmp/$line; done"
@@ -84,6 +86,29 @@ def test_a_full_disk_ends_no_shim(tmp_path, tree, full):
             stack.close()
 
 
+def test_an_end_that_cannot_be_recorded_is_left_to_another_process(tmp_path, tree):
+    with small_disk(tmp_path / "run", 512):
+        stack = Stack(tmp_path, tree)
+        stack.launch()
+        try:
+            neighbours = Neighbours(stack)
+            ending = stack.shell("read line; exit 3", name="ending", stdin=True)
+            ending.run()
+            fill(tmp_path / "run/filler")
+            Path(ending.directory, "stdin").write_text("go\n")
+            log = Path(stack.home.supervisor_log)
+            eventually(lambda: log.read_text().count("No space left on device") >= 2)
+            assert ending.state().exit is None
+            neighbours.write("meanwhile")
+            assert neighbours.are_looked_after_as_before()
+        finally:
+            (tmp_path / "run/filler").unlink()
+        assert ending.wait().exit_code == 3
+        assert ending.leftovers() == []
+        log.write_text("")  # that there was no room
+        stack.close()
+
+
 def test_logs_that_cannot_be_rotated_end_no_shim(stack):
     neighbours = Neighbours(stack, log={"max_size": 65536, "max_file": 3})
     neighbours.write("once")
@@ -94,6 +119,26 @@ def test_logs_that_cannot_be_rotated_end_no_shim(stack):
     neighbours.write("again")
     eventually(lambda: os.path.exists(neighbours.writer.log))
     assert neighbours.are_looked_after_as_before()
+
+
+def test_a_process_of_shims_that_does_nothing_keeps_no_fork_server_waiting(stack):
+    quiet = stack.container("sleep", "60", name="quiet")
+    quiet.run()
+    others = [stack.container("true", name=f"c{number}") for number in range(60)]
+    os.kill(quiet.shim.pid, signal.SIGSTOP)
+    with ExitStack() as connections:
+        for container in others:
+            connection = connections.enter_context(unix_socket.connect(stack.home.fork_socket))
+            long_way = f"{os.path.dirname(container.directory)}{'/.' * 1500}/{container.name}"
+            wire.send(connection, {"op": "run", "directory": long_way})
+        try:
+            with ThreadPoolExecutor() as pool:
+                assert pool.submit(quiet.output_of, "true").result(5) == (0, "")
+            assert others[-1].wait().exit_code == 0
+        finally:
+            os.kill(quiet.shim.pid, signal.SIGCONT)
+        for container in others:
+            assert container.wait().exit_code == 0
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from errno import EALREADY, ENOENT
 from pathlib import Path
 
@@ -81,6 +83,20 @@ def test_a_created_container_that_is_killed_leaves_nothing(stack):
     eventually(lambda: container.state().status is Status.ABSENT)
     container.delete()
     assert container.leftovers() == []
+
+
+def test_delete_ends_what_is_just_being_made(stack):
+    container = stack.container("sleep", "60")
+    for number in range(20):
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(container.run)
+            time.sleep(number / 1000)
+            container.delete()
+            with suppress(OSError):
+                running.result(8)
+        container.delete()  # what was only asked for before
+        assert container.state().status in (Status.ABSENT, Status.STOPPED)
+        assert container.leftovers() == []
 
 
 def test_delete_ends_what_runs_and_may_be_repeated(stack):
