@@ -107,6 +107,7 @@ class World:
         mount.mount("proc", str(here / "proc"), "proc")
         mount.mount("sysfs", str(here / "sys"), "sysfs")
         mount.mount("/dev", str(here / "dev"), "", mount.MS_BIND | mount.MS_REC)
+        mount.mount("tmpfs", str(here / "dev/shm"), "tmpfs")  # podman's locks are there
         self._mount_cgroups(here / "sys/fs/cgroup")
         for path, place in ((SOURCES, SOURCES), (str(image), IMAGE)):
             target = Path(f"{here}/{place}")
