@@ -35,6 +35,14 @@ REMOVE_SECONDS = 10.0  # a process that waits for a disk ends when it has waited
 # xattr(7). Only who administers the machine can set the first, so nobody in a container can; where that is not us, the
 # group was given to us, and it is the second.
 OWNER_MARKS = ("trusted.orchestra.owner", "user.orchestra.owner")
+# Of what is only a warning. Not in the words of strerror(3): podman looks for those to tell which error there was.
+REASONS = {
+    ENOENT: "this machine has no such limit",
+    EACCES: "it may not be set here",
+    EPERM: "it may not be set here",
+    EROFS: "control groups are read-only here",
+    EOPNOTSUPP: "this machine does not support it",
+}
 
 
 class CgroupTree(Cgroup):
@@ -153,12 +161,12 @@ class CgroupTree(Cgroup):
         except OSError as error:
             if error.errno == EINVAL and not last:
                 return False
-            if error.errno not in (ENOENT, EACCES, EPERM, EROFS, EOPNOTSUPP):
+            if error.errno not in REASONS:
                 raise SystemCallError(error.errno or 0, f"write {setting.value!r} to", path) from error
             if setting.otherwise is not None:
                 return self._write(setting.otherwise, warnings, last=last)
             if not setting.optional:
-                warnings.append(f"{setting.file} is not applied: {error.strerror}")
+                warnings.append(f"{setting.file} is not applied: {REASONS[error.errno]}")
         return True
 
     def below(self, paths: Mapping[str, str]) -> Cgroup:
