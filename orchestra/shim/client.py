@@ -12,6 +12,7 @@ import signal
 import time
 from contextlib import suppress
 from errno import ENODATA
+from functools import partial
 from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, process, tty, unix_socket
@@ -134,11 +135,14 @@ def delete(directory: str) -> None:
     files = ContainerDirectory(directory)
     if files.has("exit.json") or not os.path.isdir(directory):
         return
-    _await(directory, lambda: files.has("state.json"))  # of one that is just being made
-    container = files.load_process("state.json")
-    if container is not None:
-        _kill_and_wait(container)
-    wait(directory)
+    while True:
+        container = files.load_process("state.json")
+        if container is not None:
+            _kill_and_wait(container)
+        # One that is just being made, or made again, is not there yet.
+        _await(directory, partial(_has_another, files, container))
+        if not shim_alive(directory):
+            break
     try:
         config = files.load("config.json")
     except FileNotFoundError:
@@ -151,6 +155,10 @@ def delete(directory: str) -> None:
     group.remove()
     files.remove_tree(RUNTIME_STATE)
     files.remove(*RUN_FILES, *UNFINISHED, "shim.pid")
+
+
+def _has_another(files: ContainerDirectory, container: process.Process | None) -> bool:
+    return files.load_process("state.json") not in (None, container)
 
 
 def _kill_and_wait(target: process.Process) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import mount, unix_socket
+from orchestra.linux import mount, process, unix_socket
 from orchestra.shim import client, wire
 from tests.shim.conftest import Stack, eventually
 
@@ -150,11 +150,13 @@ def limited(tmp_path, tree):
         pid = os.fork()
         if pid == 0:
             try:
+                process.close_all_except([])  # there may be more already
                 resource.setrlimit(resource.RLIMIT_NOFILE, limits)
                 made.launch()
-            finally:
                 os._exit(0)
-        os.waitpid(pid, 0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(pid, 0)[1] == 0
         return made
 
     yield launch
