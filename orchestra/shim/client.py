@@ -12,7 +12,6 @@ import signal
 import time
 from contextlib import suppress
 from errno import ENODATA
-from functools import partial
 from typing import Any, NamedTuple
 
 from orchestra.linux import cgroup, process, tty, unix_socket
@@ -98,12 +97,30 @@ def wait(directory: str, seconds: float | None = None) -> Exit | None:
 
     None when there was no run, when nobody has recorded its end (yet), or when the time is up.
     """
-    _await(directory, lambda: False, seconds)
+    if shim_alive(directory):
+        _await_end(directory, None, seconds)
     return state(directory).exit
 
 
+def _await_end(directory: str, container: process.Process | None, seconds: float | None = None) -> None:
+    """Until the run that is under way is over. container: return at once when it is of another first process."""
+    files = ContainerDirectory(directory)
+    try:
+        connection = unix_socket.connect(files.file("shim.sock"))
+    except (FileNotFoundError, ConnectionRefusedError):
+        # It has just gone, or it is just about to record the end.
+        _await(directory, lambda: False, seconds)
+        return
+    with connection:
+        if container is None or files.load_process("state.json") == container:
+            readable(connection.fileno(), seconds)
+
+
 def _await(directory: str, has_come: Callable[[], bool], seconds: float | None = None) -> None:
-    """Until that has come, no shim looks after the container any more, or the time is up."""
+    """Until that has come, no shim looks after the container any more, or the time is up.
+
+    The kernel takes some 10 ms to close an inotify descriptor: this is for what no socket tells.
+    """
     files = ContainerDirectory(directory)
     deadline = None if seconds is None else time.monotonic() + seconds
     with Inotify() as changes:
@@ -139,10 +156,13 @@ def delete(directory: str) -> None:
         container = files.load_process("state.json")
         if container is not None:
             _kill_and_wait(container)
-        # One that is just being made, or made again, is not there yet.
-        _await(directory, partial(_has_another, files, container))
         if not shim_alive(directory):
             break
+        if container is not None:
+            _await_end(directory, container)
+        else:
+            # It is just being made.
+            _await(directory, lambda: files.has("state.json"))
     try:
         config = files.load("config.json")
     except FileNotFoundError:
@@ -155,10 +175,6 @@ def delete(directory: str) -> None:
     group.remove()
     files.remove_tree(RUNTIME_STATE)
     files.remove(*RUN_FILES, *UNFINISHED, "shim.pid")
-
-
-def _has_another(files: ContainerDirectory, container: process.Process | None) -> bool:
-    return files.load_process("state.json") not in (None, container)
 
 
 def _kill_and_wait(target: process.Process) -> None:

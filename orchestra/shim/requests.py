@@ -49,7 +49,7 @@ class Requests:
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection, line))
 
     def _hear(self, connection: socket.socket, line: bytearray) -> None:
-        """Who says nothing, or only half of it, is not waited for."""
+        """Who says nothing, or only half of it, is not waited for; the end of file tells them that the run is over."""
         try:
             data = connection.recv(LONGEST_REQUEST)
         except OSError:
@@ -59,6 +59,9 @@ class Requests:
             return
         self._selector.unregister(connection)
         self._open.discard(connection)
+        if not line:
+            connection.close()  # somebody who only waited for the end
+            return
         connection.settimeout(CLIENT_SECONDS)
         try:
             self._handle(connection, wire.decode(line).get("op"))
