@@ -26,6 +26,7 @@ from orchestra.linux.syscall import (
     check,
     declare,
     declare_number,
+    libc,
 )
 
 PR_SET_PDEATHSIG = 1
@@ -64,6 +65,8 @@ _setdomainname = declare("setdomainname", c_char_p, c_ulong)
 _signal = declare("signal", c_int, c_void_p)
 _sigprocmask = declare("sigprocmask", c_int, c_char_p, c_void_p)
 _prctl = declare("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
+_set_name = libc["prctl"]  # another object, with types of its own
+_set_name.argtypes = (c_int, c_char_p, c_ulong, c_ulong, c_ulong)
 _close_range = declare_number(SYS_CLOSE_RANGE, c_uint, c_uint, c_int)
 
 
@@ -80,8 +83,7 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
 
 def set_name(name: str) -> None:
     """The name that ps(1) shows, at most 15 bytes."""
-    buffer = ctypes.create_string_buffer(name.encode()[:15])
-    prctl(PR_SET_NAME, ctypes.addressof(buffer))
+    check(_set_name(PR_SET_NAME, name.encode()[:15], 0, 0, 0), "prctl", name)
 
 
 def set_domain_name(name: str) -> None:

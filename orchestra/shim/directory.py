@@ -31,8 +31,15 @@ class ContainerDirectory(NamedTuple):
         return f"{self.path}/{name}"
 
     def load(self, name: str) -> dict[str, Any]:
-        with open(self.file(name), "rb") as file:
-            content: dict[str, Any] = json.loads(file.read())
+        # Not by a file object, whose layers a process that was just forked would have to copy.
+        fd = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = b""
+            while part := os.read(fd, os.fstat(fd).st_size + 1):
+                text += part
+        finally:
+            os.close(fd)
+        content: dict[str, Any] = json.loads(text.decode())
         return content
 
     def load_if_there(self, name: str) -> dict[str, Any] | None:
