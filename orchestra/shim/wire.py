@@ -26,7 +26,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes | bytearray) -> Message:
-    message = json.loads(line)
+    message = json.loads(line.decode())
     if not isinstance(message, dict):
         raise SystemCallError(EPROTO, "decode", "", "a JSON object is expected")
     return message
