@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from orchestra.driver.local.record import store_health, store_start, store_stop
 from orchestra.driver.local.runtime.native import NativeRuntime
 from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Capabilities, ProbeResult
-from orchestra.errors import FatalError, TemporaryError
+from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
 from orchestra.state.names import StackName
 from orchestra.state.observed import Observed, Running
@@ -53,7 +53,7 @@ class LocalDriver:
         self._images = ImageStore(home)
         self._runtime = NativeRuntime(self._stack_home.fork_socket)
         self._containers = Containers(home, stack, self._images, self._runtime)
-        self._projections = Projections(partial(network.apply, home, stack))
+        self._projections = Projections(partial(network.restore, home, stack), partial(network.apply, home, stack))
         self._names: NameServer | None = None
 
     async def capabilities(self) -> Capabilities:
@@ -69,6 +69,8 @@ class LocalDriver:
             async with serving_names(self._home, self._stack) as self._names, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
+                with suppress(DriverError):  # tried again, and told to whoever waits for it in vain
+                    await self._projections.settle()
                 yield
                 tasks.cancel_scope.cancel()
 

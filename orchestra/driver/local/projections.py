@@ -8,17 +8,22 @@ import anyio
 from anyio.to_thread import run_sync
 
 from orchestra.errors import DriverError
+from orchestra.plan.backoff import delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class Projections:
-    """apply: makes everything follow what is so when it is called; it runs in a thread, never twice at once."""
+    """restore: makes everything follow what is so when it is called, whatever an earlier process left half done.
 
-    def __init__(self, apply: Callable[[], None]) -> None:
+    apply: the same, once that has succeeded. Both run in a thread, never two at once. What fails is tried again.
+    """
+
+    def __init__(self, restore: Callable[[], None], apply: Callable[[], None]) -> None:
+        self._restore: Callable[[], None] | None = restore
         self._apply = apply
-        self._asked = 0
+        self._asked = 1  # for ``restore``
         self._followed = 0
         self._error: DriverError | None = None
         self._wake = anyio.Event()
@@ -30,7 +35,9 @@ class Projections:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Until everything asked for so far is in effect. Raises the DriverError of the last attempt."""
+        """Until everything asked for so far is in effect, and what has failed was tried again. Raises DriverError."""
+        if self._error is not None:
+            self.ask()
         asked = self._asked
         while self._followed < asked:
             await self._done.wait()
@@ -38,15 +45,17 @@ class Projections:
             raise self._error
 
     async def run(self) -> None:
+        attempts = 0
         while True:
-            await self._wake.wait()
-            self._wake = anyio.Event()
             asked = self._asked
             try:
-                await run_sync(self._apply)
-                self._error = None
+                await run_sync(self._restore or self._apply)
+                self._restore, self._error, attempts = None, None, 0
             except DriverError as error:
-                self._error = error
+                self._error, attempts = error, attempts + 1
             self._followed = asked
             self._done.set()
             self._done = anyio.Event()
+            with anyio.move_on_after(delay(attempts - 1) if attempts else None):
+                await self._wake.wait()
+            self._wake = anyio.Event()

@@ -10,6 +10,7 @@ our rules cannot open what the host's own firewall closes (a FORWARD chain with 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -179,7 +180,13 @@ def _prefix(subnet: str) -> Rule:
 
 def apply_rules(transaction: Rule) -> None:
     """Hand the transaction to the kernel; all of it holds afterwards, or nothing. Raises FatalError."""
-    _nft(["-j", "-f", "-"], json.dumps(transaction))
+    # Not as standard input, which nft opens by the name /dev/stdin: a minimal machine has no such link.
+    file = os.memfd_create("rules")
+    try:
+        os.write(file, json.dumps(transaction).encode())
+        _nft(["-j", "-f", f"/proc/self/fd/{file}"], file)
+    finally:
+        os.close(file)
 
 
 def list_tables() -> list[str]:
@@ -193,9 +200,16 @@ def remove_table(name: str) -> None:
     apply_rules(render(name, (), ()))
 
 
-def _nft(arguments: list[str], text: str = "") -> str:
+def _nft(arguments: list[str], *inherited: int) -> str:
     try:
-        done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["nft", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=inherited,
+        )
     except FileNotFoundError:
         hint = "install the package nftables"
         raise FatalError("the program nft is not installed: ports and networks need it", hint=hint) from None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
     from orchestra.state.desired import NetworkSpec
 
-__all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "remove_network"]
+__all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "remove_network", "restore"]
 
 ATTEMPTS = 16
 NAME_MAX = 128
@@ -89,6 +89,21 @@ def remove_network(home: Home, stack: str, name: str) -> None:
             file.leases = leases.without_network(name)
             restore_forwarding(connection, uplinks)
         _remove_folder(names_folder(home, name))
+    apply(home, stack)
+
+
+def restore(home: Home, stack: str) -> None:
+    """Finish what a supervisor that was killed left half done to the networks of the stack, then ``apply``.
+
+    A bridge gets what it lacks; a lease without a bridge, from which no container has an address, is given up.
+    """
+    if any(lease.stack == stack for lease in ipam.load(home).networks.values()):
+        with kernel_errors(f"networks of stack {stack}"), Netlink() as connection, ipam.locked(home) as file:
+            for name, lease in file.leases.of_living(pinned_ids(home)).networks.items():
+                if lease.stack == stack and _exists(connection, home, name, lease):
+                    link.ensure_bridge(connection, home, name, lease)
+                elif lease.stack == stack and not lease.addresses:
+                    file.leases = file.leases.without_network(name)
     apply(home, stack)
 
 

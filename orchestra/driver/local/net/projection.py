@@ -20,6 +20,7 @@ from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding
 from orchestra.driver.local.net.ports import ANY
 from orchestra.linux.netlink import Netlink
+from orchestra.linux.nftables import has_table
 from orchestra.state.codec import decode, encode
 
 if TYPE_CHECKING:
@@ -98,8 +99,17 @@ def _apply(home: Home, stack: str) -> None:
         if bridges:
             with Netlink() as connection:
                 silent = ensure_forwarding(connection, home)
-    transaction = rules.render(rules.table_name(home, stack), bridges, publications_of(attached), silent)
-    rules.apply_rules(transaction)
+    table, publications = rules.table_name(home, stack), publications_of(attached)
+    if bridges or publications or _is_there(table):
+        rules.apply_rules(rules.render(table, bridges, publications, silent))
+
+
+def _is_there(table: str) -> bool:
+    """Whether there is such a table; a kernel without nf_tables has none."""
+    try:
+        return has_table(table)
+    except OSError:
+        return False
 
 
 def bridges_of(stack: str, leases: Leases) -> tuple[rules.Bridge, ...]:
