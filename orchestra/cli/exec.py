@@ -5,7 +5,9 @@ The stack's fork server runs it; where none lives, one is started, and the super
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import sys
 from errno import EACCES, ENOENT, ENOEXEC, ESRCH
@@ -17,7 +19,7 @@ from orchestra.errors import EnvironmentLack, UserError
 from orchestra.linux import tty
 from orchestra.linux.capabilities import NAMES, NUMBERS, held
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim.client import exec_
+from orchestra.shim.client import enter
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.observed import Running
 
@@ -29,13 +31,15 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.driver.local.user import User
     from orchestra.home import StackHome
-    from orchestra.shim.client import Execution
+    from orchestra.shim.client import Entering, Execution
     from orchestra.state.observed import Container
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 ATTEMPTS = 5
-PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+INTERRUPT = b"\3"
+PASSED_ON = (*ENDING, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def run(invocation: Invocation) -> int:
@@ -51,8 +55,8 @@ def run(invocation: Invocation) -> int:
     terminal = _wants_terminal(values)
     description = _describe(home, container, values, terminal=terminal)
 
-    def execute(stdio: Sequence[int], *, tied: bool = True) -> Execution:
-        return _execute(invocation, home, container, description, stdio, tied=tied)
+    def execute(stdio: Sequence[int], signals: Signals, *, tied: bool = True) -> Execution:
+        return _execute(invocation, home, container, description, stdio, signals, tied=tied)
 
     if values["detach"]:
         return _run_detached(execute)
@@ -137,16 +141,23 @@ def _execute(
     container: Container,
     description: dict[str, Any],
     stdio: Sequence[int],
+    signals: Signals,
     *,
     tied: bool,
 ) -> Execution:
-    """Raises UserError with Docker's exit codes for what cannot be executed, and the OSError of everything else."""
+    """Raises UserError with Docker's exit codes for what cannot be executed, and the OSError of everything else.
+
+    SystemExit when a signal ends it before the program runs: a process of the container may keep it from running.
+    """
     from orchestra.shim.launch import launch
     from orchestra.supervisor.client import supervisor_argv
 
     for _ in range(ATTEMPTS):
         try:
-            execution = exec_(home.fork_socket, home.container(container.name), description, stdio, tied=tied)
+            directory = home.container(container.name)
+            with enter(home.fork_socket, directory, description, stdio, tied=tied) as entering:
+                _await(entering, signals)
+                execution = entering.begun()
         except (FileNotFoundError, ConnectionRefusedError):
             launch(home, supervisor_argv(home.name, invocation.driver))
         except ConnectionResetError:
@@ -158,6 +169,16 @@ def _execute(
                 print(f"warning: {warning}", file=sys.stderr)
             return execution
     raise EnvironmentLack(f"the fork server of stack {home.name} keeps ending", hint=f"see {home.supervisor_log}")
+
+
+def _await(entering: Entering, signals: Signals) -> None:
+    poll = select.poll()
+    poll.register(entering, select.POLLIN)
+    poll.register(signals, select.POLLIN)
+    while not any(fd == entering.fileno() for fd, _events in poll.poll()):
+        for number in signals.read():
+            if number in ENDING:
+                raise SystemExit(128 + number)
 
 
 def _explain(error: SystemCallError, container: Container, program: str) -> OSError | UserError:
@@ -172,7 +193,8 @@ def _explain(error: SystemCallError, container: Container, program: str) -> OSEr
 
 def _run_detached(execute: Callable[..., Execution]) -> int:
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    execute((null, null, null), tied=False).close()
+    with Signals(*ENDING) as signals:
+        execute((null, null, null), signals, tied=False).close()
     return 0
 
 
@@ -183,7 +205,7 @@ def _run_on_pipes(execute: Callable[..., Execution], owner: int) -> int:
     stdin, stdout, stderr = pipes[0][1], pipes[1][0], pipes[2][0]
     for fd in (stdin, stdout, stderr):
         os.set_blocking(fd, False)
-    with Signals(*PASSED_ON) as signals, execute(theirs) as execution:
+    with Signals(*PASSED_ON) as signals, execute(theirs, signals) as execution:
         for fd in theirs:
             os.close(fd)
         sys.stdout.flush()
@@ -196,20 +218,32 @@ def _run_on_pipes(execute: Callable[..., Execution], owner: int) -> int:
                 Direction(stderr, open_output(2), owned=[stderr]),
             ],
             signals,
-            lambda number: _pass_on(execution, number),
+            _Passing(execution),
         )
 
 
-def _pass_on(execution: Execution, number: int) -> None:
-    try:
-        execution.signal(number)
-    except ProcessLookupError:
-        return  # it has just ended
+class _Passing:
+    """Passes signals on to the program. One that ought to end it, and is of no use, ends this command instead.
+
+    It is of no use when the program is stopped, as any process of the container may have done, or when it is the
+    second of its kind.
+    """
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._passed: set[int] = set()
+
+    def __call__(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            self._execution.signal(number)
+        if number in ENDING and (number in self._passed or self._execution.is_stopped):
+            raise SystemExit(128 + number)
+        self._passed.add(number)
 
 
 def _run_on_terminal(execute: Callable[..., Execution]) -> int:
     """Every key goes to the terminal in the container, which makes signals of some of them."""
-    with Signals(signal.SIGWINCH, signal.SIGTERM, signal.SIGHUP) as signals, execute(()) as execution:
+    with Signals(signal.SIGWINCH, *ENDING) as signals, execute((), signals) as execution:
         master = os.dup(execution.terminal)
         os.set_blocking(master, False)
 
@@ -222,4 +256,17 @@ def _run_on_terminal(execute: Callable[..., Execution]) -> int:
         with tty.RawMode(0):
             take(signal.SIGWINCH)
             outward = Direction(master, open_output(1), owned=[])
-            return relay(execution, Direction(0, master, owned=[]), [outward], signals, take)
+            return relay(execution, _Keyboard(0, master, execution), [outward], signals, take)
+
+
+class _Keyboard(Direction):
+    """What is typed. Ctrl-C makes no signal of ours here, and none of use where the program is stopped."""
+
+    def __init__(self, source: int, target: int, execution: Execution) -> None:
+        super().__init__(source, target, owned=[])
+        self._execution = execution
+
+    def read(self) -> None:
+        super().read()
+        if INTERRUPT in bytes(self.waiting) and self._execution.is_stopped:
+            raise SystemExit(128 + signal.SIGINT)

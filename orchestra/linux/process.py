@@ -29,6 +29,10 @@ from orchestra.linux.syscall import (
     libc,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
@@ -99,19 +103,39 @@ def set_personality(domain: str) -> None:
 
 
 def hide_origin(title: str) -> None:
-    """Show ``title`` as the command line, and no environment, to whoever reads /proc/PID/cmdline and environ.
+    """Show ``title`` as the command line, and no environment, to all who read /proc/PID/cmdline and environ.
 
-    The memory that they show is written over; ``os.environ`` stays. Needs the procfs of the machine at /proc.
-    Source: proc_pid_stat(5), arg_start to env_end.
+    The memory that they show is written over; ``os.environ`` stays. A child starts with what its parent shows. Needs
+    the procfs of the machine at /proc. Source: proc_pid_stat(5), arg_start to env_end.
     """
-    with open("/proc/self/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    arguments, arguments_end, environment, environment_end = map(int, fields[45:49])
+    arguments, arguments_end, environment, environment_end = _origin()
+    _show_title(title, arguments, arguments_end)
+    ctypes.memset(environment, 0, environment_end - environment)
+
+
+@contextlib.contextmanager
+def shown_as(title: str) -> Iterator[None]:
+    """Show ``title`` as the command line meanwhile: a child that is forked within shows it from its birth on."""
+    arguments, arguments_end, _environment, _end = _origin()
+    before = ctypes.string_at(arguments, arguments_end - arguments)
+    _show_title(title, arguments, arguments_end)
+    try:
+        yield
+    finally:
+        ctypes.memmove(arguments, before, len(before))
+
+
+def _origin() -> tuple[int, int, int, int]:
+    """Where the kernel finds the command line and the environment: the beginning and the end of each."""
+    arguments, arguments_end, environment, environment_end = map(int, _stat_fields("self")[45:49])
+    return arguments, arguments_end, environment, environment_end
+
+
+def _show_title(title: str, arguments: int, arguments_end: int) -> None:
     text = title.encode()[: arguments_end - arguments - 2] + b"\0"
     ctypes.memmove(arguments, text, len(text))
     # With no NUL in the last place the kernel takes what is there for a title that ends at its first NUL.
     ctypes.memset(arguments_end - 1, ord(" "), 1)
-    ctypes.memset(environment, 0, environment_end - environment)
 
 
 def become_subreaper() -> None:
@@ -195,7 +219,7 @@ def _clone(arguments: _CloneArgs, about: str) -> int:
     return pid
 
 
-def _stat_fields(pid: int) -> list[bytes]:
+def _stat_fields(pid: int | str) -> list[bytes]:
     """Fields of /proc/PID/stat from the third on; the second may contain spaces and brackets."""
     fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -224,6 +248,14 @@ def is_alive(process: Process) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return int(fields[19]) == process.start_time and fields[0] not in (b"Z", b"X")
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal or a tracer has stopped it (proc_pid_stat(5), states T and t). Not when it is gone."""
+    try:
+        return _stat_fields(pid)[0] in (b"T", b"t")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def open_pidfd(process: Process) -> int:

@@ -9,11 +9,14 @@ import signal
 from errno import EINVAL, EIO
 
 from orchestra.linux import process, tty, unix_socket
+from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+
+    from orchestra.shim.starting import StartingProcess
 
 FORWARDED = (
     signal.SIGHUP,
@@ -24,6 +27,7 @@ FORWARDED = (
     signal.SIGUSR2,
     signal.SIGCONT,
 )
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 CHUNK = 65536
 
 
@@ -42,6 +46,38 @@ def send_master(console: socket.socket, master: int) -> None:
     """What every keeper of consoles understands: one message with the descriptor, whose text is a name."""
     unix_socket.send(console, b"/dev/ptmx", (master,))
     console.close()
+
+
+def await_program(program: StartingProcess) -> None:
+    """Hear it until it executes. SystemExit when a signal ends us first: the container may keep it from executing.
+
+    Signals are blocked before and after. One that comes once it executes stays pending: it is the program's.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in ENDING:
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    came: list[int] = []
+    try:
+        channel = program.channel.fileno()
+        while True:
+            # What it said comes first: it may execute by now, and have sent the signal itself.
+            if channel in first_readable([channel, reader]):
+                if not program.hear():
+                    return
+                continue
+            came += os.read(reader, 64)
+            raise SystemExit(128 + came[0])
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        with contextlib.suppress(BlockingIOError):
+            came += os.read(reader, 64)
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
+        for pending in came:
+            os.kill(os.getpid(), pending)
 
 
 def attend(pid: int, master: int) -> int:

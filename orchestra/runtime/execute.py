@@ -50,6 +50,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         # Nobody in the container may look into a process of ours that is born in it (ptrace(2), PR_SET_DUMPABLE).
         process.prctl(process.PR_SET_DUMPABLE, 0)
         bear_within(linux, found.pid, target)
+    process.hide_origin("orchestra-exec")  # the container sees the process that becomes its program
     group = container.group_of(found.record)
     within = _groups(options)
     if within:
@@ -83,8 +84,11 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
 
     program = StartingProcess(config, ours, describe_it, context.report.warning, pid)
     try:
-        while program.hear():
-            continue
+        if detached:
+            while program.hear():
+                continue
+        else:
+            console.await_program(program)
         if not program.executing:
             raise SystemCallError(ECANCELED, "exec", "", "killed while it was being set up")
         if keeper is not None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Entering",
     "Execution",
     "Exit",
     "Started",
@@ -36,6 +37,7 @@ __all__ = [
     "Status",
     "create",
     "delete",
+    "enter",
     "exec_",
     "kill",
     "run",
@@ -219,6 +221,11 @@ class Execution:
             raise SystemCallError(ENODATA, "resize", "", "the program has no terminal")
         tty.set_size(self.terminal, tty.Size(rows, columns))
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the program stands still, by a signal or a tracer, and so will not end by a signal either."""
+        return process.is_stopped(self.pid)
+
     def signal(self, number: int) -> None:
         """ProcessLookupError when it has ended."""
         signal.pidfd_send_signal(self._pidfd, number)
@@ -237,6 +244,56 @@ class Execution:
         self.close()
 
 
+class Entering:
+    """An execution that has been asked for: a program on its way into a container.
+
+    Processes of the container may keep it from ever getting there. So ``fileno`` is readable when the answer has come;
+    and closing this kills the program while it is on its way.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def begun(self) -> Execution:
+        """Wait until the program runs; what keeps it from running is raised. The execution is the caller's to close."""
+        answer, fds = _answer(self._connection)
+        terminal = fds[1] if len(fds) > 1 else -1
+        # Another object for the same connection: closing this one does not end it.
+        connection = self._connection.dup()
+        return Execution(connection, answer["pid"], fds[0], terminal, tuple(answer["warnings"]))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Entering:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def enter(
+    fork_socket: str,
+    directory: str,
+    description: Mapping[str, Any],
+    stdio: Sequence[int] = (),
+    *,
+    tied: bool = False,
+) -> Entering:
+    """Ask for an execution, see ``exec_``, without waiting for it."""
+    connection = unix_socket.connect(fork_socket)
+    try:
+        request = {"op": "exec", "directory": directory, "process": dict(description), "tied": tied}
+        wire.send(connection, request, list(stdio))
+    except BaseException:
+        connection.close()
+        raise
+    return Entering(connection)
+
+
 def exec_(
     fork_socket: str,
     directory: str,
@@ -251,13 +308,5 @@ def exec_(
     ``description["terminal"]``: then the master of a new terminal comes back. tied: the program is killed when this
     side closes the execution or dies.
     """
-    connection = unix_socket.connect(fork_socket)
-    try:
-        request = {"op": "exec", "directory": directory, "process": dict(description), "tied": tied}
-        wire.send(connection, request, list(stdio))
-        answer, fds = _answer(connection)
-    except BaseException:
-        connection.close()
-        raise
-    terminal = fds[1] if len(fds) > 1 else -1
-    return Execution(connection, answer["pid"], fds[0], terminal, tuple(answer["warnings"]))
+    with enter(fork_socket, directory, description, stdio, tied=tied) as entering:
+        return entering.begun()

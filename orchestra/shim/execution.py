@@ -1,7 +1,8 @@
 """Executing one more program in a running container: its namespaces, its cgroup, its root; its own user and limits.
 
 Two processes. The first stays outside, waits and answers; the second is the program. Answers: {"pid"} with a pidfd and,
-with a terminal, its master, once the program runs; then {"exit_code"}. Or {"error"}.
+with a terminal, its master, once the program runs; then {"exit_code"}. Or {"error"}. A requester that hangs up before
+the program runs has it killed: processes of the container see the second one, and may have stopped it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from errno import ECANCELED, EINVAL, ESRCH
+from errno import EBUSY, ECANCELED, EINVAL, ESRCH
 from typing import Any, NoReturn
 
-from orchestra.linux import cgroup, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux import cgroup, freezer, namespaces, process, tty, unix_socket, user_namespace
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import isolation, oci, privileges, wire
@@ -77,8 +78,11 @@ def _execute(
     linux = config.get("linux") or {}
     wanted = load_filter(directory, config, directory.load("shim.json"))
     process.set_name("orchestra-exec")
+    process.hide_origin("orchestra-exec")  # the container sees the second process: its paths are the host's
     bear_within(linux, container.pid, target)
     group = cgroup.at(linux.get("cgroupsPath") or "")
+    if freezer.is_frozen(group):
+        raise SystemCallError(EBUSY, "exec", directory.name, "the container is paused: its cgroup is frozen")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = group.fork(beside=container.pid)
     if pid == 0:
@@ -93,6 +97,10 @@ def _execute(
     executing = False
     warnings: list[str] = []
     while True:
+        if ours.fileno() not in first_readable([ours.fileno(), connection.fileno()]):
+            # Hung up. Its end is not waited for: a frozen cgroup (version 1) keeps even a killed process.
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            return
         data, received = unix_socket.receive(ours, 65536)
         if not data:
             break

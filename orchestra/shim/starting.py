@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from orchestra.linux import unix_socket
+from orchestra.linux import process, unix_socket
 from orchestra.shim import hooks, init, isolation, oci, sysctls, wire
 
 TYPE_CHECKING = False
@@ -37,11 +37,13 @@ def fork(
     linux = config.get("linux") or {}
     sysctls.check(linux)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = isolation.fork(linux, group)
-    if pid == 0:
-        ours.detach()
-        let_go(theirs.fileno())
-        init.run(config, settings, bundle, group, theirs, gate)
+    # In a PID namespace that it shares, others see it from its birth on.
+    with process.shown_as("orchestra-init"):
+        pid = isolation.fork(linux, group)
+        if pid == 0:
+            ours.detach()
+            let_go(theirs.fileno())
+            init.run(config, settings, bundle, group, theirs, gate)
     theirs.close()
     return isolation.await_first_process(pid, ours, linux, warn), ours
 

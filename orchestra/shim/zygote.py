@@ -96,6 +96,8 @@ def _serve(orders: socket.socket, let_go: Callable[[int], None]) -> NoReturn:
     gc.freeze()
     signal.set_wakeup_fd(-1)
     process.set_name("orchestra-fork")
+    # Containers that share a PID namespace see each other's first processes before their programs run.
+    process.hide_origin("orchestra-fork")
     while True:
         order, fds = unix_socket.receive(orders, LONGEST_ORDER)
         if not order:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import pty
 import select
@@ -12,6 +14,7 @@ import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -282,3 +285,77 @@ def test_the_lowest_replica_that_runs_is_taken(by_hand):
     assert choose_container(containers, "web", 3).index == 3
     with pytest.raises(UserError, match='container 1 of service "web" is not running'):
         choose_container(containers, "web", 1)
+
+
+HOLDING = """
+services:
+  web:
+    image: "rootfs:/"
+    command: [sh, -c, "while :; do kill -STOP -1; done"]
+    stop_signal: SIGKILL
+"""
+
+
+@pytest.fixture
+def holding(root, write_stack):
+    """Its container stops whatever enters it, at once."""
+    stack = write_stack(HOLDING)
+    stack.run("up", "-d")
+    return stack
+
+
+def stopped_in(stack) -> list[int]:
+    """Processes of the stack's container that stand still."""
+    first = json.loads((stack.home / "run/stacks/stack/containers/stack-web-1/state.json").read_text())["pid"]
+    own = os.readlink(f"/proc/{first}/ns/pid")
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(directory / "ns/pid") == own and process.is_stopped(int(directory.name)):
+                found.append(int(directory.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("arguments", [("-T", "web", "echo", "x"), ("-d", "web", "echo", "x")])
+def test_a_container_cannot_hold_a_command(holding, arguments, number):
+    command = holding.start("exec", *arguments, stdin=subprocess.DEVNULL)
+    eventually(lambda: stopped_in(holding))
+    command.send_signal(number)
+    assert command.wait(10) == 128 + number
+    eventually(lambda: not stopped_in(holding))  # nor does what was on its way there stay
+
+
+def test_a_container_cannot_hold_a_terminal(holding):
+    for end in (lambda terminal: terminal.type("\3"), lambda terminal: terminal.process.terminate()):
+        terminal = Terminal(holding, "web", "sh")
+        eventually(lambda: stopped_in(holding))
+        end(terminal)
+        code, restored = terminal.close()
+        assert code in (-signal.SIGINT, 130, 143)
+        assert restored
+
+
+def test_a_program_that_is_stopped_later_cannot_hold_a_command(web):
+    words = ("web", "sh", "-c", "echo begun; kill -STOP $$")
+    terminal = Terminal(web, *words)
+    terminal.expect("begun")
+    eventually(lambda: stopped_in(web))
+    terminal.type("\3")
+    assert terminal.close() == (130, True)
+    eventually(lambda: not stopped_in(web))
+    with pipes(web, *words) as command:
+        assert command.stdout.readline() == "begun\n"
+        eventually(lambda: stopped_in(web))
+        command.send_signal(signal.SIGINT)
+        assert command.wait(10) == 130
+    eventually(lambda: not stopped_in(web))
+
+
+def test_the_second_interrupt_ends_what_does_not_listen_to_the_first(web):
+    script = "trap 'echo no' INT; echo begun; while :; do sleep 0.05; done"
+    with pipes(web, "web", "sh", "-c", script) as command:
+        for line in ("begun\n", "no\n"):
+            assert command.stdout.readline() == line
+            command.send_signal(signal.SIGINT)
+        assert command.wait(10) == 130

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from orchestra.linux import cgroup, unix_socket
+from orchestra.linux import cgroup, process, unix_socket
 from tests.runtime.conftest import eventually
 
 
@@ -126,6 +127,21 @@ def test_exec_runs_one_more_program(runtime):
     runtime.ok("run", "--detach", "c")
     done = runtime("exec", "c", "sh", "-c", "echo $0; exit 9", "name")
     assert (done.returncode, done.stdout) == (9, "name\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_exec_is_not_held_by_a_container_that_stops_what_enters_it(ours, number):
+    ours.bundle("sh", "-c", "while :; do kill -STOP -1; done")
+    ours.ok("run", "--detach", "c")
+    with subprocess.Popen([*ours.command, "exec", "c", "true"], stdin=subprocess.DEVNULL) as command:
+
+        def child_is_stopped():
+            children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
+            return children and process.is_stopped(int(children[0]))
+
+        eventually(child_is_stopped)
+        command.send_signal(number)
+        assert command.wait(10) == 128 + number
 
 
 def test_exec_makes_no_directory(runtime):

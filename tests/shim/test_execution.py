@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from errno import ENOENT, ESRCH
+from errno import EBUSY, ENOENT, ESRCH
+from pathlib import Path
 
 import pytest
 
-from orchestra.linux import process, tty
+from orchestra.linux import freezer, process, tty
 from orchestra.linux.syscall import SystemCallError
+from orchestra.shim import client
 from tests.shim.conftest import eventually, wait_for_exit
 
 
@@ -143,3 +146,67 @@ def test_many_at_once(running):
     assert [execution.wait() for execution in executions] == list(range(20))
     for execution in executions:
         execution.close()
+
+
+HOLDING = "while :; do kill -STOP -1; done"
+
+
+def entering(container):
+    """Processes on their way into a container that stops them there: as the machine sees them."""
+    own = os.readlink(f"/proc/{container.state().pid}/ns/pid")
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(path / "ns/pid") == own and process.is_stopped(int(path.name)):
+                found.append(int(path.name))
+    return found
+
+
+def hold(container, *args):
+    with open("/dev/null", "r+b") as null:
+        description = {**container.config["process"], "args": list(args)}
+        return client.enter(container.stack.home.fork_socket, container.directory, description, [null.fileno()] * 3)
+
+
+def test_what_hangs_up_takes_back_a_program_that_the_container_has_stopped_on_its_way(stack):
+    container = stack.shell(HOLDING)
+    container.run()
+    for _ in range(3):
+        with hold(container, "true"):
+            eventually(lambda: entering(container))
+        eventually(lambda: not entering(container))
+    assert eventually(lambda: len(stack.children()) <= 2)  # the supervisor and the process of the shims
+
+
+def test_a_program_on_its_way_shows_nothing_of_the_machine(stack):
+    """proc_pid_cmdline(5) and proc_pid_comm(5) are open to all, environ to those who may trace."""
+    container = stack.shell(HOLDING)
+    container.run()
+    with hold(container, "true"):
+        pid = eventually(lambda: entering(container))[0]
+        shown = Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert shown.rstrip(b"\0") == b"orchestra-exec"
+        assert Path(f"/proc/{pid}/environ").read_bytes().strip(b"\0") == b""
+        assert os.stat(f"/proc/{pid}/fd").st_uid == 0  # not dumpable: nobody in the container may look further
+
+
+def test_a_paused_container_takes_no_program(running):
+    group = Path(running.cgroup.directory("freezer"))
+    made = not group.exists()  # version 1 has a hierarchy of its own for this
+    if made:
+        group.mkdir(parents=True)
+        (group / "cgroup.procs").write_text(str(running.state().pid))
+    freezer.freeze(running.cgroup)
+    try:
+        with pytest.raises(SystemCallError, match="is paused") as caught:
+            running.execute("true")
+        assert caught.value.errno == EBUSY
+    finally:
+        freezer.thaw(running.cgroup)
+    assert running.output_of("echo", "on")[1] == "on\n"
+    if made:
+        client.kill(running.directory, signal.SIGKILL)
+        running.wait()
+        for directory in (group, group.parent, group.parent.parent):
+            with contextlib.suppress(OSError):  # another has removed it, or uses it
+                directory.rmdir()

@@ -76,6 +76,23 @@ def test_nobody_may_look_into_a_process_that_is_becoming_the_containers(stack):
     assert os.stat(f"/proc/{container.state().pid}/fd").st_uid == 0
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_first_process_shows_nothing_of_the_machine(stack, shared):
+    """To those with whom it shares a PID namespace, before its program runs: cmdline is open to all of them."""
+    container = stack.container("true")
+    if shared:
+        other = stack.container("sleep", "60", name="other")
+        path = f"/proc/{other.run().pid}/ns/pid"
+        spaces = container.config["linux"]["namespaces"]
+        container.config["linux"]["namespaces"] = [
+            {"type": "pid", "path": path} if space["type"] == "pid" else space for space in spaces
+        ]
+        container.write()
+    container.create()
+    shown = Path(f"/proc/{container.state().pid}/cmdline").read_bytes()
+    assert shown.rstrip(b"\0") in (b"orchestra-fork", b"orchestra-init")
+
+
 def test_no_module_comes_from_the_container():
     """CVE-2019-14271: code of the image, loaded by a process that still has the host's privileges."""
     pid = os.fork()

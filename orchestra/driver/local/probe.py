@@ -18,51 +18,55 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestra.driver.local.runtime import Runtime
-    from orchestra.shim.client import Execution
+    from orchestra.shim.client import Entering, Execution
 
 OUTPUT_MAX = 4096
 """Bytes of output that are kept, as Docker does."""
 
 
 async def run(runtime: Runtime, directory: str, command: Sequence[str], timeout: float) -> ProbeResult:
-    """Raises TemporaryError while the container does not run, and DriverError when the program cannot be started."""
+    """Raises TemporaryError while the container does not run, and DriverError when the program cannot be started.
+
+    The timeout covers the program's way into the container as well: a process there may stop it before it runs.
+    """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(reader, False)
+    output = bytearray()
+    code: int | None = None
     try:
         try:
-            execution = await run_sync(_begin, runtime, directory, command, writer)
+            entering = await run_sync(_enter, runtime, directory, command, writer)
         finally:
             os.close(writer)
-        with execution:
-            return await _follow(execution, reader, timeout)
+        with entering, anyio.move_on_after(timeout):
+            await anyio.wait_readable(entering)
+            with runtime.begun(directory, entering) as execution:
+                code = await _follow(execution, reader, output)
+        _take(reader, output)
     finally:
         os.close(reader)
+    text = bytes(output[:OUTPUT_MAX]).decode(errors="replace")
+    return ProbeResult(code, text if code is not None else f"timed out after {timeout:g} s. {text}".rstrip())
 
 
-def _begin(runtime: Runtime, directory: str, command: Sequence[str], output: int) -> Execution:
+def _enter(runtime: Runtime, directory: str, command: Sequence[str], output: int) -> Entering:
     config = ContainerDirectory(directory).load_if_there("config.json")
     if config is None:
         raise TemporaryError(f"container {os.path.basename(directory)} is being made")
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return runtime.exec(directory, render_process(config, tuple(command)), (null, output, output))
+        return runtime.enter(directory, render_process(config, tuple(command)), (null, output, output))
     finally:
         os.close(null)
 
 
-async def _follow(execution: Execution, reader: int, timeout: float) -> ProbeResult:
+async def _follow(execution: Execution, reader: int, output: bytearray) -> int:
     """What it writes is read to its end or the program's, lest it waits for somebody to read it."""
-    output = bytearray()
-    code: int | None = None
-    with anyio.move_on_after(timeout):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(_collect, reader, output))
-            await anyio.wait_readable(execution)
-            tasks.cancel_scope.cancel()
-        code = execution.wait()
-    _take(reader, output)
-    text = bytes(output[:OUTPUT_MAX]).decode(errors="replace")
-    return ProbeResult(code, text if code is not None else f"timed out after {timeout:g} s. {text}".rstrip())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(_collect, reader, output))
+        await anyio.wait_readable(execution)
+        tasks.cancel_scope.cancel()
+    return execution.wait()
 
 
 async def _collect(reader: int, output: bytearray) -> None:

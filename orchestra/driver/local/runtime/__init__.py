@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestra.shim.client import Execution, State
+    from orchestra.shim.client import Entering, Execution, State
 
 
 class Runtime(Protocol):
@@ -38,6 +38,10 @@ class Runtime(Protocol):
         """End what is left of the container and remove all of it but the directory."""
         ...
 
-    def exec(self, directory: str, process: Mapping[str, Any], stdio: Sequence[int]) -> Execution:
-        """Run one more program in a running container; it is killed when the execution is closed."""
+    def enter(self, directory: str, process: Mapping[str, Any], stdio: Sequence[int]) -> Entering:
+        """Have one more program run in a running container; closing what is returned kills it on its way there."""
+        ...
+
+    def begun(self, directory: str, entering: Entering) -> Execution:
+        """Wait until that program runs; it is killed when the execution is closed."""
         ...

@@ -12,7 +12,7 @@ from orchestra.shim import client
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestra.shim.client import Execution, State
+    from orchestra.shim.client import Entering, Execution, State
 
 
 class NativeRuntime:
@@ -47,9 +47,13 @@ class NativeRuntime:
         with self._errors(directory):
             client.delete(directory)
 
-    def exec(self, directory: str, process: Mapping[str, Any], stdio: Sequence[int]) -> Execution:
+    def enter(self, directory: str, process: Mapping[str, Any], stdio: Sequence[int]) -> Entering:
         with self._errors(directory, errno.ESRCH):
-            return client.exec_(self._fork_socket, directory, process, stdio, tied=True)
+            return client.enter(self._fork_socket, directory, process, stdio, tied=True)
+
+    def begun(self, directory: str, entering: Entering) -> Execution:
+        with self._errors(directory, errno.ESRCH):
+            return entering.begun()
 
     def _errors(self, directory: str, *passing: int) -> Any:
         # A missing socket is a fork server that is being replaced; a missing program is not.
