@@ -1,9 +1,10 @@
 """Compiling ``linux.seccomp`` of an OCI config to a BPF program, by libseccomp where it is installed.
 
-Loaded when first asked for, and never in the shim: what it makes are bytes, which ``seccomp.load`` takes. System calls
-that are newer than the installed library get a head of our own in front of its program: those the profile allows by
-name are allowed, and those that nobody here knows fail with ENOSYS where the profile would say EPERM, since programs
-take the first for an older kernel and go on, but the second for an answer.
+Loaded when first asked for, and never in the shim: the result is bytes, which ``seccomp.load`` takes. Our own head
+stands in front of the library's program for system calls that are newer than the library: a call that the profile
+names gets the action of its rule. A call that is newer than every call the profile names fails with ENOSYS where the
+profile would say EPERM, as in runc: its author cannot have meant to refuse it, and programs take ENOSYS for an older
+kernel and fall back, but EPERM for an answer.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ ARCHITECTURES = (
 CTL_OPTIMIZE, BINARY_TREE = 8, 2  # seccomp_attr_set(3)
 UNKNOWN = -1  # __NR_SCMP_ERROR
 
-# Numbers that all architectures share, of calls younger than the oldest libseccomp in use; the highest that is known.
+# Numbers that all architectures share, of calls younger than the oldest libseccomp in use.
 NEWER = {
     "process_mrelease": 448,
     "futex_waitv": 449,
@@ -81,7 +82,8 @@ NEWER = {
     "file_getattr": 468,
     "file_setattr": 469,
 }
-NEWEST = max(NEWER.values())
+SHARED = range(424, 4096)
+"""Numbers of calls that are the same on every architecture; below, each has its own."""
 
 # Classic BPF (linux/filter.h): struct sock_filter and the operations the head is made of.
 _INSTRUCTION = struct.Struct("=HBBI")
@@ -174,13 +176,17 @@ def compile_profile(profile: Mapping[str, Any]) -> bytes:
         # The kernel tries a new filter on every call there is: in a tree that is done ten times faster. Before 2.5 no.
         library.seccomp_attr_set(context, CTL_OPTIMIZE, BINARY_TREE)
         newer: dict[int, int] = {}
+        newest = SHARED.start - 1
         for rule in profile.get("syscalls") or ():
             action = _action(rule.get("action"), rule.get("errnoRet"))
-            if action == default:
-                continue
             groups = list(_conditions(rule.get("args") or ()))
             for name in rule.get("names") or ():
                 number = library.seccomp_syscall_resolve_name(name.encode())
+                shared = NEWER.get(name, number)
+                if shared in SHARED:
+                    newest = max(newest, shared)
+                if action == default:
+                    continue
                 if number == UNKNOWN:
                     if name in NEWER and not rule.get("args"):
                         newer[NEWER[name]] = action
@@ -195,7 +201,7 @@ def compile_profile(profile: Mapping[str, Any]) -> bytes:
         body = _export(library, context)
     finally:
         library.seccomp_release(context)
-    return _head(sorted(architectures), newer, default) + body
+    return _head(sorted(architectures), newer, newest, default) + body
 
 
 def _export(library: ctypes.CDLL, context: int) -> bytes:
@@ -207,13 +213,16 @@ def _export(library: ctypes.CDLL, context: int) -> bytes:
         os.close(fd)
 
 
-def _head(architectures: Sequence[int], newer: Mapping[int, int], default: int) -> bytes:
-    """Decide about calls that libseccomp may not know, for these architectures; whatever else goes on behind it."""
+def _head(architectures: Sequence[int], newer: Mapping[int, int], newest: int, default: int) -> bytes:
+    """Decide about calls that libseccomp may not know, for these architectures; every other call goes on behind it.
+
+    newest: the highest number that the profile names.
+    """
     verdicts: list[tuple[int, int, int, int]] = []
     for number, action in sorted(newer.items()):
         verdicts += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, action)]
     if default & 0xFFFF0000 == ACTIONS["SCMP_ACT_ERRNO"]:
-        verdicts += [(JUMP_GREATER, 0, 1, NEWEST), (RETURN, 0, 0, ACTIONS["SCMP_ACT_ERRNO"] | ENOSYS)]
+        verdicts += [(JUMP_GREATER, 0, 1, newest), (RETURN, 0, 0, ACTIONS["SCMP_ACT_ERRNO"] | ENOSYS)]
     if not verdicts:
         return b""
     # x32 calls have a bit set in the numbers of x86_64: they are libseccomp's alone.

@@ -8,7 +8,7 @@ from errno import EINVAL, ENOSYS, EPERM
 import pytest
 
 from orchestra.linux import libseccomp, process, seccomp
-from orchestra.linux.libseccomp import NEWER, NEWEST, compile_profile
+from orchestra.linux.libseccomp import NEWER, compile_profile
 from orchestra.linux.syscall import raw
 
 pytestmark = pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp (Debian: libseccomp2)")
@@ -53,12 +53,19 @@ COMPAT = {"architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"
 @pytest.mark.parametrize("more", [{}, COMPAT], ids=["native", "compat"])
 def test_a_call_nobody_knows_is_no_such_call_rather_than_forbidden(more):
     assert errno_of(UNUSED, allowing(**more)) == ENOSYS
-    assert errno_of(NEWEST + 1, allowing(**more)) == ENOSYS
+    assert errno_of(NEWER["mseal"] + 1, allowing("mseal", **more)) == ENOSYS
 
 
 @pytest.mark.parametrize("more", [{}, COMPAT], ids=["native", "compat"])
-def test_a_known_call_that_is_not_allowed_is_forbidden(more):
-    assert errno_of(NEWER["mseal"], allowing(**more)) == EPERM
+def test_a_call_no_newer_than_what_the_profile_names_is_forbidden(more):
+    assert errno_of(NEWER["mseal"], allowing("setxattrat", **more)) == EPERM
+    assert errno_of(NEWER["mseal"], allowing(**more)) == ENOSYS
+
+
+def test_a_call_that_a_profile_refuses_by_name_is_forbidden():
+    profile = allowing()
+    profile["syscalls"].append({"names": ["file_setattr"], "action": "SCMP_ACT_ERRNO", "errnoRet": EPERM})
+    assert errno_of(NEWER["file_setattr"], profile) == EPERM
 
 
 @pytest.mark.parametrize("more", [{}, COMPAT], ids=["native", "compat"])
@@ -73,7 +80,7 @@ def test_what_the_profile_allows_in_general_stays_allowed_when_it_is_new():
 
 
 def test_names_that_no_architecture_has_are_passed_over():
-    assert errno_of(NEWER["mseal"], allowing("no_such_call")) == EPERM
+    assert errno_of(NEWER["mseal"], allowing("no_such_call", "setxattrat")) == EPERM
 
 
 @pytest.mark.parametrize(

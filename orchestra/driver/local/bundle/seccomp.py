@@ -17,6 +17,7 @@ from orchestra.driver.local.bundle.seccomp_calls import (
     CAPABILITY_CALLS,
     NEW_NAMESPACES,
     PERSONALITIES,
+    UNDECIDED,
 )
 from orchestra.driver.local.bundle.security import BUILT_IN, UNCONFINED
 from orchestra.errors import FatalError
@@ -69,6 +70,7 @@ def render_default_profile(capabilities: frozenset[str], machine: str) -> Profil
         rules.append(_allow("clone", 0, "SCMP_CMP_MASKED_EQ", NEW_NAMESPACES))
         # Its flags lie in memory, where a filter cannot look: "no such call" makes programs take clone instead.
         rules.append({"names": ["clone3"], "action": ERRNO, "errnoRet": ENOSYS})
+    rules.append({"names": UNDECIDED.split(), "action": ERRNO, "errnoRet": ENOSYS})
     profile: Profile = {"defaultAction": ERRNO, "defaultErrnoRet": EPERM, "syscalls": rules}
     if machine in ARCHITECTURES:
         profile["architectures"] = list(ARCHITECTURES[machine])

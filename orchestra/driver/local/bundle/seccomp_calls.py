@@ -96,6 +96,9 @@ CAPABILITY_CALLS: dict[str, str] = {
     "CAP_SYSLOG": "syslog",
 }
 
+# Calls that nothing was decided about: "no such call", so that programs do without, where EPERM would be an answer.
+UNDECIDED = "lsm_get_self_attr lsm_set_self_attr lsm_list_modules open_tree_attr file_getattr file_setattr"
+
 # Execution domains of personality(2): Linux, Linux with 32-bit addresses (PER_LINUX32), each with and without
 # UNAME26, and the question what it is.
 PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)

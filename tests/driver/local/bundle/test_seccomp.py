@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from errno import ENOSYS, EPERM
 
 import pytest
 
 from orchestra.driver.local.bundle import HostFacts, observe_host
+from orchestra.driver.local.bundle.capability import DEFAULT
 from orchestra.driver.local.bundle.seccomp import render_default_profile, resolve_profile
 from orchestra.driver.local.confinement import store_filter
 from orchestra.errors import FatalError
 from orchestra.linux import libseccomp
 from orchestra.linux.capabilities import NAMES
 from tests.driver.local.bundle.containers import render, spec
+from tests.linux.test_libseccomp import errno_of
 
 # Docker's documentation, "Significant syscalls blocked by the default profile": those that no argument makes good.
 CALLS = """
@@ -82,6 +86,19 @@ def test_every_name_of_the_table_is_a_system_call():
     }
     unknown = {name for name in names if library.seccomp_syscall_resolve_name(name.encode()) == libseccomp.UNKNOWN}
     assert unknown <= {*libseccomp.NEWER}
+
+
+@pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp (Debian: libseccomp2)")
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [
+        *((number, ENOSYS) for number in (459, 460, 461, 467, 468, 469, 470, 499, 1000, 999_999)),
+        *((number, EPERM) for number in (425, 428, 457)),  # io_uring_setup, open_tree, statmount
+    ],
+)
+def test_unknown_system_calls_give_enosys(number, answer):
+    """EPERM is for what Docker refuses: programs take it for an answer, and ENOSYS for an older kernel."""
+    assert errno_of(number, render_default_profile(frozenset(DEFAULT), os.uname().machine)) == answer
 
 
 @pytest.mark.parametrize(
