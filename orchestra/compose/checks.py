@@ -134,7 +134,7 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
             hint = "a single letter before a colon is taken for a Windows drive: give the volume a longer name"
             hint = hint if mount.target[1:2] == ":" else "begin it with a slash"
             problems.warn("relative-target", message, context.span(place), place, hint)
-        if mount.tmpfs and mount.tmpfs.size is not None and mount.tmpfs.size < 0:
+        if mount.tmpfs and isinstance(mount.tmpfs.size, int) and mount.tmpfs.size < 0:
             place = (*place, "tmpfs", "size")
             problems.error("invalid-value", "a size cannot be negative", context.span(place), place)
         if mount.type == "bind" and not mount.source:

@@ -6,15 +6,15 @@ import os.path
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.state.desired import Mount, MountKind
-from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
-    from orchestra.compose.schema.mounts import FileReference, ServiceVolume
+    from orchestra.compose.schema.mounts import FileReference, ServiceVolume, TmpfsOptions
     from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import FileObject
 
@@ -71,9 +71,14 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
         propagation=(bind.propagation or "") if bind else "",
         subpath=(options.subpath or "") if options else "",
         no_copy=bool(options and options.nocopy),
-        tmpfs_size=int(tmpfs.size) if tmpfs and tmpfs.size else None,
-        tmpfs_mode=int(tmpfs.mode) if tmpfs and tmpfs.mode is not None else None,
+        tmpfs_options=_tmpfs_options(tmpfs) if tmpfs else (),
     )
+
+
+def _tmpfs_options(tmpfs: TmpfsOptions) -> tuple[str, ...]:
+    """As in Docker a size of 0 is none, and so is no limit of one's own."""
+    size = () if not tmpfs.size else (f"size={tmpfs.size}",)
+    return size if tmpfs.mode is None else (*size, f"mode={tmpfs.mode:o}")
 
 
 def _source(kind: MountKind, source: str) -> str:
@@ -85,24 +90,12 @@ def _source(kind: MountKind, source: str) -> str:
 def _tmpfs(text: str, path: Path, context: Context) -> Mount | None:
     """``/run:size=64m,mode=1777``."""
     target, _, options = text.partition(":")
-    size: int | None = None
-    mode: int | None = None
-    read_only = False
-    for option in filter(None, options.split(",")):
-        name, _, value = option.partition("=")
-        try:
-            if name == "size":
-                size = int(parse_bytes(value))
-            elif name == "mode":
-                mode = int(value, 8)
-            elif name in ("ro", "rw"):
-                read_only = name == "ro"
-            elif name not in ("nosuid", "nodev", "noexec"):
-                context.problems.not_apply(f"the tmpfs option {option} has no effect", context.span(path), path)
-        except ValueError as error:
-            context.problems.error("invalid-value", f"tmpfs option {option}: {error}", context.span(path), path)
-            return None
-    return Mount(MountKind.TMPFS, target, read_only=read_only, tmpfs_size=size, tmpfs_mode=mode)
+    read_only, words, problems = parse_tmpfs_options(options)
+    for problem in problems:
+        context.problems.error("invalid-value", problem, context.span(path), path)
+    if problems:
+        return None
+    return Mount(MountKind.TMPFS, target, read_only=read_only, tmpfs_options=words)
 
 
 def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[Mount]:

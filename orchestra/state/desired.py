@@ -85,7 +85,7 @@ class Mount:
     TMPFS ''. create_host_path: make a missing BIND source, as the short syntax does. FILE is a file of the
     container's own, made of ``content``, or of what ``source`` holds when the container is made; neither is said of
     a variable that is not set. uid, gid, mode: of a FILE, None for the defaults. declared: what it is of, such as
-    ``secret token``, when that is no volume.
+    ``secret token``, when that is no volume. tmpfs_options: words of the OCI runtime spec, each thing decided once.
     """
 
     kind: MountKind
@@ -96,8 +96,7 @@ class Mount:
     propagation: str = ""
     subpath: str = ""
     no_copy: bool = False
-    tmpfs_size: int | None = None
-    tmpfs_mode: int | None = None
+    tmpfs_options: tuple[str, ...] = ()
     content: str | None = field(default=None, repr=False)
     uid: int | None = None
     gid: int | None = None

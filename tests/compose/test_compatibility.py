@@ -39,6 +39,7 @@ BASE: dict[str, Any] = {
     "models": {"k": {"model": "m"}},
 }
 VALUES = {"whole number": 7, "number": 1.5, "true or false": True, "size": "64m", "duration": "7s", "file mode": 0o440}
+VALUES |= {"size or per cent": "10%"}
 VALUES |= {"mapping to text": {"k": "v"}, "mapping to text, or nothing": {"k": "v"}, "list of texts": ["t"]}
 VALUES |= {"text": "t", "microseconds, or duration": 5000, "text, or nothing": "t"}
 # What must be of a certain look, or needs something beside it, which is then in both files.

@@ -419,7 +419,7 @@ services:
     assert spec.entrypoint == ()
     assert spec.command is None
     assert spec.logging == Logging("local", 10 * 2**20, 3)
-    assert spec.mounts == (Mount(MountKind.TMPFS, "/run", tmpfs_size=64 * 2**20, tmpfs_mode=0o1777),)
+    assert spec.mounts == (Mount(MountKind.TMPFS, "/run", tmpfs_options=("size=64m", "mode=1777")),)
     assert spec.ulimits == (Ulimit("nofile", 10, 20), Ulimit("nproc", 5, 5))
     assert spec.extra_hosts == (("b", "10.0.0.1"),)
     assert spec.devices[0].target == "/dev/fuse"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from orchestra.compose.schema.values import Boolean, Labels, Mode, Model, Size, Text
+from orchestra.compose.schema.values import Boolean, Labels, Mode, Model, Text, TmpfsSize
 
 
 class BindOptions(Model):
@@ -20,7 +20,7 @@ class VolumeOptions(Model):
 
 class TmpfsOptions(Model):
     mode: Mode | None = None
-    size: Size | None = None
+    size: TmpfsSize | None = None
 
 
 class ImageOptions(Model):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints
 
 from orchestra.compose.scalars import render
+from orchestra.compose.tmpfs import parse_tmpfs_size
 from orchestra.units import ByteSize, Duration, parse_bytes, parse_duration
 
 
@@ -106,6 +107,11 @@ def _microseconds(value: object) -> int:
     return _integer(value)
 
 
+def _tmpfs_size(value: object) -> ByteSize | str:
+    """A number of bytes, or a share of the machine's memory."""
+    return parse_tmpfs_size(value) if isinstance(value, str) and value.endswith("%") else _bytes(value)
+
+
 class FileMode(int):
     """Permission bits of a file."""
 
@@ -139,6 +145,7 @@ Integer = Annotated[int, PlainValidator(_integer, json_schema_input_type=int | s
 Number = Annotated[float, PlainValidator(_number, json_schema_input_type=float | str)]
 Boolean = Annotated[bool, PlainValidator(_boolean, json_schema_input_type=bool | str)]
 Size = Annotated[ByteSize, PlainValidator(_bytes, json_schema_input_type=int | str)]
+TmpfsSize = Annotated[ByteSize | str, PlainValidator(_tmpfs_size, json_schema_input_type=int | str)]
 Time = Annotated[Duration, PlainValidator(_duration, json_schema_input_type=str)]
 Microseconds = Annotated[int, PlainValidator(_microseconds, json_schema_input_type=int | str)]
 Mode = Annotated[FileMode, PlainValidator(_file_mode, json_schema_input_type=int | str)]

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from orchestra.state.desired import ContainerSpec, Mount
 
 PROPAGATIONS = ("private", "rprivate", "slave", "rslave")
-TMPFS_OPTIONS = ("nosuid", "nodev", "noexec")
-TMPFS_MODE = 0o1777
+# What a tmpfs has unless the file says the opposite, and the word for that.
+TMPFS_DEFAULTS = {"nosuid": "suid", "nodev": "dev", "noexec": "exec"}
+TMPFS_MODE = "mode=1777"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,8 @@ def _below(data: str, spec: ContainerSpec, mount: Mount) -> str:
 
 
 def _tmpfs(mount: Mount) -> ResolvedMount:
-    mode = TMPFS_MODE if mount.tmpfs_mode is None else mount.tmpfs_mode
-    options = [*TMPFS_OPTIONS, f"mode={mode:o}"]
-    if mount.tmpfs_size:
-        options.append(f"size={mount.tmpfs_size}")
-    return ResolvedMount(mount.target, "tmpfs", "tmpfs", tuple(options), mount.read_only)
+    asked = mount.tmpfs_options
+    options = [word for word, opposite in TMPFS_DEFAULTS.items() if not {word, opposite}.intersection(asked)]
+    if not any(word.startswith("mode=") for word in asked):
+        options.append(TMPFS_MODE)
+    return ResolvedMount(mount.target, "tmpfs", "tmpfs", (*options, *asked), mount.read_only)

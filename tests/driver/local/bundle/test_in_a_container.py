@@ -202,7 +202,7 @@ def test_mounts_are_as_read_only_and_as_large_as_asked(machine, tmp_path):
         mounts=(
             Mount(MountKind.BIND, "/srv/inner/file", f"{tmp_path}/file", read_only=True),
             Mount(MountKind.VOLUME, "/srv/inner/data", "s_data"),
-            Mount(MountKind.TMPFS, "/srv/inner", tmpfs_size=1 << 20, tmpfs_mode=0o711),
+            Mount(MountKind.TMPFS, "/srv/inner", tmpfs_options=("size=1m", "mode=711")),
             Mount(MountKind.BIND, "/srv", f"{tmp_path}/outer", read_only=True),
             Mount(MountKind.BIND, "/etc/hosts", f"{tmp_path}/file"),
         ),

@@ -90,13 +90,18 @@ def test_an_anonymous_volume_is_made_for_the_container(resolve, home, volumes):
 @pytest.mark.parametrize(
     ("more", "options", "read_only"),
     [
-        ({}, ("mode=1777",), False),
-        ({"tmpfs_size": 4096, "tmpfs_mode": 0o700, "read_only": True}, ("mode=700", "size=4096"), True),
-        ({"tmpfs_mode": 0}, ("mode=0",), False),
+        ({}, ("nosuid", "nodev", "noexec", "mode=1777"), False),
+        (
+            {"tmpfs_options": ("size=4096", "mode=700"), "read_only": True},
+            ("nosuid", "nodev", "noexec", "size=4096", "mode=700"),
+            True,
+        ),
+        ({"tmpfs_options": ("exec", "nosuid")}, ("nodev", "mode=1777", "exec", "nosuid"), False),
+        ({"tmpfs_options": ("suid", "dev", "mode=0")}, ("noexec", "suid", "dev", "mode=0"), False),
     ],
 )
 def test_a_tmpfs(resolve, more, options, read_only):
-    expected = ResolvedMount("/t", "tmpfs", "tmpfs", ("nosuid", "nodev", "noexec", *options), read_only)
+    expected = ResolvedMount("/t", "tmpfs", "tmpfs", options, read_only)
     assert resolve(TMPFS, **more) == expected
 
 

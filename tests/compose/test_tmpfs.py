@@ -1,0 +1,82 @@
+"""Options of ``tmpfs``: what Docker and the kernel take, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.compose.tmpfs import parse_tmpfs_options
+from orchestra.state.desired import Mount, MountKind
+from tests.compose.test_loading import only
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ()),
+        ("defaults", ()),
+        ("exec,mode=1777", ("exec", "mode=1777")),
+        ("uid=33,gid=33", ("uid=33", "gid=33")),
+        ("size=50%", ("size=50%",)),
+        ("size=64m,size=0x100000", ("size=0x100000",)),
+        ("size=1.5GB", ("size=1610612736",)),
+        ("size=64mb,nr_inodes=10k,nr_blocks=0", ("size=67108864", "nr_inodes=10k", "nr_blocks=0")),
+        ("noexec,exec,suid,dev", ("exec", "suid", "dev")),
+        ("noatime,nodiratime,sync,dirsync", ("noatime", "nodiratime", "sync", "dirsync")),
+        ("rshared,private", ("private",)),
+        ("huge=advise,mpol=bind:0-1,mode=0700", ("huge=advise", "mpol=bind:0-1", "mode=700")),
+    ],
+)
+def test_what_is_taken(text, words):
+    assert parse_tmpfs_options(text) == (False, words, ())
+
+
+@pytest.mark.parametrize(("text", "read_only"), [("ro", True), ("rw", False), ("ro,rw", False), ("rw,ro,exec", True)])
+def test_of_ro_and_rw_the_later_counts(text, read_only):
+    assert parse_tmpfs_options(text).read_only is read_only
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("exce", "a tmpfs has no such option"),
+        ("bind", "a tmpfs has no such option"),
+        ("remount", "a tmpfs has no such option"),
+        ("exec=1", "a tmpfs has no such option"),
+        ("uid", "a value is missing, as in uid=1000"),
+        ("uid=www-data", "it is a number"),
+        ("gid=4294967295", "it is a number"),
+        ("mode=888", "an octal number"),
+        ("mode=17777", "an octal number"),
+        ("size=much", "is not a size"),
+        ("size=-1", "a size cannot be negative"),
+        ("nr_inodes=50%", "it is a number"),
+        ("huge=yes", "it is one of never"),
+        ("mpol=random", "it is one of default"),
+    ],
+)
+def test_what_is_refused(option, reason):
+    [problem] = parse_tmpfs_options(f"ro,{option}").problems
+    assert problem.startswith(f"tmpfs option {option}: ")
+    assert reason in problem
+
+
+def test_every_refused_option_is_told_with_its_place(folder):
+    text = folder.refused("services:\n  a:\n    image: x\n    tmpfs:\n      - /run:exce,mode=9\n      - /x:uid=me\n")
+    assert [line.partition(": a")[0].partition(": it")[0] for line in text.splitlines() if "tmpfs option" in line] == [
+        "compose.yaml:5:9: tmpfs option exce",
+        "compose.yaml:5:9: tmpfs option mode=9",
+        "compose.yaml:6:9: tmpfs option uid=me",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("{size: 50%, mode: 0o700}", ("size=50%", "mode=700")),
+        ("{size: 64m}", ("size=67108864",)),
+        ("{size: 0, mode: 0}", ("mode=0",)),
+    ],
+)
+def test_the_long_syntax(folder, said, words):
+    text = f"services: {{a: {{image: x, volumes: [{{type: tmpfs, target: /t, tmpfs: {said}}}]}}}}\n"
+    assert only(folder.load(text), "a").mounts == (Mount(MountKind.TMPFS, "/t", tmpfs_options=words),)
