@@ -104,14 +104,16 @@ class Home(NamedTuple):
 
 
 def find_home(environment: Mapping[str, str], uid: int) -> Home:
-    """The home for this user: ORCHESTRA_HOME, else the system's for root, else the XDG directories."""
+    """The home for this user: ORCHESTRA_HOME, else the system's for root, else the XDG directories.
+
+    ``data`` begins with ``~`` for a user without a home directory.
+    """
     root = environment.get("ORCHESTRA_HOME")
     if root:
         root = os.path.abspath(root)
         return Home(f"{root}/data", f"{root}/run")
     if uid == 0:
         return Home("/var/lib/orchestra", "/run/orchestra")
-    user_home = environment.get("HOME") or os.path.expanduser("~")
-    data = environment.get("XDG_DATA_HOME") or f"{user_home}/.local/share"
-    run = environment.get("XDG_RUNTIME_DIR") or f"/tmp/orchestra-{uid}"
-    return Home(f"{data}/orchestra", f"{run}/orchestra")
+    data = environment.get("XDG_DATA_HOME") or os.path.expanduser(f"{environment.get('HOME') or '~'}/.local/share")
+    run = environment.get("XDG_RUNTIME_DIR")
+    return Home(f"{data}/orchestra", f"{run}/orchestra" if run else f"/tmp/orchestra-{uid}")

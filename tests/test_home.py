@@ -14,3 +14,4 @@ def test_root_has_the_places_of_the_system():
 def test_a_user_has_places_of_their_own():
     home = find_home({"HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/7"}, 7)
     assert (home.data, home.run) == ("/home/u/.local/share/orchestra", "/run/user/7/orchestra")
+    assert find_home({"HOME": "/home/u"}, 7).run == "/tmp/orchestra-7"

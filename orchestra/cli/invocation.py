@@ -26,7 +26,12 @@ class Invocation(NamedTuple):
 
     @property
     def home(self) -> Home:
-        return find_home(os.environ, os.getuid())
+        """Raises EnvironmentLack for a user without a home directory."""
+        home = find_home(os.environ, os.getuid())
+        if not os.path.isabs(home.data):
+            hint = "set HOME or ORCHESTRA_HOME to a directory"
+            raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
+        return home
 
     @property
     def driver(self) -> str:

@@ -63,8 +63,10 @@ def remember(loads_directory: str, request: Mapping[str, Any], inputs: Dependenc
         "variables": dict(inputs.variables),
         "payload": hashlib.sha256(payload).hexdigest(),
     }
+    from orchestra.linux import private_files
+
     path = entry_path(loads_directory, request)
-    os.makedirs(loads_directory, mode=0o700, exist_ok=True)
+    private_files.make_directories(loads_directory)
     temporary = f"{path}.{os.getpid()}.tmp"
     # The result may hold secrets out of the environment: nobody else may read it.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -12,6 +12,7 @@ import threading
 from errno import EINVAL, ENOENT
 from typing import ParamSpec, TypeVar
 
+from orchestra.linux import private_files
 from orchestra.linux.mount import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_SHARED, UMOUNT_NOFOLLOW, mount, unmount
 from orchestra.linux.namespaces import CLONE_NEWNET, join, unshare
 
@@ -40,7 +41,7 @@ def make_shared_directory(path: str) -> None:
     the pin is gone here; through a shared directory the unmounting reaches such copies, when they are slaves
     (mount_namespaces(7)). Not for two threads or processes at once.
     """
-    os.makedirs(path, exist_ok=True)
+    private_files.make_directories(path)
     try:
         mount("", path, flags=MS_SHARED)
     except OSError as error:

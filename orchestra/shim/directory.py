@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
+from orchestra.linux import private_files
 from orchestra.linux.process import Process
 
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
@@ -49,14 +50,8 @@ class ContainerDirectory(NamedTuple):
             return None
 
     def store(self, name: str, content: dict[str, Any]) -> None:
-        """Whole or not at all. No fsync: what is below ``run`` means nothing after a reboot."""
-        temporary = self.file(f".{name}.new")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, json.dumps(content).encode())
-        finally:
-            os.close(fd)
-        os.rename(temporary, self.file(name))
+        """Whole or not at all, as ``private_files.store`` does it."""
+        private_files.store(self.file(name), json.dumps(content).encode())
 
     def remove(self, *names: str) -> None:
         for name in names:

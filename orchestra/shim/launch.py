@@ -8,7 +8,7 @@ import os
 import sys
 
 from orchestra.errors import TemporaryError
-from orchestra.linux import mount_tree, unix_socket
+from orchestra.linux import mount_tree, private_files, unix_socket
 from orchestra.shim.__main__ import LOCK_FD, READY_FD
 
 TYPE_CHECKING = False
@@ -23,8 +23,8 @@ def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
     supervisor is started by the fork server, with the environment of the first launch; ``supervisor_argv[0]`` is an
     absolute path. OSError, or TemporaryError when the fork server could not start.
     """
-    os.makedirs(stack_home.containers, mode=0o700, exist_ok=True)
-    os.makedirs(stack_home.data, exist_ok=True)
+    private_files.make_directories(stack_home.containers)
+    private_files.make_directories(stack_home.data)
     launching = _open_lock(f"{stack_home.run}/launch.lock")
     try:
         fcntl.flock(launching, fcntl.LOCK_EX)
@@ -94,7 +94,7 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, stack_home.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640),
+                (os.POSIX_SPAWN_OPEN, 1, stack_home.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
                 (os.POSIX_SPAWN_DUP2, high[0], LOCK_FD),
                 (os.POSIX_SPAWN_DUP2, high[1], READY_FD),

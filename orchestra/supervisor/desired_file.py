@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.linux import private_files
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Desired
 
@@ -28,7 +29,7 @@ def load_desired(stack_home: StackHome) -> Desired | None:
 
 def store_desired(stack_home: StackHome, desired: Desired) -> None:
     """Whole or not at all, and on disk when this returns. It may hold secrets out of the environment."""
-    os.makedirs(stack_home.data, exist_ok=True)
+    private_files.make_directories(stack_home.data)
     temporary = f"{stack_home.desired}.new"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:

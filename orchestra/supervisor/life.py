@@ -13,6 +13,7 @@ import anyio
 
 from orchestra.driver import DRIVERS
 from orchestra.home import find_home
+from orchestra.linux import private_files
 from orchestra.shim.launch import launch
 from orchestra.shim.supervision import CONTROL_FD, PARENT_FD
 from orchestra.supervisor.client import supervisor_argv
@@ -26,7 +27,9 @@ def live(stack: str, driver_name: str) -> None:
         os.set_inheritable(descriptor, False)
     home = find_home(os.environ, os.getuid())
     stack_home = home.stack(stack)
-    os.makedirs(stack_home.run, mode=0o700, exist_ok=True)
+    for root in (home.data, home.run):
+        private_files.close_to_others(root)
+    private_files.make_directories(stack_home.run)
     lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # An earlier supervisor may be about to end: two at work on one stack would undo each other's work.
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -30,6 +30,7 @@ from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.linux import private_files
 from orchestra.linux.process import parse_signal
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
@@ -100,7 +101,7 @@ class Containers:
                 return attachment
         if record is not None:
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
-        os.makedirs(directory, mode=0o700, exist_ok=True)
+        private_files.make_directories(directory)
         began = time.time()
         try:
             return self._make(spec, image_digest, directory)
@@ -146,7 +147,7 @@ class Containers:
             with open(f"{directory}/{file}", "w", encoding="utf-8") as written:
                 os.fchmod(written.fileno(), 0o644)
                 written.write(text)
-        os.makedirs(f"{directory}/rootfs", exist_ok=True)
+        private_files.make_directories(f"{directory}/rootfs")
         layers = self._snapshots.prepare(self._stack, spec.name, image.layers)
         files = ContainerDirectory(directory)
         seccomp = store_filter(config, directory)
@@ -168,7 +169,7 @@ class Containers:
     def _log(self, spec: ContainerSpec) -> dict[str, Any] | None:
         if spec.logging.driver == "none":
             return None
-        os.makedirs(self._stack_home.logs, exist_ok=True)
+        private_files.make_directories(self._stack_home.logs)
         path = f"{self._stack_home.logs}/{spec.name}.log"
         return {"path": path, "max_size": spec.logging.max_size, "max_file": spec.logging.max_file}
 

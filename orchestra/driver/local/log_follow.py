@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from orchestra.driver.local.logs import Line, LogCursor
 from orchestra.driver.local.observe import observe_container
-from orchestra.linux import inotify
+from orchestra.linux import inotify, private_files
 from orchestra.linux.inotify import Inotify
 from orchestra.state.observed import Exited, Running
 
@@ -143,7 +143,7 @@ class Follower:
 
     def _watch_all(self) -> None:
         for path in (self._home.logs, self._home.containers):
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            private_files.make_directories(path)
         self._logs_watch = self._inotify.add(self._home.logs, _LOGS)
         self._containers_watch = self._inotify.add(self._home.containers, _ENTRIES)
 

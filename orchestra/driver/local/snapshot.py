@@ -25,6 +25,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.lookup import OPAQUE
 from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.errors import FatalError
+from orchestra.linux import private_files
 from orchestra.linux.durability import sync_file_system
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Snapshotter:
         with file_errors(f"snapshot of {name}"):
             remove_tree(directory)
             self._make_home()
-            os.makedirs(directory, mode=0o700)
+            private_files.make_directories(directory)
             upper, work = f"{directory}/fs", f"{directory}/work"
             os.mkdir(work, 0o700)
             os.mkdir(upper, 0o755)
@@ -204,7 +205,7 @@ class Snapshotter:
 
     def _make_home(self) -> None:
         for path in (self._root, self._containers, self._layers, self._links, self._locks):
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            private_files.make_directories(path)
 
     def _hidden_in(self, layer: str) -> Iterator[str]:
         """Those of the home's two roots that lie below a tree: their real paths."""

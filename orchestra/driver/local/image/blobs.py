@@ -12,6 +12,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.ingest import Ingest, ingest_path, ingested, ingested_of, open_ingest, remove_ingests
 from orchestra.driver.local.image.manifest import DOCUMENT_LIMIT
 from orchestra.errors import FatalError
+from orchestra.linux import private_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,8 +147,7 @@ class BlobStore:
     def _make(self) -> None:
         if os.path.exists(f"{self._path}/oci-layout"):
             return
-        os.makedirs(self._path, mode=0o700, exist_ok=True)
-        os.makedirs(self._blobs, exist_ok=True)
+        private_files.make_directories(self._blobs)
         with self._unnamed() as file:
             file.write(b'{"imageLayoutVersion": "1.0.0"}')
             self._name(file, f"{self._path}/oci-layout")

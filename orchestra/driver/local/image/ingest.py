@@ -16,6 +16,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.arrival import Arrival
+from orchestra.linux import private_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class Ingest:
 @contextlib.contextmanager
 def open_ingest(directory: str, digest: str, size: int, blob: str) -> Iterator[Ingest | None]:
     """None when ``blob``, the path that it is to have, is there already. Waits for another writer of the same."""
-    os.makedirs(directory, mode=0o700, exist_ok=True)
+    private_files.make_directories(directory)
     path = ingest_path(directory, digest)
     with contextlib.ExitStack() as stack:
         file = _locked(path, stack)

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestra.linux import private_files
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
 
@@ -89,11 +90,8 @@ def load(directory: str) -> Attachment | None:
 
 
 def store(directory: str, attachment: Attachment) -> None:
-    os.makedirs(directory, exist_ok=True)
-    temporary = f"{directory}/{FILE}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(encode(attachment)))
-    os.replace(temporary, f"{directory}/{FILE}")
+    private_files.make_directories(directory)
+    private_files.store(f"{directory}/{FILE}", json.dumps(encode(attachment)).encode())
 
 
 def remove(directory: str) -> None:

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.linux import private_files
 from orchestra.state.codec import decode, encode
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class LeaseFile:
 @contextlib.contextmanager
 def locked(home: Home) -> Iterator[LeaseFile]:
     """Hold the home's network lock; what ``leases`` is at the end is stored unless an exception passes through."""
-    os.makedirs(home.networks, exist_ok=True)
+    private_files.make_directories(home.networks)
     descriptor = os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -191,10 +192,7 @@ def load(home: Home) -> Leases:
 
 def _store(home: Home, leases: Leases) -> None:
     # No fsync: bridges and namespaces do not survive what would lose the file, and without them it means nothing.
-    temporary = f"{_path(home)}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(encode(leases)))
-    os.replace(temporary, _path(home))
+    private_files.store(_path(home), json.dumps(encode(leases)).encode())
 
 
 def _path(home: Home) -> str:

@@ -19,6 +19,7 @@ from orchestra.driver.local.net import ipam
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding
 from orchestra.driver.local.net.ports import ANY
+from orchestra.linux import private_files
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.nftables import has_table
 from orchestra.state.codec import decode, encode
@@ -163,10 +164,8 @@ def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[At
         folder = names_folder(home, network)
         path = f"{folder}/{stack}.json"
         if names := names_of(attached, network):
-            os.makedirs(folder, exist_ok=True)
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                file.write(json.dumps(encode(names)))
-            os.replace(f"{path}.new", path)
+            private_files.make_directories(folder)
+            private_files.store(path, json.dumps(encode(names)).encode())
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)

@@ -11,6 +11,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.linux import private_files
 
 if TYPE_CHECKING:
     from orchestra.state.desired import ContainerSpec, Mount
@@ -25,7 +26,7 @@ def write_file(directory: str, spec: ContainerSpec, mount: Mount) -> str:
     content = _content(spec, mount)
     files = f"{directory}/{FILES}"
     path = f"{files}/{spec.mounts.index(mount)}"
-    os.makedirs(files, mode=0o700, exist_ok=True)
+    private_files.make_directories(files)
     # Private until it is whole and belongs to whom it should.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:

@@ -17,6 +17,7 @@ from orchestra.driver.local.image.failure import HINTS, TEMPORARY
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux import private_files
 from orchestra.linux.mountinfo import load_mounts
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.codec import decode, encode
@@ -155,14 +156,15 @@ def _records(home: Home) -> Iterator[VolumeRecord]:
 
 def make_volume(home: Home, record: VolumeRecord) -> None:
     """Everything is on disk before the name appears. Whoever finds the name taken meanwhile has what it wanted."""
-    os.makedirs(home.volumes, mode=0o711, exist_ok=True)
+    private_files.make_directories(home.volumes)
     with locked(home.volumes):
         begun = f"{home.volumes}/{BEGUN}"
         remove_tree(begun)  # left by a crash, and holding nothing yet
-        os.makedirs(f"{begun}/{DATA}", mode=0o755)
-        os.chmod(f"{begun}/{DATA}", 0o755)  # whatever the umask
-        with open(f"{begun}/{RECORD}", "x", encoding="utf-8") as file:
-            file.write(json.dumps(encode(record)))
+        private_files.make_directories(f"{begun}/{DATA}")
+        os.chmod(f"{begun}/{DATA}", 0o755)  # in a container it is for everybody
+        created = os.open(f"{begun}/{RECORD}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(created, "wb") as file:
+            file.write(json.dumps(encode(record)).encode())
             file.flush()
             os.fsync(file.fileno())
         sync_directory(begun)
