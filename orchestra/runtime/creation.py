@@ -104,9 +104,9 @@ class _Creation:
         self._expect(first.created)
         fault.reach("created")
         if self.wishes.console is not None:
-            console.send_master(self.wishes.console, first.master)
-            os.close(first.master)
-            first.master = -1
+            master = first.take_master()
+            console.send_master(self.wishes.console, master)
+            os.close(master)
         if self.wishes.pid_file is not None:
             store_pid(self.wishes.pid_file, self.pid)
         fault.reach("pid-file")

@@ -92,9 +92,9 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
         if not program.executing:
             raise SystemCallError(ECANCELED, "exec", "", "killed while it was being set up")
         if keeper is not None:
-            console.send_master(keeper, program.master)
-            os.close(program.master)
-            program.master = -1
+            master = program.take_master()
+            console.send_master(keeper, master)
+            os.close(master)
         path = options.value("pid-file")
         if path is not None:
             store_pid(path, pid)

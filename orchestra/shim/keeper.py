@@ -128,6 +128,8 @@ class Keeper:
         self._selector.register(channel, selectors.EVENT_READ, lambda: self._hear_shim(child))
 
     def _hear_shim(self, child: Child) -> None:
+        if child.channel is None:
+            return  # its end is known, or it is not heard yet
         self._take(child)
         if child.channel is None:
             self._channel_closed(child)

@@ -180,9 +180,9 @@ class Shim:
         except OSError as error:
             self._give_up(wire.describe_error(error))
             return
-        if said.master >= 0 and self.streams.terminal < 0:
-            self.streams.keep_terminal(said.master)
-            self._give_keeper(TERMINAL, [said.master])
+        if (master := said.take_master()) >= 0:
+            self.streams.keep_terminal(master)
+            self._give_keeper(TERMINAL, [master])
         if is_more:
             if said.created and self.started_at is None:
                 self._start() if self.starts_when_created else self._answer_made()

@@ -50,8 +50,8 @@ class Spectators:
         if target >= 0:
             try:
                 os.write(target, data)
-            except BlockingIOError:
-                return
+            except OSError:
+                return  # or nobody has the other end any more
 
     def _drop(self, connection: socket.socket) -> None:
         self._connections.remove(connection)

@@ -102,6 +102,11 @@ class StartingProcess:
         self.executing = self.executing or "executing" in message
         return True
 
+    def take_master(self) -> int:
+        """The master, now the caller's to close; -1 when none has come, or it has been taken."""
+        master, self.master = self.master, -1
+        return master
+
     def _receive(self) -> tuple[bytes, list[int]]:
         try:
             return unix_socket.receive(self.channel, wire.MAX_LINE)

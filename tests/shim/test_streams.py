@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import selectors
+import socket
 import termios
 
-from orchestra.linux import tty, unix_socket
+from orchestra.linux import process, tty, unix_socket
 from orchestra.shim import client, wire
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.shim import Shim
+from orchestra.shim.starting import StartingProcess
 from tests.shim.conftest import eventually
 
 
@@ -139,3 +144,30 @@ def test_a_terminal_under_the_reaper(stack):
         eventually(lambda: container.texts("stdout"))
         one.send(b"\x03")
         assert container.wait().exit_code == 6
+
+
+def test_a_terminal_that_is_over_before_its_program_is_told_to_run_is_closed_once(tmp_path):
+    """The end of the terminal is heard before the first process's last words: its number may be another's by then."""
+    parent, _fork_server = socket.socketpair()
+    channel, first_process = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    config = {"process": {"terminal": True}}
+    with parent, _fork_server, first_process:
+        shim = Shim(ContainerDirectory(str(tmp_path)), parent, process.identify(os.getpid()))
+        shim.config = config
+        shim.starting = StartingProcess(config, channel, shim._describe, shim.warnings.append)
+        shim.selector.register(channel, selectors.EVENT_READ, shim._hear_container)
+        master, slave = os.openpty()
+        wire.send(first_process, {"terminal": True}, (master,))
+        os.close(master)
+        shim.turn()
+        assert shim.streams.terminal >= 0
+        os.close(slave)
+        shim.turn()
+        assert shim.streams.terminal < 0
+        other = os.open("/dev/null", os.O_RDONLY)  # gets its number
+        wire.send(first_process, {"executing": True})
+        shim.turn()
+        assert shim.streams.terminal < 0
+        assert os.get_blocking(other)
+        shim.close()
+        os.close(other)
