@@ -22,7 +22,7 @@ def main() -> None:
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     import json
 
-    from orchestra.linux import process, unix_socket
+    from orchestra.linux import oom_score, process, unix_socket
     from orchestra.shim.supervision import Supervisor
 
     os.chdir("/")
@@ -31,6 +31,7 @@ def main() -> None:
     # Nobody in a container may look into a process of ours that is just joining it (ptrace(2), PR_SET_DUMPABLE).
     process.prctl(process.PR_SET_DUMPABLE, 0)
     process.become_subreaper()
+    oom_score.lower()
     order = json.loads(sys.argv[1])
     listener = unix_socket.listen(f"{order['run']}/fork.sock")
     supervisor = Supervisor(order["supervisor"], f"{order['run']}/control.sock")

@@ -11,7 +11,7 @@ import resource
 from errno import EACCES, EINVAL, EIO, ENOENT, ENOEXEC, EPERM
 from typing import Any, NoReturn
 
-from orchestra.linux import capabilities, passwd, process, seccomp
+from orchestra.linux import capabilities, oom_score, passwd, process, seccomp
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -106,6 +106,8 @@ def prepare(description: Mapping[str, Any], warn: Callable[[str], None]) -> None
     score = description.get("oomScoreAdj")
     if score is not None:
         _adjust_oom_score(score, warn)
+    else:
+        oom_score.restore()
     for limit in description.get("rlimits") or ():
         process.raise_hard_limit(limit["type"], limit["hard"])
     # Loaded here where they are wanted: within the container nothing is any more.

@@ -11,7 +11,7 @@ import os
 from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
 from typing import Any, NamedTuple, NoReturn
 
-from orchestra.linux import cgroup, mount, namespaces, process
+from orchestra.linux import cgroup, mount, namespaces, oom_score, process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import rootfs
 from orchestra.shim.directory import RUNTIME_STATE
@@ -106,6 +106,7 @@ class RuntimeProgram(NamedTuple):
         arguments = [self.path, "--root", self.file("state"), "--log", self.directory.file(log), "--log-format", "json"]
         pid = os.fork()
         if pid == 0:
+            oom_score.restore()
             _become([*arguments, *words], streams, layers, self.directory.file("rootfs"))
         code = process.exit_code(os.waitpid(pid, 0)[1])
         said = _load_errors(self.directory.file(log))

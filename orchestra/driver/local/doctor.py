@@ -67,7 +67,11 @@ CAPABILITIES = (
     ("CAP_MKNOD", "no devices for containers, and no whiteouts of image layers", False),
     ("CAP_KILL", "containers of other users cannot be stopped", False),
     ("CAP_SYS_PTRACE", "exit codes of containers whose shim was killed are unknown on kernels before 6.15", False),
-    ("CAP_SYS_RESOURCE", "ulimits cannot be raised above ours, nor an oom_score_adj lowered", False),
+    (
+        "CAP_SYS_RESOURCE",
+        "no ulimit above ours, no lower oom_score_adj, not even of the processes behind a stack",
+        False,
+    ),
     ("CAP_SETFCAP", "file capabilities of images are lost", False),
     ("CAP_FSETID", "set-group-id bits of images are lost", False),
     ("CAP_AUDIT_WRITE", "containers cannot write audit records", False),

@@ -21,6 +21,7 @@ from orchestra.driver.local.image.unpack import BelowNeeded
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import DriverError
 from orchestra.home import Home
+from orchestra.linux import oom_score
 from orchestra.linux.process import PR_SET_PDEATHSIG, prctl
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def main() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return
+    oom_score.be_ordinary()  # it uses memory, and is begun again
     home = Home(*sys.argv[1:])
     content, snapshots = ContentStore(home.content), Snapshotter(home)
     for line in sys.stdin:
