@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from orchestra.home import Home
 
+from orchestra.driver.local.net.gate import ADMITTED
 from orchestra.driver.local.net.link import home_hash
 
 FAMILY = "ip"
 LOOPBACK = {"prefix": {"addr": "127.0.0.0", "len": 8}}
 
 Rule = dict[str, Any]
+_MARK: Rule = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": ADMITTED}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,13 @@ def render(
 
 
 _HOOKS: dict[str, Rule] = {
-    # Before connection tracking undoes any translation: what claims loopback on the wire is neither answer nor ours.
-    "guard": {"type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"},
     "prerouting": {"type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"},
+    "hairpin": {"type": "filter", "hook": "prerouting", "prio": -50, "policy": "accept"},
     "output": {"type": "nat", "hook": "output", "prio": -100, "policy": "accept"},
     "postrouting": {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"},
     "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": "accept"},
+    # After everything else: the mark means something to the bridge's gate only, and no other rule may change it.
+    "admit": {"type": "filter", "hook": "postrouting", "prio": 1000, "policy": "accept"},
 }
 
 
@@ -98,14 +101,12 @@ def _chains(
     local = _match({"fib": {"result": "type", "flags": ["daddr"]}}, "local")
     return [
         ("ports", [_publish(publication) for publication in publications]),
-        ("guard", [rule for bridge in bridges for rule in _guard(bridge)]),
         ("prerouting", [[local, {"jump": {"target": "ports"}}]]),
         ("output", [[local, {"jump": {"target": "ports"}}]]),
         ("postrouting", [rule for bridge in bridges for rule in _translate(bridge)]),
-        (
-            "forward",
-            [rule for bridge in bridges for rule in _wall(bridge)] + [_stay_silent(name) for name in silent_uplinks],
-        ),
+        ("forward", _walls(bridges) + [_stay_silent(name) for name in silent_uplinks]),
+        ("hairpin", [_admit_hairpin(bridge) for bridge in bridges]),
+        ("admit", [rule for bridge in bridges for rule in _admit(bridge)]),
     ]
 
 
@@ -113,15 +114,6 @@ def _publish(publication: Publication) -> list[Rule]:
     where = [_match(_payload("ip", "daddr"), publication.host_ip)] if publication.host_ip else []
     port = _match(_payload(publication.protocol, "dport"), publication.host_port)
     return [*where, port, {"dnat": {"addr": publication.address, "port": publication.port}}]
-
-
-def _guard(bridge: Bridge) -> list[list[Rule]]:
-    """Containers must not reach the host's loopback, which route_localnet on the bridge would allow them."""
-    arrives = _match(_meta("iifname"), bridge.name)
-    return [
-        [arrives, _match(_payload("ip", "daddr"), LOOPBACK), {"drop": None}],
-        [arrives, _match(_payload("ip", "saddr"), LOOPBACK), {"drop": None}],
-    ]
 
 
 def _translate(bridge: Bridge) -> list[list[Rule]]:
@@ -138,18 +130,50 @@ def _translate(bridge: Bridge) -> list[list[Rule]]:
     return rules
 
 
-def _wall(bridge: Bridge) -> list[list[Rule]]:
-    """What may be forwarded into and out of a network. Within it is free: bridges ask here too, with br_netfilter."""
-    arrives, leaves = _match(_meta("iifname"), bridge.name), _match(_meta("oifname"), bridge.name)
-    within = [arrives, leaves, {"accept": None}]
-    if bridge.internal:
-        return [within, [leaves, {"drop": None}], [arrives, {"drop": None}]]
+def _walls(bridges: Sequence[Bridge]) -> list[list[Rule]]:
+    """What may be forwarded into and out of networks.
+
+    Internal networks come first: what they may not send is dropped before another network's rules can let it in.
+    """
+    internal = [bridge for bridge in bridges if bridge.internal]
+    ordinary = [bridge for bridge in bridges if not bridge.internal]
+    rules = [[_arrives(bridge), _leaves(bridge), {"accept": None}] for bridge in bridges]
+    rules += [[way(bridge), {"drop": None}] for bridge in internal for way in (_arrives, _leaves)]
+    for bridge in ordinary:
+        rules += [[_leaves(bridge), reason, {"accept": None}] for reason in _reasons()]
+        rules.append([_leaves(bridge), {"drop": None}])
+    return rules
+
+
+def _admit(bridge: Bridge) -> list[list[Rule]]:
+    """What passes the bridge's gate: what the walls let through, and what the host sends itself."""
+    reasons = [_arrives(bridge), _match(_meta("iif"), 0)]
+    if not bridge.internal:
+        reasons += _reasons()
+    return [[_leaves(bridge), reason, _MARK] for reason in reasons]
+
+
+def _admit_hairpin(bridge: Bridge) -> list[Rule]:
+    """From a network to its own published port: with br_netfilter it passes the gate before any later rule."""
+    within = _match(_payload("ip", "daddr"), _prefix(bridge.subnet))
+    return [_arrives(bridge), within, _match({"ct": {"key": "status"}}, "dnat", "in"), _MARK]
+
+
+def _reasons() -> list[Rule]:
+    """Why a packet may enter a network from outside: as an answer, or to a published port."""
     return [
-        within,
-        [leaves, _match({"ct": {"key": "state"}}, ["established", "related"], "in"), {"accept": None}],
-        [leaves, _match({"ct": {"key": "status"}}, "dnat", "in"), {"accept": None}],
-        [leaves, {"drop": None}],
+        _match({"ct": {"key": "state"}}, ["established", "related"], "in"),
+        _match({"ct": {"key": "status"}}, "dnat", "in"),
     ]
+
+
+def _arrives(bridge: Bridge) -> Rule:
+    return _match(_meta("iifname"), bridge.name)
+
+
+def _leaves(bridge: Bridge) -> Rule:
+    """Within a network is free: bridges ask here too, where br_netfilter is loaded."""
+    return _match(_meta("oifname"), bridge.name)
 
 
 def _stay_silent(uplink: str) -> list[Rule]:

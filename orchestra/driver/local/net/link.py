@@ -10,6 +10,7 @@ import os
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.driver.local.net.gate import gate_of_bridge, gate_of_port
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 BRIDGE_PREFIX = "orc-"
 VETH_PREFIX = "orcv"
 SYSCTL = "/proc/sys/net/ipv4/conf"
+SYSCTL_IPV6 = "/proc/sys/net/ipv6/conf"
+QUIET = {"disable_ipv6": 1, "accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
+"""What IPv6 is on the host's side of a network: nothing that a container sends makes an address or a route there."""
 
 
 class Mark(NamedTuple):
@@ -67,6 +71,38 @@ def mac_address(address: str) -> str:
     return ":".join(f"{byte:02x}" for byte in b"\x02\x6f" + IPv4Address(address).packed)
 
 
+class Ipv6Settings:
+    """IPv6's settings of the interfaces of the opening thread's network namespace, wherever they are set later.
+
+    procfs chooses the namespace when the directory is looked up, and not again below it.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._directory = os.open(SYSCTL_IPV6, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._directory = -1  # a kernel without IPv6
+
+    def __enter__(self) -> Ipv6Settings:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
+
+    def set(self, device: str, key: str, value: int) -> None:
+        if self._directory >= 0:
+            file = os.open(f"{device}/{key}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=self._directory)
+            try:
+                os.write(file, str(value).encode())
+            finally:
+                os.close(file)
+
+
+def _open_inside() -> tuple[Netlink, Ipv6Settings]:
+    return Netlink(), Ipv6Settings()
+
+
 def bridges(connection: Netlink) -> list[tuple[Link, Mark]]:
     """Every bridge of any home in this network namespace."""
     marked = ((link, parse_mark(link.alias)) for link in connection.links("bridge"))
@@ -98,15 +134,22 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         link = connection.link(name)
     if link is None:
         raise FileNotFoundError(f"bridge {name} went away while it was made")
+    # All of this while a new bridge is still down: from its first moment up, it takes nothing that it should not.
+    with Ipv6Settings() as settings:
+        for key, value in QUIET.items():
+            settings.set(name, key, value)
     gateway = lease.gateway_interface
-    requests = [netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen)]
+    requests = [*gate_of_bridge(link.number, name)]
     if parse_mark(link.alias) is None:
-        requests.insert(0, netlink.set_alias(name, mark_of(home, network).render()))
-    connection.send(*requests, netlink.set_no_link_local(name), netlink.set_up(name))
+        requests.append(netlink.set_alias(name, mark_of(home, network).render()))
+    requests.append(netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen))
+    connection.send(*requests, netlink.set_no_link_local(name))
     # Packets from containers are forwarded; and answers to connections that the host opened to 127.0.0.1 come back
-    # to it through the bridge, which the kernel takes for martians otherwise. The rules drop all other such packets.
-    set_sysctl(name, "forwarding", 1)
+    # to it through the bridge, which the kernel takes for martians otherwise. The gate drops all other such packets.
+    # Out of an internal network nothing is forwarded, whatever the rules say.
+    set_sysctl(name, "forwarding", int(not lease.internal))
     set_sysctl(name, "route_localnet", 1)
+    connection.send(netlink.set_up(name))
 
 
 def remove_bridge(connection: Netlink, name: str) -> None:
@@ -126,7 +169,8 @@ def connect(
 
     The default route goes through the first interface that has a gateway.
     """
-    with inside(namespace_path, Netlink) as own:
+    own, settings = inside(namespace_path, _open_inside)
+    with own, settings:
         requests: list[Request] = [netlink.set_up("lo")]
         default = next((interface for interface in interfaces if interface.gateway), None)
         for interface, lease in zip(interfaces, leases, strict=True):
@@ -136,6 +180,8 @@ def connect(
                 link = own.link(interface.device)
             if link is None:
                 raise FileNotFoundError(f"interface {interface.device} went away while it was made")
+            # A network has no IPv6: without this, a container takes a router for it from any neighbour's message.
+            settings.set(interface.device, "disable_ipv6", 1)
             requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
             requests.append(netlink.set_up(interface.device))
             if interface is default:
@@ -157,7 +203,13 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
         )
     finally:
         os.close(descriptor)
+    port = connection.link(name)
+    if port is None:
+        raise FileNotFoundError(f"interface {name} went away while it was made")
+    with Ipv6Settings() as settings:
+        settings.set(name, "disable_ipv6", 1)
     connection.send(
+        *gate_of_port(port.number, name),
         netlink.set_alias(name, mark.render()),
         netlink.set_no_link_local(name),
         netlink.set_up(name, master=bridge.number),

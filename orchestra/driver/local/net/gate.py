@@ -1,0 +1,111 @@
+"""Gates: what the kernel lets pass between a network and the host when every firewall rule is gone.
+
+A published port on 127.0.0.1 needs ``route_localnet`` on the bridge, and containers need forwarding. Both are settings
+that stay when the ruleset is flushed. So interfaces carry filters of their own, which the flush does not reach:
+
+- from a container nothing comes to or from 127.0.0.0/8, and no ICMP redirect. Its interface asks, and not the bridge:
+  there, with br_netfilter, the answers to connections from 127.0.0.1 are translated back already;
+- the host takes ARP and IPv4 from the bridge, and nothing else;
+- what the host sends into the network needs ``ADMITTED``, the mark that the stack's rules give to what they let
+  through. Without the rules no packet has it, and the network is closed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.linux.traffic_control import (
+    DROP,
+    ETH_P_ARP,
+    ETH_P_IP,
+    MARK,
+    NETWORK,
+    PASS,
+    PROTOCOL,
+    Direction,
+    get_filter,
+    jump_if_any_bit,
+    jump_if_equal,
+    load_byte,
+    load_byte_after_header,
+    load_half,
+    load_word,
+    mask,
+    new_clsact,
+    set_filter,
+    take_header_length,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from orchestra.linux.netlink import Netlink
+    from orchestra.linux.netlink_message import Request
+
+ADMITTED = 0x6F726368
+"""The mark of a packet that the rules admit, set after every other rule and compared as a whole."""
+PRIORITY = 1
+
+_LOOPBACK = 127 << 24
+_FRAGMENT_OFFSET = 0x1FFF
+_SOURCE, _DESTINATION, _NEXT, _FLAGS = NETWORK + 12, NETWORK + 16, NETWORK + 9, NETWORK + 6
+_ICMP, _REDIRECT = 1, 5
+
+# Comments count the instructions, for the jumps.
+FROM_CONTAINER = (
+    load_word(PROTOCOL),  # 0
+    jump_if_equal(ETH_P_IP, 0, 13),  # 1, else to 15
+    load_word(_DESTINATION),  # 2
+    mask(0xFF000000),  # 3
+    jump_if_equal(_LOOPBACK, 11, 0),  # 4, to 16
+    load_word(_SOURCE),  # 5
+    mask(0xFF000000),  # 6
+    jump_if_equal(_LOOPBACK, 8, 0),  # 7, to 16
+    load_byte(_NEXT),  # 8
+    jump_if_equal(_ICMP, 0, 5),  # 9, else to 15
+    load_half(_FLAGS),  # 10
+    jump_if_any_bit(_FRAGMENT_OFFSET, 3, 0),  # 11, to 15
+    take_header_length(NETWORK),  # 12
+    load_byte_after_header(NETWORK),  # 13
+    jump_if_equal(_REDIRECT, 1, 0),  # 14, to 16
+    verdict(PASS),  # 15
+    verdict(DROP),  # 16
+)
+# IPv6 is dropped here, and so are tags within tags, which the kernel takes off only after this.
+FROM_NETWORK = (
+    load_word(PROTOCOL),
+    jump_if_equal(ETH_P_ARP, 1, 0),
+    jump_if_equal(ETH_P_IP, 0, 1),
+    verdict(PASS),
+    verdict(DROP),
+)
+INTO_NETWORK = (
+    load_word(PROTOCOL),
+    jump_if_equal(ETH_P_IP, 0, 2),
+    load_word(MARK),
+    jump_if_equal(ADMITTED, 0, 1),
+    verdict(PASS),
+    verdict(DROP),
+)
+
+
+def gate_of_bridge(link: int, name: str) -> tuple[Request, ...]:
+    """Requests that give a bridge its gate, or put it right."""
+    return (
+        new_clsact(link, name),
+        set_filter(link, name, Direction.INGRESS, PRIORITY, FROM_NETWORK),
+        set_filter(link, name, Direction.EGRESS, PRIORITY, INTO_NETWORK),
+    )
+
+
+def gate_of_port(link: int, name: str) -> tuple[Request, ...]:
+    """The same for the host's end of a container's interface."""
+    return (new_clsact(link, name), set_filter(link, name, Direction.INGRESS, PRIORITY, FROM_CONTAINER))
+
+
+def has_gate(connection: Netlink, link: int, name: str) -> bool:
+    """Whether a bridge has both of its filters."""
+    try:
+        connection.send(*(get_filter(link, name, direction, PRIORITY) for direction in Direction))
+    except OSError:
+        return False
+    return True
