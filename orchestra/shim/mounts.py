@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from orchestra.linux import mount, mount_tree, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import device_nodes, mount_points
+from orchestra.shim import device_nodes, mount_points, proc_mounts
 from orchestra.shim.copy_up import copy_up
 from orchestra.shim.mapped_owners import open_owners
 
@@ -42,6 +42,7 @@ class Source(NamedTuple):
         directory = stat.S_ISDIR(os.fstat(self.tree).st_mode)
         target = resolve.ensure_in_root(root, self.target, directory=directory)
         try:
+            proc_mounts.check(root, target, self.target, self.tree)
             attach(self.tree, target, self.options, about=self.target)
         finally:
             os.close(target)
@@ -105,11 +106,13 @@ def place(root: int, entry: Mapping[str, Any], sources: list[Source | Link], lin
     """Put in place what ``open_sources`` found, or mount a new file system."""
     options = mount.parse_options(entry.get("options") or ())
     destination, kind = entry["destination"], entry.get("type") or ""
+    proc_mounts.check_name(destination)
     holder = kind in CGROUP and not any(source.target == destination for source in sources)
     if holder:
         flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
         target = resolve.ensure_in_root(root, destination, directory=True)
         try:
+            proc_mounts.check(root, target, destination)
             mount.mount("tmpfs", reach(target), "tmpfs", flags, "mode=755,size=64k", about=destination)
         finally:
             os.close(target)
@@ -142,6 +145,8 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
         mount_points.check_is_no_link(root, destination)
     target = resolve.ensure_in_root(root, destination, directory=True)
     try:
+        if kind != "proc":
+            proc_mounts.check(root, target, destination)
         mount.mount(entry.get("source") or kind, reach(target), kind, flags, data, about=destination)
         if options.copies_up:
             _copy_up(root, destination, target, read_only=bool(options.flags & mount.MS_RDONLY))

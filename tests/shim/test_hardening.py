@@ -196,19 +196,6 @@ def test_a_sysctl_is_written_to_a_procfs_or_not_at_all(stack):
     assert (false / "shmmni").read_text() == ""
 
 
-def test_a_mount_over_a_sysctl_is_not_what_is_written_to(stack, tmp_path):
-    (tmp_path / "kernel").mkdir()
-    (tmp_path / "kernel/shmmni").write_text("")
-    over = {"destination": "/proc/sys/kernel", "type": "bind", "source": f"{tmp_path}/kernel", "options": ["bind"]}
-    container = stack.container("ipcs", "-l", linux=SYSCTL, mounts=[over])
-    container.config["process"]["args"] = ["busybox", "umount", "/proc/sys/kernel"]
-    container.config["process"]["capabilities"].update(EVERY)
-    container.config["process"]["args"] = ["sh", "-c", "busybox umount /proc/sys/kernel; cat /proc/sys/kernel/shmmni"]
-    container.write()
-    assert container.finish() == ["1234"]
-    assert (tmp_path / "kernel/shmmni").read_text() == ""
-
-
 def test_a_sysctl_does_not_lead_out_of_its_directory(stack):
     container = stack.container("true", linux={"sysctl": {"kernel/../../1/comm": "mine"}})
     with pytest.raises(OSError, match="sysctl"):

@@ -256,3 +256,36 @@ def test_in_a_chroot_too_nothing_of_the_host_is_left_above_the_root(tmp_path):
     command = [sys.executable, "-c", IN_A_CHROOT, str(tmp_path / "cage")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "['only-this']\n", done.stderr
+
+
+def over_proc(destination, source, kind="bind"):
+    options = ["rbind"] if kind == "bind" else []
+    return {"destination": destination, "type": kind, "source": source, "options": options}
+
+
+@pytest.mark.parametrize(
+    "destination", ["/proc/sys", "/proc/self/attr", "/proc/1/ns/../sysfs", "/link/sys", "/far/fs", "/proc/missing"]
+)
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+def test_binds_into_proc_are_refused(stack, tmp_path, destination, kind):
+    """CVE-2019-16884 and its kin: by name, and over the links of an image."""
+    container = stack.container("true", mounts=[over_proc(destination, str(tmp_path), kind)])
+    os.symlink("/proc", f"{container.directory}/upper/link")
+    os.symlink("link", f"{container.directory}/upper/far")
+    with pytest.raises(OSError, match=f"{destination}.*inside /proc"):
+        container.run()
+
+
+@pytest.mark.parametrize("destination", ["/proc", "/link"])
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+def test_only_a_procfs_is_mounted_over_proc(stack, tmp_path, destination, kind):
+    container = stack.container("true", mounts=[over_proc(destination, str(tmp_path), kind)])
+    os.symlink("/proc", f"{container.directory}/upper/link")
+    with pytest.raises(OSError, match="only a procfs"):
+        container.run()
+
+
+def test_what_may_be_mounted_at_proc(stack, tmp_path):
+    (tmp_path / "uptime").write_text("1.00 1.00\n")
+    binds = [over_proc("/proc", "/proc"), over_proc("/proc/uptime", f"{tmp_path}/uptime")]
+    assert stack.shell("cat /proc/uptime; readlink /proc/self/ns/pid >&2", mounts=binds).finish() == ["1.00 1.00"]

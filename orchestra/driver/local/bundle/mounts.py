@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import FatalError
+from orchestra.shim.proc_mounts import MOUNTABLE, is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +61,9 @@ def _target(mount: ResolvedMount, spec: ContainerSpec) -> str:
     if not mount.target.startswith("/") or target == "/":
         message = f"service {spec.service}: nothing can be mounted at {mount.target or 'an empty path'}"
         raise FatalError(message, hint="a mount's target is an absolute path below /")
+    if is_inside(target):
+        message = f"service {spec.service}: {mount.target} is inside /proc, where nothing may be mounted"
+        raise FatalError(message, hint=f"use another target; permitted are {', '.join(MOUNTABLE)}")
     return target
 
 

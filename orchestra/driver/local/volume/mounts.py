@@ -12,6 +12,8 @@ from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux import resolve
+from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
+from orchestra.shim.proc_mounts import NO_PROC, PROC
 from orchestra.state.desired import MountKind
 
 if TYPE_CHECKING:
@@ -45,7 +47,22 @@ def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[Resolve
 
     Raises TemporaryError while a named volume is not there yet.
     """
-    return tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
+    found = tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
+    for mount in found:
+        if os.path.normpath(mount.target) == PROC and not _is_procfs(mount):
+            message = f"service {spec.service}: {NO_PROC}, and this is none: {mount.source}"
+            raise FatalError(message, hint="use another target: a container has a /proc of its own")
+    return found
+
+
+def _is_procfs(mount: ResolvedMount) -> bool:
+    if mount.kind != "bind":
+        return mount.kind == "proc"
+    fd = os.open(mount.source, os.O_PATH | os.O_CLOEXEC)
+    try:
+        return file_system_kind(fd) == PROC_SUPER_MAGIC
+    finally:
+        os.close(fd)
 
 
 def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> ResolvedMount:

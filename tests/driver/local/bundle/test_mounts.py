@@ -63,6 +63,17 @@ def test_two_mounts_at_one_place_are_one_as_the_last_says():
     assert entry(config, "/a")["source"] == "/last"
 
 
+@pytest.mark.parametrize("target", ["/proc/sys", "/proc/1", "/proc//sysrq-trigger/", "/sys/../proc/self/attr"])
+def test_nothing_is_mounted_inside_proc(target):
+    with pytest.raises(FatalError, match=f"service web: {target} is inside /proc"):
+        render(mounts=[bind(target)])
+
+
+@pytest.mark.parametrize("target", ["/proc/cpuinfo", "/proc/meminfo", "/proc/uptime", "/procfs"])
+def test_what_lxcfs_shows_differently_may_be_mounted(target):
+    assert entry(render(mounts=[bind(target)]), target)["source"] == "/src"
+
+
 @pytest.mark.parametrize("target", ["/", "", "relative", "/..", "/a/.."])
 def test_a_place_where_nothing_can_be_mounted(target):
     with pytest.raises(FatalError, match="service web: nothing can be mounted at"):
@@ -108,7 +119,8 @@ def test_shared_memory(more, shm, mqueue):
 
 
 NAMES = ("dev", "pts", "shm", "sys", "fs", "cgroup", "etc", "hosts", "proc", "a", "b")
-targets = st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts)))
+paths = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
+targets = st.lists(paths.filter(lambda path: not path.startswith("/proc/")))
 
 
 @given(targets)

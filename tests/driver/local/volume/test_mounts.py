@@ -66,6 +66,15 @@ def test_sources_may_be_files(resolve, tmp_path):
     assert resolve(BIND, "/run/secrets/x", f"{tmp_path}/secret", read_only=True).source == f"{tmp_path}/secret"
 
 
+def test_only_a_procfs_is_mounted_at_proc(resolve, create, tmp_path):
+    (tmp_path / "version").touch()
+    create()
+    for kind, source in ((BIND, str(tmp_path)), (VOLUME, "s_data"), (TMPFS, "")):
+        with pytest.raises(FatalError, match="only a procfs may be mounted at /proc"):
+            resolve(kind, "/proc/", source)
+    assert resolve(BIND, "/proc", "/proc").source == "/proc"
+
+
 def test_a_named_volume(resolve, create):
     data = create()
     expected = ResolvedMount("/t", "bind", str(data), ("rbind", "rprivate"), fills="s_data")
