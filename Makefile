@@ -4,14 +4,20 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim tests/runtime
+TIMES  ?= 20
 
-.PHONY: demo test test-vm lint docs lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat test-vm lint docs lock bench bench-images packages test-packages clean
 
 demo: $(VENV)/runtime.stamp packages
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/dev.stamp test-packages
+test: $(VENV)/dev.stamp test-packages $(VENV)/engines
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The tests WHAT, TIMES times in a row, while another program keeps one core busy: what passes only on an idle machine fails.
+repeat: $(VENV)/dev.stamp test-packages $(VENV)/engines
+	@sh -c 'while :; do :; done' & busy=$$!; trap "kill $$busy" EXIT; \
+	for run in $$(seq $(TIMES)); do echo "run $$run of $(TIMES)"; $(BIN)/python -m pytest -q $(WHAT) || exit 1; done
 
 # The runtime on pure cgroup v2. VM: a program that runs a command in a virtual machine which shares this directory.
 test-vm: $(VENV)/dev.stamp
@@ -48,17 +54,32 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m compileall -q orchestra
 	touch $@ $(VENV)/runtime.stamp
 
-# What containers need of the system, and what their tests need besides. Only root can install it; anybody else is told.
-# docker-registry, skopeo, openssl and mmdebstrap are for tests of images alone, which skip where they are missing.
-packages: PROGRAMS := nft ip
-packages: PACKAGES := nftables iproute2
-test-packages: PROGRAMS := nft ip busybox ps zstd docker-registry skopeo openssl mmdebstrap
-test-packages: PACKAGES := nftables iproute2 busybox-static procps zstd docker-registry skopeo openssl mmdebstrap
+# PROGRAM=PACKAGE: what containers need of the system, and what their tests use or compare with. Root installs the packages of
+# the programs that are missing, as far as the distribution has them; other users are told. Nothing is ever removed for them.
+PACKAGES := nft=nftables ip=iproute2
+TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd docker-registry=docker-registry skopeo=skopeo \
+  openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap podman=podman
+packages: WANTED := $(PACKAGES)
+test-packages: WANTED := $(TEST_PACKAGES)
 packages test-packages:
-	@if [ "$$(for program in $(PROGRAMS); do command -v $$program; done | wc -l)" = $(words $(PROGRAMS)) ]; then :; \
+	@PATH="$$PATH:/usr/sbin:/sbin"; lacking=; \
+	for each in $(WANTED); do command -v "$${each%%=*}" >/dev/null || lacking="$$lacking $${each#*=}"; done; \
+	if [ -z "$$lacking" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \
-	else echo "one of these is missing: $(PROGRAMS); install $(PACKAGES)" >&2; fi
+	  apt-get update -qq && \
+	  available="$$(apt-cache show --no-all-versions $$lacking 2>/dev/null | sed -n 's/^Package: //p')" && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove $$available >/dev/null; \
+	else echo "not installed:$$lacking" >&2; fi
+
+# Docker's engine, whose tests run it in namespaces of their own. It is unpacked, not installed: its service would change the
+# machine's firewall. Without it its tests skip, so this never fails.
+$(VENV)/engines: | $(VENV)/bin/python test-packages
+	@mkdir -p $@/archives/partial; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v dockerd >/dev/null; then \
+	  apt-get update -qq; \
+	  apt-get install -y -qq --download-only --no-install-recommends -o Dir::Cache::archives=$(CURDIR)/$@/archives docker.io >/dev/null && \
+	  for package in $@/archives/*.deb; do dpkg-deb -x $$package $@; done; \
+	fi; rm -rf $@/archives
 
 clean:
 	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,7 @@
-"""The installed command on real stacks: each test has a home of its own, and takes its stack down."""
+"""The installed command on real stacks. Each test has its own home, and its stacks are taken down at its end.
+
+CONTRIBUTING.md ("A test with a stack of its own") shows how to use this.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,24 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.examples.images import write_busybox_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+needs_containers = [
+    pytest.mark.scenario,
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
+    pytest.mark.timeout(120),
+]
+"""``pytestmark`` of a file whose tests make containers."""
 
 STACKS = Path(__file__).parent.parent.parent / "examples" / "stacks"
 
@@ -39,34 +57,79 @@ def eventually(question, seconds=15.0):
 
 
 class Orchestra:
-    """The command line on one stack file."""
+    """The command line on one Compose file. file: its path, in a folder of its own, whose name is the stack's."""
 
     def __init__(self, file: Path, home: Path, **environment: str) -> None:
         self.file = file
         self.home = home
         self.environment = os.environ | {"ORCHESTRA_HOME": str(home), "NO_COLOR": "1"} | environment
 
-    def start(self, *arguments: str, **options) -> subprocess.Popen:
-        command = [sys.executable, "-m", "orchestra", "-f", str(self.file), *arguments]
-        return subprocess.Popen(command, env=self.environment, text=True, **options)
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
 
-    def run(self, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess:
-        process = self.start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        out, err = process.communicate(timeout=60)
+    def write(self, text: str) -> None:
+        """Replace the Compose file."""
+        self.file.write_text(text)
+
+    def start(self, *arguments: str, **options) -> subprocess.Popen:
+        """Begin a command. options: of ``subprocess.Popen``; the caller waits for it, or kills it."""
+        command = [sys.executable, "-m", "orchestra", "-f", str(self.file), *arguments]
+        return subprocess.Popen(command, **{"env": self.environment, "text": True} | options)
+
+    def run(self, *arguments: str, code: int | None = 0, seconds: float = 60) -> subprocess.CompletedProcess:
+        """Run a command to its end. code: the exit code it must have, or None for any.
+
+        A command that does not end within that time fails the test, and is killed.
+        """
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with self.start(*arguments, **pipes) as process:
+            try:
+                out, err = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                seen = b"".join(filter(None, (error.stdout, error.stderr))).decode(errors="replace")
+                pytest.fail(f"{arguments}: no end within {seconds:g} s\n{seen}\n{self.trouble()}")
+            finally:
+                process.kill()
         done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         if code is not None:
             assert done.returncode == code, f"{arguments}: exit code {done.returncode}\n{out}\n{err}\n{self.trouble()}"
         return done
 
     def containers(self) -> dict[str, dict]:
-        """Rows of ``ps -a`` by service."""
+        """Rows of ``ps -a`` by service; of a service with several containers, the last."""
         lines = self.run("ps", "-a", "--format", "json").stdout.splitlines()
         return {row["Service"]: row for row in map(json.loads, lines)}
 
+    def states(self) -> dict[str, str]:
+        """``State`` of ``ps -a`` by service: ``{"web": "running", "job": "exited"}``."""
+        return {service: row["State"] for service, row in self.containers().items()}
+
+    def down(self) -> None:
+        """Remove everything of the stack at once, whatever became of its file."""
+        if not any(path.exists() for path in (self.home / "run/stacks", self.home / "data/stacks")):
+            return
+        everything = ("down", "-v", "-t", "0", "--remove-orphans")
+        if self.run(*everything, code=None).returncode != 0:
+            command = [sys.executable, "-m", "orchestra", "-p", self.folder.name, *everything]
+            subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, timeout=60, check=False)
+
     def trouble(self) -> str:
-        """What the supervisor had to say, for the report of a failed test."""
+        """What the supervisors of this home wrote, for the report of a failed test."""
         logs = self.home.glob("data/stacks/*/supervisor.log")
         return "\n".join(log.read_text(errors="replace")[-3000:] for log in logs)
+
+
+class Stack(Orchestra):
+    """An ``Orchestra`` whose file may name the image ``rootfs:BUSYBOX``."""
+
+    def __init__(self, file: Path, home: Path, busybox_root: Path, **environment: str) -> None:
+        super().__init__(file, home, **environment)
+        self.busybox_root = busybox_root
+
+    def write(self, text: str) -> None:
+        super().write(text.replace("rootfs:BUSYBOX", f"rootfs:{self.busybox_root}"))
 
 
 def http(port: int, method: str, path: str, value: object = None):
@@ -84,33 +147,42 @@ def http(port: int, method: str, path: str, value: object = None):
 @pytest.fixture
 def stack(tmp_path):
     """A factory: the name of an example gives the command line on a copy of it. All are taken down at the end."""
-    made: list[Orchestra] = []
+    with ExitStack() as ending:
 
-    def make(name: str, **environment: str) -> Orchestra:
-        folder = tmp_path / name
-        shutil.copytree(STACKS / name, folder, ignore=shutil.ignore_patterns("data", "images"))
-        orchestra = Orchestra(folder / "compose.yaml", tmp_path / "home", **environment)
-        made.append(orchestra)
-        return orchestra
+        def make(name: str, **environment: str) -> Orchestra:
+            folder = tmp_path / name
+            shutil.copytree(STACKS / name, folder, ignore=shutil.ignore_patterns("data", "images"))
+            orchestra = Orchestra(folder / "compose.yaml", tmp_path / "home", **environment)
+            ending.callback(orchestra.run, "down", "-v", "-t", "1", "--remove-orphans")
+            return orchestra
 
-    yield make
-    for orchestra in made:
-        orchestra.run("down", "-v", "-t", "1", "--remove-orphans")
+        yield make
+
+
+@pytest.fixture(scope="session")
+def busybox_root(tmp_path_factory) -> Path:
+    """A root file system that holds busybox with all of its applets, ``/etc/passwd`` and ``/etc/group``."""
+    return write_busybox_root(tmp_path_factory.mktemp("busybox"))
 
 
 @pytest.fixture
-def write_stack(tmp_path):
-    """A factory: the text of a Compose file gives the command line on it. All are taken down at the end."""
-    made: list[Orchestra] = []
+def write_stack(tmp_path, busybox_root):
+    """A factory: the text of a Compose file gives the command line on it. All are taken down at the end.
 
-    def make(text: str, name: str = "stack", **environment: str) -> Orchestra:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        (folder / "compose.yaml").write_text(text)
-        orchestra = Orchestra(folder / "compose.yaml", tmp_path / "home", **environment)
-        made.append(orchestra)
-        return orchestra
+    ``rootfs:BUSYBOX`` in the text becomes the reference of a busybox root file system.
+    name: of the stack and its folder. files: texts by name, written beside the file.
+    """
+    with ExitStack() as ending:
 
-    yield make
-    for orchestra in made:
-        orchestra.run("-p", orchestra.file.parent.name, "down", "-v", "-t", "1", "--remove-orphans", code=None)
+        def make(text: str, name: str = "stack", files: Mapping[str, str] | None = None, **environment: str):
+            folder = tmp_path / name
+            folder.mkdir(exist_ok=True)
+            for path, content in (files or {}).items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(content)
+            orchestra = Stack(folder / "compose.yaml", tmp_path / "home", busybox_root, **environment)
+            orchestra.write(text)
+            ending.callback(orchestra.down)
+            return orchestra
+
+        yield make

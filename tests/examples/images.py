@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,3 +43,21 @@ def busybox_layer(*entries: Any) -> bytes:
         *(link(f"bin/{name}", "busybox") for name in APPLETS),
     ]
     return layer(*base, *entries)
+
+
+def write_busybox_root(path: Path) -> Path:
+    """Make the directory a root file system with busybox under all of its names; that directory."""
+    if not BUSYBOX:
+        pytest.skip("needs busybox, linked statically (Debian: busybox-static)")
+    path.chmod(0o755)
+    for name in ("bin", "etc", "proc", "dev", "sys", "tmp", "run", "root", "var", "home"):
+        (path / name).mkdir()
+    (path / "tmp").chmod(0o1777)
+    (path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home:/bin/sh\n")
+    (path / "etc/group").write_text("root:x:0:\nuser:x:1000:\n")
+    shutil.copy(BUSYBOX, path / "bin/busybox")
+    applets = subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    for applet in applets:
+        if applet != "busybox":
+            (path / "bin" / applet).symlink_to("busybox")
+    return path

@@ -21,6 +21,9 @@ from orchestra.linux import cgroup, mount, namespaces
 from tests.shim.conftest import eventually
 
 VARIABLE = "ORCHESTRA_TEST_ENGINES"
+UNPACKED = f"{sys.prefix}/engines"
+"""Where ``make test`` unpacks Docker: installing it would start its service, which changes the firewall."""
+PATH = f"/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin:{UNPACKED}/usr/bin:{UNPACKED}/usr/sbin"
 RUNTIME = "/usr/local/bin/orchestra-runtime"
 SOURCES = str(Path(orchestra.__path__[0]).parent)
 LAUNCHER = f"""#!/usr/bin/python3 -IS
@@ -47,9 +50,10 @@ IN_MEMORY = ("run", "tmp", "var/lib", "var/log")
 
 
 def tree_with(program):
-    """The root on which that engine is installed."""
+    """The root on which that engine is installed, or beside which it is unpacked."""
     for root in (os.environ.get(VARIABLE), "/"):
-        if root and all(shutil.which(name, path=f"{root}/usr/bin:{root}/usr/sbin") for name in (program, "python3")):
+        places = ":".join(f"{place}/{where}" for place in (root, UNPACKED) for where in ("usr/bin", "usr/sbin"))
+        if root and all(shutil.which(name, path=places) for name in (program, "python3")):
             return root
     return pytest.skip(f"needs {program} and python3, installed here or in a tree that {VARIABLE} names")
 
@@ -109,10 +113,11 @@ class World:
         mount.mount("/dev", str(here / "dev"), "", mount.MS_BIND | mount.MS_REC)
         mount.mount("tmpfs", str(here / "dev/shm"), "tmpfs")  # podman's locks are there
         self._mount_cgroups(here / "sys/fs/cgroup")
-        for path, place in ((SOURCES, SOURCES), (str(image), IMAGE)):
+        shared = [(SOURCES, SOURCES), (str(image), IMAGE)]
+        for path, place in [*shared, (UNPACKED, UNPACKED)] if os.path.isdir(UNPACKED) else shared:
             target = Path(f"{here}/{place}")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.mkdir() if os.path.isdir(path) else target.touch()
+            target.mkdir(exist_ok=True) if os.path.isdir(path) else target.touch()
             mount.mount(path, str(target), "", mount.MS_BIND | mount.MS_REC)
         launcher = Path(f"{here}{RUNTIME}")
         launcher.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +147,7 @@ class World:
 
     def run(self, *words, timeout=60, **keys):
         entered = ["nsenter", "-t", self.first, "-m", "-n", "-p", "-i", "-u", "-C", "-r", "-w", *words]
-        env = {"PATH": "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
+        env = {"PATH": PATH, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
         return subprocess.run(entered, capture_output=True, text=True, timeout=timeout, env=env, **keys)
 
     def start(self, *words):
