@@ -183,10 +183,8 @@ class Attached:
         match op:
             case "up" if not self._stopping:
                 self._progress.settle(result["containers"])
-                result["failures"] = self._progress.all_failures(result["failures"])
-                if not result["leaving"]:
-                    self._attach()
-                if conclude(self._invocation, self._prepared, result):
+                self._attach()
+                if conclude(self._invocation, result):
                     self.code = 1
                 else:
                     self._ask("attend", services=self._prepared.selected, until=_until(self._invocation.values))
@@ -197,7 +195,7 @@ class Attached:
                 self._stopped()
             case "last":
                 exits = result["exits"]
-                self.code = (exits[0]["exit_code"] or 0) if exits else 0
+                self.code = _code(exits[0]) if exits else 0
 
     def _end(self, exits: list[dict[str, Any]]) -> None:
         """Everything has ended, or something has whose end is that of everything.
@@ -211,7 +209,7 @@ class Attached:
         if until == "all-exited" or not exits:
             self._leaving = True
             return
-        self._ending = 1 if exits[0]["exit_code"] is None else exits[0]["exit_code"]
+        self._ending = _code(exits[0])
         print("Aborting on container exit...", file=sys.stderr, flush=True)
         self._stop()
 
@@ -297,6 +295,12 @@ def choose_services(values: dict[str, Any], selected: Iterable[str], specs: Iter
             spec["service"] for spec in specs if spec.get("attach", True) and (not named or spec["service"] in named)
         }
     return chosen.difference(values["no_attach"])
+
+
+def _code(exited: dict[str, Any]) -> int:
+    """The exit code to end with after a container; 1 if its own could not be learned."""
+    code: int | None = exited["exit_code"]
+    return 1 if code is None else code
 
 
 def _until(values: dict[str, Any]) -> str:

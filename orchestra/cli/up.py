@@ -41,8 +41,7 @@ def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
     with open_progress(invocation) as progress:
         result = client.ask(encode_up(invocation, prepared), progress.hear)
         progress.settle(result["containers"])
-        result["failures"] = progress.all_failures(result["failures"])
-    return conclude(invocation, prepared, result)
+    return conclude(invocation, result)
 
 
 def _prepare(invocation: Invocation) -> tuple[Prepared, Client]:

@@ -35,22 +35,17 @@ def encode_up(invocation: Invocation, prepared: Prepared) -> bytes:
     )
 
 
-def conclude(invocation: Invocation, prepared: Prepared, result: dict[str, Any]) -> int:
+def conclude(invocation: Invocation, result: dict[str, Any]) -> int:
     """Say what a result has to say; the exit code."""
     if result["orphans"]:
         from orchestra.cli.down import warn_of_orphans
 
         warn_of_orphans(result["orphans"])
+    if result["failures"]:
+        print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
     if result["timed_out"]:
         raise UserError(
             f"application not healthy after {invocation.values['wait_timeout']}s",
             hint="orchestra ps and orchestra logs show what it waits for; it goes on trying",
         )
-    if result["failures"]:
-        print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
-        if result["leaving"]:
-            from orchestra.supervisor.farewell import clear_away
-
-            clear_away(invocation.home.stack(prepared.identity.stack))
-        return 1
-    return 0
+    return 1 if result["failures"] else 0

@@ -23,12 +23,12 @@ from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, TemporaryError
 from orchestra.plan.action import PullImage, StopContainer
 from orchestra.plan.backoff import delay
-from orchestra.plan.done import is_down, is_up, never_up
+from orchestra.plan.done import SETTLING, Standing, is_down, judge_up
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
 from orchestra.state.event import ActionEvent, BlockedEvent, ConvergedEvent, Phase, PullEvent
-from orchestra.state.observed import Failure, Running
+from orchestra.state.observed import Failure, Running, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -125,23 +125,32 @@ class Engine:
     async def wait_until_up(self, *, wait: bool = False, services: Collection[str] = ()) -> tuple[Failed, ...]:
         """Until ``up`` is done: returns nothing when it has succeeded, else why it cannot any more.
 
-        wait and services as in ``plan.done``.
+        One that fails goes on until everything has been started that can be, so that the outcome does not depend on
+        what happens first. wait and services as in ``plan.done.judge_up``.
         """
-        failures: tuple[Failed, ...] = ()
-
-        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
-            nonlocal failures
-            quiet = not plan.ready and not self._flights
-            if (quiet or services) and is_up(desired, observed, wait, services):
-                failures = ()
-                return True
-            failures = never_up(desired, observed, plan, wait, services) if plan.failed or wait else ()
-            return bool(failures)
-
-        await self.wait(is_decided)
-        if not failures and isinstance(self._driver, Settles):
+        failed_at: float | None = None
+        while True:
+            await self.wait(lambda *_: True)
+            standing = self.judge_up(wait=wait, services=services)
+            now = self._clock()
+            failed_at = (failed_at or now) if standing.failures and not standing.starting else None
+            if not standing.starting and not standing.unproven:
+                break
+            if failed_at is not None and now >= failed_at + SETTLING:
+                break
+            moments = [standing.look_at, None if failed_at is None else failed_at + SETTLING]
+            due = min((at for at in moments if at is not None), default=None)
+            with anyio.move_on_after(None if due is None else max(SHORTEST_SLEEP, due - now)):
+                await self._planned.wait()
+        if not standing.failures and isinstance(self._driver, Settles):
             await self._driver.settle()
-        return failures
+        return standing.failures
+
+    def judge_up(self, *, wait: bool = False, services: Collection[str] = ()) -> Standing:
+        """How an ``up`` stands, by the last plan."""
+        in_flight = {resource: flight.action for resource, flight in self._flights.items()}
+        world = self._desired, self.observed, self._plan, in_flight
+        return judge_up(*world, self._clock(), wait=wait, services=services)
 
     async def wait_until_down(self) -> tuple[Failed, ...]:
         """Until ``down`` is done: returns nothing when it has succeeded, else what could not be removed."""
@@ -250,12 +259,14 @@ class Engine:
                 except (DriverError, EnvironmentLack) as raised:
                     error = raised
         cancelled = flight.scope.cancelled_caught
+        if error is not None and flight.scope.cancel_called:
+            error, cancelled = None, True  # what fails because it is being given up says nothing about the resource
         await self._learn(action, image, complete=not cancelled and error is None)
         now = self._clock()
-        if error is not None:
-            self._fail(action.resource, error, now)
+        if error is not None and flight.began_at is not None:
+            self._fail(action.resource, action.verb, error, flight.began_at)
         elif not cancelled:
-            self._view.drop_failure(action.resource)
+            self._view.drop_failure(action.resource, all_but=Verb.LOOK)
         del self._flights[action.resource]
         self._wake.set()
         if flight.began_at is not None:
@@ -293,11 +304,12 @@ class Engine:
         else:
             self._view.put_predicted(action.resource, predict(self.observed, action, self._clock()))
 
-    def _fail(self, resource: str, error: OrchestraError, now: float) -> None:
+    def _fail(self, resource: str, verb: Verb, error: OrchestraError, at: float) -> None:
         before = self.observed.failures.get(resource)
-        attempts = before.attempts + 1 if before and before.at >= self._desired.request.at else 1
+        again = before is not None and before.verb is verb and before.at >= self._desired.request.at
+        attempts = before.attempts + 1 if before is not None and again else 1
         temporary = isinstance(error, TemporaryError)
-        self._view.put_failure(Failure(resource, error.message, temporary, attempts, now, error.hint))
+        self._view.put_failure(Failure(resource, verb, error.message, temporary, attempts, at, error.hint))
 
     async def _follow_events(self, tasks: TaskGroup) -> None:
         async for name in self._driver.events():
@@ -317,10 +329,11 @@ class Engine:
                     await anyio.sleep(delay(attempts))
                     attempts += 1
                 except DriverError as error:
-                    self._fail(f"container/{name}", error, self._clock())
+                    self._fail(f"container/{name}", Verb.LOOK, error, self._clock())
                     break
                 else:
                     self._view.put_container(name, container)
+                    self._view.drop_failure(f"container/{name}", only=Verb.LOOK)
                     break
         self._wake.set()
 
@@ -346,7 +359,7 @@ class Engine:
                 except TemporaryError:
                     pass
                 except DriverError as error:
-                    self._fail(f"container/{name}", error, self._clock())
+                    self._fail(f"container/{name}", Verb.PROBE, error, self._clock())
                     return
                 else:
                     self._view.put_health(name, started_at, health)

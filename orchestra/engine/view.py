@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestra.state.event import Event
     from orchestra.state.names import StackName
-    from orchestra.state.observed import Health, Image
+    from orchestra.state.observed import Health, Image, Verb
 
 V = TypeVar("V")
 
@@ -106,8 +106,10 @@ class View:
     def put_failure(self, failure: Failure) -> None:
         self.observed = replace(self.observed, failures={**self.observed.failures, failure.resource: failure})
 
-    def drop_failure(self, resource: str) -> None:
-        if resource in self.observed.failures:
+    def drop_failure(self, resource: str, *, only: Verb | None = None, all_but: Verb | None = None) -> None:
+        """Forget what failed on a resource; only, all_but: which kind."""
+        failure = self.observed.failures.get(resource)
+        if failure is not None and (only is None or failure.verb is only) and failure.verb is not all_but:
             rest = {name: failure for name, failure in self.observed.failures.items() if name != resource}
             self.observed = replace(self.observed, failures=rest)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from orchestra.state.observed import Verb
+
 if TYPE_CHECKING:
     from orchestra.state.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.state.names import ContainerName, NetworkName, VolumeName
@@ -30,7 +32,7 @@ class PullImage:
     image: ImageSpec
     reason: str
 
-    verb = "pull"
+    verb = Verb.PULL
 
     @property
     def resource(self) -> str:
@@ -42,7 +44,7 @@ class CreateNetwork:
     spec: NetworkSpec
     reason: str
 
-    verb = "create"
+    verb = Verb.CREATE
 
     @property
     def resource(self) -> str:
@@ -54,7 +56,7 @@ class RemoveNetwork:
     name: NetworkName
     reason: str
 
-    verb = "remove"
+    verb = Verb.REMOVE
 
     @property
     def resource(self) -> str:
@@ -66,7 +68,7 @@ class CreateVolume:
     spec: VolumeSpec
     reason: str
 
-    verb = "create"
+    verb = Verb.CREATE
 
     @property
     def resource(self) -> str:
@@ -78,7 +80,7 @@ class RemoveVolume:
     name: VolumeName
     reason: str
 
-    verb = "remove"
+    verb = Verb.REMOVE
 
     @property
     def resource(self) -> str:
@@ -93,7 +95,7 @@ class CreateContainer:
     image_digest: str
     reason: str
 
-    verb = "create"
+    verb = Verb.CREATE
 
     @property
     def resource(self) -> str:
@@ -109,7 +111,7 @@ class StartContainer:
     backoff: int
     reason: str
 
-    verb = "start"
+    verb = Verb.START
 
     @property
     def resource(self) -> str:
@@ -125,7 +127,7 @@ class StopContainer:
     timeout: float
     reason: str
 
-    verb = "stop"
+    verb = Verb.STOP
 
     @property
     def resource(self) -> str:
@@ -140,7 +142,7 @@ class RemoveContainer:
     volumes: AnonymousVolumes
     reason: str
 
-    verb = "remove"
+    verb = Verb.REMOVE
 
     @property
     def resource(self) -> str:

@@ -1,9 +1,12 @@
-"""When a command has reached what it asked for, and when it never will. Predicates over observed state."""
+"""How far a command is from what it asked for: there, on its way, or unable to get there. Pure, of observed state."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
+from orchestra.plan.action import StartContainer
 from orchestra.plan.dependency import is_due
 from orchestra.plan.images import is_to_be_compared
 from orchestra.plan.removal import find_departures
@@ -12,51 +15,155 @@ from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Failed
 from orchestra.state.desired import Condition
-from orchestra.state.observed import Exited, HealthStatus, Running
+from orchestra.state.observed import Created, Exited, HealthStatus, Running
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
+    from orchestra.plan.action import Action
     from orchestra.plan.plan import Plan
     from orchestra.state.desired import ContainerSpec, Desired
-    from orchestra.state.observed import Observed
+    from orchestra.state.observed import Container, Observed
+
+SETTLING = 0.5
+"""Seconds that a container without a health check has to run before ``--wait`` counts it, so that one that crashes at
+once is never counted. ``--wait`` ends as much later than a failure, to report failures of one moment together."""
 
 
-def is_up(desired: Desired, observed: Observed, wait: bool, services: Collection[str] = ()) -> bool:
-    """Whether ``up`` is done: everything is what the file asks for, has been started, and what must leave has left.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an ``up`` stands.
 
-    wait: each container must also run, and be healthy when it has a healthcheck; a service that others need
-    ``service_completed_successfully`` counts when it ended with 0. services: only these; empty is all.
+    starting: something is still to be made, started or removed. unproven: containers that have been started and have
+    not shown yet what ``--wait`` waits for. failures: why it cannot succeed any more. look_at: the moment (Unix
+    seconds) at which the answer changes even if nothing happens.
     """
-    situation = Situation(desired, observed, {}, 0.0)
-    leaving = find_departures(situation)
-    if any(
-        not departure.keep and _selected(observed.containers[n].service, services) for n, departure in leaving.items()
-    ):
-        return False
-    awaited = _awaited(desired)
-    return all(_spec_is_up(situation, spec, wait, awaited) for spec in _chosen(desired, services))
+
+    starting: bool = False
+    unproven: tuple[str, ...] = ()
+    failures: tuple[Failed, ...] = ()
+    look_at: float | None = None
+
+    @property
+    def is_up(self) -> bool:
+        return not (self.starting or self.unproven or self.failures)
 
 
-def _spec_is_up(situation: Situation, spec: ContainerSpec, wait: bool, awaited: frozenset[str]) -> bool:
-    container = situation.observed.containers.get(spec.name)
-    if spec.service in situation.stopped:
-        return container is None or not isinstance(container.status, Running)
-    if container is None or replacement_reason(situation, spec, container) or is_due(situation, spec, container):
-        return False
-    if is_to_be_compared(situation, spec.image_key):
-        return False
-    match container.status:
-        case Running(health=health):
-            if not wait:
-                return True
-            if spec.service in awaited:
-                return False
-            return container.healthcheck is None or health.status is HealthStatus.HEALTHY
-        case Exited() as ended:
-            return not wait or (spec.service in awaited and ended.succeeded)
-        case _:
-            return False
+def judge_up(
+    desired: Desired,
+    observed: Observed,
+    plan: Plan,
+    in_flight: Mapping[str, Action],
+    now: float,
+    *,
+    wait: bool = False,
+    services: Collection[str] = (),
+) -> Standing:
+    """Whether everything is what the file asks for and has been started, and what must leave has left.
+
+    plan: for this world. wait: each container must also run, and be healthy when it has a health check; one that ended
+    with 0 has done its work, unless its restart policy starts it again. services: only these; empty is all.
+    """
+    judge = _Judge(Situation(desired, observed, in_flight, now), plan, wait)
+    starting = not services and any(not resource.startswith("container/") for resource in judge.busy)
+    unproven: list[str] = []
+    stuck: dict[str, str] = {}
+    images: set[str] = set()
+    for name in find_departures(judge.situation):
+        if name not in judge.situation.specs and _selected(observed.containers[name].service, services):
+            if f"container/{name}" in plan.hopeless:
+                stuck[f"container/{name}"] = ""
+            else:
+                starting = True
+    for spec in desired.containers:
+        if _selected(spec.service, services):
+            stage, error = judge.stage(spec)
+            starting = starting or stage is _Stage.STARTING
+            if stage is _Stage.UNPROVEN:
+                unproven.append(spec.name)
+            elif stage is _Stage.STUCK:
+                stuck[f"container/{spec.name}"] = error
+                images.add(f"image/{spec.image_key}")
+    failures = _causes(plan, {*stuck, *images} if services else None)
+    known = {failure.resource for failure in failures}
+    failures += [Failed(resource, error) for resource, error in stuck.items() if error and resource not in known]
+    if stuck and not failures:
+        reasons = {blocked.resource: blocked.reason for blocked in plan.blocked}
+        failures = [Failed(resource, reasons.get(resource, "cannot be started")) for resource in stuck]
+    return Standing(starting, tuple(unproven), tuple(failures), judge.look_at)
+
+
+class _Stage(Enum):
+    STARTING = "starting"
+    UNPROVEN = "unproven"
+    DONE = "done"
+    STUCK = "stuck"
+
+
+class _Judge:
+    """busy: what is under way or about to begin, by resource. look_at: see ``Standing``."""
+
+    def __init__(self, situation: Situation, plan: Plan, wait: bool) -> None:
+        self.situation = situation
+        self.busy = {**situation.in_flight, **{action.resource: action for action in plan.ready}}
+        self.look_at: float | None = None
+        self._hopeless = plan.hopeless
+        self._failed = frozenset(failure.resource for failure in plan.failed)
+        self._blocked = frozenset(blocked.resource for blocked in plan.blocked)
+        self._wait = wait
+        self._awaited = _awaited(situation.desired)
+
+    def stage(self, spec: ContainerSpec) -> tuple[_Stage, str]:
+        """How far the container is; of one that is stuck also why, unless the plan says it."""
+        resource = f"container/{spec.name}"
+        situation = self.situation
+        container = situation.observed.containers.get(spec.name)
+        if spec.service in situation.stopped:
+            if container is None or not isinstance(container.status, Running):
+                return _Stage.DONE, ""
+            return (_Stage.STUCK if resource in self._failed else _Stage.STARTING), ""
+        compared = not is_to_be_compared(situation, spec.image_key)
+        if resource in self._hopeless or (not compared and f"image/{spec.image_key}" in self._hopeless):
+            return _Stage.STUCK, ""
+        if container is None or not compared or self._is_handled(resource):
+            return _Stage.STARTING, ""
+        if replacement_reason(situation, spec, container) or is_due(situation, spec, container):
+            return _Stage.STARTING, ""
+        match container.status:
+            case Created():
+                return _Stage.STARTING, ""
+            case Running() if resource in self._blocked:
+                return _Stage.STARTING, ""
+            case Running() as running:
+                return self._running(spec, container, running) if self._wait else (_Stage.DONE, "")
+            case Exited() as ended:
+                return self._ended(spec, container, ended) if self._wait else (_Stage.DONE, "")
+
+    def _is_handled(self, resource: str) -> bool:
+        """Whether an action of the command is under way on it: a restart by policy is not the command's."""
+        action = self.busy.get(resource)
+        return action is not None and not (isinstance(action, StartContainer) and action.restarts)
+
+    def _running(self, spec: ContainerSpec, container: Container, running: Running) -> tuple[_Stage, str]:
+        if container.healthcheck is not None and running.health.status is HealthStatus.UNHEALTHY:
+            return _Stage.STUCK, f"container {spec.name} is unhealthy"
+        if spec.service in self._awaited:
+            return _Stage.UNPROVEN, ""
+        if container.healthcheck is not None:
+            healthy = running.health.status is HealthStatus.HEALTHY
+            return (_Stage.DONE if healthy else _Stage.UNPROVEN), ""
+        settled_at = running.started_at + SETTLING
+        if settled_at <= self.situation.now:
+            return _Stage.DONE, ""
+        self.look_at = settled_at if self.look_at is None else min(self.look_at, settled_at)
+        return _Stage.UNPROVEN, ""
+
+    def _ended(self, spec: ContainerSpec, container: Container, ended: Exited) -> tuple[_Stage, str]:
+        if next_run(spec.restart, container, ended):
+            return _Stage.UNPROVEN, ""
+        if ended.succeeded and (container.healthcheck is None or spec.service in self._awaited):
+            return _Stage.DONE, ""
+        return _Stage.STUCK, f"container {spec.name} {exit_text(ended)}"
 
 
 def is_down(desired: Desired, observed: Observed) -> bool:
@@ -81,41 +188,19 @@ def never_down(observed: Observed, plan: Plan, services: Collection[str]) -> tup
     return tuple(failure for failure in plan.failed if failure.resource in doomed)
 
 
-def never_up(
-    desired: Desired, observed: Observed, plan: Plan, wait: bool, services: Collection[str] = ()
-) -> tuple[Failed, ...]:
-    """Why ``up`` cannot succeed any more; empty as long as it can.
-
-    Causes come before what fails because of them. wait: a container that ended for good or is unhealthy counts too,
-    in the words of Docker Compose. services: only failures that concern these; empty is all.
-    """
-    concerned = _concerned(desired, services)
-    failures = [failure for failure in plan.failed if concerned is None or failure.resource in concerned]
-    if wait:
-        awaited = _awaited(desired)
-        situation = Situation(desired, observed, {}, 0.0)
-        known = {failure.resource for failure in failures}
-        for spec in _chosen(desired, services):
-            resource = f"container/{spec.name}"
-            error = _lost(situation, spec, awaited)
-            if error and resource not in known:
-                failures.append(Failed(resource, error))
-    return tuple(failures)
-
-
-def _lost(situation: Situation, spec: ContainerSpec, awaited: frozenset[str]) -> str | None:
-    container = situation.observed.containers.get(spec.name)
-    if container is None or spec.service in situation.stopped:
-        return None
-    if replacement_reason(situation, spec, container) or is_due(situation, spec, container):
-        return None
-    match container.status:
-        case Running(health=health) if health.status is HealthStatus.UNHEALTHY and container.healthcheck:
-            return f"container {spec.name} is unhealthy"
-        case Exited() as ended if not (spec.service in awaited and ended.succeeded):
-            if next_run(spec.restart, container, ended) is None:
-                return f"container {spec.name} {exit_text(ended)}"
-    return None
+def _causes(plan: Plan, stuck: Iterable[str] | None) -> list[Failed]:
+    """What has failed and keeps these resources back; None is everything that has failed."""
+    if stuck is None:
+        return list(plan.failed)
+    waits_for = {blocked.resource: blocked.waits_for for blocked in plan.blocked}
+    found: set[str] = set()
+    pending = list(stuck)
+    while pending:
+        resource = pending.pop()
+        if resource not in found:
+            found.add(resource)
+            pending += waits_for.get(resource, ())
+    return [failure for failure in plan.failed if failure.resource in found]
 
 
 def _awaited(desired: Desired) -> frozenset[str]:
@@ -130,29 +215,3 @@ def _awaited(desired: Desired) -> frozenset[str]:
 
 def _selected(service: str, services: Collection[str]) -> bool:
     return not services or service in services
-
-
-def _chosen(desired: Desired, services: Collection[str]) -> Iterable[ContainerSpec]:
-    return (spec for spec in desired.containers if _selected(spec.service, services))
-
-
-def _concerned(desired: Desired, services: Collection[str]) -> frozenset[str] | None:
-    """Resources of these services and of everything they depend on; None is every resource."""
-    if not services:
-        return None
-    wanted = set(services)
-    pending = list(services)
-    while pending:
-        service = pending.pop()
-        for spec in desired.containers:
-            if spec.service == service:
-                new = {dependency.service for dependency in spec.depends_on} - wanted
-                wanted |= new
-                pending += new
-    resources: set[str] = set()
-    for spec in desired.containers:
-        if spec.service in wanted:
-            resources |= {f"container/{spec.name}", f"image/{spec.image_key}"}
-            resources |= {f"network/{endpoint.network}" for endpoint in spec.endpoints}
-            resources |= {f"volume/{mount.source}" for mount in spec.mounts if mount.source}
-    return frozenset(resources)

@@ -32,7 +32,7 @@ class Plan:
     """wake_at: when to plan again even if nothing happens (Unix seconds).
 
     converged: nothing to do, nothing in flight, and nothing that time or running containers could still change; what
-    is in ``failed`` stays as it is.
+    is in ``failed`` stays as it is. hopeless: resources that have failed or wait for one that has.
     """
 
     ready: tuple[Action, ...] = ()
@@ -40,6 +40,7 @@ class Plan:
     wake_at: float | None = None
     converged: bool = False
     failed: tuple[Failed, ...] = ()
+    hopeless: frozenset[str] = frozenset()
 
 
 def plan(desired: Desired, observed: Observed, in_flight: Mapping[str, Action], now: float) -> Plan:
@@ -60,13 +61,15 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[str, Action], 
         situation.add(departure)
     _plan_leftovers(situation)
     wake_at = min((b.until for b in situation.blocked if b.until is not None), default=None)
-    still = not (situation.ready or in_flight or situation.is_waiting())
+    is_waiting = situation.is_waiting()
+    still = not (situation.ready or in_flight or is_waiting)
     return Plan(
         ready=tuple(situation.ready),
         blocked=tuple(situation.blocked),
         wake_at=wake_at,
         converged=still and wake_at is None,
         failed=tuple(situation.failed),
+        hopeless=frozenset(situation.hopeless),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.plan.backoff import delay
 from orchestra.plan.verdict import Blocked, Failed
+from orchestra.state.observed import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from orchestra.state.desired import ContainerSpec, Desired, Request
     from orchestra.state.names import ServiceName
     from orchestra.state.observed import Container, Observed
+
+
+GIVE_UP = 7
+"""After so many failures in a row, 6.3 s of waiting between them, a command no longer waits for a success.
+
+The action is tried again all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,10 @@ class Situation:
             self.ready.append(verdict)
 
     def is_waiting(self) -> bool:
-        """Whether anything blocked still waits for more than what has failed. Asked when every verdict is in."""
+        """Whether anything blocked still waits for more than what has failed. Asked when every verdict is in.
+
+        From then on ``hopeless`` is complete.
+        """
         waiting = [blocked for blocked in self.blocked if blocked.resource not in self.hopeless]
         while lost := [blocked for blocked in waiting if not self.hopeless.isdisjoint(blocked.waits_for)]:
             self.hopeless.update(blocked.resource for blocked in lost)
@@ -97,7 +107,11 @@ class Situation:
         return bool(waiting)
 
     def after_failure(self, action: Action) -> Action | Blocked | Failed:
-        """The action, unless one on the same resource has failed since it was asked for."""
+        """The action, unless the same one has failed since it was asked for.
+
+        A failure belongs to the kind of action that failed: what cannot be started can be stopped and removed. What
+        cannot even be looked at is left alone.
+        """
         if not self.observed.failures:
             return action
         resource = action.resource
@@ -105,13 +119,16 @@ class Situation:
         kind, _, name = resource.partition("/")
         spec = self.specs.get(name) if kind == "container" else None
         asked_at = self.asked_at(spec.service) if spec else self.request.at
-        if failure is None or failure.at < asked_at:
+        if failure is None or failure.at < asked_at or failure.verb not in (action.verb, Verb.LOOK):
             return action
         if not failure.temporary:
             return Failed(resource, failure.error, failure.hint)
         until = failure.at + delay(failure.attempts - 1)
         if until <= self.now:
             return action
+        if failure.attempts >= GIVE_UP:
+            self.failed.append(Failed(resource, failure.error, failure.hint or "it is tried again in the background"))
+            self.hopeless.add(resource)
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
         return Blocked(resource, f"failed {times} to {action.verb}: {failure.error}", until=until)
 

@@ -9,6 +9,18 @@ from enum import StrEnum
 from orchestra.state.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 
 
+class Verb(StrEnum):
+    """What is done to a resource: the actions of a plan, and what the engine does besides them (LOOK, PROBE)."""
+
+    PULL = "pull"
+    CREATE = "create"
+    START = "start"
+    STOP = "stop"
+    REMOVE = "remove"
+    LOOK = "look at"
+    PROBE = "probe"
+
+
 class HealthStatus(StrEnum):
     NONE = "none"
     STARTING = "starting"
@@ -80,7 +92,7 @@ class Container:
     as ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only speak of, as ``PORT/PROTOCOL``.
     image_digest: identity of the image it was made from. healthcheck: of file and image together; None for none.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
-    has no other source.
+    has no other source. error: why it could not be started when that was tried last; empty once it was started.
     """
 
     name: ContainerName
@@ -104,6 +116,7 @@ class Container:
     stop_signal: str = ""
     stop_grace_period: float = 10.0
     healthcheck: Healthcheck | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +150,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last failed action on one resource. ``resource`` is ``kind/name``; hint: what to do about it."""
+    """The last thing that failed on one resource: another kind of action on it is not concerned.
+
+    ``resource`` is ``kind/name``; attempts: how often in a row ``verb`` has failed since a command asked for it; at:
+    when the last attempt began; hint: what to do about it.
+    """
 
     resource: str
+    verb: Verb
     error: str
     temporary: bool
     attempts: int

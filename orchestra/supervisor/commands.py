@@ -17,7 +17,6 @@ from orchestra.errors import UserError
 from orchestra.plan.done import is_down, never_down
 from orchestra.plan.removal import orphans
 from orchestra.plan.restart import next_run
-from orchestra.plan.retreat import without_failed
 from orchestra.plan.selection import merge_desired, with_dependents, without_services
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Desired, Request
@@ -61,7 +60,7 @@ class Commands:
 
         pull: the pull_policy of every image, whatever the file says. environment: see ``supervisor.environment``.
         Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
-        "timed_out": bool, "leaving": as for ``down``}. What failed is no longer wanted when the result comes.
+        "timed_out": bool}. Nothing is taken back when something has failed: the next ``up`` carries on from there.
         """
         new = decode(Desired, request["desired"])
         services = frozenset(request["services"])
@@ -78,21 +77,20 @@ class Commands:
             remove_orphans=bool(request.get("remove_orphans")),
         )
         await self._want(lambda current: merge_desired(current, replace(new, request=asked), services))
+        wait = bool(request.get("wait"))
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(request.get("wait_timeout")) as limit:
-            failures = await self._engine.wait_until_up(wait=bool(request.get("wait")), services=services)
+            failures = await self._engine.wait_until_up(wait=wait, services=services)
+        if limit.cancelled_caught:
+            failures = self._engine.judge_up(wait=wait, services=services).failures
         desired = self._engine.desired
         if desired.is_down and new.containers:
             raise UserError("another command has asked for the stack to go down meanwhile")
-        described = describe_failures(failures, desired)
-        if failures:
-            await self._retreat(services)
         return {
             "containers": self._containers(desired, services),
             "orphans": list(orphans(desired, self._engine.observed)),
-            "failures": described,
+            "failures": describe_failures(failures, desired),
             "timed_out": limit.cancelled_caught,
-            "leaving": self.nothing_is_left(),
         }
 
     async def down(self, request: Message) -> Message:
@@ -205,16 +203,6 @@ class Commands:
             await anyio.to_thread.run_sync(store_desired, self._home, wanted)
             self._wanted = wanted
             self._engine.set_desired(wanted)
-
-    async def _retreat(self, services: Collection[str]) -> None:
-        """Give up what failed, and wait until what was made for it is gone."""
-        before = {spec.name for spec in self._wanted.containers}
-        await self._want(lambda current: without_failed(current, self._engine.observed, services))
-        dropped = before - {spec.name for spec in self._wanted.containers}
-        if self._wanted.is_down:
-            await self._unless_wanted_again()
-        else:
-            await self._engine.wait(lambda _desired, observed, _plan: dropped.isdisjoint(observed.containers))
 
     async def _unless_wanted_again(self) -> tuple[Failed, ...]:
         """Until the stack is down. Raises UserError when another command asks for it to be up meanwhile."""

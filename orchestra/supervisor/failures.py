@@ -15,15 +15,26 @@ if TYPE_CHECKING:
 
 
 def describe_failures(failures: Iterable[Failed], desired: Desired) -> list[Message]:
-    """{"resource", "error", "hint", "location": {"path", "line", "column"} or null} for each, causes first."""
+    """{"resource", "error", "hint", "location": {"path", "line", "column"} or null} for each, in the order of the file.
+
+    What has no place there comes last.
+    """
+    files = {path: number for number, path in enumerate(desired.config_files)}
+
+    def by_place(found: tuple[Failed, Location | None]) -> tuple[int, str, int, int, str]:
+        failure, place = found
+        if place is None:
+            return len(files) + 1, "", 0, 0, failure.resource
+        return files.get(place.path, len(files)), place.path, place.line, place.column, failure.resource
+
     return [
         {
             "resource": failure.resource,
             "error": failure.error,
             "hint": failure.hint,
-            "location": encode(find_location(desired, failure)),
+            "location": encode(place),
         }
-        for failure in failures
+        for failure, place in sorted(((f, find_location(desired, f)) for f in failures), key=by_place)
     ]
 
 

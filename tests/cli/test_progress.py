@@ -50,17 +50,6 @@ def test_what_has_not_started_is_not_said_to_have(capfd):
     assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Error", " Container s-db-1  Starting"]
 
 
-def test_what_else_failed_before_the_result_is_told_with_it():
-    progress = Plain()
-    for name, error in (("s-db-1", "no secret"), ("s-web-1", "no user"), ("s-job-1", "busy")):
-        progress.hear({**acted("create", "failed", name), "error": error, "hint": "mend it"})
-    progress.hear(acted("create", "started", "s-job-1"))
-    first = {"resource": "container/s-web-1", "error": "no user", "hint": "mend it", "location": {"line": 1}}
-    other = {"resource": "container/s-db-1", "error": "no secret", "hint": "mend it", "location": None}
-    assert progress.all_failures([first]) == [first, other]
-    assert progress.all_failures([]) == []
-
-
 def test_pulling_is_not_shown_when_that_is_asked_for(capfd):
     progress = Plain()
     progress.hides_images = True

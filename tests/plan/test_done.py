@@ -6,19 +6,45 @@ from dataclasses import replace
 
 import pytest
 
-from orchestra.plan.done import is_down, is_up, never_up
+from orchestra.plan.action import CreateNetwork, StartContainer
+from orchestra.plan.done import SETTLING, Standing, is_down, judge_up
 from orchestra.plan.plan import plan
 from orchestra.state.desired import ImageSpec
-from orchestra.state.observed import Created, Exited, Failure, Health, HealthStatus, Network, Observed, Running, Volume
+from orchestra.state.observed import (
+    Created,
+    Exited,
+    Failure,
+    Health,
+    HealthStatus,
+    Network,
+    Observed,
+    Running,
+    Verb,
+    Volume,
+)
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
 
+NOW = 500.0
 DESIRED = stack(service("db", healthy=True), service("web", "db:healthy", volumes=["data"]))
 UP = world_after(DESIRED)
 
 
-def running(health=HealthStatus.NONE):
-    return Running(1, 100.0, Health(health))
+def running(health=HealthStatus.NONE, since=100.0):
+    return Running(1, since, Health(health))
+
+
+def judge(desired, world, *, now=NOW, in_flight=(), **options) -> Standing:
+    flights = {action.resource: action for action in in_flight}
+    return judge_up(desired, world, plan(desired, world, flights, now), flights, now, **options)
+
+
+def is_up(desired, world, wait=False, services=()):
+    return judge(desired, world, wait=wait, services=services).is_up
+
+
+def errors(desired, world, **options):
+    return [failure.error for failure in judge(desired, world, **options).failures]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +65,28 @@ def test_a_service_with_a_healthcheck_is_up(status, up, up_and_waited):
     assert is_up(DESIRED, world, wait=True) is up_and_waited
 
 
-@pytest.mark.parametrize(("code", "needed", "counts"), [(0, True, True), (0, False, False), (1, True, False)])
-def test_a_one_shot_counts_for_wait_when_somebody_needs_it_completed(code, needed, counts):
+@pytest.mark.parametrize(("code", "needed", "counts"), [(0, True, True), (0, False, True), (1, True, False)])
+def test_a_one_shot_that_ended_with_0_has_done_its_work(code, needed, counts):
     desired = stack(service("job"), service("web", "job:completed" if needed else "job"))
     world = changed(world_after(desired), "s-job-1", status=Exited(code, 101.0, 102.0))
     world = changed(world, "s-web-1", status=running())
     assert is_up(desired, world, wait=True) is counts
+
+
+def test_wait_waits_for_the_end_of_a_one_shot_that_another_service_needs():
+    desired = stack(service("job"), service("web", "job:completed?"))
+    world = changed(world_after(desired), "s-job-1", status=running())
+    world = changed(world, "s-web-1", status=running())
+    assert judge(desired, world, wait=True) == Standing(unproven=("s-job-1",))
+
+
+def test_without_a_healthcheck_a_container_counts_for_wait_once_it_has_run_for_a_while():
+    desired = stack(service("web"))
+    world = changed(world_after(desired), "s-web-1", status=running(since=NOW))
+    assert is_up(desired, world)
+    early = judge(desired, world, now=NOW + 0.1, wait=True)
+    assert early == Standing(unproven=("s-web-1",), look_at=NOW + SETTLING)
+    assert judge(desired, world, now=NOW + SETTLING, wait=True).is_up
 
 
 def test_a_stack_is_not_up_while_something_has_to_be_replaced_or_removed():
@@ -92,20 +134,70 @@ def test_down_is_done_when_only_orphans_and_what_they_use_are_left():
     assert not is_down(going_down(stack(service("web")), remove_orphans=True), world)
 
 
-def test_what_failed_for_good_ends_an_up():
-    world = replace(
-        Observed("s"), failures={"image/app": Failure("image/app", "no such image", False, 1, 100.0, "check it")}
-    )
-    verdict = plan(DESIRED, world, {}, 100.0)
-    assert [str(failure) for failure in never_up(DESIRED, world, verdict, wait=False)] == ["image/app: no such image"]
+def failed(verb, resource, *, temporary=False):
+    return {resource: Failure(resource, verb, "no luck", temporary, 1, 100.0, "check it")}
+
+
+def test_what_failed_for_good_ends_an_up_once_everything_else_has_been_done():
+    world = replace(Observed("s"), failures=failed(Verb.PULL, "image/app"))
+    first = judge(DESIRED, world)
+    assert (first.starting, [str(f) for f in first.failures]) == (True, ["image/app: no luck"])
+    network = CreateNetwork(DESIRED.networks[0], "")
+    assert judge(DESIRED, world, in_flight=[network]).starting
+    world = replace(world, networks=UP.networks, volumes=UP.volumes)
+    last = judge(DESIRED, world)
+    assert (last.starting, [f.hint for f in last.failures]) == (False, ["check it"])
+
+
+def test_a_failed_up_is_not_over_while_an_independent_service_can_still_start():
+    desired = stack(service("db", healthy=True), service("web", "db:healthy"), service("typo"))
+    world = replace(world_after(desired), failures=failed(Verb.START, "container/s-typo-1"))
+    world = changed(world, "s-typo-1", status=Created())
+    world = changed(world, "s-web-1", status=Created())
+    waiting = changed(world, "s-db-1", status=running(HealthStatus.STARTING))
+    assert judge(desired, waiting).starting
+    ready = changed(world, "s-db-1", status=running(HealthStatus.HEALTHY))
+    assert judge(desired, ready).starting
+    started = changed(ready, "s-web-1", status=running())
+    assert judge(desired, started) == Standing(failures=judge(desired, started).failures)
+    assert errors(desired, started) == ["no luck"]
+
+
+def test_what_waits_for_something_that_failed_does_not_keep_an_up_from_its_end():
+    desired = stack(service("db"), service("web", "db"))
+    world = replace(world_after(desired), failures=failed(Verb.START, "container/s-db-1"))
+    for name in ("s-db-1", "s-web-1"):
+        world = changed(world, name, status=Created())
+    standing = judge(desired, world)
+    assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["container/s-db-1"])
+
+
+def test_an_image_that_cannot_be_compared_fails_the_up_of_a_running_container():
+    always = replace(asked(DESIRED, at=100.0), images=(ImageSpec("app", pull_policy="always"),))
+    world = replace(UP, images={"app": replace(UP.images["app"], pulled_at=50.0)})
+    world = replace(world, failures=failed(Verb.PULL, "image/app"))
+    for services in ((), ("web",)):
+        standing = judge(always, world, services=services)
+        assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["image/app"])
+
+
+def test_a_restart_by_policy_is_not_part_of_an_up():
+    desired = stack(service("web", restart="always"))
+    world = changed(world_after(desired), "s-web-1", status=Exited(1, 101.0, 102.0), restarts=3)
+    assert is_up(desired, world)
+    assert judge(desired, world, in_flight=[StartContainer("s-web-1", 4, 4, "")]).is_up
+    assert judge(desired, world, in_flight=[StartContainer("s-web-1", 0, 0, "")]).starting
 
 
 def test_failures_of_services_nobody_asked_for_do_not_count():
-    desired = stack(service("web"), service("other", image="broken"))
-    world = replace(Observed("s"), failures={"image/broken": Failure("image/broken", "bad", False, 1, 100.0)})
-    verdict = plan(desired, world, {}, 100.0)
-    assert never_up(desired, world, verdict, wait=False, services=["web"]) == ()
-    assert len(never_up(desired, world, verdict, wait=False, services=["other"])) == 1
+    desired = stack(service("web"), service("other", image="broken"), service("front", "other"))
+    world = replace(world_after(desired), failures=failed(Verb.PULL, "image/broken"))
+    world = changed(world, "s-front-1", status=Created())
+    containers = {name: container for name, container in world.containers.items() if name != "s-other-1"}
+    world = replace(world, images={"app": world.images["app"]}, containers=containers)
+    assert judge(desired, world, services=["web"]).is_up
+    assert len(errors(desired, world, services=["other"])) == 1
+    assert [f.resource for f in judge(desired, world, services=["front"]).failures] == ["image/broken"]
 
 
 @pytest.mark.parametrize(
@@ -119,13 +211,12 @@ def test_failures_of_services_nobody_asked_for_do_not_count():
 )
 def test_waiting_ends_when_a_container_cannot_become_healthy(status, error):
     world = changed(UP, "s-db-1", status=status)
-    verdict = plan(DESIRED, world, {}, 200.0)
-    failures = never_up(DESIRED, world, verdict, wait=True)
-    assert [failure.error for failure in failures] == ([error] if error else [])
-    assert never_up(DESIRED, world, verdict, wait=False) == ()
+    assert errors(DESIRED, world, wait=True) == ([error] if error else [])
+    assert errors(DESIRED, world) == []
 
 
 def test_a_container_that_will_be_restarted_is_not_lost():
     desired = stack(service("web", restart="always"))
-    world = changed(world_after(desired), "s-web-1", status=Exited(1, 101.0, 102.0))
-    assert never_up(desired, world, plan(desired, world, {}, 102.0), wait=True) == ()
+    for code in (0, 1):
+        world = changed(world_after(desired), "s-web-1", status=Exited(code, 101.0, 102.0))
+        assert judge(desired, world, now=102.0, wait=True).unproven == ("s-web-1",)

@@ -9,8 +9,9 @@ import pytest
 from orchestra.plan.action import CreateContainer, PullImage, RemoveNetwork, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
+from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.supersede import is_superseded
-from orchestra.state.observed import Created, Exited, Failure, Observed, Running
+from orchestra.state.observed import Created, Exited, Failure, Observed, Running, Verb
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
 
@@ -21,8 +22,8 @@ def resources(actions):
     return [f"{action.verb} {action.resource}" for action in actions]
 
 
-def failed(observed, resource, *, temporary, at, attempts=1):
-    failure = Failure(resource, "no luck", temporary, attempts, at, "buy some")
+def failed(observed, resource, *, temporary, at, attempts=1, verb=Verb.PULL):
+    failure = Failure(resource, verb, "no luck", temporary, attempts, at, "buy some")
     return replace(observed, failures={resource: failure})
 
 
@@ -43,6 +44,37 @@ def test_a_fatal_failure_fails_what_needs_it_until_it_is_asked_for_again():
     assert [(f.resource, f.error, f.hint) for f in after.failed] == [("image/app", "no luck", "buy some")]
     assert [b.resource for b in after.blocked] == ["container/s-db-1", "container/s-web-1"]
     assert "pull image/app" in resources(plan(asked(WEB, at=200.0), world, {}, now=200.0).ready)
+
+
+def test_what_cannot_be_started_can_be_stopped_replaced_and_removed():
+    world = changed(world_after(WEB), "s-web-1", status=Created())
+    world = failed(world, "container/s-web-1", temporary=False, at=200.0, verb=Verb.START)
+    assert [f.resource for f in plan(WEB, world, {}, now=201.0).failed] == ["container/s-web-1"]
+    assert "remove container/s-web-1" in resources(plan(going_down(WEB, at=100.0), world, {}, now=201.0).ready)
+    edited = stack(service("db"), service("web", "db", config_hash="web v2"))
+    assert "remove container/s-web-1" in resources(plan(edited, world, {}, now=201.0).ready)
+
+
+@pytest.mark.parametrize("verb", [Verb.STOP, Verb.PROBE])
+def test_what_cannot_be_stopped_or_probed_can_be_started(verb):
+    world = changed(world_after(WEB), "s-web-1", status=Created())
+    world = failed(world, "container/s-web-1", temporary=False, at=200.0, verb=verb)
+    assert resources(plan(WEB, world, {}, now=201.0).ready) == ["start container/s-web-1"]
+
+
+def test_what_cannot_be_looked_at_is_left_alone():
+    world = failed(world_after(WEB), "container/s-web-1", temporary=False, at=1000.0, verb=Verb.LOOK)
+    down = plan(going_down(WEB), world, {}, now=1001.0)
+    assert [f.resource for f in down.failed] == ["container/s-web-1"]
+
+
+def test_what_failed_often_enough_fails_a_command_and_is_tried_again_all_the_same():
+    world = failed(Observed("s"), "image/app", temporary=True, at=100.0, attempts=GIVE_UP)
+    after = plan(WEB, world, {}, now=101.0)
+    assert [(f.resource, f.error) for f in after.failed] == [("image/app", "no luck")]
+    assert {"image/app", "container/s-db-1", "container/s-web-1"} == after.hopeless
+    assert after.wake_at == pytest.approx(106.4)
+    assert "pull image/app" in resources(plan(WEB, world, {}, now=107.0).ready)
 
 
 def test_one_action_at_a_time_on_a_resource():

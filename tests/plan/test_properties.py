@@ -12,6 +12,7 @@ from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, 
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.plan.preview import TICK, assume_the_best, preview
+from orchestra.plan.situation import GIVE_UP
 from orchestra.state.desired import Condition, Desired, Request
 from orchestra.state.observed import (
     Created,
@@ -22,6 +23,7 @@ from orchestra.state.observed import (
     Network,
     Observed,
     Running,
+    Verb,
     Volume,
 )
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, desired_of, generate_services
@@ -78,7 +80,10 @@ def some_world(random, desired: Desired) -> Observed:
     failures = {}
     if random.random() < 0.3:
         resource = random.choice([f"container/{name}" for name in containers] + ["image/app", f"network/{STACK}_x"])
-        failures[resource] = Failure(resource, "bad luck", random.random() < 0.7, 2, random.choice([1.0, NOW]))
+        verb, times = random.choice(list(Verb)), random.choice([2, GIVE_UP])
+        failures[resource] = Failure(
+            resource, verb, "bad luck", random.random() < 0.7, times, random.choice([1.0, NOW])
+        )
     return replace(
         world,
         containers=containers,

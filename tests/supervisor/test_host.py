@@ -124,13 +124,19 @@ async def test_a_client_that_hangs_up_does_not_stop_the_work(supervised):
     assert [name for _, name in s.happened("started")] == ["s-db-1", "s-web-1"]
 
 
-async def test_a_failed_up_leaves_nothing_of_what_failed(supervised):
+async def test_a_failed_up_takes_nothing_back_and_the_next_one_carries_on(supervised):
     s = supervised()
     s.world.available = {"y": "sha256:y"}
+    desired = stack(service("db", image="missing"))
     async with s.running():
-        result = await s.up(stack(service("db", image="missing")))
+        result = await s.up(desired)
         assert [failure["resource"] for failure in result["failures"]] == ["image/missing"]
-        assert result["leaving"]
+        assert list(s.world.observed.networks) == ["s_default"]
+        assert load_desired(s.home).containers == desired.containers
+        s.world.available["missing"] = "sha256:missing"
+        assert (await s.up(desired))["failures"] == []
+        assert list(s.world.observed.containers) == ["s-db-1"]
+        assert (await s.ask("down"))["leaving"]
         with anyio.fail_after(5):
             await s.ended.wait()
     assert not s.world.observed.containers
@@ -145,10 +151,9 @@ async def test_what_did_start_stays_when_another_service_fails(supervised):
         await s.up(stack(service("db")))
         result = await s.up(stack(service("db"), service("web", image="missing")))
         assert [failure["resource"] for failure in result["failures"]] == ["image/missing"]
-        assert not result["leaving"]
         again = decode(Observed, (await s.ask("observe"))["observed"])
     assert list(again.containers) == ["s-db-1"]
-    assert [spec.name for spec in load_desired(s.home).containers] == ["s-db-1"]
+    assert [spec.name for spec in load_desired(s.home).containers] == ["s-db-1", "s-web-1"]
 
 
 async def test_waiting_for_health_ends_at_its_limit(supervised):

@@ -26,7 +26,6 @@ class Quiet:
 
     def __init__(self) -> None:
         self._touched: dict[str, Step] = {}
-        self._failed: dict[str, dict[str, Any]] = {}
         self._healthy: set[str] = set()
 
     def __enter__(self) -> Quiet:
@@ -44,10 +43,6 @@ class Quiet:
         if step is None:
             return
         self._touched[step.resource] = step
-        self._failed.pop(step.resource, None)
-        if step.detail:
-            failure = {"resource": step.resource, "error": step.detail, "hint": event.get("hint", ""), "location": None}
-            self._failed[step.resource] = failure
         if step.text == "Healthy":
             if step.resource in self._healthy:
                 return
@@ -82,11 +77,6 @@ class Quiet:
             elif step.text == "Starting" and state in ("running", "exited"):
                 self._touched[resource] = step = step._replace(text="Started", state="done")
                 self._show(step)
-
-    def all_failures(self, failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """failures: why ``up`` could not be done, as its result says. With what else had failed by then."""
-        known = {failure["resource"] for failure in failures}
-        return failures and [*failures, *(f for resource, f in self._failed.items() if resource not in known)]
 
     def conclude(self, working: str, done: str) -> None:
         """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
