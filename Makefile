@@ -8,8 +8,14 @@ TIMES  ?= 20
 
 .PHONY: demo test repeat test-vm lint docs lock bench bench-images packages test-packages clean
 
+# Without root make would end in "Error 1", whatever the demo says.
+ifeq ($(shell id -u),0)
 demo: $(VENV)/runtime.stamp packages
 	$(BIN)/python examples/demo.py
+else
+demo:
+	@echo "The demo makes containers, which needs root: run 'sudo make demo'."
+endif
 
 test: $(VENV)/dev.stamp test-packages $(VENV)/engines
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

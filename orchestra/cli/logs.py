@@ -65,6 +65,10 @@ def run(invocation: Invocation) -> int:
     stack, declared = find_stack(invocation)
     home = invocation.home.stack(stack)
     containers = list(observe_containers(home).values())
+    if not containers:
+        from orchestra.cli.elsewhere import tell_of_root
+
+        tell_of_root(invocation)
     check_known(selection.services, declared, (container.service for container in containers))
     chosen = [container for container in containers if selection.wants(container)]
     printer = LogPrinter(

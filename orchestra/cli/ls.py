@@ -41,6 +41,10 @@ def run(invocation: Invocation) -> int:
     except PermissionError as error:
         hint = "run it as the user that the stacks belong to, or with sudo"
         raise EnvironmentLack(f"{error.filename} is not for this user to see", hint=hint) from error
+    if not stacks:
+        from orchestra.cli.elsewhere import tell_of_root
+
+        tell_of_root(invocation)
     sys.stdout.write(render([stack for stack in stacks if values["all"] or "running" in stack.states], values))
     return 0
 

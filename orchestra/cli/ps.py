@@ -27,6 +27,10 @@ def run(invocation: Invocation) -> int:
     values = invocation.values
     stack, declared = find_stack(invocation)
     there = look_at_containers(invocation, stack)
+    if not there:
+        from orchestra.cli.elsewhere import tell_of_root
+
+        tell_of_root(invocation)
     check_known(values["services"], declared, (container["service"] for container in there))
     _mark_restarting(invocation, stack, there)
     containers = [

@@ -2,8 +2,9 @@
 
     python3 images.py DIRECTORY
 
-All share the layer of a small base system, and each has one layer of its own above it. Needs root, a machine with apt,
-and mmdebstrap. Takes less than a minute, most of it downloads.
+All share the layer of a small base system, and each has one layer of its own above it. Needs root, Debian or Ubuntu,
+and mmdebstrap. Takes less than a minute, most of it downloads. DIRECTORY appears when all four images are complete, so
+the command can be run again after a failure.
 """
 
 import gzip
@@ -13,6 +14,7 @@ import json
 import os
 import platform
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -69,11 +71,38 @@ IMAGES = {
     ),
     "shop": (["python3-psycopg2", "python3-redis"], {}, {"Cmd": ["python3"], "Env": ["PYTHONUNBUFFERED=1"]}),
 }
+# By distribution: the label of its archive and the components with these packages.
+ARCHIVES = {"debian": ("Debian", "main"), "ubuntu": ("Ubuntu", "main universe")}
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def missing() -> list[str]:
+    """What this machine lacks to make the images, one sentence each."""
+    lacks = []
+    if os.geteuid() != 0:
+        lacks.append("root is needed to make file systems with their owners: sudo python3 images.py DIRECTORY")
+    programs = {"apt-get": "apt", "mmdebstrap": "mmdebstrap", "unshare": "util-linux"}
+    for program, package in programs.items():
+        if shutil.which(program) is None:
+            lacks.append(f"the program {program} is not installed: sudo apt-get install {package}")
+    distribution = platform.freedesktop_os_release()["ID"]
+    if distribution not in ARCHIVES:
+        lacks.append(f"the packages come from Debian or Ubuntu, and this is {distribution}")
+    return lacks
+
+
 def make_images(layout: Path, images: dict = IMAGES) -> None:
-    """An image layout in which every image has its name as its tag."""
+    """An image layout in which every image has its name as its tag; nothing is left of one that was not completed."""
+    unfinished = layout.with_name(f"{layout.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        fill(unfinished, images)
+        unfinished.rename(layout)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def fill(layout: Path, images: dict) -> None:
     (layout / "blobs/sha256").mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=layout) as scratch:
         work = Path(scratch)
@@ -123,7 +152,7 @@ def archive() -> tuple[str, str]:
     """The distribution's suite and its own archive, as apt of this machine is set up for it."""
     release = platform.freedesktop_os_release()
     suite = release["VERSION_CODENAME"]
-    label, components = {"debian": ("Debian", "main"), "ubuntu": ("Ubuntu", "main universe")}[release["ID"]]
+    label, components = ARCHIVES[release["ID"]]
     form = "$(LABEL) $(CODENAME) $(REPO_URI)"
     listed = run("apt-get", "indextargets", "--format", form, "Created-By: Packages").splitlines()
     uri = next(line.split()[2] for line in listed if line.split()[:2] == [label, suite])
@@ -247,5 +276,17 @@ def run(*command: str) -> str:
     return done.stdout
 
 
+def main(arguments: list[str]) -> None:
+    if len(arguments) != 1:
+        raise SystemExit("usage: python3 images.py DIRECTORY")
+    layout = Path(arguments[0]).absolute()
+    if layout.exists():
+        raise SystemExit(f"{layout} is there already; remove it to make the images again")
+    if lacks := missing():
+        raise SystemExit("\n".join(lacks))
+    print(f"making {', '.join(IMAGES)} in {layout}: this takes about a minute", flush=True)
+    make_images(layout)
+
+
 if __name__ == "__main__":
-    make_images(Path(sys.argv[1]).absolute())
+    main(sys.argv[1:])

@@ -44,11 +44,14 @@ class Fact(NamedTuple):
 
 
 class _Trial(NamedTuple):
+    """privileged: it says nothing about the machine unless root makes it."""
+
     name: str
     trial: Callable[[], str | None]
     cost: str
     remedy: str
     essential: bool = True
+    privileged: bool = True
 
 
 # Capability: what it is for, what its lack costs, whether nothing works without it.
@@ -97,14 +100,19 @@ TRIALS = (
         "nothing now: they would be needed to run stacks without root",
         "see /proc/sys/user/max_user_namespaces and kernel.unprivileged_userns_clone",
         essential=False,
+        privileged=False,
     ),
     _Trial("mount of proc", trial.proc_mount, "no container can see its own processes, so none is made", NESTED),
     _Trial("mount of devpts", trial.terminals, "no container can have a terminal, so none is made", NESTED),
     _Trial("mount_setattr", trial.mount_setattr, "read-only mounts cannot be made", KERNEL),
-    _Trial("openat2", trial.openat2, "paths in containers cannot be opened safely", KERNEL),
-    _Trial("close_range", trial.close_range, "descriptors cannot be kept from containers", KERNEL),
+    _Trial("openat2", trial.openat2, "paths in containers cannot be opened safely", KERNEL, privileged=False),
+    _Trial("close_range", trial.close_range, "descriptors cannot be kept from containers", KERNEL, privileged=False),
     _Trial(
-        "pidfd", trial.pidfd, "no program can be executed in a running container, nor a process named safely", KERNEL
+        "pidfd",
+        trial.pidfd,
+        "no program can be executed in a running container, nor a process named safely",
+        KERNEL,
+        privileged=False,
     ),
     _Trial(
         "seccomp",
@@ -112,6 +120,7 @@ TRIALS = (
         "containers run without a filter: they may try any system call that their capabilities allow",
         "install the package libseccomp2, and use a kernel with CONFIG_SECCOMP_FILTER",
         essential=False,
+        privileged=False,
     ),
     _Trial(
         "bridge and veth",
@@ -138,13 +147,22 @@ TRIALS = (
 
 
 def examine(home: Home) -> Iterator[Fact]:
-    """Every fact, as it becomes known. Changes nothing; works for any user. Only for a process with one thread."""
+    """Every fact, as it becomes known. Changes nothing. Only for a process with one thread.
+
+    For a user without root: that root is needed, and what can be told of the machine without it.
+    """
+    privileged = os.geteuid() == 0
     yield _kernel()
-    yield from _capabilities()
+    if privileged:
+        yield from _capabilities()
+    else:
+        yield _without_root()
     for row in TRIALS:
-        yield _try(row)
-    yield _overlay(home)
-    yield from _cgroups(home)
+        if privileged or not row.privileged:
+            yield _try(row)
+    if privileged:
+        yield _overlay(home)
+        yield from _cgroups(home)
     yield _nft()
     yield _ip_forward()
     yield from _space(home)
@@ -163,6 +181,11 @@ def _kernel() -> Fact:
         cost = "exit codes of containers whose shim was killed may be unknown"
         return Fact("kernel", State.LIMITED, release, cost, "use Linux 6.15 or later")
     return Fact("kernel", State.OK, release)
+
+
+def _without_root() -> Fact:
+    cost = "no stack can run: namespaces, mounts, limits and networks could not even be tried out"
+    return Fact("root", State.LACKING, f"this is user {os.geteuid()}", cost, "sudo orchestra doctor")
 
 
 def _capabilities() -> Iterator[Fact]:
