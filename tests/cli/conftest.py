@@ -16,12 +16,12 @@ from orchestra.linux.process import identify
 from orchestra.shim.log import render_records
 from orchestra.state.observed import Container, Created
 from tests.driver.local.image.making import entry, layer
-from tests.examples.conftest import write_stack
+from tests.examples.conftest import busybox_root, write_stack
 
 if TYPE_CHECKING:
     from orchestra.home import StackHome
 
-__all__ = ["write_stack"]
+__all__ = ["busybox_root", "write_stack"]
 
 ROOT_FILE_SYSTEM = layer(entry("etc/name", content=b"this one"))
 
