@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HEADER = ("NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS")
 COMMAND_WIDTH = 20
+ERROR_WIDTH = 60
 
 
 def run(invocation: Invocation) -> int:
@@ -76,13 +77,17 @@ def render(containers: Sequence[Encoded], stack: str, values: dict[str, Any], no
 
 
 def _row(container: Encoded, now: float, *, full: bool) -> tuple[str, ...]:
-    command = " ".join(container.get("command", ()))
-    if not full and len(command) > COMMAND_WIDTH:
-        command = f"{command[: COMMAND_WIDTH - 1]}…"
+    command = _shortened(" ".join(container.get("command", ())), COMMAND_WIDTH, full=full)
     created = f"{describe_span(now - container['created_at'])} ago"
     ports = ", ".join(_ports(container))
     status = _status(container["status"], now)
+    if error := container.get("error"):
+        status += f" ({_shortened(error, ERROR_WIDTH, full=full)})"
     return container["name"], container["image"], f'"{command}"', container["service"], created, status, ports
+
+
+def _shortened(text: str, width: int, *, full: bool) -> str:
+    return text if full or len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _health(status: Encoded) -> str:
@@ -112,6 +117,7 @@ def _data(container: Encoded, stack: str, now: float) -> dict[str, Any]:
     return {
         "Command": " ".join(container.get("command", ())),
         "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(container["created_at"])),
+        "Error": container.get("error", ""),
         "ExitCode": status.get("exit_code", 0),
         "Health": _health(status),
         "ID": container["id"],

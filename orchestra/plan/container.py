@@ -28,7 +28,7 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
     if spec.name in situation.leaving or f"container/{spec.name}" in situation.in_flight:
         return None
     container = situation.observed.containers.get(spec.name)
-    if container is None:
+    if container is None or _is_unfinished(container):
         return _create(situation, spec)
     if situation.replacing and isinstance(container.status, Running):
         owner = _goes_with(situation, spec)
@@ -46,12 +46,18 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
             return _after_exit(situation, spec, container, ended)
 
 
+def _is_unfinished(container: Container) -> bool:
+    """Whether its creation was cut off or has failed; creating it again completes it."""
+    return not container.config_hash and isinstance(container.status, Created)
+
+
 def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Blocked | None:
     missing = _missing(situation, spec)
     digest = ready_digest(situation, spec.image_key)
     if missing or digest is None:
         return Blocked(f"container/{spec.name}", f"waits for {', '.join(missing)}", missing)
-    return CreateContainer(spec, digest, "does not exist")
+    seen = situation.observed.containers.get(spec.name)
+    return CreateContainer(spec, digest, "does not exist" if seen is None else "is not complete")
 
 
 def _missing(situation: Situation, spec: ContainerSpec) -> tuple[str, ...]:

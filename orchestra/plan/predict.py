@@ -59,7 +59,8 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                 volumes.pop(name, None)
             case CreateContainer(spec=spec, image_digest=digest):
                 origin = replace(images.get(spec.image_key, Image(spec.image_key, "")), digest=digest)
-                containers.setdefault(spec.name, created(spec, origin, now))
+                if spec.name not in containers or not containers[spec.name].config_hash:
+                    containers[spec.name] = created(spec, origin, now)
             case StartContainer(name=name) | StopContainer(name=name):
                 if name in containers:
                     containers[name] = _after(containers[name], action, now)

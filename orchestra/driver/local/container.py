@@ -92,7 +92,7 @@ class Containers:
             return []
 
     def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
-        """Everything but a process. What was made of it when something fails is removed again."""
+        """Everything but a process. When something fails all of it is removed again, but for a record of the error."""
         directory = self._stack_home.container(spec.name)
         record = load_record(directory)
         if record is not None and record.container.config_hash == spec.config_hash:
@@ -105,11 +105,15 @@ class Containers:
         began = time.time()
         try:
             return self._make(spec, image_digest, directory)
-        except BaseException:
+        except BaseException as error:
             record = load_record(directory)
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
             if record is not None:
                 volume.delete_anonymous_volumes(self._home, record.container.volumes, since=began)
+                if isinstance(error, DriverError):
+                    failed = replace(record.container, config_hash="", error=error.message)
+                    private_files.make_directories(directory)
+                    store_record(directory, Record(failed))
             raise
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:

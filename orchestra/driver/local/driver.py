@@ -17,7 +17,7 @@ from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import serving_names
 from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.driver.local.projections import Projections
-from orchestra.driver.local.record import store_health, store_start, store_stop
+from orchestra.driver.local.record import store_error, store_health, store_start, store_stop
 from orchestra.driver.local.runtime.native import NativeRuntime
 from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Capabilities, ProbeResult
@@ -134,6 +134,13 @@ class LocalDriver:
                 await self._names.add(attachment)
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None:
+        try:
+            await self._start(name, restarts, backoff)
+        except DriverError as error:
+            await run_sync(store_error, self._stack_home.container(name), error.message)
+            raise
+
+    async def _start(self, name: str, restarts: int, backoff: int) -> None:
         published = await run_sync(self._prepare_run, name, restarts, backoff)
         if published is None:
             return

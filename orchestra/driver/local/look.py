@@ -3,8 +3,9 @@
 The standard library's lightest parts only: to make even the types of ``state`` costs ``ps`` a third of its time.
 Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``record`` for their writing:
 
-    container.json   what the container was made as; its config_hash stays empty until it is made completely
-    start.json       {"restarts", "backoff"} of the current run, written before it begins
+    container.json   what the container was made as; its config_hash stays empty until it is made completely. Of one
+                     that could not be made this is all there is, with its error
+    start.json       {"restarts", "backoff"} of the current run, written before it begins; "error" if it did not begin
     stop.json        {"started_at"} of the run that was asked to stop, written before the first signal
     health.json      {"started_at", "health"}: what probes have shown of the run that began then
     network.json     its attachment, see ``net.attachment``

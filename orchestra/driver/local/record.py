@@ -41,6 +41,13 @@ def store_start(directory: str, restarts: int, backoff: int) -> None:
     files.remove(STOP, HEALTH)
 
 
+def store_error(directory: str, error: str) -> None:
+    """Why a run could not begin: what was last asked for stays."""
+    files = ContainerDirectory(directory)
+    if files.load_if_there(RECORD) is not None:
+        files.store(START, {**(files.load_if_there(START) or {}), "error": error})
+
+
 def store_stop(directory: str, started_at: float) -> None:
     ContainerDirectory(directory).store(STOP, {"started_at": started_at})
 
