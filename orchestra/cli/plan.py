@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.cli.asking import client_of, request_with_desired
 from orchestra.cli.render.errors import render_notes
 from orchestra.cli.stack_file import StackFile, parse_scale
+from orchestra.cli.up_exchange import check_wish, encode_wish
 from orchestra.plan.preview import preview, render_data, render_text
+from orchestra.plan.wish import desire
 from orchestra.state.codec import decode
-from orchestra.state.desired import Desired, Request
+from orchestra.state.desired import Desired
 from orchestra.state.observed import Observed
+from orchestra.supervisor.wishes import read_wish
 
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
@@ -25,6 +27,7 @@ CHANGES = 2
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
+    check_wish(values)
     if not values["offline"]:
         invocation.need_root()
     prepared = StackFile(invocation).prepare(
@@ -35,7 +38,8 @@ def run(invocation: Invocation) -> int:
     now = time.time()
     if values["offline"]:
         asked = decode(Desired, json.loads(prepared.desired))
-        desired, observed = replace(asked, request=Request(at=now)), Observed(asked.stack)
+        wish = read_wish(encode_wish(values, prepared))
+        desired, observed = desire(None, asked, wish, now), Observed(asked.stack)
     else:
         desired, observed = _observe(invocation, prepared)
     result = preview(desired, observed, now)
@@ -48,7 +52,8 @@ def run(invocation: Invocation) -> int:
 
 def _observe(invocation: Invocation, prepared: Prepared) -> tuple[Desired, Observed]:
     """What would be wanted, and what there is: as the supervisor sees it, or a driver of our own where none lives."""
-    asked = request_with_desired("observe", prepared.desired, services=prepared.selected)
+    options = encode_wish(invocation.values, prepared)
+    asked = request_with_desired("observe", prepared.desired, **options)
     stack = prepared.identity.stack
     answer = client_of(invocation, stack).ask_if_running(asked)
     if answer is not None:
@@ -56,4 +61,4 @@ def _observe(invocation: Invocation, prepared: Prepared) -> tuple[Desired, Obser
     from orchestra.supervisor.look import look
 
     new = decode(Desired, json.loads(prepared.desired))
-    return look(invocation.home, stack, invocation.driver, new, prepared.selected)
+    return look(invocation.home, stack, invocation.driver, new, read_wish(options))

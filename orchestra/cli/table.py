@@ -40,6 +40,34 @@ _FORMAT = Option("format", ("--format",), TEXT, "Output format", "table", choice
 _NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Without colours")
 _NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Without the container's name before each line")
 
+_REMOVE_ORPHANS = Option(
+    "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
+)
+
+_WISH = (
+    Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
+    Option("force_recreate", ("--force-recreate",), FLAG, "Replace containers even if nothing changed"),
+    Option("no_recreate", ("--no-recreate",), FLAG, "Leave existing containers as they are"),
+    Option("always_recreate_deps", ("--always-recreate-deps",), FLAG, "Replace dependencies of the named services too"),
+    Option(
+        "renew_volumes",
+        ("-V", "--renew-anon-volumes"),
+        FLAG,
+        "Replace containers that have anonymous volumes; delete these",
+    ),
+    Option(
+        "pull",
+        ("--pull",),
+        TEXT,
+        "When to ask for images, whatever their pull_policy",
+        "policy",
+        choices=("always", "missing", "never", "policy"),
+    ),
+    Option("no_deps", ("--no-deps",), FLAG, "Leave the dependencies of the named services alone"),
+    _REMOVE_ORPHANS,
+)
+"""The options of ``up`` that change what it would do; ``plan`` has them too."""
+
 COMMANDS = (
     Command(
         "up",
@@ -52,27 +80,8 @@ COMMANDS = (
                 "wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait for services at most", metavar="SECONDS"
             ),
             _TIMEOUT,
-            Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
-            Option("force_recreate", ("--force-recreate",), FLAG, "Replace containers even if nothing changed"),
-            Option(
-                "renew_volumes",
-                ("-V", "--renew-anon-volumes"),
-                FLAG,
-                "Replaced containers begin with new anonymous volumes; the old ones are deleted",
-            ),
-            Option(
-                "pull",
-                ("--pull",),
-                TEXT,
-                "When to ask for images, whatever their pull_policy",
-                "policy",
-                choices=("always", "missing", "never", "policy"),
-            ),
+            *_WISH,
             Option("quiet_pull", ("--quiet-pull",), FLAG, "Without progress of pulling"),
-            Option("no_deps", ("--no-deps",), FLAG, "Without the services that the named ones depend on"),
-            Option(
-                "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
-            ),
             Option(
                 "abort_on_container_exit",
                 ("--abort-on-container-exit",),
@@ -108,9 +117,7 @@ COMMANDS = (
         (
             Option("volumes", ("-v", "--volumes"), FLAG, "Remove the stack's own volumes too"),
             _TIMEOUT,
-            Option(
-                "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
-            ),
+            _REMOVE_ORPHANS,
         ),
         (SERVICES,),
     ),
@@ -199,8 +206,7 @@ COMMANDS = (
         (
             Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
             Option("offline", ("--offline",), FLAG, "As if nothing existed yet; works for anybody"),
-            Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
-            Option("no_deps", ("--no-deps",), FLAG, "Without the services that the named ones depend on"),
+            *_WISH,
         ),
         (SERVICES,),
     ),

@@ -9,7 +9,7 @@ from orchestra.cli.foresee import foresee_name
 from orchestra.cli.render.errors import render_notes
 from orchestra.cli.render.progress import open_progress
 from orchestra.cli.stack_file import StackFile, parse_scale
-from orchestra.cli.up_exchange import conclude, encode_up
+from orchestra.cli.up_exchange import check_wish, conclude, encode_up
 from orchestra.errors import UserError
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ def run(invocation: Invocation) -> int:
     values = invocation.values
     attached = not (values["detach"] or values["wait"] or values["wait_timeout"] is not None)
     _check(values, attached)
+    check_wish(values)
     invocation.need_root()
     prepared, client = _prepare(invocation)
     if prepared.notes:

@@ -6,6 +6,7 @@ import sys
 
 from orchestra.cli.asking import request_with_desired
 from orchestra.cli.render.errors import render_failures
+from orchestra.cli.stack_file import parse_scale
 from orchestra.errors import UserError
 from orchestra.supervisor.environment import for_registries
 
@@ -17,22 +18,48 @@ if TYPE_CHECKING:
     from orchestra.cli.stack_file import Prepared
 
 
+_OPTIONS = {
+    "force_recreate": "--force-recreate",
+    "always_recreate_deps": "--always-recreate-deps",
+    "renew_volumes": "--renew-anon-volumes",
+}
+
+
 def encode_up(invocation: Invocation, prepared: Prepared) -> bytes:
     """The request."""
     values = invocation.values
     return request_with_desired(
         "up",
         prepared.desired,
-        services=prepared.selected,
-        recreate=values["force_recreate"] or None,
-        renew_volumes=values["renew_volumes"] or None,
-        pull=None if values["pull"] == "policy" else values["pull"],
+        **encode_wish(values, prepared),
         environment=for_registries(),
-        remove_orphans=values["remove_orphans"] or None,
         stop_timeout=values["timeout"],
         wait=(values["wait"] or values["wait_timeout"] is not None) or None,
         wait_timeout=values["wait_timeout"],
     )
+
+
+def encode_wish(values: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
+    """What the options that ``up`` and ``plan`` share ask for, see ``orchestra.supervisor.wishes``."""
+    wish = {
+        "services": prepared.selected,
+        "named": values["services"],
+        "scaled": list(parse_scale(values["scale"])),
+        "no_deps": values["no_deps"],
+        "recreate": "always" if values["force_recreate"] else "never" if values["no_recreate"] else None,
+        "recreate_dependencies": values["always_recreate_deps"],
+        "renew_volumes": values["renew_volumes"],
+        "pull": None if values["pull"] == "policy" else values["pull"],
+        "remove_orphans": values["remove_orphans"],
+    }
+    return {name: value for name, value in wish.items() if value}
+
+
+def check_wish(values: dict[str, Any]) -> None:
+    """Raise UserError for options that exclude each other."""
+    for other in ("force_recreate", "always_recreate_deps", "renew_volumes"):
+        if values["no_recreate"] and values[other]:
+            raise UserError(f"--no-recreate and {_OPTIONS[other]} exclude each other")
 
 
 def conclude(invocation: Invocation, result: dict[str, Any]) -> int:

@@ -209,7 +209,7 @@ def _check_names(context: Context) -> None:
 
 
 def _check_cycles(context: Context) -> None:
-    services = context.stack.services
+    services = context.related
     edges = {key: all_dependencies(service).keys() & services.keys() for key, service in services.items()}
     for cycle in find_cycles(edges):
         if context.problems.has_enough_errors:

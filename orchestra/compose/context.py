@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,22 +10,35 @@ from orchestra.compose.nodes import Map, Path, locate
 from orchestra.state.desired import Location
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.compose.discovery import Project
     from orchestra.compose.problems import Problems
     from orchestra.compose.reader import Reader
+    from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import Stack
     from orchestra.errors import Span
 
 
 @dataclass(frozen=True)
 class Context:
-    """stack is complete (``compose.complete``); document is the tree it came from, for places."""
+    """stack is complete (``compose.complete``); document is the tree it came from, for places.
+
+    left_out: what ``--no-deps`` leaves out, see ``compose.select``: these services may be depended on, and nothing is
+    read or made of them but their place in the order. Those of them in ``stack`` lend their mounts only.
+    """
 
     stack: Stack
     document: Map
     project: Project
     reader: Reader
     problems: Problems
+    left_out: Mapping[str, Service] = field(default_factory=dict)
+
+    @property
+    def related(self) -> Mapping[str, Service]:
+        """The services of the stack and all that they depend on."""
+        return {**self.left_out, **self.stack.services}
 
     def span(self, path: Path, *, key: bool = False) -> Span:
         return locate(self.document, path, key=key)

@@ -17,6 +17,12 @@ def shared_service(value: str | None) -> str | None:
     return value.partition(":")[2] if value and value.startswith("service:") else None
 
 
+def volume_sources(service: Service) -> frozenset[str]:
+    """The services that ``volumes_from`` names."""
+    names = (entry.partition(":")[0] for entry in service.volumes_from)
+    return frozenset(name for name in names if name != "container")
+
+
 def implied_dependencies(service: Service) -> dict[str, Dependency]:
     """What ``links``, shared namespaces and ``volumes_from`` imply, by name. Explicit entries win over these."""
     found: dict[str, Dependency] = {}
@@ -27,10 +33,8 @@ def implied_dependencies(service: Service) -> dict[str, Dependency]:
         shared = shared_service(getattr(service, attribute))
         if shared:
             found[shared] = follows
-    for entry in service.volumes_from:
-        name, _, _rest = entry.partition(":")
-        if name != "container":
-            found.setdefault(name, Dependency.model_validate({"condition": "service_started"}))
+    for name in volume_sources(service):
+        found.setdefault(name, Dependency.model_validate({"condition": "service_started"}))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.compose.assemble import ALL_PASSES, Assembler, declared_name
@@ -15,9 +15,10 @@ from orchestra.compose.discovery import discover, project_name, with_name
 from orchestra.compose.normalise import normalise, service_digest
 from orchestra.compose.problems import Problems, position
 from orchestra.compose.reader import Reader
-from orchestra.compose.select import active_profiles, select
+from orchestra.compose.select import active_profiles, left_out, select
 from orchestra.compose.validate import validate
 from orchestra.errors import UserError
+from orchestra.state.names import ServiceName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -138,10 +139,16 @@ def load(request: LoadRequest) -> Loaded:
     completed = complete(stack, assembled.name, assembled.document, project, reader, problems)
     if request.runtime:
         completed = with_runtime(completed, request.runtime)
-    context = Context(completed, assembled.document, project, reader, problems)
+    beyond = left_out(declared, request.services) if request.no_deps and request.services else {}
+    context = Context(completed, assembled.document, project, reader, problems, beyond)
     check(context, declared, request.scale)
     problems.raise_errors()
+    for name in sorted(request.scale.keys() - (stack.services.keys() - beyond.keys())):
+        problems.warn("no-effect", f"--scale {name} has no effect: {name} is not among the services of this command")
     desired = normalise(context, declared.services, request.scale)
+    if not request.services:
+        disabled = sorted(declared.services.keys() - stack.services.keys())
+        desired = replace(desired, disabled=tuple(map(ServiceName, disabled)))
     problems.raise_errors()
     return Loaded(
         stack=completed,

@@ -35,17 +35,15 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
     """
     stack = context.stack
     report(context)
-    edges = {
-        key: [name for name in all_dependencies(service) if name in stack.services]
-        for key, service in stack.services.items()
-    }
+    related = context.related
+    edges = {key: [name for name in all_dependencies(service) if name in related] for key, service in related.items()}
     order = ranks(edges)
     containers: list[ContainerSpec] = []
     mounts_of: dict[str, Mounts] = {}
     for key in sorted(stack.services, key=lambda key: order[key]):
         mounts_of[key] = mounts(key, mounts_of, context)
     for key, service in stack.services.items():
-        if not service.provider:
+        if not service.provider and key not in context.left_out:
             count = replicas(service, scale.get(key))
             containers += _replicas(key, service, order[key], count, mounts_of[key], context)
     containers.sort(key=lambda spec: (spec.rank, spec.service, spec.index))
@@ -130,7 +128,7 @@ def _dependencies(service: Service, context: Context) -> tuple[Dependency, ...]:
     return tuple(
         Dependency(ServiceName(name), Condition(entry.condition), entry.restart, entry.required)
         for name, entry in sorted(all_dependencies(service).items())
-        if name in context.stack.services
+        if name in context.related
     )
 
 

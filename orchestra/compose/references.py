@@ -52,7 +52,7 @@ def check_dependencies(service: Service, path: Path, context: Context, declared:
     services = context.stack.services
     for name, dependency in all_dependencies(service).items():
         if name not in services:
-            if dependency.required:
+            if dependency.required and name not in context.left_out:
                 _missing(service, path, name, context, declared)
         elif dependency.condition == "service_healthy" and _has_no_probe(services[name]):
             place = dependency_path(service, path, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.compose.implied import dependencies
+from orchestra.compose.implied import dependencies, volume_sources
 from orchestra.graph import reachable
 
 if TYPE_CHECKING:
@@ -28,10 +28,23 @@ def active_profiles(stack: Stack, profiles: Collection[str], selection: Collecti
 
 
 def select(stack: Stack, profiles: Collection[str], selection: Collection[str], *, no_deps: bool) -> Stack:
-    """The stack with only the services that are on and, when some are named, those and what they depend on."""
+    """The stack with only the services that are on and, when some are named, those and what they depend on.
+
+    no_deps: those alone, and the services whose mounts they take over by ``volumes_from``.
+    """
+    if selection and no_deps:
+        wanted = reachable({name: volume_sources(service) for name, service in stack.services.items()}, selection)
+        services = {name: service for name, service in stack.services.items() if name in wanted}
+        return stack.model_copy(update={"services": services})
     active = {name: service for name, service in stack.services.items() if is_active(service, profiles)}
     if selection:
-        edges = {name: dependencies(service) for name, service in active.items()}
-        wanted = frozenset(selection) if no_deps else reachable(edges, selection)
+        wanted = reachable({name: dependencies(service) for name, service in active.items()}, selection)
         active = {name: service for name, service in active.items() if name in wanted}
     return stack.model_copy(update={"services": active})
+
+
+def left_out(stack: Stack, selection: Collection[str]) -> dict[str, Service]:
+    """What ``no_deps`` leaves out: the declared services that these depend on, directly or not."""
+    edges = {name: dependencies(service) for name, service in stack.services.items()}
+    wanted = reachable(edges, selection).difference(selection)
+    return {name: service for name, service in stack.services.items() if name in wanted}

@@ -91,9 +91,7 @@ def _make_way(situation: Situation, spec: ContainerSpec, container: Container, w
     if missing:
         return Blocked(resource, f"{why}; waits for {', '.join(missing)}", missing)
     if not isinstance(container.status, Running):
-        renewed = spec.service in situation.renew_volumes and container.created_at < situation.asked_at(spec.service)
-        volumes = AnonymousVolumes.DELETE if renewed else AnonymousVolumes.HAND_ON
-        return RemoveContainer(container.name, volumes, f"to be replaced: {why}")
+        return RemoveContainer(container.name, _fate_of_volumes(situation, spec, container), f"to be replaced: {why}")
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Blocked):
         return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for)
@@ -109,6 +107,14 @@ def _make_way(situation: Situation, spec: ContainerSpec, container: Container, w
         reason = f"{why}; waits for {', '.join(running)} to stop, which depends on it with restart"
         return Blocked(resource, reason, situation.resources(running))
     return stop
+
+
+def _fate_of_volumes(situation: Situation, spec: ContainerSpec, container: Container) -> AnonymousVolumes:
+    """The data of a service that was renamed is handed on; that of another service is not given away."""
+    if container.service != spec.service and container.service in situation.declared:
+        return AnonymousVolumes.LEAVE
+    renewed = spec.service in situation.renew_volumes and container.created_at < situation.asked_at(spec.service)
+    return AnonymousVolumes.DELETE if renewed else AnonymousVolumes.HAND_ON
 
 
 def _may_run(situation: Situation, name: str) -> bool:

@@ -47,7 +47,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     settled: its dependencies must also be what the file asks for, and have run since they were asked to. That is the
     rule under ``up``; a restart by policy takes them as they are.
     """
-    if not spec.depends_on:
+    if not spec.depends_on or spec.service in situation.alone:
         return Allowed("")
     resource = f"container/{spec.name}"
     met: list[str] = []

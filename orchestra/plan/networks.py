@@ -33,6 +33,8 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
     if not differs(spec, seen):
         return None
     users = users_of(situation, spec.name)
+    if any(name in situation.specs and situation.specs[name].service in situation.never_replaced for name in users):
+        return None
     staying = [name for name in users if name not in situation.specs and name not in situation.leaving]
     if staying:
         error = f"its definition changed, but {', '.join(staying)}, which no service declares, still uses it"

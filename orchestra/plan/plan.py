@@ -90,8 +90,13 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
         if spec.image_key not in observed.images:
             changed -= {endpoint.network for endpoint in spec.endpoints}
     for name, container in observed.containers.items():
-        kept = name not in situation.specs and container.service not in situation.declared
-        if kept and not situation.request.remove_orphans:
+        wanted = situation.specs.get(name)
+        if wanted is None:
+            stays = container.service not in situation.declared and not situation.request.remove_orphans
+            stays = stays or container.service in situation.disabled
+        else:
+            stays = wanted.service in situation.never_replaced
+        if stays:
             changed -= set(container.networks)
     return frozenset(changed)
 

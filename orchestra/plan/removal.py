@@ -42,6 +42,8 @@ def _unwanted(situation: Situation, container: Container) -> str | None:
         return "no service declares it" if situation.request.remove_orphans else None
     if situation.going_down:
         return "the stack goes down"
+    if container.service in situation.disabled:
+        return None
     count = len(situation.replicas.get(container.service, ()))
     return f"{container.service} is scaled to {count}"
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def replacement_reason(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
-    """Why ``container`` is not what ``spec`` asks for, in words; None when it is."""
+    """Why ``container`` is not what ``spec`` asks for, in words; None when it is, or must stay as it is."""
+    if spec.service in situation.never_replaced:
+        return None
+    if container.service != spec.service:
+        return f"it belongs to service {container.service}"
     if container.config_hash != spec.config_hash:
         return "its definition changed"
     image = situation.observed.images.get(spec.image_key)
@@ -25,6 +29,8 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         return f"image {spec.image} changed"
     if spec.service in situation.recreate and container.created_at < situation.asked_at(spec.service):
         return "asked to be recreated"
+    if spec.service in situation.renew_volumes and _is_to_be_renewed(situation, spec, container):
+        return "its anonymous volumes are to be renewed"
     if container.networks:
         for endpoint in spec.endpoints:
             if endpoint.network not in container.networks:
@@ -39,6 +45,11 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
             if seen and container.created_at < seen.created_at:
                 return f"it shares a namespace with {owner.name}, which was replaced"
     return None
+
+
+def _is_to_be_renewed(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
+    anonymous = set(container.volumes).difference(named_volumes(spec))
+    return bool(anonymous) and container.created_at < situation.asked_at(spec.service)
 
 
 def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec]:

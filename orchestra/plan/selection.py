@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestra.errors import UserError
 from orchestra.plan.situation import asked_at
 from orchestra.plan.volumes import named_volumes
 from orchestra.state.desired import Desired
@@ -16,20 +17,26 @@ if TYPE_CHECKING:
     from orchestra.state.names import ServiceName
 
 
-def merge_desired(current: Desired | None, new: Desired, services: Collection[str] = ()) -> Desired:
-    """What is desired after ``new`` was asked for, but only for ``services``; empty is everything.
+def merge_desired(
+    current: Desired | None, new: Desired, services: Collection[str] = (), dependencies: Collection[str] = ()
+) -> Desired:
+    """What is desired after ``new`` was asked for, but only for ``services``; empty is every service that is enabled.
 
     current: what was desired until now, None for nothing. Services that are not selected keep their containers, their
     definitions and the time they were asked for; those that the file no longer declares become orphans. Of a network,
-    volume or image that both sides use, the new definition holds.
+    volume or image that both sides use, the new definition holds. dependencies: those of ``services`` that were not
+    named themselves; none of their containers is given up. Raises UserError when a selected service claims the name of
+    a container that another service keeps.
     """
-    if not services:
+    if not services and not new.disabled:
         return new
-    chosen = frozenset(services)
+    chosen = frozenset(services) or frozenset(new.services).difference(new.disabled)
     declared = frozenset(new.services)
     before = current or Desired(new.stack)
     selected = tuple(spec for spec in new.containers if spec.service in chosen)
+    selected += _further_replicas(before, selected, dependencies)
     kept = tuple(spec for spec in before.containers if spec.service not in chosen and spec.service in declared)
+    _check_names(selected, kept)
     used = {endpoint.network for spec in selected for endpoint in spec.endpoints}
     still_used = {endpoint.network for spec in kept for endpoint in spec.endpoints} - used
     mounted = {name for spec in selected for name in named_volumes(spec)}
@@ -71,6 +78,23 @@ def with_dependents(desired: Desired, services: Collection[str]) -> frozenset[st
     return frozenset(found)
 
 
+def _further_replicas(
+    before: Desired, selected: tuple[ContainerSpec, ...], dependencies: Collection[str]
+) -> tuple[ContainerSpec, ...]:
+    """The containers of dependencies beyond the number that the file asks for, as they were asked for."""
+    names = {spec.name for spec in selected}
+    return tuple(spec for spec in before.containers if spec.service in dependencies and spec.name not in names)
+
+
+def _check_names(selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]) -> None:
+    owners = {spec.name: spec.service for spec in kept}
+    for spec in selected:
+        if spec.name in owners:
+            other = owners[spec.name]
+            message = f"service {spec.service} cannot have the container name {spec.name}: service {other} still has it"
+            raise UserError(message, hint=f"name {other} too, or no service at all")
+
+
 def _merge_images(
     before: Desired, new: Desired, selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]
 ) -> tuple[ImageSpec, ...]:
@@ -99,6 +123,8 @@ def _merge_request(
         request,
         recreate=of_both(request.recreate, old.recreate),
         renew_volumes=of_both(request.renew_volumes, old.renew_volumes),
+        never_replaced=of_both(request.never_replaced, old.never_replaced),
+        alone=of_both(request.alone, old.alone),
         stopped=of_both(request.stopped, old.stopped),
         earlier={service: asked_at(old, service) for service in services},
     )

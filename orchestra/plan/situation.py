@@ -47,7 +47,10 @@ class Situation:
         self.request = desired.request
         self.going_down = not desired.containers and not desired.networks
         self.declared = frozenset(desired.services)
+        self.disabled = frozenset(desired.disabled)
         self.recreate = frozenset(desired.request.recreate)
+        self.never_replaced = frozenset(desired.request.never_replaced)
+        self.alone = frozenset(desired.request.alone)
         self.renew_volumes = frozenset(desired.request.renew_volumes)
         self.stopped = frozenset(desired.request.stopped)
         self.images = {spec.key: spec for spec in desired.images}

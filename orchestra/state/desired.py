@@ -323,8 +323,10 @@ class Request:
     """What the command asked for beyond the file.
 
     at: Unix time of the command; containers that ended before it and may end (restart ``no``, or one-shots) are
-    started again by it. recreate: services whose containers created before ``at`` are replaced. renew_volumes:
-    services whose containers, if they are replaced, begin with new anonymous volumes.
+    started again by it. recreate: services whose containers created before ``at`` are replaced. never_replaced:
+    services whose containers stay as they are, whatever changed. renew_volumes: services whose containers created
+    before ``at`` are replaced if they have anonymous volumes, and begin with new ones. alone: services that start
+    without waiting for what they depend on.
     stop_timeout: overrides every stop_grace_period. remove_volumes: the stack's own go down with it; remove_anonymous:
     only the anonymous ones of containers that are removed. orphans: containers of the stack that belong to no declared
     service, and networks no longer declared. stopped: services whose containers are stopped and kept, as after
@@ -333,7 +335,9 @@ class Request:
 
     at: float = 0.0
     recreate: tuple[ServiceName, ...] = ()
+    never_replaced: tuple[ServiceName, ...] = ()
     renew_volumes: tuple[ServiceName, ...] = ()
+    alone: tuple[ServiceName, ...] = ()
     stop_timeout: float | None = None
     remove_orphans: bool = False
     remove_volumes: bool = False
@@ -347,14 +351,15 @@ class Desired:
     """A whole stack as it should be.
 
     services: every service the file declares, also those that no container is wanted of (scaled to 0, profile not
-    active, or the stack going down), so that orphans can be told from them. A stack going down has no containers
-    and no networks.
+    active, or the stack going down), so that orphans can be told from them. disabled: those of them that no active
+    profile enables; what they have stays as it is. A stack going down has no containers and no networks.
     """
 
     stack: StackName
     project_directory: str = ""
     config_files: tuple[str, ...] = ()
     services: tuple[ServiceName, ...] = ()
+    disabled: tuple[ServiceName, ...] = ()
     containers: tuple[ContainerSpec, ...] = ()
     networks: tuple[NetworkSpec, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()

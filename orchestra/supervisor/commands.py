@@ -17,7 +17,8 @@ from orchestra.errors import UserError
 from orchestra.plan.done import is_down, never_down
 from orchestra.plan.removal import orphans
 from orchestra.plan.restart import next_run
-from orchestra.plan.selection import merge_desired, with_dependents, without_services
+from orchestra.plan.selection import with_dependents, without_services
+from orchestra.plan.wish import desire
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Desired, Request
 from orchestra.state.names import ServiceName
@@ -25,6 +26,7 @@ from orchestra.state.observed import Created, Exited, HealthStatus, Running
 from orchestra.supervisor.desired_file import store_desired
 from orchestra.supervisor.environment import take_over
 from orchestra.supervisor.failures import describe_failures
+from orchestra.supervisor.wishes import read_wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -55,28 +57,19 @@ class Commands:
         self._writing = anyio.Lock()
 
     async def up(self, request: Message) -> Message:
-        """{"desired", "services", "recreate"?, "renew_volumes"?, "pull"?, "environment"?, "remove_orphans"?,
-        "stop_timeout"?, "wait"?, "wait_timeout"?}
+        """{"desired", "environment"?, "wait"?, "wait_timeout"?} and what ``supervisor.wishes`` reads.
 
-        pull: the pull_policy of every image, whatever the file says. environment: see ``supervisor.environment``.
+        environment: see ``supervisor.environment``.
         Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
         "timed_out": bool}. Nothing is taken back when something has failed: the next ``up`` carries on from there.
         """
         new = decode(Desired, request["desired"])
-        services = frozenset(request["services"])
-        chosen = tuple(s for s in new.services if not services or s in services)
-        if pull := request.get("pull"):
-            new = replace(new, images=tuple(replace(image, pull_policy=pull) for image in new.images))
+        wish = read_wish(request)
+        services = wish.services
         if "environment" in request:
             take_over(request["environment"])
-        asked = Request(
-            at=self._clock(),
-            recreate=chosen if request.get("recreate") else (),
-            renew_volumes=chosen if request.get("renew_volumes") else (),
-            stop_timeout=request.get("stop_timeout"),
-            remove_orphans=bool(request.get("remove_orphans")),
-        )
-        await self._want(lambda current: merge_desired(current, replace(new, request=asked), services))
+        at = self._clock()
+        await self._want(lambda current: desire(current, new, wish, at))
         wait = bool(request.get("wait"))
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(request.get("wait_timeout")) as limit:
@@ -153,14 +146,13 @@ class Commands:
         return {}
 
     async def observe(self, request: Message) -> Message:
-        """{"desired"?, "services"?}: look at everything, as if this were asked for.
+        """{"desired"?} and what ``supervisor.wishes`` reads: look at everything, as if ``up`` asked for this.
 
         Result: {"observed": Observed, "desired": what would be desired then}.
         """
         desired = self._wanted
         if "desired" in request:
-            asked = replace(decode(Desired, request["desired"]), request=Request(at=self._clock()))
-            desired = merge_desired(desired, asked, frozenset(request.get("services") or ()))
+            desired = desire(desired, decode(Desired, request["desired"]), read_wish(request), self._clock())
         return {"observed": encode(await self._driver.observe(desired)), "desired": encode(desired)}
 
     async def attend(self, request: Message) -> Message:

@@ -211,7 +211,7 @@ async def test_events_are_told_until_the_supervisor_leaves(supervised):
             tasks.start_soon(s.ask, "events", heard.append)
             with anyio.fail_after(5):
                 while not heard:
-                    await s.up(stack(service("db")), recreate=True)
+                    await s.up(stack(service("db")), recreate="always")
                 await s.ask("down")
     changes = [event["change"] for event in heard if event["kind"] == "ContainerEvent"]
     assert changes[-2:] == ["exited", "removed"]

@@ -36,6 +36,7 @@ from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.desired import Mount, MountKind
+from orchestra.state.names import container_name
 from orchestra.state.observed import Image, Running
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class Containers:
         """Everything but a process. When something fails all of it is removed again, but for a record of the error."""
         directory = self._stack_home.container(spec.name)
         record = load_record(directory)
-        if record is not None and record.container.config_hash == spec.config_hash:
+        made = None if record is None else (record.container.service, record.container.config_hash)
+        if record is not None and made == (spec.service, spec.config_hash):
             attachment = attachments.load(directory)
             if attachment is not None and record.container.image_digest == image_digest:
                 return attachment
@@ -178,9 +180,15 @@ class Containers:
         return {"path": path, "max_size": spec.logging.max_size, "max_file": spec.logging.max_file}
 
     def _target(self, spec: ContainerSpec, kind: str) -> str:
-        """The container of the stack that ``service:NAME`` or ``container:NAME`` means."""
+        """The container of the stack that ``service:NAME`` or ``container:NAME`` means: of a service the first."""
         mode, _, name = str(getattr(spec, kind)).partition(":")
-        return f"{self._stack}-{name}-1" if mode == "service" else name
+        if mode != "service":
+            return name
+        for container in self.names():
+            record = load_record(self._stack_home.container(container))
+            if record is not None and (record.container.service, record.container.index) == (name, 1):
+                return container
+        return container_name(self._stack, name, 1)
 
     def publish(self, name: str) -> bool:
         """Before a run: publish what ``withdraw`` took back. Whether rules have to follow. Raises FatalError."""

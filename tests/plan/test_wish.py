@@ -1,0 +1,173 @@
+"""The options of `up` and what they do to which service: what `up` and `plan` ask the planner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestra.errors import UserError
+from orchestra.plan.action import RemoveContainer
+from orchestra.plan.plan import plan
+from orchestra.plan.preview import preview
+from orchestra.plan.wish import Recreate, Wish, desire
+from orchestra.state.desired import Mount, MountKind
+from orchestra.state.observed import Created, Exited, Health, HealthStatus, Observed, Running
+from tests.plan.stacks import changed, service, stack
+from tests.plan.test_preview import world_after
+
+BEFORE = stack(service("db", healthy=True), service("web", "db:healthy"), service("log"))
+WITH_DEPS = frozenset({"web", "db"})
+WEB = frozenset({"web"})
+
+
+def acted(desired, world):
+    """Every action of a preview as ``stop s-web-1``, in order."""
+    steps = preview(desired, world, desired.request.at).rounds
+    return [f"{action.verb} {action.resource.partition('/')[2]}" for actions in steps for action in actions]
+
+
+def replaced(name):
+    return [f"{verb} {name}" for verb in ("stop", "remove", "create", "start")]
+
+
+def test_forced_recreation_of_a_service_leaves_its_dependencies_alone():
+    wish = Wish(services=WITH_DEPS, named=WEB, recreate=Recreate.ALWAYS)
+    assert acted(desire(BEFORE, BEFORE, wish, 200.0), world_after(BEFORE)) == replaced("s-web-1")
+
+
+def test_a_dependency_that_changed_or_is_missing_is_seen_to():
+    after = stack(service("db", healthy=True, config_hash="db v2"), service("web", "db:healthy"), service("log"))
+    wish = Wish(services=WITH_DEPS, named=WEB)
+    assert acted(desire(BEFORE, after, wish, 200.0), world_after(BEFORE)) == replaced("s-db-1")
+    gone = changed(world_after(BEFORE), "s-db-1", status=Exited(1, 101.0, 102.0))
+    assert acted(desire(BEFORE, BEFORE, wish, 200.0), gone) == ["start s-db-1"]
+
+
+def test_dependencies_are_replaced_when_that_is_asked_for():
+    wish = Wish(services=WITH_DEPS, named=WEB, recreate_dependencies=True)
+    assert acted(desire(BEFORE, BEFORE, wish, 200.0), world_after(BEFORE)) == replaced("s-db-1")
+    both = replace(wish, recreate=Recreate.ALWAYS)
+    assert acted(desire(BEFORE, BEFORE, both, 200.0), world_after(BEFORE)) == replaced("s-db-1") + replaced("s-web-1")
+    whole = Wish(recreate_dependencies=True)
+    assert acted(desire(BEFORE, BEFORE, whole, 200.0), world_after(BEFORE)) == [], "nothing is but a dependency"
+
+
+def test_alone_a_service_waits_for_nothing_and_nothing_else_is_looked_at():
+    after = stack(service("db", healthy=True, config_hash="db v2"), service("web", "db:healthy", config_hash="web v2"))
+    after = replace(after, containers=tuple(spec for spec in after.containers if spec.service == "web"))
+    ill = changed(world_after(BEFORE), "s-db-1", status=Running(1, 100.0, Health(HealthStatus.UNHEALTHY, 3)))
+    wish = Wish(services=WEB, named=WEB, alone=True)
+    desired = desire(BEFORE, after, wish, 200.0)
+    assert acted(desired, ill) == replaced("s-web-1")
+    created = changed(ill, "s-web-1", status=Created(), config_hash="web v2")
+    assert [action.resource for action in plan(desired, created, {}, 200.0).ready] == ["container/s-web-1"]
+
+
+def test_a_dependency_is_not_scaled_down_by_naming_another_service():
+    more = stack(service("db", replicas=3), service("web", "db"))
+    less = stack(service("db", replicas=1), service("web", "db"))
+    wish = Wish(services=WITH_DEPS, named=WEB)
+    assert acted(desire(more, less, wish, 200.0), world_after(more)) == []
+    asked = replace(wish, scaled=frozenset({"db"}))
+    assert "stop s-db-3" in acted(desire(more, less, asked, 200.0), world_after(more))
+    assert "stop s-db-3" in acted(desire(more, less, Wish(), 200.0), world_after(more))
+
+
+def test_nothing_is_replaced_when_that_is_asked_for():
+    after = stack(service("db", healthy=True, config_hash="v2"), service("web", "db:healthy"), service("new"))
+    after = replace(after, networks=tuple(replace(n, config_hash="net v2") for n in after.networks))
+    desired = desire(BEFORE, after, Wish(recreate=Recreate.NEVER), 200.0)
+    assert acted(desired, world_after(BEFORE)) == ["create s-new-1", "start s-new-1"]
+    assert plan(desired, preview(desired, world_after(BEFORE), 200.0).observed, {}, 300.0).converged
+
+
+def with_anonymous_volume(world, *names):
+    for name in names:
+        world = changed(world, name, volumes=(*world.containers[name].volumes, "anonymous"))
+    return world
+
+
+def test_anonymous_volumes_are_renewed_also_where_nothing_changed():
+    world = with_anonymous_volume(world_after(BEFORE), "s-db-1")
+    desired = desire(BEFORE, BEFORE, Wish(renew_volumes=True), 200.0)
+    steps = preview(desired, world, 200.0)
+    assert acted(desired, world) == replaced("s-db-1")
+    (removal,) = [action for actions in steps.rounds for action in actions if isinstance(action, RemoveContainer)]
+    assert (removal.volumes, removal.reason) == ("delete", "to be replaced: its anonymous volumes are to be renewed")
+    assert preview(desired, with_anonymous_volume(steps.observed, "s-db-1"), 300.0).rounds == (), "only once"
+
+
+def test_anonymous_volumes_of_a_dependency_are_not_renewed_unless_it_is_replaced_by_command():
+    world = with_anonymous_volume(world_after(BEFORE), "s-db-1", "s-web-1")
+    wish = Wish(services=WITH_DEPS, named=WEB, renew_volumes=True)
+    assert acted(desire(BEFORE, BEFORE, wish, 200.0), world) == replaced("s-web-1")
+    assert len(acted(desire(BEFORE, BEFORE, replace(wish, recreate_dependencies=True), 200.0), world)) == 8
+
+
+def test_a_named_volume_is_nothing_to_renew():
+    before = stack(service("db", volumes=["data"]))
+    assert acted(desire(before, before, Wish(renew_volumes=True), 200.0), world_after(before)) == []
+    spec = replace(before.containers[0], mounts=(*before.containers[0].mounts, Mount(MountKind.BIND, "/x", "/x")))
+    bound = replace(before, containers=(spec,))
+    assert acted(desire(bound, bound, Wish(renew_volumes=True), 200.0), world_after(before)) == []
+
+
+def named(container_name, service_name):
+    """A service whose container has a name of its own."""
+    made = stack(service(service_name, config_hash="fixed"))
+    (spec,) = made.containers
+    return replace(made, containers=(replace(spec, name=container_name),))
+
+
+def fates(desired, world):
+    steps = preview(desired, world, 200.0).rounds
+    return {action.name: str(action.volumes) for s in steps for action in s if isinstance(action, RemoveContainer)}
+
+
+def test_a_renamed_service_takes_its_container_name_over():
+    before, after = named("fixed", "web"), named("fixed", "site")
+    world = world_after(before)
+    desired = desire(before, after, Wish(), 200.0)
+    steps = preview(desired, world, 200.0)
+    assert acted(desired, world) == replaced("fixed")
+    assert steps.rounds[0][0].reason == "to be replaced: it belongs to service web"
+    assert steps.observed.containers["fixed"].service == "site"
+    assert fates(desired, world) == {"fixed": "hand on"}
+    assert acted(desire(before, after, Wish(services=frozenset({"site"})), 200.0), world) == replaced("fixed")
+
+
+def both(web_name, api_name):
+    made = stack(service("web", config_hash=f"web as {web_name}"), service("api", config_hash=f"api as {api_name}"))
+    names = {"web": web_name, "api": api_name}
+    specs = tuple(replace(spec, name=names[spec.service]) for spec in made.containers)
+    return replace(made, containers=specs)
+
+
+def test_two_services_swap_their_container_names_and_neither_has_the_data_of_the_other():
+    before, after = both("x", "y"), both("y", "x")
+    world = world_after(before)
+    desired = desire(before, after, Wish(), 200.0)
+    end = preview(desired, world, 200.0).observed
+    assert {name: container.service for name, container in end.containers.items()} == {"x": "api", "y": "web"}
+    assert fates(desired, world) == {"x": "leave", "y": "leave"}
+
+
+def test_a_service_cannot_take_a_container_name_that_an_unnamed_service_has():
+    with pytest.raises(UserError, match="service web cannot have the container name y: service api still has it") as e:
+        desire(both("x", "y"), both("y", "x"), Wish(services=WEB, named=WEB), 200.0)
+    assert e.value.hint == "name api too, or no service at all"
+
+
+def test_what_no_active_profile_enables_stays_as_it_is():
+    before = stack(service("web"), service("tool", restart="always"))
+    after = replace(stack(service("web")), services=("web", "tool"), disabled=("tool",))
+    desired = desire(before, after, Wish(), 200.0)
+    assert acted(desired, world_after(before)) == []
+    assert {spec.service for spec in desired.containers} == {"web", "tool"}
+    assert acted(desire(None, after, Wish(), 200.0), world_after(before)) == [], "nor when it was never asked for"
+    assert acted(replace(after, containers=(), networks=()), world_after(before))[:2] == [
+        "stop s-tool-1",
+        "stop s-web-1",
+    ]
+    assert acted(desire(None, after, Wish(), 200.0), Observed("s"))[-1] == "start s-web-1"
