@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from orchestra.errors import UserError
+from orchestra.visible import visible
 
 
 def need_terminal() -> None:
@@ -15,6 +16,6 @@ def need_terminal() -> None:
 
 def is_sure(warning: str) -> bool:
     """Show what will happen, and ask."""
-    print(warning)
+    print(visible(warning, lines=True))
     print("Are you sure you want to continue? [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

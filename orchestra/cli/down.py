@@ -9,6 +9,7 @@ from orchestra.cli.asking import client_of, request
 from orchestra.cli.looking import find_stack
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.progress import open_progress
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def run(invocation: Invocation) -> int:
 
 
 def warn_of_orphans(names: Sequence[str]) -> None:
+    shown = ", ".join(map(visible, names))
     print(
-        f"Warning: Found orphan containers ({', '.join(names)}) for this project. If you removed or renamed this "
+        f"Warning: Found orphan containers ({shown}) for this project. If you removed or renamed this "
         "service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
         file=sys.stderr,
     )

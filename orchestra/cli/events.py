@@ -8,6 +8,7 @@ import time
 from orchestra.cli.asking import client_of, request
 from orchestra.cli.looking import check_known, find_stack
 from orchestra.errors import UserError
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def render_event(event: dict[str, Any]) -> str:
             kind, name, what = "container", event["container"], event["health"].get("status", "none")
             detail = event["health"].get("output", "").strip()
         case "BlockedEvent":
-            return "\n".join([f"{moment} blocked", *(f"  {name}: {why}" for name, why in event["blocked"])])
+            return "\n".join([f"{moment} blocked", *(visible(f"  {name}: {why}") for name, why in event["blocked"])])
         case _:
-            return "\n".join([f"{moment} converged", *(f"  failed: {text}" for text in event.get("failed", ()))])
-    return f"{moment} {kind} {what} {name}" + (f" ({detail})" if detail else "")
+            return "\n".join(
+                [f"{moment} converged", *(visible(f"  failed: {text}") for text in event.get("failed", ()))]
+            )
+    return visible(f"{moment} {kind} {what} {name}" + (f" ({detail})" if detail else ""))

@@ -22,6 +22,7 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.shim.client import enter
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.state.observed import Running
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _execute(
             raise _explain(error, container, description["args"][0]) from error
         else:
             for warning in execution.warnings:
-                print(f"warning: {warning}", file=sys.stderr)
+                print(f"warning: {visible(str(warning))}", file=sys.stderr)
             return execution
     raise EnvironmentLack(f"the fork server of stack {home.name} keeps ending", hint=f"see {home.supervisor_log}")
 

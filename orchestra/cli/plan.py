@@ -17,6 +17,7 @@ from orchestra.state.codec import decode
 from orchestra.state.desired import Desired
 from orchestra.state.observed import Observed
 from orchestra.supervisor.wishes import read_wish
+from orchestra.visible import visible
 
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
@@ -46,7 +47,7 @@ def run(invocation: Invocation) -> int:
     if values["format"] == "json":
         print(json.dumps(render_data(result), indent=2))
     else:
-        sys.stdout.write(render_text(result))
+        sys.stdout.write(visible(render_text(result), lines=True))
     return CHANGES if result.changes else 0
 
 

@@ -6,6 +6,7 @@ import sys
 
 from orchestra.cli.confirm import is_sure, need_terminal
 from orchestra.errors import OrchestraError
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def run(invocation: Invocation) -> int:
 
 def describe(item: Item) -> str:
     """``snapshot of shop-web-1``."""
-    return f"{item.kind} {item.name}" if item.kind != "network" else item.name
+    return visible(f"{item.kind} {item.name}" if item.kind != "network" else item.name)
 
 
 def _warning(items: Sequence[Item]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
+from orchestra.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -24,17 +26,17 @@ def render_diagnostics(diagnostics: Iterable[Diagnostic], color: bool, *, direct
 
 def _render(diagnostic: Diagnostic, color: bool, directory: str) -> str:
     span = diagnostic.span
-    head = diagnostic.message
+    head = visible(diagnostic.message, lines=True)
     if span is not None:
         head = f"{_paint(_place(span, directory), _BOLD, color)}: {head}"
     lines = [f"{head} [{diagnostic.code}]"]
     if span is not None and diagnostic.source_line:
         number = str(span.line)
-        text, caret = _window(_untabbed(diagnostic.source_line), _caret(span, diagnostic.source_line))
+        text, caret = _window(_one_column_each(diagnostic.source_line), _caret(span, diagnostic.source_line))
         lines.append(f"  {number} | {text}")
         lines.append(f"  {' ' * len(number)} | {_paint(caret, _RED, color)}")
     if diagnostic.hint:
-        lines.append(f"  {_paint('hint:', _CYAN, color)} {diagnostic.hint}")
+        lines.append(f"  {_paint('hint:', _CYAN, color)} {visible(diagnostic.hint, lines=True)}")
     return "\n".join(lines) + "\n"
 
 
@@ -42,12 +44,12 @@ def _place(span: Span, directory: str) -> str:
     path = span.path
     if directory and path.startswith(directory.rstrip("/") + "/"):
         path = os.path.relpath(path, directory)
-    return f"{path}:{span.line}:{span.column}"
+    return f"{visible(path)}:{span.line}:{span.column}"
 
 
-def _untabbed(line: str) -> str:
-    """One column for each character, so that the caret stands right."""
-    return line.replace("\t", " ")
+def _one_column_each(line: str) -> str:
+    """So that the caret stands right, and nothing in the line steers a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in line.replace("\t", " "))
 
 
 def _caret(span: Span, line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.check import check_store
 from orchestra.driver.local.image.library import name_of
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 def run(invocation: Invocation) -> int:
     repair = invocation.values["repair"]
     report = check_store(invocation.home, repair=repair)
-    print(f"Checked {report.blobs} blobs of {describe_size(report.size)}.")
+    say(f"Checked {report.blobs} blobs of {describe_size(report.size)}.")
     _tell(report, repair=repair)
     if report.is_sound:
-        print("All images are whole.")
+        say("All images are whole.")
         return 0
     # What was dropped and belonged to no image is no longer anybody's trouble.
     return 0 if repair and not report.incomplete else 1
@@ -26,16 +27,16 @@ def run(invocation: Invocation) -> int:
 
 def _tell(report: Report, *, repair: bool) -> None:
     for digest in report.damaged:
-        print(f"damaged: {digest}" + (", dropped" if repair else ""))
+        say(f"damaged: {digest}" + (", dropped" if repair else ""))
     for reference, lacking in report.incomplete.items():
-        print(f"incomplete: {reference} lacks {', '.join(lacking)}")
+        say(f"incomplete: {reference} lacks {', '.join(lacking)}")
     for reference in report.not_unpacked:
-        print(f"not unpacked: {reference}, which is done when it is used")
+        say(f"not unpacked: {reference}, which is done when it is used")
     if report.unfinished:
         size = describe_size(report.unfinished)
-        print(f"unfinished: {size} of downloads that broke off; the next pull goes on with them")
+        say(f"unfinished: {size} of downloads that broke off; the next pull goes on with them")
     if report.damaged and not repair:
-        print("What is damaged is dropped by `orchestra image fsck --repair`, so that it is fetched again.")
+        say("What is damaged is dropped by `orchestra image fsck --repair`, so that it is fetched again.")
     for reference in report.incomplete:
         again = "or load it again" if name_of(reference) else "or remove it with `orchestra image rm`"
-        print(f"Fetch it with `orchestra image pull {reference}`, {again}.")
+        say(f"Fetch it with `orchestra image pull {reference}`, {again}.")

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+from orchestra.cli.render.say import say
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.loading import load_archive
 from orchestra.driver.local.image.platform import parse_platform
@@ -30,9 +31,9 @@ def run(invocation: Invocation) -> int:
         parts = library.store.parts(image.digest)
         if not values["quiet"]:
             for name in image.names:
-                print(f"Loaded image: {name}")
+                say(f"Loaded image: {name}")
             if not image.names and parts:
-                print(f"Loaded image ID: {parts.config_blob.digest}")
+                say(f"Loaded image ID: {parts.config_blob.digest}")
     return 0
 
 

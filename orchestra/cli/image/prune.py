@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestra.cli.confirm import is_sure, need_terminal
 from orchestra.cli.image.each import say_waiting
+from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
 
@@ -24,12 +25,12 @@ def run(invocation: Invocation) -> int:
             return 0
     pruned = Library(invocation.home, wait=say_waiting).prune(everything=values["all"])
     if pruned.names or pruned.ids:
-        print("Deleted Images:")
+        say("Deleted Images:")
     for name in pruned.names:
-        print(f"untagged: {name}")
+        say(f"untagged: {name}")
     for image_id in pruned.ids:
-        print(f"deleted: {image_id}")
+        say(f"deleted: {image_id}")
     if pruned.names or pruned.ids:
         print()
-    print(f"Total reclaimed space: {describe_size(pruned.collected.size, 4)}")
+    say(f"Total reclaimed space: {describe_size(pruned.collected.size, 4)}")
     return 0

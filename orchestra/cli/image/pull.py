@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from orchestra.cli.image.each import for_each
+from orchestra.cli.render.say import say
 from orchestra.driver.local.image.library import Library, name_of, reference_key
 from orchestra.state.desired import ImageSpec
 
@@ -25,7 +26,7 @@ def _pull(invocation: Invocation, library: Library, platform: str, quiet: bool, 
     key = reference_key(text)
     name = name_of(key)
     if name and not quiet:
-        print(f"{name.wanted}: Pulling from {name.path}", flush=True)
+        say(f"{name.wanted}: Pulling from {name.path}", flush=True)
     before = library.content.entry(key)
     spec = ImageSpec(text if name else key, platform, "always")
     if quiet:
@@ -34,11 +35,11 @@ def _pull(invocation: Invocation, library: Library, platform: str, quiet: bool, 
         _pull_visibly(invocation, library, spec)
     after = library.content.entry(key)
     if after and not quiet:
-        print(f"Digest: {after.source}")
+        say(f"Digest: {after.source}")
         is_same = before is not None and before.digest == after.digest
         status = "Image is up to date" if is_same else "Downloaded newer image" if name else "Read newer image"
-        print(f"Status: {status} for {text}")
-    print(key, flush=True)
+        say(f"Status: {status} for {text}")
+    say(key, flush=True)
 
 
 def _pull_visibly(invocation: Invocation, library: Library, spec: ImageSpec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from orchestra.cli.image.each import for_each
+from orchestra.cli.render.say import say
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.name import parse_name
 
@@ -21,10 +22,10 @@ def run(invocation: Invocation) -> int:
 def _push(library: Library, quiet: bool, text: str) -> None:
     if quiet:
         library.push(text)
-        print(parse_name(text), flush=True)
+        say(parse_name(text), flush=True)
         return
-    pushed = library.push(text, lambda line: print(line, flush=True))
+    pushed = library.push(text, lambda line: say(line, flush=True))
     size = library.find(text).entry.size
     name = parse_name(text)
-    print(f"{pushed.sent} blobs sent, {pushed.mounted} mounted, {pushed.there} there already")
-    print(f"{name.tag or name.digest}: digest: {pushed.digest} size: {size}", flush=True)
+    say(f"{pushed.sent} blobs sent, {pushed.mounted} mounted, {pushed.there} there already")
+    say(f"{name.tag or name.digest}: digest: {pushed.digest} size: {size}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from orchestra.cli.image.each import for_each, say_waiting
+from orchestra.cli.render.say import say
 from orchestra.driver.local.image.library import Library
 
 TYPE_CHECKING = False
@@ -21,6 +22,6 @@ def run(invocation: Invocation) -> int:
 def _remove(library: Library, force: bool, text: str) -> None:
     removed = library.remove(text, force=force)
     for name in removed.names:
-        print(f"Untagged: {name}")
+        say(f"Untagged: {name}")
     if removed.id:
-        print(f"Deleted: {removed.id}")
+        say(f"Deleted: {removed.id}")

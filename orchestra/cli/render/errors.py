@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from orchestra.errors import ComposeError, Diagnostic, OrchestraError, Span
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def render_error(error: OrchestraError | OSError, color: bool) -> str:
         message, hint = error.message, error.hint
     else:
         message, hint = str(error), getattr(error, "hint", "")
-    text = f"{_paint('error:', _RED, color)} {message}\n"
-    return text + (f"  {_paint('hint:', _CYAN, color)} {hint}\n" if hint else "")
+    text = f"{_paint('error:', _RED, color)} {visible(message, lines=True)}\n"
+    return text + (f"  {_paint('hint:', _CYAN, color)} {visible(hint, lines=True)}\n" if hint else "")
 
 
 def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
@@ -49,7 +50,7 @@ def render_notes(notes: Iterable[Diagnostic], color: bool) -> str:
     for note in notes:
         span = _shown_here(note).span
         place = f"{span}: " if span else ""
-        lines += f"{_paint('warning:', _YELLOW, color)} {place}{note.message}\n"
+        lines += f"{_paint('warning:', _YELLOW, color)} {visible(place + note.message)}\n"
     return lines
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from orchestra.cli.render.progress import Quiet
 from orchestra.cli.render.sizes import describe_size
+from orchestra.visible import visible
 
 if TYPE_CHECKING:
     from orchestra.cli.render.words import Step
@@ -74,5 +75,5 @@ class Live(Quiet):
             seconds = (line.ended or time.monotonic()) - line.began
             measure = "" if line.ended else line.measure
             text = f"{line.step.text} {measure}".rstrip()
-            table.add_row(mark, Text(line.step.subject), Text(text, style), Text(f"{seconds:.1f}s", "dim"))
+            table.add_row(mark, Text(visible(line.step.subject)), Text(text, style), Text(f"{seconds:.1f}s", "dim"))
         return table

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from orchestra.visible import visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,4 +91,4 @@ class LogPrinter:
 
 def short_name(stack: str, name: str, service: str, index: int) -> str:
     """``web-1``; a name that the file chose is left as it is."""
-    return f"{service}-{index}" if name == f"{stack}-{service}-{index}" else name
+    return visible(f"{service}-{index}" if name == f"{stack}-{service}-{index}" else name)

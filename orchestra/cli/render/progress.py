@@ -6,6 +6,7 @@ import json
 import sys
 
 from orchestra.cli.render.words import describe, subject_of
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Plain(Quiet):
     """`` Container stack-web-1  Started``"""
 
     def _show(self, step: Step) -> None:
-        print(f" {step.subject}  {step.text}", file=sys.stderr, flush=True)
+        print(visible(f" {step.subject}  {step.text}"), file=sys.stderr, flush=True)
 
 
 class JsonLines(Quiet):

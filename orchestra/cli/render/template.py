@@ -11,6 +11,7 @@ import re
 
 from orchestra.cli.render.columns import render_columns
 from orchestra.errors import UserError
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _plain(value: Any) -> str:
         case list() | tuple():
             return f"[{' '.join(map(_plain, value))}]"
         case _:
-            return str(value)
+            return visible(str(value), lines=True)
 
 
 def _heading(key: str) -> str:
