@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestra.linux.cgroup import Cgroup
 
 CGROUP = ("cgroup", "cgroup2")
+SUBPATH = "io.orchestra.subpath"
+"""Property of a bind in ``mounts``: the path below its source that is bound, as it is when the container starts."""
 PROTECTING = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
 UNLABELLED = ("proc", "sysfs", "mqueue")  # the kernel labels their files itself
 # Who has no namespace of its own of that kind may not mount these in a user namespace.
@@ -87,19 +89,36 @@ def open_sources(
         ]
     if kind == "bind" or options.flags & mount.MS_BIND:
         owners = open_owners(entry, options, linux)
+        below = -1
         try:
             source = os.path.join(bundle, entry["source"])
             if options.copies_link and os.path.islink(source):
                 return [Link(os.readlink(source), destination)]
-            return [Source(clone(source, options, about=destination, owners=owners), destination, options)]
+            if SUBPATH in entry:
+                below = open_below(source, entry[SUBPATH], about=destination)
+            tree = clone(source if below < 0 else below, options, about=destination, owners=owners)
+            return [Source(tree, destination, options)]
         finally:
-            if owners >= 0:
-                os.close(owners)
+            for fd in (owners, below):
+                if fd >= 0:
+                    os.close(fd)
     if options.owners is not None:
         raise SystemCallError(EINVAL, "config", destination, "only a bind can show other owners")
     if options.copies_up and kind != "tmpfs":
         raise SystemCallError(EINVAL, "config", destination, "tmpcopyup is for a tmpfs")
     return []
+
+
+def open_below(source: str, path: str, *, about: str) -> int:
+    """The SUBPATH of a bind. No link in it, also of one that another container has just made, leads out of the source."""
+    top = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return resolve.open_in_root(top, path)
+    except SystemCallError as error:
+        hint = f"it is to be mounted at {about}"
+        raise SystemCallError(error.errno or EINVAL, "bind", f"{source}/{path}", hint) from None
+    finally:
+        os.close(top)
 
 
 def place(root: int, entry: Mapping[str, Any], sources: list[Source | Link], linux: Mapping[str, Any]) -> None:
@@ -211,17 +230,18 @@ def _is_hosts_own(kind: str, linux: Mapping[str, Any]) -> bool:
     return kind in HOSTS_OWN and (HOSTS_OWN[kind][0] not in paths or (kind == "sysfs" and bool(paths["network"])))
 
 
-def clone(source: str, options: mount.Options, *, about: str, owners: int = -1) -> int:
-    """A detached copy of the mount at ``source``. owners: a user namespace that maps them, or -1.
+def clone(source: str | int, options: mount.Options, *, about: str, owners: int = -1) -> int:
+    """A detached copy of what is at ``source``, a path or a descriptor. owners: a user namespace that maps them, or -1.
 
     Only what the options ask for is changed: a bind of a nosuid mount stays nosuid.
     """
     try:
-        tree = mount_tree.clone(source, recursive=bool(options.flags & mount.MS_REC), about=source)
+        name = source if isinstance(source, str) else about
+        tree = mount_tree.clone(source, recursive=bool(options.flags & mount.MS_REC), about=name)
     except SystemCallError as error:
         if error.errno == ENOENT:
             hint = f"the source of the mount at {about} does not exist"
-            raise SystemCallError(ENOENT, "bind", source, hint) from None
+            raise SystemCallError(ENOENT, "bind", name, hint) from None
         raise
     try:
         attributes, cleared = mount.attributes_of(options.flags), mount.attributes_of(options.cleared)

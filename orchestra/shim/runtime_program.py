@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
 from typing import Any, NamedTuple, NoReturn
 
-from orchestra.linux import cgroup, mount, namespaces, oom_score, process
+from orchestra.linux import cgroup, mount, mount_tree, namespaces, oom_score, process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import rootfs
 from orchestra.shim.directory import RUNTIME_STATE
 from orchestra.shim.init import REAPER_ANNOTATION
+from orchestra.shim.mounts import SUBPATH, open_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,18 +34,48 @@ WORDS = (("no such file", ENOENT), ("not found", ENOENT), ("permission denied", 
 def adapt(config: Mapping[str, Any], directory: str) -> dict[str, Any]:
     """The bundle's configuration for a runtime that is given another directory as its bundle."""
     mounts = []
-    for entry in config.get("mounts") or ():
+    for number, entry in enumerate(config.get("mounts") or ()):
         options = list(entry.get("options") or ())
         if entry.get("type") == "bind" and not {"bind", "rbind"}.intersection(options):
             options.append("rbind")
         bound = {"bind", "rbind"}.intersection(options)
         source = os.path.join(directory, entry["source"]) if bound else entry.get("source") or entry["type"]
+        if SUBPATH in entry:
+            source = _place(directory, number)
         if bound and not os.path.isdir(source):
             # Of a file they mean the same without what is below it, and crun takes them for directories only.
             options = [option[1:] if option in mount.RECURSIVE else option for option in options]
         mounts.append({**entry, "source": source, "options": options})
     root = {**config["root"], "path": os.path.join(directory, config["root"]["path"])}
     return {**config, "ociVersion": OCI_VERSION, "root": root, "mounts": mounts}
+
+
+def _place(directory: str, number: int) -> str:
+    return f"{directory}/{RUNTIME_STATE}/subpaths/{number}"
+
+
+class Subpath(NamedTuple):
+    """What a bind shows of its source, to be attached at ``place``: a runtime would follow links out of the source."""
+
+    source: str
+    path: str
+    place: str
+    destination: str
+
+    def make_place(self) -> None:
+        fd = open_below(self.source, self.path, about=self.destination)
+        try:
+            is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
+        finally:
+            os.close(fd)
+        os.makedirs(self.place if is_directory else os.path.dirname(self.place), mode=0o700, exist_ok=True)
+        if not is_directory:
+            os.close(os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def attach(self) -> None:
+        fd = open_below(self.source, self.path, about=self.destination)
+        target = os.open(self.place, os.O_PATH | os.O_CLOEXEC)
+        mount_tree.attach(mount_tree.clone(fd, recursive=True), target, about=self.destination)
 
 
 class RuntimeProgram(NamedTuple):
@@ -60,11 +92,19 @@ class RuntimeProgram(NamedTuple):
     ) -> int:
         """The pid of the first process, whose parent is the nearest subreaper. console: path of a socket, or empty."""
         os.makedirs(self.file("bundle"), mode=0o700, exist_ok=True)
+        subpaths = [
+            Subpath(entry["source"], entry[SUBPATH], _place(self.directory.path, number), entry["destination"])
+            for number, entry in enumerate(config.get("mounts") or ())
+            if SUBPATH in entry
+        ]
+        for subpath in subpaths:
+            subpath.make_place()
         with open(self.file("bundle/config.json"), "w") as file:
             json.dump(adapt(config, self.directory.path), file)
         options = ["--console-socket", console] if console else []
         words = ["create", "--bundle", self.file("bundle"), "--pid-file", self.file("pid"), *options]
-        self._call([*words, self.directory.name], streams, layers, program=config["process"]["args"][0])
+        program = config["process"]["args"][0]
+        self._call([*words, self.directory.name], streams, layers, subpaths, program=program)
         return self._load_pid("pid")
 
     def start(self) -> None:
@@ -98,6 +138,7 @@ class RuntimeProgram(NamedTuple):
         words: Sequence[str],
         streams: Sequence[int] = (),
         layers: Iterable[Mapping[str, Any]] = (),
+        subpaths: Iterable[Subpath] = (),
         *,
         program: str = "",
     ) -> None:
@@ -107,7 +148,7 @@ class RuntimeProgram(NamedTuple):
         pid = os.fork()
         if pid == 0:
             oom_score.restore()
-            _become([*arguments, *words], streams, layers, self.directory.file("rootfs"))
+            _become([*arguments, *words], streams, layers, self.directory.file("rootfs"), subpaths)
         code = process.exit_code(os.waitpid(pid, 0)[1])
         said = _load_errors(self.directory.file(log))
         self.directory.remove(log)
@@ -121,7 +162,11 @@ class RuntimeProgram(NamedTuple):
 
 
 def _become(
-    arguments: Sequence[str], streams: Sequence[int], layers: Iterable[Mapping[str, Any]], root: str
+    arguments: Sequence[str],
+    streams: Sequence[int],
+    layers: Iterable[Mapping[str, Any]],
+    root: str,
+    subpaths: Iterable[Subpath],
 ) -> NoReturn:
     """The runtime, in a mount namespace of its own: what is mounted for it is never seen on the host."""
     try:
@@ -134,6 +179,8 @@ def _become(
             mount.mount("tmpfs", hierarchy.v2, "tmpfs")
         for layer in layers:
             rootfs.mount_layer(layer, root)
+        for subpath in subpaths:
+            subpath.attach()
         null = os.open(os.devnull, os.O_RDWR)
         for number, fd in enumerate(streams or (null, null, null)):
             os.dup2(fd, number)

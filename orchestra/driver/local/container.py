@@ -231,6 +231,15 @@ class Containers:
             config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{other.status.pid}/ns/{kind}"}]
         files.store("config.json", config)
 
+    def explain(self, name: str) -> FatalError | None:
+        """Why a container cannot have started, where what the host has tells it better than the kernel."""
+        directory = self._stack_home.container(name)
+        record = load_record(directory)
+        if record is None:
+            return None
+        config = ContainerDirectory(directory).load("config.json")
+        return volume.explain_missing(record.container.service, config["mounts"])
+
     def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
         """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
         directory = self._stack_home.container(name)

@@ -147,8 +147,14 @@ class LocalDriver:
         if published:
             self._projections.ask()
         await self._projections.settle()
-        for warning in await run_sync(self._runtime.run, self._stack_home.container(name)):
+        for warning in await run_sync(self._run, name):
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
+
+    def _run(self, name: str) -> tuple[str, ...]:
+        try:
+            return self._runtime.run(self._stack_home.container(name))
+        except FatalError as error:
+            raise self._containers.explain(name) or error from error
 
     def _prepare_run(self, name: str, restarts: int, backoff: int) -> bool | None:
         """Everything before a run. Whether rules have to follow; None when there is nothing to do, as it runs."""

@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import FatalError
+from orchestra.shim.mounts import SUBPATH
 from orchestra.shim.proc_mounts import MOUNTABLE, is_inside
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def _asked(target: str, mount: ResolvedMount) -> Entry:
     options = list(mount.options)
     if mount.read_only:
         options.append("rro" if mount.kind == "bind" else "ro")
-    return {"destination": target, "type": mount.kind, "source": mount.source, "options": options}
+    entry = {"destination": target, "type": mount.kind, "source": mount.source, "options": options}
+    return {**entry, SUBPATH: mount.subpath} if mount.subpath else entry
 
 
 def _etc_file(path: str, name: str, spec: ContainerSpec) -> Entry:

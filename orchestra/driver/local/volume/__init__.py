@@ -16,14 +16,16 @@ from orchestra.driver.local.volume.anonymous import (
     leave_anonymous_volumes,
 )
 from orchestra.driver.local.volume.fill import fill_volumes
-from orchestra.driver.local.volume.mounts import ResolvedMount, resolve_mounts
+from orchestra.driver.local.volume.mounts import ResolvedMount, check_sources, explain_missing, resolve_mounts
 from orchestra.driver.local.volume.store import create_volume, observe_volumes, remove_volume
 
 __all__ = [
     "ResolvedMount",
     "anonymous_name",
+    "check_sources",
     "create_volume",
     "delete_anonymous_volumes",
+    "explain_missing",
     "fill_volumes",
     "leave_anonymous_volumes",
     "observe_volumes",

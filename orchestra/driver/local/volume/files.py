@@ -37,6 +37,11 @@ def write_file(directory: str, spec: ContainerSpec, mount: Mount) -> str:
     return path
 
 
+def check_file(spec: ContainerSpec, mount: Mount) -> None:
+    """Raises FatalError where ``write_file`` would."""
+    _content(spec, mount)
+
+
 def _content(spec: ContainerSpec, mount: Mount) -> bytes:
     if mount.content is not None:
         return mount.content.encode()

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.driver.local.volume.anonymous import anonymous_name, ensure_anonymous_volume
-from orchestra.driver.local.volume.files import write_file
+from orchestra.driver.local.volume.files import check_file, write_file
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.linux import resolve
 from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
+from orchestra.shim.mounts import SUBPATH, open_below
 from orchestra.shim.proc_mounts import NO_PROC, PROC
 from orchestra.state.desired import MountKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
     from orchestra.home import Home
     from orchestra.state.desired import ContainerSpec, Mount
 
+MAKE_SUBPATH = "create it in the volume first"
 PROPAGATIONS = ("private", "rprivate", "slave", "rslave")
 # What a tmpfs has unless the file says the opposite, and the word for that.
 TMPFS_DEFAULTS = {"nosuid": "suid", "nodev": "dev", "noexec": "exec"}
@@ -31,7 +35,7 @@ class ResolvedMount:
     """A mount with nothing left to look up.
 
     kind: ``bind``, or a file system type. options: in the words of the OCI runtime spec, but for being read-only.
-    fills: the volume that the image's content at ``target`` goes into while it is empty, or none.
+    subpath: of a bind, the path below ``source`` that is looked up when the container starts. fills: the volume that the image's content at ``target`` goes into while it is empty, or none.
     """
 
     target: str
@@ -39,13 +43,15 @@ class ResolvedMount:
     source: str
     options: tuple[str, ...] = ()
     read_only: bool = False
+    subpath: str = ""
     fills: str = ""
 
 
 def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[ResolvedMount, ...]:
     """Makes what is missing and may be made: anonymous volumes, files, and sources of binds where the file allows it.
 
-    Raises TemporaryError while a named volume is not there yet.
+    What a container that it depends on may still make is looked for when it starts. Raises TemporaryError while a named
+    volume is not there yet.
     """
     found = tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
     for mount in found:
@@ -56,8 +62,9 @@ def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[Resolve
 
 
 def _is_procfs(mount: ResolvedMount) -> bool:
-    if mount.kind != "bind":
-        return mount.kind == "proc"
+    """Of a source that does not exist yet the start will tell."""
+    if mount.kind != "bind" or not os.path.exists(mount.source):
+        return mount.kind in ("proc", "bind")
     fd = os.open(mount.source, os.O_PATH | os.O_CLOEXEC)
     try:
         return file_system_kind(fd) == PROC_SUPER_MAGIC
@@ -82,13 +89,45 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
             assert_never(mount.kind)
 
 
+def check_sources(home: Home, stack: str, spec: ContainerSpec) -> None:
+    """What the container's mounts need of the host, as it must be when the container starts. Nothing is made.
+
+    Raises TemporaryError while a named volume is not there yet, else FatalError.
+    """
+    for mount in spec.mounts:
+        match mount.kind:
+            case MountKind.BIND:
+                _check_bind(spec, mount, starting=True)
+            case MountKind.VOLUME:
+                if mount.source not in ("", anonymous_name(stack, spec.name, mount.target)):
+                    _volume(home, spec, mount, mount.source, starting=True)
+            case MountKind.FILE:
+                check_file(spec, mount)
+            case MountKind.TMPFS:
+                pass
+            case _:
+                assert_never(mount.kind)
+
+
+def _check_bind(spec: ContainerSpec, mount: Mount, *, starting: bool) -> None:
+    if os.path.exists(mount.source):
+        return
+    what = f"{mount.declared}: " if mount.declared else ""
+    message = f"service {spec.service}: {what}{mount.source}, to be mounted at {mount.target}"
+    if mount.create_host_path:
+        above = mount.source
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        if not os.path.isdir(above):
+            raise FatalError(f"{message}: {above} is not a directory", hint="correct its path")
+    elif starting or not spec.depends_on:
+        other = "correct its path" if mount.declared else "set bind.create_host_path to have a directory made"
+        raise FatalError(f"{message}, does not exist", hint=f"create it, or {other}")
+
+
 def _bind(spec: ContainerSpec, mount: Mount) -> ResolvedMount:
-    if not os.path.exists(mount.source):
-        if not mount.create_host_path:
-            what = f"{mount.declared}: " if mount.declared else ""
-            message = f"service {spec.service}: {what}{mount.source}, to be mounted at {mount.target}, does not exist"
-            other = "mend its path" if mount.declared else "set bind.create_host_path to have a directory made"
-            raise FatalError(message, hint=f"create it, or {other}")
+    _check_bind(spec, mount, starting=False)
+    if mount.create_host_path and not os.path.exists(mount.source):
         try:
             os.makedirs(mount.source, exist_ok=True)
         except OSError as error:
@@ -106,7 +145,8 @@ def _propagation(spec: ContainerSpec, mount: Mount) -> str:
     raise FatalError(message, hint=hint)
 
 
-def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str) -> ResolvedMount:
+def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str, *, starting: bool = False) -> ResolvedMount:
+    must_exist = starting or not spec.depends_on
     record = load_record(home, name)
     if record is None:
         raise TemporaryError(f"service {spec.service}: volume {name} does not exist yet")
@@ -115,7 +155,8 @@ def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str) -> Resolve
         data = f"{volume_path(home, name)}/{DATA}"
         fills = "" if mount.no_copy or mount.subpath else name
         options = ("rbind", _propagation(spec, mount))
-        return ResolvedMount(mount.target, "bind", _below(data, spec, mount), options, mount.read_only, fills)
+        subpath = _subpath(data, spec, mount, must_exist)
+        return ResolvedMount(mount.target, "bind", data, options, mount.read_only, subpath, fills)
     read_only = mount.read_only or place.read_only
     if place.kind != "bind":
         if mount.subpath:
@@ -124,32 +165,46 @@ def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str) -> Resolve
             )
             raise FatalError(message, hint="name the subpath in the volume's device, if its type allows it")
         return ResolvedMount(mount.target, place.kind, place.source, place.options, read_only)
-    if not os.path.isdir(place.source):
+    if not os.path.isdir(place.source) and must_exist:
         message = f"volume {name}: its device {place.source} is no directory of this machine"
         raise FatalError(message, hint="create it, or change driver_opts.device")
-    source = _below(place.source, spec, mount)
-    return ResolvedMount(mount.target, "bind", source, (*place.options, _propagation(spec, mount)), read_only)
+    options = (*place.options, _propagation(spec, mount))
+    subpath = _subpath(place.source, spec, mount, must_exist)
+    return ResolvedMount(mount.target, "bind", place.source, options, read_only, subpath)
 
 
-def _below(data: str, spec: ContainerSpec, mount: Mount) -> str:
-    """The place of ``subpath`` below ``data``: symbolic links in it, perhaps a container's, stay within."""
+def _subpath(data: str, spec: ContainerSpec, mount: Mount, must_exist: bool) -> str:
+    """``subpath`` of ``data``, checked as far as it can be before the start."""
     if not mount.subpath:
-        return data
+        return ""
     what = f"service {spec.service}: the subpath {mount.subpath} of volume {mount.source}"
     if mount.subpath.startswith("/") or ".." in mount.subpath.split("/"):
         raise FatalError(f"{what} leads out of it", hint="a subpath is relative, without ..")
-    try:
-        root = os.open(data, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    if must_exist:
         try:
-            fd = resolve.open_in_root(root, mount.subpath)
+            os.close(open_below(data, mount.subpath, about=mount.target))
+        except OSError as error:
+            raise FatalError(f"{what}: {error.strerror}", hint=MAKE_SUBPATH) from error
+    return mount.subpath
+
+
+def explain_missing(service: str, entries: Iterable[Mapping[str, Any]]) -> FatalError | None:
+    """What a container could not start for, if it is a source of its ``mounts``, as the bundle has them."""
+    for entry in entries:
+        source, path = entry["source"], entry.get(SUBPATH, "")
+        if entry["type"] != "bind" or not source.startswith("/"):
+            continue
+        if not os.path.exists(source):
+            message = f"service {service}: {source}, to be mounted at {entry['destination']}, does not exist"
+            return FatalError(message, hint="create it, or correct its path")
+        if path:
             try:
-                return os.readlink(f"/proc/self/fd/{fd}")
-            finally:
-                os.close(fd)
-        finally:
-            os.close(root)
-    except OSError as error:
-        raise FatalError(f"{what}: {error.strerror}", hint="create it in the volume first") from error
+                os.close(open_below(source, path, about=entry["destination"]))
+            except OSError as error:
+                name = os.path.basename(source.removesuffix(f"/{DATA}"))
+                message = f"service {service}: the subpath {path} of volume {name}: {error.strerror}"
+                return FatalError(message, hint=MAKE_SUBPATH)
+    return None
 
 
 def _tmpfs(mount: Mount) -> ResolvedMount:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
-from orchestra.driver.local.volume import ResolvedMount, anonymous_name, resolve_mounts
+from orchestra.driver.local.volume import ResolvedMount, anonymous_name, check_sources, resolve_mounts
 from orchestra.driver.local.volume.options import Place, parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.state.desired import Mount, MountKind
+from orchestra.shim.mounts import open_below
+from orchestra.state.desired import Dependency, Mount, MountKind
 from tests.driver.local.volume.conftest import spec
 
 BIND, VOLUME, TMPFS = MountKind.BIND, MountKind.VOLUME, MountKind.TMPFS
@@ -50,7 +52,7 @@ def test_a_missing_source_is_made_only_where_the_file_allows_it(resolve, tmp_pat
 def test_a_missing_file_of_a_secret_is_not_told_to_become_a_directory(resolve, tmp_path):
     with pytest.raises(FatalError, match=f"service web: secret key: {tmp_path}/key, to be mounted at /k") as caught:
         resolve(BIND, "/k", f"{tmp_path}/key", declared="secret key")
-    assert caught.value.hint == "create it, or mend its path"
+    assert caught.value.hint == "create it, or correct its path"
 
 
 def test_a_source_that_cannot_be_made_is_named(resolve, tmp_path):
@@ -139,7 +141,7 @@ def test_a_volume_elsewhere(resolve, create, tmp_path):
     create(driver_options={"type": "none", "o": "bind", "device": f"{tmp_path}/srv"})
     expected = ResolvedMount("/t", "bind", f"{tmp_path}/srv", ("bind", "rprivate"))
     assert resolve(VOLUME, "/t", "s_data") == expected
-    assert resolve(VOLUME, "/t", "s_data", subpath="sub").source == f"{tmp_path}/srv/sub"
+    assert resolve(VOLUME, "/t", "s_data", subpath="sub") == replace(expected, subpath="sub")
     (tmp_path / "srv").rename(tmp_path / "moved")
     with pytest.raises(FatalError, match=f"volume s_data: its device {tmp_path}/srv is no directory"):
         resolve(VOLUME, "/t", "s_data")
@@ -163,7 +165,36 @@ def test_a_subpath_is_resolved_within_the_volume(resolve, create, subpath, place
     (data / "absolute").symlink_to("/sub")
     (data / "f").touch()
     found = resolve(VOLUME, "/t", "s_data", subpath=subpath)
-    assert (found.source, found.fills) == (str(data / place), "")
+    assert (found.source, found.subpath, found.fills) == (str(data), subpath, "")
+    fd = open_below(found.source, subpath, about="/t")
+    assert os.readlink(f"/proc/self/fd/{fd}") == str(data / place)
+    os.close(fd)
+
+
+def test_what_a_dependency_may_make_is_looked_for_at_the_start(resolve, create, home, tmp_path):
+    create()
+    for kind, source, more in (
+        (BIND, f"{tmp_path}/missing", {}),
+        (VOLUME, "s_data", {"subpath": "missing"}),
+    ):
+        mount = Mount(kind, "/t", source, **more)
+        waiting = replace(spec(mount), depends_on=(Dependency("db"),))
+        assert resolve_mounts(home, "s", waiting)
+        with pytest.raises(FatalError, match="missing"):
+            check_sources(home, "s", waiting)
+        with pytest.raises(FatalError, match="missing"):
+            resolve_mounts(home, "s", spec(mount))
+
+
+def test_a_check_of_sources_makes_nothing(home, tmp_path, create):
+    create()
+    (tmp_path / "file").touch()
+    check_sources(home, "s", spec(Mount(BIND, "/t", f"{tmp_path}/new/deep", create_host_path=True)))
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(FatalError, match="file is not a directory"):
+        check_sources(home, "s", spec(Mount(BIND, "/t", f"{tmp_path}/file/deep", create_host_path=True)))
+    with pytest.raises(TemporaryError):
+        check_sources(home, "s", spec(Mount(VOLUME, "/t", "s_other")))
 
 
 @pytest.mark.parametrize("subpath", ["/etc", "..", "sub/../../x", "out", "up", "missing"])
