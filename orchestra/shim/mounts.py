@@ -110,7 +110,7 @@ def open_sources(
 
 
 def open_below(source: str, path: str, *, about: str) -> int:
-    """The SUBPATH of a bind. No link in it, also of one that another container has just made, leads out of the source."""
+    """The SUBPATH of a bind. Links in it, perhaps just made by another container, do not lead out of the source."""
     top = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         return resolve.open_in_root(top, path)

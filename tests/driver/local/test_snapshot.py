@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -303,3 +304,19 @@ def test_what_a_crash_left_of_a_layer_is_removed_unless_it_is_being_filled(snaps
 def test_strangers_cannot_reach_programs_in_layers(snapshots, home):
     commit(snapshots, 1)
     assert stat.S_IMODE(os.stat(home.snapshots).st_mode) == 0o700
+
+
+def test_a_snapshot_is_made_while_the_last_other_one_goes(home, tmp_path):
+    """Removing the last snapshot of a stack takes the stack's directory away, where another is just being made."""
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    snapshots = Snapshotter(home)
+
+    def repeat(name):
+        for _ in range(200):
+            snapshots.prepare("s", name, [str(layer)])
+            snapshots.remove("s", name)
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(repeat, name) for name in ("a", "b", "c")]:
+            done.result()

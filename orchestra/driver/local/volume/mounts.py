@@ -35,7 +35,8 @@ class ResolvedMount:
     """A mount with nothing left to look up.
 
     kind: ``bind``, or a file system type. options: in the words of the OCI runtime spec, but for being read-only.
-    subpath: of a bind, the path below ``source`` that is looked up when the container starts. fills: the volume that the image's content at ``target`` goes into while it is empty, or none.
+    subpath: of a bind, the path below ``source`` that is looked up when the container starts. fills: the volume that
+    the image's content at ``target`` goes into while it is empty, or none.
     """
 
     target: str
@@ -168,9 +169,9 @@ def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str, *, startin
     if not os.path.isdir(place.source) and must_exist:
         message = f"volume {name}: its device {place.source} is no directory of this machine"
         raise FatalError(message, hint="create it, or change driver_opts.device")
-    options = (*place.options, _propagation(spec, mount))
+    shown = (*place.options, _propagation(spec, mount))
     subpath = _subpath(place.source, spec, mount, must_exist)
-    return ResolvedMount(mount.target, "bind", place.source, options, read_only, subpath)
+    return ResolvedMount(mount.target, "bind", place.source, shown, read_only, subpath)
 
 
 def _subpath(data: str, spec: ContainerSpec, mount: Mount, must_exist: bool) -> str:
