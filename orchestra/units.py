@@ -125,6 +125,14 @@ def parse_bytes(text: str) -> ByteSize:
     return ByteSize(numerator * scale // 10 ** len(fraction))
 
 
+def format_bytes(size: int) -> str:
+    """In the largest unit that shows it exactly: ``64 MiB``, ``1536 MiB``, ``1000 bytes``."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size and size % factor == 0:
+            return f"{size // factor} {unit}"
+    return f"{size} bytes"
+
+
 def parse_port_range(text: str) -> PortRange:
     """``80`` or ``8000-8010``; ValueError for anything else, for ports above 65535 and for a falling range."""
     match = _PORTS.fullmatch(text) if len(text) <= _LONGEST else None

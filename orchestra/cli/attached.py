@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from orchestra.cli.asking import client_of, request
 from orchestra.cli.relay import Signals
-from orchestra.cli.render.log_lines import LogPrinter, short_name
+from orchestra.cli.render.log_lines import LogPrinter, describe_end, short_name
 from orchestra.cli.render.progress import Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
 from orchestra.cli.up_exchange import conclude, encode_up
@@ -264,9 +264,7 @@ class Attached:
     def _show(self, happenings: Iterable[Written | Ended]) -> None:
         for happened in happenings:
             if isinstance(happened, Ended):
-                code = happened.exited.exit_code
-                again = " (restarting)" if happened.runs_again else ""
-                self._printer.say(happened.container, f"exited with code {'unknown' if code is None else code}{again}")
+                self._printer.say(happened.container, describe_end(happened))
             else:
                 self._printer.write(happened.container, happened.line)
         self._printer.flush()

@@ -47,9 +47,13 @@ def render_event(event: dict[str, Any]) -> str:
             kind, name, what = "container", event["container"], event["change"]
             code = event.get("exit_code")
             detail = "" if code is None else f"exit code {code}"
+            detail += ", out of memory" if event.get("oom_killed") else ""
         case "HealthEvent":
             kind, name, what = "container", event["container"], event["health"].get("status", "none")
             detail = event["health"].get("output", "").strip()
+            code = event["health"].get("exit_code")
+            if code and event["health"].get("status") == "unhealthy":
+                detail = f"exit code {code}: {detail}".removesuffix(": ")
         case "BlockedEvent":
             return "\n".join([f"{moment} blocked", *(visible(f"  {name}: {why}") for name, why in event["blocked"])])
         case _:

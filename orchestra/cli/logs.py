@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from orchestra.cli.looking import check_known, find_stack
 from orchestra.cli.moments import parse_moment
-from orchestra.cli.render.log_lines import LogPrinter
+from orchestra.cli.render.log_lines import LogPrinter, describe_end
 from orchestra.driver.local.logs import LogCursor
 from orchestra.driver.local.observe import observe_containers
 from orchestra.errors import UserError
@@ -132,9 +132,7 @@ def _follow(home: StackHome, selection: Selection, printer: LogPrinter) -> None:
             poll.poll(0 if follower.is_behind else 1000 if selection.until else None)
             for happened in follower.read():
                 if isinstance(happened, Ended):
-                    code = happened.exited.exit_code
-                    again = " (restarting)" if happened.runs_again else ""
-                    printer.say(happened.container, f"exited with code {'unknown' if code is None else code}{again}")
+                    printer.say(happened.container, describe_end(happened))
                 elif selection.covers(happened.line):
                     printer.write(happened.container, happened.line)
             printer.flush()

@@ -81,6 +81,8 @@ def _row(container: Encoded, now: float, *, full: bool) -> tuple[str, ...]:
     created = f"{describe_span(now - container['created_at'])} ago"
     ports = ", ".join(_ports(container))
     status = _status(container["status"], now)
+    if reason := _reason(container["status"]):
+        status = f"{status.removesuffix(')')}: {_shortened(reason, ERROR_WIDTH, full=full)})"
     if error := container.get("error"):
         status += f" ({_shortened(error, ERROR_WIDTH, full=full)})"
     return container["name"], container["image"], f'"{command}"', container["service"], created, status, ports
@@ -96,6 +98,15 @@ def _health(status: Encoded) -> str:
     return "" if health == "none" else health
 
 
+def _reason(status: Encoded) -> str:
+    """What the last probe of an unhealthy container said."""
+    if _health(status) != "unhealthy":
+        return ""
+    from orchestra.plan.output import describe_failed_probe
+
+    return describe_failed_probe(status["health"].get("output", ""), status["health"].get("exit_code"))
+
+
 def _status(status: Encoded, now: float) -> str:
     """``Up 5 seconds (healthy)``, ``Exited (0) 2 minutes ago``, ``Restarting (1) 2 seconds ago``, ``Created``."""
     match status["kind"]:
@@ -106,6 +117,7 @@ def _status(status: Encoded, now: float) -> str:
         case "Exited":
             shown = "unknown" if status["exit_code"] is None else status["exit_code"]
             word = "Restarting" if status.get("restarting") else "Exited"
+            shown = f"{shown}, out of memory" if status.get("oom_killed") else shown
             return f"{word} ({shown}) {describe_span(now - status['finished_at'])} ago"
         case _:
             return "Created"
@@ -120,11 +132,14 @@ def _data(container: Encoded, stack: str, now: float) -> dict[str, Any]:
         "Error": container.get("error", ""),
         "ExitCode": status.get("exit_code", 0),
         "Health": _health(status),
+        "HealthExitCode": status.get("health", {}).get("exit_code"),
+        "HealthOutput": status.get("health", {}).get("output", ""),
         "ID": container["id"],
         "Image": container["image"],
         "Name": container["name"],
         "Names": container["name"],
         "Networks": ",".join(container.get("networks", ())),
+        "OOMKilled": bool(status.get("oom_killed")),
         "Ports": ", ".join(ports),
         "Project": stack,
         "Publishers": [_publisher(port) for port in ports],

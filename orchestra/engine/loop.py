@@ -27,8 +27,8 @@ from orchestra.plan.done import SETTLING, Standing, is_down, judge_up
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
-from orchestra.state.event import ActionEvent, BlockedEvent, ConvergedEvent, Phase, PullEvent
-from orchestra.state.observed import Failure, Running, Verb
+from orchestra.state.event import ActionEvent, Awaited, BlockedEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
+from orchestra.state.observed import Failure, HealthStatus, Running, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -109,6 +109,22 @@ class Engine:
     def subscribe(self) -> MemoryObjectReceiveStream[Event]:
         """Every event from now on. Close the stream when done; it ends with ``run``."""
         return self._broadcast.subscribe()
+
+    def recap(self) -> list[Event]:
+        """What has begun and is not over, as the events that told of it: for a subscriber that comes late."""
+        now = self._clock()
+        events: list[Event] = [
+            ActionEvent(flight.began_at, flight.action.verb, resource, Phase.STARTED, flight.action.reason)
+            for resource, flight in self._flights.items()
+            if flight.began_at is not None
+        ]
+        if self._plan.blocked:
+            events.append(_blocked(self._plan, now))
+        for container in self.observed.containers.values():
+            status = container.status
+            if isinstance(status, Running) and status.health.status is HealthStatus.STARTING:
+                events.append(HealthEvent(now, container.name, container.service, status.health))
+        return events
 
     def set_desired(self, desired: Desired) -> None:
         """Converge on this instead, from the next full look on. What it no longer wants is cancelled then."""
@@ -203,9 +219,8 @@ class Engine:
 
     def _tell(self, before: Plan, after: Plan) -> None:
         now = self._clock()
-        blocked = tuple((b.resource, b.reason) for b in after.blocked)
-        if blocked != tuple((b.resource, b.reason) for b in before.blocked):
-            self._broadcast.send(BlockedEvent(now, blocked))
+        if after.blocked != before.blocked:
+            self._broadcast.send(_blocked(after, now))
         if after.converged and (not before.converged or before.failed != after.failed):
             self._broadcast.send(ConvergedEvent(now, tuple(str(failure) for failure in after.failed)))
 
@@ -367,3 +382,9 @@ class Engine:
             await anyio.sleep(delay(attempts))
             attempts += 1
         self._wake.set()
+
+
+def _blocked(plan: Plan, now: float) -> BlockedEvent:
+    reasons = tuple((blocked.resource, blocked.reason) for blocked in plan.blocked)
+    awaited = (Awaited(*entry, blocked.resource) for blocked in plan.blocked for entry in blocked.awaited)
+    return BlockedEvent(now, reasons, tuple(awaited))

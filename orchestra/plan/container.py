@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer, StopContainer
-from orchestra.plan.dependency import Allowed, check_dependencies, is_due, replaced_dependency
+from orchestra.plan.dependency import RESTARTED, Allowed, check_dependencies, is_due, replaced_dependency
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.restart import next_run
@@ -94,7 +94,7 @@ def _make_way(situation: Situation, spec: ContainerSpec, container: Container, w
         return RemoveContainer(container.name, _fate_of_volumes(situation, spec, container), f"to be replaced: {why}")
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Blocked):
-        return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for)
+        return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for, awaited=allowed.awaited)
     if isinstance(allowed, Failed):
         return allowed
     stop = _stop(situation, container, f"to be replaced: {why}")
@@ -143,7 +143,8 @@ def _keep_running(situation: Situation, spec: ContainerSpec, container: Containe
     if isinstance(allowed, Allowed):
         return _stop(situation, container, f"{replaced} was replaced")
     if isinstance(allowed, Blocked):
-        return Blocked(f"container/{spec.name}", f"{replaced} was replaced; {allowed.reason}", allowed.waits_for)
+        reason = f"{replaced} was replaced; {allowed.reason}"
+        return Blocked(f"container/{spec.name}", reason, allowed.waits_for, awaited=allowed.awaited)
     return None
 
 
@@ -159,7 +160,8 @@ def _after_exit(
         return None
     if following.at > situation.now:
         pause = f"{following.at - ended.finished_at:g} s after its end"
-        return Blocked(f"container/{spec.name}", f"{following.reason}, {pause}", until=following.at)
+        resource = f"container/{spec.name}"
+        return Blocked(resource, f"{following.reason}, {pause}", until=following.at, awaited=((resource, RESTARTED),))
     allowed = check_dependencies(situation, spec, settled=False)
     if not isinstance(allowed, Allowed):
         return allowed

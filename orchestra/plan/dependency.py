@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.verdict import Blocked, Failed
@@ -18,7 +19,11 @@ from orchestra.state.observed import Created, Exited, HealthStatus, Running
 if TYPE_CHECKING:
     from orchestra.plan.situation import Situation
     from orchestra.state.desired import ContainerSpec, Dependency
-    from orchestra.state.observed import Container
+    from orchestra.state.observed import Container, Health
+
+
+HEALTHY, COMPLETE, RESTARTED = "to be healthy", "to complete", "to be restarted"
+"""What is awaited of a container that runs, or that runs again soon."""
 
 
 class Allowed(NamedTuple):
@@ -53,6 +58,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     met: list[str] = []
     waits: list[str] = []
     waits_for: list[str] = []
+    awaited: list[tuple[str, str]] = []
     for dependency in spec.depends_on:
         if dependency.service in situation.stopped:
             continue
@@ -63,6 +69,8 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
             if standing is _Standing.WAITING:
                 waits.append(words)
                 waits_for.append(f"container/{replica.name}")
+                want = words.removeprefix(f"{replica.name} ")
+                awaited += [(waits_for[-1], want)] if want in (HEALTHY, COMPLETE, RESTARTED) else []
             elif not dependency.required:
                 met.append(f"{dependency.service} failed but is not required")
                 break
@@ -74,7 +82,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
             if dependency.service in situation.replicas:
                 met.append(f"{dependency.service} {_SATISFIED[dependency.condition]}")
     if waits:
-        return Blocked(resource, f"waits for {', '.join(waits)}", tuple(waits_for))
+        return Blocked(resource, f"waits for {', '.join(waits)}", tuple(waits_for), awaited=tuple(awaited))
     return Allowed(", ".join(met))
 
 
@@ -100,26 +108,26 @@ def _standing(
         case Created():
             return _Standing.WAITING, f"{name} to be started"
         case Running(health=health):
-            return _running(container, dependency.condition, health.status)
+            return _running(container, dependency.condition, health)
         case Exited() as ended:
             return _ended(replica, dependency, container, ended)
 
 
-def _running(replica: Container, condition: Condition, health: HealthStatus) -> tuple[_Standing, str]:
+def _running(replica: Container, condition: Condition, health: Health) -> tuple[_Standing, str]:
     match condition:
         case Condition.STARTED:
             return _Standing.MET, ""
         case Condition.COMPLETED:
-            return _Standing.WAITING, f"{replica.name} to complete"
+            return _Standing.WAITING, f"{replica.name} {COMPLETE}"
         case Condition.HEALTHY:
-            if health is HealthStatus.HEALTHY:
+            if health.status is HealthStatus.HEALTHY:
                 return _Standing.MET, ""
             if replica.healthcheck is None:
                 error = f"dependency failed to start: container {replica.name} has no healthcheck configured"
                 return _Standing.FAILED, error
-            if health is HealthStatus.UNHEALTHY:
-                return _Standing.FAILED, f"dependency failed to start: container {replica.name} is unhealthy"
-            return _Standing.WAITING, f"{replica.name} to be healthy"
+            if health.status is HealthStatus.UNHEALTHY:
+                return _Standing.FAILED, f"dependency failed to start: {describe_unhealthy(replica.name, health)}"
+            return _Standing.WAITING, f"{replica.name} {HEALTHY}"
 
 
 def _ended(
@@ -131,11 +139,13 @@ def _ended(
     if condition is Condition.STARTED or (condition is Condition.COMPLETED and ended.succeeded):
         return _Standing.MET, ""
     if next_run(replica.restart, container, ended):
-        return _Standing.WAITING, f"{replica.name} to be restarted"
+        return _Standing.WAITING, f"{replica.name} {RESTARTED}"
     if condition is Condition.HEALTHY:
-        return _Standing.FAILED, f"dependency failed to start: container {replica.name} {exit_text(ended)}"
+        text = exit_text(ended, replica.resources.memory)
+        return _Standing.FAILED, f"dependency failed to start: container {replica.name} {text}"
     code = "unknown" if ended.exit_code is None else ended.exit_code
-    return _Standing.FAILED, f'service "{dependency.service}" didn\'t complete successfully: exit {code}'
+    reason = ", out of memory" if ended.oom_killed else ""
+    return _Standing.FAILED, f'service "{dependency.service}" didn\'t complete successfully: exit {code}{reason}'
 
 
 def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> bool:

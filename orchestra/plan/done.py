@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.plan.action import StartContainer
 from orchestra.plan.dependency import is_due
+from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.images import is_to_be_compared
 from orchestra.plan.removal import find_departures
 from orchestra.plan.replace import replacement_reason
@@ -146,7 +147,7 @@ class _Judge:
 
     def _running(self, spec: ContainerSpec, container: Container, running: Running) -> tuple[_Stage, str]:
         if container.healthcheck is not None and running.health.status is HealthStatus.UNHEALTHY:
-            return _Stage.STUCK, f"container {spec.name} is unhealthy"
+            return _Stage.STUCK, describe_unhealthy(spec.name, running.health)
         if spec.service in self._awaited:
             return _Stage.UNPROVEN, ""
         if container.healthcheck is not None:
@@ -163,7 +164,7 @@ class _Judge:
             return _Stage.UNPROVEN, ""
         if ended.succeeded and (container.healthcheck is None or spec.service in self._awaited):
             return _Stage.DONE, ""
-        return _Stage.STUCK, f"container {spec.name} {exit_text(ended)}"
+        return _Stage.STUCK, f"container {spec.name} {exit_text(ended, spec.resources.memory)}"
 
 
 def is_down(desired: Desired, observed: Observed) -> bool:

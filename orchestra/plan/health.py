@@ -14,6 +14,7 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.plan.output import describe_failed_probe
 from orchestra.state.observed import Health, Healthcheck, HealthStatus
 
 if TYPE_CHECKING:
@@ -95,16 +96,22 @@ def step(
     """The health after ``probe`` ended at ``now``. exit_code None: it was cut off."""
     output = output[-OUTPUT_LIMIT:]
     if exit_code == 0:
-        return Health(HealthStatus.HEALTHY, 0, now, output)
+        return Health(HealthStatus.HEALTHY, 0, now, output, exit_code)
     starting = _is_starting(health)
     status = HealthStatus.STARTING if starting else health.status
     if probe.early:
         # Cut off late or answered late, an early probe must not make the regular one it ran into look done.
         before_regular = _regular(spec, started_at, probe.at) - 2 * MARGIN
-        return Health(status, health.failing_streak, min(now, before_regular), output)
+        return Health(status, health.failing_streak, min(now, before_regular), output, exit_code)
     if starting and probe.at < started_at + spec.start_period:
-        return Health(status, health.failing_streak, now, output)
+        return Health(status, health.failing_streak, now, output, exit_code)
     streak = health.failing_streak + 1
     if streak >= (spec.retries or DEFAULT_RETRIES):
         status = HealthStatus.UNHEALTHY
-    return Health(status, streak, now, output)
+    return Health(status, streak, now, output, exit_code)
+
+
+def describe_unhealthy(name: str, health: Health) -> str:
+    """``container s-db-1 is unhealthy: connection refused (exit code 1)``: with the last line that the probe wrote."""
+    reason = describe_failed_probe(health.output, health.exit_code)
+    return f"container {name} is unhealthy{': ' if reason else ''}{reason}"

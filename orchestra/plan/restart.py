@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.plan.backoff import delay
 from orchestra.state.desired import RestartPolicy
+from orchestra.units import format_bytes
 
 if TYPE_CHECKING:
     from orchestra.state.desired import Restart
@@ -50,7 +51,9 @@ def _restarts(policy: Restart, container: Container, ended: Exited) -> bool:
             return not ended.succeeded and (limit is None or container.restarts < limit)
 
 
-def exit_text(ended: Exited) -> str:
-    """``exited (1)``, in the words of Docker's own messages."""
+def exit_text(ended: Exited, limit: int | None = None) -> str:
+    """``exited (1)``, in the words of Docker's own messages; limit: the memory (bytes) that it was allowed to use."""
     code = "unknown" if ended.exit_code is None else ended.exit_code
-    return f"exited ({code}, out of memory)" if ended.oom_killed else f"exited ({code})"
+    if not ended.oom_killed:
+        return f"exited ({code})"
+    return f"exited ({code}, out of memory{f': its limit is {format_bytes(limit)}' if limit else ''})"

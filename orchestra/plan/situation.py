@@ -133,7 +133,8 @@ class Situation:
             self.failed.append(Failed(resource, failure.error, failure.hint or "it is tried again in the background"))
             self.hopeless.add(resource)
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
-        return Blocked(resource, f"failed {times} to {action.verb}: {failure.error}", until=until)
+        again = ((resource, f"to be tried again: {failure.error}"),)
+        return Blocked(resource, f"failed {times} to {action.verb}: {failure.error}", until=until, awaited=again)
 
 
 def asked_at(request: Request, service: ServiceName) -> float:

@@ -10,12 +10,14 @@ class Blocked:
     """Something is wanted of ``resource`` but not yet possible.
 
     waits_for: resources (``kind/name``) that must change first; until: the moment (Unix seconds) that ends the waiting.
+    awaited: what takes its time without any action: resources, and what is awaited of each, ``to be healthy``.
     """
 
     resource: str
     reason: str
     waits_for: tuple[str, ...] = ()
     until: float | None = None
+    awaited: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,21 @@ class HealthEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something that takes its time. resource: ``kind/name``; what: ``to be healthy``; by: what it keeps waiting."""
+
+    resource: str
+    what: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class BlockedEvent:
     """The set of blocked resources changed: ``kind/name`` to the reason in words."""
 
     at: float
     blocked: tuple[tuple[str, str], ...]
+    awaited: tuple[Awaited, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

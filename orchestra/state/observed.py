@@ -42,12 +42,17 @@ class Healthcheck:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the probes of one run of a container have shown. ``failing_streak`` counts failures since a success."""
+    """What the probes of one run of a container have shown. ``failing_streak`` counts failures since a success.
+
+    output and exit_code are those of the last probe; exit_code None: there was none, it was cut off at its timeout, or
+    it could not be run.
+    """
 
     status: HealthStatus = HealthStatus.NONE
     failing_streak: int = 0
     checked_at: float | None = None
     output: str = ""
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

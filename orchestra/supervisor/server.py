@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SLOWEST = 5.0
 """Seconds that a follower of events may keep one line waiting."""
+RECAPPED = ("up", "down")
+"""Requests whose client is first told what is under way already."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
 
@@ -135,6 +137,8 @@ class Server:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, connection, letters)
             async with outbox, self._engine.subscribe() as events:
+                for event in self._engine.recap() if request["op"] in RECAPPED else ():
+                    outbox.send_nowait({"event": encode(event)})
                 # Left only when the pump has ended: an event may have reached it just before it is cancelled.
                 async with anyio.create_task_group() as pump:
                     pump.start_soon(self._pump, events, outbox)

@@ -71,6 +71,111 @@ def test_a_live_display_shows_nothing_of_nothing_and_leaves_no_row_turning():
     assert "Creating" in last
 
 
+def blocked(*rows):
+    awaited = [{"resource": f"container/{name}", "what": what, "by": f"container/{by}"} for name, what, by in rows]
+    return {"kind": "BlockedEvent", "at": 1.0, "blocked": [], "awaited": awaited}
+
+
+def health(status, name="s-db-1", **fields):
+    return {"kind": "HealthEvent", "container": name, "health": {"status": status, **fields}}
+
+
+def exited(code, name="s-db-1", **fields):
+    return {"kind": "ContainerEvent", "container": name, "change": "exited", "exit_code": code, **fields}
+
+
+def test_progress_says_what_it_waits_for(capfd):
+    progress = Plain()
+    for event in (
+        acted("start", "done", "s-db-1"),
+        blocked(("s-db-1", "to be healthy", "s-web-1"), ("s-job-1", "to complete", "s-web-1")),
+        health("starting"),
+        exited(0, "s-job-1"),
+        blocked(("s-db-1", "to be healthy", "s-web-1")),
+        health("healthy"),
+        blocked(),
+        acted("start", "done"),
+    ):
+        progress.hear(event)
+    assert capfd.readouterr().err.splitlines() == [
+        " Container s-db-1  Started",
+        " Container s-db-1  Waiting to be healthy",
+        " Container s-job-1  Waiting to complete",
+        " Container s-job-1  Exited",
+        " Container s-db-1  Healthy",
+        " Container s-web-1  Started",
+    ]
+
+
+def test_what_concerns_no_dependency_is_told_only_while_the_command_waits_for_it(capfd):
+    restarting = blocked(("s-db-1", "to be restarted", "s-db-1"))
+    for waits, shown in ((False, []), (True, ["Waiting to be healthy", "Exited (1)", "Waiting to be restarted"])):
+        progress = Plain()
+        progress.waits = waits
+        for event in (health("starting"), exited(1), restarting):
+            progress.hear(event)
+        lines = [line.removeprefix(" Container s-db-1  ") for line in capfd.readouterr().err.splitlines()]
+        assert lines == shown
+
+
+def test_what_failed_for_the_moment_is_waited_for(capfd):
+    progress = Plain()
+    progress.hear({**acted("create", "failed"), "error": "port 80 is taken"})
+    progress.hear(blocked(("s-web-1", "to be tried again: port 80 is taken", "s-web-1")))
+    assert capfd.readouterr().err.splitlines()[-1] == " Container s-web-1  Waiting to be tried again: port 80 is taken"
+
+
+def test_what_ended_while_it_was_awaited_is_said_in_words(capfd):
+    progress = Plain()
+    progress.hear(blocked(("s-db-1", "to complete", "s-web-1")))
+    progress.hear(exited(137, oom_killed=True))
+    progress.hear(health("unhealthy", output="no route\x1b[2J to host\n", exit_code=7))
+    assert capfd.readouterr().err.splitlines()[1:] == [
+        " Container s-db-1  Exited (137, out of memory)",
+        " Container s-db-1  Unhealthy: no route\\x1b[2J to host (exit code 7)",
+    ]
+
+
+def test_what_was_waiting_when_the_result_came_is_as_the_result_says(capfd):
+    progress = Plain()
+    progress.hear(blocked(*((f"s-{name}-1", "to be healthy", "s-web-1") for name in ("a", "b", "c"))))
+    capfd.readouterr()
+    progress.settle([{**row("running", "s-a-1"), "health": "healthy"}, row("running", "s-b-1"), row("exited", "s-c-1")])
+    shown = [line.split("  ")[1] for line in capfd.readouterr().err.splitlines()]
+    assert shown == ["Healthy", "Started", "Exited"]
+
+
+def test_waiting_is_work_in_json(capfd):
+    progress = JsonLines()
+    progress.hear(blocked(("s-db-1", "to be healthy", "s-web-1")))
+    line = {"id": "Container s-db-1", "status": "working", "text": "Waiting", "details": "to be healthy"}
+    assert json.loads(capfd.readouterr().err) == line
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_live_display_turns_while_it_waits_and_keeps_to_one_line_each(width):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, color_system=None)
+    long = "a-stack-with-a-long-name-database-with-a-long-name-1"
+    with Live(color=False, console=console) as live:
+        live.hear(acted("create", "done"))
+        live.hear(acted("start", "done", long))
+        live.hear(blocked((long, "to be healthy", "s-web-1")))
+        during = screen.getvalue().rpartition("[+]")[2].splitlines()
+        live.hear(blocked())
+        live.hear(blocked((long, "to be healthy", "s-web-1")))
+        live.hear(health("healthy", long))
+    after = screen.getvalue().rpartition("[+]")[2].splitlines()
+    assert "Running 1/2" in during[0]
+    assert len(during) == 3, during
+    assert "Waiting 0.0s" in during[2]
+    assert "✔" not in during[2]
+    assert all(len(line) <= width for line in during[1:])
+    assert ("to be healthy" in during[2]) == (width == 100)
+    assert "Running 2/2" in after[0]
+    assert "Healthy" in after[2]
+
+
 PULLED = {"kind": "PullEvent", "resource": "image/app", "fetched": 1_500_000, "total": 12_000_000}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.plan.health import effective_healthcheck, next_probe, step
+from orchestra.plan.health import describe_unhealthy, effective_healthcheck, next_probe, step
 from orchestra.state.desired import HealthcheckSpec
 from orchestra.state.observed import Health, Healthcheck, HealthStatus
 from tests.plan.stacks import service
@@ -94,7 +94,7 @@ def test_an_unhealthy_container_recovers_at_its_first_success():
     ill = Health(HealthStatus.UNHEALTHY, 7, START + 50.0)
     probe = next_probe(spec, START, ill)
     assert probe.at == START + 51.0
-    assert step(ill, spec, START, probe, 0, "ok", probe.at) == Health(HealthStatus.HEALTHY, 0, START + 51.0, "ok")
+    assert step(ill, spec, START, probe, 0, "ok", probe.at) == Health(HealthStatus.HEALTHY, 0, START + 51.0, "ok", 0)
 
 
 def test_an_early_probe_is_cut_off_in_time_for_the_regular_one():
@@ -156,3 +156,15 @@ OF_IMAGE = Healthcheck(("image",), interval=5.0, timeout=7.0, retries=2, start_p
 def test_the_file_speaks_before_the_image_setting_by_setting(own, disabled, image, effective):
     (spec,) = service("web", healthy=own, healthcheck_disabled=disabled)("s", 0)
     assert effective_healthcheck(spec, image) == effective
+
+
+def test_an_unhealthy_container_is_told_with_what_its_last_probe_said():
+    def said(output, exit_code):
+        return describe_unhealthy("s-db-1", Health(HealthStatus.UNHEALTHY, 3, 1.0, output, exit_code))
+
+    assert said("trying\nrefused\n\n", 1) == "container s-db-1 is unhealthy: refused (exit code 1)"
+    assert said("", 2) == "container s-db-1 is unhealthy: exit code 2"
+    assert said("timed out after 3 s. ", None) == "container s-db-1 is unhealthy: timed out after 3 s."
+    assert said("", None) == "container s-db-1 is unhealthy"
+    assert said("\x1b[2Jgone\x07", 1) == "container s-db-1 is unhealthy: \\x1b[2Jgone\\x07 (exit code 1)"
+    assert len(said("x" * 5000, None)) < 250

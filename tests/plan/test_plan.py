@@ -11,7 +11,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
 from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.supersede import is_superseded
-from orchestra.state.observed import Created, Exited, Failure, Observed, Running, Verb
+from orchestra.state.observed import Created, Exited, Failure, Health, HealthStatus, Observed, Running, Verb
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
 
@@ -160,3 +160,19 @@ def test_what_no_longer_makes_sense_is_superseded():
     for action in (PullImage(WEB.images[0], ""), CreateContainer(web, "", ""), StartContainer(web.name, 0, 0, "")):
         assert not is_superseded(action, asked(WEB, at=200.0))
     assert not is_superseded(StopContainer(web.name, "", 10.0, ""), asked(WEB, at=200.0))
+
+
+def test_what_takes_its_time_is_named_with_what_it_keeps_waiting():
+    desired = stack(service("db", healthy=True), service("job"), service("web", "db:healthy job:completed"))
+    world = changed(world_after(desired), "s-web-1", status=Created())
+    world = changed(world, "s-db-1", status=Running(1, 100.0, Health(HealthStatus.STARTING)))
+    world = changed(world, "s-job-1", status=Running(1, 100.0))
+    (web,) = plan(desired, world, {}, now=200.0).blocked
+    assert web.awaited == (("container/s-db-1", "to be healthy"), ("container/s-job-1", "to complete"))
+    failing = failed(Observed("s"), "image/app", temporary=True, at=100.0, attempts=3)
+    (pull, *_) = plan(WEB, failing, {}, now=100.1).blocked
+    assert pull.awaited == (("image/app", "to be tried again: no luck"),)
+    crashed = stack(service("web", restart="always"))
+    world = changed(world_after(crashed), "s-web-1", status=Exited(1, 101.0, 102.0), backoff=3)
+    (again,) = plan(crashed, world, {}, now=102.1).blocked
+    assert again.awaited == (("container/s-web-1", "to be restarted"),)

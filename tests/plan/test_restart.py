@@ -92,3 +92,10 @@ def test_an_end_for_lack_of_memory_is_told():
 
 def test_an_empty_world_is_empty():
     assert plan(stack(), Observed("s"), {}, 0.0).converged
+
+
+def test_running_out_of_memory_is_said_with_the_limit():
+    ended = Exited(137, 0.0, 1.0, oom_killed=True)
+    assert exit_text(ended, 64 << 20) == "exited (137, out of memory: its limit is 64 MiB)"
+    assert exit_text(ended, 1_000_000) == "exited (137, out of memory: its limit is 1000000 bytes)"
+    assert exit_text(Exited(137, 0.0, 1.0), 64 << 20) == "exited (137)"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live as RichLive
 from rich.spinner import Spinner
@@ -16,10 +17,16 @@ from orchestra.cli.render.sizes import describe_size
 from orchestra.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestra.cli.render.words import Step
 
 _STYLES = {"working": "cyan", "done": "green", "error": "red"}
 _MARKS = {"working": "…", "done": "✔", "error": "✘"}
+
+MARK = 3
+SHORTEST = 12
+"""Cells of the shortest name that still tells something."""
 
 
 class _Line:
@@ -40,8 +47,8 @@ class Live(Quiet):
         super().__init__()
         self._lines: dict[str, _Line] = {}
         self._over = False
-        console = console or Console(stderr=True, no_color=not color, highlight=False)
-        self._live = RichLive(console=console, get_renderable=self._table, refresh_per_second=12, transient=False)
+        self._console = console or Console(stderr=True, no_color=not color, highlight=False)
+        self._live = RichLive(console=self._console, get_renderable=self._table, refresh_per_second=12, transient=False)
 
     def __enter__(self) -> Live:
         return self
@@ -60,20 +67,50 @@ class Live(Quiet):
             self._live.start()
             self._live.refresh()
 
+    def _restore(self, step: Step) -> None:
+        self._show(step)
+
     def _measure(self, resource: str, fetched: int, total: int) -> None:
         if line := self._lines.get(resource):
             line.measure = f"{describe_size(fetched)} / {describe_size(total)}"
 
     def _table(self) -> Table:
-        table = Table.grid(padding=(0, 1))
         done = sum(line.ended is not None for line in self._lines.values())
-        table.add_row(Text("[+]"), Text(f"Running {done}/{len(self._lines)}"))
-        for line in self._lines.values():
-            style = _STYLES[line.step.state]
-            is_turning = line.ended is None and not self._over
-            mark = line.spinner if is_turning else Text(_MARKS[line.step.state], style)
-            seconds = (line.ended or time.monotonic()) - line.began
-            measure = "" if line.ended else line.measure
-            text = f"{line.step.text} {measure}".rstrip()
-            table.add_row(mark, Text(visible(line.step.subject)), Text(text, style), Text(f"{seconds:.1f}s", "dim"))
+        rows = [self._row(line) for line in self._lines.values()]
+        head = f"Running {done}/{len(rows)}"
+        table = Table.grid(padding=(0, 1))
+        for width in _widths(self._console.width, head, rows):
+            table.add_column(no_wrap=True, overflow="ellipsis", max_width=width)
+        table.add_row(Text("[+]"), Text(head))
+        for row in rows:
+            mark = row.mark if isinstance(row.mark, Spinner) else Text(row.mark, row.style)
+            cells = Text(row.subject), Text(row.text, row.style), Text(row.seconds, "dim"), Text(row.note, "dim")
+            table.add_row(mark, *cells)
         return table
+
+    def _row(self, line: _Line) -> _Row:
+        step = line.step
+        is_turning = line.ended is None and not self._over
+        seconds = (line.ended or time.monotonic()) - line.began
+        text = f"{step.text} {'' if line.ended else line.measure}".rstrip()
+        mark = line.spinner if is_turning else _MARKS[step.state]
+        return _Row(mark, _STYLES[step.state], visible(step.subject), text, f"{seconds:.1f}s", visible(step.note))
+
+
+class _Row(NamedTuple):
+    mark: Spinner | str
+    style: str
+    subject: str
+    text: str
+    seconds: str
+    note: str
+
+
+def _widths(width: int, head: str, rows: Sequence[_Row]) -> tuple[int, int, int, int, int]:
+    """Of the columns, so that a row stays one line: names give way to what happens, and notes to both."""
+    text = max((cell_len(row.text) for row in rows), default=0)
+    seconds = max((len(row.seconds) for row in rows), default=0)
+    subject = max((cell_len(row.subject) for row in rows), default=0)
+    room = width - MARK - text - seconds - 4  # a blank between columns
+    subject = max(min(subject, room), cell_len(head), SHORTEST)
+    return MARK, subject, text, seconds, max(room - subject, 1)

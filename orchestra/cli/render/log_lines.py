@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    from orchestra.driver.local.log_follow import Ended
     from orchestra.driver.local.logs import Line
     from orchestra.state.observed import Container
 
@@ -92,3 +93,10 @@ class LogPrinter:
 def short_name(stack: str, name: str, service: str, index: int) -> str:
     """``web-1``; a name that the file chose is left as it is."""
     return visible(f"{service}-{index}" if name == f"{stack}-{service}-{index}" else name)
+
+
+def describe_end(ended: Ended) -> str:
+    """``exited with code 137, out of memory (restarting)``"""
+    code, reason = ended.exited.exit_code, ", out of memory" if ended.exited.oom_killed else ""
+    again = " (restarting)" if ended.runs_again else ""
+    return f"exited with code {'unknown' if code is None else code}{reason}{again}"

@@ -5,29 +5,33 @@ from __future__ import annotations
 import json
 import sys
 
-from orchestra.cli.render.words import describe, subject_of
+from orchestra.cli.render.words import Step, await_step, describe, subject_of
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.cli.render.words import Step
 
 
 class Quiet:
     """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end.
 
     redraws: it has the screen for itself, so nothing else may be written meanwhile. hides_images: pulling is not shown.
+    waits: the command waits until containers are healthy, and not only for what other containers depend on.
     """
 
     redraws = False
     hides_images = False
+    waits = False
 
     def __init__(self) -> None:
         self._touched: dict[str, Step] = {}
         self._healthy: set[str] = set()
+        self._awaited: dict[str, str] = {}
+        self._before: dict[str, Step] = {}
 
     def __enter__(self) -> Quiet:
         return self
@@ -40,8 +44,11 @@ class Quiet:
         if event["kind"] == "PullEvent":
             self._measure(event["resource"], event["fetched"], event["total"])
             return
+        if event["kind"] == "BlockedEvent":
+            self._await(event.get("awaited", ()))
+            return
         step = describe(event)
-        if step is None:
+        if step is None or not self._concerns(event, step):
             return
         self._touched[step.resource] = step
         if step.text == "Healthy":
@@ -51,10 +58,35 @@ class Quiet:
         if not (self.hides_images and step.resource.startswith("image/")):
             self._show(step)
 
+    def _concerns(self, event: dict[str, Any], step: Step) -> bool:
+        """Whether what a container did by itself has to do with the command."""
+        if event["kind"] == "ContainerEvent":
+            return self.waits or step.resource in self._awaited
+        return step.text != "Waiting" or self.waits
+
+    def _await(self, rows: Iterable[dict[str, str]]) -> None:
+        """rows: encoded ``Awaited``. What restarts by its policy is awaited only if something else needs it."""
+        awaited: dict[str, str] = {}
+        for row in rows:
+            if row["resource"] != row["by"] or row["what"].startswith("to be tried") or self.waits:
+                awaited.setdefault(row["resource"], row["what"])
+        for resource in self._awaited.keys() - awaited.keys():
+            step = self._touched.get(resource)
+            if step is not None and step.text == "Waiting" and not self.waits:
+                before = self._before.get(resource) or Step(resource, step.subject, "Running", "done")
+                self._touched[resource] = before
+                self._restore(before)
+        for resource, what in awaited.items():
+            if self._awaited.get(resource) != what:
+                if (step := self._touched.get(resource)) and step.text != "Waiting":
+                    self._before[resource] = step
+                self._touched[resource] = step = await_step(resource, what)
+                if not (self.hides_images and resource.startswith("image/")):
+                    self._show(step)
+        self._awaited = awaited
+
     def skip(self, resource: str, reason: str) -> None:
         """Say why nothing is done about it."""
-        from orchestra.cli.render.words import Step
-
         self._show(Step(resource, subject_of(resource), f"Skipped - {reason}", "done"))
 
     @property
@@ -65,10 +97,9 @@ class Quiet:
     def settle(self, containers: list[dict[str, str]]) -> None:
         """Containers as the result of ``up`` lists them: those that nothing happened to are named too.
 
-        One that was ``Starting`` when the result came has started by now, though its last event is still on its way.
+        One that was ``Starting`` when the result came has started by now, though its last event is still on its way;
+        one that was ``Waiting`` is as the result says.
         """
-        from orchestra.cli.render.words import Step
-
         for container in containers:
             resource = f"container/{container['name']}"
             state = container["state"]
@@ -77,6 +108,12 @@ class Quiet:
                 self._show(Step(resource, subject_of(resource), state.capitalize(), "done"))
             elif step.text == "Starting" and state in ("running", "exited"):
                 self._touched[resource] = step = step._replace(text="Started", state="done")
+                self._show(step)
+            elif step.text == "Waiting" and state in ("running", "exited"):
+                text = {"healthy": "Healthy", "exited": "Exited"}.get(
+                    container["health"] if state == "running" else state
+                )
+                self._touched[resource] = step = step._replace(text=text or "Started", state="done", note="")
                 self._show(step)
 
     def conclude(self, working: str, done: str) -> None:
@@ -89,16 +126,21 @@ class Quiet:
     def _show(self, step: Step) -> None:
         return None
 
+    def _restore(self, step: Step) -> None:
+        """What was awaited is not awaited any more; this was said of it before."""
+        return None
+
     def _measure(self, resource: str, fetched: int, total: int) -> None:
         """Bytes of an image that is being pulled."""
         return None
 
 
 class Plain(Quiet):
-    """`` Container stack-web-1  Started``"""
+    """`` Container stack-web-1  Started``, `` Container stack-db-1  Waiting to be healthy``"""
 
     def _show(self, step: Step) -> None:
-        print(visible(f" {step.subject}  {step.text}"), file=sys.stderr, flush=True)
+        colon = ":" if step.note and step.state == "error" else ""
+        print(visible(f" {step.subject}  {step.text}{colon} {step.note}".rstrip()), file=sys.stderr, flush=True)
 
 
 class JsonLines(Quiet):
@@ -106,8 +148,8 @@ class JsonLines(Quiet):
 
     def _show(self, step: Step) -> None:
         line = {"id": step.subject, "status": step.state, "text": step.text}
-        if step.detail:
-            line["details"] = step.detail
+        if details := step.detail or step.note:
+            line["details"] = details
         self._print(line)
 
     def _measure(self, resource: str, fetched: int, total: int) -> None:

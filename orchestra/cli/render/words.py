@@ -23,13 +23,17 @@ NO_LONGER_WANTED = "no longer wanted"
 
 
 class Step(NamedTuple):
-    """One change of one resource. subject: as shown, ``Container stack-web-1``; state: working, done or error."""
+    """One change of one resource. subject: as shown, ``Container stack-web-1``; state: working, done or error.
+
+    detail: what went wrong; note: what is added to the text, such as what is awaited.
+    """
 
     resource: str
     subject: str
     text: str
     state: str
     detail: str = ""
+    note: str = ""
 
 
 def describe(event: dict[str, Any]) -> Step | None:
@@ -48,12 +52,34 @@ def describe(event: dict[str, Any]) -> Step | None:
                 case _:
                     return Step(resource, subject_of(resource), "Error", "error", event.get("error", ""))
         case "HealthEvent":
-            status = event["health"].get("status", "none")
-            if status in ("healthy", "unhealthy"):
-                resource = f"container/{event['container']}"
-                state = "done" if status == "healthy" else "error"
-                return Step(resource, subject_of(resource), status.capitalize(), state)
+            resource = f"container/{event['container']}"
+            match event["health"].get("status", "none"):
+                case "healthy":
+                    return Step(resource, subject_of(resource), "Healthy", "done")
+                case "unhealthy":
+                    from orchestra.plan.output import describe_failed_probe
+
+                    reason = describe_failed_probe(event["health"].get("output", ""), event["health"].get("exit_code"))
+                    return Step(resource, subject_of(resource), "Unhealthy", "error", reason, reason)
+                case "starting":
+                    return await_step(resource, "to be healthy")
+        case "ContainerEvent" if event["change"] == "exited":
+            resource = f"container/{event['container']}"
+            code = event.get("exit_code")
+            if code == 0:
+                return Step(resource, subject_of(resource), "Exited", "done")
+            return Step(resource, subject_of(resource), describe_exit(code, event.get("oom_killed", False)), "error")
     return None
+
+
+def await_step(resource: str, what: str) -> Step:
+    """Nothing is done, but something is awaited of it."""
+    return Step(resource, subject_of(resource), "Waiting", "working", note=what)
+
+
+def describe_exit(code: int | None, oom_killed: bool) -> str:
+    """``Exited (137, out of memory)``"""
+    return f"Exited ({'unknown' if code is None else code}{', out of memory' if oom_killed else ''})"
 
 
 def subject_of(resource: str) -> str:
