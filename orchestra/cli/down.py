@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     values = invocation.values
     stack_home = invocation.home.stack(stack)
     if not values["volumes"] and not _is_known(stack_home):
-        print(f'Warning: No resource found to remove for project "{stack}".', file=sys.stderr)
+        print(f'warning: No resource found to remove for project "{stack}".', file=sys.stderr)
         return 0
     asked = request(
         "down",
@@ -53,7 +53,7 @@ def run(invocation: Invocation) -> int:
 def warn_of_orphans(names: Sequence[str]) -> None:
     shown = ", ".join(map(visible, names))
     print(
-        f"Warning: Found orphan containers ({shown}) for this project. If you removed or renamed this "
+        f"warning: Found orphan containers ({shown}) for this project. If you removed or renamed this "
         "service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
         file=sys.stderr,
     )

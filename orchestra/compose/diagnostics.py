@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from orchestra.visible import visible
 
@@ -13,15 +13,22 @@ if TYPE_CHECKING:
     from orchestra.errors import Diagnostic, Span
 
 WIDTH = 160
-_BOLD, _RED, _CYAN, _RESET = "\033[1m", "\033[31m", "\033[36m", "\033[0m"
+_BOLD, _RED, _YELLOW, _CYAN, _RESET = "\033[1m", "\033[31m", "\033[33m", "\033[36m", "\033[0m"
 
 
-def render_diagnostics(diagnostics: Iterable[Diagnostic], color: bool, *, directory: str = "") -> str:
+def render_diagnostics(
+    diagnostics: Iterable[Diagnostic],
+    color: bool,
+    *,
+    directory: str = "",
+    severity: Literal["error", "warning"] = "error",
+) -> str:
     """One paragraph for each, with a final newline; empty for none.
 
     Files below ``directory`` are named relative to it.
     """
-    return "\n".join(_render(diagnostic, color, directory) for diagnostic in diagnostics)
+    prefix = _paint(f"{severity}:", _RED if severity == "error" else _YELLOW, color)
+    return "\n".join(f"{prefix} {_render(diagnostic, color, directory)}" for diagnostic in diagnostics)
 
 
 def _render(diagnostic: Diagnostic, color: bool, directory: str) -> str:

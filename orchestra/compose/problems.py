@@ -98,6 +98,12 @@ class Problems:
             lines = self._lines[span.path] = _LINE_BREAK.split(self.texts.get(span.path, ""))
         return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
 
+    def written_at(self, span: Span | None) -> str:
+        """What the file has at a span, as far as that is on one line."""
+        if span is None:
+            return ""
+        return self.line(span)[span.column - 1 : span.end_column - 1 if span.end_line == span.line else None]
+
     def nearest(self, name: str, known: Collection[str]) -> str:
         """The known name that looks most like ``name``, '' for none; comparing is dear, so not without end."""
         self._guesses += 1

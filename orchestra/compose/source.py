@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 
 from orchestra.compose.nodes import OVERRIDE, RESET, Map, Node, Path, Scalar, Seq
 from orchestra.compose.scalars import render, resolve
+from orchestra.compose.syntax_errors import explain_syntax_error
 from orchestra.errors import Span
 
 if TYPE_CHECKING:
@@ -97,16 +98,9 @@ def parse_documents(source: Source, problems: Problems, budget: Budget | None = 
                 documents.append(node)
             elif not (isinstance(node, Scalar) and node.value is None):
                 problems.error("wrong-type", "a Compose file must be a mapping at its top level", node.span)
-    except MarkedYAMLError as error:
-        # What is never closed is found out at the end of the file, and mended where it begins.
-        unclosed = error.problem_mark is not None and error.problem_mark.index >= len(source.text.rstrip())
-        mark = (unclosed and error.context_mark) or error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = " ".join(part for part in (error.context, error.problem) if part).replace("\n", " ")
-        problems.error("yaml", what, Span(source.path, line, column, line, column + 1), (), _yaml_hint(source, line))
-        return ()
     except YAMLError as error:
-        problems.error("yaml", str(error).splitlines()[0], Span(source.path, 1, 1, 1, 2))
+        what = explain_syntax_error(error, source)
+        problems.error("yaml", what.message, what.span, (), what.hint)
         return ()
     except _Refused:
         return ()
@@ -123,14 +117,6 @@ def _oversized(source: Source) -> tuple[str, Span] | None:
     else:
         return None
     return message, Span(source.path, number, 1, number, 2)
-
-
-def _yaml_hint(source: Source, line: int) -> str:
-    lines = source.text.splitlines()
-    text = lines[line - 1] if line <= len(lines) else ""
-    if "\t" in text[: len(text) - len(text.lstrip())]:
-        return "YAML is indented with spaces, never with tabs"
-    return ""
 
 
 class _Anchored(NamedTuple):

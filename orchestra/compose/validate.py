@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ _WRONG_TYPE = {
 }
 _ORIGINS = frozenset({"image", "build", "provider"})
 """One of which every service needs."""
-_STRING_HINT = "put it between quotes"
+_STRING_OR_LIST = frozenset({"command", "entrypoint", "test", "env_file", "label_file", "dns", "dns_search", "tmpfs"})
+_KEY_WITHOUT_SPACE = re.compile(r"[\w.-]+:[^\s/]")
 
 
 def validate(document: Map, problems: Problems) -> Stack | None:
@@ -72,7 +74,7 @@ def _report(document: Map, item: Mapping[str, Any], known: list[str], problems: 
         key = str(path[-1])
         owner = render_path(path[:-1]) or "the file"
         place = locate(document, path, key=True)
-        hint = _nearest(key, path[:-1], problems)
+        hint = _version_one(document, key, path) or _nearest(key, path[:-1], problems)
         problems.error("unknown-key", f"unknown key {_shown(key)} in {owner}", place, path, hint)
     elif kind == "missing":
         key = str(item["loc"][-1])
@@ -83,10 +85,10 @@ def _report(document: Map, item: Mapping[str, Any], known: list[str], problems: 
         message = f"{subject} must be {expected}, not {describe(item['input'])}"
         problems.error("invalid-value", message, locate(document, path), path)
     elif kind in _WRONG_TYPE:
-        message = f"{subject} must be {_WRONG_TYPE[kind]}, not {describe(item['input'])}"
-        scalar = isinstance(item["input"], (bool, int, float))
-        hint = _STRING_HINT if kind == "string_type" and scalar else _list_hint(item)
-        problems.error("wrong-type", message, locate(document, path), path, hint)
+        place = locate(document, path)
+        expected, hint = _expected(item, path, problems.written_at(place))
+        message = f"{subject} must be {expected}, not {describe(item['input'])}"
+        problems.error("wrong-type", message, place, path, hint)
     else:
         text = str(item["ctx"]["error"]) if "error" in item.get("ctx", {}) else str(item["msg"])
         code = "wrong-type" if text.startswith("must be") else "invalid-value"
@@ -94,8 +96,29 @@ def _report(document: Map, item: Mapping[str, Any], known: list[str], problems: 
         problems.error(code, message, locate(document, path), path)
 
 
-def _list_hint(item: Mapping[str, Any]) -> str:
-    return "begin each entry with a dash" if item["type"] == "tuple_type" and isinstance(item["input"], str) else ""
+def _expected(item: Mapping[str, Any], path: Path, written: str) -> tuple[str, str]:
+    """What a value of the wrong type should have been, and what to do about it."""
+    kind, given = item["type"], item["input"]
+    expected = _WRONG_TYPE[kind]
+    is_text = isinstance(given, str)
+    if isinstance(given, (bool, int, float)):
+        if kind == "tuple_type" and path[-1] in _STRING_OR_LIST:
+            return "a string or a list", f'quote it: {path[-1]}: "{written}"'
+        if kind == "string_type":
+            return expected, f'quote it: "{written}"'
+    elif is_text and kind == "tuple_type":
+        return expected, "begin each entry with a dash"
+    elif is_text and kind in ("dict_type", "model_type") and _KEY_WITHOUT_SPACE.match(given):
+        return expected, f"a space is missing after the colon: {given.replace(':', ': ', 1)}"
+    return expected, ""
+
+
+def _version_one(document: Map, key: str, path: Path) -> str:
+    """The hint for a service at the top level, where the first version of the format had them."""
+    node = document.items.get(key)
+    if len(path) == 1 and isinstance(node, Map) and node.items.keys() & _ORIGINS:
+        return f"nest {_shown(key)} under services: (Compose files of version 1 had services at the top level)"
+    return ""
 
 
 def _document_path(document: Map, location: tuple[str | int, ...]) -> Path:

@@ -42,7 +42,7 @@ def test_a_file_is_bound_unless_it_is_to_be_another_users(folder):
 def test_a_variable_that_is_not_set_is_told_where_it_is_named(folder):
     found, loaded = mounts(folder, "secrets: [t]", "secrets:\n  t:\n    environment: TOKEN")
     assert found == (Mount(FILE, "/run/secrets/t", read_only=True),)
-    told = render_diagnostics(loaded.warnings, color=False, directory=str(folder.path))
+    told = render_diagnostics(loaded.warnings, color=False, severity="warning", directory=str(folder.path))
     assert told == (
         "compose.yaml:5:18: the variable TOKEN, which is to be mounted at /run/secrets/t, is not set [unset-variable]\n"
         "  5 |     environment: TOKEN\n"

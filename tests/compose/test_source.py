@@ -56,7 +56,7 @@ def test_several_documents_come_in_order_and_empty_ones_are_left_out():
     ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", "3:1 the key a is already there at line 1"),
-        ("a:\n\tb: 1\n", "2:1 while scanning for the next token found character '\\t' that cannot start any token"),
+        ("a:\n\tb: 1\n", "2:1 this line is indented with a tab"),
         ("- a\n", "1:1 a Compose file must be a mapping at its top level"),
         ("1: a\n", "1:1 the key 1 must be a string, not a number"),
         ("a: !python/object x\n", "1:4 the tag !python/object is not known"),

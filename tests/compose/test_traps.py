@@ -14,7 +14,7 @@ GOLDEN = {
     "an obsolete version": (
         f"version: '3.8'\n{WEB}",
         """\
-compose.yaml:1:1: version is obsolete: what is understood does not depend on it [obsolete]
+warning: compose.yaml:1:1: version is obsolete: what is understood does not depend on it [obsolete]
   1 | version: '3.8'
     | ^^^^^^^
   hint: remove it
@@ -23,7 +23,7 @@ compose.yaml:1:1: version is obsolete: what is understood does not depend on it 
     "ports to the base of sixty": (
         WEB + "    ports:\n      - 22:22\n      - 8080:80\n",
         """\
-compose.yaml:5:9: 22:22 is a text here, but other readers of YAML take it for the number 1342 [ambiguous]
+warning: compose.yaml:5:9: 22:22 is a text here, but other readers of YAML take it for the number 1342 [ambiguous]
   5 |       - 22:22
     |         ^^^^^
   hint: write "22:22"
@@ -32,7 +32,7 @@ compose.yaml:5:9: 22:22 is a text here, but other readers of YAML take it for th
     "a day": (
         WEB + "    labels: {since: 2026-01-31, no-day: 2026-13-31}\n",
         """\
-compose.yaml:4:21: 2026-01-31 is a text here, but other readers of YAML take it for a date [ambiguous]
+warning: compose.yaml:4:21: 2026-01-31 is a text here, but other readers of YAML take it for a date [ambiguous]
   4 |     labels: {since: 2026-01-31, no-day: 2026-13-31}
     |                     ^^^^^^^^^^
   hint: write "2026-01-31"
@@ -41,7 +41,7 @@ compose.yaml:4:21: 2026-01-31 is a text here, but other readers of YAML take it 
     "leading zeros": (
         WEB + "    environment:\n      ZIP: 01234\n",
         """\
-compose.yaml:5:12: 01234 is a number here, and is given as 668 [value-changed]
+warning: compose.yaml:5:12: 01234 is a number here, and is given as 668 [value-changed]
   5 |       ZIP: 01234
     |            ^^^^^
   hint: write "01234" to keep it as it is
@@ -50,7 +50,7 @@ compose.yaml:5:12: 01234 is a number here, and is given as 668 [value-changed]
     "trailing zeros": (
         WEB + "    build: {context: ., args: {VERSION: 1.10}}\n",
         """\
-compose.yaml:4:41: 1.10 is a number here, and is given as 1.1 [value-changed]
+warning: compose.yaml:4:41: 1.10 is a number here, and is given as 1.1 [value-changed]
   4 |     build: {context: ., args: {VERSION: 1.10}}
     |                                         ^^^^
   hint: write "1.10" to keep it as it is
@@ -59,7 +59,7 @@ compose.yaml:4:41: 1.10 is a number here, and is given as 1.1 [value-changed]
     "a decimal mode": (
         WEB + "    configs: [{source: c, mode: 440}]\nconfigs: {c: {content: x}}\n",
         """\
-compose.yaml:4:33: the mode 440 is a decimal number: in octal it is 0670 [decimal-mode]
+warning: compose.yaml:4:33: the mode 440 is a decimal number: in octal it is 0670 [decimal-mode]
   4 |     configs: [{source: c, mode: 440}]
     |                                 ^^^
   hint: write 0440 if that is what is meant
@@ -68,7 +68,7 @@ compose.yaml:4:33: the mode 440 is a decimal number: in octal it is 0670 [decima
     "quotes within an entry": (
         WEB + '    environment:\n      - NAME="some body"\n      - JSON=["a", "b"]\n      - TWO=\'a\' \'b\'\n',
         """\
-compose.yaml:5:9: the quotes are a part of the value of NAME [quotes-kept]
+warning: compose.yaml:5:9: the quotes are a part of the value of NAME [quotes-kept]
   5 |       - NAME="some body"
     |         ^^^^^^^^^^^^^^^^
   hint: remove them, or put the whole entry between quotes: "NAME=some body"
@@ -77,7 +77,7 @@ compose.yaml:5:9: the quotes are a part of the value of NAME [quotes-kept]
     "a volume taken for a drive": (
         WEB + "    volumes: ['v:/data']\n",
         """\
-compose.yaml:4:15: the target v:/data is not an absolute path [relative-target]
+warning: compose.yaml:4:15: the target v:/data is not an absolute path [relative-target]
   4 |     volumes: ['v:/data']
     |               ^^^^^^^^^
   hint: a single letter before a colon is taken for a Windows drive: give the volume a longer name
@@ -86,7 +86,7 @@ compose.yaml:4:15: the target v:/data is not an absolute path [relative-target]
     "a variable that nobody sets": (
         WEB + "    user: $WHO\n",
         """\
-compose.yaml:4:11: the variable WHO is not set; an empty string is used [unset-variable]
+warning: compose.yaml:4:11: the variable WHO is not set; an empty string is used [unset-variable]
   4 |     user: $WHO
     |           ^^^^
   hint: set WHO in the environment or in .env, give a default as ${WHO:-…}, or write $$ for a literal $
@@ -96,7 +96,7 @@ compose.yaml:4:11: the variable WHO is not set; an empty string is used [unset-v
 
 
 def warned(folder, text: str) -> str:
-    return render_diagnostics(folder.load(text).warnings, color=False, directory=str(folder.path))
+    return render_diagnostics(folder.load(text).warnings, color=False, severity="warning", directory=str(folder.path))
 
 
 @pytest.mark.parametrize("name", GOLDEN)
