@@ -67,8 +67,8 @@ class Driver(Protocol):
         """One container, as ``observe`` would report it."""
         ...
 
-    def events(self) -> AsyncIterator[str]:
-        """Names of containers to look at again. Ends only by cancellation."""
+    def events(self) -> AsyncIterator[str | None]:
+        """Names of containers to look at again; None: look at everything. Ends only by cancellation."""
         ...
 
     async def pull(self, image: ImageSpec) -> Image:

@@ -328,7 +328,9 @@ class Engine:
 
     async def _follow_events(self, tasks: TaskGroup) -> None:
         async for name in self._driver.events():
-            if name not in self._looks_due:
+            if name is None:
+                self._doubt.set()
+            elif name not in self._looks_due:
                 self._looks_due.add(name)
                 tasks.start_soon(self._look, name, name=f"look at {name}")
 

@@ -71,15 +71,17 @@ def redirect(table: str, redirections: Sequence[Redirection]) -> None:
         _transact(_new_table(table, redirections))
     except FileExistsError:
         # Replacing waits for the kernel's grace period when the socket closes; a new namespace need not pay for it.
-        delete = Request("delete nftables table", table, NFT_MSG_DELTABLE, 0, _header() + text(NFTA_TABLE_NAME, table))
+        delete = Request(
+            "delete nftables table", table, NFT_MSG_DELTABLE, 0, table_header() + text(NFTA_TABLE_NAME, table)
+        )
         _transact([delete, *_new_table(table, redirections)])
 
 
 def has_table(table: str) -> bool:
     """Whether the calling thread's network namespace has that table of the family ip."""
-    body = _header() + text(NFTA_TABLE_NAME, table)
-    request = Request("get nftables table", table, _type(NFT_MSG_GETTABLE), 0, body)
-    with _open() as connection:
+    body = table_header() + text(NFTA_TABLE_NAME, table)
+    request = Request("get nftables table", table, message_type(NFT_MSG_GETTABLE), 0, body)
+    with open_nfnetlink() as connection:
         connection.send(render_message(request, NLM_F_REQUEST, 1))
         message = next(parse_messages(connection.recv(1 << 16)))
     if message.type != NLMSG_ERROR:
@@ -101,9 +103,9 @@ def _new_table(table: str, redirections: Sequence[Redirection]) -> list[Request]
             table,
             NFT_MSG_NEWTABLE,
             NLM_F_CREATE | NLM_F_EXCL,
-            _header() + text(NFTA_TABLE_NAME, table),
+            table_header() + text(NFTA_TABLE_NAME, table),
         ),
-        Request("new nftables chain", table, NFT_MSG_NEWCHAIN, NLM_F_CREATE, _header() + chain),
+        Request("new nftables chain", table, NFT_MSG_NEWCHAIN, NLM_F_CREATE, table_header() + chain),
         *(
             Request("new nftables rule", table, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, _rule(table, redirection))
             for redirection in redirections
@@ -132,7 +134,7 @@ def _rule(table: str, redirection: Redirection) -> bytes:
         ),
     ]
     body = text(NFTA_RULE_TABLE, table) + text(NFTA_RULE_CHAIN, CHAIN) + nested(NFTA_RULE_EXPRESSIONS, *expressions)
-    return _header() + body
+    return table_header() + body
 
 
 def _expression(name: str, *data: bytes) -> bytes:
@@ -164,16 +166,16 @@ def _u32(type_: int, value: int) -> bytes:
     return attribute(type_, struct.pack("!I", value & 0xFFFFFFFF))
 
 
-def _header(family: int = socket.AF_INET, resource: int = 0) -> bytes:
+def table_header(family: int = socket.AF_INET, resource: int = 0) -> bytes:
     """struct nfgenmsg."""
     return struct.pack("!BBH", family, 0, resource)
 
 
-def _type(message: int) -> int:
+def message_type(message: int) -> int:
     return NFNL_SUBSYS_NFTABLES << 8 | message
 
 
-def _open() -> socket.socket:
+def open_nfnetlink() -> socket.socket:
     connection = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
     connection.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
     connection.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
@@ -182,16 +184,16 @@ def _open() -> socket.socket:
 
 def _transact(requests: Sequence[Request]) -> None:
     """All of the requests, or the first error and none."""
-    limits = _header(socket.AF_UNSPEC, NFNL_SUBSYS_NFTABLES)
+    limits = table_header(socket.AF_UNSPEC, NFNL_SUBSYS_NFTABLES)
     datagram = render_message(Request("", "", NFNL_MSG_BATCH_BEGIN, 0, limits), NLM_F_REQUEST, 0)
     waiting: dict[int, Request] = {}
     for sequence, request in enumerate(requests, 1):
         waiting[sequence] = request
-        asked = request._replace(type=_type(request.type))
+        asked = request._replace(type=message_type(request.type))
         datagram += render_message(asked, NLM_F_REQUEST | NLM_F_ACK, sequence)
     datagram += render_message(Request("", "", NFNL_MSG_BATCH_END, 0, limits), NLM_F_REQUEST, 0)
     first: OSError | None = None
-    with _open() as connection:
+    with open_nfnetlink() as connection:
         connection.send(datagram)
         while waiting:
             for message in parse_messages(connection.recv(1 << 16)):

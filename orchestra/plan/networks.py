@@ -31,7 +31,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
             return Failed(resource, error, "create it, or take `external` away")
         return CreateNetwork(spec, "does not exist")
     if not differs(spec, seen):
-        return None
+        return None if seen.guarded else CreateNetwork(spec, "its firewall rules were removed or changed")
     users = users_of(situation, spec.name)
     if any(name in situation.specs and situation.specs[name].service in situation.never_replaced for name in users):
         return None

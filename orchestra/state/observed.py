@@ -126,11 +126,12 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """external: not made by this stack, so never removed by it."""
+    """external: not made by this stack, so never removed by it. guarded: its firewall rules are in force."""
 
     name: NetworkName
     config_hash: str = ""
     external: bool = False
+    guarded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

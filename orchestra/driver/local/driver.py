@@ -27,7 +27,7 @@ from orchestra.state.names import StackName
 from orchestra.state.observed import Observed, Running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SIGNAL = "SIGTERM"
 KILL = parse_signal("SIGKILL")
+REPAIR_PAUSE = 1.0
+"""Seconds between two repairs of the rules: another program may take them away again and again."""
 
 
 def open_driver(home: Home, stack: str) -> LocalDriver:
@@ -55,13 +57,14 @@ class LocalDriver:
         self._containers = Containers(home, stack, self._images, self._runtime)
         self._projections = Projections(partial(network.restore, home, stack), partial(network.apply, home, stack))
         self._names: NameServer | None = None
+        self._serves = False
 
     async def capabilities(self) -> Capabilities:
         return Capabilities("local")
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        changed, changes = anyio.create_memory_object_stream[str](float("inf"))
+        changed, changes = anyio.create_memory_object_stream[str | None](float("inf"))
         with changed, changes, Watch(self._stack_home, changed.send_nowait) as self._watch, self._containers:
             self._changes = changes
             for name in await run_sync(self._containers.names):
@@ -69,10 +72,28 @@ class LocalDriver:
             async with serving_names(self._home, self._stack) as self._names, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
+                tasks.start_soon(self._watch_rules, changed.send_nowait, name="watch on rules")
+                self._serves = True
                 with suppress(DriverError):  # tried again, and told to whoever waits for it in vain
                     await self._projections.settle()
                 yield
                 tasks.cancel_scope.cancel()
+
+    async def _watch_rules(self, tell: Callable[[None], None]) -> None:
+        """Have everything looked at when another program has changed the rules: the plan puts them back."""
+        try:
+            watch = network.RulesWatch(self._home, self._stack)
+        except OSError as error:
+            print(f"changes of the firewall cannot be noticed: {error}", file=sys.stderr, flush=True)
+            return
+        with watch:
+            while True:
+                await anyio.wait_readable(watch)
+                loss = await run_sync(watch.loss)
+                if loss is not None:
+                    print(f"stack {self._stack}: {loss}; they are put back", file=sys.stderr, flush=True)
+                    tell(None)
+                    await anyio.sleep(REPAIR_PAUSE)
 
     async def settle(self) -> None:
         """Until rules and names are what the containers are."""
@@ -83,7 +104,9 @@ class LocalDriver:
 
     def _observe(self, desired: Desired) -> Observed:
         external = tuple(spec.name for spec in desired.networks if spec.external)
-        networks = network.observe_networks(self._home, self._stack, external)
+        networks = network.observe_networks(
+            self._home, self._stack, external, rules_follow=self._serves and self._projections.is_pending
+        )
         foreign = tuple(spec.name for spec in desired.volumes if spec.external)
         containers = observe_containers(self._stack_home)
         mounted = {name for container in containers.values() for name in container.volumes}
@@ -99,7 +122,7 @@ class LocalDriver:
     async def inspect(self, name: str) -> Container | None:
         return await run_sync(observe_container, self._stack_home.container(name))
 
-    async def events(self) -> AsyncIterator[str]:
+    async def events(self) -> AsyncIterator[str | None]:
         async for name in self._changes:
             yield name
 
@@ -114,7 +137,10 @@ class LocalDriver:
             raise FatalError(error.message, hint=error.hint) from error
 
     async def create_network(self, spec: NetworkSpec) -> None:
-        await run_sync(network.create_network, self._home, self._stack, spec)
+        made = await run_sync(network.create_network, self._home, self._stack, spec)
+        self._projections.ask()
+        if not made:
+            await self._projections.settle()
 
     async def remove_network(self, name: str) -> None:
         await run_sync(network.remove_network, self._home, self._stack, name)

@@ -34,6 +34,11 @@ class Projections:
         self._asked += 1
         self._wake.set()
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether something that was asked for is not in effect yet."""
+        return self._followed < self._asked
+
     async def settle(self) -> None:
         """Until everything asked for so far is in effect, and what has failed was tried again. Raises DriverError."""
         if self._error is not None:

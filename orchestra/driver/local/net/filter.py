@@ -95,6 +95,10 @@ _HOOKS: dict[str, Rule] = {
 }
 
 
+CHAINS = ("ports", *_HOOKS)
+"""Every chain of a table."""
+
+
 def _chains(
     bridges: Sequence[Bridge], publications: Sequence[Publication], silent_uplinks: Sequence[str]
 ) -> list[tuple[str, list[list[Rule]]]]:

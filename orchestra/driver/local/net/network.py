@@ -12,13 +12,16 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.net import ipam, link
+from orchestra.driver.local.net import ipam, link, ruleset
 from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
+from orchestra.driver.local.net.filter import table_name
 from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
+from orchestra.driver.local.net.gate import has_gate
 from orchestra.driver.local.net.projection import apply, names_folder
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.netlink import Netlink
+from orchestra.linux.nftables_watch import TableWatch
 from orchestra.state import observed
 from orchestra.state.names import NetworkName
 
@@ -40,20 +43,24 @@ OPTION_MTU = "com.docker.network.driver.mtu"
 OPTION_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 
-def create_network(home: Home, stack: str, spec: NetworkSpec) -> None:
-    """Make the network's bridge and lease its subnet. An external network must exist in this home already."""
+def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
+    """Make the network's bridge and lease its subnet, or complete it; whether there was no such network.
+
+    An external network must exist in this home already.
+    """
     if not NAME.fullmatch(spec.name) or len(spec.name) > NAME_MAX:
         hint = f"use at most {NAME_MAX} letters, digits, _, . and -"
         raise FatalError(f"network {spec.name}: this cannot be the name of a network", hint=hint)
     with kernel_errors(f"network {spec.name}"), Netlink() as connection:
         if spec.external:
             _check_external(connection, home, spec)
-            return
+            return False
         with ipam.locked(home) as file:
             lease = file.leases.networks.get(spec.name)
             if lease is not None and lease.stack != stack and _exists(connection, home, spec.name, lease):
                 hint = "mark it as external to share it"
                 raise FatalError(f"network {spec.name} belongs to stack {lease.stack}", hint=hint)
+            made = lease is None or connection.link(lease.bridge) is None
             for _ in range(ATTEMPTS):
                 lease = _lease_network(connection, home, stack, spec, file.leases)
                 file.leases = file.leases.with_network(spec.name, lease)
@@ -66,6 +73,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> None:
             else:
                 raise TemporaryError(f"network {spec.name}: every subnet that was tried is taken by another network")
         ensure_forwarding(connection, home)
+    return made
 
 
 def remove_network(home: Home, stack: str, name: str) -> None:
@@ -107,23 +115,58 @@ def restore(home: Home, stack: str) -> None:
     apply(home, stack)
 
 
-def observe_networks(home: Home, stack: str, external: tuple[str, ...] = ()) -> tuple[observed.Network, ...]:
+def observe_networks(
+    home: Home, stack: str, external: tuple[str, ...] = (), *, rules_follow: bool = False
+) -> tuple[observed.Network, ...]:
     """The networks that ``stack`` made, and those of ``external`` that exist, sorted by name.
 
-    A network is there when its bridge is; a lease alone is a promise.
+    A network is there when its bridge is; a lease alone is a promise. rules_follow: the rules are about to be applied,
+    so that they need not be looked at.
     """
     leases = ipam.load(home)
     found: list[observed.Network] = []
     with kernel_errors("networks"), Netlink() as connection:
-        bridges = {bridge.name for bridge, _ in link.bridges(connection)}
-    for name, lease in sorted(leases.networks.items()):
-        if lease.bridge in bridges and (lease.stack == stack or name in external):
+        bridges = {bridge.name: bridge.number for bridge, _ in link.bridges(connection)}
+        seen = [
+            (name, lease)
+            for name, lease in sorted(leases.networks.items())
+            if lease.bridge in bridges and (lease.stack == stack or name in external)
+        ]
+        is_whole = not seen or rules_follow or has_rules(home, stack)
+        for name, lease in seen:
             key = NetworkName(name)
             if lease.stack == stack:
-                found.append(observed.Network(key, config_hash=lease.config_hash))
+                guarded = is_whole and has_gate(connection, bridges[lease.bridge], lease.bridge)
+                found.append(observed.Network(key, config_hash=lease.config_hash, guarded=guarded))
             else:
-                found.append(observed.Network(key, external=True))
+                guarded = is_whole or not ruleset.was_applied(home, stack)
+                found.append(observed.Network(key, external=True, guarded=guarded))
     return tuple(found)
+
+
+def has_rules(home: Home, stack: str) -> bool:
+    """Whether the kernel holds the stack's rules as they were applied; true where that may not be seen."""
+    try:
+        return ruleset.is_whole(home, stack)
+    except PermissionError:
+        return True
+
+
+class RulesWatch(TableWatch):
+    """Becomes readable when the rules of a stack may have been changed."""
+
+    def __init__(self, home: Home, stack: str) -> None:
+        super().__init__()
+        self._home, self._stack = home, stack
+
+    def loss(self) -> str | None:
+        """What was done to the rules of the stack by others since the last call, in words; None when they are whole."""
+        tables, program = self.read()
+        if tables is not None and table_name(self._home, self._stack) not in tables:
+            return None
+        if not ruleset.was_applied(self._home, self._stack) or has_rules(self._home, self._stack):
+            return None
+        return "its firewall rules were removed or changed" + (f" by the program {program}" if program else "")
 
 
 def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:

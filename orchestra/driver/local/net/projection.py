@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import filter as rules
-from orchestra.driver.local.net import ipam
+from orchestra.driver.local.net import ipam, ruleset
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding
 from orchestra.driver.local.net.ports import ANY
@@ -84,7 +84,7 @@ _flights: dict[tuple[Home, str], SingleFlight] = {}
 def apply(home: Home, stack: str) -> None:
     """Make rules and published names say what the attachments of the stack say now.
 
-    May be called by many threads at once; they share runs. Raises FatalError.
+    May be called by many threads at once; they share runs. Raises DriverError.
     """
     flight = _flights.setdefault((home, stack), SingleFlight())
     flight.run(lambda: _apply(home, stack))
@@ -102,7 +102,7 @@ def _apply(home: Home, stack: str) -> None:
                 silent = ensure_forwarding(connection, home)
     table, publications = rules.table_name(home, stack), publications_of(attached)
     if bridges or publications or _is_there(table):
-        rules.apply_rules(rules.render(table, bridges, publications, silent))
+        ruleset.apply(home, stack, rules.render(table, bridges, publications, silent))
 
 
 def _is_there(table: str) -> bool:

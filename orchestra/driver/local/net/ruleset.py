@@ -1,0 +1,91 @@
+"""The rules of one stack in the kernel: put there, and compared later with what was put there.
+
+Whatever changes the table afterwards (``nft flush ruleset``, a firewall that reloads, a person) is found by comparing
+what the kernel holds now with what it held right after our transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net.filter import CHAINS, apply_rules, table_name
+from orchestra.errors import TemporaryError
+from orchestra.linux import private_files
+from orchestra.linux.nftables_watch import table_content
+
+if TYPE_CHECKING:
+    from orchestra.driver.local.net.filter import Rule
+    from orchestra.home import Home
+
+_applying = threading.Lock()
+"""A look in between the transaction and its record would take our own rules for another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """asked: the transaction; held: what the kernel made of it. Both are digests."""
+
+    asked: str
+    held: str
+
+
+def apply(home: Home, stack: str, transaction: Rule) -> None:
+    """Make the kernel hold these rules of the stack; nothing happens when it does. Raises DriverError."""
+    wanted = sum("rule" in command.get("add", {}) for command in transaction["nftables"])
+    asked = _digest(json.dumps(transaction).encode())
+    with _applying:
+        seal = _load(home, stack)
+        if seal is not None and seal.asked == asked and _held(home, stack, wanted) == seal.held:
+            return
+        apply_rules(transaction)
+        held = _held(home, stack, wanted)
+        if not wanted:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_path(home, stack))
+        elif not held:
+            raise TemporaryError(f"the rules of stack {stack} were changed by another program while they were made")
+        else:
+            private_files.make_directories(os.path.dirname(_path(home, stack)))
+            private_files.store(_path(home, stack), f"{asked} {held}\n".encode())
+
+
+def is_whole(home: Home, stack: str) -> bool:
+    """Whether the kernel holds exactly what was last applied. Raises OSError where rules may not be read."""
+    with _applying:
+        seal = _load(home, stack)
+        return seal is not None and _held(home, stack) == seal.held
+
+
+def was_applied(home: Home, stack: str) -> bool:
+    """Whether the stack is meant to have rules at all."""
+    return os.path.exists(_path(home, stack))
+
+
+def _held(home: Home, stack: str, rules: int | None = None) -> str:
+    """The digest of what the kernel holds; '' when that is nothing, or another number of rules."""
+    content = table_content(table_name(home, stack), CHAINS)
+    return "" if content is None or rules not in (None, content.rules) else _digest(content.raw)
+
+
+def _load(home: Home, stack: str) -> _Seal | None:
+    """None when there is no record that makes sense: then the rules are made again."""
+    try:
+        with open(_path(home, stack), encoding="ascii", errors="replace") as file:
+            words = file.read().split()
+    except FileNotFoundError:
+        return None
+    return _Seal(*words) if len(words) == 2 else None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _path(home: Home, stack: str) -> str:
+    return f"{home.networks}/rules/{stack}"

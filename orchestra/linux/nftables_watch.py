@@ -1,0 +1,174 @@
+"""What others do to nf_tables, told by the kernel, and what one table holds (linux/netfilter/nf_tables.h).
+
+Both need CAP_NET_ADMIN in the network namespace of the thread that opens the socket.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from typing import NamedTuple
+
+from orchestra.linux.netlink_message import (
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    SOL_NETLINK,
+    Message,
+    Request,
+    parse_attributes,
+    parse_error,
+    parse_messages,
+    parse_text,
+    render_message,
+    text,
+)
+from orchestra.linux.nftables import (
+    NETLINK_NETFILTER,
+    NFNL_SUBSYS_NFTABLES,
+    NFT_MSG_GETTABLE,
+    NFTA_CHAIN_NAME,
+    NFTA_CHAIN_TABLE,
+    NFTA_RULE_TABLE,
+    NFTA_TABLE_NAME,
+    message_type,
+    open_nfnetlink,
+    table_header,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES = 1, 7
+NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_NEWGEN = 4, 7, 15
+NFTA_TABLE, NFTA_GEN_PROC_NAME = 1, 3
+RECEIVED = 1 << 17
+BEFORE_GENERATION = 2
+"""Bytes of struct nfgenmsg before the number that changes with every transaction of anybody."""
+
+
+class Changes(NamedTuple):
+    """tables: names of the tables of the family ip that something was done to, None when the kernel had to drop
+    messages. program: the name of the process that did the last of it, '' when it is not known."""
+
+    tables: frozenset[str] | None
+    program: str
+
+
+class TableWatch:
+    """A socket that becomes readable when any table of this network namespace changes. Raises OSError."""
+
+    def __init__(self) -> None:
+        flags = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_NETLINK, flags, NETLINK_NETFILTER)
+        try:
+            self._socket.bind((0, 0))  # without an address of its own it is taken for the sender, and told nothing
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def __enter__(self) -> TableWatch:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._socket.close()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def read(self) -> Changes:
+        """All that has happened since the last call; never waits."""
+        tables: set[str] | None = set()
+        program = ""
+        while True:
+            try:
+                datagram = self._socket.recv(RECEIVED)
+            except BlockingIOError:
+                return Changes(None if tables is None else frozenset(tables), program)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                tables = None
+                continue
+            for message in parse_messages(datagram):
+                if message.type >> 8 != NFNL_SUBSYS_NFTABLES:
+                    continue
+                attributes = parse_attributes(message.body[4:])
+                if message.type & 0xFF == NFT_MSG_NEWGEN:
+                    program = parse_text(attributes.get(NFTA_GEN_PROC_NAME))
+                elif message.body[0] == socket.AF_INET and tables is not None:
+                    tables.add(parse_text(attributes.get(NFTA_TABLE)))
+
+
+class TableContent(NamedTuple):
+    """raw: equal as long as nobody has touched the table, its flags, these chains or any rule. rules: how many."""
+
+    raw: bytes
+    rules: int
+
+
+def table_content(table: str, chains: Sequence[str]) -> TableContent | None:
+    """What the table and these chains of it are in the kernel; None when one of them is not there. Raises OSError."""
+    requests = [
+        Request("get nftables table", table, NFT_MSG_GETTABLE, 0, text(NFTA_TABLE_NAME, table)),
+        *(
+            Request(
+                "get nftables chain",
+                chain,
+                NFT_MSG_GETCHAIN,
+                0,
+                text(NFTA_CHAIN_TABLE, table) + text(NFTA_CHAIN_NAME, chain),
+            )
+            for chain in chains
+        ),
+    ]
+    raw = b""
+    with open_nfnetlink() as connection:
+        for request in requests:
+            (answer,) = _ask(connection, request, 0)
+            if answer.type == NLMSG_ERROR:
+                error = parse_error(request, answer)
+                if error is not None and error.errno == errno.ENOENT:
+                    return None
+                raise error or OSError(f"{request.call}: no answer")
+            raw += _without_generation(answer)
+        rules = _rules(connection, table)
+    return TableContent(raw + b"".join(rules), len(rules))
+
+
+def _rules(connection: socket.socket, table: str) -> list[bytes]:
+    request = Request("list nftables rules", table, NFT_MSG_GETRULE, NLM_F_DUMP, text(NFTA_RULE_TABLE, table))
+    while True:
+        messages = list(_ask(connection, request, NLM_F_DUMP))
+        if not any(message.flags & NLM_F_DUMP_INTR for message in messages):
+            break
+    found: list[bytes] = []
+    for message in messages:
+        if message.type == NLMSG_ERROR:
+            raise parse_error(request, message) or OSError(f"{request.call}: no answer")
+        # Kernels before 4.10 list the rules of every table.
+        if parse_text(parse_attributes(message.body[4:]).get(NFTA_RULE_TABLE)) == table:
+            found.append(_without_generation(message))
+    return found
+
+
+def _ask(connection: socket.socket, request: Request, flags: int) -> Iterator[Message]:
+    """The one answer to a request, or all of those to a dump without its end."""
+    asked = request._replace(type=message_type(request.type), payload=table_header() + request.payload)
+    connection.send(render_message(asked, NLM_F_REQUEST | flags, 1))
+    while True:
+        for message in parse_messages(connection.recv(RECEIVED)):
+            if message.type == NLMSG_DONE:
+                return
+            yield message
+            if not flags or message.type == NLMSG_ERROR:
+                return
+
+
+def _without_generation(message: Message) -> bytes:
+    return struct.pack("=H", message.type) + message.body[:BEFORE_GENERATION] + message.body[4:]
