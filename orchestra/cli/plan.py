@@ -11,7 +11,9 @@ from orchestra.cli.asking import client_of, request_with_desired
 from orchestra.cli.render.errors import render_notes
 from orchestra.cli.stack_file import StackFile, parse_scale
 from orchestra.cli.up_exchange import check_wish, encode_wish
+from orchestra.plan import replacement
 from orchestra.plan.preview import preview, render_data, render_text
+from orchestra.plan.replacement import Outlook
 from orchestra.plan.wish import desire
 from orchestra.state.codec import decode
 from orchestra.state.desired import Desired
@@ -40,25 +42,27 @@ def run(invocation: Invocation) -> int:
     if values["offline"]:
         asked = decode(Desired, json.loads(prepared.desired))
         wish = read_wish(encode_wish(values, prepared))
-        desired, observed = desire(None, asked, wish, now), Observed(asked.stack)
+        outlook = Outlook(None, desire(None, asked, wish, now), Observed(asked.stack))
     else:
-        desired, observed = _observe(invocation, prepared)
-    result = preview(desired, observed, now)
+        outlook = _observe(invocation, prepared)
+    result = preview(outlook.desired, outlook.observed, now)
+    replaced, orphaned = replacement.replacements(result, outlook), replacement.left_alone(outlook)
     if values["format"] == "json":
-        print(json.dumps(render_data(result), indent=2))
+        print(json.dumps({**render_data(result), **replacement.render_data(replaced, orphaned)}, indent=2))
     else:
-        sys.stdout.write(visible(render_text(result), lines=True))
+        sys.stdout.write(visible(render_text(result) + replacement.render_text(replaced, orphaned), lines=True))
     return CHANGES if result.changes else 0
 
 
-def _observe(invocation: Invocation, prepared: Prepared) -> tuple[Desired, Observed]:
-    """What would be wanted, and what there is: as the supervisor sees it, or a driver of our own where none lives."""
+def _observe(invocation: Invocation, prepared: Prepared) -> Outlook:
+    """As the supervisor sees it, or a driver of our own where none lives."""
     options = encode_wish(invocation.values, prepared)
     asked = request_with_desired("observe", prepared.desired, **options)
     stack = prepared.identity.stack
     answer = client_of(invocation, stack).ask_if_running(asked)
     if answer is not None:
-        return decode(Desired, answer["desired"]), decode(Observed, answer["observed"])
+        current, desired = decode(Desired, answer["current"]), decode(Desired, answer["desired"])
+        return Outlook(current, desired, decode(Observed, answer["observed"]))
     from orchestra.supervisor.look import look
 
     new = decode(Desired, json.loads(prepared.desired))

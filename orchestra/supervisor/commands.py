@@ -148,12 +148,14 @@ class Commands:
     async def observe(self, request: Message) -> Message:
         """{"desired"?} and what ``supervisor.wishes`` reads: look at everything, as if ``up`` asked for this.
 
-        Result: {"observed": Observed, "desired": what would be desired then}.
+        Result: {"observed": Observed, "desired": what would be desired then, "current": what is desired now}; without
+        "desired" in the request the last two are the same, and "current" is left out.
         """
-        desired = self._wanted
+        current = desired = self._wanted
         if "desired" in request:
-            desired = desire(desired, decode(Desired, request["desired"]), read_wish(request), self._clock())
-        return {"observed": encode(await self._driver.observe(desired)), "desired": encode(desired)}
+            desired = desire(current, decode(Desired, request["desired"]), read_wish(request), self._clock())
+        result = {"observed": encode(await self._driver.observe(desired)), "desired": encode(desired)}
+        return {**result, "current": encode(current)} if "desired" in request else result
 
     async def attend(self, request: Message) -> Message:
         """{"services", "until": "all-exited", "any-exited" or "any-failed"}: wait for containers to end for good.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestra.driver import DRIVERS
+from orchestra.plan.replacement import Outlook
 from orchestra.plan.wish import desire
 from orchestra.supervisor.desired_file import load_desired
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from orchestra.state.observed import Observed
 
 
-def look(home: Home, stack: str, driver: str, new: Desired, wish: Wish) -> tuple[Desired, Observed]:
-    """What would be desired if ``up`` asked for ``new`` now, and the world it would meet. Changes nothing."""
-    desired = desire(load_desired(home.stack(stack)), new, wish, time.time())
+def look(home: Home, stack: str, driver: str, new: Desired, wish: Wish) -> Outlook:
+    """Changes nothing."""
+    current = load_desired(home.stack(stack))
+    desired = desire(current, new, wish, time.time())
     observed: Observed = anyio.run(import_module(DRIVERS[driver]).open_driver(home, stack).observe, desired)
-    return desired, observed
+    return Outlook(current, desired, observed)

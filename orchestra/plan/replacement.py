@@ -1,0 +1,119 @@
+"""What a preview replaces, and how new definitions differ from old ones: the second half of ``orchestra plan``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveContainer, RemoveNetwork, StopContainer
+from orchestra.plan.difference import Change, differences
+from orchestra.plan.removal import orphans
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.plan.preview import Preview
+    from orchestra.state.desired import ContainerSpec, Desired, NetworkSpec
+    from orchestra.state.observed import Observed
+
+
+class Outlook(NamedTuple):
+    """What is desired now, what would be desired if ``up`` asked for something, and the world that it would meet."""
+
+    current: Desired | None
+    desired: Desired
+    observed: Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """changes: empty when the definition is the same, or when what it was is not known."""
+
+    resource: str
+    reason: str
+    changes: tuple[Change, ...] = ()
+
+
+def replacements(preview: Preview, outlook: Outlook) -> list[Replacement]:
+    """Containers and networks that ``preview`` of the outlook removes and makes anew, in the order of their beginnings.
+
+    The definitions that are desired now tell what has changed, where something has been made from them.
+    """
+    actions = [action for step in preview.rounds for action in step]
+    created = {action.resource for action in actions if isinstance(action, (CreateContainer, CreateNetwork))}
+    removed = {action.resource for action in actions if isinstance(action, (RemoveContainer, RemoveNetwork))}
+    found: dict[str, Replacement] = {}
+    for action in actions:
+        resource = action.resource
+        if resource in found or resource not in created or resource not in removed:
+            continue
+        if isinstance(action, (StopContainer, RemoveContainer, RemoveNetwork)):
+            reason = action.reason.removeprefix("to be replaced: ")
+            found[resource] = Replacement(resource, reason, _changes(resource, *outlook))
+    return list(found.values())
+
+
+def _changes(resource: str, current: Desired | None, desired: Desired, observed: Observed) -> tuple[Change, ...]:
+    kind, _, name = resource.partition("/")
+    if kind == "network":
+        seen = observed.networks.get(name)
+        old, new = _network(current, name), _network(desired, name)
+        known = seen is not None and old is not None and old.config_hash == seen.config_hash
+        return differences(old, new) if known and old is not None and new is not None else ()
+    container = observed.containers[name]
+    wanted, before = desired.container(name), _made_from(current, name, container.config_hash)
+    if wanted is None:
+        return ()
+    changes = () if before is None else differences(before, wanted)
+    if before is not None and not changes and before.config_hash != wanted.config_hash:
+        # What the hash covers beyond the attributes: files of configs and secrets, and what has no effect here.
+        declared = [mount.declared for mount in wanted.mounts if mount.declared]
+        changes = (Change(f"content of {' or '.join(declared)}", None, None),) if declared else ()
+    digest = observed.images[wanted.image_key].digest if wanted.image_key in observed.images else ""
+    if digest and container.image_digest and container.image_digest != digest and container.image == wanted.image:
+        changes += (Change(f"image {wanted.image}", _short(container.image_digest), _short(digest)),)
+    return changes
+
+
+def _made_from(current: Desired | None, name: str, config_hash: str) -> ContainerSpec | None:
+    spec = current.container(name) if current else None
+    return spec if spec is not None and spec.config_hash == config_hash else None
+
+
+def _network(desired: Desired | None, name: str) -> NetworkSpec | None:
+    return next((spec for spec in desired.networks if spec.name == name), None) if desired else None
+
+
+def _short(digest: str) -> str:
+    algorithm, colon, digits = digest.partition(":")
+    return f"{algorithm}{colon}{digits[:12]}"
+
+
+def left_alone(outlook: Outlook) -> tuple[str, ...]:
+    """Names of containers that no service declares, and that stay."""
+    return () if outlook.desired.request.remove_orphans else orphans(outlook.desired, outlook.observed)
+
+
+def render_text(replaced: list[Replacement], orphaned: tuple[str, ...]) -> str:
+    """A line for each, with the changes below it; empty when there is nothing to tell."""
+    lines: list[str] = []
+    for replacement in replaced:
+        lines.append(f"replaced {replacement.resource}  {replacement.reason}")
+        lines += [f"    {change}" for change in replacement.changes]
+    lines += [f"orphan   container/{name}  no service declares it; --remove-orphans removes it" for name in orphaned]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def render_data(replaced: list[Replacement], orphaned: tuple[str, ...]) -> dict[str, Any]:
+    """The same as JSON-able data."""
+    return {
+        "replaced": [
+            {
+                "resource": replacement.resource,
+                "reason": replacement.reason,
+                "changes": [{"path": c.path, "before": c.before, "after": c.after} for c in replacement.changes],
+            }
+            for replacement in replaced
+        ],
+        "orphans": list(orphaned),
+    }
