@@ -1,4 +1,4 @@
-"""What of Orchestra is on this machine right now, as a set of sentences: taken before and after a run and compared.
+"""What a run of the tests has on this machine right now, as a set of sentences: taken before and after, and compared.
 
 Looks for traces rather than asking Orchestra, so that what its own books have forgotten is found too.
 """
@@ -7,50 +7,46 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.run import OF_A_HOME, OF_A_RUN, all_groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MARKS = ("orchestra", "orc-")
-COMMANDS = ("orchestra.supervisor", "orchestra/shim", "orchestra.runtime")
-SYSTEM_HOMES = ("/var/lib/orchestra", "/run/orchestra")
+    from tests.run import Run
+
+HOMES = ("/var/lib/orchestra", "/run/orchestra", "/run/orchestra-runtime")
 SETTINGS = ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/forwarding")
 
 
-def take() -> frozenset[str]:
-    """Every process, mount, namespace, cgroup, interface, nftables table, directory and setting worth comparing."""
-    return frozenset(
-        [*processes(), *mounts(), *cgroups(), *interfaces(), *tables(), *homes(), *settings()],
-    )
+def take(run: Run) -> frozenset[str]:
+    """Processes and control groups of this run, and all that is worth comparing in its namespaces where it has its own.
+
+    Without those (``tests.apart``) it has no privilege to make mounts, interfaces or packet rules either.
+    """
+    apart = (mounts, interfaces, tables, homes, settings) if run.is_apart() else ()
+    return frozenset([*processes(run), *cgroups(run), *(line for look in apart for line in look())])
 
 
-def processes() -> Iterator[str]:
-    """Fork servers, supervisors, shims and runtimes; and whatever lives in a cgroup of ours."""
-    for directory in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            comm = (directory / "comm").read_text().strip()
-            ours = any(mark in command for mark in COMMANDS) or comm.startswith("orchestra-")
-            if ours or "/orchestra" in (directory / "cgroup").read_text():
-                yield f"process {directory.name}: {command or comm}"
+def processes(run: Run) -> Iterator[str]:
+    """All of this run, without the one that asks."""
+    return (f"process {pid}: {command}" for pid, command in run.processes())
 
 
 def mounts() -> Iterator[str]:
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split()
-        if fields[fields.index("-") + 1] == "nsfs" or "orchestra" in fields[4]:
-            yield f"mount {fields[4]}"
+        yield f"mount {line.split()[4]}"
 
 
-def cgroups() -> Iterator[str]:
-    # os.walk passes over groups that go away meanwhile.
-    for here, below, _files in os.walk("/sys/fs/cgroup"):
-        yield from (f"cgroup {here}/{name}" for name in below if name.startswith("orchestra"))
+def cgroups(run: Run) -> Iterator[str]:
+    """Without those of homes and runs that are not this run's."""
+    for path in all_groups():
+        if run.owns_group(path) or not (OF_A_HOME.search(path) or OF_A_RUN.search(path)):
+            yield f"cgroup {path}"
 
 
 def interfaces() -> Iterator[str]:
@@ -58,8 +54,7 @@ def interfaces() -> Iterator[str]:
         alias = ""
         with contextlib.suppress(OSError):
             alias = (directory / "ifalias").read_text().strip()
-        if any(mark in directory.name or mark in alias for mark in MARKS):
-            yield f"interface {directory.name} ({alias})"
+        yield f"interface {directory.name} ({alias})"
 
 
 def tables() -> Iterator[str]:
@@ -67,12 +62,12 @@ def tables() -> Iterator[str]:
         return
     listing = subprocess.run(["nft", "-j", "list", "tables"], stdout=subprocess.PIPE, check=True).stdout
     for item in json.loads(listing)["nftables"]:
-        if "orc" in item.get("table", {}).get("name", ""):
+        if "table" in item:
             yield f"nftables table {item['table']['family']} {item['table']['name']}"
 
 
 def homes() -> Iterator[str]:
-    for path in SYSTEM_HOMES:
+    for path in HOMES:
         for found in Path(path).glob("**/*") if Path(path).is_dir() else ():
             yield f"file {found}"
 

@@ -1,17 +1,20 @@
-"""Before the first test and after the last, a census of the machine: whatever a test left behind fails the run."""
+"""The beginning and the end of a run: in namespaces of its own, with a census before and after, and a reaper."""
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 import pytest
 
-from tests import census
+from tests import apart, census, reaper, run
 from tests.debian import debian_images as debian_images
 
 PATIENCE = 10.0
 """Seconds: processes that have been told to end may still be ending."""
 BEFORE = pytest.StashKey[frozenset[str]]()
+RUN = pytest.StashKey[run.Run]()
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -19,28 +22,56 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    if not is_worker(session.config):
-        session.config.stash[BEFORE] = census.take()
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if is_worker(config):
+        return
+    this, lock = run.begin()
+    for other in run.earlier(this.base.parent):
+        if not other.is_cleared():  # its reaper was killed as well
+            other.clear()
+    start_reaper(this, lock, apart.make_directories())
+    if apart.move_apart(this.base):
+        this.note_namespace()
+    config.option.basetemp = config.option.basetemp or str(this.temporary)
+    config.stash[RUN] = this
+    config.stash[BEFORE] = census.take(this)
+
+
+def start_reaper(this: run.Run, lock: int, made: list[str]) -> None:
+    """It has the lock, this process as a pidfd, and nothing else of this run."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(this.base / "reaper.log"), os.O_WRONLY | os.O_CREAT, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+        (os.POSIX_SPAWN_DUP2, lock, reaper.LOCK),
+        (os.POSIX_SPAWN_DUP2, os.pidfd_open(os.getpid()), reaper.PYTEST),
+    ]
+    command = [sys.executable, "-I", "-S", reaper.__file__, str(this.base), *made]
+    os.posix_spawn(sys.executable, command, {}, file_actions=actions, setsid=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if is_worker(session.config):
+    if is_worker(session.config) or session.exitstatus == pytest.ExitCode.INTERRUPTED:
         return
-    left = left_behind(session.config.stash[BEFORE])
+    this = session.config.stash[RUN]
+    left = left_behind(this, session.config.stash[BEFORE])
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         report = session.config.pluginmanager.get_plugin("terminalreporter")
         report.section("left behind on this machine", red=True)
         for line in sorted(left):
             report.line(line)
+    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        this.note_success()
 
 
-def left_behind(before: frozenset[str]) -> frozenset[str]:
+def left_behind(this: run.Run, before: frozenset[str]) -> frozenset[str]:
+    """What is new and stays: other people's things may come and go meanwhile."""
     deadline = time.monotonic() + PATIENCE
-    while left := census.take() - before:
-        if time.monotonic() > deadline:
-            return left
+    left = census.take(this) - before
+    while left and time.monotonic() < deadline:
         time.sleep(0.1)
-    return frozenset()
+        left &= census.take(this)
+    return left

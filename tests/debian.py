@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.home import Home
+from tests.apart import outside
 
 IMAGES = Path(__file__).parent.parent / "examples" / "stacks" / "webshop" / "images.py"
 SERVERS = {
@@ -47,7 +48,7 @@ def debian_images(tmp_path_factory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (layout / "index.json").exists():
             shutil.rmtree(layout, ignore_errors=True)
-            command = [sys.executable, IMAGES, layout]
+            command = outside(sys.executable, IMAGES, layout)
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             assert done.returncode == 0, done.stdout
     return layout

@@ -1,4 +1,4 @@
-"""The census is sharp: it notices one of each kind of thing that must not be left."""
+"""The census is sharp: it notices one of each kind of thing that must not be left, and nothing of other people's."""
 
 from __future__ import annotations
 
@@ -9,45 +9,63 @@ from pathlib import Path
 
 import pytest
 
-from tests import census
+from orchestra.driver.local.net.link import home_hash
+from orchestra.home import Home
+from tests import census, run
+from tests.nested import Nested
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make what must be noticed"),
 ]
 
-ROOT = Path(__file__).parent.parent
 NAME = f"orc-census{os.getpid() % 10000}"
 
 
-def run(*command: str) -> None:
+def call(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
+def a_cgroup_tree() -> Path:
+    return next(Path(tree) for tree in run.cgroup_trees() if Path(tree, "cgroup.procs").exists())
+
+
 def test_an_interface_is_noticed():
-    run("ip", "link", "add", NAME, "type", "bridge")
+    call("ip", "link", "add", NAME, "type", "bridge")
     try:
-        assert any(NAME in line for line in census.interfaces())
+        assert f"interface {NAME} ()" in set(census.interfaces())
     finally:
-        run("ip", "link", "delete", NAME)
-    assert not any(NAME in line for line in census.interfaces())
+        call("ip", "link", "delete", NAME)
+    assert f"interface {NAME} ()" not in set(census.interfaces())
 
 
 def test_a_table_is_noticed():
-    run("nft", "add", "table", "inet", NAME)
+    call("nft", "add", "table", "inet", NAME)
     try:
         assert f"nftables table inet {NAME}" in set(census.tables())
     finally:
-        run("nft", "delete", "table", "inet", NAME)
+        call("nft", "delete", "table", "inet", NAME)
     assert f"nftables table inet {NAME}" not in set(census.tables())
 
 
-def test_a_cgroup_is_noticed():
-    roots = [root for root in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if (root / "cgroup.procs").exists()]
-    directory = roots[0] / f"orchestra-census-{os.getpid()}"
-    directory.mkdir()
+@pytest.mark.parametrize("name", [f"orchestra-{NAME}", "orchestra/HASH", "orchestra/WORD"])
+def test_a_cgroup_is_noticed(tmp_path, name):
+    home = Home(f"{tmp_path}/data", f"{tmp_path}/run")
+    os.mkdir(home.run)
+    directory = a_cgroup_tree() / name.replace("HASH", home_hash(home)).replace("WORD", run.word())
+    directory.mkdir(parents=True)
     try:
-        assert f"cgroup {directory}" in set(census.cgroups())
+        assert f"cgroup {directory}" in set(census.cgroups(run.current()))
+    finally:
+        directory.rmdir()
+
+
+@pytest.mark.parametrize("name", ["orchestra/0123abcd", "orchestra-test-another_-7-0123abcd"])
+def test_a_cgroup_of_others_is_not_noticed(name):
+    directory = a_cgroup_tree() / name
+    directory.mkdir(parents=True)
+    try:
+        assert f"cgroup {directory}" not in set(census.cgroups(run.current()))
     finally:
         directory.rmdir()
 
@@ -55,40 +73,53 @@ def test_a_cgroup_is_noticed():
 def test_a_pinned_namespace_is_noticed(tmp_path):
     pin = tmp_path / "namespace"
     pin.touch()
-    run("mount", "--bind", "/proc/self/ns/net", str(pin))
+    call("mount", "--bind", "/proc/self/ns/net", str(pin))
     try:
         assert f"mount {pin}" in set(census.mounts())
     finally:
-        run("umount", str(pin))
+        call("umount", str(pin))
 
 
-def test_a_process_is_noticed():
+MOUNT = 'mount -t tmpfs none BASE; exec "$@"'
+CHILDREN = {
+    "in the run's mount namespace": ((), {}, True),
+    "with the run in its environment": (("unshare", "--mount"), {run.VARIABLE: "BASE"}, True),
+    "with a home of the run": (("unshare", "--mount"), {"ORCHESTRA_HOME": "BASE/x/home"}, True),
+    "with a mount of the run": (
+        ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none BASE; exec "$@"', "sh"),
+        {},
+        True,
+    ),
+    "of others": (("unshare", "--mount"), {"ORCHESTRA_HOME": "/tmp/other"}, False),
+}
+
+
+@pytest.mark.parametrize("kind", CHILDREN)
+def test_a_process_is_noticed(tmp_path, kind):
+    before, variables, noticed = CHILDREN[kind]
+    base = run.current().base
+    (tmp_path / "mounted").mkdir()
+    words = [word.replace("BASE", f"{tmp_path}/mounted") for word in before]
+    script = "import os; print(os.getpid(), flush=True); input()"
     child = subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True); input()", "orchestra.supervisor"],
+        [*words, sys.executable, "-c", script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"]}
+        | {name: value.replace("BASE", str(base)) for name, value in variables.items()},
     )
     with child:
-        child.stdout.readline()
-        assert any(line.startswith(f"process {child.pid}:") for line in census.processes())
+        pid = int(child.stdout.readline())
+        assert any(line.startswith(f"process {pid}:") for line in census.processes(run.current())) == noticed
         child.stdin.write(b"\n")
-    assert not any(line.startswith(f"process {child.pid}:") for line in census.processes())
+        child.stdin.close()
+    assert not any(line.startswith(f"process {pid}:") for line in census.processes(run.current()))
 
 
 def test_a_run_that_leaves_something_behind_fails(tmp_path):
     """The very hooks of this suite, around a test that leaves a table of packet rules behind."""
-    (tmp_path / "conftest.py").write_text(
-        "import tests.conftest as ours\nours.PATIENCE = 0.3\n"
-        "from tests.conftest import pytest_sessionstart, pytest_sessionfinish\n"
-    )
     leave = f"import subprocess\ndef test_it(): subprocess.run(['nft', 'add', 'table', 'inet', '{NAME}'], check=True)\n"
-    (tmp_path / "test_leaving.py").write_text(leave)
-    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
-    command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
-    try:
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
-    finally:
-        run("nft", "delete", "table", "inet", NAME)
+    done = Nested(tmp_path, leave, "import tests.conftest\ntests.conftest.PATIENCE = 0.3\n").run()
     assert done.returncode == 1, done.stdout
     assert f"nftables table inet {NAME}" in done.stdout
     assert "1 passed" in done.stdout

@@ -84,7 +84,7 @@ class Terminal:
 
     def expect(self, text):
         """Wait until ``text`` has been shown, and forget what was shown up to it."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while text.encode() not in self.shown:
             assert time.monotonic() < deadline, f"{text!r} is not in {self.shown!r}"
             if select.select([self.master], [], [], 0.1)[0]:

@@ -125,12 +125,10 @@ def test_a_process_in_a_group_that_nobody_knows_is_found_and_ended(home):
     if not group.views():
         pytest.skip("no cgroup is mounted")
     group.create({})
-    pid = group.fork()
-    if pid == 0:
-        group.enter()
-        os.execvp("sleep", ["sleep", "1000"])
+    sleeper = subprocess.Popen(["sleep", "1000"])
     try:
-        eventually(lambda: pid in group.processes())
+        for directory in group.views().values():
+            Path(directory, "cgroup.procs").write_text(str(sleeper.pid))
         other = Home(home.data, f"{home.run}-other")
         assert prune.find(other) == []
         items = prune.find(home)
@@ -143,7 +141,8 @@ def test_a_process_in_a_group_that_nobody_knows_is_found_and_ended(home):
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         assert prune.find(home) == []
     finally:
-        group.kill()
+        sleeper.kill()
+        sleeper.wait()
         group.remove()
 
 

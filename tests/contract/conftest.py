@@ -82,7 +82,7 @@ class LocalKind:
         return stacks.service(name, image=self.image, command=COMMANDS[name], runtime=self.runtime, **fields)
 
     def close(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not (self._pids.exists() and self._pids.read_text().endswith("\n")):
             assert time.monotonic() < deadline, "the fork server has started nobody"
         supervisor, fork_server = map(int, self._pids.read_text().split())
@@ -91,7 +91,7 @@ class LocalKind:
         try:
             poll = select.poll()
             poll.register(pidfd, select.POLLIN)
-            assert poll.poll(10_000), "the fork server does not end"
+            assert poll.poll(30_000), "the fork server does not end"
         finally:
             os.close(pidfd)
 

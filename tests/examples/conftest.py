@@ -42,7 +42,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def eventually(question, seconds=15.0):
+def eventually(question, seconds=30.0):
     """The first true answer. ``OSError`` and ``ValueError`` mean "not yet"; fails with the last of them."""
     deadline = time.monotonic() + seconds
     last = None

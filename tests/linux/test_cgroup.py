@@ -12,6 +12,8 @@ import pytest
 
 from orchestra.linux import cgroup
 from orchestra.linux.cgroup import Cgroup, at
+from tests.forking import fork_in
+from tests.run import word
 
 VERSION = cgroup.machine_hierarchy().version
 pytestmark = [
@@ -24,29 +26,11 @@ MIB = 1 << 20
 
 @pytest.fixture
 def group():
-    stack = f"test-{os.getpid()}-{os.urandom(4).hex()}"
-    made = at(f"/orchestra/{stack}/one")
+    made = at(f"/orchestra/{word()}/one")
     yield made
     made.kill()
     made.remove()
     assert not [directory for directory in directories(made) if directory.parent.exists()]
-
-
-def run_in(group, body):
-    """Fork into the group, do ``body`` there, and return the wait status."""
-    pid = group.fork()
-    if pid == 0:
-        try:
-            group.enter()
-            body()
-            os._exit(0)
-        finally:
-            os._exit(99)
-    return pid
-
-
-def wait(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def directories(group):
@@ -63,15 +47,15 @@ def test_a_fresh_group_counts_and_limits(group):
 def test_a_child_is_in_it_from_the_start(group):
     group.create({})
     reader, writer = os.pipe()
-    pid = run_in(group, lambda: os.read(reader, 1))
+    process = fork_in(group, lambda: os.read(reader, 1))
     try:
-        assert group.processes() in ([], [pid]) if VERSION == 1 else group.processes() == [pid]
-        while group.processes() != [pid]:
+        assert group.processes() in ([], [process.pid]) if VERSION == 1 else group.processes() == [process.pid]
+        while group.processes() != [process.pid]:
             pass
         assert os.getpid() not in group.processes()
     finally:
         os.write(writer, b"x")
-        assert wait(pid) == 0
+        assert process.wait() == 0
         os.close(reader)
         os.close(writer)
 
@@ -84,14 +68,14 @@ def test_killing_reaches_everything_below_and_waits(group):
         os.fork()
         signal.pause()
 
-    pid = run_in(group, multiply)
+    process = fork_in(group, multiply)
     while len(group.processes()) < 4:
         pass
     for directory in directories(group):
         (directory / "below").mkdir()
     group.kill()
     assert group.processes() == []
-    assert wait(pid) == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     group.remove()
     assert not any(directory.exists() for directory in directories(group))
 
@@ -106,12 +90,12 @@ def test_removing_twice_and_removing_nothing_is_no_error(group):
 def test_a_group_left_behind_is_made_afresh(group):
     group.create({"pids": {"limit": 7}})
     reader, writer = os.pipe()
-    pid = run_in(group, lambda: (os.write(writer, b"in it"), signal.pause()))
+    process = fork_in(group, lambda: (os.write(writer, b"in it"), signal.pause()))
     assert os.read(reader, 5) == b"in it"
     os.close(reader)
     os.close(writer)
     assert group.create({"pids": {"limit": 9}}) == []
-    assert wait(pid) == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     (pids,) = [directory for directory in directories(group) if (directory / "pids.max").exists()]
     assert (pids / "pids.max").read_text() == "9\n"
 
@@ -128,8 +112,8 @@ def test_siblings_keep_their_parent(group):
 def test_killing_for_want_of_memory_is_counted(group):
     group.create({"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
     assert group.oom_kills() == 0
-    pid = run_in(group, lambda: bytearray(b"x") * (256 * MIB))
-    assert wait(pid) == -signal.SIGKILL
+    process = fork_in(group, lambda: bytearray(b"x") * (256 * MIB))
+    assert process.wait() == -signal.SIGKILL
     assert group.oom_kills() == 1
 
 
@@ -155,17 +139,17 @@ def test_a_value_that_makes_no_sense_is_an_error(group):
 def live_in(group):
     """A process that lives in the group until it is killed."""
     reader, writer = os.pipe()
-    pid = run_in(group, lambda: (os.write(writer, b"in it"), signal.pause()))
+    process = fork_in(group, lambda: (os.write(writer, b"in it"), signal.pause()))
     assert os.read(reader, 5) == b"in it"
     os.close(reader)
     os.close(writer)
-    return pid
+    return process
 
 
 def test_processes_of_another_owner_are_neither_killed_nor_joined(group):
     theirs = at(group._path, owner="/their/container")
     theirs.create({})
-    pid = live_in(theirs)
+    process = live_in(theirs)
     ours = at(group._path, owner="/our/container")
     with pytest.raises(OSError, match="somebody else") as refused:
         ours.create({"pids": {"limit": 1}})
@@ -173,9 +157,9 @@ def test_processes_of_another_owner_are_neither_killed_nor_joined(group):
     for stranger in (ours, at(group._path, owner="/our/container")):
         stranger.kill()
         stranger.remove()
-    assert theirs.processes() == [pid]
+    assert theirs.processes() == [process.pid]
     theirs.kill()
-    assert wait(pid) == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     theirs.remove()
     assert ours.processes() == []
 
@@ -185,20 +169,20 @@ def test_processes_in_a_group_that_nobody_owns_are_somebody_elses(group):
         directory.mkdir(parents=True)
     if VERSION == 1:
         group._inherit_cpuset(group.directory("cpuset"))
-    pid = live_in(group)
+    process = live_in(group)
     with pytest.raises(OSError, match="somebody else"):
         at(group._path, owner="/our/container").create({})
-    assert group.processes() == [pid]
+    assert group.processes() == [process.pid]
     group.kill()
-    assert wait(pid) == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
 
 
 def test_what_an_owner_left_behind_is_made_afresh(group):
     at(group._path, owner="/our/container").create({"pids": {"limit": 7}})
-    pid = live_in(group)
+    process = live_in(group)
     again = at(group._path, owner="/our/container")
     assert again.create({"pids": {"limit": 9}}) == []
-    assert wait(pid) == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     assert Path(again.directory("pids"), "pids.max").read_text() == "9\n"
 
 
@@ -211,7 +195,7 @@ def test_an_empty_group_of_another_is_taken_over(group):
 @pytest.mark.skipif(VERSION != 1, reason="version 2 has one tree")
 def test_a_group_is_in_every_tree(group):
     group.create({})
-    assert wait(run_in(group, check_membership)) == 0
+    assert fork_in(group, check_membership).wait() == 0
     assert len(directories(group)) == len({*cgroup.machine_hierarchy().v1.values()})
 
 
@@ -301,12 +285,12 @@ def test_a_limit_is_raised_and_lowered_with_its_swap(group):
 def test_a_limit_below_what_is_used_is_refused_when_that_is_asked_for(group):
     group.create({})
     reader, writer = os.pipe()
-    pid = run_in(group, lambda: (bytearray(b"x") * (64 * MIB), os.write(writer, b"y"), signal.pause()))
+    process = fork_in(group, lambda: (bytearray(b"x") * (64 * MIB), os.write(writer, b"y"), signal.pause()))
     os.read(reader, 1)
     with pytest.raises(OSError, match="checkBeforeUpdate"):
         group.update({"memory": {"limit": 1 * MIB, "checkBeforeUpdate": True}})
     group.kill()
-    assert wait(pid) == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
 
 
 @pytest.mark.skipif(VERSION != 1, reason="processor sets are inherited by themselves in version 2")
@@ -315,7 +299,7 @@ def test_processor_sets_are_inherited_from_above(group):
     (cpuset,) = [directory for directory in directories(group) if (directory / "cpuset.cpus").exists()]
     assert (cpuset / "cpuset.cpus").read_text() == "0\n"
     assert (cpuset / "cpuset.mems").read_text().strip()
-    assert wait(run_in(group, lambda: None)) == 0
+    assert fork_in(group, lambda: None).wait() == 0
 
 
 def test_no_group_limits_nothing_and_says_so():
@@ -340,7 +324,7 @@ def test_a_program_outlives_nobody(group):
 
 
 def test_of_a_creation_that_was_killed_on_the_way_down_all_is_removed():
-    top = f"orchestra-test-{os.getpid()}-{os.urandom(4).hex()}"
+    top = f"orchestra-{word()}"
     half = at(f"/{top}/stack/one")
     tops = [directory.parent.parent for directory in directories(half)]
     for directory in tops:

@@ -11,6 +11,8 @@ import pytest
 from orchestra.linux import cgroup
 from orchestra.linux.cgroup import Hierarchy, at
 from orchestra.linux.device_filter import compile_rules
+from tests.forking import fork_in
+from tests.run import word
 
 UNIFIED = cgroup.machine_hierarchy().v2
 NULL, ZERO = (1, 3), (1, 5)
@@ -30,16 +32,13 @@ EVERYTHING = {"allow": False, "access": "rwm"}
 @pytest.fixture
 def permitted(tmp_path):
     """Whether a process held to some rules may do "r", "w" and "m" with a character device."""
-    stack = f"test-{os.getpid()}-{os.urandom(4).hex()}"
+    stack = word()
 
     def ask(rules, number, access):
         group = at(f"/orchestra/{stack}/one", Hierarchy({}, UNIFIED))
         assert group.create({"devices": rules}) == []
         node = tmp_path / "node" if access == "m" else Path({NULL: "/dev/null", ZERO: "/dev/zero"}[number])
-        pid = group.fork()
-        if pid == 0:
-            os._exit(attempt(node, number, access))
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        code = fork_in(group, lambda: os._exit(attempt(node, number, access))).wait()
         (tmp_path / "node").unlink(missing_ok=True)
         group.remove()
         assert code in (0, 1)

@@ -10,6 +10,7 @@ import pytest
 from orchestra.linux import libseccomp, process, seccomp
 from orchestra.linux.libseccomp import NEWER, compile_profile
 from orchestra.linux.syscall import raw
+from tests.forking import fork
 
 pytestmark = pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp (Debian: libseccomp2)")
 
@@ -21,7 +22,7 @@ def errno_of(number, profile, *arguments):
     """What a system call answers behind the filter: its errno, 0 for success."""
     program = compile_profile(profile)
     reader, writer = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         import ctypes
 

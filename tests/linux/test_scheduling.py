@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.linux import namespaces, process, scheduling, user_namespace
 from orchestra.linux.syscall import SystemCallError
+from tests.forking import fork
 
 MAPS = [{"containerID": 0, "hostID": 1000, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 10}]
 
@@ -33,7 +34,7 @@ def test_who_an_id_is_outside(number, outside):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to write maps")
 def test_a_namespace_has_the_maps_it_was_made_with():
     fd = user_namespace.make(MAPS, MAPS)
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         code = 1
         try:
@@ -49,7 +50,7 @@ def test_a_namespace_has_the_maps_it_was_made_with():
 
 def test_a_sibling_is_a_child_of_our_parent():
     reader, writer = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         try:
             sibling = process.fork_sibling(0)

@@ -16,6 +16,7 @@ import pytest
 
 from orchestra.linux import cgroup
 from orchestra.runtime.spec import example
+from tests.run import word
 from tests.shim.conftest import LACK, eventually, tree  # noqa: F401
 
 OURS = "orchestra-runtime"
@@ -61,7 +62,7 @@ class Runtime:
         self.path = path
         self.tree = tree
         self.root = path / "root"
-        self.group = f"/orchestra-test-{os.getpid()}-{os.urandom(4).hex()}"
+        self.group = f"/orchestra-{word()}"
         self.output = path / "output"
         self.ids = set()
         self.bundles = {}

@@ -18,6 +18,8 @@ import pytest
 
 import orchestra
 from orchestra.linux import cgroup, mount, namespaces
+from tests.forking import fork
+from tests.run import word
 from tests.shim.conftest import eventually
 
 VARIABLE = "ORCHESTRA_TEST_ENGINES"
@@ -63,14 +65,15 @@ class World:
 
     def __init__(self, root, path, image_tree) -> None:
         self.path = path
-        self.group = cgroup.at(f"/orchestra-test-engines-{os.getpid()}")
+        self.name = f"orchestra-{word()}"
+        self.group = cgroup.at(f"/{self.name}")
         self.group.create({})
         self.roots = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
         image = path / "image.tar"
         with tarfile.open(image, "w") as archive:
             archive.add(image_tree, ".")
         reader, writer = os.pipe()
-        self.pid = os.fork()
+        self.pid = fork()
         if self.pid == 0:
             try:
                 os.dup2(writer, 1)
@@ -164,4 +167,4 @@ class World:
         eventually(lambda: not any(self._left(root) for root in [*hierarchy.v1.values(), hierarchy.v2] if root))
 
     def _left(self, root):
-        return os.path.exists(f"{root}/orchestra-test-engines-{os.getpid()}")
+        return os.path.exists(f"{root}/{self.name}")

@@ -14,6 +14,7 @@ import pytest
 
 import orchestra
 from orchestra.linux import capabilities, namespaces, user_namespace
+from tests.forking import fork
 from tests.runtime.conftest import OURS
 
 FIRST, COUNT = 100000, 65536
@@ -48,7 +49,7 @@ def pinned(tmp_path):
 
     def make(*kinds):
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             try:
                 ours.close()

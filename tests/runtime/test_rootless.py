@@ -18,6 +18,7 @@ import pytest
 
 import orchestra
 from orchestra.linux import cgroup, libseccomp
+from tests.run import word
 from tests.runtime.conftest import ALL, OURS, Bundle, Runtime, eventually
 from tests.runtime.test_sealed import ATTACK, UNPROTECTED
 from tests.runtime.test_terminal import Caller
@@ -366,7 +367,7 @@ def delegated(ours):
     unified = cgroup.machine_hierarchy().v2
     if not unified:
         pytest.skip("needs a mounted cgroup tree of version 2")
-    name = f"orchestra-test-rootless-{os.getpid()}"
+    name = f"orchestra-{word()}"
     group = Path(unified, name)
     (group / "own").mkdir(parents=True)
     for path in (group, group / "own", *group.glob("cgroup.*"), *(group / "own").glob("cgroup.*")):

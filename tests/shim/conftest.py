@@ -22,6 +22,7 @@ import pytest
 from orchestra.home import Home
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.shim import client, launch
+from tests.run import word
 
 LACK = "needs root to make containers" if os.geteuid() != 0 else ""
 LACK = LACK or ("" if shutil.which("busybox") else "needs the program busybox (Debian: busybox-static)")
@@ -70,7 +71,7 @@ MOUNTS = (
 NAMESPACES = ("pid", "mount", "ipc", "uts", "network", "cgroup")
 
 
-def eventually(condition, seconds=8.0):
+def eventually(condition, seconds=30.0):
     """The first true value of ``condition``, looked at again and again; fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -81,7 +82,7 @@ def eventually(condition, seconds=8.0):
 
 def wait_for_exit(pid_or_pidfd):
     """Until a pidfd is readable."""
-    assert select.select([pid_or_pidfd], [], [], 8)[0], "it does not end"
+    assert select.select([pid_or_pidfd], [], [], 30)[0], "it does not end"
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +131,7 @@ class Container:
 
     def wait(self):
         """How the run ended, when somebody has recorded that."""
-        return eventually(lambda: client.wait(self.directory, 8))
+        return eventually(lambda: client.wait(self.directory, 30))
 
     def finish(self):
         """Run to the end; what it wrote to standard output, in lines."""
@@ -196,7 +197,7 @@ class Stack:
         self.path = path
         self.tree = tree
         self.home = Home(f"{path}/data", f"{path}/run").stack("s")
-        self.group = f"/orchestra/test-{os.getpid()}-{os.urandom(4).hex()}"
+        self.group = f"/orchestra/{word()}"
         self.containers = []
 
     def launch(self, program=SUPERVISOR):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.linux import capabilities, process
+from tests.forking import fork
 from tests.shim.conftest import eventually
 
 EVERY = dict.fromkeys(("bounding", "effective", "permitted"), capabilities.NAMES)
@@ -95,7 +96,7 @@ def test_a_first_process_shows_nothing_of_the_machine(stack, shared):
 
 def test_no_module_comes_from_the_container():
     """CVE-2019-14271: code of the image, loaded by a process that still has the host's privileges."""
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         code = 1
         try:

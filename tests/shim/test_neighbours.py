@@ -15,6 +15,7 @@ import pytest
 
 from orchestra.linux import mount, process, unix_socket
 from orchestra.shim import client, wire
+from tests.forking import fork
 from tests.shim.conftest import Stack, eventually
 
 WRITER = "while read line; do head -c 100000 /dev/zero | tr '\\0' x; echo; touch /tmp/$line; done"
@@ -147,7 +148,7 @@ def limited(tmp_path, tree):
     made = Stack(tmp_path, tree)
 
     def launch(*limits):
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             try:
                 process.close_all_except([])  # there may be more already

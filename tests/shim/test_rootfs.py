@@ -13,6 +13,7 @@ import pytest
 
 from orchestra.linux import capabilities, process
 from orchestra.shim import launch
+from tests.forking import fork
 from tests.shim.conftest import eventually
 
 
@@ -138,7 +139,7 @@ def test_where_no_node_may_be_made_the_hosts_own_is_bound_under_the_name_asked_f
     container = stack.shell("head -c3 /dev/renamed | wc -c; stat -c %t:%T /dev/renamed", linux={"devices": extra})
     stack.finish_supervisor()
     eventually(lambda: not launch.is_running(stack.home))
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         try:
             process.prctl(capabilities.PR_CAPBSET_DROP, capabilities.NUMBERS["CAP_MKNOD"])

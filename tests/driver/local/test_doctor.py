@@ -15,6 +15,7 @@ from orchestra.driver.local import doctor, trial
 from orchestra.driver.local.doctor import Fact, State, can_run, examine
 from orchestra.home import Home
 from orchestra.linux.syscall import SystemCallError
+from tests.forking import fork
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_nothing_of_the_trials_is_left(home, tmp_path):
 def test_a_user_without_root_is_told_on_one_screen_that_root_is_needed(home, tmp_path):
     tmp_path.chmod(0o755)
     reader, writer = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         try:
             os.setgroups([])

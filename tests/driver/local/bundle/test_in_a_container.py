@@ -32,6 +32,7 @@ from orchestra.state.desired import (
     VolumeSpec,
 )
 from tests.driver.local.bundle.containers import attachment, spec
+from tests.run import word
 
 BUSYBOX = shutil.which("busybox")
 LACK = "needs root to make containers" if os.geteuid() != 0 else "" if BUSYBOX else "needs the program busybox"
@@ -71,7 +72,7 @@ class Machine:
     def end(self):
         client.delete(str(self.directory))
         self.stop.touch()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while launch.is_running(self.stack) and time.monotonic() < deadline:
             time.sleep(0.02)
         unpin_namespace(self.namespace)
@@ -99,7 +100,7 @@ class Machine:
             user=resolve_user(user, PASSWD, GROUP),
             attachment=attached,
             mounts=resolve_mounts(self.home, "s", container),
-            cgroups_path=f"/orchestra/test-{os.getpid()}/{uuid4().hex}",
+            cgroups_path=f"/orchestra/{word()}/{uuid4().hex}",
             host=observe_host(container),
         )
         for name, text in render_etc_files(attached).items():
@@ -335,7 +336,7 @@ def test_the_host_is_shared_only_where_asked(machine):
 
 def test_programs_are_executed_as_the_container_or_as_asked(machine):
     machine.run("sleep 100", user="app", cap_drop=("ALL",), cap_add=("KILL",), environment={"A": "b"})
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not (machine.out / "said").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     script = "id -u; id -G; echo $HOME $A; grep CapEff /proc/self/status"

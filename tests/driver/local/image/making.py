@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestra.linux import mount, namespaces
+from tests.forking import fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -159,7 +160,7 @@ def docker_archive(
 def in_mount_namespace(work: Callable[[], Any]) -> Any:
     """What ``work`` returns, run in a child with mounts of its own, so that none can be left; JSON comes back."""
     reader, writer = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         status = 1
         try:

@@ -22,6 +22,7 @@ from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError
 from orchestra.home import Home
 from orchestra.state.desired import ImageSpec
+from tests.forking import fork
 
 from .making import (
     ARCHITECTURE,
@@ -451,7 +452,7 @@ def test_killed_at_any_moment_it_leaves_nothing_that_is_taken_for_whole(home, tm
     reference = docker_archive(tmp_path / "image.tar", [LOW, big, HIGH])
     for files in (0, 1, 50, 199):
         reader, writer = os.pipe()
-        child = os.fork()
+        child = fork()
         if child == 0:
             _die_after(files, writer)
             ImageStore(home).pull(ImageSpec(reference))

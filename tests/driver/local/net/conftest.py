@@ -135,7 +135,7 @@ class World:
         return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
 
 
-def eventually(condition, seconds=5.0):
+def eventually(condition, seconds=30.0):
     """Wait for the kernel to get round to it; whether it did."""
     end = time.monotonic() + seconds
     while not condition():

@@ -34,7 +34,7 @@ def running(path: Path, *, settings: str = "", secure: bool = False) -> Iterator
     with (path / "log").open("wb") as log:
         process = subprocess.Popen([REGISTRY, "serve", str(path / "config.yml")], stdout=log, stderr=log)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break

@@ -95,7 +95,7 @@ def unfinished(home):
 
 
 def await_first_file(home):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not any((path / "d/first").exists() and (path / "big").exists() for path in unfinished(home)):
         assert time.monotonic() < deadline
 

@@ -1,0 +1,33 @@
+"""The process that outlives a run of the tests, however that ends, and ends what is left of it: a run may be cut off.
+
+``python -I -S reaper.py BASE DIRECTORY...``: the run's directory, and directories made for it, removed if empty.
+It has a pidfd of the run's pytest and the descriptor of the run's lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+from pathlib import Path
+
+PYTEST, LOCK = 8, 9
+
+
+def main(base: str, *made: str) -> None:
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from tests.run import Run
+
+    os.chdir("/")
+    select.select([PYTEST], [], [])
+    run = Run(Path(base))
+    run.clear()
+    for path in made:
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+    run.forget()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
