@@ -145,15 +145,21 @@ class Engine:
         what happens first. wait and services as in ``plan.done.judge_up``.
         """
         failed_at: float | None = None
+        sure = False
         while True:
             await self.wait(lambda *_: True)
             standing = self.judge_up(wait=wait, services=services)
             now = self._clock()
             failed_at = (failed_at or now) if standing.failures and not standing.starting else None
-            if not standing.starting and not standing.unproven:
-                break
-            if failed_at is not None and now >= failed_at + SETTLING:
-                break
+            out_of_time = failed_at is not None and now >= failed_at + SETTLING
+            may_fail_too = bool(standing.unproven) or (wait and bool(standing.failures))
+            if not standing.starting and (out_of_time or not may_fail_too):
+                if sure or not (wait or standing.failures):
+                    break
+                await self._look_afresh()  # the end of a container may not have been noticed yet
+                sure = True
+                continue
+            sure = False
             moments = [standing.look_at, None if failed_at is None else failed_at + SETTLING]
             due = min((at for at in moments if at is not None), default=None)
             with anyio.move_on_after(None if due is None else max(SHORTEST_SLEEP, due - now)):
@@ -245,6 +251,14 @@ class Engine:
             except TemporaryError:
                 await anyio.sleep(delay(attempts))
                 attempts += 1
+
+    async def _look_afresh(self) -> None:
+        """Look at everything now, and plan for what is seen."""
+        mark = self._view.mark()
+        seen = await self._look_at_everything(self._desired)
+        self._view.merge(seen, mark, self._flights, images=False)
+        self._wake.set()
+        await self._planned.wait()
 
     def _adopt(self, desired: Desired, seen: Observed, mark: int) -> None:
         is_new = desired is not self._planned_for

@@ -6,6 +6,7 @@ without containers (scaled to 0, not selected) is not waited for, nor is one tha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,6 +60,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     waits: list[str] = []
     waits_for: list[str] = []
     awaited: list[tuple[str, str]] = []
+    stuck: Blocked | Failed | None = None
     for dependency in spec.depends_on:
         if dependency.service in situation.stopped:
             continue
@@ -74,13 +76,15 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
             elif not dependency.required:
                 met.append(f"{dependency.service} failed but is not required")
                 break
-            elif standing is _Standing.FAILED:
-                return Failed(resource, words)
-            else:
-                return Blocked(resource, words, (f"container/{replica.name}",))
+            elif stuck is None and standing is _Standing.FAILED:
+                stuck = Failed(resource, words)
+            elif stuck is None:
+                stuck = Blocked(resource, words, (f"container/{replica.name}",))
         else:
             if dependency.service in situation.replicas:
                 met.append(f"{dependency.service} {_SATISFIED[dependency.condition]}")
+    if stuck is not None:
+        return replace(stuck, waits_for=(*stuck.waits_for, *waits_for))
     if waits:
         return Blocked(resource, f"waits for {', '.join(waits)}", tuple(waits_for), awaited=tuple(awaited))
     return Allowed(", ".join(met))

@@ -36,8 +36,9 @@ class Standing:
     """How an ``up`` stands.
 
     starting: something is still to be made, started or removed. unproven: containers that have been started and have
-    not shown yet what ``--wait`` waits for. failures: why it cannot succeed any more. look_at: the moment (Unix
-    seconds) at which the answer changes even if nothing happens.
+    not shown yet what ``--wait`` waits for; and containers that cannot be started, of which not every reason is known.
+    failures: why it cannot succeed any more. look_at: the moment (Unix seconds) at which the answer changes even if
+    nothing happens.
     """
 
     starting: bool = False
@@ -84,6 +85,8 @@ def judge_up(
                 unproven.append(spec.name)
             elif stage is _Stage.STUCK:
                 stuck[f"container/{spec.name}"] = error
+                if judge.may_have_more_reasons(f"container/{spec.name}"):
+                    unproven.append(spec.name)
                 images.add(f"image/{spec.image_key}")
     failures = _causes(plan, {*stuck, *images} if services else None)
     known = {failure.resource for failure in failures}
@@ -111,6 +114,8 @@ class _Judge:
         self._hopeless = plan.hopeless
         self._failed = frozenset(failure.resource for failure in plan.failed)
         self._blocked = frozenset(blocked.resource for blocked in plan.blocked)
+        self._waits_for = {blocked.resource: blocked.waits_for for blocked in plan.blocked}
+        self._waits_for |= {failure.resource: failure.waits_for for failure in plan.failed}
         self._wait = wait
         self._awaited = _awaited(situation.desired)
 
@@ -139,6 +144,10 @@ class _Judge:
                 return self._running(spec, container, running) if self._wait else (_Stage.DONE, "")
             case Exited() as ended:
                 return self._ended(spec, container, ended) if self._wait else (_Stage.DONE, "")
+
+    def may_have_more_reasons(self, resource: str) -> bool:
+        """Whether what cannot be started also waits for something that is not decided yet."""
+        return not self._hopeless.issuperset(self._waits_for.get(resource, ()))
 
     def _is_handled(self, resource: str) -> bool:
         """Whether an action of the command is under way on it: a restart by policy is not the command's."""

@@ -22,11 +22,15 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``resource`` will not become what it should until the file, the machine or another container changes."""
+    """``resource`` will not become what it should until the file, the machine or another container changes.
+
+    waits_for: resources it would also wait for: they may turn out to be another reason.
+    """
 
     resource: str
     error: str
     hint: str = ""
+    waits_for: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.error}"
