@@ -50,6 +50,11 @@ class StackHome(NamedTuple):
         return f"{self.run}/fork.sock"
 
     @property
+    def followers(self) -> str:
+        """Sockets of the processes that follow logs, see ``orchestra.shim.followers``."""
+        return f"{self.run}/followers"
+
+    @property
     def containers(self) -> str:
         return f"{self.run}/containers"
 

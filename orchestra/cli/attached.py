@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import signal
 import sys
-import threading
-from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from orchestra.cli.asking import client_of, request
+from orchestra.cli.mail import Mail
 from orchestra.cli.relay import Signals
-from orchestra.cli.render.log_lines import LogPrinter, describe_end, short_name
+from orchestra.cli.render.log_lines import LogPrinter, short_name
 from orchestra.cli.render.progress import Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
 from orchestra.cli.up_exchange import conclude, encode_up
-from orchestra.driver.local.log_follow import Ended, Follower
+from orchestra.driver.local.log_follow import Follower
 from orchestra.driver.local.logs import LogCursor
 from orchestra.errors import UserError
 
@@ -32,56 +29,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.cli.mail import Letter
     from orchestra.cli.stack_file import Prepared
-    from orchestra.driver.local.log_follow import Written
     from orchestra.supervisor.client import Client
 
 INTERRUPTED = 130
-
-
-class Letter(NamedTuple):
-    """op: of the request. One of the others is there: an event before the answer, the result, or what went wrong."""
-
-    op: str
-    event: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
-    error: Exception | None = None
-
-
-class Mail:
-    """Answers of the supervisor, in the order in which they come; ``fileno`` is readable when there are some."""
-
-    def __init__(self) -> None:
-        self._letters: SimpleQueue[Letter] = SimpleQueue()
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-
-    def fileno(self) -> int:
-        return self._reader
-
-    def ask(self, client: Client, op: str, message: bytes) -> None:
-        """A daemon thread: nobody waits for it when the command ends."""
-
-        def converse() -> None:
-            try:
-                result = client.ask(message, lambda event: self._deliver(Letter(op, event=event)))
-            except Exception as error:  # it is the loop's to raise
-                self._deliver(Letter(op, error=error))
-            else:
-                self._deliver(Letter(op, result=result))
-
-        threading.Thread(target=converse, name=op, daemon=True).start()
-
-    def read(self) -> Iterable[Letter]:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._reader, 1 << 16)
-        with contextlib.suppress(Empty):
-            while True:
-                yield self._letters.get_nowait()
-
-    def _deliver(self, letter: Letter) -> None:
-        self._letters.put(letter)
-        with contextlib.suppress(BlockingIOError):  # then it is readable already
-            os.write(self._writer, b"\0")
 
 
 def run_attached(invocation: Invocation, prepared: Prepared, client: Client) -> int:
@@ -152,7 +104,7 @@ class Attached:
             if self._leaving and not (self._follower is not None and self._follower.any_runs):
                 self.code = 0
         if self._follower is not None and self._showing:
-            self._show(self._follower.read_all())
+            self._printer.show(self._follower.read_all())
         return self.code
 
     def _open_letter(self, letter: Letter) -> None:
@@ -259,15 +211,7 @@ class Attached:
 
     def _show_logs(self) -> None:
         if self._follower is not None and self._showing:
-            self._show(self._follower.read())
-
-    def _show(self, happenings: Iterable[Written | Ended]) -> None:
-        for happened in happenings:
-            if isinstance(happened, Ended):
-                self._printer.say(happened.container, describe_end(happened))
-            else:
-                self._printer.write(happened.container, happened.line)
-        self._printer.flush()
+            self._printer.show(self._follower.read())
 
     def _make_printer(self) -> LogPrinter:
         values = self._invocation.values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import select
 import sys
 import time
@@ -10,12 +11,12 @@ from itertools import chain, takewhile
 from typing import NamedTuple
 
 from orchestra.cli.looking import check_known, find_stack
-from orchestra.cli.moments import parse_moment
-from orchestra.cli.render.log_lines import LogPrinter, describe_end
-from orchestra.driver.local.logs import LogCursor
+from orchestra.cli.moments import now_as_stamp, parse_moment
+from orchestra.cli.render.log_lines import LogPrinter
+from orchestra.driver.local.logs import Gap, LogCursor
 from orchestra.driver.local.observe import observe_containers
 from orchestra.errors import UserError
-from orchestra.state.observed import Created
+from orchestra.state.observed import Created, Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.driver.local.log_follow import Happening
     from orchestra.driver.local.logs import Line
     from orchestra.home import StackHome
     from orchestra.state.observed import Container
@@ -50,10 +52,10 @@ class Selection(NamedTuple):
             cursor.skip_before(self.since)
         return []
 
-    def covers(self, line: Line) -> bool:
+    def covers(self, line: Line | Gap) -> bool:
         return line.stamp >= self.since and not self.is_past(line)
 
-    def is_past(self, line: Line) -> bool:
+    def is_past(self, line: Line | Gap) -> bool:
         return bool(self.until) and line.stamp > self.until
 
 
@@ -80,11 +82,15 @@ def run(invocation: Invocation) -> int:
     )
     printer.expect(*(container for container in chosen if not isinstance(container.status, Created)))
     if values["follow"]:
-        _follow(home, selection, printer)
-    else:
-        for container, line in _merge(home, chosen, selection):
+        if containers or os.path.exists(home.desired):
+            _follow(invocation, home, selection, printer)
+        return 0
+    for container, line in _merge(home, chosen, selection):
+        if isinstance(line, Gap):
+            printer.say_missed(container, line.lines)
+        else:
             printer.write(container, line)
-        printer.flush()
+    printer.flush()
     return 0
 
 
@@ -102,41 +108,71 @@ def read_selection(values: dict[str, Any], now: float) -> Selection:
     return Selection(tuple(services), index, count, since, until)
 
 
-def _merge(home: StackHome, containers: Sequence[Container], selection: Selection) -> Iterator[tuple[Container, Line]]:
-    """The lines of all, by time; the lines of one stay in their order."""
+def _merge(
+    home: StackHome, containers: Sequence[Container], selection: Selection
+) -> Iterator[tuple[Container, Line | Gap]]:
+    """The lines of all, by time; the lines of one stay in their order.
 
-    def lines(container: Container) -> Iterator[tuple[Container, Line]]:
-        cursor = LogCursor(f"{home.logs}/{container.name}.log")
-        first = selection.first_lines(cursor)
+    What runs may write faster than this reads: rotated files are handed over, and what comes later is left out.
+    """
+    handover = None
+    if any(isinstance(container.status, Running) for container in containers):
+        from orchestra.driver.local.log_handover import Handover
+
+        handover = Handover(home)
+        handover.open()
+    now = now_as_stamp()  # what is in the files by now stays readable
+
+    def lines(container: Container) -> Iterator[tuple[Container, Line | Gap]]:
+        log = f"{container.name}.log"
+        chosen = selection
+        if isinstance(container.status, Running) and not selection.until:
+            chosen = selection._replace(until=now)
+        cursor = LogCursor(f"{home.logs}/{log}", handover.of(log) if handover else None)
+        first = chosen.first_lines(cursor)
         # Unfinished lines are asked for when everything else has been read.
         rest = chain.from_iterable(read() for read in (cursor.lines, cursor.finish))
-        wanted = takewhile(lambda line: not selection.is_past(line), chain(first, rest))
-        yield from ((container, line) for line in wanted if line.stamp >= selection.since)
+        wanted = takewhile(lambda line: not chosen.is_past(line), chain(first, rest))
+        yield from ((container, line) for line in wanted if line.stamp >= chosen.since)
         cursor.close()
 
-    return heapq.merge(*map(lines, containers), key=lambda pair: pair[1].stamp)
+    try:
+        yield from heapq.merge(*map(lines, containers), key=lambda pair: pair[1].stamp)
+    finally:
+        if handover is not None:
+            handover.close()
 
 
-def _follow(home: StackHome, selection: Selection, printer: LogPrinter) -> None:
-    """Until no container is left that runs or will run again by itself, or ``until`` has passed."""
+def _follow(invocation: Invocation, home: StackHome, selection: Selection, printer: LogPrinter) -> None:
+    """Until no container is left that runs, will run again by itself or is being made; or ``until`` has passed."""
+    from orchestra.cli.asking import client_of, request
+    from orchestra.cli.mail import Mail
     from orchestra.driver.local.log_follow import Ended, Follower
 
+    def chosen(happenings: Iterable[Happening]) -> Iterator[Happening]:
+        return (happened for happened in happenings if isinstance(happened, Ended) or selection.covers(happened.line))
+
     with Follower(home, selection.wants) as follower:
-        for written in follower.begin(selection.first_lines):
-            if selection.covers(written.line):
-                printer.write(written.container, written.line)
-        printer.flush()
+        printer.show(chosen(follower.begin(selection.first_lines)))
+        mail = Mail()
         poll = select.poll()
         poll.register(follower, select.POLLIN)
-        while not follower.is_over and not _has_passed(selection.until):
+        poll.register(mail, select.POLLIN)
+        asked = False
+        while not _has_passed(selection.until):
+            if follower.is_over and not asked:
+                # An `up` may be about to start or replace some: the supervisor answers when it is done with it.
+                asked = True
+                question = request("settle", services=selection.services)
+                mail.ask(client_of(invocation, home.name), "settle", question, start=False)
             poll.poll(0 if follower.is_behind else 1000 if selection.until else None)
-            for happened in follower.read():
-                if isinstance(happened, Ended):
-                    printer.say(happened.container, describe_end(happened))
-                elif selection.covers(happened.line):
-                    printer.write(happened.container, happened.line)
-            printer.flush()
+            printer.show(chosen(follower.read()))
+            if any(letter.event is None for letter in mail.read()):
+                asked = False
+                printer.show(chosen(follower.read_all()))
+                if follower.is_over:
+                    return
 
 
 def _has_passed(stamp: bytes) -> bool:
-    return bool(stamp) and parse_moment("", "0s", time.time()) > stamp
+    return bool(stamp) and now_as_stamp() > stamp

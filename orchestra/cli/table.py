@@ -139,7 +139,7 @@ COMMANDS = (
         "logs",
         "Show what containers wrote",
         (
-            Option("follow", ("-f", "--follow"), FLAG, "Go on as more is written"),
+            Option("follow", ("-f", "--follow"), FLAG, "Follow log output"),
             Option("tail", ("-n", "--tail"), TEXT, "Lines from the end of each container's log", "all", "LINES"),
             Option("timestamps", ("-t", "--timestamps"), FLAG, "Show when each line was written"),
             Option("since", ("--since",), TEXT, "From a time, or a duration ago", metavar="TIME"),

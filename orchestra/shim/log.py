@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from orchestra.linux.pipe import tee
 from orchestra.shim import stack_log
+from orchestra.shim.followers import Followers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,19 +34,35 @@ STREAMS = ("", "stdout", "stderr")
 class LogFile:
     """An append-only file with its size known; older ones get ``.1``, ``.2``... and ``max_file`` counts them all."""
 
-    def __init__(self, path: str, max_size: int, max_file: int) -> None:
-        """max_size: in bytes, 0 for no limit."""
+    def __init__(self, path: str, max_size: int, max_file: int, followers: str = "") -> None:
+        """max_size: in bytes, 0 for no limit; followers: the directory of those who follow it."""
         self.path = path
         self.max_size = max_size
         self.max_file = max(1, max_file)
+        self._followers = Followers(followers, path, self.max_file)
         self._open()
 
     def _open(self) -> None:
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = os.fstat(self._fd).st_size
 
+    def hand_over(self, *, last: bool = False) -> None:
+        """To those who follow it, before it is renamed or may be removed."""
+        if self.size:
+            self._followers.hand_over(self, last=last)
+
     def close(self) -> None:
+        self._followers.close()
         os.close(self._fd)
+
+    def count_lines(self) -> int:
+        """Those that end in the newest file."""
+        count, offset, rest = 0, 0, b""
+        while block := os.pread(self._fd, CHUNK, offset):
+            offset += len(block)
+            *records, rest = (rest + block).split(b"\n")
+            count += sum(record.split(b" ", 3)[2:3] == [b"F"] for record in records)
+        return count
 
     def make_room(self, length: int) -> None:
         """Rotate when ``length`` more bytes would exceed the size. A record is never split between files.
@@ -56,6 +73,7 @@ class LogFile:
             return
         # Not there when the last attempt could not open another: what is older has moved on then.
         if os.path.exists(self.path):
+            self.hand_over()
             self._move_on()
         full = self._fd
         self._open()
@@ -102,9 +120,12 @@ class Stamp:
     def __init__(self) -> None:
         self._second = -1
         self._text = ""
+        self._last = 0
 
     def now(self) -> str:
-        second, nanosecond = divmod(time.time_ns(), 1_000_000_000)
+        """Later than the one before, also when the clock is set back."""
+        self._last = max(time.time_ns(), self._last + 1)
+        second, nanosecond = divmod(self._last, 1_000_000_000)
         if second != self._second:
             self._second = second
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
@@ -220,13 +241,17 @@ class LogWriter:
         return data or None
 
     def close_lines(self) -> None:
-        """At the end of a run: a line without an end is not to go on in the next run's first."""
+        """At the end of a run: a line without an end is not to go on in the next run's first.
+
+        Those who follow the log are handed it: it may be removed before they look again.
+        """
         if self._log is None:
             return
         for stream in sorted(self._unfinished):
             text = f"{self._stamp.now()} {stream} F \n".encode()
             self._append(text)
         self._unfinished.clear()
+        self._log.hand_over(last=True)
 
     def recover(self, pipes: dict[int, int]) -> None:
         """Finish or undo what a killed shim was in the middle of. pipes: stream to descriptor."""

@@ -42,7 +42,10 @@ class Streams:
             os.mkfifo(self._directory.file(name), 0o600)
 
     def open_log(self, log: Mapping[str, Any] | None) -> None:
-        file = None if log is None else LogFile(log["path"], log.get("max_size") or 0, log.get("max_file") or 1)
+        file = None
+        if log is not None:
+            max_size, max_file = log.get("max_size") or 0, log.get("max_file") or 1
+            file = LogFile(log["path"], max_size, max_file, log.get("followers") or "")
         self.log.open(file)
 
     def open_pipes(self) -> None:

@@ -16,8 +16,10 @@ import anyio.to_thread
 from orchestra.errors import UserError
 from orchestra.plan.done import is_down, never_down
 from orchestra.plan.removal import orphans
+from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
 from orchestra.plan.selection import with_dependents, without_services
+from orchestra.plan.situation import Situation
 from orchestra.plan.wish import desire
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Desired, Request
@@ -168,6 +170,14 @@ class Commands:
         ended = self._ended(self._engine.desired, self._engine.observed, chosen)
         return {"exits": [{"container": c.name, "service": c.service, "exit_code": s.exit_code} for c, s in ended]}
 
+    async def settle(self, request: Message) -> Message:
+        """{"services"}: wait until all that is wanted of them has been started, or cannot be.
+
+        Result: {}.
+        """
+        await self._engine.wait_until_up(services=frozenset(request["services"]))
+        return {}
+
     async def events(self, request: Message) -> Message:
         """{}: events until the client hangs up; the server sends them."""
         await anyio.sleep_forever()
@@ -254,13 +264,16 @@ class Commands:
         )
 
     def _ended(self, desired: Desired, observed: Observed, chosen: Collection[str]) -> list[tuple[Container, Exited]]:
-        """Containers of the stack that have ended and stay so, the earliest first."""
+        """Containers of the stack that have ended and stay so, the earliest first. Not those about to be replaced."""
         ended: list[tuple[Container, Exited]] = []
+        situation = Situation(desired, observed, {}, 0.0)
         for spec in desired.containers:
             container = observed.containers.get(spec.name)
             if container is None or (chosen and spec.service not in chosen):
                 continue
             status = container.status
+            if replacement_reason(situation, spec, container):
+                continue
             if isinstance(status, Exited) and (status.stopped or next_run(spec.restart, container, status) is None):
                 ended.append((container, status))
         return sorted(ended, key=lambda pair: pair[1].finished_at)

@@ -60,6 +60,7 @@ class Server:
             "stop": commands.stop,
             "observe": commands.observe,
             "attend": commands.attend,
+            "settle": commands.settle,
             "events": commands.events,
             "ping": commands.ping,
         }

@@ -30,7 +30,9 @@ async def test_an_event_of_the_last_moment_is_heard_before_the_answer(tmp_path):
         broadcast.send(BlockedEvent(1.0, ()))
         return {"pong": len(heard)}
 
-    commands = SimpleNamespace(**dict.fromkeys(("up", "down", "stop", "observe", "attend", "events", "ping"), ping))
+    commands = SimpleNamespace(
+        **dict.fromkeys(("up", "down", "stop", "observe", "attend", "settle", "events", "ping"), ping)
+    )
     home = Home(f"{tmp_path}/data", f"{tmp_path}/run").stack("s")
     (tmp_path / "run/stacks/s").mkdir(parents=True)
     with unix_socket.listen(home.control_socket) as listening:

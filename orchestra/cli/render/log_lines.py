@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import assert_never
 
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import BinaryIO
 
-    from orchestra.driver.local.log_follow import Ended
+    from orchestra.driver.local.log_follow import Ended, Happening
     from orchestra.driver.local.logs import Line
     from orchestra.state.observed import Container
 
@@ -69,6 +70,25 @@ class LogPrinter:
         self.flush()
         self._last = sys.stdout.buffer
         self._last.write(self._paint(container, f"{name} {text}") + b"\n")
+
+    def say_missed(self, container: Container, lines: int) -> None:
+        count = "1 line" if lines == 1 else f"{lines} lines"
+        self.say(container, f"lost {count} here: the log was rotated faster than it was shown")
+
+    def show(self, happenings: Iterable[Happening]) -> None:
+        from orchestra.driver.local.log_follow import Ended, Missed, Written
+
+        for happened in happenings:
+            match happened:
+                case Written(container, line):
+                    self.write(container, line)
+                case Missed(container, gap):
+                    self.say_missed(container, gap.lines)
+                case Ended(container):
+                    self.say(container, describe_end(happened))
+                case _:
+                    assert_never(happened)
+        self.flush()
 
     def flush(self) -> None:
         self._last.flush()

@@ -177,7 +177,12 @@ class Containers:
             return None
         private_files.make_directories(self._stack_home.logs)
         path = f"{self._stack_home.logs}/{spec.name}.log"
-        return {"path": path, "max_size": spec.logging.max_size, "max_file": spec.logging.max_file}
+        return {
+            "path": path,
+            "max_size": spec.logging.max_size,
+            "max_file": spec.logging.max_file,
+            "followers": self._stack_home.followers,
+        }
 
     def _target(self, spec: ContainerSpec, kind: str) -> str:
         """The container of the stack that ``service:NAME`` or ``container:NAME`` means: of a service the first."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCK = 1 << 18
+STAMP = len("2026-01-01T00:00:00.000000000Z")
 
 
 def read_backwards(fds: list[int], ends: list[int]) -> Iterator[bytes]:
@@ -51,6 +52,23 @@ def find_stamp(fd: int, size: int, stamp: bytes) -> int:
         else:
             high = middle
     return low
+
+
+def first_stamp(fd: int) -> bytes:
+    """Of a file's first record; empty as long as there is none."""
+    return os.pread(fd, STAMP, 0)
+
+
+def stamp_of(path: str) -> bytes:
+    """The same; empty also where there is no file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        return first_stamp(fd)
+    finally:
+        os.close(fd)
 
 
 def list_files(path: str) -> list[str]:

@@ -6,7 +6,8 @@ import heapq
 import os
 from typing import NamedTuple
 
-from orchestra.driver.local.logs import Line, LogCursor
+from orchestra.driver.local.log_handover import Handover
+from orchestra.driver.local.logs import Gap, LogCursor
 from orchestra.driver.local.observe import observe_container
 from orchestra.linux import inotify, private_files
 from orchestra.linux.inotify import Inotify
@@ -16,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from orchestra.driver.local.logs import Line
     from orchestra.home import StackHome
     from orchestra.state.observed import Container
 
@@ -35,12 +37,22 @@ class Written(NamedTuple):
     line: Line
 
 
+class Missed(NamedTuple):
+    """Lines of a container that cannot be given out: they were rotated away while this process stood still."""
+
+    container: Container
+    line: Gap
+
+
 class Ended(NamedTuple):
     """A run has ended and all it wrote was given out before. runs_again: as far as its restart policy says."""
 
     container: Container
     exited: Exited
     runs_again: bool
+
+
+Happening = Written | Missed | Ended
 
 
 class _Followed:
@@ -60,7 +72,10 @@ class Follower:
         self._wanted = wanted
         self._followed: dict[str, _Followed] = {}
         self._inotify = Inotify()
+        self._handover = Handover(stack_home)
         self._directories: dict[int, str] = {}
+        self._unwanted: set[str] = set()
+        self._is_blind = False
         self._containers_watch = self._logs_watch = -1
 
     def __enter__(self) -> Follower:
@@ -68,6 +83,7 @@ class Follower:
 
     def __exit__(self, *_exception: object) -> None:
         self._inotify.close()
+        self._handover.close()
         for followed in self._followed.values():
             followed.cursor.close()
 
@@ -92,12 +108,13 @@ class Follower:
     def any_runs(self) -> bool:
         return any(isinstance(container.status, Running) for container in self.containers)
 
-    def begin(self, place: Place) -> Iterator[Written]:
+    def begin(self, place: Place) -> Iterator[Written | Missed]:
         """Start with the containers there are: ``place`` puts the cursor of each, and gives its first lines.
 
         Ends that have happened already are not told of.
         """
         self._watch_all()
+        self._handover.open()
         self._look_for_containers()
         firsts = []
         for followed in self._followed.values():
@@ -107,13 +124,15 @@ class Follower:
         yield from heapq.merge(*firsts, key=_stamp)
         yield from self._lines(self._followed)
 
-    def read(self) -> Iterator[Written | Ended]:
+    def read(self) -> Iterator[Happening]:
         """What has happened since, without waiting."""
         touched = {name for name, followed in self._followed.items() if followed.cursor.behind}
         changed: set[str] = set()
         look = False
         for event in self._inotify.read():
-            if event.mask & inotify.IN_Q_OVERFLOW:
+            if event.mask & inotify.IN_IGNORED:
+                self._is_blind = self._is_blind or event.watch in (self._logs_watch, self._containers_watch)
+            elif event.mask & inotify.IN_Q_OVERFLOW:
                 look = True
                 touched.update(self._followed)
                 changed.update(self._followed)
@@ -126,6 +145,7 @@ class Follower:
         removed = self._look_for_containers() if look else []
         for name in changed:
             self._look_at(name)
+        self._refuse_unwanted()
         touched |= changed
         yield from self._lines((name for name in self._followed if name in touched), AT_ONCE)
         yield from self._ends(self._followed)
@@ -134,14 +154,21 @@ class Follower:
             yield from self._ends([gone])
             self._followed.pop(gone).cursor.close()
 
-    def read_all(self) -> Iterator[Written | Ended]:
+    def read_all(self) -> Iterator[Happening]:
         """As ``read``, looking at everything again: what has been there for a moment only may not be missed."""
+        if self._is_blind and os.path.isdir(self._home.containers):
+            # The stack has been down, and is up again: these are other directories.
+            self._watch_all()
+            self._handover.close()
+            self._handover.open()
+            self._look_for_containers()
         for name in list(self._followed):
             self._look_at(name)
         yield from self._lines(self._followed)
         yield from self.read()
 
     def _watch_all(self) -> None:
+        self._is_blind = False
         for path in (self._home.logs, self._home.containers):
             private_files.make_directories(path)
         self._logs_watch = self._inotify.add(self._home.logs, _LOGS)
@@ -172,18 +199,28 @@ class Follower:
         if followed is not None:
             followed.container = container
         elif self._wanted(container):
-            self._followed[name] = _Followed(container, LogCursor(f"{self._home.logs}/{name}.log"))
+            handed = self._handover.of(f"{name}.log")
+            self._followed[name] = _Followed(container, LogCursor(f"{self._home.logs}/{name}.log", handed))
+        else:
+            self._unwanted.add(f"{name}.log")
 
-    def _lines(self, names: Iterable[str], most: int | None = None) -> Iterator[Written]:
+    def _refuse_unwanted(self) -> None:
+        """Shims hand over every log; what nobody here reads would only keep its files on the disk."""
+        for log in self._handover.accept():
+            if log in self._unwanted:
+                self._handover.refuse(log)
+
+    def _lines(self, names: Iterable[str], most: int | None = None) -> Iterator[Written | Missed]:
         """Merged by time, as far as each log goes now."""
         chosen = [self._followed[name] for name in names]
         yield from heapq.merge(*(self._lines_of(followed, most) for followed in chosen), key=_stamp)
 
     @staticmethod
-    def _lines_of(followed: _Followed, most: int | None = None) -> Iterator[Written]:
-        return (Written(followed.container, line) for line in followed.cursor.lines(most))
+    def _lines_of(followed: _Followed, most: int | None = None) -> Iterator[Written | Missed]:
+        for line in followed.cursor.lines(most):
+            yield Missed(followed.container, line) if isinstance(line, Gap) else Written(followed.container, line)
 
-    def _ends(self, names: Iterable[str]) -> Iterator[Written | Ended]:
+    def _ends(self, names: Iterable[str]) -> Iterator[Happening]:
         for followed in [self._followed[name] for name in names]:
             status = followed.container.status
             if not isinstance(status, Exited) or status.started_at == followed.reported:
@@ -206,5 +243,5 @@ def _container_of(file: str) -> str:
     return file[:-4] if file.endswith(".log") else file.rpartition(".log.")[0]
 
 
-def _stamp(written: Written) -> bytes:
+def _stamp(written: Written | Missed) -> bytes:
     return written.line.stamp

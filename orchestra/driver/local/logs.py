@@ -12,16 +12,20 @@ from orchestra.driver.local.log_files import (
     BLOCK,
     end_of_last_record,
     find_stamp,
+    first_stamp,
     identify,
     identity_of,
     list_files,
     open_files,
     read_backwards,
+    stamp_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestra.driver.local.log_handover import HandedFiles
 
 LONGEST_LINE = 16 << 20
 """A line without an end is given out in pieces of this size, so that it need not fit into memory."""
@@ -42,6 +46,13 @@ class Line(NamedTuple):
     text: bytes
 
 
+class Gap(NamedTuple):
+    """Lines that were rotated away before they were read, between this stamp and the next line's."""
+
+    stamp: bytes
+    lines: int
+
+
 class _Unfinished:
     """A line whose end has not been read."""
 
@@ -54,11 +65,17 @@ class _Unfinished:
 
 
 class LogCursor:
-    """A place in the log of one container. It begins at the oldest line there is; there need not be a log yet."""
+    """A place in the log of one container. It begins at the oldest line there is; there need not be a log yet.
 
-    def __init__(self, path: str) -> None:
+    handed: its files that shims hand over, so that none is missed.
+    """
+
+    def __init__(self, path: str, handed: HandedFiles | None = None) -> None:
         self.behind = False
         self._path = path
+        self._handed = handed
+        self._stamp = b""
+        self._torn: set[bytes] = set()  # streams with the end of a line first whose beginning is lost
         self._fd = -1
         self._offset = 0
         self._rest = b""
@@ -69,7 +86,7 @@ class LogCursor:
             os.close(self._fd)
             self._fd = -1
 
-    def lines(self, most: int | None = None) -> Iterator[Line]:
+    def lines(self, most: int | None = None) -> Iterator[Line | Gap]:
         """What has been written since; ends where the log ends now. A line that is not finished waits for its end.
 
         most: bytes to read, about; ``behind`` says afterwards whether there may be more.
@@ -79,6 +96,7 @@ class LogCursor:
             data = os.pread(self._fd, BLOCK, self._offset) if self._fd >= 0 else b""
             if not data:
                 if self._advance():
+                    yield from self._gap()
                     continue
                 self.behind = False
                 return
@@ -88,8 +106,17 @@ class LogCursor:
             for record in records:
                 line = self._take(record)
                 if line is not None:
+                    self._stamp = line.stamp
                     yield line
         self.behind = True
+
+    def _gap(self) -> Iterator[Gap]:
+        handed = self._handed
+        if handed is not None and (handed.lost or handed.torn):
+            lost = handed.lost + len(handed.torn)
+            self._torn, handed.lost, handed.torn = handed.torn, 0, set()
+            self._unfinished.clear()
+            yield Gap(self._stamp, lost)
 
     def finish(self) -> list[Line]:
         """The lines that wait for an end which will not come."""
@@ -144,6 +171,10 @@ class LogCursor:
         if piece is None:
             return None
         stamp, stream, tag, text = piece
+        if stream in self._torn:
+            if tag == _FULL:
+                self._torn = self._torn - {stream}
+            return None
         line = self._unfinished.get(stream)
         if line is None:
             if tag == _FULL:
@@ -160,43 +191,84 @@ class LogCursor:
     def _advance(self) -> bool:
         """At the end of a file: go on to the next one, if this one has been rotated away. False where the log ends."""
         if self._fd < 0:
-            return self._open(list_files(self._path)[-1:])
+            return self._begin()
         own = identify(os.fstat(self._fd))
         misses = 0
         while True:
             names = list_files(self._path)
             known = [identity_of(name) for name in names]
+            if self._is_followed():
+                # So this file is complete, which it may not have been when it was read.
+                if not self._has_more():
+                    self._go_on(self._take_handed())
+                return True
             if own in known:
-                newer = names[: known.index(own)][-1:]
+                newer = names[: known.index(own)]
             elif misses < MISSES:
                 misses += 1  # a file that is being renamed may be missing from a list of its directory
                 continue
             else:
-                newer = names[-1:]  # rotated so far that it was deleted: the oldest that is left comes next
-            if os.fstat(self._fd).st_size > self._offset:
-                return True  # the last records came between our last look at it and its being renamed
-            if not newer:
+                newer = names  # of another run: of this one every file would have been handed over
+            if self._has_more():
+                return True
+            left = self._unpassed(newer)[-1:]
+            if not left:
                 return False
-            if self._open(newer, behind=own):
+            fd = self._open(left[0], behind=own if left == newer[-1:] else None)
+            if fd >= 0 and self._is_followed():
+                os.close(fd)  # rotated meanwhile: it may be any that is newer
+            elif fd >= 0:
+                self._go_on(fd)
                 return True
 
-    def _open(self, names: list[str], behind: tuple[int, int] | None = None) -> bool:
-        """Open the one file of ``names``, unless a rotation has come between: it must stand next to ``behind``."""
-        if not names:
+    def _begin(self) -> bool:
+        """With the oldest file there is."""
+        fd = -1
+        if not self._is_followed():
+            while fd < 0 and (names := list_files(self._path)):
+                fd = self._open(names[-1])
+        if self._is_followed():
+            if fd >= 0:
+                os.close(fd)  # rotated meanwhile: it is not older
+            fd = self._take_handed()
+        if fd < 0:
             return False
+        self._go_on(fd)
+        return True
+
+    def _is_followed(self) -> bool:
+        """Whether the file after this one, or any where there is none yet, has been handed over."""
+        return self._handed is not None and self._handed.follow(first_stamp(self._fd) if self._fd >= 0 else b"")
+
+    def _take_handed(self) -> int:
+        assert self._handed is not None
+        return self._handed.take()
+
+    def _has_more(self) -> bool:
+        return os.fstat(self._fd).st_size > self._offset
+
+    def _unpassed(self, names: list[str]) -> list[str]:
+        """Without those that are counted as lost."""
+        passed = self._handed.passed if self._handed is not None else b""
+        return [name for name in names if stamp_of(name) > passed] if passed else names
+
+    def _go_on(self, fd: int) -> None:
+        self.close()
+        self._fd, self._offset, self._rest = fd, 0, b""
+
+    def _open(self, name: str, behind: tuple[int, int] | None = None) -> int:
+        """Open it, unless a rotation has come between: it must stand next to ``behind``. -1 when it has."""
         try:
-            fd = os.open(names[0], os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return behind is None and self._open(list_files(self._path)[-1:])
+            return -1
         if behind is not None:
             known = [identity_of(name) for name in list_files(self._path)]
             opened = identify(os.fstat(fd))
             if behind in known and opened in known and known.index(behind) - known.index(opened) != 1:
                 os.close(fd)
-                return False
-        self.close()
-        self._fd, self._offset, self._rest = fd, 0, b""
-        return True
+                return -1
+        return fd
 
 
 class _Piece(NamedTuple):
