@@ -39,9 +39,7 @@ class Invocation(NamedTuple):
 
     def colors(self, stream: TextIO) -> bool:
         """Whether to write ANSI colours to ``stream``: ``--ansi``, then NO_COLOR (no-color.org), then a terminal."""
-        if self.shared["ansi"] != "auto":
-            return bool(self.shared["ansi"] == "always")
-        return not os.environ.get("NO_COLOR") and stream.isatty()
+        return use_colors(stream, str(self.shared["ansi"]))
 
     def need_root(self) -> None:
         """Raise EnvironmentLack when containers cannot be made or entered by this user."""
@@ -50,3 +48,10 @@ class Invocation(NamedTuple):
                 f"orchestra {self.command} needs root: this user may not make namespaces, mounts and networks",
                 hint="run it with sudo; config, plan --offline, version and doctor work for anybody",
             )
+
+
+def use_colors(stream: TextIO, ansi: str = "auto") -> bool:
+    """Whether to write ANSI colours to ``stream``; ansi: as ``--ansi`` has it."""
+    if ansi != "auto":
+        return ansi == "always"
+    return not os.environ.get("NO_COLOR") and stream.isatty()

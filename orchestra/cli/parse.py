@@ -35,6 +35,16 @@ def parse(argv: Sequence[str]) -> Invocation | None:
     return Invocation(command.name, shared, values)
 
 
+def command_word(argv: Sequence[str]) -> str | None:
+    """The first word after the global options; None where these make no sense, or nothing follows."""
+    words = list(argv)
+    try:
+        _read(table.GLOBAL, words, interspersed=False)
+    except NotUnderstood:
+        return None
+    return words[0] if words else None
+
+
 def _take_command(words: list[str]) -> Command:
     """The command whose name ``words`` begins with, taken away from it."""
     if words and words[0] in table.GROUPS:

@@ -7,52 +7,32 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError
+from typer._click.exceptions import UsageError as TyperUsageError
 
 from orchestra.cli import syntax, table
-from orchestra.cli.invocation import Invocation
+from orchestra.cli.invocation import Invocation, use_colors
+from orchestra.cli.render.errors import render_error
 from orchestra.cli.start import execute
-from orchestra.cli.table import find_command
+from orchestra.cli.usage import USAGE, explain_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestra.cli.syntax import Argument, Command, Option
 
-USAGE = 16
-"""Exit code of a command line that makes no sense, as Docker Compose's was; 2 is taken by ``plan``."""
-
 
 def run_typed(argv: Sequence[str]) -> int:
     """Parse ``argv`` by Typer and run it; the exit code."""
-    reached = False
-
-    def run(invocation: Invocation) -> int:
-        nonlocal reached
-        reached = True
-        return execute(invocation)
-
     try:
-        application(run)(list(argv), prog_name="orchestra")
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-        if code == 2 and not reached:
-            _point_forward(argv)
-        # Once a command was reached, 2 is its own code and not Typer's word for a usage error.
-        return USAGE if code == 2 and not reached else code
-    return 0
-
-
-def _point_forward(argv: Sequence[str]) -> None:
-    """Say of a global option where it stands, when it is only in the wrong place."""
-    words = list(argv)
-    first = next((position for position, word in enumerate(words) if find_command(word)), len(words))
-    command = find_command(words[first]) if first < len(words) else None
-    own = {flag for option in command.options for flag in option.flags} if command else set()
-    shared = {flag for option in table.GLOBAL for flag in option.flags} - own
-    for word in words[first:]:
-        if (flag := word.partition("=")[0]) in shared:
-            print(f"{flag} stands before the command: orchestra {flag} … {words[first]}", file=sys.stderr)
-            return
+        return application(execute)(list(argv), prog_name="orchestra", standalone_mode=False) or 0
+    except NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except TyperUsageError as error:
+        wrong = explain_usage(argv, error)
+        print(render_error(wrong, use_colors(sys.stderr)), end="", file=sys.stderr)
+        return wrong.exit_code
 
 
 def application(execute: Callable[[Invocation], int]) -> typer.Typer:

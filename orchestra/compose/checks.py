@@ -131,8 +131,12 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
         _claim(mount.target, place, targets, context)
         if not mount.target.startswith("/"):
             message = f"the target {mount.target} is not an absolute path"
-            hint = "a single letter before a colon is taken for a Windows drive: give the volume a longer name"
-            hint = hint if mount.target[1:2] == ":" else "begin it with a slash"
+            hint = "begin it with a slash"
+            if mount.target[1:2] == ":":
+                message = (
+                    f"one letter before a colon is a Windows drive, so {mount.target} is no volume {mount.target[0]}"
+                )
+                hint = f"declare {mount.target[0]} under volumes:, or give the volume a longer name"
             problems.warn("relative-target", message, context.span(place), place, hint)
         if mount.tmpfs and isinstance(mount.tmpfs.size, int) and mount.tmpfs.size < 0:
             place = (*place, "tmpfs", "size")

@@ -9,7 +9,8 @@ import posixpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestra.compose.dotenv import DotenvError, parse_dotenv, parse_raw
-from orchestra.compose.environment import decode_text
+from orchestra.compose.drives import with_named_drives
+from orchestra.compose.environment import decode_text, warn_of_unset
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.nodes import Map, locate
 from orchestra.compose.request import Passes
@@ -47,7 +48,9 @@ def complete(
 ) -> Stack:
     """The stack with nothing left to guess. ``document`` says where things are, for messages."""
     services = {
-        key: _complete_service(key, service, document, project, reader, problems, passes)
+        key: _complete_service(
+            key, with_named_drives(service, stack.volumes), document, project, reader, problems, passes
+        )
         for key, service in sorted(stack.services.items())
     }
     networks = dict(stack.networks)
@@ -221,7 +224,7 @@ def _read_variables(
             return {
                 name: environment.lookup(name) if value is None else value for name, value in parse_raw(text).items()
             }
-        return dict(parse_dotenv(text, known.lookup))
+        return dict(parse_dotenv(text, known.lookup, warn_of_unset(entry.path, problems)))
     except DotenvError as error:
         span = Span(entry.path, error.line, error.column, error.line, error.column + 1)
         problems.error("env-file", error.message, span, (), error.hint)

@@ -54,7 +54,8 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
     for path in files:
         if reader.read(path) is None:
             raise ComposeFileNotFound((Diagnostic("file-not-found", reader.lack(path)),))
-    profiles = request.profiles or tuple(filter(None, (environment.lookup("COMPOSE_PROFILES") or "").split(",")))
+    # As in Compose an empty name is a profile too, and the one that is active when none is named.
+    profiles = request.profiles or tuple((environment.lookup("COMPOSE_PROFILES") or "").split(","))
     return Project(found, files, environment, frozenset(name.strip() for name in profiles))
 
 

@@ -12,7 +12,7 @@ from orchestra.compose.dotenv import DotenvError, parse_dotenv
 from orchestra.errors import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestra.compose.problems import Problems
     from orchestra.compose.reader import Reader
@@ -76,17 +76,23 @@ def read_dotenv(path: str, text: str, environment: Environment, problems: Proble
     """The variables of one file; what is wrong goes to ``problems``."""
     problems.texts[path] = text
 
-    def unset(name: str, line: int) -> None:
-        problems.warn(
-            "unset-variable", f"the variable {name} is not set; an empty string is used", Span(path, line, 1, line, 2)
-        )
-
     try:
-        return parse_dotenv(text, environment.lookup, unset)
+        return parse_dotenv(text, environment.lookup, warn_of_unset(path, problems))
     except DotenvError as error:
         place = Span(path, error.line, error.column, error.line, error.column + 1)
         problems.error("env-file", error.message, place, (), error.hint)
         return {}
+
+
+def warn_of_unset(path: str, problems: Problems) -> Callable[[str, int], None]:
+    """For ``parse_dotenv``: a warning for each variable that a value names and that is not set."""
+
+    def unset(name: str, line: int) -> None:
+        message = f"the variable {name} is not set; an empty string is used"
+        hint = "for a literal $ write $$, or put the value between single quotes"
+        problems.warn("unset-variable", message, Span(path, line, 1, line, 2), (), hint)
+
+    return unset
 
 
 def decode_text(path: str, content: bytes, problems: Problems) -> str:

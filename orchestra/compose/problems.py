@@ -11,7 +11,7 @@ from orchestra.compose.nodes import render_path
 from orchestra.errors import ComposeError, Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from orchestra.compose.nodes import Path
     from orchestra.errors import Span
@@ -36,9 +36,9 @@ class Problems:
         self.lenient = lenient
         self.texts: dict[str, str] = {}
         # As keys, in order: the same anchor used twice is wrong once.
-        self._errors: dict[Diagnostic, None] = {}
-        self._warnings: dict[Diagnostic, None] = {}
-        self._not_applied: dict[Diagnostic, None] = {}
+        self._errors: dict[Diagnostic, Path] = {}
+        self._warnings: dict[Diagnostic, Path] = {}
+        self._not_applied: dict[Diagnostic, Path] = {}
         self._lines: dict[str, list[str]] = {}
         self._guesses = 0
         self._made = 0
@@ -51,11 +51,11 @@ class Problems:
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        return tuple(self._warnings)
+        return _told_once(self._warnings)
 
     @property
     def not_applied(self) -> tuple[Diagnostic, ...]:
-        return tuple(self._not_applied)
+        return _told_once(self._not_applied)
 
     @property
     def has_enough_warnings(self) -> bool:
@@ -89,7 +89,7 @@ class Problems:
     def raise_errors(self) -> None:
         """Raise ComposeError with everything found so far, sorted by position, if there is anything."""
         if self._errors:
-            raise ComposeError(tuple(sorted(self._errors, key=position)))
+            raise ComposeError(tuple(sorted(_told_once(self._errors), key=position)))
 
     def line(self, span: Span) -> str:
         """The text of the line that a span begins on."""
@@ -125,11 +125,25 @@ class Problems:
         return self._ports <= MAXIMUM_PORTS
 
     def _add(
-        self, to: dict[Diagnostic, None], code: str, message: str, span: Span | None, path: Path, hint: str
+        self, to: dict[Diagnostic, Path], code: str, message: str, span: Span | None, path: Path, hint: str
     ) -> None:
         if len(to) < MAXIMUM_DIAGNOSTICS:
             line = self.line(span) if span else ""
-            to[Diagnostic(code, message, span, render_path(path), hint, line)] = None
+            to[Diagnostic(code, message, span, render_path(path), hint, line)] = path
+
+
+def _told_once(found: Mapping[Diagnostic, Path]) -> tuple[Diagnostic, ...]:
+    """What several services take from one place, by an anchor or ``extends``, as one problem that names them all."""
+    alike: dict[Diagnostic, dict[str, Diagnostic]] = {}
+    for diagnostic, path in found.items():
+        service = str(path[1]) if path[:1] == ("services",) and len(path) > 1 else ""
+        shared = diagnostic._replace(subject="") if service and diagnostic.span else diagnostic
+        alike.setdefault(shared, {}).setdefault(service, diagnostic)
+    return tuple(
+        first if len(named) == 1 else first._replace(message=f"{first.message} (services {', '.join(named)})")
+        for named in alike.values()
+        for first in [next(iter(named.values()))]
+    )
 
 
 def position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:

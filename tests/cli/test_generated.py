@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from orchestra.cli import table
 from orchestra.cli.parse import parse
+from orchestra.cli.table import find_command
 from orchestra.cli.typed import application, run_typed
+from orchestra.cli.usage import NOT_YET
 
 WORDS = st.sampled_from(["web", "db", "a=b", "x y", "5", "ü", ".", "web-1"])
 VALUES = st.one_of(WORDS, st.sampled_from(["-1", "-x", "--", "", "-"]))
@@ -116,3 +118,25 @@ def test_a_command_line_that_makes_no_sense_is_said_to_on_one_screen(line, word,
     assert shown.out == ""
     assert word in shown.err
     assert len(shown.err.splitlines()) <= 8
+
+
+@pytest.mark.parametrize("word", sorted(NOT_YET))
+def test_a_command_of_docker_compose_that_is_missing_is_said_to_be(word, capsys):
+    assert find_command(word) is None
+    assert run_typed(["-p", "s", word, "web"]) == 16
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"error: docker compose's command {word} is not available yet\n  hint: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (["upp"], "error: no such command: upp\n  hint: did you mean up?\n"),
+        (["nonsense"], "error: no such command: nonsense\n  hint: orchestra --help lists the commands\n"),
+        (["up", "--bogus"], "error: no such option: --bogus\n  hint: orchestra up --help shows what it takes\n"),
+        (["image", "foo"], "error: no such command 'foo'\n  hint: orchestra image --help shows what it takes\n"),
+    ],
+)
+def test_usage_errors_look_like_every_other_error(line, shown, capsys):
+    assert run_typed(line) == 16
+    assert capsys.readouterr().err == shown

@@ -8,7 +8,8 @@ import pytest
 
 from orchestra.cli import table
 from orchestra.cli.parse import parse
-from orchestra.cli.typed import USAGE, application, run_typed
+from orchestra.cli.typed import application, run_typed
+from orchestra.cli.usage import USAGE
 
 LINES = [
     "up",

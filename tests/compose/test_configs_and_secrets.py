@@ -44,7 +44,8 @@ def test_a_variable_that_is_not_set_is_told_where_it_is_named(folder):
     assert found == (Mount(FILE, "/run/secrets/t", read_only=True),)
     told = render_diagnostics(loaded.warnings, color=False, severity="warning", directory=str(folder.path))
     assert told == (
-        "compose.yaml:5:18: the variable TOKEN, which is to be mounted at /run/secrets/t, is not set [unset-variable]\n"
+        "warning: compose.yaml:5:18: "
+        "the variable TOKEN, which is to be mounted at /run/secrets/t, is not set [unset-variable]\n"
         "  5 |     environment: TOKEN\n"
         "    |                  ^^^^^\n"
         "  hint: set TOKEN in the environment or in .env\n"

@@ -56,3 +56,20 @@ def test_a_wrong_line_is_named(text, line, message):
 
 def test_the_raw_format_takes_lines_as_they_are():
     assert parse_raw("A='q' # $X\n# comment\nB\n") == {"A": "'q' # $X", "B": None}
+
+
+@pytest.mark.parametrize("value", ['"abc$def"', "abc$def", "abc${def}"])
+def test_env_file_unset(folder, value):
+    folder.write("app.env", f"A=1\nPASSWORD={value}\n")
+    (warning,) = folder.load("services:\n  a: {image: x, env_file: [app.env]}\n").warnings
+    assert warning.span.path.endswith("app.env")
+    assert warning.span.line == 2
+    assert "the variable def is not set" in warning.message
+    assert "write $$" in warning.hint
+    assert "single quotes" in warning.hint
+
+
+@pytest.mark.parametrize("value", ["'abc$def'", "abc$$def", "abc$A", "${def:-abc}"])
+def test_a_dollar_that_is_meant_is_no_cause_for_a_warning(folder, value):
+    folder.write("app.env", f"A=1\nPASSWORD={value}\n")
+    assert folder.load("services:\n  a: {image: x, env_file: [app.env]}\n").warnings == ()

@@ -482,3 +482,19 @@ def test_inputs_are_all_that_the_result_depended_on(folder):
     assert inputs.variables["LEVEL"] is None
     assert inputs.variables["SECRET"] is None
     assert inputs.is_repeatable
+
+
+@pytest.mark.parametrize(
+    ("changes", "active"),
+    [
+        ({}, {"a", "b"}),
+        ({"environment": {"COMPOSE_PROFILES": ""}}, {"a", "b"}),
+        ({"environment": {"COMPOSE_PROFILES": ",d"}}, {"a", "b", "c"}),
+        ({"environment": {"COMPOSE_PROFILES": "d"}}, {"b", "c"}),
+        ({"profiles": ("",)}, {"a", "b"}),
+        ({"profiles": ("d",)}, {"b", "c"}),
+    ],
+)
+def test_a_profile_whose_name_is_empty_is_one(folder, changes, active):
+    text = "services:\n  a: {image: x, profiles: ['']}\n  b: {image: x}\n  c: {image: x, profiles: [d]}\n"
+    assert set(folder.load(text, **changes).stack.services) == active

@@ -77,10 +77,10 @@ warning: compose.yaml:5:9: the quotes are a part of the value of NAME [quotes-ke
     "a volume taken for a drive": (
         WEB + "    volumes: ['v:/data']\n",
         """\
-warning: compose.yaml:4:15: the target v:/data is not an absolute path [relative-target]
+warning: compose.yaml:4:15: one letter before a colon is a Windows drive, so v:/data is no volume v [relative-target]
   4 |     volumes: ['v:/data']
     |               ^^^^^^^^^
-  hint: a single letter before a colon is taken for a Windows drive: give the volume a longer name
+  hint: declare v under volumes:, or give the volume a longer name
 """,
     ),
     "a variable that nobody sets": (

@@ -45,12 +45,14 @@ def render_failures(failures: Iterable[dict[str, Any]], color: bool) -> str:
 
 
 def render_notes(notes: Iterable[Diagnostic], color: bool) -> str:
-    """Warnings, one line each."""
+    """Warnings, one line each, and one for the hint where there is one."""
     lines = ""
     for note in notes:
         span = _shown_here(note).span
         place = f"{span}: " if span else ""
         lines += f"{_paint('warning:', _YELLOW, color)} {visible(place + note.message)}\n"
+        if note.hint:
+            lines += f"  {_paint('hint:', _CYAN, color)} {visible(note.hint)}\n"
     return lines
 
 

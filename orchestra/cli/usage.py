@@ -1,0 +1,76 @@
+"""What is wrong with a command line, in the same form as every other error."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from orchestra.cli import table
+from orchestra.cli.parse import command_word
+from orchestra.cli.table import find_command
+from orchestra.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typer._click.exceptions import UsageError as TyperUsageError
+
+USAGE = 16
+"""Exit code of a command line that makes no sense, as Docker Compose's was; 2 is taken by ``plan``."""
+
+NOT_YET = frozenset(
+    {
+        *(
+            "attach",
+            "bridge",
+            "build",
+            "commit",
+            "convert",
+            "cp",
+            "create",
+            "export",
+            "kill",
+            "pause",
+            "port",
+            "publish",
+        ),
+        *("restart", "rm", "run", "scale", "start", "stats", "stop", "top", "unpause", "volumes", "wait", "watch"),
+    }
+)
+"""Commands of Docker Compose that do not exist here yet."""
+
+
+class UsageError(UserError):
+    """The command line makes no sense."""
+
+    exit_code = USAGE
+
+
+def explain_usage(argv: Sequence[str], found: TyperUsageError) -> UsageError:
+    """What Typer found, or something better where more is known."""
+    if (word := command_word(argv)) is not None:
+        if word in NOT_YET:
+            message = f"docker compose's command {word} is not available yet"
+            return UsageError(message, hint="orchestra --help lists the commands that are")
+        if find_command(word) is None and word not in table.GROUPS:
+            names = [command.name for command in table.COMMANDS]
+            near = get_close_matches(word, [*names, *table.GROUPS], n=1)
+            hint = f"did you mean {near[0]}?" if near else "orchestra --help lists the commands"
+            return UsageError(f"no such command: {word}", hint=hint)
+    message = found.format_message().rstrip(".")
+    path = found.ctx.command_path if found.ctx else "orchestra"
+    hint = _point_forward(argv) or f"{path} --help shows what it takes"
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _point_forward(argv: Sequence[str]) -> str:
+    """Of a global option that is only in the wrong place: where it stands."""
+    words = list(argv)
+    first = next((position for position, word in enumerate(words) if find_command(word)), len(words))
+    command = find_command(words[first]) if first < len(words) else None
+    own = {flag for option in command.options for flag in option.flags} if command else set()
+    shared = {flag for option in table.GLOBAL for flag in option.flags} - own
+    for word in words[first:]:
+        if (flag := word.partition("=")[0]) in shared:
+            return f"{flag} stands before the command: orchestra {flag} … {words[first]}"
+    return ""
