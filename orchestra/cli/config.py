@@ -42,7 +42,8 @@ def run(invocation: Invocation) -> int:
         with open(values["output"], "w", encoding="utf-8") as file:
             file.write(text)
     else:
-        sys.stdout.write(text)
+        # What others read as a Compose file is UTF-8 in every locale.
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     return 0
 
 

@@ -23,6 +23,10 @@ BROKEN_PIPE = 141
 
 def start(argv: Sequence[str]) -> int:
     """Run ``argv`` (without the program's name) and return the exit code."""
+    if sys.stdout.encoding != "utf-8" or sys.stderr.encoding != "utf-8":
+        from orchestra.cli.render.encoding import spell_what_cannot_be_encoded
+
+        spell_what_cannot_be_encoded()
     invocation = parse(argv)
     if invocation is None:
         from orchestra.cli.typed import run_typed
