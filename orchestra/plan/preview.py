@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestra.plan.action import StartContainer
 from orchestra.plan.plan import Blocked, Failed, plan
 from orchestra.plan.predict import predict_all
 from orchestra.state.desired import Condition
@@ -61,8 +62,15 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
         elif step.wake_at is not None:
             now = max(step.wake_at, now + TICK)
         else:
+            if all(_is_restart(action) for actions in rounds for action in actions):
+                rounds = []  # that happens without a command, sooner or later
             return Preview(tuple(rounds), step.blocked, step.failed, observed)
         observed = hoped
+
+
+def _is_restart(action: Action) -> bool:
+    """Whether a restart policy does it."""
+    return isinstance(action, StartContainer) and action.restarts > 0
 
 
 def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def replacement_reason(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
     """Why ``container`` is not what ``spec`` asks for, in words; None when it is, or must stay as it is."""
-    if spec.service in situation.never_replaced:
-        return None
     if container.service != spec.service:
         return f"it belongs to service {container.service}"
+    if spec.service in situation.never_replaced:
+        return None
     if container.config_hash != spec.config_hash:
         return "its definition changed"
     image = situation.observed.images.get(spec.image_key)

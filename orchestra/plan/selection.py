@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ def merge_desired(
     chosen = frozenset(services) or frozenset(new.services).difference(new.disabled)
     declared = frozenset(new.services)
     before = current or Desired(new.stack)
+    if not before.services:  # nothing is known of what was asked for, so that all else stays as it is
+        new = replace(new, disabled=tuple(service for service in new.services if service not in chosen))
     selected = tuple(spec for spec in new.containers if spec.service in chosen)
     selected += _further_replicas(before, selected, dependencies)
     kept = tuple(spec for spec in before.containers if spec.service not in chosen and spec.service in declared)
@@ -82,8 +85,8 @@ def _further_replicas(
     before: Desired, selected: tuple[ContainerSpec, ...], dependencies: Collection[str]
 ) -> tuple[ContainerSpec, ...]:
     """The containers of dependencies beyond the number that the file asks for, as they were asked for."""
-    names = {spec.name for spec in selected}
-    return tuple(spec for spec in before.containers if spec.service in dependencies and spec.name not in names)
+    count = Counter(spec.service for spec in selected)
+    return tuple(s for s in before.containers if s.service in dependencies and s.index > count[s.service])
 
 
 def _check_names(selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]) -> None:

@@ -60,7 +60,7 @@ def desire(current: Desired | None, new: Desired, wish: Wish, at: float) -> Desi
         recreate=(named if wish.recreate is Recreate.ALWAYS else ()) + also,
         never_replaced=taken if wish.recreate is Recreate.NEVER else (),
         renew_volumes=named + also if wish.renew_volumes else (),
-        alone=named if wish.alone else (),
+        alone=named if wish.alone and wish.named else (),
         stop_timeout=wish.stop_timeout,
         remove_orphans=wish.remove_orphans,
     )

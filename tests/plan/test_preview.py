@@ -429,3 +429,11 @@ def test_anonymous_volumes_are_handed_on_unless_new_ones_are_asked_for():
     assert fates(asked(before, at=200.0, renew_volumes=("db",)), world) == {}, "nothing is replaced for it"
     assert set(fates(going_down(before), world).values()) == {"leave"}
     assert set(fates(going_down(before, remove_volumes=True), world).values()) == {"delete"}
+
+
+def test_what_a_restart_policy_does_is_not_what_a_command_would_do():
+    desired = stack(service("web", restart="always"), service("db"))
+    world = changed(world_after(desired), "s-web-1", status=Exited(1, 101.0, 102.0))
+    assert planned(desired, world, now=500.0) == "nothing to do\n"
+    more = stack(service("web", restart="always"), service("db", replicas=2))
+    assert "start  container/s-db-2" in planned(more, world, now=500.0)

@@ -171,3 +171,28 @@ def test_what_no_active_profile_enables_stays_as_it_is():
         "stop s-web-1",
     ]
     assert acted(desire(None, after, Wish(), 200.0), Observed("s"))[-1] == "start s-web-1"
+
+
+def test_no_dependency_is_left_alone_when_no_service_is_named():
+    desired = desire(None, BEFORE, Wish(alone=True), 200.0)
+    assert desired.request.alone == ()
+
+
+def test_a_dependency_whose_container_has_another_name_now_is_one_container():
+    before, after = (
+        replace(made, containers=(replace(made.containers[0], name=name), *made.containers[1:]))
+        for made, name in ((stack(service("db"), service("web", "db")), "old"), (BEFORE, "new"))
+    )
+    desired = desire(before, after, Wish(services=WITH_DEPS, named=WEB), 200.0)
+    assert [spec.name for spec in desired.containers] == ["new", "s-web-1"]
+
+
+def test_a_renamed_service_takes_its_container_also_when_nothing_else_is_replaced():
+    before, after = named("fixed", "web"), named("fixed", "site")
+    desired = desire(before, after, Wish(recreate=Recreate.NEVER), 200.0)
+    assert acted(desired, world_after(before)) == replaced("fixed")
+
+
+def test_where_nothing_is_known_of_what_was_asked_for_unnamed_services_stay():
+    desired = desire(None, BEFORE, Wish(services=WITH_DEPS, named=WEB), 200.0)
+    assert acted(desired, world_after(BEFORE)) == []

@@ -109,7 +109,7 @@ class Quiet:
             elif step.text == "Starting" and state in ("running", "exited"):
                 self._touched[resource] = step = step._replace(text="Started", state="done")
                 self._show(step)
-            elif step.text == "Waiting" and state in ("running", "exited"):
+            elif step.text == "Waiting" and step.note != "to be restarted" and state in ("running", "exited"):
                 text = {"healthy": "Healthy", "exited": "Exited"}.get(
                     container["health"] if state == "running" else state
                 )
