@@ -7,6 +7,7 @@
     ├── EnvironmentLack       the machine lacks a permission, a program or a kernel feature
     └── DriverError           a driver could not do what it was asked
         ├── TemporaryError    worth trying again
+        │   └── StillInUse    cannot be removed as long as others use it
         └── FatalError        will fail again until something changes
 
 Anything else that escapes is a bug and keeps its traceback.
@@ -90,6 +91,10 @@ class TemporaryError(DriverError):
     """The same call may succeed later: the engine tries again with back-off."""
 
     temporary = True
+
+
+class StillInUse(TemporaryError):
+    """Something cannot be removed as long as another stack uses it: ``down`` leaves it, and has not failed."""
 
 
 class FatalError(DriverError):

@@ -20,10 +20,10 @@ from orchestra.engine.dispatch import LIMITS, container_of, perform
 from orchestra.engine.driver import Measures, Settles
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
-from orchestra.errors import DriverError, EnvironmentLack, TemporaryError
+from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
 from orchestra.plan.action import PullImage, StopContainer
 from orchestra.plan.backoff import delay
-from orchestra.plan.done import SETTLING, Standing, is_down, judge_up
+from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
@@ -72,6 +72,7 @@ class Engine:
         self._clock = clock
         self._wanted = desired
         self._desired = desired
+        self._adopted: Desired | None = None
         self._planned_for: Desired | None = None
         self._plan = Plan()
         self._broadcast = Broadcast()
@@ -174,18 +175,20 @@ class Engine:
         world = self._desired, self.observed, self._plan, in_flight
         return judge_up(*world, self._clock(), wait=wait, services=services)
 
-    async def wait_until_down(self) -> tuple[Failed, ...]:
-        """Until ``down`` is done: returns nothing when it has succeeded, else what could not be removed."""
+    async def wait_until_down(self, services: Collection[str] = ()) -> tuple[Failed, ...]:
+        """Until everything has been removed that can be: returns what could not be. services: only their containers."""
+        standing = Standing()
 
         def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
-            return not self.is_making and (is_down(desired, observed) or bool(plan.failed))
+            nonlocal standing
+            in_flight = {resource: flight.action for resource, flight in self._flights.items() if flight.began_at}
+            standing = judge_down(desired, observed, plan, in_flight, services)
+            return not standing.starting
 
         await self.wait(is_decided)
-        if is_down(self._desired, self.observed):
-            if isinstance(self._driver, Settles):
-                await self._driver.settle()
-            return ()
-        return self._plan.failed
+        if not standing.failures and isinstance(self._driver, Settles):
+            await self._driver.settle()
+        return standing.failures
 
     async def run(self) -> None:
         """Converge until cancelled. Raises what is a bug, and FatalError when the world cannot be observed at all."""
@@ -194,7 +197,7 @@ class Engine:
                 tasks.start_soon(self._observe, name="full looks")
                 tasks.start_soon(self._follow_events, tasks, name="container events")
                 while True:
-                    if self._planned_for is not None:
+                    if self._adopted is not None:
                         self._step(tasks)
                     await self._sleep()
         finally:
@@ -205,6 +208,7 @@ class Engine:
         before = self._plan
         in_flight = {resource: flight.action for resource, flight in self._flights.items()}
         self._plan = plan(self._desired, self.observed, in_flight, self._clock())
+        self._planned_for = self._desired
         for action in self._plan.ready:
             flight = _Flight(action, anyio.CancelScope())
             self._flights[action.resource] = flight
@@ -261,10 +265,10 @@ class Engine:
         await self._planned.wait()
 
     def _adopt(self, desired: Desired, seen: Observed, mark: int) -> None:
-        is_new = desired is not self._planned_for
+        is_new = desired is not self._adopted
         self._view.merge(seen, mark, self._flights, images=is_new)
         if is_new:
-            self._desired = self._planned_for = desired
+            self._desired = self._adopted = desired
             for flight in self._flights.values():
                 if flight.began_at is None or is_superseded(flight.action, desired):
                     flight.scope.cancel()
@@ -303,8 +307,9 @@ class Engine:
             text = error.message if error else "no longer wanted" if cancelled else ""
             phase = Phase.FAILED if text else Phase.DONE
             hint = error.hint if error else ""
+            in_use = isinstance(error, StillInUse)
             self._broadcast.send(
-                ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, seconds)
+                ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, seconds, in_use)
             )
 
     async def _measure(self, driver: Measures, flight: _Flight, action: PullImage) -> None:
@@ -338,7 +343,8 @@ class Engine:
         again = before is not None and before.verb is verb and before.at >= self._desired.request.at
         attempts = before.attempts + 1 if before is not None and again else 1
         temporary = isinstance(error, TemporaryError)
-        self._view.put_failure(Failure(resource, verb, error.message, temporary, attempts, at, error.hint))
+        in_use = isinstance(error, StillInUse)
+        self._view.put_failure(Failure(resource, verb, error.message, temporary, attempts, at, error.hint, in_use))
 
     async def _follow_events(self, tasks: TaskGroup) -> None:
         async for name in self._driver.events():
@@ -390,8 +396,10 @@ class Engine:
                 except TemporaryError:
                     pass
                 except DriverError as error:
+                    # It holds all the same, but the next engine has to find it out anew.
                     self._fail(f"container/{name}", Verb.PROBE, error, self._clock())
-                    return
+                    self._view.put_health(name, started_at, health)
+                    break
                 else:
                     self._view.put_health(name, started_at, health)
                     break

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from orchestra.plan.action import StartContainer
+from orchestra.plan.action import CreateContainer, PullImage, StartContainer
 from orchestra.plan.dependency import is_due
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.images import is_to_be_compared
@@ -16,7 +16,7 @@ from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Failed
 from orchestra.state.desired import Condition
-from orchestra.state.observed import Created, Exited, HealthStatus, Running
+from orchestra.state.observed import Created, Exited, HealthStatus, Running, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -191,11 +191,37 @@ def is_down(desired: Desired, observed: Observed) -> bool:
     return all(volume.external or volume.name in kept for volume in observed.volumes.values())
 
 
-def never_down(observed: Observed, plan: Plan, services: Collection[str]) -> tuple[Failed, ...]:
-    """Why the containers of these services cannot be removed any more; empty as long as they can."""
-    containers = observed.containers.values()
-    doomed = {f"container/{container.name}" for container in containers if container.service in services}
-    return tuple(failure for failure in plan.failed if failure.resource in doomed)
+def judge_down(
+    desired: Desired, observed: Observed, plan: Plan, in_flight: Mapping[str, Action], services: Collection[str] = ()
+) -> Standing:
+    """How a ``down`` stands: it is over when nothing more can be removed, and everything that is being made is there.
+
+    services: only their containers; empty is everything. plan: for this world. failures: also what went wrong with
+    something that is gone all the same.
+    """
+
+    def concerns(resource: str) -> bool:
+        if not services:
+            return True
+        kind, _, name = resource.partition("/")
+        seen, made = observed.containers.get(name), in_flight.get(resource)
+        service = made.spec.service if isinstance(made, CreateContainer) else seen and seen.service
+        return kind == "container" and service in services
+
+    busy = [action.resource for action in plan.ready]
+    busy += [resource for resource, action in in_flight.items() if not isinstance(action, PullImage)]
+    busy += [blocked.resource for blocked in plan.blocked if blocked.resource not in plan.hopeless]
+    failures = [failure for failure in plan.failed if concerns(failure.resource)]
+    known = {failure.resource for failure in failures}
+    failures += [
+        Failed(failure.resource, failure.error, failure.hint, in_use=failure.in_use)
+        for failure in observed.failures.values()
+        if failure.verb in (Verb.STOP, Verb.REMOVE)
+        and failure.at >= desired.request.at
+        and concerns(failure.resource)
+        and failure.resource not in known
+    ]
+    return Standing(any(map(concerns, busy)), failures=tuple(failures))
 
 
 def _causes(plan: Plan, stuck: Iterable[str] | None) -> list[Failed]:

@@ -129,8 +129,9 @@ class Situation:
         until = failure.at + delay(failure.attempts - 1)
         if until <= self.now:
             return action
-        if failure.attempts >= GIVE_UP:
-            self.failed.append(Failed(resource, failure.error, failure.hint or "it is tried again in the background"))
+        if failure.attempts >= GIVE_UP or failure.in_use:
+            hint = failure.hint or "it is tried again in the background"
+            self.failed.append(Failed(resource, failure.error, hint, in_use=failure.in_use))
             self.hopeless.add(resource)
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
         again = ((resource, f"to be tried again: {failure.error}"),)

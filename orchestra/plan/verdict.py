@@ -24,13 +24,15 @@ class Blocked:
 class Failed:
     """``resource`` will not become what it should until the file, the machine or another container changes.
 
-    waits_for: resources it would also wait for: they may turn out to be another reason.
+    waits_for: resources it would also wait for: they may turn out to be another reason. in_use: it cannot be removed,
+    since another stack uses it; that is no fault.
     """
 
     resource: str
     error: str
     hint: str = ""
     waits_for: tuple[str, ...] = ()
+    in_use: bool = False
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.error}"

@@ -16,7 +16,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionEvent:
-    """An action began or ended. verb: create, start, stop, remove or pull; resource: ``kind/name``."""
+    """An action began or ended. verb: create, start, stop, remove or pull; resource: ``kind/name``.
+
+    in_use: it failed because another stack uses what should be removed.
+    """
 
     at: float
     verb: str
@@ -26,6 +29,7 @@ class ActionEvent:
     error: str = ""
     hint: str = ""
     seconds: float = 0.0
+    in_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class Failure:
     """The last thing that failed on one resource: another kind of action on it is not concerned.
 
     ``resource`` is ``kind/name``; attempts: how often in a row ``verb`` has failed since a command asked for it; at:
-    when the last attempt began; hint: what to do about it.
+    when the last attempt began; hint: what to do about it. in_use: another stack uses what should be removed.
     """
 
     resource: str
@@ -169,6 +169,7 @@ class Failure:
     attempts: int
     at: float
     hint: str = ""
+    in_use: bool = False
 
 
 @dataclass(frozen=True, slots=True)

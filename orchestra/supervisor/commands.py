@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from orchestra.errors import UserError
-from orchestra.plan.done import is_down, never_down
+from orchestra.plan.done import is_down
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
@@ -92,7 +92,8 @@ class Commands:
         """{"services"?: all that the file declares, "selected"?: only these, and what depends on them,
         "remove_volumes"?, "remove_orphans"?, "stop_timeout"?}
 
-        Result: {"failures": [..], "orphans": [names], "leaving": whether nothing is left and the supervisor ends}.
+        Result: {"failures": [..], "kept": [what another stack still uses, in words], "orphans": [names],
+        "leaving": whether nothing is left and the supervisor ends}.
         """
         selected = request.get("selected", ())
         declared = tuple(map(ServiceName, request.get("services", self._wanted.services)))
@@ -115,10 +116,12 @@ class Commands:
             return replace(current, containers=(), networks=(), images=(), request=asked)
 
         await self._want(less)
-        failures = await (self._unless_wanted_again() if self._wanted.is_down else self._until_gone(gone))
+        down = self._wanted.is_down
+        failures = await (self._unless_wanted_again() if down else self._engine.wait_until_down(gone))
         desired = self._engine.desired
         return {
-            "failures": describe_failures(failures, desired),
+            "failures": describe_failures((failure for failure in failures if not failure.in_use), desired),
+            "kept": [failure.error for failure in failures if failure.in_use],
             "orphans": list(orphans(desired, self._engine.observed)),
             "leaving": self.nothing_is_left(),
         }
@@ -226,18 +229,6 @@ class Commands:
             tasks.cancel_scope.cancel()
         if wanted_again:
             raise UserError("another command has asked for the stack to be up meanwhile")
-        return failures
-
-    async def _until_gone(self, services: Collection[str]) -> tuple[Failed, ...]:
-        """Until no container of these services is left, or can be removed."""
-        failures: tuple[Failed, ...] = ()
-
-        def is_decided(_desired: Desired, observed: Observed, plan: Plan) -> bool:
-            nonlocal failures
-            failures = never_down(observed, plan, services)
-            return bool(failures) or all(c.service not in services for c in observed.containers.values())
-
-        await self._engine.wait(is_decided)
         return failures
 
     def _containers(self, desired: Desired, services: Collection[str]) -> list[Message]:

@@ -49,6 +49,8 @@ def describe(event: dict[str, Any]) -> Step | None:
                     return Step(resource, subject_of(resource), done, "done")
                 case _ if event.get("error") == NO_LONGER_WANTED:
                     return None
+                case _ if event.get("in_use"):
+                    return Step(resource, subject_of(resource), "Resource is still in use", "done")
                 case _:
                     return Step(resource, subject_of(resource), "Error", "error", event.get("error", ""))
         case "HealthEvent":

@@ -112,8 +112,8 @@ class Containers:
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
             if record is not None:
                 volume.delete_anonymous_volumes(self._home, record.container.volumes, since=began)
-                if isinstance(error, DriverError):
-                    failed = replace(record.container, config_hash="", error=error.message)
+                if isinstance(error, (DriverError, OSError)):
+                    failed = replace(record.container, config_hash="", error=str(error))
                     private_files.make_directories(directory)
                     store_record(directory, Record(failed))
             raise

@@ -18,6 +18,7 @@ from orchestra.driver.local.net.nameserver import serving_names
 from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.driver.local.projections import Projections
 from orchestra.driver.local.record import store_error, store_health, store_start, store_stop
+from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.native import NativeRuntime
 from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Capabilities, ProbeResult
@@ -152,7 +153,8 @@ class LocalDriver:
         await run_sync(volume.remove_volume, self._home, self._stack, name)
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> None:
-        attachment = await run_sync(self._containers.make, spec, image_digest)
+        with runtime_errors(spec.name):
+            attachment = await run_sync(self._containers.make, spec, image_digest)
         self._watch.add(spec.name)
         if attachment.interfaces:
             self._projections.ask()
@@ -163,11 +165,13 @@ class LocalDriver:
         try:
             await self._start(name, restarts, backoff)
         except DriverError as error:
-            await run_sync(store_error, self._stack_home.container(name), error.message)
+            with suppress(OSError):  # a full disk, perhaps: the first error is the one to tell
+                await run_sync(store_error, self._stack_home.container(name), error.message)
             raise
 
     async def _start(self, name: str, restarts: int, backoff: int) -> None:
-        published = await run_sync(self._prepare_run, name, restarts, backoff)
+        with runtime_errors(name):
+            published = await run_sync(self._prepare_run, name, restarts, backoff)
         if published is None:
             return
         if published:
@@ -194,7 +198,8 @@ class LocalDriver:
         return published
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
-        asked = await run_sync(self._ask_to_stop, name, signal)
+        with runtime_errors(name):
+            asked = await run_sync(self._ask_to_stop, name, signal)
         if asked is None:
             return
         with anyio.move_on_after(timeout) if asked != KILL else nullcontext() as limit:
@@ -202,8 +207,9 @@ class LocalDriver:
         if limit is not None and limit.cancelled_caught:
             await run_sync(self._runtime.kill, self._stack_home.container(name), KILL)
             await self._wait_until_ended(name)
-        if await run_sync(self._containers.withdraw, name):
-            self._projections.ask()
+        with runtime_errors(name):
+            if await run_sync(self._containers.withdraw, name):
+                self._projections.ask()
 
     def _ask_to_stop(self, name: str, signal: str) -> int | None:
         """Write down that it was asked, and ask. The number of the signal; None when it does not run."""
@@ -227,14 +233,16 @@ class LocalDriver:
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         if self._names is not None:
             self._names.remove(name)
-        if await run_sync(partial(self._containers.remove, name, volumes=volumes)):
-            self._projections.ask()
+        with runtime_errors(name):
+            if await run_sync(partial(self._containers.remove, name, volumes=volumes)):
+                self._projections.ask()
 
     async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
         return await probe.run(self._runtime, self._stack_home.container(name), command, timeout)
 
     async def record_health(self, name: str, health: Health) -> None:
-        await run_sync(store_health, self._stack_home.container(name), health)
+        with runtime_errors(name):
+            await run_sync(store_health, self._stack_home.container(name), health)
 
 
 def _signal(container: Container, name: str) -> int:

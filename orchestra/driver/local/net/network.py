@@ -12,6 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import ipam, link, ruleset
 from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
@@ -19,13 +20,14 @@ from orchestra.driver.local.net.filter import table_name
 from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
 from orchestra.driver.local.net.gate import has_gate
 from orchestra.driver.local.net.projection import apply, names_folder
-from orchestra.errors import FatalError, TemporaryError
+from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.nftables_watch import TableWatch
 from orchestra.state import observed
 from orchestra.state.names import NetworkName
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from ipaddress import IPv4Network
 
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
@@ -79,7 +81,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
 def remove_network(home: Home, stack: str, name: str) -> None:
     """Remove the bridge and the lease of a network that ``stack`` made; nothing happens for any other.
 
-    Raises FatalError while containers of other stacks are attached.
+    Raises StillInUse while containers are attached.
     """
     with kernel_errors(f"network {name}"), Netlink() as connection:
         with ipam.locked(home) as file:
@@ -88,10 +90,9 @@ def remove_network(home: Home, stack: str, name: str) -> None:
             if lease is None or lease.stack != stack:
                 return
             if lease.addresses:
-                hint = "stop and remove the containers that are attached to it, of this stack and of others"
-                count = len(lease.addresses)
-                users = f"{count} container{'s' * (count > 1)}"
-                raise FatalError(f"network {name} is still in use by {users}", hint=hint)
+                hint = "stop and remove the containers that are attached to it"
+                users = ", ".join(_users(home, frozenset(lease.addresses)))
+                raise StillInUse(f"network {name} is still in use by {users}", hint=hint)
             uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
             link.remove_bridge(connection, lease.bridge)
             file.leases = leases.without_network(name)
@@ -174,6 +175,20 @@ def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:
     if lease is None or not _exists(connection, home, spec.name, lease):
         hint = f"start the stack that makes it, or remove 'external' from network {spec.key}"
         raise FatalError(f"network {spec.name} is declared as external, but does not exist", hint=hint)
+
+
+def _users(home: Home, ids: Collection[str]) -> list[str]:
+    """The containers with these ids, in words."""
+    with contextlib.suppress(FileNotFoundError):
+        found = [
+            f"container {entry.attachment.container} of stack {stack}"
+            for stack in sorted(os.listdir(home.stacks_run))
+            for entry in attachments.load_all(home.stack(stack))
+            if entry.attachment.container_id in ids
+        ]
+        if found:
+            return found
+    return [f"{len(ids)} container{'s' * (len(ids) > 1)}"]
 
 
 def _exists(connection: Netlink, home: Home, name: str, lease: NetworkLease) -> bool:

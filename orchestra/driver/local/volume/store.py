@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.image.failure import HINTS, TEMPORARY
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.options import parse_driver_options
-from orchestra.errors import FatalError, TemporaryError
+from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.mountinfo import load_mounts
 from orchestra.shim.directory import ContainerDirectory
@@ -132,7 +132,7 @@ def remove_volume(home: Home, stack: str, name: str) -> None:
             hint = "it is removed with the stack that made it"
             raise FatalError(f"volume {name} belongs to stack {record.stack}", hint=hint)
         if users := _users(home, name):
-            raise FatalError(f"volume {name} is in use by {', '.join(users)}", hint="remove that container first")
+            raise StillInUse(f"volume {name} is still in use by {', '.join(users)}", hint="remove that container first")
         delete_volumes(home, (name,))
     else:
         _sweep(home)

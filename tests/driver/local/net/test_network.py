@@ -17,7 +17,7 @@ import pytest
 
 from orchestra.driver.local.net import ipam, link, network
 from orchestra.driver.local.net.leftovers import Kind, Leftover, find_leftovers, remove_leftover
-from orchestra.errors import FatalError, TemporaryError
+from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.home import find_home
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
@@ -415,7 +415,7 @@ def test_a_network_in_use_is_not_removed(world):
     world.network()
     world.network(stack="other", external=True)
     world.attach("web", stack="other")
-    with pytest.raises(FatalError, match="still in use by 1 container"):
+    with pytest.raises(StillInUse, match="still in use by container"):
         network.remove_network(world.home, "s", "s_default")
     assert [found.name for found in network.observe_networks(world.home, "s")] == ["s_default"]
 

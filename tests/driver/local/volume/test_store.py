@@ -18,7 +18,7 @@ from orchestra.driver.local.volume import (
     remove_volume,
     store,
 )
-from orchestra.errors import FatalError
+from orchestra.errors import FatalError, StillInUse
 from orchestra.state.desired import VolumeSpec
 from orchestra.state.observed import Volume
 
@@ -200,7 +200,7 @@ def test_a_volume_in_use_by_any_stack_is_not_removed(home, create):
     directory = Path(home.stack("other").container("other-db-1"))
     directory.mkdir(parents=True)
     (directory / "config.json").write_text(json.dumps({"mounts": [{"source": str(data / "sub")}, {"source": "tmpfs"}]}))
-    with pytest.raises(FatalError, match="volume s_data is in use by container other-db-1 of stack other"):
+    with pytest.raises(StillInUse, match="volume s_data is still in use by container other-db-1 of stack other"):
         remove_volume(home, "s", "s_data")
     assert data.is_dir()
     remove_volume(home, "s", "s_data2")
