@@ -10,9 +10,13 @@ import os
 import subprocess
 from errno import EPERM
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestra.linux import mount, namespaces
 from orchestra.linux.syscall import SystemCallError
+
+if TYPE_CHECKING:
+    from tests.run import Run
 
 EMPTY = {"/run/orchestra": 0o700, "/var/lib/orchestra": 0o700, "/run/orchestra-runtime": 0o700, "/run/netns": 0o755}
 """Directories of real use: their modes."""
@@ -30,8 +34,8 @@ def make_directories() -> list[str]:
     return made
 
 
-def move_apart(base: Path) -> bool:
-    """Move the calling process, which has one thread, and all its children to come. base: the run's directory."""
+def move_apart(run: Run) -> None:
+    """Move the calling process, which has one thread, and all its children to come."""
     outside = os.open("/proc/self/ns/net", os.O_RDONLY)
     try:
         namespaces.unshare(namespaces.CLONE_NEWNS | namespaces.CLONE_NEWNET)
@@ -39,15 +43,16 @@ def move_apart(base: Path) -> bool:
         os.close(outside)
         if error.errno != EPERM:
             raise
-        return False
+        return
     os.environ[OUTSIDE] = f"/proc/{os.getpid()}/fd/{outside}"
     mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
-    (base / "sys").mkdir()
-    _mount_sysfs(base / "sys")
+    (run.base / "sys").mkdir()
+    _mount_sysfs(run.base / "sys")
+    run.mark.mkdir()
+    mount.mount("tmpfs", str(run.mark), "tmpfs")
     for path, mode in EMPTY.items():
         mount.mount("tmpfs", path, "tmpfs", data=f"mode={mode:o}")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
-    return True
 
 
 def outside(*command: str | Path) -> list[str | Path]:

@@ -31,8 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if not other.is_cleared():  # its reaper was killed as well
             other.clear()
     start_reaper(this, lock, apart.make_directories())
-    if apart.move_apart(this.base):
-        this.note_namespace()
+    apart.move_apart(this)
     config.option.basetemp = config.option.basetemp or str(this.temporary)
     config.stash[RUN] = this
     config.stash[BEFORE] = census.take(this)

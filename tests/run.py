@@ -90,35 +90,34 @@ class Run:
             os.close(fd)
         return True
 
-    def note_namespace(self) -> None:
-        """The calling process is in a mount namespace that is this run's: so is every other process in it."""
-        (self.base / "namespace").write_text(os.readlink("/proc/self/ns/mnt"))
+    @property
+    def mark(self) -> Path:
+        """Mounted in the run's own mount namespace and nowhere else. Numbers of namespaces are used again."""
+        return self.base / "apart"
+
+    def is_apart(self) -> bool:
+        """Whether the calling process is in namespaces of the run's own."""
+        return os.path.ismount(self.mark)
 
     def processes(self) -> Iterator[tuple[int, str]]:
         """Process ids and command lines, without the calling process. Zombies are their parents' concern."""
-        namespace = (self.base / "namespace").read_text() if self.is_apart() else ""
         for directory in Path("/proc").glob("[0-9]*"):
             pid = int(directory.name)
             with contextlib.suppress(OSError):
                 if pid == os.getpid() or (directory / "stat").read_text().rpartition(") ")[2][0] in "ZX":
                     continue
-                if (
-                    os.readlink(directory / "ns/mnt") == namespace
-                    or any(map(self.owns_group, (directory / "cgroup").read_text().splitlines()))
-                    or self._is_named_by(directory)
-                ):
+                in_group = any(map(self.owns_group, (directory / "cgroup").read_text().splitlines()))
+                if in_group or self._is_named_by(directory):
                     command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     yield pid, command.strip() or (directory / "comm").read_text().strip()
 
     def _is_named_by(self, directory: Path) -> bool:
-        """By the environment that a process began with, or by its mounts: a container's root is below the base."""
+        """By the mounts that a process sees, as the root of a container is below the base, or by its environment."""
         base = os.fsencode(self.base)
-        variables = (directory / "environ").read_bytes().split(b"\0")
-        if any(line.startswith(b"%s=%s" % (name, base)) for line in variables for name in NAMING):
+        if base in (directory / "mountinfo").read_bytes():
             return True
-        if os.readlink(directory / "ns/mnt") == os.readlink("/proc/self/ns/mnt"):
-            return False
-        return base in (directory / "mountinfo").read_bytes()
+        variables = (directory / "environ").read_bytes().split(b"\0")
+        return any(line.startswith(b"%s=%s" % (name, base)) for line in variables for name in NAMING)
 
     def owns_group(self, path: str) -> bool:
         if found := OF_A_RUN.search(path):
@@ -163,15 +162,22 @@ class Run:
         self._note("cleared")
 
     def forget(self) -> None:
-        """Remove its directory: at once when it passed, or else when it is not among the newest any more."""
-        if (self.base / "passed").exists():
-            _remove(self.base)
-        for run in earlier(self.base.parent)[KEPT:]:
-            _remove(run.base)
+        """Remove its directory when it passed, and those of earlier runs that passed or are not among the newest."""
+        if self._has_passed():
+            self._remove()
+        failed = [run for run in earlier(self.base.parent) if not (run._has_passed() and run._remove())]
+        for run in failed[KEPT:]:
+            run._remove()
 
-    def is_apart(self) -> bool:
-        """In namespaces of its own."""
-        return (self.base / "namespace").exists()
+    def _has_passed(self) -> bool:
+        return (self.base / "passed").exists()
+
+    def _remove(self) -> bool:
+        """The lock last: what was removed in part is found again."""
+        for path in [path for path in self.base.glob("*") if path.name not in ("passed", "lock")]:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.rmtree(self.base, ignore_errors=True)
+        return True
 
     def note_success(self) -> None:
         self._note("passed")
@@ -210,8 +216,3 @@ def _thaw(group: str) -> None:
     """What is frozen in version 1 does not die."""
     with contextlib.suppress(OSError):
         Path(group, "freezer.state").write_text("THAWED")
-
-
-def _remove(base: Path) -> None:
-    (base / "lock").unlink(missing_ok=True)
-    shutil.rmtree(base, ignore_errors=True)

@@ -80,17 +80,14 @@ def test_a_pinned_namespace_is_noticed(tmp_path):
         call("umount", str(pin))
 
 
-MOUNT = 'mount -t tmpfs none BASE; exec "$@"'
+ELSEWHERE = ("unshare", "--mount", "sh", "-c", 'umount "$0" && exec "$@"', "MARK")
+MOUNTED = ("unshare", "--mount", "sh", "-c", 'umount "$0" && mount -t tmpfs none BASE; exec "$@"', "MARK")
 CHILDREN = {
     "in the run's mount namespace": ((), {}, True),
-    "with the run in its environment": (("unshare", "--mount"), {run.VARIABLE: "BASE"}, True),
-    "with a home of the run": (("unshare", "--mount"), {"ORCHESTRA_HOME": "BASE/x/home"}, True),
-    "with a mount of the run": (
-        ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none BASE; exec "$@"', "sh"),
-        {},
-        True,
-    ),
-    "of others": (("unshare", "--mount"), {"ORCHESTRA_HOME": "/tmp/other"}, False),
+    "with the run in its environment": (ELSEWHERE, {run.VARIABLE: "BASE"}, True),
+    "with a home of the run": (ELSEWHERE, {"ORCHESTRA_HOME": "BASE/x/home"}, True),
+    "with a mount of the run": (MOUNTED, {}, True),
+    "of others": (ELSEWHERE, {"ORCHESTRA_HOME": "/tmp/other"}, False),
 }
 
 
@@ -99,7 +96,8 @@ def test_a_process_is_noticed(tmp_path, kind):
     before, variables, noticed = CHILDREN[kind]
     base = run.current().base
     (tmp_path / "mounted").mkdir()
-    words = [word.replace("BASE", f"{tmp_path}/mounted") for word in before]
+    mark = str(run.current().mark)
+    words = [word.replace("BASE", f"{tmp_path}/mounted").replace("MARK", mark) for word in before]
     script = "import os; print(os.getpid(), flush=True); input()"
     child = subprocess.Popen(
         [*words, sys.executable, "-c", script],
