@@ -15,7 +15,7 @@ from orchestra.compose.environment import Environment, check_printable, decode_t
 from orchestra.compose.extends import MAXIMUM_CHAIN, Extender
 from orchestra.compose.interpolate import interpolate
 from orchestra.compose.merge import merge, settle
-from orchestra.compose.nodes import Map, Node, Scalar, Seq, plain
+from orchestra.compose.nodes import WRONG, Map, Node, Scalar, Seq, plain
 from orchestra.compose.paths import resolve_paths
 from orchestra.compose.request import Passes
 from orchestra.compose.source import Budget, Source, parse_documents
@@ -114,15 +114,23 @@ class Assembler:
         if not isinstance(entries, Seq):
             if isinstance(entries, Node) and not (isinstance(entries, Scalar) and entries.value is None):
                 self.problems.error("wrong-type", "include must be a list", entries.span, ("include",))
+                self.problems.leave_out(("include",))
+            elif isinstance(entries, Scalar) and entries.tag == WRONG:
+                self.problems.leave_out(("include",))
             return document
         for index, entry in enumerate(entries.items):
             paths = _strings(entry.get("path")) if isinstance(entry, Map) else ()
             if not isinstance(entry, Map) or not paths:
-                message = "an entry of include must be a path, or have a path"
-                self.problems.error("wrong-type", message, entry.span, ("include", index))
+                path = entry.get("path") if isinstance(entry, Map) else None
+                if path is None or path.tag != WRONG:
+                    message = "an entry of include must be a path, or have a path"
+                    self.problems.error("wrong-type", message, entry.span, ("include", index))
+                self.problems.leave_out(("include",))
                 continue
             included = self._included(entry, paths, environment, trail)
-            if included is not None:
+            if included is None:
+                self.problems.leave_out(("include",))
+            else:
                 document = merge(included, document, self.problems)
         return document
 
@@ -139,37 +147,48 @@ class Assembler:
                 chain = " -> ".join(os.path.basename(item) for item in (*trail[trail.index(path) :], path))
                 self.problems.error("cycle", f"files include each other: {chain}", entry.span, ("include",))
                 return None
-            found: tuple[Map, ...] | None = ()
+            found: tuple[Map, ...] | None = None
             with self.problems.at(entry.span, ("include",)):
                 found = self.parse(path)
-            if found is None:
-                self.problems.error("file-not-found", self.reader.lack(path), entry.span, ("include",))
+                if found is None:
+                    self.problems.error("file-not-found", self.reader.lack(path), entry.span, ("include",))
+            if found is None or path in self.problems.unreadable:
                 return None
         project_directory = entry.get("project_directory")
         directory = os.path.dirname(paths[0])
         if isinstance(project_directory, Scalar) and isinstance(project_directory.value, str):
             directory = project_directory.value
         own = self._included_environment(entry, directory, environment, entry.span)
+        if own is None:
+            return None
         included = self._files(paths, directory, own, trail)
         for key in _OF_THE_STACK:
             included = included.without(key)
         return _with_bare_names(included, own)
 
-    def _included_environment(self, entry: Map, directory: str, environment: Environment, place: Span) -> Environment:
-        """The including file's variables first, then the entry's ``env_file``, or ``.env`` of its directory."""
+    def _included_environment(
+        self, entry: Map, directory: str, environment: Environment, place: Span
+    ) -> Environment | None:
+        """The including file's variables first, then the entry's ``env_file``, or ``.env`` of its directory.
+
+        None when one of them cannot be read.
+        """
+        is_whole = True
         named = _strings(entry.get("env_file"))
         for path in named or (os.path.join(directory, ".env"),):
-            content: bytes | None = b""
+            content: bytes | None = None
             with self.problems.at(place, ("include",)):
                 content = self.reader.read(path)
-            if content is None:
-                if named:
+                if content is None and named:
                     message = f"env file: {self.reader.lack(path)}"
                     self.problems.error("file-not-found", message, place, ("include",))
+                    is_whole = False
+            if content is None:
                 continue
             text = decode_text(path, content, self.problems)
             environment = environment.with_defaults(read_dotenv(path, text, environment, self.problems), path)
-        return environment
+            is_whole = is_whole and path not in self.problems.unreadable
+        return environment if is_whole else None
 
 
 def declared_name(documents: tuple[Map, ...], environment: Environment, problems: Problems) -> str | None:
@@ -178,7 +197,8 @@ def declared_name(documents: tuple[Map, ...], environment: Environment, problems
         name = document.get("name")
         if isinstance(name, Scalar) and isinstance(name.value, str):
             only = Map({"name": name}, {"name": document.keys["name"]}, document.span)
-            return str(plain(interpolate(only, environment.lookup, problems))["name"])
+            found = plain(interpolate(only, environment.lookup, problems))["name"]
+            return None if found is None else str(found)
     return None
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from orchestra.compose import longhand, longhand_lists
-from orchestra.compose.nodes import RESET, Map, Node, Path, Seq
+from orchestra.compose.nodes import RESET, WRONG, Map, Node, Path, Seq
 from orchestra.compose.patterns import Branch, plant
 from orchestra.compose.problems import Problems
 
@@ -96,7 +96,7 @@ def canonicalise(document: Map, problems: Problems, *, may_hold_variables: bool 
 
 
 def _canonicalise(node: Node, path: Path, branch: Branch[Rule], problems: Problems) -> Node:
-    if node.tag == RESET:
+    if node.tag in (RESET, WRONG):
         return node
     if branch.value is not None:
         changed = branch.value(node, path, problems)

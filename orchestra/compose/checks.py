@@ -11,12 +11,13 @@ from orchestra.compose.limits import check_limits
 from orchestra.compose.normalise import replicas
 from orchestra.compose.references import check_dependencies, check_references, dependency_path
 from orchestra.compose.resources import check_name, check_resources
+from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.graph import find_cycles
 from orchestra.state.desired import RestartPolicy
-from orchestra.units import parse_duration
+from orchestra.units import parse_bytes, parse_duration, parse_port_range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
@@ -56,7 +57,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
 
 
 def _check_image(service: Service, path: Path, context: Context) -> None:
-    if not service.image and not service.build and not service.provider:
+    if not service.image and not service.build and not service.provider and not _may_have_origin(path, context):
         message = f"service {path[-1]} has neither an image nor a build"
         context.problems.error("missing-key", message, context.span(path, key=True), path, "give it an image")
     if service.build and service.build.dockerfile and service.build.dockerfile_inline:
@@ -68,6 +69,12 @@ def _check_image(service: Service, path: Path, context: Context) -> None:
         place = (*path, "build", "platforms")
         message = f"build.platforms does not hold the service's platform {service.platform}"
         context.problems.error("conflict", message, context.span(place), place)
+
+
+def _may_have_origin(path: Path, context: Context) -> bool:
+    """Whether what a service is made of was refused, or where it may have had it from."""
+    lacks = context.problems.lacks
+    return lacks("include") or any(lacks(*path, key) for key in ("image", "build", "provider", "extends"))
 
 
 def _is_pull_policy(text: str) -> bool:
@@ -93,18 +100,21 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     test = service.healthcheck.test if service.healthcheck else None
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         refuse("healthcheck.test", "a test begins with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')
+    _check_logging(service, refuse)
     for index, watch in enumerate(service.develop.watch if service.develop else ()):
-        if watch.action.startswith("sync") and not watch.target:
-            place = (*path, "develop", "watch", index)
+        place: Path = (*path, "develop", "watch", index)
+        if watch.action.startswith("sync") and not watch.target and not context.problems.lacks(*place, "target"):
             message = f"the action {watch.action} needs a target"
             context.problems.error("missing-key", message, context.span(place), place)
-    for attribute, entries in (("ports", service.ports),):
-        for index, port in enumerate(entries):
-            if not 0 < port.target < 65536:
-                place = (*path, attribute, index)
-                context.problems.error(
-                    "invalid-port", f"{port.target} is not a port: it must be 1 to 65535", context.span(place), place
-                )
+    for index, port in enumerate(service.ports):
+        place = (*path, "ports", index)
+        if not 0 < port.target < 65536:
+            message = f"{port.target} is not a port: it must be 1 to 65535"
+            context.problems.error("invalid-port", message, context.span(place), place)
+        try:
+            parse_port_range(port.published or "0")
+        except ValueError as error:
+            context.problems.error("invalid-port", str(error), context.span(place), place)
     requests = service.deploy.resources.reservations if service.deploy else None
     for request in requests.devices if requests else ():
         if request.capabilities is None:
@@ -112,6 +122,18 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     for request in (*service.gpus, *(requests.devices if requests else ())):
         if request.count not in (None, -1) and request.device_ids:
             refuse("deploy", "count and device_ids of a device exclude each other")
+
+
+def _check_logging(service: Service, refuse: Callable[[str, str], None]) -> None:
+    options = (service.logging.options if service.logging else None) or {}
+    try:
+        parse_bytes(options.get("max-size", "0"))
+    except ValueError as error:
+        refuse("logging.options.max-size", f"max-size: {error}")
+    try:
+        int(options.get("max-file", "1"))
+    except ValueError:
+        refuse("logging.options.max-file", f"max-file: {options['max-file']!r} is not a whole number")
 
 
 def _check_mounts(service: Service, path: Path, context: Context) -> None:
@@ -122,9 +144,14 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
         problems.error("conflict", message, context.span(place), place, "remove one of the two")
     targets: dict[str, Path] = {}
     for index, text in enumerate(service.tmpfs):
-        _claim(text.partition(":")[0], (*path, "tmpfs", index), targets, context)
+        target, _, options = text.partition(":")
+        _claim(target, (*path, "tmpfs", index), targets, context)
+        for problem in parse_tmpfs_options(options).problems:
+            problems.error("invalid-value", problem, context.span((*path, "tmpfs", index)), (*path, "tmpfs", index))
     for index, mount in enumerate(service.volumes):
         place = (*path, "volumes", index)
+        if not mount.target and problems.lacks(*place, "target"):
+            continue
         if not mount.target:
             problems.error("missing-key", "a volume needs a target", context.span(place), place)
             continue
@@ -141,7 +168,7 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
         if mount.tmpfs and isinstance(mount.tmpfs.size, int) and mount.tmpfs.size < 0:
             place = (*place, "tmpfs", "size")
             problems.error("invalid-value", "a size cannot be negative", context.span(place), place)
-        if mount.type == "bind" and not mount.source:
+        if mount.type == "bind" and not mount.source and not problems.lacks(*place, "source"):
             problems.error("missing-key", "a bind mount needs a source", context.span(place), place)
 
 

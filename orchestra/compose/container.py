@@ -198,8 +198,4 @@ def _logging(key: str, service: Service, context: Context) -> Logging:
     for name in sorted(options):
         place = (*path, "options", name)
         context.problems.not_apply(f"the log option {name} has no effect", context.span(place, key=True), place)
-    try:
-        return Logging(driver, max(0, int(parse_bytes(max_size))), max(1, int(max_file)))
-    except ValueError as error:
-        context.problems.error("invalid-value", f"logging options: {error}", context.span((*path, "options")), path)
-        return Logging()
+    return Logging(driver, max(0, int(parse_bytes(max_size))), max(1, int(max_file)))

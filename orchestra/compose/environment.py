@@ -81,6 +81,7 @@ def read_dotenv(path: str, text: str, environment: Environment, problems: Proble
     except DotenvError as error:
         place = Span(path, error.line, error.column, error.line, error.column + 1)
         problems.error("env-file", error.message, place, (), error.hint)
+        problems.unreadable.add(path)
         return {}
 
 
@@ -103,6 +104,7 @@ def decode_text(path: str, content: bytes, problems: Problems) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         hint = "save it as UTF-8"
         problems.error("encoding", f"{path} is not UTF-8 text", Span(path, line, 1, line, 2), (), hint)
+        problems.unreadable.add(path)
         return ""
     return text
 
@@ -114,5 +116,6 @@ def check_printable(path: str, text: str, problems: Problems) -> str:
         column = match.start() - text.rfind("\n", 0, match.start())
         message = f"{path} holds the character U+{ord(match[0]):04X}, which is in no text"
         problems.error("encoding", message, Span(path, line, column, line, column + 1))
+        problems.unreadable.add(path)
         return ""
     return text

@@ -31,7 +31,7 @@ def explain(request: LoadRequest, asked: str) -> str:
     Raises UserError when the stack has no such value, and what a load raises.
     """
     assembled = assemble(request)
-    _, stack = declare(assembled)
+    stack = declare(assembled).wanted
     assembled.problems.raise_errors()
     completed = complete(
         stack, assembled.name, assembled.document, assembled.project, assembled.reader, assembled.problems

@@ -6,12 +6,13 @@ import os.path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestra.compose.merge import merge_at
-from orchestra.compose.nodes import RESET, Map, Scalar, find_map, walk
+from orchestra.compose.nodes import RESET, WRONG, Map, Scalar, find_map, walk, wrong
 
 if TYPE_CHECKING:
     from orchestra.compose.environment import Environment
-    from orchestra.compose.nodes import Node
+    from orchestra.compose.nodes import Node, Path
     from orchestra.compose.problems import Problems
+    from orchestra.errors import Span
 
 MAXIMUM_CHAIN = 100
 Trail = tuple[tuple[str, str], ...]
@@ -34,6 +35,12 @@ class _Resolved(NamedTuple):
 
     service: Map | None
     layers: tuple[Map, ...] = ()
+
+
+def _alone(own: Map, extends: Map) -> _Resolved:
+    """A service without the base that it should have: what it lacks may have been there."""
+    own = own.with_item("extends", wrong(extends.span))
+    return _Resolved(own, (own,))
 
 
 class Extender:
@@ -81,11 +88,12 @@ class Extender:
         error = self._refusal(target, here, trail)
         if error is not None or not isinstance(target, Scalar):
             code, message = error or ("", "")
-            self.problems.error(code, message, extends.span, ("services", name, "extends"))
-            return _Resolved(own, (own,))
+            if target is None or target.tag != WRONG:
+                self.problems.error(code, message, extends.span, ("services", name, "extends"))
+            return _alone(own, extends)
         base, layers = self._base(str(target.value), extends, document, path, (*trail, here))
         if base is None or not self._may_copy(base, extends, name):
-            return _Resolved(own, (own,))
+            return _alone(own, extends)
         merged = merge_at(base, own, ("services", name), self.problems)
         return _Resolved(Map(merged.items, merged.keys, service.span, service.tag), (*layers, own))
 
@@ -115,11 +123,8 @@ class Extender:
         file = extends.get("file")
         if isinstance(file, Scalar) and isinstance(file.value, str) and file.value != path:
             path = file.value
-            other: Map | None = Map({}, {}, file.span)
-            with self.problems.at(file.span, (*at, "file")):
-                other = self._other(path)
+            other = self._other(path, file.span, (*at, "file"))
             if other is None:
-                self.problems.error("file-not-found", self.files.lack(path), file.span, (*at, "file"))
                 return _Resolved(None)
             document = other
         services = find_map(document, "services")
@@ -130,10 +135,15 @@ class Extender:
             return _Resolved(None)
         return self._service(name, document, path, trail)
 
-    def _other(self, path: str) -> Map | None:
+    def _other(self, path: str, place: Span, at: Path) -> Map | None:
+        """The first document of another file; None when there is none, which ``problems`` has the reason of."""
         if path not in self._documents:
-            documents = self.files.parse(path)
-            if not documents:
-                return None
-            self._documents[path] = self.files.prepared(documents[0], os.path.dirname(path), self.environment)
-        return self._documents[path]
+            with self.problems.at(place, at):
+                documents = self.files.parse(path)
+                if documents is None:
+                    self.problems.error("file-not-found", self.files.lack(path), place, at)
+                elif documents:
+                    self._documents[path] = self.files.prepared(documents[0], os.path.dirname(path), self.environment)
+                elif path not in self.problems.unreadable:
+                    self.problems.error("empty-file", f"{os.path.basename(path)} is empty", place, at)
+        return self._documents.get(path)

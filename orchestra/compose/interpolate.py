@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestra.compose.nodes import Map, Node, Path, Scalar, Seq
+from orchestra.compose.nodes import WRONG, Map, Node, Path, Scalar, Seq, wrong
 from orchestra.errors import Span
 
 if TYPE_CHECKING:
@@ -191,8 +191,8 @@ class _Interpolation:
             items = {key: self.node(item, (*path, key)) for key, item in node.items.items()}
             result = Map(items, node.keys, node.span, node.tag)
         elif isinstance(node, Seq):
-            parts = tuple(self.node(item, (*path, index)) for index, item in enumerate(node.items))
-            result = Seq(parts, node.span, node.tag)
+            parts = (self.node(item, (*path, index)) for index, item in enumerate(node.items))
+            result = Seq(tuple(part for part in parts if part.tag != WRONG), node.span, node.tag)
         else:
             return self.scalar(node, str(node.value), path)
         self.done[id(node)] = result
@@ -211,6 +211,7 @@ class _Interpolation:
                 " or write $$ for a literal $",
             )
 
+        value: str | None = None
         try:
             self.references += text.count("$")
             if self.references > 20 * MAXIMUM_REFERENCES:
@@ -219,11 +220,14 @@ class _Interpolation:
             if self.total > MAXIMUM_TOTAL:
                 message = f"variables make the file longer than {MAXIMUM_TOTAL // 1024**2} MiB"
                 raise InterpolationError("interpolation", message, 0, len(text), "")
-            value = substitute(text, self.lookup, unset)
+            with self.problems.at(node.span, path):
+                value = substitute(text, self.lookup, unset)
         except InterpolationError as error:
             place = _inside(node, text, error.offset, error.length, self.problems)
             self.problems.error(error.code, error.message, place, path, error.hint)
-            return node
+            return wrong(node.span)
+        if value is None:
+            return wrong(node.span)
         self.total += len(value)
         return Scalar(value, node.span, node.tag, node.plain)
 

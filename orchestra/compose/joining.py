@@ -111,11 +111,7 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
         path = ("services", key, "ports", number)
         published: int | None = None
         if port.published:
-            try:
-                offered = parse_port_range(port.published)
-            except ValueError as error:
-                context.problems.error("invalid-port", str(error), context.span(path), path)
-                continue
+            offered = parse_port_range(port.published)
             if index > len(offered):
                 context.problems.warn(
                     "port-conflict",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.assemble import ALL_PASSES, Assembler, declared_name
 from orchestra.compose.checks import check
@@ -72,26 +72,39 @@ def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
     project = discover(request, reader, problems)
     assembler = Assembler(reader, problems, passes)
     documents = tuple(document for path in project.files for document in assembler.parse(path) or ())
-    problems.raise_errors()
+    if problems.unreadable:
+        problems.raise_errors()
     name = project_name(request, project, declared_name(documents, project.environment, Problems()))
     project = with_name(project, name)
     document = assembler.assemble(project.files, project.directory, project.environment)
     return Assembled(request, name, document, project, assembler)
 
 
-def declare(assembled: Assembled) -> tuple[Stack, Stack]:
-    """All that the files declare, and that with only the services that are wanted. Raises ComposeError, UserError.
+class Declared(NamedTuple):
+    """What the files declare, as far as it is right. stack: all of it; wanted: with only the services that are wanted.
 
-    There may be errors in ``problems`` after it: then these are of what is right in the files.
+    document: what the stack was made of; what was refused is neither in it nor in them.
     """
+
+    stack: Stack
+    wanted: Stack
+    document: Map
+
+
+def declare(assembled: Assembled) -> Declared:
+    """What the files declare. What is wrong is left in ``problems``. Raises UserError for an unknown service."""
     request, problems = assembled.request, assembled.problems
-    declared = validate(assembled.document, problems)
-    if declared is None:
+    document, stack = validate(assembled.document, problems)
+    try:
+        find_services(stack.services, (*request.services, *request.scale))
+    except UserError as error:
+        if problems.errors:
+            problems.error("undefined", error.message, hint=error.hint)
         problems.raise_errors()
-    assert declared is not None, "the schema refused the document without a word"
-    find_services(declared.services, (*request.services, *request.scale))
-    profiles = active_profiles(declared, assembled.project.profiles, request.services)
-    return declared, select(declared, profiles, request.services, no_deps=request.no_deps)
+        raise
+    profiles = active_profiles(stack, assembled.project.profiles, request.services)
+    wanted = select(stack, profiles, request.services, no_deps=request.no_deps)
+    return Declared(stack, wanted, document)
 
 
 def find_services(declared: Collection[str], asked: Collection[str]) -> None:
@@ -130,17 +143,17 @@ def _uncollected() -> Iterator[None]:
 def load(request: LoadRequest) -> Loaded:
     """Everything from files to ``Desired``.
 
-    Raises ComposeError with all the problems of the first phase that has any (reading; interpolation and merge; schema
-    and consistency), ComposeFileNotFound, and UserError for a request that does not fit the files.
+    Raises ComposeError with all the problems of the files, or only those of reading when one cannot be read to its
+    end; ComposeFileNotFound; and UserError for a request that does not fit the files.
     """
     assembled = assemble(request)
     reader, problems, project = assembled.reader, assembled.problems, assembled.project
-    declared, stack = declare(assembled)
-    completed = complete(stack, assembled.name, assembled.document, project, reader, problems)
+    declared, stack, document = declare(assembled)
+    completed = complete(stack, assembled.name, document, project, reader, problems)
     if request.runtime:
         completed = with_runtime(completed, request.runtime)
     beyond = left_out(declared, request.services) if request.no_deps and request.services else {}
-    context = Context(completed, assembled.document, project, reader, problems, beyond)
+    context = Context(completed, document, project, reader, problems, beyond)
     check(context, declared, request.scale)
     problems.raise_errors()
     for name in sorted(request.scale.keys() - (stack.services.keys() - beyond.keys())):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose import shellwords
-from orchestra.compose.nodes import RESET, Map, Node, Path, Scalar, Seq, make_map, render_path
+from orchestra.compose.nodes import RESET, Map, Node, Path, Scalar, Seq, make_map, render_path, wrong
 from orchestra.compose.scalars import render
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def command(node: Node, path: Path, problems: Problems) -> Node:
         words, rest = shellwords.split(text)
     except ValueError as error:
         problems.error("invalid-command", str(error), node.span, path, "write the command as a list of words")
-        return node
+        return wrong(node.span)
     if rest:
         problems.warn(
             "command-cut",

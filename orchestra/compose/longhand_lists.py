@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.compose import shorthand
 from orchestra.compose.longhand import build_node, text_of
-from orchestra.compose.nodes import Map, Scalar, Seq
+from orchestra.compose.nodes import WRONG, Map, Scalar, Seq
 from orchestra.compose.scalars import render
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def hosts(node: Node, path: Path, problems: Problems) -> Node:
     if isinstance(node, Map):
         for host, value in sorted(node.items.items()):
             given = value.items if isinstance(value, Seq) else (value,)
-            entries += [(f"{host}={text_of(item) or ''}", item.span) for item in given]
+            entries += [(f"{host}={text_of(item) or ''}", item.span) for item in given if item.tag != WRONG]
     elif isinstance(node, Seq) and all(text_of(item) is not None for item in node.items):
         entries = [(text_of(item) or "", item.span) for item in node.items]
     else:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from orchestra.compose.nodes import OVERRIDE, RESET, Map, Node, Path, Scalar, Seq, plain
+from orchestra.compose.nodes import OVERRIDE, RESET, WRONG, Map, Node, Path, Scalar, Seq, plain
 from orchestra.compose.patterns import Branch, plant
 
 if TYPE_CHECKING:
@@ -234,4 +234,4 @@ def _settle(node: Node, identities: Branch[Identity] | None) -> Node:
         if identities is not None and identities.value is not None:
             parts = list({identities.value(item): item for item in parts}.values())
         return Seq(tuple(parts), node.span)
-    return dataclasses.replace(node, tag="") if node.tag else node
+    return dataclasses.replace(node, tag="") if node.tag not in ("", WRONG) else node

@@ -44,9 +44,7 @@ def _own(key: str, context: Context) -> list[Mount]:
         for index, volume in enumerate(service.volumes)
         if (mount := _volume(volume, (*path, "volumes", index), context))
     ]
-    found += [
-        mount for index, text in enumerate(service.tmpfs) if (mount := _tmpfs(text, (*path, "tmpfs", index), context))
-    ]
+    found += map(_tmpfs, service.tmpfs)
     found += _files(service, "configs", path, context)
     found += _files(service, "secrets", path, context)
     return found
@@ -87,14 +85,10 @@ def _source(kind: MountKind, source: str) -> str:
     return os.path.normpath(source) if kind is MountKind.BIND else source
 
 
-def _tmpfs(text: str, path: Path, context: Context) -> Mount | None:
+def _tmpfs(text: str) -> Mount:
     """``/run:size=64m,mode=1777``."""
     target, _, options = text.partition(":")
-    read_only, words, problems = parse_tmpfs_options(options)
-    for problem in problems:
-        context.problems.error("invalid-value", problem, context.span(path), path)
-    if problems:
-        return None
+    read_only, words, _ = parse_tmpfs_options(options)
     return Mount(MountKind.TMPFS, target, read_only=read_only, tmpfs_options=words)
 
 

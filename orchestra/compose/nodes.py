@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 RESET = "!reset"
 OVERRIDE = "!override"
+WRONG = "!wrong"
+"""The tag of what stands where a value was refused; no text can give it to a node (see ``compose.doubt``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Scalar:
     span: Span
     tag: str = ""
     plain: bool = True
+
+
+def wrong(span: Span) -> Scalar:
+    """What stands where a value was refused, so that its absence is not taken for the writer's own."""
+    return Scalar(None, span, WRONG, plain=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,11 @@ def render_partial(request: LoadRequest, passes: Passes, format_: Literal["yaml"
     if not passes.interpolate:
         problems.raise_errors()
         return render_plain(_uninterpolated(assembled), format_)
-    declared, stack = declare(assembled)
+    declared, stack, document = declare(assembled)
     if passes.complete:
-        stack = complete(
-            stack, assembled.name, assembled.document, assembled.project, assembled.reader, problems, passes=passes
-        )
+        stack = complete(stack, assembled.name, document, assembled.project, assembled.reader, problems, passes=passes)
         if passes.check:
-            context = Context(stack, assembled.document, assembled.project, assembled.reader, problems)
+            context = Context(stack, document, assembled.project, assembled.reader, problems)
             check(context, declared, request.scale)
     problems.raise_errors()
     return render_config(stack.model_copy(update={"name": assembled.name}), format_)

@@ -29,7 +29,8 @@ class Problems:
     """Errors, warnings and remarks of one load, with the texts they point into.
 
     ``texts`` maps each path that was read to its text: it supplies the line under which the caret stands. written: how
-    many values the files hold. lenient: what is reported here does not matter, so what is wrong is left as it is.
+    many values the files hold. unreadable: the files that could not be read to their end. lenient: what is reported
+    here does not matter, so what is wrong is left as it is.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
@@ -44,6 +45,9 @@ class Problems:
         self._made = 0
         self._ports = 0
         self.written = 0
+        self.unreadable: set[str] = set()
+        self._left_out: set[Path] = set()
+        self._above: set[Path] = set()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -79,12 +83,21 @@ class Problems:
 
     @contextmanager
     def at(self, span: Span, path: Path) -> Iterator[None]:
-        """What a file that cannot be read raises within is told as an error at the place that names the file."""
+        """What a file or a variable that cannot be read raises within is told at the place that names it."""
         try:
             yield
         except ComposeError as error:
-            for code, message, *_ in error.diagnostics:
-                self.error(code, message, span, path)
+            for found in error.diagnostics:
+                self.error(found.code, found.message, span, path, found.hint)
+
+    def leave_out(self, path: Path) -> None:
+        """What is at ``path`` was refused, so that the stack goes on without it: its absence is no other mistake."""
+        self._left_out.add(path)
+        self._above.update(path[:length] for length in range(len(path)))
+
+    def lacks(self, *path: str | int) -> bool:
+        """Whether something was left out at ``path``, above it or below it."""
+        return path in self._above or any(path[:length] in self._left_out for length in range(len(path) + 1))
 
     def raise_errors(self) -> None:
         """Raise ComposeError with everything found so far, sorted by position, if there is anything."""

