@@ -63,9 +63,9 @@ def test_what_is_refused(option, reason):
 def test_every_refused_option_is_told_with_its_place(folder):
     text = folder.refused("services:\n  a:\n    image: x\n    tmpfs:\n      - /run:exce,mode=9\n      - /x:uid=me\n")
     assert [line.partition(": a")[0].partition(": it")[0] for line in text.splitlines() if "tmpfs option" in line] == [
-        "compose.yaml:5:9: tmpfs option exce",
-        "compose.yaml:5:9: tmpfs option mode=9",
-        "compose.yaml:6:9: tmpfs option uid=me",
+        "error: compose.yaml:5:9: tmpfs option exce",
+        "error: compose.yaml:5:9: tmpfs option mode=9",
+        "error: compose.yaml:6:9: tmpfs option uid=me",
     ]
 
 
