@@ -20,6 +20,8 @@ from orchestra.errors import FatalError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from orchestra.driver.local.image.registry.patience import Patience
+
 
 @contextlib.contextmanager
 def _without(*names: str) -> Iterator[None]:
@@ -38,16 +40,19 @@ with _without("anyio", "trio"):
     import httpcore2  # noqa: F401
     import httpx2
 
+    from orchestra.driver.local.image.registry.pace import Pace
+
 AGENT = "orchestra"
 _PARALLEL = 16
 
 
 class Trouble(Exception):
-    """No whole reply came. untrusted: a certificate is why, so trying again is of no use."""
+    """No whole reply came. untrusted: a certificate is why, so trying again is of no use; slow: it was given up."""
 
-    def __init__(self, text: str, *, untrusted: bool = False) -> None:
+    def __init__(self, text: str, *, untrusted: bool = False, slow: bool = False) -> None:
         super().__init__(text)
         self.untrusted = untrusted
+        self.slow = slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Reply:
     url: str
     status: int
     _response: httpx2.Response
+    _what: str
+    _pace: Pace
 
     def header(self, name: str) -> str:
         return str(self._response.headers.get(name, ""))
@@ -67,28 +74,27 @@ class Reply:
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it was sent. Raises Trouble where it breaks off."""
-        with _translated():
+        with _translated(self._what):
             yield from self._response.iter_raw()
 
     def read(self, limit: int) -> bytes:
-        """The body, or its first ``limit`` bytes and one more."""
+        """The body, or its first ``limit`` bytes and one more. A document: there is a limit of time as well."""
         data = bytearray()
-        for chunk in self.chunks():
-            data += chunk
-            if len(data) > limit:
-                break
+        with self._pace.at_once():
+            for chunk in self.chunks():
+                data += chunk
+                if len(data) > limit:
+                    break
         return bytes(data[: limit + 1])
 
 
 class Transport:
-    """connect, silence: seconds to wait for a connection, and for the next bytes on one.
+    """environment: where the user's own certificates are looked for."""
 
-    environment: where the user's own certificates are looked for.
-    """
-
-    def __init__(self, connect: float, silence: float, environment: Mapping[str, str]) -> None:
+    def __init__(self, patience: Patience, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._timeout = httpx2.Timeout(silence, connect=connect)
+        self._timeout = httpx2.Timeout(patience.silence, connect=patience.connect)
+        self._pace = Pace(patience.silence, patience.rate, patience.document)
         self._clients: dict[tuple[str, bool], httpx2.Client] = {}
         self._lock = threading.Lock()
 
@@ -106,10 +112,11 @@ class Transport:
         client = self._client(httpx2.URL(url).netloc.decode(), insecure)
         # Content is hashed as it is stored, so nothing on the way may pack it in between.
         sent = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
-        with _translated():
+        what = f"{method} {url.partition('?')[0]}"
+        with _translated(what), self._pace.at_once():
             response = client.send(client.build_request(method, url, headers=sent, content=content), stream=True)
         try:
-            yield Reply(url, response.status_code, response)
+            yield Reply(url, response.status_code, response, what, self._pace)
         finally:
             response.close()
 
@@ -125,6 +132,10 @@ class Transport:
                 client = httpx2.Client(
                     verify=_trust(host, insecure, self._environment), timeout=self._timeout, limits=limits
                 )
+                for transport in (client._transport, *client._mounts.values()):
+                    if isinstance(transport, httpx2.HTTPTransport):
+                        # It has no parameter for this, which httpcore's pools have; a test sees that it takes effect.
+                        transport._pool._network_backend = self._pace
                 self._clients[(host, insecure)] = client
             return client
 
@@ -150,13 +161,18 @@ def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSL
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translated(what: str) -> Iterator[None]:
+    """what: was asked for."""
     try:
         yield
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         raise Trouble(f"it names no address that can be asked: {error}", untrusted=True) from error
+    except httpx2.ConnectTimeout as error:
+        raise Trouble("it does not take a connection in time") from error
+    except httpx2.ReadTimeout as error:
+        raise Trouble(f"{what}: {error}", slow=True) from error
     except httpx2.TimeoutException as error:
-        raise Trouble("it does not answer in time") from error
+        raise Trouble(f"{what}: it stopped reading what is sent", slow=True) from error
     except httpx2.HTTPError as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):

@@ -6,16 +6,28 @@ import random
 import time
 from dataclasses import dataclass
 
+SLOW_ATTEMPTS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds, but for attempts. connect, silence: for a connection, for the next bytes; longest: any one pause."""
+    """Seconds, but for attempts and rate. connect, silence: for a connection, for the next bytes; longest: any pause.
+
+    rate: bytes a second that an answer comes with at least, on the average of ``silence``; document: for all of a short
+    answer, and for the head of any.
+    """
 
     connect: float = 15.0
     silence: float = 30.0
+    rate: float = 1024.0
+    document: float = 60.0
     attempts: int = 5
     first: float = 0.3
     longest: float = 60.0
+
+    def is_last(self, attempt: int, *, slow: bool = False) -> bool:
+        """Whether this attempt, from 0 on, is the last. slow: it took all the time there is, so two are enough."""
+        return attempt >= (min(self.attempts, SLOW_ATTEMPTS) if slow else self.attempts) - 1
 
     def pause(self, attempt: int) -> float:
         """After the failure of this attempt, from 0 on. Not the same for all who were thrown out together."""

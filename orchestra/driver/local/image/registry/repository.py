@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -40,7 +41,7 @@ class Repository:
                 with self._session.ask(self.place, asked) as reply:
                     return _described(reply, what, wanted)
             except Trouble as error:
-                if attempt == self._session.patience.attempts - 1:
+                if self._session.patience.is_last(attempt, slow=error.slow):
                     raise unreachable(self.place, error) from error
             self._session.pause(self._session.patience.pause(attempt))
         raise AssertionError(attempt)
@@ -61,6 +62,7 @@ class Repository:
         asked = Asked("GET", self._url(f"blobs/{descriptor.digest}"), {})
         failures = 0
         while True:
+            slow = False
             try:
                 with self._session.ask(self.place, asked) as reply:
                     data = reply.read(descriptor.size)
@@ -69,19 +71,22 @@ class Repository:
                     return data
                 error: DriverError = _damaged(f"{self.place}@{descriptor.digest}", found)
             except Trouble as trouble:
-                error = unreachable(self.place, trouble)
+                error, slow = unreachable(self.place, trouble), trouble.slow
             failures += 1
-            if failures >= self._session.patience.attempts or not (error.temporary or failures == 1):
+            if self._session.patience.is_last(failures - 1, slow=slow) or not (error.temporary or failures == 1):
                 raise error
             self._session.pause(self._session.patience.pause(failures - 1))
 
     def fetch(self, descriptor: Descriptor, ingest: Ingest) -> None:
         """A blob, from wherever ``ingest`` has got to. Leaves it complete, or raises with what has come kept.
 
-        Attempts are counted from the last byte that came: a line that breaks often still gets there.
+        Attempts are counted from the last one that brought much of it: a line that breaks often still gets there, but
+        one that brings a few bytes each time does not.
         """
+        patience = self._session.patience
         failures = 0
         started_over = False
+        begun = time.monotonic()
         while True:
             self._session.check()
             before = ingest.offset
@@ -102,10 +107,12 @@ class Repository:
                 continue
             except Trouble as trouble:
                 error = unreachable(self.place, trouble)
-                failures = 1 if ingest.offset > before else failures + 1
-            if failures >= self._session.patience.attempts:
-                raise error
-            self._session.pause(self._session.patience.pause(failures - 1))
+                elapsed = time.monotonic() - begun
+                begun += elapsed
+                failures = 1 if ingest.offset - before > patience.rate * elapsed else failures + 1
+                if patience.is_last(failures - 1, slow=trouble.slow):
+                    raise error from trouble
+            self._session.pause(patience.pause(failures - 1))
 
     def _fetch_on(self, descriptor: Descriptor, ingest: Ingest) -> None:
         headers = {"Range": f"bytes={ingest.offset}-"} if ingest.offset else {}

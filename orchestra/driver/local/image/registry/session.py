@@ -52,7 +52,7 @@ class Session:
     def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
         self.environment = environment
         self.patience = patience
-        self._transport = Transport(patience.connect, patience.silence, environment)
+        self._transport = Transport(patience, environment)
         self._tokens = Tokens(self._transport, environment)
         self._schemes: dict[str, str] = {}
         self._given_up = threading.Event()
@@ -93,7 +93,7 @@ class Session:
                 try:
                     reply = stack.enter_context(self._authorised(place, asked))
                 except Trouble as error:
-                    if error.untrusted or is_last:
+                    if error.untrusted or is_last or self.patience.is_last(attempt, slow=error.slow):
                         raise unreachable(place, error) from error
                 else:
                     if reply.status in accepted:
@@ -164,6 +164,9 @@ def unreachable(place: Place, error: Trouble) -> FatalError | TemporaryError:
     if error.untrusted:
         hint = f"put its authority into /etc/docker/certs.d/{place.host}/ca.crt, or name it insecure in registries.conf"
         return FatalError(f"registry {place.host}: {error}", hint=hint)
+    if error.slow:
+        hint = "try again later, or use a mirror (registries.conf)"
+        return TemporaryError(f"registry {place.host} is too slow: {error}", hint=hint)
     hint = "see whether the network, the name and HTTPS_PROXY are as they should be"
     return TemporaryError(f"registry {place.host} cannot be reached: {error}", hint=hint)
 

@@ -1,0 +1,113 @@
+"""How slowly a server may answer: by bytes in a time, since one that sends a byte a second never is silent for long.
+
+Time counts while this side waits for bytes, and begins anew with each request on a connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpcore2
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from httpcore2 import NetworkStream
+
+
+class Pace(httpcore2.SyncBackend):
+    """Makes connections on which ReadTimeout is raised, with a sentence, when a server is too slow.
+
+    silence: seconds without a byte; rate: bytes a second that come at least, on the average of that time; document:
+    seconds for all that is read ``at_once``. Safe across threads.
+    """
+
+    def __init__(self, silence: float, rate: float, document: float) -> None:
+        super().__init__()
+        self.silence = silence
+        self.least = silence * rate
+        self._document = document
+        self._thread = threading.local()
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What this thread reads meanwhile is something short."""
+        self._thread.limit = self._document
+        try:
+            yield
+        finally:
+            self._thread.limit = None
+
+    @property
+    def limit(self) -> float | None:
+        limit: float | None = getattr(self._thread, "limit", None)
+        return limit
+
+    def connect_tcp(self, *arguments: Any, **keys: Any) -> NetworkStream:
+        return _Stream(super().connect_tcp(*arguments, **keys), self)
+
+
+class _Stream(httpcore2.NetworkStream):
+    """waited: seconds for this answer; since: of those, since so many bytes as must come in a time had come."""
+
+    def __init__(self, stream: NetworkStream, pace: Pace) -> None:
+        self._stream = stream
+        self._pace = pace
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waited = self._since = 0.0
+        self._bytes = self._sum = 0
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        pace, limit = self._pace, self._pace.limit
+        left = pace.silence - self._since
+        if limit is not None:
+            left = min(left, limit - self._waited)
+        if left <= 0:
+            raise self._too_slow()
+        begun = time.monotonic()
+        try:
+            data = self._stream.read(max_bytes, left)
+        except httpcore2.ReadTimeout:
+            self._note(begun, 0)
+            raise self._too_slow() from None
+        self._note(begun, len(data))
+        return data
+
+    def _note(self, begun: float, count: int) -> None:
+        elapsed = time.monotonic() - begun
+        self._waited += elapsed
+        self._since += elapsed
+        self._bytes += count
+        self._sum += count
+        if self._bytes >= self._pace.least:
+            self._since, self._bytes = 0.0, 0
+
+    def _too_slow(self) -> httpcore2.ReadTimeout:
+        if not self._sum:
+            return httpcore2.ReadTimeout(f"no answer within {self._waited:.3g} s")
+        if not self._bytes:
+            return httpcore2.ReadTimeout(f"nothing more came for {self._since:.3g} s")
+        if self._since >= self._pace.silence:
+            return httpcore2.ReadTimeout(f"only {self._bytes} bytes came in {self._since:.3g} s")
+        return httpcore2.ReadTimeout(f"the answer did not end within {self._waited:.3g} s")
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._begin()
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._pace)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
