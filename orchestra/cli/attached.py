@@ -16,7 +16,7 @@ from orchestra.cli.asking import client_of, request
 from orchestra.cli.mail import Mail
 from orchestra.cli.relay import Signals
 from orchestra.cli.render.log_lines import LogPrinter, short_name
-from orchestra.cli.render.progress import Plain, Quiet, open_progress
+from orchestra.cli.render.progress import Awaiting, Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
 from orchestra.cli.up_exchange import conclude, encode_up
 from orchestra.driver.local.log_follow import Follower
@@ -204,7 +204,7 @@ class Attached:
         self._showing = True
         if self._progress.redraws:
             self._drawing.close()
-            self._progress = Quiet()
+            self._progress = Awaiting()
             self._later = Plain()
         if self._names and self._follower is not None and not self._interrupts:
             print(f"Attaching to {', '.join(self._names)}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestra.cli.render.live import Live
-from orchestra.cli.render.progress import JsonLines, Plain, Quiet
+from orchestra.cli.render.progress import Awaiting, JsonLines, Plain, Quiet
 
 STACK = """
 services:
@@ -150,6 +150,19 @@ def test_waiting_is_work_in_json(capfd):
     progress.hear(blocked(("s-db-1", "to be healthy", "s-web-1")))
     line = {"id": "Container s-db-1", "status": "working", "text": "Waiting", "details": "to be healthy"}
     assert json.loads(capfd.readouterr().err) == line
+
+
+def test_beside_logs_only_what_is_awaited_is_told(capfd):
+    progress = Awaiting()
+    waiting = blocked(("s-db-1", "to be healthy", "s-web-1"))
+    for event in (acted("start", "done", "s-db-1"), waiting, waiting, health("healthy"), blocked()):
+        progress.hear(event)
+    progress.hear(acted("start", "done"))
+    progress.settle([row("running"), row("running", "s-db-1"), row("running", "s-log-1")])
+    assert capfd.readouterr().err.splitlines() == [
+        " Container s-db-1  Waiting to be healthy",
+        " Container s-db-1  Healthy",
+    ]
 
 
 @pytest.mark.parametrize("width", [40, 60, 100])

@@ -71,7 +71,8 @@ def test_unhealthy_without_the_reason(write_stack):
 
 
 def test_running_out_of_memory_is_said_in_words(write_stack):
-    greedy = 'command: [sh, -c, "sleep 0.2; x=x; while :; do x=$$x$$x; done"], mem_limit: 16m, memswap_limit: 16m'
+    greedy = 'command: [sh, -c, "x=x; while :; do x=$$x$$x; done"], mem_limit: 16m, memswap_limit: 16m'
+    greedy += ', healthcheck: {test: "false", interval: 1h}'
     stack = write_stack(f'services: {{greedy: {{image: "rootfs:BUSYBOX", {greedy}}}, b: {{{SLEEP}}}}}\n')
     stack.run("up", "-d", "b")
     watching = stack.start("events", stdout=-1)

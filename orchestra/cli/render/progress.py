@@ -143,6 +143,23 @@ class Plain(Quiet):
         print(visible(f" {step.subject}  {step.text}{colon} {step.note}".rstrip()), file=sys.stderr, flush=True)
 
 
+class Awaiting(Plain):
+    """Of what happens beside logs, only what is awaited, and what comes of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def _show(self, step: Step) -> None:
+        if step.text == "Waiting":
+            self._told.add(step.resource)
+        elif step.resource in self._told:
+            self._told.discard(step.resource)
+        else:
+            return
+        super()._show(step)
+
+
 class JsonLines(Quiet):
     """{"id", "status": working, done or error, "text", "details"?}, of a pull also {"current", "total", "percent"}."""
 
