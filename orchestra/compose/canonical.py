@@ -38,7 +38,7 @@ SERVICE: dict[str, Rule] = {
     "devices": longhand_lists.devices,
     "dns": longhand.one_or_many,
     "dns_opt": longhand.one_or_many,
-    "dns_search": longhand.one_or_many,
+    "dns_search": longhand.one_or_more,
     "entrypoint": longhand.command,
     "env_file": longhand.env_files,
     "environment": longhand.pairs,

@@ -6,6 +6,8 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from orchestra.compose.addresses import check_addresses
+from orchestra.compose.control_characters import check_control_characters
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.limits import check_limits
 from orchestra.compose.normalise import replicas
@@ -52,6 +54,8 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         _check_scale(service, path, context, scale.get(key))
     _check_number(context, scale)
     _check_names(context)
+    check_addresses(context, lambda key: replicas(context.stack.services[key], scale.get(key)))
+    check_control_characters(context, declared)
     _check_cycles(context)
     check_resources(declared, context)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestra.compose.addresses import pool_of
 from orchestra.compose.complete import DEFAULT_NETWORK
 from orchestra.state.desired import Endpoint, NetworkSpec, Port
 from orchestra.state.names import NetworkName, scoped_name
@@ -39,12 +41,12 @@ def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...
             ipv4_address=(attachment.ipv4_address or "") if attachment else "",
             mac_address=(attachment.mac_address or "") if attachment else "",
             priority=priority,
+            reserved=context.static_addresses.get(name, ()),
         )
         found.append((-priority, name, endpoint))
     result = [endpoint for _, _, endpoint in sorted(found, key=lambda item: item[:2])]
     if service.mac_address and result and not result[0].mac_address:
-        first = result[0]
-        result[0] = Endpoint(first.network, first.aliases, first.ipv4_address, service.mac_address, first.priority)
+        result[0] = replace(result[0], mac_address=service.mac_address)
     return tuple(result)
 
 
@@ -62,7 +64,7 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
     """The networks to be, those that containers use; ``used`` holds names on the host."""
     from orchestra.compose.config_hash import config_hash
     from orchestra.compose.render import dump
-    from orchestra.compose.schema.network import Network
+    from orchestra.compose.schema.network import Network, Pool
 
     wanted = set(used)
     declared = dict(context.stack.networks)
@@ -74,7 +76,7 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
         name = host_name(context, key)
         if name not in wanted:
             continue
-        pools = [pool for pool in network.ipam.config if pool.subnet and ":" not in pool.subnet]
+        _, pool = pool_of(network) or (0, Pool.model_construct())
         path = ("networks", key)
         if network.enable_ipv4 is False:
             place: Path = (*path, "enable_ipv4")
@@ -90,8 +92,10 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
                 config_hash=config_hash(dump(network, extensions=False)),
                 external=network.external,
                 internal=network.internal,
-                subnet=(pools[0].subnet or "") if pools else "",
-                gateway=(pools[0].gateway or "") if pools else "",
+                subnet=pool.subnet or "",
+                gateway=pool.gateway or "",
+                ip_range=pool.ip_range or "",
+                reserved=tuple(sorted((pool.aux_addresses or {}).values())),
                 driver_options=dict(network.driver_opts or {}),
                 labels={
                     "com.docker.compose.network": key,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.compose.addresses import static_addresses
 from orchestra.compose.assemble import ALL_PASSES, Assembler, declared_name
 from orchestra.compose.checks import check
 from orchestra.compose.complete import complete
@@ -153,7 +154,7 @@ def load(request: LoadRequest) -> Loaded:
     if request.runtime:
         completed = with_runtime(completed, request.runtime)
     beyond = left_out(declared, request.services) if request.no_deps and request.services else {}
-    context = Context(completed, document, project, reader, problems, beyond)
+    context = Context(completed, document, project, reader, problems, beyond, static_addresses(declared.services))
     check(context, declared, request.scale)
     problems.raise_errors()
     for name in sorted(request.scale.keys() - (stack.services.keys() - beyond.keys())):

@@ -59,6 +59,11 @@ def one_or_many(node: Node, path: Path, problems: Problems) -> Node:
     return Seq(() if node.value == "" else (node,), node.span)
 
 
+def one_or_more(node: Node, path: Path, problems: Problems) -> Node:
+    """``x`` to ``[x]``, also an empty text: of search domains it says that there are none."""
+    return Seq((node,), node.span) if isinstance(node, Scalar) and node.value is not None else node
+
+
 def texts(node: Node, path: Path, problems: Problems) -> Node:
     """Numbers in a list of strings to strings."""
     if not isinstance(node, Seq):

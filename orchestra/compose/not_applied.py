@@ -22,7 +22,6 @@ _WINDOWS = "it is for Windows only"
 _HOOKS = "hooks are not run"
 _SWARM = "it belongs to Swarm's own store"
 _ONE_MACHINE = "there is one machine only"
-_SUBNET_ONLY = "the subnet and the gateway are all that is taken"
 _NO_GPU = "GPUs are not passed to containers"
 
 LACKS: dict[str, str] = {
@@ -63,9 +62,7 @@ LACKS: dict[str, str] = {
     "services.*.volumes.[].volume.labels": "anonymous volumes have no labels of their own",
     "services.*.volumes.[].image": "images are not mounted",
     "networks.*.enable_ipv6": "networks have IPv4 addresses only",
-    "networks.*.ipam.config.[].aux_addresses": _SUBNET_ONLY,
-    "networks.*.ipam.config.[].ip_range": _SUBNET_ONLY,
-    "networks.*.ipam.options": _SUBNET_ONLY,
+    "networks.*.ipam.options": "addresses are given out in turn",
     "configs.*.driver": _SWARM,
     "configs.*.driver_opts": _SWARM,
     "configs.*.template_driver": "contents are taken as they are",

@@ -117,13 +117,17 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How a container joins a network. ``network`` is the name on the host."""
+    """How a container joins a network. ``network`` is the name on the host.
+
+    ipv4_address: '' takes any that is free, but none of ``reserved``: those that the file gives to containers.
+    """
 
     network: NetworkName
     aliases: tuple[str, ...] = ()
     ipv4_address: str = ""
     mac_address: str = ""
     priority: int = 0
+    reserved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +271,11 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """A network. ``key`` is the file's word for it, ``name`` its name on the host. subnet '': the driver leases one."""
+    """A network. ``key`` is the file's word for it, ``name`` its name on the host. subnet '': the driver leases one.
+
+    ip_range: the part of the subnet that containers get addresses from, '' for all of it. reserved: addresses that no
+    container gets.
+    """
 
     key: str
     name: NetworkName
@@ -277,6 +285,8 @@ class NetworkSpec:
     driver: str = "bridge"
     subnet: str = ""
     gateway: str = ""
+    ip_range: str = ""
+    reserved: tuple[str, ...] = ()
     driver_options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     location: Location | None = None

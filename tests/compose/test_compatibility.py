@@ -81,6 +81,9 @@ SPECIAL: dict[str, Any] = {
     **{f"{kind}.*.environment": "B" for kind in ("configs", "secrets")},
     "networks.*.ipam.config.[].subnet": "10.8.0.0/24",
     "networks.*.ipam.config.[].gateway": "10.9.0.9",
+    "networks.*.ipam.config.[].ip_range": "10.9.0.128/25",
+    "networks.*.ipam.config.[].aux_addresses": {"k": "10.9.0.9"},
+    "services.*.networks.*.ipv4_address": "10.9.0.9",
 }
 DISKS = {
     f"services.*.blkio_config.device_{way}_{unit}": "rate" for way in ("read", "write") for unit in ("bps", "iops")

@@ -148,7 +148,7 @@ def _lease(leases: Leases, endpoints: Sequence[Endpoint], container_id: str) -> 
         lease = leases.networks.get(endpoint.network)
         if lease is None:
             raise TemporaryError(f"network {endpoint.network} does not exist yet")
-        lease = ipam.lease_address(endpoint.network, lease, container_id, endpoint.ipv4_address)
+        lease = ipam.lease_address(endpoint.network, lease, container_id, endpoint.ipv4_address, endpoint.reserved)
         leases = leases.with_network(endpoint.network, lease)
     return leases
 
@@ -166,7 +166,7 @@ def _interfaces(
             hint = "write six pairs of hexadecimal digits, such as 02:42:ac:11:65:43"
             message = f"container {container.name}: mac_address {endpoint.mac_address} is malformed"
             raise FatalError(message, hint=hint)
-        names = (container.service, container.name, container_id[:12], *endpoint.aliases)
+        names = (container.service, container.name, container_id[:12], *_host_names(container), *endpoint.aliases)
         found.append(
             Interface(
                 network=endpoint.network,
@@ -180,6 +180,13 @@ def _interfaces(
             )
         )
     return tuple(found)
+
+
+def _host_names(container: ContainerSpec) -> tuple[str, ...]:
+    """What the container calls itself, when the file says so; never a part of it, which may be another's name."""
+    name = container.hostname
+    whole = f"{name or container.name}.{container.domainname}" if container.domainname else ""
+    return tuple(filter(None, (name, whole)))
 
 
 def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachment:

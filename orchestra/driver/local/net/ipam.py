@@ -34,6 +34,7 @@ PREFIX = 24
 class NetworkLease:
     """One network of the home, made by ``stack``.
 
+    ip_range: what addresses are given out of, '' for the whole subnet; reserved: those that no container gets.
     addresses: container id to IPv4 address; last: the address given out last, so that the next is not one that
     somebody may still remember.
     """
@@ -46,6 +47,8 @@ class NetworkLease:
     internal: bool = False
     masquerade: bool = True
     mtu: int = 1500
+    ip_range: str = ""
+    reserved: tuple[str, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     last: str = ""
 
@@ -110,10 +113,13 @@ def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Networ
     return str(network), str(_host(f"network {name}: gateway", gateway, network))
 
 
-def lease_address(name: str, lease: NetworkLease, container_id: str, wanted: str = "") -> NetworkLease:
+def lease_address(
+    name: str, lease: NetworkLease, container_id: str, wanted: str = "", kept: Collection[str] = ()
+) -> NetworkLease:
     """The lease with an address for the container, the same one again if it has one.
 
-    wanted: the ``ipv4_address`` that the file asks for. Raises FatalError when it does not fit or nothing is free.
+    wanted: the ``ipv4_address`` that the file asks for; kept: those that it gives to other containers. Raises
+    FatalError when it does not fit or nothing is free.
     """
     held = lease.addresses.get(container_id)
     if held is not None and wanted in ("", held):
@@ -124,10 +130,13 @@ def lease_address(name: str, lease: NetworkLease, container_id: str, wanted: str
         address = str(_host(f"network {name}: ipv4_address", wanted, network))
         if address == lease.gateway:
             raise FatalError(f"network {name}: ipv4_address {wanted} is the network's gateway")
+        if address in lease.reserved:
+            raise FatalError(f"network {name}: ipv4_address {wanted} is one of the network's aux_addresses")
         if address in others:
-            raise FatalError(f"network {name}: ipv4_address {wanted} is leased to another container")
+            hint = "it has got it before the file named the address: recreate that container"
+            raise FatalError(f"network {name}: ipv4_address {wanted} is leased to another container", hint=hint)
         return replace(lease, addresses={**lease.addresses, container_id: address})
-    address = _next_free(name, lease, network, others.keys())
+    address = _next_free(name, lease, network, {*others, *lease.reserved, *kept})
     return replace(lease, addresses={**lease.addresses, container_id: address}, last=address)
 
 
@@ -139,13 +148,18 @@ def _keep(lease: NetworkLease, ids: Collection[str]) -> NetworkLease:
 
 def _next_free(name: str, lease: NetworkLease, network: IPv4Network, occupied: Collection[str]) -> str:
     """Round robin: an address comes again only after all others, when no neighbour remembers its last owner."""
-    low, high = int(network.network_address) + 1, int(network.broadcast_address) - 1
+    given = IPv4Network(lease.ip_range) if lease.ip_range else network
+    low = max(int(network.network_address) + 1, int(given.network_address))
+    high = min(int(network.broadcast_address) - 1, int(given.broadcast_address))
     start = int(IPv4Address(lease.last)) + 1 if lease.last else low
     for step in range(high - low + 1):
         address = str(IPv4Address(low + (start - low + step) % (high - low + 1)))
         if address != lease.gateway and address not in occupied:
             return address
-    raise FatalError(f"network {name}: no address is left in {lease.subnet}", hint="give the network a larger subnet")
+    raise FatalError(
+        f"network {name}: no address is left in {given}",
+        hint=f"give the network a larger {'ip_range' if lease.ip_range else 'subnet'}",
+    )
 
 
 def _host(what: str, text: str, network: IPv4Network) -> IPv4Address:

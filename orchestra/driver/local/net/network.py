@@ -232,6 +232,8 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         internal=spec.internal,
         masquerade=spec.driver_options.get(OPTION_MASQUERADE, "true").lower() != "false",
         mtu=_mtu(spec),
+        ip_range=spec.ip_range,
+        reserved=spec.reserved,
     )
 
 

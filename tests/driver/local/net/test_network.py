@@ -23,6 +23,7 @@ from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside, is_pinned
 from orchestra.state.desired import Endpoint, Port
+from orchestra.state.names import NetworkName
 
 from .conftest import World, eventually, needs_network
 
@@ -503,3 +504,44 @@ def test_texts_of_a_container_name_its_resolver_its_hosts_and_itself(world):
     assert re.search(r"^10\.1\.1\.1\tdb$", web.hosts, re.MULTILINE)
     assert f"{gateway(world)}\thost\n" in web.hosts
     assert f"{web.addresses['s_default']}\ts-web-1.corp s-web-1\n" in web.hosts
+
+
+def test_reserved_addresses_ranges_and_auxiliary_addresses_are_kept(world):
+    spec = {"subnet": "10.55.0.0/28", "gateway": "10.55.0.9", "ip_range": "10.55.0.8/29", "reserved": ("10.55.0.10",)}
+    world.network(**spec)
+    name = NetworkName("s_default")
+    kept = ("10.55.0.2", "10.55.0.8", "10.55.0.12")
+    given = [world.attach(f"dyn{n}", Endpoint(name, reserved=kept)).addresses[name] for n in range(3)]
+    assert given == ["10.55.0.11", "10.55.0.13", "10.55.0.14"]
+    with pytest.raises(FatalError, match="no address is left in 10.55.0.8/29"):
+        world.attach("more", Endpoint(name, reserved=kept))
+    for address in kept:  # also outside the range
+        fixed = world.attach(f"fixed{address[-1]}", Endpoint(name, ipv4_address=address, reserved=kept))
+        assert fixed.addresses[name] == address
+    with pytest.raises(FatalError, match="is one of the network's aux_addresses"):
+        world.attach("aux", Endpoint(name, ipv4_address="10.55.0.10"))
+    with pytest.raises(FatalError, match="leased to another container"):
+        world.attach("late", Endpoint(name, ipv4_address="10.55.0.13"))
+
+
+def test_a_host_name_is_a_name_on_the_networks(world):
+    world.network()
+    names = {
+        name: world.attach(name, hostname=hostname, domainname=domainname).interfaces[0].names
+        for name, hostname, domainname in (
+            ("broker", "kafka-one", ""),
+            ("fqdn", "mail.example.net", ""),
+            ("parts", "mail", "example.org"),
+            ("plain", "", ""),
+        )
+    }
+    assert "kafka-one" in names["broker"]
+    assert "mail.example.net" in names["fqdn"]
+    assert "mail" not in names["fqdn"]
+    assert {"mail", "mail.example.org"} <= set(names["parts"])
+    assert names["plain"] == ("plain", "s-plain-1", "id-s-plain-1"[:12])
+
+
+def test_no_search_domains_means_none(world):
+    world.network()
+    assert "search" not in world.attach("web", dns_search=("",)).resolv_conf

@@ -1,0 +1,114 @@
+"""Static addresses, ranges and gateways: what fits is applied, what does not is refused at its place."""
+
+from __future__ import annotations
+
+import pytest
+
+NETWORK = "networks: {lan: {ipam: {config: [{subnet: 10.9.0.0/24%s}]}}}\n"
+
+
+def services(**addresses):
+    rows = [f"  {name}: {{image: x, networks: {{lan: {{ipv4_address: {at}}}}}}}" for name, at in addresses.items()]
+    return "\n".join(["services:", *rows, "  dyn: {image: x, networks: [lan]}", ""])
+
+
+def test_static_addresses_are_reserved_on_every_endpoint_of_the_network(folder):
+    loaded = folder.load(services(b="10.9.0.3", a="10.9.0.2") + NETWORK % "")
+    assert {spec.endpoints[0].reserved for spec in loaded.desired.containers} == {("10.9.0.2", "10.9.0.3")}
+
+
+def test_an_address_of_a_service_that_is_not_on_is_reserved_too(folder):
+    text = services(a="10.9.0.2").replace(
+        "{image: x, networks: {lan: {ipv4", "{image: x, profiles: [p], networks: {lan: {ipv4"
+    )
+    (dyn,) = folder.load(text + NETWORK % "").desired.containers
+    assert dyn.endpoints[0].reserved == ("10.9.0.2",)
+
+
+def test_a_static_address_does_not_change_the_definition_of_other_containers(folder):
+    before = folder.load("services: {dyn: {image: x, networks: [lan]}}\n" + NETWORK % "").desired
+    after = folder.load(services(a="10.9.0.2") + NETWORK % "").desired
+    assert before.containers[0].config_hash == after.replicas("dyn")[0].config_hash
+    assert before.networks[0].config_hash == after.networks[0].config_hash
+
+
+def test_ip_range_gateway_and_auxiliary_addresses_are_applied(folder):
+    more = ", ip_range: 10.9.0.128/25, gateway: 10.9.0.254, aux_addresses: {printer: 10.9.0.200, nas: 10.9.0.130}"
+    loaded = folder.load(services() + NETWORK % more)
+    (network,) = loaded.desired.networks
+    assert (network.ip_range, network.gateway) == ("10.9.0.128/25", "10.9.0.254")
+    assert network.reserved == ("10.9.0.130", "10.9.0.200")
+    assert (loaded.warnings, loaded.not_applied) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        (services(a="10.9.0.2", b="10.9.0.2") + NETWORK % "", "3:48", "10.9.0.2 of service b is taken by service a"),
+        (services(a="10.9.0.1") + NETWORK % "", "2:48", "is taken by the gateway"),
+        (services(a="10.9.1.1") + NETWORK % "", "2:48", "is not an address for a host of 10.9.0.0/24"),
+        (services(a="10.9.0.255") + NETWORK % "", "2:48", "is not an address for a host"),
+        (services(a="10.9.0.256") + NETWORK % "", "2:48", "10.9.0.256 is not an IPv4 address"),
+        (services(a="10.9.0.7") + NETWORK % ", aux_addresses: {nas: 10.9.0.7}", "2:48", "auxiliary address nas"),
+        (services() + NETWORK % ", ip_range: 10.8.0.0/24", "3:", "is not within the subnet 10.9.0.0/24"),
+        (services() + NETWORK % ", ip_range: bogus", "3:", "bogus is not an IPv4 range"),
+        (services() + NETWORK % ", gateway: 10.8.0.1", "3:", "10.8.0.1 is not an address for a host"),
+        (
+            services() + NETWORK % ", aux_addresses: {nas: 10.9.0.1}",
+            "3:",
+            "of auxiliary address nas is taken by the gateway",
+        ),
+        (services() + "networks: {lan: {ipam: {config: [{subnet: 10.9.0.1/24}]}}}\n", "3:", "is not an IPv4 subnet"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_its_place(folder, text, place, said):
+    shown = folder.refused(text)
+    assert said in shown
+    assert f"compose.yaml:{place}" in shown
+
+
+def test_an_address_without_a_subnet_is_told(folder):
+    (note,) = folder.load(services(a="10.9.0.7") + "networks: {lan: }\n").warnings
+    assert "network lan has no subnet that 10.9.0.7 could be of" in note.message
+
+
+def test_replicas_cannot_share_an_address(folder):
+    text = services(a="10.9.0.2") + NETWORK % ""
+    assert "2 containers of a cannot all have the address 10.9.0.2" in folder.refused(text, scale={"a": 2})
+
+
+def test_no_search_domains_are_kept_apart_from_the_hosts(folder):
+    (spec,) = folder.load('services: {a: {image: x, dns_search: ""}}\n').desired.containers
+    assert spec.dns_search == ("",)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "place"),
+    [
+        (r'hostname: "a\nb"', "1:"),
+        (r'domainname: "a\tb"', "1:"),
+        (r'dns_search: "a\nnameserver 6.6.6.6"', "1:"),
+        (r'dns_search: [ok, "a\rb"]', "1:"),
+        (r'dns: ["1.1.1.1\n"]', "1:"),
+        (r'dns_opt: ["ndots:1\n"]', "1:"),
+        (r'extra_hosts: ["a=1.1.1.1\n6.6.6.6 bank"]', "1:"),
+        (r'labels: {a: "b\nc"}', "1:"),
+        (r'labels: ["a=b\ec"]', "1:"),
+        (r'networks: {default: {aliases: ["a\Nb"]}}', "1:"),
+    ],
+)
+def test_control_characters_are_refused_at_their_place(folder, attribute, place):
+    shown = folder.refused(f"services: {{s: {{image: x, {attribute}}}}}\n")
+    assert "is not possible here" in shown
+    assert f"compose.yaml:{place}" in shown
+
+
+def test_control_characters_in_labels_of_networks_and_volumes_are_refused(folder):
+    shown = folder.refused(
+        "services: {s: {image: x}}\n"
+        r'networks: {n: {labels: {"a\nb": c}}}'
+        "\n"
+        r'volumes: {v: {labels: {a: "b\nc"}}}'
+        "\n"
+    )
+    assert shown.count("a line break is not possible here") == 2
