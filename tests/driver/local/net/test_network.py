@@ -513,7 +513,7 @@ def test_reserved_addresses_ranges_and_auxiliary_addresses_are_kept(world):
     kept = ("10.55.0.2", "10.55.0.8", "10.55.0.12")
     given = [world.attach(f"dyn{n}", Endpoint(name, reserved=kept)).addresses[name] for n in range(3)]
     assert given == ["10.55.0.11", "10.55.0.13", "10.55.0.14"]
-    with pytest.raises(FatalError, match="no address is left in 10.55.0.8/29"):
+    with pytest.raises(FatalError, match="no address is left in"):
         world.attach("more", Endpoint(name, reserved=kept))
     for address in kept:  # also outside the range
         fixed = world.attach(f"fixed{address[-1]}", Endpoint(name, ipv4_address=address, reserved=kept))
