@@ -15,6 +15,7 @@ import sys
 from orchestra.cli.asking import client_of, request
 from orchestra.cli.mail import Mail
 from orchestra.cli.relay import Signals
+from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.log_lines import LogPrinter, short_name
 from orchestra.cli.render.progress import Awaiting, Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
@@ -144,7 +145,12 @@ class Attached:
                 self._end(result["exits"])
             case "stop" | "kill":
                 self._progress.conclude("Stopping", "Stopped")
-                self._stopped()
+                if result["failures"]:
+                    colors = self._invocation.colors(sys.stderr)
+                    print(render_failures(result["failures"], colors), end="", file=sys.stderr)
+                    self.code = 1
+                else:
+                    self._stopped()
             case "last":
                 exits = result["exits"]
                 self.code = _code(exits[0]) if exits else 0

@@ -71,8 +71,9 @@ def conclude(invocation: Invocation, result: dict[str, Any]) -> int:
     if result["failures"]:
         print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
     if result["timed_out"]:
+        waiting = f": waiting for {', '.join(result['unproven'])}" if result["unproven"] else ""
         raise UserError(
-            f"application not healthy after {invocation.values['wait_timeout']}s",
-            hint="orchestra ps and orchestra logs show what it waits for; it goes on trying",
+            f"application not healthy after {invocation.values['wait_timeout']}s{waiting}",
+            hint="orchestra ps and orchestra logs show why; the containers go on running",
         )
     return 1 if result["failures"] else 0

@@ -224,6 +224,19 @@ def judge_down(
     return Standing(any(map(concerns, busy)), failures=tuple(failures))
 
 
+def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -> Standing:
+    """How a ``stop`` stands: it is over when each container of these services (empty is all) has ended or cannot."""
+    running = {
+        f"container/{container.name}"
+        for container in observed.containers.values()
+        if isinstance(container.status, Running) and _selected(container.service, services)
+    }
+    stuck = {failure.resource for failure in plan.failed}
+    while more := {b.resource for b in plan.blocked if b.resource not in stuck and not stuck.isdisjoint(b.waits_for)}:
+        stuck |= more
+    return Standing(not running <= stuck, failures=tuple(f for f in plan.failed if f.resource in running))
+
+
 def _causes(plan: Plan, stuck: Iterable[str] | None) -> list[Failed]:
     """What has failed and keeps these resources back; None is everything that has failed."""
     if stuck is None:

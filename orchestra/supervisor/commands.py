@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from orchestra.errors import UserError
-from orchestra.plan.done import is_down
+from orchestra.plan.done import is_down, judge_stop
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
@@ -63,7 +63,8 @@ class Commands:
 
         environment: see ``supervisor.environment``.
         Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
-        "timed_out": bool}. Nothing is taken back when something has failed: the next ``up`` carries on from there.
+        "timed_out": bool, "unproven": [names of containers that ``wait`` waits for]}. Nothing is taken back when
+        something has failed: the next ``up`` carries on from there.
         """
         new = decode(Desired, request["desired"])
         wish = read_wish(request)
@@ -76,8 +77,10 @@ class Commands:
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(request.get("wait_timeout")) as limit:
             failures = await self._engine.wait_until_up(wait=wait, services=services)
+        unproven: tuple[str, ...] = ()
         if limit.cancelled_caught:
-            failures = self._engine.judge_up(wait=wait, services=services).failures
+            standing = self._engine.judge_up(wait=wait, services=services)
+            failures, unproven = standing.failures, standing.unproven
         desired = self._engine.desired
         if desired.is_down and new.containers:
             raise UserError("another command has asked for the stack to go down meanwhile")
@@ -86,6 +89,7 @@ class Commands:
             "orphans": list(orphans(desired, self._engine.observed)),
             "failures": describe_failures(failures, desired),
             "timed_out": limit.cancelled_caught,
+            "unproven": list(unproven),
         }
 
     async def down(self, request: Message) -> Message:
@@ -129,7 +133,7 @@ class Commands:
     async def stop(self, request: Message) -> Message:
         """{"services", "timeout"?}: stop containers and keep them. A second one with less time shortens the first.
 
-        Result: {}.
+        Result: {"failures": [..]}: what could not be stopped.
         """
         chosen = frozenset(request["services"])
 
@@ -147,8 +151,9 @@ class Commands:
             )
 
         await self._want(stopped)
-        await self._engine.wait(lambda _desired, observed, _plan: not self._running(observed, chosen))
-        return {}
+        await self._engine.wait(lambda _desired, observed, plan: not judge_stop(observed, plan, chosen).starting)
+        failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
+        return {"failures": describe_failures(failures, self._engine.desired)}
 
     async def observe(self, request: Message) -> Message:
         """{"desired"?} and what ``supervisor.wishes`` reads: look at everything, as if ``up`` asked for this.
@@ -247,12 +252,6 @@ class Commands:
                     state = "created"
             rows.append({"name": spec.name, "service": spec.service, "state": state, "health": health.value})
         return rows
-
-    def _running(self, observed: Observed, chosen: Collection[str]) -> bool:
-        return any(
-            isinstance(container.status, Running) and (not chosen or container.service in chosen)
-            for container in observed.containers.values()
-        )
 
     def _ended(self, desired: Desired, observed: Observed, chosen: Collection[str]) -> list[tuple[Container, Exited]]:
         """Containers of the stack that have ended and stay so, the earliest first. Not those about to be replaced."""

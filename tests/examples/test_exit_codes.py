@@ -97,7 +97,12 @@ ROWS = {
     ),
     "exits 7 and is restarted, then keeps running": Row({"a": container(SECOND_TIME, restart="always")}, 0, 0, None),
     "exits 7 every time, `restart: always`": Row(
-        {"a": container(exits(7), restart="always")}, 0, 1, None, "application not healthy after 2s", TIMEOUT
+        {"a": container(exits(7), restart="always")},
+        0,
+        1,
+        None,
+        "application not healthy after 2s: waiting for stack-a-1",
+        TIMEOUT,
     ),
     "exits 7 every time, `restart: on-failure:2`": Row(
         {"a": container(exits(7), restart='"on-failure:2"')}, 0, 1, 0, "container stack-a-1 exited (7)"

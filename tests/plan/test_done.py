@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orchestra.plan.action import CreateNetwork, StartContainer
-from orchestra.plan.done import SETTLING, Standing, is_down, judge_up
+from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
 from orchestra.state.desired import ImageSpec
 from orchestra.state.observed import (
@@ -134,8 +134,8 @@ def test_down_is_done_when_only_orphans_and_what_they_use_are_left():
     assert not is_down(going_down(stack(service("web")), remove_orphans=True), world)
 
 
-def failed(verb, resource, *, temporary=False):
-    return {resource: Failure(resource, verb, "no luck", temporary, 1, 100.0, "check it")}
+def failed(verb, resource, *, temporary=False, at=100.0, in_use=False):
+    return {resource: Failure(resource, verb, "no luck", temporary, 1, at, "check it", in_use)}
 
 
 def test_what_failed_for_good_ends_an_up_once_everything_else_has_been_done():
@@ -220,3 +220,43 @@ def test_a_container_that_will_be_restarted_is_not_lost():
     for code in (0, 1):
         world = changed(world_after(desired), "s-web-1", status=Exited(code, 101.0, 102.0))
         assert judge(desired, world, now=102.0, wait=True).unproven == ("s-web-1",)
+
+
+def test_a_stop_is_over_when_what_still_runs_cannot_be_stopped():
+    stopped = asked(DESIRED, at=200.0, stopped=("db", "web"))
+    assert judge_stop(UP, plan(stopped, UP, {}, NOW)).starting
+    stuck = replace(UP, failures=failed(Verb.STOP, "container/s-web-1", at=300.0))
+    standing = judge_stop(stuck, plan(stopped, stuck, {}, NOW))
+    assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["container/s-web-1"])
+    ended = changed(UP, "s-web-1", status=Exited(137, 100.0, 300.0, stopped=True))
+    assert judge_stop(ended, plan(stopped, ended, {}, NOW)).starting
+    assert judge_stop(ended, plan(stopped, ended, {}, NOW), services=("web",)) == Standing()
+
+
+def test_a_down_goes_on_as_long_as_something_else_can_be_removed():
+    down = going_down(DESIRED)
+    world = replace(UP, failures=failed(Verb.STOP, "container/s-web-1", at=1000.0))
+    standing = judge_down(down, world, plan(down, world, {}, 1001.0), {})
+    assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["container/s-web-1"])
+    other = stack(service("db"), service("web", "db"), service("alone"))
+    world = replace(world_after(other), failures=failed(Verb.STOP, "container/s-web-1", at=1000.0))
+    down = going_down(other)
+    assert judge_down(down, world, plan(down, world, {}, 1001.0), {}).starting
+
+
+def test_what_went_wrong_with_something_that_is_gone_is_a_failure_of_down():
+    down = going_down(DESIRED)
+    gone = Observed("s", failures=failed(Verb.REMOVE, "network/s_default", at=1000.0))
+    assert [f.error for f in judge_down(down, gone, plan(down, gone, {}, 1001.0), {}).failures] == ["no luck"]
+    earlier = Observed("s", failures=failed(Verb.REMOVE, "network/s_default", at=999.0))
+    assert judge_down(down, earlier, plan(down, earlier, {}, 1001.0), {}) == Standing()
+
+
+def test_what_another_stack_uses_does_not_keep_a_down_from_its_end():
+    down = going_down(DESIRED)
+    failures = failed(Verb.REMOVE, "network/s_default", temporary=True, at=1000.0, in_use=True)
+    left = replace(UP, containers={}, failures=failures)
+    planned = plan(down, left, {}, 1000.0)
+    standing = judge_down(down, left, planned, {})
+    assert (standing.starting, [f.in_use for f in standing.failures]) == (False, [True])
+    assert planned.wake_at is not None, "it is tried again"
