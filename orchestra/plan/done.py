@@ -196,8 +196,8 @@ def judge_down(
 ) -> Standing:
     """How a ``down`` stands: it is over when nothing more can be removed, and everything that is being made is there.
 
-    services: only their containers; empty is everything. plan: for this world. failures: also what went wrong with
-    something that is gone all the same.
+    services: only their containers; empty is everything. plan: for this world. failures: also what went wrong for good
+    with something that is gone all the same.
     """
 
     def concerns(resource: str) -> bool:
@@ -217,6 +217,7 @@ def judge_down(
         Failed(failure.resource, failure.error, failure.hint, in_use=failure.in_use)
         for failure in observed.failures.values()
         if failure.verb in (Verb.STOP, Verb.REMOVE)
+        and not failure.temporary
         and failure.at >= desired.request.at
         and concerns(failure.resource)
         and failure.resource not in known
