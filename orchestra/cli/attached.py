@@ -61,6 +61,7 @@ class Attached:
         self._home = invocation.home.stack(self._stack)
         self._drawing = stack.enter_context(contextlib.ExitStack())
         self._progress = self._drawing.enter_context(open_progress(invocation))
+        self._progress.services = prepared.selected
         specs = json.loads(prepared.desired)["containers"] if prepared.desired else []
         self._services = choose_services(invocation.values, prepared.selected, specs)
         self._names = [
@@ -211,6 +212,7 @@ class Attached:
         if self._progress.redraws:
             self._drawing.close()
             self._progress = Awaiting()
+            self._progress.services = self._prepared.selected
             self._later = Plain()
         if self._names and self._follower is not None and not self._interrupts:
             print(f"Attaching to {', '.join(self._names)}", file=sys.stderr, flush=True)

@@ -40,6 +40,7 @@ def run(invocation: Invocation) -> int:
 def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
     """Until everything runs, or cannot; the exit code."""
     with open_progress(invocation) as progress:
+        progress.services = prepared.selected
         progress.waits = bool(invocation.values["wait"]) or invocation.values["wait_timeout"] is not None
         result = client.ask(encode_up(invocation, prepared), progress.hear)
         progress.settle(result["containers"])

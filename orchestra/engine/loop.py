@@ -120,7 +120,7 @@ class Engine:
             if flight.began_at is not None
         ]
         if self._plan.blocked:
-            events.append(_blocked(self._plan, now))
+            events.append(_blocked(self._plan, self._desired, now))
         for container in self.observed.containers.values():
             status = container.status
             if isinstance(status, Running) and status.health.status is HealthStatus.STARTING:
@@ -230,7 +230,7 @@ class Engine:
     def _tell(self, before: Plan, after: Plan) -> None:
         now = self._clock()
         if after.blocked != before.blocked:
-            self._broadcast.send(_blocked(after, now))
+            self._broadcast.send(_blocked(after, self._desired, now))
         if after.converged and (not before.converged or before.failed != after.failed):
             self._broadcast.send(ConvergedEvent(now, tuple(str(failure) for failure in after.failed)))
 
@@ -408,7 +408,12 @@ class Engine:
         self._wake.set()
 
 
-def _blocked(plan: Plan, now: float) -> BlockedEvent:
+def _blocked(plan: Plan, desired: Desired, now: float) -> BlockedEvent:
     reasons = tuple((blocked.resource, blocked.reason) for blocked in plan.blocked)
-    awaited = (Awaited(*entry, blocked.resource) for blocked in plan.blocked for entry in blocked.awaited)
+    services = {f"container/{spec.name}": spec.service for spec in desired.containers}
+    awaited = (
+        Awaited(*entry, blocked.resource, services.get(blocked.resource, ""))
+        for blocked in plan.blocked
+        for entry in blocked.awaited
+    )
     return BlockedEvent(now, reasons, tuple(awaited))

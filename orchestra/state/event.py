@@ -64,11 +64,15 @@ class HealthEvent:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """Something that takes its time. resource: ``kind/name``; what: ``to be healthy``; by: what it keeps waiting."""
+    """Something that takes its time. resource: ``kind/name``; what: ``to be healthy``.
+
+    by: the resource that it keeps waiting; service: that of ``by``, empty if that is no container.
+    """
 
     resource: str
     what: str
     by: str
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,19 @@ def test_waiting_is_work_in_json(capfd):
     assert json.loads(capfd.readouterr().err) == line
 
 
+def test_what_other_services_wait_for_is_not_told(capfd):
+    progress = Plain()
+    progress.services, progress.waits = ("web",), True
+    for service in ("other", "web"):
+        (row,) = blocked((f"s-{service}-db-1", "to be healthy", f"s-{service}-1"))["awaited"]
+        progress.hear({**blocked(), "awaited": [{**row, "service": service}]})
+        progress.hear({**health("starting", f"s-{service}-2"), "service": service})
+    assert capfd.readouterr().err.splitlines() == [
+        " Container s-web-db-1  Waiting to be healthy",
+        " Container s-web-2  Waiting to be healthy",
+    ]
+
+
 def test_beside_logs_only_what_is_awaited_is_told(capfd):
     progress = Awaiting()
     waiting = blocked(("s-db-1", "to be healthy", "s-web-1"))

@@ -39,6 +39,16 @@ def test_progress_says_done_while_it_waits(write_stack):
     assert "Running 3/3" in shown.rpartition("[+]")[2]
 
 
+def test_a_command_for_some_services_does_not_tell_what_others_wait_for(write_stack):
+    stack = write_stack(SLOW + f"  other: {{{SLEEP}}}\n")
+    waiting = stack.start("up", "-d", stderr=-1)
+    while "Waiting" not in waiting.stderr.readline():
+        continue
+    assert "dep" not in stack.run("up", "-d", "--force-recreate", "other").stderr
+    stack.run("exec", "-T", "dep", "touch", "/tmp/ready")
+    assert "Healthy" in waiting.communicate(timeout=60)[1]
+
+
 def test_a_pipe_is_told_what_is_awaited_also_by_a_second_command(write_stack):
     stack = write_stack(SLOW)
     processes = [stack.start("up", "-d", stderr=-1), stack.start("--progress", "json", "up", "--wait", stderr=-1)]

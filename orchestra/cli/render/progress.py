@@ -10,7 +10,7 @@ from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
@@ -20,12 +20,14 @@ class Quiet:
     """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end.
 
     redraws: it has the screen for itself, so nothing else may be written meanwhile. hides_images: pulling is not shown.
-    waits: the command waits until containers are healthy, and not only for what other containers depend on.
+    waits: the command waits until containers are healthy, and not only for what other containers depend on. services:
+    those that the command is about; empty for all.
     """
 
     redraws = False
     hides_images = False
     waits = False
+    services: Collection[str] = ()
 
     def __init__(self) -> None:
         self._touched: dict[str, Step] = {}
@@ -60,6 +62,8 @@ class Quiet:
 
     def _concerns(self, event: dict[str, Any], step: Step) -> bool:
         """Whether what a container did by itself has to do with the command."""
+        if self.services and event.get("service", "") not in (*self.services, ""):
+            return False
         if event["kind"] == "ContainerEvent":
             return self.waits or step.resource in self._awaited
         return step.text != "Waiting" or self.waits
@@ -68,6 +72,8 @@ class Quiet:
         """rows: encoded ``Awaited``. What restarts by its policy is awaited only if something else needs it."""
         awaited: dict[str, str] = {}
         for row in rows:
+            if self.services and row.get("service", "") not in (*self.services, ""):
+                continue
             if row["resource"] != row["by"] or row["what"].startswith("to be tried") or self.waits:
                 awaited.setdefault(row["resource"], row["what"])
         for resource in self._awaited.keys() - awaited.keys():
