@@ -46,8 +46,8 @@ def move_apart(run: Run) -> None:
         return
     os.environ[OUTSIDE] = f"/proc/{os.getpid()}/fd/{outside}"
     mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
-    (run.base / "sys").mkdir()
-    _mount_sysfs(run.base / "sys")
+    _mount_anew("sysfs", "/sys", run.base / "sys")
+    _mount_anew("proc", "/proc", run.base / "proc")
     run.mark.mkdir()
     mount.mount("tmpfs", str(run.mark), "tmpfs")
     for path, mode in EMPTY.items():
@@ -61,12 +61,21 @@ def outside(*command: str | Path) -> list[str | Path]:
     return ["nsenter", f"--net={namespace}", *command] if namespace else list(command)
 
 
-def _mount_sysfs(work: Path) -> None:
-    """/sys shows the interfaces of the network in which it was mounted; what is mounted below it stays as it is."""
-    lines = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    below = sorted({path for path in lines if path.startswith("/sys/")})
+def _mount_anew(kind: str, place: str, work: Path) -> None:
+    """A file system of the kernel's in place of what is mounted there; what is mounted below it stays as it is.
+
+    sysfs shows the interfaces of the network in which it was mounted. procfs may lie on another one.
+    """
+    below = sorted({path for path in _mounted(Path("/proc")) if path.startswith(f"{place}/")})
     topmost = [path for path in below if not any(path.startswith(f"{other}/") for other in below)]
-    mount.mount("sysfs", str(work), "sysfs")
+    work.mkdir()
+    mount.mount(kind, str(work), kind)
     for path in topmost:
-        mount.mount(path, f"{work}/{path.removeprefix('/sys/')}", flags=mount.MS_BIND | mount.MS_REC)
-    mount.mount(str(work), "/sys", flags=mount.MS_MOVE)
+        mount.mount(path, f"{work}{path.removeprefix(place)}", flags=mount.MS_BIND | mount.MS_REC)
+    while place in _mounted(work if kind == "proc" else Path("/proc")):
+        mount.unmount(place, mount.MNT_DETACH)
+    mount.mount(str(work), place, flags=mount.MS_MOVE)
+
+
+def _mounted(proc: Path) -> list[str]:
+    return [line.split()[4] for line in (proc / "self/mountinfo").read_text().splitlines()]

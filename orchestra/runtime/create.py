@@ -69,6 +69,8 @@ def _create(
     # Sticky: what is long not used of a user's own directory is removed otherwise (XDG Base Directory Specification).
     try:
         os.makedirs(context.root, 0o1700, exist_ok=True)
+        if os.geteuid() and not os.access(context.root, os.W_OK | os.X_OK):
+            raise PermissionError  # root uses runtimes here as well
     except PermissionError as error:
         hint = "without root it is below $XDG_RUNTIME_DIR, or where --root says"
         raise SystemCallError(EACCES, "mkdir", context.root, hint) from error

@@ -250,13 +250,13 @@ REAL = [
     ({"hugepageLimits": [{"pageSize": "2MB", "limit": 4 * MIB}]}, None, "hugetlb.2MB.max", str(4 * MIB)),
     ({"unified": {"memory.high": str(9 * MIB)}}, None, "memory.high", str(9 * MIB)),
 ]
+OF_THIS_VERSION = [
+    (resources, file, value) for resources, *files, value in REAL for file in files[VERSION - 1 : VERSION] if file
+]
 
 
-@pytest.mark.parametrize(("resources", "first", "second", "value"), REAL)
-def test_a_setting_is_what_the_kernel_then_says(group, resources, first, second, value):
-    file = first if VERSION == 1 else second
-    if file is None:
-        pytest.skip(f"not of version {VERSION}")
+@pytest.mark.parametrize(("resources", "file", "value"), OF_THIS_VERSION)
+def test_a_setting_is_what_the_kernel_then_says(group, resources, file, value):
     if "blockIO" in resources and DISK is None:
         pytest.skip("there is no disk")
     group.create({})

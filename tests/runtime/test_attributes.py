@@ -141,9 +141,8 @@ def test_processors_that_cannot_be_are_an_error(ours, text):
 # personality and domain name
 
 
+@pytest.mark.lacks(runc="1.1 passes over it")
 def test_the_personality_is_as_asked_for(runtime):
-    if runtime.name == "runc":
-        pytest.skip("1.1 passes over it")
     bundle = runtime.bundle()
     bundle.linux["personality"] = {"domain": "LINUX32"}
     runtime.ok("run", "--detach", "c")
@@ -161,9 +160,8 @@ def test_a_personality_that_is_none_is_an_error(ours):
     assert "MINIX is not known" in ours.fails("create", "c")
 
 
+@pytest.mark.lacks(runc="1.1 passes over it")
 def test_the_domain_name_is_set_in_the_container(runtime):
-    if runtime.name == "runc":
-        pytest.skip("1.1 passes over it")
     runtime.bundle("cat", "/proc/sys/kernel/domainname").config["domainname"] = "example"
     assert runtime.ok("run", "c") == "example\n"
     assert Path("/proc/sys/kernel/domainname").read_text() != "example\n"

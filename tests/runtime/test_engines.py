@@ -147,9 +147,8 @@ def test_nothing_is_left_of_what_was_removed(engine):
     eventually(lambda: engine.world.run(*where).stdout == "")
 
 
+@pytest.mark.lacks(docker="its daemon has one for all of its containers, or none")
 def test_a_container_in_a_user_namespace(engine):
-    if engine.name == "docker":
-        pytest.skip("its daemon has one for all of its containers, or none")
     words = ("--rm", "--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000", "box", "sh", "-c")
     script = "id -u; cat /proc/self/uid_map; touch /etc/mine; stat -c %u /etc/mine"
     assert engine.ok("run", *words, script).split() == ["0", "0", "100000", "5000", "0"]

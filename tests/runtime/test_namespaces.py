@@ -185,9 +185,8 @@ def test_a_pid_namespace_of_the_machine_is_seen_as_it_is(ours):
     assert ours.ok("run", "c").split() == [os.readlink("/proc/self/ns/pid"), "1"]
 
 
+@pytest.mark.lacks(crun="1.8 says nothing")
 def test_a_namespace_may_be_listed_once(runtime):
-    if runtime.name == "crun":
-        pytest.skip("1.8 says nothing")
     runtime.bundle().linux["namespaces"].append({"type": "pid"})
     assert runtime.fails("create", "c")
 
@@ -299,6 +298,7 @@ def test_a_program_is_executed_in_the_user_namespace_of_the_container(runtime):
     assert said == ["5", "6", os.readlink(f"/proc/{runtime.state()['pid']}/ns/user")]
 
 
+@pytest.mark.lacks(runc="1.1 wants no maps beside a path, and without them does not become root")
 def test_a_user_namespace_with_a_path_is_joined_before_those_that_belong_to_it(runtime, pinned):
     entries = pinned("user", "network", "ipc", "uts")
     files = [f"/proc/self/ns/{os.path.basename(entry['path'])}" for entry in entries]
@@ -310,8 +310,6 @@ def test_a_user_namespace_with_a_path_is_joined_before_those_that_belong_to_it(r
     if runtime.name != OURS:
         reachable(runtime.tree)
         bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = MAPS
-    if runtime.name == "runc":
-        pytest.skip("1.1 wants no maps beside a path, and without them does not become root")
     assert runtime.ok("run", "c").split() == [os.readlink(entry["path"]) for entry in entries]
 
 
@@ -325,10 +323,9 @@ def test_a_program_is_executed_in_namespaces_that_were_joined(ours, pinned):
     assert said == [*(os.readlink(entry["path"]) for entry in entries), "0"]
 
 
+@pytest.mark.lacks(runc="1.1 mounts no sysfs then")
 def test_a_namespace_of_the_machine_is_joined_by_a_mapped_container(runtime, pinned):
     """As an engine does that makes the network beforehand: sysfs shows that network, so it is the machine's own."""
-    if runtime.name == "runc":
-        pytest.skip("1.1 mounts no sysfs then")
     (entry,) = pinned("network")
     bundle = mapped(runtime, "sh", "-c", "readlink /proc/self/ns/net; ls /sys/class | grep -x net; touch /sys/x")
     without(bundle, "network")

@@ -80,9 +80,8 @@ def test_an_update_keeps_what_it_does_not_speak_of(ours):
     assert "size" in ours.fails("update", "--memory", "much", "c")
 
 
+@pytest.mark.lacks(crun="it has no events")
 def test_what_is_used_is_told_in_the_words_of_runc(runtime):
-    if runtime.name == "crun":
-        pytest.skip("it has no events")
     runtime.bundle().linux["resources"] |= {"pids": {"limit": 30}, "memory": {"limit": 32 * MIB}}
     runtime.ok("run", "--detach", "c")
     event = json.loads(runtime.ok("events", "--stats", "c"))
@@ -96,9 +95,8 @@ def test_what_is_used_is_told_in_the_words_of_runc(runtime):
     assert data["cpu"]["throttling"] == {} or data["cpu"]["throttling"]["periods"] == 0
 
 
+@pytest.mark.lacks(crun="it has no events")
 def test_events_come_at_intervals_and_end_with_the_container(runtime):
-    if runtime.name == "crun":
-        pytest.skip("it has no events")
     runtime.bundle()
     runtime.ok("run", "--detach", "c")
     process, following = events(runtime)
@@ -111,9 +109,8 @@ def test_events_come_at_intervals_and_end_with_the_container(runtime):
         process.wait(10)
 
 
+@pytest.mark.lacks(crun="it has no events")
 def test_running_out_of_memory_is_told(runtime):
-    if runtime.name == "crun":
-        pytest.skip("it has no events")
     runtime.bundle("sh", "-c", HOG).linux["resources"]["memory"] = {"limit": 16 * MIB, "swap": 16 * MIB}
     runtime.ok("create", "c")
     process, following = events(runtime)
@@ -187,9 +184,8 @@ def test_only_managers_of_groups_that_are_known_are_taken(ours):
     assert "not 'somebody'" in ours.fails("create", "c")
 
 
+@pytest.mark.lacks(**({"crun": "1.8 takes neither without the other"} if VERSION == 1 else {}))
 def test_the_limit_of_memory_goes_and_takes_that_of_swap_along(runtime):
-    if runtime.name == "crun" and VERSION == 1:
-        pytest.skip("1.8 takes neither without the other")
     runtime.bundle().linux["resources"]["memory"] = {"limit": 32 * MIB, "swap": 48 * MIB}
     runtime.ok("create", "c")
     runtime.ok("update", "--memory", "-1", "c")

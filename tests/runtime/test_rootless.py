@@ -190,11 +190,16 @@ def test_containers_are_kept_where_the_user_may(ours):
     ours.ok("create", "c")
     assert json.loads((ours.root / "c/state.json").read_text())["owner"] == "plain"
     assert ours.root.stat().st_mode & 0o7777 == 0o1700
-    command = [word for word in ours.command if not word.startswith("XDG_RUNTIME_DIR")]
-    ours.bundle(name="d")
-    ours.ok("delete", "--force", "c")
-    ours.command = command
-    assert "$XDG_RUNTIME_DIR" in ours.fails("create", "d", name="d")
+
+
+@pytest.mark.parametrize("mode", [None, 0o700, 0o755, 0o1755], ids=["absent", "private", "readable", "sticky"])
+def test_a_user_without_a_runtime_directory_is_told_of_it(ours, mode):
+    """Also where root has containers in the directory that is root's."""
+    make = "" if mode is None else f"mkdir -m {mode:o} /run/orchestra-runtime\n"
+    ours.prepare(f"{PREPARE}mount -t tmpfs -o mode=755 none /run\n{make}{BECOME}")
+    ours.command = [word for word in ours.command if not word.startswith("XDG_RUNTIME_DIR")]
+    ours.bundle()
+    assert "$XDG_RUNTIME_DIR" in ours.fails("create", "c")
 
 
 # Its life

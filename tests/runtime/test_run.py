@@ -204,9 +204,8 @@ def test_exec_is_not_for_what_is_stopped(runtime):
     assert runtime.fails("exec", "c", "true")
 
 
+@pytest.mark.lacks(crun="1.8 waits until it goes on")
 def test_exec_is_not_for_what_is_paused(runtime):
-    if runtime.name == "crun":
-        pytest.skip("1.8 waits until it goes on")
     runtime.bundle()
     runtime.ok("run", "--detach", "c")
     runtime.ok("pause", "c")
@@ -360,9 +359,8 @@ def test_spec_writes_what_create_takes(ours, tmp_path):
     assert "remove it first" in ours.fails("spec", "--bundle", str(tmp_path))
 
 
+@pytest.mark.lacks(crun="newer versions only")
 def test_features_are_told(runtime):
-    if runtime.name == "crun":
-        pytest.skip("newer versions only")
     features = json.loads(runtime.ok("features"))
     assert "poststop" in features["hooks"]
     assert "mount" in features["linux"]["namespaces"]

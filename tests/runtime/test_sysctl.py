@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.conftest import OURS
 from tests.runtime.test_namespaces import without
 
 
@@ -38,6 +37,9 @@ def test_a_parameter_of_the_machine_is_refused(ours, key):
     assert before is None or path.read_text() == before
 
 
+BY_PATH = pytest.mark.lacks(crun="it looks at no paths", runc="it looks at the path of the network alone")
+
+
 @pytest.mark.parametrize(
     ("key", "kind"),
     [
@@ -47,10 +49,8 @@ def test_a_parameter_of_the_machine_is_refused(ours, key):
         ("kernel.domainname", "uts"),
     ],
 )
-@pytest.mark.parametrize("shared", ["none", "path"])
+@pytest.mark.parametrize("shared", ["none", pytest.param("path", marks=BY_PATH)])
 def test_a_parameter_of_a_namespace_that_is_shared_with_the_machine_is_refused(runtime, key, kind, shared):
-    if runtime.name != OURS and shared == "path":
-        pytest.skip("crun looks at no paths, runc at that of the network alone")
     before = Path("/proc/sys", key.replace(".", "/")).read_text()
     bundle = runtime.bundle("true")
     bundle.config.pop("hostname", None)

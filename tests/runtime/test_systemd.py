@@ -111,10 +111,9 @@ def test_only_the_container_is_left_in_its_scope(ours):
     assert ours.status() == "running"
 
 
+@pytest.mark.lacks(crun="some versions of it tell of no memory")
 @needs_systemd
 def test_an_update_is_told_to_systemd_too(runtime):
-    if runtime.name == "crun":
-        pytest.skip("some versions of it tell of no memory")
     unit = bundle(runtime, memory={"limit": 32 * MIB})
     runtime.ok("run", "--detach", "c")
     runtime.ok("update", "--memory", str(48 * MIB), "c")

@@ -73,19 +73,17 @@ def test_what_is_typed_and_shown_passes_between_the_terminals(runtime):
     assert caller.wait() == 4
 
 
+@pytest.mark.lacks(crun="1.8 passes no sizes on")
 def test_the_container_has_the_size_of_the_callers_terminal(runtime):
     """runc sets it when it has begun to pass on: it may come a moment later."""
-    if runtime.name == "crun":
-        pytest.skip("1.8 passes no sizes on")
     terminal_of(runtime, "sh", "-c", "while [ \"$(stty size)\" != '9 41' ]; do sleep 0.02; done; echo as wide")
     caller = Caller(runtime, "run", "c")
     caller.read_until("as wide")
     assert caller.wait() == 0
 
 
+@pytest.mark.lacks(crun="1.8 passes no sizes on")
 def test_a_change_of_size_is_passed_on(runtime):
-    if runtime.name == "crun":
-        pytest.skip("1.8 passes no sizes on")
     script = "trap 'stty size' WINCH; trap 'exit 0' INT; echo ready; while :; do sleep 0.02; done"
     terminal_of(runtime, "sh", "-c", script)
     caller = Caller(runtime, "run", "c")

@@ -29,12 +29,26 @@ def memory(pid):
 
 def shims(stack):
     """The process that most containers of a stack have their shims in, once there was one, and no other."""
-    names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in stack.children()}
-    return [pid for pid, name in names.items() if name == "orchestra-shim"]
+    return [pid for pid in stack.children() if name_of(pid) == "orchestra-shim"]
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def memories(stack):
     return [memory(pid) for pid in (stack.fork_server.pid, *shims(stack))]
+
+
+def descriptors(pid):
+    """How many; of a process that has just ended, none."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except FileNotFoundError:
+        return 0
 
 
 def census(stack):
@@ -42,7 +56,7 @@ def census(stack):
     pid = stack.fork_server.pid
     mounts = Path(f"/proc/{pid}/mounts").read_text().splitlines()
     return {
-        "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in (pid, *shims(stack))),
+        "descriptors": sum(map(descriptors, (pid, *shims(stack)))),
         "children": len(stack.children(pid)),
         "mounts": sum(str(stack.path) in line for line in mounts),
         "groups": len(stack.groups()),
