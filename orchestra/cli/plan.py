@@ -1,4 +1,4 @@
-"""``orchestra plan``: what ``up`` would do, and why. Exit code 0: nothing; 2: something."""
+"""``orchestra plan``: what ``up`` would do, and why. Exit code 0: nothing; 1: something would fail; 2: something."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ def run(invocation: Invocation) -> int:
         print(json.dumps({**render_data(result), **replacement.render_data(replaced, orphaned)}, indent=2))
     else:
         sys.stdout.write(visible(render_text(result) + replacement.render_text(replaced, orphaned), lines=True))
+    if result.failed:
+        return 1
     return CHANGES if result.changes else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.plan.action import (
+    CheckContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from orchestra.plan.action import Action
     from orchestra.state.observed import Image
 
-LIMITS: dict[type, int] = {PullImage: 4, CreateContainer: 16, StartContainer: 16, RemoveContainer: 16}
+LIMITS: dict[type, int] = {
+    PullImage: 4,
+    CheckContainer: 16,
+    CreateContainer: 16,
+    StartContainer: 16,
+    RemoveContainer: 16,
+}
 """How many actions of a kind run at once. Stopping is waiting, so it has no limit."""
 
 
@@ -38,6 +45,8 @@ async def perform(driver: Driver, action: Action) -> Image | None:
             await driver.create_volume(volume)
         case RemoveVolume(name=name):
             await driver.remove_volume(name)
+        case CheckContainer(spec=container, image_digest=digest):
+            await driver.check(container, digest)
         case CreateContainer(spec=container, image_digest=digest):
             await driver.create(container, digest)
         case StartContainer(name=name, restarts=restarts, backoff=backoff):

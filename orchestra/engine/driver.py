@@ -6,7 +6,7 @@ between them, until it is removed.
 
 Lifecycle of a container: ``create`` makes everything but a process; ``start`` begins a run; ``stop`` ends it;
 ``remove`` takes the container and what it wrote away. ``create`` needs its image, networks and volumes; ``remove``
-needs it stopped.
+needs it stopped. Before a container is stopped for a successor, ``check`` tells whether that could start.
 
 Rules.
 - Every call is idempotent: creating what exists unchanged, starting what runs, stopping or removing what is gone,
@@ -82,6 +82,15 @@ class Driver(Protocol):
     async def create_volume(self, spec: VolumeSpec) -> None: ...
 
     async def remove_volume(self, name: str) -> None: ...
+
+    async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
+        """Whether the container could be created and started in place of the one of its name, which may run.
+
+        Everything that can be found out without stopping that one; nothing is changed. Raises what ``create`` and
+        ``start`` would raise. What the stack's own containers hold, such as ports, counts as free. settled: what it
+        depends on is as the start needs it; else what that may still make is not missed.
+        """
+        ...
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> None: ...
 

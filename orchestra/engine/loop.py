@@ -21,9 +21,10 @@ from orchestra.engine.driver import Measures, Settles
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
-from orchestra.plan.action import PullImage, StopContainer
+from orchestra.plan.action import CheckContainer, PullImage, StopContainer
 from orchestra.plan.backoff import delay
 from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
+from orchestra.plan.earlier import is_refusal
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
@@ -296,7 +297,13 @@ class Engine:
             error, cancelled = None, True  # what fails because it is being given up says nothing about the resource
         await self._learn(action, image, complete=not cancelled and error is None)
         now = self._clock()
-        if error is not None and flight.began_at is not None:
+        if (
+            error is not None
+            and flight.began_at is not None
+            and is_refusal(self._desired, self.observed, action, error)
+        ):
+            self._view.put_refusal(Failure(action.resource, action.verb, error.message, False, 1, now, error.hint))
+        elif error is not None and flight.began_at is not None:
             self._fail(action.resource, action.verb, error, flight.began_at)
         elif not cancelled:
             self._view.drop_failure(action.resource, all_but=Verb.LOOK)
@@ -328,6 +335,8 @@ class Engine:
     async def _learn(self, action: Action, image: Image | None, *, complete: bool) -> None:
         """Bring the view up to date with what an action did, whole or not."""
         container = container_of(action)
+        if isinstance(action, CheckContainer) and not complete:
+            return  # nothing was changed
         if container is not None:
             await self._look(container)
         elif not complete:

@@ -106,6 +106,11 @@ class View:
     def put_failure(self, failure: Failure) -> None:
         self.observed = replace(self.observed, failures={**self.observed.failures, failure.resource: failure})
 
+    def put_refusal(self, failure: Failure) -> None:
+        """The new definition of a container was refused, which goes back to the earlier one."""
+        name = failure.resource.partition("/")[2]
+        self.observed = replace(self.observed, refused={**self.observed.refused, name: failure})
+
     def drop_failure(self, resource: str, *, only: Verb | None = None, all_but: Verb | None = None) -> None:
         """Forget what failed on a resource; only, all_but: which kind."""
         failure = self.observed.failures.get(resource)

@@ -88,6 +88,21 @@ class RemoveVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckContainer:
+    """Find out whether the container could take the place of the one of its name, which runs. Changes nothing."""
+
+    spec: ContainerSpec
+    image_digest: str
+    reason: str
+
+    verb = Verb.CHECK
+
+    @property
+    def resource(self) -> str:
+        return f"container/{self.spec.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class CreateContainer:
     """image_digest: what the reference named when the decision was made."""
 
@@ -155,6 +170,7 @@ Action = (
     | RemoveNetwork
     | CreateVolume
     | RemoveVolume
+    | CheckContainer
     | CreateContainer
     | StartContainer
     | StopContainer

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer, StopContainer
+from orchestra.plan.action import (
+    AnonymousVolumes,
+    CheckContainer,
+    CreateContainer,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
 from orchestra.plan.dependency import RESTARTED, Allowed, check_dependencies, is_due, replaced_dependency
+from orchestra.plan.earlier import is_checked, is_made_from, refusal_of
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.restart import next_run
@@ -16,7 +24,7 @@ from orchestra.state.observed import Created, Exited, Running
 if TYPE_CHECKING:
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.state.desired import ContainerSpec, Earlier
     from orchestra.state.observed import Container
 
 
@@ -28,6 +36,10 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
     if spec.name in situation.leaving or f"container/{spec.name}" in situation.in_flight:
         return None
     container = situation.observed.containers.get(spec.name)
+    refusal = refusal_of(situation, spec)
+    if refusal is not None:
+        situation.add(refusal)
+        return _go_back(situation, situation.earlier[spec.name], container)
     if container is None or _is_unfinished(container):
         return _create(situation, spec)
     if situation.replacing and isinstance(container.status, Running):
@@ -42,6 +54,24 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
             return _keep_running(situation, spec, container)
         case Created():
             return _start(situation, spec, "created")
+        case Exited() as ended:
+            return _after_exit(situation, spec, container, ended)
+
+
+def _go_back(situation: Situation, earlier: Earlier, container: Container | None) -> Action | Blocked | Failed | None:
+    """The next step of a container whose new definition was refused: it keeps running, or is made, as it was."""
+    spec = earlier.spec
+    if container is None or _is_unfinished(container):
+        return CreateContainer(spec, earlier.image_digest, "its new definition was refused")
+    if not is_made_from(container, earlier):
+        if isinstance(container.status, Running):
+            return None
+        return RemoveContainer(container.name, AnonymousVolumes.HAND_ON, "its new definition was refused")
+    match container.status:
+        case Running():
+            return None
+        case Created():
+            return _start(situation, spec, "its new definition was refused")
         case Exited() as ended:
             return _after_exit(situation, spec, container, ended)
 
@@ -84,7 +114,9 @@ def _missing(situation: Situation, spec: ContainerSpec) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _make_way(situation: Situation, spec: ContainerSpec, container: Container, why: str) -> Action | Blocked | Failed:
+def _make_way(
+    situation: Situation, spec: ContainerSpec, container: Container, why: str
+) -> Action | Blocked | Failed | None:
     """Stop, then remove, for a successor: only once the successor could be made and, if this one runs, started."""
     resource = f"container/{spec.name}"
     missing = _missing(situation, spec)
@@ -92,11 +124,17 @@ def _make_way(situation: Situation, spec: ContainerSpec, container: Container, w
         return Blocked(resource, f"{why}; waits for {', '.join(missing)}", missing)
     if not isinstance(container.status, Running):
         return RemoveContainer(container.name, _fate_of_volumes(situation, spec, container), f"to be replaced: {why}")
+    digest = ready_digest(situation, spec.image_key)
+    check = None if digest is None else CheckContainer(spec, digest, f"before it is replaced: {why}")
+    if spec.name in situation.to_check:
+        return check  # one of its networks is replaced too, and takes everything on it down
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Blocked):
         return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for, awaited=allowed.awaited)
     if isinstance(allowed, Failed):
         return allowed
+    if check is not None and not is_checked(situation, spec):
+        return check
     stop = _stop(situation, container, f"to be replaced: {why}")
     verdict = situation.after_failure(stop)
     if verdict is not stop:

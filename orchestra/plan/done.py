@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
 from orchestra.plan.dependency import is_due
+from orchestra.plan.earlier import refusal_of
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.images import is_to_be_compared
 from orchestra.plan.removal import find_departures
@@ -129,6 +130,8 @@ class _Judge:
                 return _Stage.DONE, ""
             return (_Stage.STUCK if resource in self._failed else _Stage.STARTING), ""
         compared = not is_to_be_compared(situation, spec.image_key)
+        if self._is_handled(resource) and refusal_of(situation, spec):
+            return _Stage.STARTING, ""  # back to its earlier definition
         if resource in self._hopeless or (not compared and f"image/{spec.image_key}" in self._hopeless):
             return _Stage.STUCK, ""
         if container is None or not compared or self._is_handled(resource):

@@ -40,9 +40,11 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
         error = f"its definition changed, but {', '.join(staying)}, which no service declares, still uses it"
         return Failed(resource, error, "remove it with --remove-orphans")
     if spec.name not in situation.changed_networks:
-        images = {s.image for s in situation.desired.containers if any(e.network == spec.name for e in s.endpoints)}
-        waits = tuple(f"image/{image}" for image in sorted(images))
-        return Blocked(resource, "its definition changed; waits for the images of its containers", waits)
+        own = [s for s in situation.desired.containers if any(e.network == spec.name for e in s.endpoints)]
+        waits = tuple(f"image/{image}" for image in sorted({s.image_key for s in own}))
+        checks = situation.resources(s.name for s in own if s.name in situation.to_check)
+        reason = "its definition changed; waits for the images of its containers, and for what is found out about them"
+        return Blocked(resource, reason, waits + checks)
     if users:
         return Blocked(resource, f"its definition changed; in use by {', '.join(users)}", situation.resources(users))
     return RemoveNetwork(spec.name, "its definition changed")

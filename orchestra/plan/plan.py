@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.plan.container import plan_container
+from orchestra.plan.earlier import is_to_be_checked
 from orchestra.plan.images import plan_image
 from orchestra.plan.networks import differs, plan_network, plan_network_removal
 from orchestra.plan.removal import find_departures, plan_departures
@@ -74,7 +75,8 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[str, Action], 
 
 
 def _changed_networks(situation: Situation) -> frozenset[str]:
-    """Networks to be made anew now: their definition changed, and every image of their containers is ready.
+    """Networks to be made anew now: their definition changed, every image of their containers is ready, and each
+    container that has a new definition itself was checked.
 
     A network that an orphan holds on to cannot be replaced, so nothing is stopped for it.
     """
@@ -86,9 +88,13 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
     }
     if not changed:
         return frozenset()
+    differing = frozenset(changed)
     for spec in situation.desired.containers:
-        if spec.image_key not in observed.images:
-            changed -= {endpoint.network for endpoint in spec.endpoints}
+        own = differing.intersection(endpoint.network for endpoint in spec.endpoints)
+        if own and is_to_be_checked(situation, spec):
+            situation.to_check.add(spec.name)
+        if spec.image_key not in observed.images or spec.name in situation.to_check:
+            changed -= own
     for name, container in observed.containers.items():
         wanted = situation.specs.get(name)
         if wanted is None:

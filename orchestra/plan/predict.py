@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.plan.action import (
+    CheckContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
@@ -19,7 +20,7 @@ from orchestra.plan.action import (
 from orchestra.plan.health import effective_healthcheck
 from orchestra.plan.volumes import named_volumes
 from orchestra.state.names import VolumeName
-from orchestra.state.observed import Container, Created, Exited, Image, Network, Running, Volume
+from orchestra.state.observed import Check, Container, Created, Exited, Image, Network, Running, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
     """The world after all of these have succeeded at ``now``."""
     containers, networks = dict(observed.containers), dict(observed.networks)
     volumes, images = dict(observed.volumes), dict(observed.images)
+    checked = dict(observed.checked)
     for action in actions:
         match action:
             case PullImage(image=image):
@@ -57,6 +59,8 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                 volumes.setdefault(volume.name, Volume(volume.name, volume.config_hash))
             case RemoveVolume(name=name):
                 volumes.pop(name, None)
+            case CheckContainer(spec=spec, image_digest=digest):
+                checked[spec.name] = Check(spec.config_hash, digest, now)
             case CreateContainer(spec=spec, image_digest=digest):
                 origin = replace(images.get(spec.image_key, Image(spec.image_key, "")), digest=digest)
                 if spec.name not in containers or not containers[spec.name].config_hash:
@@ -68,7 +72,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                 containers.pop(name, None)
             case _:
                 assert_never(action)
-    return replace(observed, containers=containers, networks=networks, volumes=volumes, images=images)
+    return replace(observed, containers=containers, networks=networks, volumes=volumes, images=images, checked=checked)
 
 
 def with_container(observed: Observed, name: str, container: Container | None) -> Observed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestra.plan.action import StartContainer
+from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.plan import Blocked, Failed, plan
 from orchestra.plan.predict import predict_all
 from orchestra.state.desired import Condition
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 class Preview:
     """rounds: actions that may run together, round after round. observed: the world they lead to.
 
-    blocked and failed: what is left over at the end.
+    blocked and failed: what is left over at the end. checks: of each container that would be made or replaced, the
+    action that tells first whether it can be.
     """
 
     rounds: tuple[tuple[Action, ...], ...]
     blocked: tuple[Blocked, ...]
     failed: tuple[Failed, ...]
     observed: Observed
+    checks: tuple[CheckContainer | CreateContainer, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -51,10 +53,15 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
     """
     now = max(now, desired.request.at)
     rounds: list[tuple[Action, ...]] = []
+    checks: dict[str, CheckContainer | CreateContainer] = {}
     while True:
         step = plan(desired, observed, {}, now)
         if step.ready:
-            rounds.append(step.ready)
+            for action in step.ready:
+                if isinstance(action, (CheckContainer, CreateContainer)):
+                    checks.setdefault(action.resource, action)
+            changes = tuple(action for action in step.ready if not isinstance(action, CheckContainer))
+            rounds += [changes] if changes else []
             observed = predict_all(observed, step.ready, now)
         hoped = assume_the_best(desired, observed, now)
         if step.ready or hoped is not observed:
@@ -64,7 +71,7 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
         else:
             if all(_is_restart(action) for actions in rounds for action in actions):
                 rounds = []  # that happens without a command, sooner or later
-            return Preview(tuple(rounds), step.blocked, step.failed, observed)
+            return Preview(tuple(rounds), step.blocked, step.failed, observed, tuple(checks.values()))
         observed = hoped
 
 

@@ -62,8 +62,10 @@ class Situation:
             for dependency in spec.depends_on:
                 if dependency.restart:
                     self.restarted_with.setdefault(dependency.service, []).append(spec)
+        self.earlier = {earlier.spec.name: earlier for earlier in desired.earlier}
         self.changed_networks: frozenset[str] = frozenset()
         self.leaving: dict[str, Departure] = {}
+        self.to_check: set[str] = set()
         self.replacing: set[str] = set()
         self.ready: list[Action] = []
         self.blocked: list[Blocked] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.plan.action import (
+    CheckContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
@@ -30,7 +31,7 @@ def is_superseded(action: Action, desired: Desired) -> bool:
     match action:
         case PullImage(image=image):
             return all(spec.key != image.key for spec in desired.images)
-        case CreateContainer(spec=spec):
+        case CheckContainer(spec=spec) | CreateContainer(spec=spec):
             wanted = desired.container(spec.name)
             return wanted is None or wanted.config_hash != spec.config_hash or spec.service in desired.request.stopped
         case StartContainer(name=name):

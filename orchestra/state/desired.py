@@ -357,6 +357,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a container was made from before a command changed it: it goes back to this if the new one cannot start."""
+
+    spec: ContainerSpec
+    image_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """A whole stack as it should be.
 
@@ -375,6 +383,7 @@ class Desired:
     volumes: tuple[VolumeSpec, ...] = ()
     images: tuple[ImageSpec, ...] = ()
     request: Request = Request()
+    earlier: tuple[Earlier, ...] = ()
 
     def container(self, name: str) -> ContainerSpec | None:
         return next((spec for spec in self.containers if spec.name == name), None)

@@ -13,6 +13,7 @@ class Verb(StrEnum):
     """What is done to a resource: the actions of a plan, and what the engine does besides them (LOOK, PROBE)."""
 
     PULL = "pull"
+    CHECK = "check"
     CREATE = "create"
     START = "start"
     STOP = "stop"
@@ -173,8 +174,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A definition was found to be startable in place of the container that runs, with this image, at ``at``."""
+
+    config_hash: str
+    image_digest: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
-    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by their key."""
+    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by their key.
+
+    checked, refused: of containers whose definition has changed, what is known of the new one. They are what this
+    supervisor has found out, and are found out again by the next.
+    """
 
     stack: StackName
     containers: Mapping[str, Container] = field(default_factory=dict)
@@ -182,3 +196,5 @@ class Observed:
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    checked: Mapping[str, Check] = field(default_factory=dict)
+    refused: Mapping[str, Failure] = field(default_factory=dict)

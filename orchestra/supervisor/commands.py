@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.errors import UserError
 from orchestra.plan.done import is_down, judge_stop
+from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
@@ -72,7 +74,8 @@ class Commands:
         if "environment" in request:
             take_over(request["environment"])
         at = self._clock()
-        await self._want(lambda current: desire(current, new, wish, at))
+        observed = self._engine.observed
+        await self._want(lambda current: with_earlier(desire(current, new, wish, at), current, observed))
         wait = bool(request.get("wait"))
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(request.get("wait_timeout")) as limit:
@@ -82,6 +85,8 @@ class Commands:
             standing = self._engine.judge_up(wait=wait, services=services)
             failures, unproven = standing.failures, standing.unproven
         desired = self._engine.desired
+        if go_back(desired, self._engine.observed) is not desired:
+            await self._want(lambda current: go_back(current, self._engine.observed))
         if desired.is_down and new.containers:
             raise UserError("another command has asked for the stack to go down meanwhile")
         return {
@@ -164,8 +169,11 @@ class Commands:
         current = desired = self._wanted
         if "desired" in request:
             desired = desire(current, decode(Desired, request["desired"]), read_wish(request), self._clock())
-        result = {"observed": encode(await self._driver.observe(desired)), "desired": encode(desired)}
-        return {**result, "current": encode(current)} if "desired" in request else result
+        observed = await self._driver.observe(desired)
+        if "desired" not in request:
+            return {"observed": encode(observed), "desired": encode(desired)}
+        observed = await with_foreseen_failures(self._driver, desired, observed, self._clock())
+        return {"observed": encode(observed), "desired": encode(desired), "current": encode(current)}
 
     async def attend(self, request: Message) -> Message:
         """{"services", "until": "all-exited", "any-exited" or "any-failed"}: wait for containers to end for good.

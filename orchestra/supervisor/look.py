@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestra.driver import DRIVERS
+from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.plan.replacement import Outlook
 from orchestra.plan.wish import desire
 from orchestra.supervisor.desired_file import load_desired
 
 if TYPE_CHECKING:
+    from orchestra.engine.driver import Driver
     from orchestra.home import Home
     from orchestra.plan.wish import Wish
     from orchestra.state.desired import Desired
@@ -24,5 +26,9 @@ def look(home: Home, stack: str, driver: str, new: Desired, wish: Wish) -> Outlo
     """Changes nothing."""
     current = load_desired(home.stack(stack))
     desired = desire(current, new, wish, time.time())
-    observed: Observed = anyio.run(import_module(DRIVERS[driver]).open_driver(home, stack).observe, desired)
+    observed = anyio.run(_observe, import_module(DRIVERS[driver]).open_driver(home, stack), desired)
     return Outlook(current, desired, observed)
+
+
+async def _observe(driver: Driver, desired: Desired) -> Observed:
+    return await with_foreseen_failures(driver, desired, await driver.observe(desired), desired.request.at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -13,6 +14,8 @@ from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.plan.earlier import with_earlier
+from orchestra.state.desired import Request
 from orchestra.state.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
 from orchestra.state.observed import Exited, HealthStatus, Running
 from tests.plan.stacks import asked, going_down, service, stack
@@ -266,3 +269,32 @@ async def test_the_stream_of_events_ends_with_the_engine():
         await engine.wait_until_up()
     with events, anyio.fail_after(5):
         assert [event async for event in events]
+
+
+async def test_a_refused_edit_stops_nothing():
+    old, new = stack(service("web"), at=1.0), stack(service("web", config_hash="web v2"), at=2_000_000.0)
+    world, faults = world_of(old), Faults()
+    faults.fail("check", "s-web-1", [FatalError("no such user")])
+    async with running(FakeDriver(world, faults), old) as engine:
+        assert await engine.wait_until_up() == ()
+        started = engine.observed.containers["s-web-1"].status
+        engine.set_desired(with_earlier(replace(new, request=Request(at=clock())), old, engine.observed))
+        [failure] = await engine.wait_until_up()
+        assert failure.error == "no such user"
+        assert engine.observed.containers["s-web-1"].status == started
+        assert not happened(world, "stopping")
+
+
+@pytest.mark.parametrize("method", ["create", "start"])
+async def test_an_edit_that_is_refused_too_late_is_taken_back(method):
+    old, new = stack(service("web"), at=1.0), stack(service("web", config_hash="web v2"))
+    world, faults = world_of(old), Faults()
+    async with running(FakeDriver(world, faults), old) as engine:
+        assert await engine.wait_until_up() == ()
+        faults.fail(method, "s-web-1", [FatalError("the kernel will not")])
+        engine.set_desired(with_earlier(replace(new, request=Request(at=clock())), old, engine.observed))
+        [failure] = await engine.wait_until_up()
+        assert failure.error == "the kernel will not"
+        assert "started again" in failure.hint
+        container = engine.observed.containers["s-web-1"]
+        assert (container.config_hash, type(container.status)) == ("web v1", Running)

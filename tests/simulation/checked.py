@@ -22,6 +22,7 @@ class CheckedDriver(FakeDriver):
     def __init__(self, world, faults) -> None:
         super().__init__(world, faults)
         self.busy: set[str] = set()
+        self.checked: set[tuple[str, str]] = set()
 
     @property
     def desired(self) -> Desired:
@@ -36,6 +37,11 @@ class CheckedDriver(FakeDriver):
             yield
         finally:
             self.busy.remove(resource)
+
+    async def check(self, spec, image_digest, *, settled=True):
+        with self.alone(spec.name):
+            await super().check(spec, image_digest, settled=settled)
+        self.checked.add((spec.name, spec.config_hash))
 
     async def create(self, spec, image_digest):
         with self.alone(spec.name):
@@ -66,8 +72,17 @@ class CheckedDriver(FakeDriver):
         self.assert_ours(name)
         if not self.desired.containers:
             self.assert_no_dependent_runs(name)
+        self.assert_replaceable(name)
         with self.alone(name):
             await super().stop(name, signal=signal, timeout=timeout)
+
+    def assert_replaceable(self, name: str) -> None:
+        """Nothing is stopped for a definition that was not found to be startable."""
+        wanted, container = self.desired.container(name), self.world.observed.containers.get(name)
+        if wanted is None or container is None or wanted.service in self.desired.request.stopped:
+            return
+        if isinstance(container.status, Running) and container.config_hash != wanted.config_hash:
+            assert (name, wanted.config_hash) in self.checked, f"{name} was stopped for an unchecked definition"
 
     def assert_no_dependent_runs(self, name: str) -> None:
         containers = self.world.observed.containers

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _VERBS = {
+    "check": ("Checking", "Checked"),
     "pull": ("Pulling", "Pulled"),
     "push": ("Pushing", "Pushed"),
     "create": ("Creating", "Created"),
@@ -40,6 +41,8 @@ def describe(event: dict[str, Any]) -> Step | None:
     """What to show of an encoded event; None for nothing."""
     match event["kind"]:
         case "ActionEvent":
+            if event["verb"] == "check" and event["phase"] != "failed":
+                return None
             working, done = _VERBS[event["verb"]]
             resource = event["resource"]
             match event["phase"]:

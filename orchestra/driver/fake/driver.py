@@ -100,6 +100,9 @@ class FakeDriver:
         self.world.apply(RemoveVolume(VolumeName(name), ""))
         await self._point("remove_volume", name)
 
+    async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
+        await self._point("check", spec.name)
+
     async def create(self, spec: ContainerSpec, image_digest: str) -> None:
         await self._point("create", spec.name)
         program = self.world.programs.get(spec.service)

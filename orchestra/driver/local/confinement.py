@@ -26,16 +26,21 @@ def store_filter(config: dict[str, Any], directory: str) -> dict[str, str]:
         del config["linux"]["seccomp"]
         _warn()
         return {}
-    try:
-        program = _compile(json.dumps(profile, sort_keys=True))
-    except OSError as error:
-        raise FatalError(f"the seccomp profile cannot be compiled: {error}", hint="correct the profile") from error
+    program = compile_filter(profile)
     fd = os.open(f"{directory}/{FILE}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, program)
     finally:
         os.close(fd)
     return {"seccomp": FILE}
+
+
+def compile_filter(profile: dict[str, Any]) -> bytes:
+    """Raises FatalError for what is no profile."""
+    try:
+        return _compile(json.dumps(profile, sort_keys=True))
+    except OSError as error:
+        raise FatalError(f"the seccomp profile cannot be compiled: {error}", hint="correct the profile") from error
 
 
 @functools.lru_cache(maxsize=64)

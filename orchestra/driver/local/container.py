@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
+from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net.endpoint import attach, detach
+from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
 from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.observe import observe_container
@@ -117,6 +118,20 @@ class Containers:
                     private_files.make_directories(directory)
                     store_record(directory, Record(failed))
             raise
+
+    def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool) -> None:
+        """What ``make`` and the start after it would fail for, as far as it can be told; changes nothing.
+
+        settled: its dependencies have made what they make. Raises FatalError; TemporaryError where something is missing
+        that is about to be made.
+        """
+        image = self._images.resolve(image_digest)
+        spec = self._completed(spec, image)
+        user = _user(spec, image)
+        check_endpoint(spec)
+        self._ports.check(spec.ports)
+        find_runtime(spec.runtime, spec.service)
+        check_start(self._home, self._stack, spec, image, user, settled=settled)
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
         # Once the record is there, nobody collects the image; until then it must not be collected either.

@@ -152,6 +152,9 @@ class LocalDriver:
     async def remove_volume(self, name: str) -> None:
         await run_sync(volume.remove_volume, self._home, self._stack, name)
 
+    async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
+        await run_sync(partial(self._containers.check, spec, image_digest, settled=settled))
+
     async def create(self, spec: ContainerSpec, image_digest: str) -> None:
         with runtime_errors(spec.name):
             attachment = await run_sync(self._containers.make, spec, image_digest)

@@ -17,7 +17,7 @@ from orchestra.errors import FatalError
 from orchestra.linux.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 OPAQUE = "trusted.overlay.opaque"
 LIMIT = 1 << 20
@@ -56,8 +56,21 @@ def read_file(layers: Sequence[str], path: str, *, limit: int = LIMIT) -> bytes 
     return data
 
 
-def find(layers: Sequence[str], path: str, *, follow: bool = True) -> Found | None:
-    """What is at ``path``. follow: when it is a symbolic link itself, what that leads to."""
+def read_start(found: Found, size: int) -> bytes:
+    """The first bytes of a regular file."""
+    with _entry(found.layers[0], found.path) as entry, open(f"/proc/self/fd/{entry}", "rb") as file:
+        return file.read(size)
+
+
+class CoveredError(Exception):
+    """Something of the container's own is mounted on the way: the image does not tell what is there."""
+
+
+def find(layers: Sequence[str], path: str, *, follow: bool = True, covered: Collection[str] = ()) -> Found | None:
+    """What is at ``path``. follow: when it is a symbolic link itself, what that leads to.
+
+    covered: normalised paths that are no part of the image; CoveredError when the way leads to one of them.
+    """
     root = Found("", tuple(layers), os.stat(layers[0]))
     here = [root]
     pending = _parts(path)
@@ -69,6 +82,8 @@ def find(layers: Sequence[str], path: str, *, follow: bool = True) -> Found | No
             continue
         if not here[-1].is_directory:
             return None
+        if f"{here[-1].path}/{part}" in covered:
+            raise CoveredError(path)
         found = _child(here[-1], part)
         if found is None:
             return None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestra.state.desired import ContainerSpec, Endpoint
 
 RESOLVER = "127.0.0.11"
+MODES = ("", "none", "host", "service", "container")
 MAC_ADDRESS = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -51,10 +52,42 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
             case "service" | "container":
                 made = _join(home, stack, container, container_id, mode, target)
             case _:
-                hint = "use none, host, service:NAME, container:NAME, or networks"
-                raise FatalError(f"container {container.name}: network_mode {mode} is not known", hint=hint)
+                raise _unknown_mode(container)
         attachments.store(directory, made)
         return made
+
+
+def check_endpoint(container: ContainerSpec) -> None:
+    """What of the container's networking can be told from its definition. Raises FatalError."""
+    _check_addresses(container)
+    if container.network_mode.partition(":")[0] not in MODES:
+        raise _unknown_mode(container)
+    if container.network_mode == "host":
+        _check_ports_of_host(container)
+    for endpoint in container.endpoints:
+        _mac_address(container, endpoint)
+
+
+def _unknown_mode(container: ContainerSpec) -> FatalError:
+    hint = "use none, host, service:NAME, container:NAME, or networks"
+    mode = container.network_mode.partition(":")[0]
+    return FatalError(f"container {container.name}: network_mode {mode} is not known", hint=hint)
+
+
+def _check_ports_of_host(container: ContainerSpec) -> None:
+    if container.ports:
+        hint = "remove ports: what the container listens on is the host's already"
+        raise FatalError(f"container {container.name}: ports cannot be published with network_mode host", hint=hint)
+
+
+def _mac_address(container: ContainerSpec, endpoint: Endpoint) -> str:
+    """In the kernel's spelling; empty when the file gives none."""
+    mac_address = endpoint.mac_address.lower().replace("-", ":")
+    if mac_address and not MAC_ADDRESS.fullmatch(mac_address):
+        hint = "write six pairs of hexadecimal digits, such as 02:42:ac:11:65:43"
+        message = f"container {container.name}: mac_address {endpoint.mac_address} is malformed"
+        raise FatalError(message, hint=hint)
+    return mac_address
 
 
 def _check_addresses(container: ContainerSpec) -> None:
@@ -161,11 +194,7 @@ def _interfaces(
     found: list[Interface] = []
     for number, (endpoint, lease) in enumerate(pairs):
         address = lease.addresses[container_id]
-        mac_address = endpoint.mac_address.lower().replace("-", ":") or link.mac_address(address)
-        if not MAC_ADDRESS.fullmatch(mac_address):
-            hint = "write six pairs of hexadecimal digits, such as 02:42:ac:11:65:43"
-            message = f"container {container.name}: mac_address {endpoint.mac_address} is malformed"
-            raise FatalError(message, hint=hint)
+        mac_address = _mac_address(container, endpoint) or link.mac_address(address)
         names = (container.service, container.name, container_id[:12], *_host_names(container), *endpoint.aliases)
         found.append(
             Interface(
@@ -190,9 +219,7 @@ def _host_names(container: ContainerSpec) -> tuple[str, ...]:
 
 
 def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachment:
-    if container.ports:
-        hint = "remove ports: what the container listens on is the host's already"
-        raise FatalError(f"container {container.name}: ports cannot be published with network_mode host", hint=hint)
+    _check_ports_of_host(container)
     extra = etc.with_host_gateway(container.extra_hosts, "127.0.0.1")
     return Attachment(
         stack=stack,

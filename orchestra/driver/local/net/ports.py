@@ -75,6 +75,14 @@ class PortReservations:
             self._held[container] = taken
             return tuple(held.port for held in taken)
 
+    def check(self, ports: Iterable[Port]) -> None:
+        """Raise FatalError for the first port that another program, or another stack, has now. Nothing is held."""
+        with self._lock:
+            held = [held.port for ports_held in self._held.values() for held in ports_held]
+            for port in ports:
+                if not any(_overlaps(port, other) for other in held):
+                    self._bind(port).close()
+
     def release(self, container: str) -> None:
         """Let go of the container's ports; nothing happens when it holds none."""
         with self._lock:

@@ -90,18 +90,19 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
             assert_never(mount.kind)
 
 
-def check_sources(home: Home, stack: str, spec: ContainerSpec) -> None:
+def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool = True) -> None:
     """What the container's mounts need of the host, as it must be when the container starts. Nothing is made.
 
-    Raises TemporaryError while a named volume is not there yet, else FatalError.
+    settled: its dependencies have made what they make. Raises TemporaryError while a named volume is missing, else
+    FatalError.
     """
     for mount in spec.mounts:
         match mount.kind:
             case MountKind.BIND:
-                _check_bind(spec, mount, starting=True)
+                _check_bind(spec, mount, starting=settled)
             case MountKind.VOLUME:
                 if mount.source not in ("", anonymous_name(stack, spec.name, mount.target)):
-                    _volume(home, spec, mount, mount.source, starting=True)
+                    _volume(home, spec, mount, mount.source, starting=settled)
             case MountKind.FILE:
                 check_file(spec, mount)
             case MountKind.TMPFS:

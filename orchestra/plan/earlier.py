@@ -1,0 +1,145 @@
+"""A container whose new definition cannot be started goes back to its earlier one.
+
+What can be found out beforehand is (``CheckContainer``), while the container runs. If the new definition is refused
+then, or by the kernel after the container has gone, the earlier one holds until the next command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orchestra.errors import TemporaryError
+from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
+from orchestra.plan.images import ready_digest
+from orchestra.plan.replace import replacement_reason
+from orchestra.plan.situation import asked_at
+from orchestra.plan.verdict import Failed
+from orchestra.state.desired import Earlier
+from orchestra.state.observed import Created, Running, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.errors import OrchestraError
+    from orchestra.plan.action import Action
+    from orchestra.plan.situation import Situation
+    from orchestra.state.desired import ContainerSpec, Desired, Request
+    from orchestra.state.observed import Container, Failure, Observed
+
+UNCHANGED = ("missing", "never", "if_not_present")
+"""Pull policies under which an image that is here stays what it is."""
+
+
+def with_earlier(desired: Desired, before: Desired, observed: Observed) -> Desired:
+    """``desired`` with what the containers that run now were made from, as far as it is going to change.
+
+    before: what was desired until now.
+    """
+    return replace(desired, earlier=tuple(_find_earlier(desired, before, observed)))
+
+
+def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iterator[Earlier]:
+    known: dict[str, list[ContainerSpec]] = {}
+    for spec in (*before.containers, *(earlier.spec for earlier in before.earlier)):
+        known.setdefault(spec.name, []).append(spec)
+    policies = {image.key: image.pull_policy for image in desired.images}
+    for spec in desired.containers:
+        container = observed.containers.get(spec.name)
+        if container is None or not isinstance(container.status, Running):
+            continue
+        image = observed.images.get(spec.image_key)
+        stays = policies.get(spec.image_key) in UNCHANGED and (not image or image.digest == container.image_digest)
+        if container.config_hash == spec.config_hash and stays:
+            continue
+        for old in known.get(spec.name, ()):
+            if old.config_hash == container.config_hash:
+                yield Earlier(old, container.image_digest)
+                break
+
+
+def is_made_from(container: Container, earlier: Earlier) -> bool:
+    return (container.config_hash, container.image_digest) == (earlier.spec.config_hash, earlier.image_digest)
+
+
+def is_refusal(desired: Desired, observed: Observed, action: Action, error: OrchestraError) -> bool:
+    """Whether this failure of an action means that a container goes back to its earlier definition."""
+    if isinstance(error, TemporaryError) or not isinstance(action, (CheckContainer, CreateContainer, StartContainer)):
+        return False
+    name = action.resource.partition("/")[2]
+    earlier = next((earlier for earlier in desired.earlier if earlier.spec.name == name), None)
+    if earlier is None:
+        return False
+    match action:
+        case CheckContainer(spec=spec, image_digest=digest) | CreateContainer(spec=spec, image_digest=digest):
+            return (spec.config_hash, digest) != (earlier.spec.config_hash, earlier.image_digest)
+        case StartContainer():
+            container = observed.containers.get(name)
+            never_ran = container is not None and isinstance(container.status, Created)
+            return container is not None and never_ran and not is_made_from(container, earlier)
+
+
+def is_checked(situation: Situation, spec: ContainerSpec) -> bool:
+    """Whether the definition was found to be startable since it was asked for, with the image as it is now."""
+    seen = situation.observed.checked.get(spec.name)
+    digest = ready_digest(situation, spec.image_key)
+    return (
+        seen is not None
+        and (seen.config_hash, seen.image_digest) == (spec.config_hash, digest)
+        and seen.at >= situation.asked_at(spec.service)
+    )
+
+
+def is_to_be_checked(situation: Situation, spec: ContainerSpec) -> bool:
+    """Whether the container runs, has to be replaced, and may not be stopped for that yet."""
+    container = situation.observed.containers.get(spec.name)
+    return (
+        container is not None
+        and isinstance(container.status, Running)
+        and replacement_reason(situation, spec, container) is not None
+        and not is_checked(situation, spec)
+    )
+
+
+def find_refusal(observed: Observed, request: Request, spec: ContainerSpec) -> Failure | None:
+    """Why the definition was refused, since it was asked for."""
+    failure = observed.refused.get(spec.name)
+    return None if failure is None or failure.at < asked_at(request, spec.service) else failure
+
+
+def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
+    """The same for a container that can go back, with what has become of it."""
+    failure = find_refusal(situation.observed, situation.request, spec)
+    if failure is None or spec.name not in situation.earlier:
+        return None
+    container = situation.observed.containers.get(spec.name)
+    runs = container is not None and isinstance(container.status, Running)
+    if failure.verb is Verb.CHECK:
+        said = "the container with the earlier definition was left alone"
+    elif runs:
+        said = "the container was started again with its earlier definition"
+    else:
+        said = "the container goes back to its earlier definition"
+    return Failed(failure.resource, failure.error, f"{failure.hint}; {said}" if failure.hint else said)
+
+
+def go_back(desired: Desired, observed: Observed) -> Desired:
+    """``desired`` with the earlier definition of each container whose new one was refused; the same if there is none.
+
+    So the next supervisor does not try the new one again unasked.
+    """
+    earlier = {earlier.spec.name: earlier.spec for earlier in desired.earlier}
+    refused = {
+        spec.name: earlier[spec.name]
+        for spec in desired.containers
+        if spec.name in earlier
+        and earlier[spec.name].config_hash != spec.config_hash
+        and find_refusal(observed, desired.request, spec)
+    }
+    if not refused:
+        return desired
+    return replace(
+        desired,
+        containers=tuple(refused.get(spec.name, spec) for spec in desired.containers),
+        earlier=tuple(earlier for earlier in desired.earlier if earlier.spec.name not in refused),
+    )
