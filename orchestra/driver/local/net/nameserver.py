@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import socket
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.to_thread import run_sync
 
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net import etc
 from orchestra.driver.local.net.endpoint import RESOLVER
 from orchestra.driver.local.net.failure import kernel_errors
-from orchestra.driver.local.net.forwarder import LARGEST, forward
-from orchestra.driver.local.net.stream import read_message, write_message
+from orchestra.driver.local.net.resolver import Resolver, Sockets
+from orchestra.driver.local.net.shares import Shares
 from orchestra.driver.local.net.zone import PublishedNames
 from orchestra.linux.network_namespace import inside, is_pinned
 from orchestra.linux.nftables import Redirection, redirect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from anyio.abc import TaskGroup
 
@@ -34,21 +32,9 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 TABLE = "orchestra_dns"
-# Queries under way at once; what comes beyond is dropped, as a busy server's packets are: clients ask again.
-PENDING_MAX = 256
-# Seconds a TCP client may be silent.
-IDLE = 10.0
-
-
-class Sockets(NamedTuple):
-    """The two sockets in one container's namespace, not blocking."""
-
-    udp: socket.socket
-    tcp: socket.socket
-
-    def close(self) -> None:
-        self.udp.close()
-        self.tcp.close()
+# Questions to other servers under way: of one container, and of all together.
+QUESTIONS_MAX = 64
+QUESTIONS_TOTAL = 512
 
 
 def open_sockets() -> Sockets:
@@ -76,7 +62,7 @@ class NameServer:
         self._tasks = tasks
         self._upstream_port = upstream_port
         self._scopes: dict[str, anyio.CancelScope] = {}
-        self._pending = 0
+        self._places = Shares(QUESTIONS_TOTAL, QUESTIONS_MAX)
         # Its own threads: a burst of queries must not hold up what else the supervisor does in threads, or wait for it.
         self._threads = anyio.CapacityLimiter(2)
 
@@ -92,7 +78,8 @@ class NameServer:
         with kernel_errors(f"name server of container {attachment.container}"):
             sockets = await run_sync(inside, path, open_sockets)
         scope = self._scopes[attachment.container] = anyio.CancelScope()
-        self._tasks.start_soon(self._serve, attachment, sockets, scope)
+        resolver = Resolver(attachment, sockets, self._names, self._places, self._threads, self._upstream_port)
+        self._tasks.start_soon(self._serve, resolver, scope)
 
     def remove(self, container: str) -> None:
         """Serve a container no longer; before it is detached, or the sockets keep its namespace alive."""
@@ -100,100 +87,9 @@ class NameServer:
         if scope is not None:
             scope.cancel()
 
-    async def _serve(self, attachment: Attachment, sockets: Sockets, scope: anyio.CancelScope) -> None:
-        try:
-            with scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._serve_udp, attachment, sockets.udp, tasks)
-                    tasks.start_soon(self._serve_tcp, attachment, sockets.tcp, tasks)
-        finally:
-            sockets.close()
-
-    async def _serve_udp(self, attachment: Attachment, listener: socket.socket, tasks: TaskGroup) -> None:
-        while True:
-            await anyio.wait_readable(listener)
-            try:
-                query, client = listener.recvfrom(LARGEST)
-            except OSError:
-                continue  # an earlier reply could not be delivered; the error is told here (udp(7))
-            self._begin(tasks, partial(self._reply_udp, attachment, listener, query, client))
-
-    async def _reply_udp(
-        self, attachment: Attachment, listener: socket.socket, query: bytes, client: tuple[str, int]
-    ) -> None:
-        reply = await self._resolve(attachment, query, udp=True)
-        if reply is not None:
-            try:
-                listener.sendto(reply, client)
-            except OSError:
-                return  # the client is gone, or its buffer is full: it asks again
-
-    async def _serve_tcp(self, attachment: Attachment, listener: socket.socket, tasks: TaskGroup) -> None:
-        while True:
-            await anyio.wait_readable(listener)
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                continue  # the client has given up meanwhile (accept(2))
-            connection.setblocking(False)
-            if not self._begin(tasks, partial(self._reply_tcp, attachment, connection)):
-                connection.close()
-
-    async def _reply_tcp(self, attachment: Attachment, connection: socket.socket) -> None:
-        with connection:
-            while True:
-                query = None
-                with anyio.move_on_after(IDLE):
-                    query = await self._read(connection)
-                reply = await self._resolve(attachment, query, udp=False) if query else None
-                if reply is None:
-                    return
-                try:
-                    await write_message(connection, reply)
-                except OSError:
-                    return
-
-    async def _read(self, connection: socket.socket) -> bytes | None:
-        try:
-            return await read_message(connection)
-        except OSError:
-            return None
-
-    def _begin(self, tasks: TaskGroup, work: Callable[[], Awaitable[None]]) -> bool:
-        """Start work on a query unless too many are under way."""
-        if self._pending >= PENDING_MAX:
-            return False
-        self._pending += 1
-        tasks.start_soon(self._count_off, work)
-        return True
-
-    async def _count_off(self, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        finally:
-            self._pending -= 1
-
-    async def _resolve(self, attachment: Attachment, query: bytes, *, udp: bool) -> bytes | None:
-        found = await run_sync(partial(self._answer, attachment, query, udp=udp), limiter=self._threads)
-        if not isinstance(found, tuple):
-            return found
-        servers, failure = found
-        return await forward(query, servers, udp=udp, port=self._upstream_port) or failure
-
-    def _answer(
-        self, attachment: Attachment, query: bytes, *, udp: bool
-    ) -> bytes | tuple[tuple[str, ...], bytes] | None:
-        """The reply, or the servers to ask and what to say when they are silent. In a thread: reads files."""
-        # Importing the library costs tens of milliseconds, which a stack that asks no names never pays.
-        from random import SystemRandom
-
-        from orchestra.driver.local.net.dns import Forward, answer, server_failure
-
-        reply = answer(self._names.zone(attachment), query, SystemRandom(), udp=udp)
-        if not isinstance(reply, Forward):
-            return reply
-        servers = attachment.nameservers or etc.host_resolv_conf().nameservers
-        return servers, server_failure(query) or b""
+    async def _serve(self, resolver: Resolver, scope: anyio.CancelScope) -> None:
+        with scope:
+            await resolver.run()
 
 
 @asynccontextmanager

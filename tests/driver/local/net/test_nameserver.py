@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from functools import partial
@@ -16,7 +17,9 @@ import pytest
 from anyio.to_thread import run_sync
 
 from orchestra.driver.local.net import network
-from orchestra.driver.local.net.nameserver import serving_names
+from orchestra.driver.local.net.nameserver import QUESTIONS_MAX, serving_names
+from orchestra.driver.local.net.resolver import CONNECTIONS_MAX
+from orchestra.driver.local.net.shares import Shares
 from orchestra.linux.network_namespace import inside
 
 from .conftest import eventually, needs_network
@@ -241,3 +244,79 @@ async def test_many_names_at_once_are_all_answered(stack):
             tasks.start_soon(one)
     assert len(replies) == 60
     assert all(addresses(reply) == {stack.db.addresses["s_default"]} for reply in replies)
+
+
+def open_client(attachment, kind=socket.SOCK_DGRAM):
+    client = inside(attachment.namespace_path, socket.socket, socket.AF_INET, kind)
+    client.settimeout(8)
+    client.connect(("127.0.0.11", 53))
+    return client
+
+
+def arrived(client):
+    """How many datagrams have come."""
+    client.setblocking(False)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while client.recv(65535):
+            count += 1
+    return count
+
+
+def receive(client, count):
+    for _ in range(count):
+        client.recv(65535)
+
+
+async def test_a_flood_of_one_container_takes_turns_with_the_questions_of_others(stack):
+    query = dns.message.make_query("db", "A").to_wire()
+    async with serving_names(stack.home, stack.stack):
+        with open_client(stack.web) as flood, open_client(stack.db) as calm:
+            for client, count in ((flood, 200), (calm, 20)):  # all of it waits before anything is answered
+                for _ in range(count):
+                    client.send(query)
+            await run_sync(receive, calm, 20)
+            assert arrived(flood) < 100
+
+
+async def test_servers_that_never_answer_hold_up_one_containers_questions_only(stack):
+    outside, local = (dns.message.make_query(name, "A").to_wire() for name in ("example.org", "db"))
+    stack.db = stack.attach("db2", dns=("127.0.0.1",))
+    with Upstream() as upstream:
+        async with serving_names(stack.home, stack.stack, upstream_port=upstream.port):
+            with open_client(stack.web) as flood, open_client(stack.db) as calm:
+                for _ in range(150):
+                    flood.send(outside)
+                await ask(ask_udp, stack.web, "db")  # in line behind all of them
+                assert arrived(upstream.socket) == QUESTIONS_MAX
+                calm.send(local)
+                calm.send(outside)
+                await run_sync(receive, calm, 1)
+                upstream.socket.settimeout(8)
+                assert (await run_sync(upstream.socket.recv, 512))[2:] == outside[2:]
+
+
+async def test_idle_connections_of_a_container_are_bounded_and_hold_up_none(stack):
+    async with serving_names(stack.home, stack.stack):
+        with contextlib.ExitStack() as open_ones:
+            made = [await ask(open_client, stack.web, socket.SOCK_STREAM) for _ in range(CONNECTIONS_MAX + 10)]
+            idle = [open_ones.enter_context(connection) for connection in made]
+            assert addresses(await ask(ask_tcp, stack.db, "db"))
+            assert addresses(await ask(ask_tcp, stack.web, "db"))
+            for connection in idle[:10]:  # the oldest are closed
+                assert await run_sync(connection.recv, 1) == b""
+            idle[-1].setblocking(False)
+            with pytest.raises(BlockingIOError):
+                idle[-1].recv(1)
+
+
+def test_places_are_shared_among_those_that_want_some():
+    shares = Shares(total=8, most=6)
+    assert [shares.take("a") for _ in range(8)] == [True] * 6 + [False] * 2
+    assert [shares.take("b") for _ in range(5)] == [True] * 4 + [False]
+    shares.give_back("b")
+    assert shares.take("b")
+    for _ in range(6):
+        shares.give_back("a")
+    assert [shares.take("b") for _ in range(3)] == [True, True, False]
+    assert all(Shares(total=1, most=1).take(name) for name in "abc")
