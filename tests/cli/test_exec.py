@@ -92,7 +92,7 @@ class Terminal:
         self.shown = self.shown.partition(text.encode())[2]
 
     def close(self):
-        code = self.process.wait(10)
+        code = self.process.wait(30)
         restored = termios.tcgetattr(self.slave) == self.before
         os.close(self.slave)
         os.close(self.master)
@@ -167,7 +167,7 @@ def test_the_end_of_input_is_passed_on_when_it_comes(web):
     process.stdin.write("late\n")
     process.stdin.close()
     assert process.stdout.read() == "late\n"
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
     process.stdout.close()
     process.stderr.close()
 
@@ -176,12 +176,12 @@ def test_a_program_that_does_not_read_or_is_not_read_does_not_hang(web):
     endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
     with endless:
         process = web.start("exec", "-T", "web", "true", stdin=endless.stdout)
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
         endless.stdout.close()
     process = pipes(web, "web", "yes", stdin=subprocess.DEVNULL)
     assert process.stdout.readline() == "y\n"
     process.stdout.close()
-    assert process.wait(10) == 141
+    assert process.wait(30) == 141
     assert process.stderr.read() == ""
     process.stderr.close()
 
@@ -200,7 +200,7 @@ def test_signals_without_a_terminal_are_passed_on(web):
         process = pipes(web, "web", "sh", "-c", script)
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        out, _err = process.communicate(timeout=10)
+        out, _err = process.communicate(timeout=30)
         assert (out, process.returncode) == ("caught\n", 9)
 
 
@@ -322,7 +322,7 @@ def test_a_container_cannot_hold_a_command(holding, arguments, number):
     command = holding.start("exec", *arguments, stdin=subprocess.DEVNULL)
     eventually(lambda: stopped_in(holding))
     command.send_signal(number)
-    assert command.wait(10) == 128 + number
+    assert command.wait(30) == 128 + number
     eventually(lambda: not stopped_in(holding))  # nor does what was on its way there stay
 
 
@@ -348,7 +348,7 @@ def test_a_program_that_is_stopped_later_cannot_hold_a_command(web):
         assert command.stdout.readline() == "begun\n"
         eventually(lambda: stopped_in(web))
         command.send_signal(signal.SIGINT)
-        assert command.wait(10) == 130
+        assert command.wait(30) == 130
     eventually(lambda: not stopped_in(web))
 
 
@@ -358,4 +358,4 @@ def test_the_second_interrupt_ends_what_does_not_listen_to_the_first(web):
         for line in ("begun\n", "no\n"):
             assert command.stdout.readline() == line
             command.send_signal(signal.SIGINT)
-        assert command.wait(10) == 130
+        assert command.wait(30) == 130

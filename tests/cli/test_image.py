@@ -221,7 +221,7 @@ def test_removing_waits_for_what_others_are_fetching_and_says_so(home, orchestra
         with Library(home).content.held():
             process = subprocess.Popen(command, env=environment, text=True, **options)
             assert process.stderr.readline() == "Waiting for another command that fetches or makes something.\n"
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=30)
         assert (process.returncode, bool(out)) == (0, True)
 
 

@@ -241,9 +241,9 @@ def test_ctrl_c_ends_a_pull_at_once(words, tmp_path):
         command = [sys.executable, "-m", "orchestra", "-f", file, *(word.format(host=host) for word in words)]
         environment = os.environ | {"ORCHESTRA_HOME": f"{tmp_path}/home"}
         with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-            assert asked.wait(10)
+            assert asked.wait(30)
             process.send_signal(signal.SIGINT)
-            assert process.wait(5) == 130
+            assert process.wait(30) == 130
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
         for connection in kept:

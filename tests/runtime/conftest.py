@@ -81,7 +81,7 @@ class Runtime:
         return bundle
 
     def __call__(
-        self, *words, name="c", timeout=20, stdin=subprocess.PIPE, env=None, **keys
+        self, *words, name="c", timeout=40, stdin=subprocess.PIPE, env=None, **keys
     ) -> subprocess.CompletedProcess:
         """Run a command; its streams, which a container may keep, are files, and a pipe that nobody writes to.
 

@@ -117,7 +117,7 @@ def test_a_creation_that_hangs_in_a_hook_is_seen_and_ended(ours):
     try:
         pids = eventually(lambda: (found := children.read_text().split())[1:] and found)
         ours.ok("delete", "--force", "c")
-        assert hanging.wait(8) == -signal.SIGKILL
+        assert hanging.wait(30) == -signal.SIGKILL
     finally:
         hanging.kill()
         hanging.wait()

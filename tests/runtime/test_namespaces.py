@@ -618,7 +618,7 @@ class Nested:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=20,
+            timeout=40,
             cwd="/",
             env={"PYTHONPATH": str(SOURCES), "PYTHONDONTWRITEBYTECODE": "1"},
         )

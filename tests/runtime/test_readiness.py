@@ -49,7 +49,7 @@ def test_that_it_is_ready_is_passed_on_and_nothing_else(ours, manager, words):
     ours.ids.add("c")
     where = ("--bundle", str(bundle.path))
     if words[0] == "start":
-        assert begin(ours, "create", *where, "c").wait(10) == 0
+        assert begin(ours, "create", *where, "c").wait(30) == 0
         where = ()
     process = begin(ours, *words, *where, "c")
     eventually(lambda: is_running(ours))
@@ -59,7 +59,7 @@ def test_that_it_is_ready_is_passed_on_and_nothing_else(ours, manager, words):
     assert manager.recv(100) == b"READY=1"
     if words == ("run",):
         ours.ok("kill", "c", "KILL")
-    assert process.wait(10) == (137 if words == ("run",) else 0)
+    assert process.wait(30) == (137 if words == ("run",) else 0)
     manager.setblocking(False)
     with pytest.raises(BlockingIOError):
         manager.recv(100)
@@ -73,7 +73,7 @@ def test_a_program_that_ends_before_it_is_ready_is_not_waited_for(ours, manager,
     bundle.write()
     ours.ids.add("c")
     process = begin(ours, *words, "--bundle", str(bundle.path), "c", stdout=subprocess.PIPE)
-    said, _ = process.communicate(timeout=10)
+    said, _ = process.communicate(timeout=30)
     assert said.split() == [f"{ours.path}/manager/notify"] * 2
     assert process.returncode == (0 if "--detach" in words else 1)
 
@@ -95,5 +95,5 @@ def test_a_manager_that_is_gone_is_a_warning(ours, manager):
     eventually(lambda: is_running(ours))
     manager.close()
     say(ours, b"READY=1")
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     assert "nobody is told" in (ours.path / "said").read_text()

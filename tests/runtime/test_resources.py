@@ -106,7 +106,7 @@ def test_events_come_at_intervals_and_end_with_the_container(runtime):
         runtime.stopped()
         runtime.ok("delete", "c")
         process.stdout.read()
-        process.wait(10)
+        process.wait(30)
 
 
 @pytest.mark.lacks(crun="it has no events")
@@ -120,7 +120,7 @@ def test_running_out_of_memory_is_told(runtime):
         assert eventually(lambda: following()["type"] == "oom")
         runtime.ok("delete", "--force", "c")
         process.stdout.read()
-        process.wait(10)
+        process.wait(30)
 
 
 def test_a_cgroup_in_use_by_somebody_else_is_refused_and_left_alone(ours):

@@ -95,7 +95,7 @@ class Rootless(Runtime):
         return bundle
 
     def as_user(self, *words):
-        return subprocess.run([*self.user, *words], capture_output=True, text=True, timeout=20)
+        return subprocess.run([*self.user, *words], capture_output=True, text=True, timeout=40)
 
 
 @functools.cache

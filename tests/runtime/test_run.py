@@ -141,7 +141,7 @@ def test_exec_is_not_held_by_a_container_that_stops_what_enters_it(ours, number)
 
         eventually(child_is_stopped)
         command.send_signal(number)
-        assert command.wait(10) == 128 + number
+        assert command.wait(30) == 128 + number
 
 
 def test_exec_makes_no_directory(runtime):

@@ -59,7 +59,7 @@ class Agent:
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
-            thread.join(8)
+            thread.join(30)
         self.listener.close()
         for _state, _descriptors, connection in self.states:
             connection.close()

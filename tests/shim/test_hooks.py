@@ -125,5 +125,5 @@ def test_a_hook_that_takes_long_keeps_no_other_container_waiting(stack, tmp_path
             assert other.finish() == []
             assert not starting.done()
             gate.write("go\n")
-        starting.result(8)
+        starting.result(30)
     assert slow.wait().exit_code == 0

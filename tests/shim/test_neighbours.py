@@ -134,7 +134,7 @@ def test_a_process_of_shims_that_does_nothing_keeps_no_fork_server_waiting(stack
             wire.send(connection, {"op": "run", "directory": long_way})
         try:
             with ThreadPoolExecutor() as pool:
-                assert pool.submit(quiet.output_of, "true").result(5) == (0, "")
+                assert pool.submit(quiet.output_of, "true").result(30) == (0, "")
             assert others[-1].wait().exit_code == 0
         finally:
             os.kill(quiet.shim.pid, signal.SIGCONT)

@@ -93,7 +93,7 @@ def test_delete_ends_what_is_just_being_made(stack):
             time.sleep(number / 1000)
             container.delete()
             with suppress(OSError):
-                running.result(8)
+                running.result(30)
         container.delete()  # what was only asked for before
         assert container.state().status in (Status.ABSENT, Status.STOPPED)
         assert container.leftovers() == []
@@ -116,7 +116,7 @@ def test_a_run_can_be_waited_for(stack):
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.wait, container.directory)
         Path(container.directory, "stdin").write_text("go\n")
-        assert waiting.result(8).exit_code == 3
+        assert waiting.result(30).exit_code == 3
     assert client.wait(container.directory).exit_code == 3
 
 

@@ -182,7 +182,7 @@ def test_what_was_about_to_be_forked_is_given_up(stack, victim):
         with suppress(ProcessLookupError):
             os.kill(forking, signal.SIGCONT)
         with pytest.raises(OSError, match=r"killed while|without an answer|reset by peer"):
-            starting.result(8)
+            starting.result(30)
     eventually(lambda: container.state().status is Status.ABSENT and container.leftovers() == [])
     container.run()
     assert container.state().status is Status.RUNNING
@@ -218,7 +218,7 @@ def test_killed_at_any_moment_of_a_creation_they_leave_what_can_be_removed(stack
             time.sleep(chance.uniform(0, span))
             end(victims())
             try:
-                starting.result(8)
+                starting.result(30)
                 outcomes.add("made")
             except OSError:
                 outcomes.add("refused")

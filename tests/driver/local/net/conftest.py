@@ -96,7 +96,7 @@ class World:
             return socket.socket(socket.AF_INET, kind)
         return inside(namespace, socket.socket, socket.AF_INET, kind)
 
-    def ask(self, namespace, host, port, timeout=2.0):
+    def ask(self, namespace, host, port, timeout=20.0):
         """What the server there says."""
         with self.socket(namespace, socket.SOCK_STREAM) as client:
             client.settimeout(timeout)

@@ -44,7 +44,7 @@ def running(path: Path, *, settings: str = "", secure: bool = False) -> Iterator
         yield f"{'localhost' if secure else '127.0.0.1'}:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 @contextlib.contextmanager

@@ -146,7 +146,7 @@ def test_a_stalled_line_is_given_up_and_taken_up(registry, store, home, referenc
         data, status, more = handler.part(registry.blobs[digest(compressed(BIG))])
         handler.answer(status, data[:1000], more, length=len(data))
         handler.wfile.flush()
-        release.wait(10)
+        release.wait(30)
         handler.reset()
         return True
 
@@ -438,12 +438,12 @@ def test_two_processes_fetch_a_layer_once(registry, home, environment, reference
         if handler.path.endswith("/manifests/1") and len(registry.asked("/manifests/1")) > 1:
             second.set()
         if is_big(handler):
-            second.wait(20)
+            second.wait(30)
         return False
 
     registry.fault = fault
     with subprocess.Popen([sys.executable, "-c", CHILD, *home, reference]) as child:
         check(store, home, reference)
-        assert child.wait(20) == 0
+        assert child.wait(30) == 0
     assert len(registry.asked(digest(compressed(BIG)))) == 1
     assert len(registry.asked(digest(compressed(NAME)))) == 1

@@ -31,7 +31,7 @@ def test_bytes_of_the_layers_are_counted_while_they_come(tmp_path):
         data, status, more = handler.part(registry.blobs[digest(compressed(BIG))])
         handler.answer(status, data[:400_000], more, length=len(data))
         handler.wfile.flush()
-        resume.wait(20)
+        resume.wait(30)
         handler.wfile.write(data[400_000:])
         return True
 
