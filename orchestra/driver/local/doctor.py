@@ -130,6 +130,13 @@ TRIALS = (
         essential=False,
     ),
     _Trial(
+        "packet filters",
+        trial.gates,
+        "no networks: nothing would close them while the firewall is reloaded",
+        f"load the modules sch_ingress and cls_bpf; {ROOT}",
+        essential=False,
+    ),
+    _Trial(
         "nf_tables with nat",
         trial.nat,
         "no published ports, and no name resolution between services",

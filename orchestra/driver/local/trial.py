@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import sys
 import tempfile
 import traceback
@@ -182,6 +183,15 @@ def links() -> None:
             netlink.new_veth("doctor1", peer="doctor2", namespace=own, address=b"\x02\0\0\0\0\x02", mtu=1500)
         )
         connection.send(netlink.set_up("doctor0"))
+
+
+def gates() -> None:
+    """The packet filters that every network has, here on the loopback interface of a namespace of one's own."""
+    from orchestra.driver.local.net.gate import gate_of_bridge
+
+    namespaces.unshare(CLONE_NEWNET)
+    with Netlink() as connection:
+        connection.send(*gate_of_bridge(socket.if_nametoindex("lo"), "lo"))
 
 
 def forwarding() -> None:
