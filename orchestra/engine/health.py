@@ -76,7 +76,8 @@ class Probes:
                 try:
                     result = await self._driver.probe(watch.name, watch.healthcheck.test, timeout=probe.timeout)
                 except DriverError as error:
-                    result = ProbeResult(None, error.message)
+                    reason = error.message.removeprefix(f"container {watch.name}: ")
+                    result = ProbeResult(None, f"the health check cannot be run: {reason}")
                     await self._look(watch.name)
                 before = health.status
                 health = step(

@@ -80,6 +80,16 @@ def test_unhealthy_without_the_reason(write_stack):
     assert row["HealthOutput"] == "trying\ndatabase is down\n"
 
 
+def test_a_health_check_that_cannot_be_run_or_does_not_end_is_told_as_such(write_stack):
+    missing = "healthcheck: {test: [CMD, nosuch], interval: 100ms, retries: 2}"
+    endless = 'healthcheck: {test: "echo begun; sleep 1000", interval: 200ms, timeout: 200ms, retries: 2}'
+    stack = write_stack(f"services: {{a: {{{SLEEP}, {missing}}}, b: {{{SLEEP}, {endless}}}}}\n")
+    said = stack.run("up", "--wait", "a", code=1).stderr
+    assert "stack-a-1 is unhealthy: the health check cannot be run: execve nosuch: No such file or directory" in said
+    assert "stack-b-1 is unhealthy: timed out after 0.2 s. begun" in stack.run("up", "--wait", "b", code=1).stderr
+    assert stack.containers()["b"]["HealthExitCode"] is None
+
+
 def test_running_out_of_memory_is_said_in_words(write_stack):
     greedy = 'command: [sh, -c, "x=x; while :; do x=$$x$$x; done"], mem_limit: 16m, memswap_limit: 16m'
     greedy += ', healthcheck: {test: "false", interval: 1h}'
