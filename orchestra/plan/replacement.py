@@ -76,8 +76,9 @@ def _changes(resource: str, current: Desired | None, desired: Desired, observed:
 
 
 def _made_from(current: Desired | None, name: str, config_hash: str) -> ContainerSpec | None:
-    spec = current.container(name) if current else None
-    return spec if spec is not None and spec.config_hash == config_hash else None
+    """Its definition, also of a container that has outlived an edit which was refused."""
+    known = (*current.containers, *(earlier.spec for earlier in current.earlier)) if current else ()
+    return next((spec for spec in known if spec.name == name and spec.config_hash == config_hash), None)
 
 
 def _network(desired: Desired | None, name: str) -> NetworkSpec | None:

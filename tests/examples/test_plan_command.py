@@ -36,6 +36,19 @@ def test_plan_says_which_attribute_changed_and_what_is_replaced(write_stack):
     assert stack.run("plan").stdout == "nothing to do\n"
 
 
+def test_plan_compares_with_what_runs_also_after_an_edit_that_was_refused(write_stack):
+    stack = write_stack(FILE)
+    stack.run("up", "-d")
+    text = stack.file.read_text()
+    stack.file.write_text(text.replace("depends_on: [db]", "depends_on: [db], working_dir: /two, user: nosuchuser"))
+    stack.run("up", "-d", code=1)
+    stack.file.write_text(text.replace("depends_on: [db]", "depends_on: [db], working_dir: /three"))
+    assert stack.run("plan", code=2).stdout.splitlines()[-2:] == [
+        "replaced container/stack-web-1  its definition changed",
+        '    working_dir: not set → "/three"',
+    ]
+
+
 def test_plan_names_orphans_and_what_a_changed_network_replaces(write_stack):
     networks = "networks: {default: {ipam: {config: [{subnet: 10.231.SUBNET.0/24}]}}}\n"
     stack = write_stack(FILE + networks.replace("SUBNET", "7"))
