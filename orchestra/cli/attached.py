@@ -202,7 +202,8 @@ class Attached:
             self.code = self._ending
 
     def _ask(self, name: str, op: str = "", **details: Any) -> None:
-        self._mail.ask(client_of(self._invocation, self._stack), name, request(op or name, **details))
+        client, question = client_of(self._invocation, self._stack), request(op or name, **details)
+        self._mail.ask(client, name, question, events=name == self._heard)
 
     def _attach(self) -> None:
         """From now on logs are shown: what redraws itself has had its time."""

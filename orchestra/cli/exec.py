@@ -161,7 +161,7 @@ def _execute(
                 execution = entering.begun()
         except (FileNotFoundError, ConnectionRefusedError):
             launch(home, supervisor_argv(home.name, invocation.driver))
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             continue  # the fork server was killed before it had forked: its successor is asked
         except SystemCallError as error:
             raise _explain(error, container, description["args"][0]) from error

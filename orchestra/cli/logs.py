@@ -164,10 +164,10 @@ def _follow(invocation: Invocation, home: StackHome, selection: Selection, print
                 # An `up` may be about to start or replace some: the supervisor answers when it is done with it.
                 asked = True
                 question = request("settle", services=selection.services)
-                mail.ask(client_of(invocation, home.name), "settle", question, start=False)
+                mail.ask(client_of(invocation, home.name), "settle", question, start=False, events=False)
             poll.poll(0 if follower.is_behind else 1000 if selection.until else None)
             printer.show(chosen(follower.read()))
-            if any(letter.event is None for letter in mail.read()):
+            if list(mail.read()):
                 asked = False
                 printer.show(chosen(follower.read_all()))
                 if follower.is_over:

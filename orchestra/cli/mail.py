@@ -35,14 +35,17 @@ class Mail:
     def fileno(self) -> int:
         return self._reader
 
-    def ask(self, client: Client, op: str, message: bytes, *, start: bool = True) -> None:
+    def ask(self, client: Client, op: str, message: bytes, *, start: bool = True, events: bool = True) -> None:
         """In a daemon thread, which does not keep the command from ending.
 
-        start: what is not running; else the result is empty when nothing listens.
+        start: what is not running; else the result is empty when nothing listens. events: are of use; those of a
+        request that lasts would fill the memory while a terminal stands still.
         """
 
-        def hear(event: dict[str, Any]) -> None:
+        def deliver(event: dict[str, Any]) -> None:
             self._deliver(Letter(op, event=event))
+
+        hear = deliver if events else None
 
         def converse() -> None:
             try:

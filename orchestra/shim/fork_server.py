@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+REQUEST_SECONDS = 5.0
+MOST_PENDING = open_files.FREE * 3 // 4
+MOST_DESCRIPTORS = 8  # of one request: three streams are all it takes
+
 
 class ForkServer:
     def __init__(self, run: str, listener: socket.socket, supervisor: supervision.Supervisor) -> None:
@@ -40,6 +44,7 @@ class ForkServer:
         self.supervisor = supervisor
         self.selector = selectors.DefaultSelector()
         self.keeper = Keeper(self.selector, self._fork, self._after)
+        self._pending: dict[socket.socket, list[int]] = {}  # connected, not asked yet: what came with half a request
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.supervisor_done = False
 
@@ -79,9 +84,13 @@ class ForkServer:
         except BlockingIOError:
             return
         connection.setblocking(False)
-        pending: tuple[bytearray, list[int]] = (bytearray(), [])
-        self.selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection, *pending))
-        self._read(connection, *pending)
+        buffer, fds = bytearray(), self._pending.setdefault(connection, [])
+        self.selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection, buffer, fds))
+        self._read(connection, buffer, fds)
+        if connection in self._pending:
+            self._after(REQUEST_SECONDS, lambda: self._abandon(connection))
+        if len(self._pending) > MOST_PENDING:
+            self._abandon(next(iter(self._pending)))
 
     def _read(self, connection: socket.socket, buffer: bytearray, fds: list[int]) -> None:
         try:
@@ -92,14 +101,24 @@ class ForkServer:
             data, more = b"", []
         fds += more
         buffer += data
-        if data and not buffer.endswith(b"\n") and len(buffer) < wire.MAX_LINE:
+        if data and not buffer.endswith(b"\n") and len(buffer) < wire.MAX_LINE and len(fds) <= MOST_DESCRIPTORS:
             return
-        self.selector.unregister(connection)
+        self._settle(connection)
         if data:
             self._answer(connection, bytes(buffer), fds)
-        connection.close()
-        for fd in fds:
-            os.close(fd)
+        _close(connection, fds)
+
+    def _abandon(self, connection: socket.socket) -> None:
+        """One that has not asked in time, or has waited the longest of too many."""
+        fds = self._pending.get(connection)
+        if fds is not None:
+            self._settle(connection)
+            _close(connection, fds)
+
+    def _settle(self, connection: socket.socket) -> None:
+        """It is not waited for any more."""
+        del self._pending[connection]
+        self.selector.unregister(connection)
 
     def _answer(self, connection: socket.socket, line: bytes, fds: list[int]) -> None:
         """Fork a child for the request, or say why not. The child answers on its own copy of the connection."""
@@ -204,3 +223,9 @@ class ForkServer:
         self.timers = [(when, action) for when, action in self.timers if when > now]
         for action in due:
             action()
+
+
+def _close(connection: socket.socket, fds: list[int]) -> None:
+    connection.close()
+    for fd in fds:
+        os.close(fd)

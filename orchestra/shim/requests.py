@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CLIENT_SECONDS = 1.0
 LONGEST_REQUEST = 4096
+MOST_WAITING = 64
 
 
 class Requests:
@@ -42,6 +43,9 @@ class Requests:
         try:
             connection, _address = listener.accept()
         except BlockingIOError:
+            return
+        if len(self._open) > MOST_WAITING:
+            connection.close()  # to its client that is as if this process had been killed: it looks, and asks again
             return
         connection.setblocking(False)
         self._open.add(connection)

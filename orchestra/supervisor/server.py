@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 
 SLOWEST = 5.0
 """Seconds that a follower of events may keep one line waiting."""
+FIRST_WORD = 30.0
+"""Seconds that a client has for its request. One that is reading a long file has more to do first than ask."""
+LAST_WORD = 30.0
+"""Seconds after an answer for the client to read what is left, which it may not do at all."""
+BACKLOG = 10_000
+"""Messages that wait for a client; what happens while there are more is left out, but for the answer."""
 RECAPPED = ("up", "down")
 """Requests whose client is first told what is under way already."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
@@ -98,9 +104,10 @@ class Server:
         try:
             await connection.send(wire.encode(self._greeting()))
             _check_peer(connection.extra(SocketAttribute.raw_socket))
-            line = await BufferedByteReceiveStream(connection).receive_until(b"\n", wire.MAX_LINE)
+            with anyio.fail_after(FIRST_WORD):
+                line = await BufferedByteReceiveStream(connection).receive_until(b"\n", wire.MAX_LINE)
             request, handler = self._read(line)
-        except GONE:
+        except (*GONE, anyio.DelimiterNotFound, TimeoutError):
             return
         except OrchestraError as error:
             await self._send_last(connection, wire.describe_error(error))
@@ -134,20 +141,21 @@ class Server:
         return request, handler
 
     async def _work(self, connection: SocketStream, request: Message, handler: Handler) -> None:
-        outbox, letters = anyio.create_memory_object_stream["Message"](float("inf"))
+        outbox, letters = anyio.create_memory_object_stream["Message"](BACKLOG)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, connection, letters)
             async with outbox, self._engine.subscribe() as events:
                 for event in self._engine.recap() if request["op"] in RECAPPED else ():
-                    outbox.send_nowait({"event": encode(event)})
+                    self._post(event, outbox)
                 # Left only when the pump has ended: an event may have reached it just before it is cancelled.
                 async with anyio.create_task_group() as pump:
                     pump.start_soon(self._pump, events, outbox)
                     answer = await self._answer(request, handler)
                     pump.cancel_scope.cancel()
+                tasks.cancel_scope.deadline = anyio.current_time() + LAST_WORD
                 while events.statistics().current_buffer_used:
-                    outbox.send_nowait({"event": encode(events.receive_nowait())})
-                outbox.send_nowait(answer)
+                    self._post(events.receive_nowait(), outbox)
+                await outbox.send(answer)
 
     async def _answer(self, request: Message, handler: Handler) -> Message:
         try:
@@ -159,6 +167,11 @@ class Server:
 
     async def _pump(self, events: MemoryObjectReceiveStream[Event], outbox: MemoryObjectSendStream[Message]) -> None:
         async for event in events:
+            self._post(event, outbox)
+
+    @staticmethod
+    def _post(event: Event, outbox: MemoryObjectSendStream[Message]) -> None:
+        with suppress(anyio.WouldBlock):
             outbox.send_nowait({"event": encode(event)})
 
     async def _deliver(self, connection: SocketStream, letters: MemoryObjectReceiveStream[Message]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.linux import mount, process, unix_socket
+from orchestra.linux.readiness import readable
 from orchestra.shim import client, wire
 from tests.forking import fork
 from tests.shim.conftest import Stack, eventually
@@ -192,3 +193,21 @@ def test_where_descriptors_are_few_who_gets_none_is_told_and_nobody_else_notices
         eventually(lambda container=container: container.texts("stdout") == ["up"])
         assert container.output_of("true") == (0, "")
     assert stack.fork_server == server
+
+
+def test_clients_that_say_nothing_or_half_of_it_stop_nobody(stack):
+    """At the fork server: more of them than it looks after at a time. At a shim: they are let go of past a number."""
+    container = stack.container("sleep", "60")
+    container.run()
+    idle = [unix_socket.connect(stack.home.fork_socket) for _ in range(200)]
+    for connection in idle[::2]:
+        with suppress(BrokenPipeError):  # let go of already
+            connection.sendall(b'{"op": "exec", "directory')
+    assert container.output_of("echo", "still here") == (0, "still here\n")
+    assert all(readable(connection.fileno(), 20) for connection in idle)
+    waiting = [unix_socket.connect(f"{container.directory}/shim.sock") for _ in range(100)]
+    eventually(lambda: sum(readable(connection.fileno(), 0) for connection in waiting) >= 100 - 64)
+    client.kill(container.directory, signal.SIGKILL)
+    assert container.wait().exit_code == 137
+    for connection in (*idle, *waiting):
+        connection.close()

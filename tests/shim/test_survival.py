@@ -422,7 +422,7 @@ def test_a_hundred_lives_leave_nothing(stack):
     stack.container("true", name="warm").finish()
 
     def descriptors():
-        return sorted(os.listdir(f"/proc/{server}/fd"))
+        return {*os.listdir(f"/proc/{server}/fd")}
 
     container = stack.shell("exit 3")
     failing = stack.container("nonsense", name="failing")
@@ -435,7 +435,7 @@ def test_a_hundred_lives_leave_nothing(stack):
         with pytest.raises(OSError, match="nonsense"):
             failing.run()
     eventually(lambda: stack.children(server) == children)
-    eventually(lambda: descriptors() == before)
+    eventually(lambda: descriptors() <= before)  # what the first run left may still have been open then
     assert not [mount for mount in {*census.mounts()} - machine if stack.home.run in mount]
     assert stack.groups() == []
     assert container.leftovers() == failing.leftovers() == []
