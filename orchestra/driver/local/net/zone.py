@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net import projection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.net.projection import Named
@@ -21,7 +22,7 @@ class Zone:
     """What a container may learn.
 
     addresses: lower-case name to the addresses of its running containers; a name whose containers are all stopped has
-    none, and does not exist for anybody else either. pointers: address to name. forwards: whether names that are not
+    none, and does not resolve for anyone. pointers: address to name. forwards: whether names that are not
     here may be asked of other servers: not from networks that are all internal.
     """
 
@@ -30,22 +31,61 @@ class Zone:
     forwards: bool = True
 
 
-def zone_of(named: Iterable[tuple[str, Named, bool]], *, forwards: bool) -> Zone:
-    """The zone of (network, container's names on it, whether it runs), one for each container on each network.
+class Directory(NamedTuple):
+    """What is published, by name and by address. Each name is also known as ``NAME.NETWORK``."""
 
-    Each name is also known as ``NAME.NETWORK``, which tells networks apart.
-    """
-    addresses: dict[str, dict[str, None]] = {}
-    pointers: dict[str, str] = {}
-    for network, entry, runs in named:
+    names: Mapping[str, tuple[Named, ...]]
+    pointers: Mapping[str, tuple[str, Named]]
+
+
+def directory_of(named: Iterable[tuple[str, Named]]) -> Directory:
+    """The directory of (network, a container's names on it)."""
+    names: dict[str, list[Named]] = {}
+    pointers: dict[str, tuple[str, Named]] = {}
+    for network, entry in named:
         for name in entry.names:
-            for known in (name.lower(), f"{name}.{network}".lower()):
-                held = addresses.setdefault(known, {})
-                if runs:
-                    held[entry.address] = None
-        if runs:
-            pointers[entry.address] = f"{entry.container}.{network}"
-    return Zone({name: tuple(held) for name, held in addresses.items()}, pointers, forwards)
+            for known in dict.fromkeys((name.lower(), f"{name}.{network}".lower())):
+                names.setdefault(known, []).append(entry)
+        pointers[entry.address] = (f"{entry.container}.{network}", entry)
+    return Directory({name: tuple(entries) for name, entries in names.items()}, pointers)
+
+
+def zone_of(directory: Directory, runs: Callable[[Named], bool], *, forwards: bool) -> Zone:
+    """The zone of the containers that run, each of which is asked for only when a question is about it."""
+    return Zone(_Addresses(directory.names, runs), _Pointers(directory.pointers, runs), forwards)
+
+
+class _Addresses(Mapping[str, tuple[str, ...]]):
+    def __init__(self, names: Mapping[str, tuple[Named, ...]], runs: Callable[[Named], bool]) -> None:
+        self._names = names
+        self._runs = runs
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(entry.address for entry in self._names[name] if self._runs(entry)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class _Pointers(Mapping[str, str]):
+    def __init__(self, pointers: Mapping[str, tuple[str, Named]], runs: Callable[[Named], bool]) -> None:
+        self._pointers = pointers
+        self._runs = runs
+
+    def __getitem__(self, address: str) -> str:
+        name, entry = self._pointers[address]
+        if not self._runs(entry):
+            raise KeyError(address)
+        return name
+
+    def __iter__(self) -> Iterator[str]:
+        return (address for address in self._pointers if address in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def is_running(directory: str) -> bool:
@@ -59,23 +99,32 @@ class PublishedNames:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._files: dict[str, tuple[tuple[int, int], tuple[Named, ...]]] = {}
+        self._directories: dict[tuple[str, ...], tuple[list[tuple[Named, ...]], Directory]] = {}
 
     def zone(self, attachment: Attachment) -> Zone:
         """What this container sees now."""
-        named: list[tuple[str, Named, bool]] = []
-        for interface in attachment.interfaces:
-            for entry in self._on(interface.network):
-                runs = is_running(entry.directory) or entry.container == attachment.container
-                named.append((interface.network, entry, runs))
-        return zone_of(named, forwards=any(interface.gateway for interface in attachment.interfaces))
+        networks = tuple(interface.network for interface in attachment.interfaces)
+        published = [(network, entries) for network in networks for entries in self._on(network)]
+        files = [entries for _, entries in published]
+        known = self._directories.get(networks)
+        # By identity: what has not been read again is the same object.
+        if known is None or list(map(id, known[0])) != list(map(id, files)):
+            made = directory_of((network, entry) for network, entries in published for entry in entries)
+            known = self._directories[networks] = (files, made)
+        own = attachment.container
+        return zone_of(
+            known[1],
+            lambda entry: entry.container == own or is_running(entry.directory),
+            forwards=any(interface.gateway for interface in attachment.interfaces),
+        )
 
-    def _on(self, network: str) -> list[Named]:
+    def _on(self, network: str) -> list[tuple[Named, ...]]:
         folder = projection.names_folder(self._home, network)
         try:
             files = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
         except FileNotFoundError:
             return []
-        return [entry for name in files for entry in self._load(f"{folder}/{name}")]
+        return [self._load(f"{folder}/{name}") for name in files]
 
     def _load(self, path: str) -> tuple[Named, ...]:
         try:

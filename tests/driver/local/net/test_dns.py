@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orchestra.driver.local.net.dns import Forward, answer, server_failure
 from orchestra.driver.local.net.projection import Named
-from orchestra.driver.local.net.zone import Zone, zone_of
+from orchestra.driver.local.net.zone import Zone, directory_of, zone_of
 
 REPLICAS = tuple(f"10.0.0.{n}" for n in range(2, 62))
 ZONE = Zone({"web": ("10.0.0.2",), "many": REPLICAS, "gone": ()}, {"10.0.0.2": "s-web-1.net"})
@@ -94,7 +94,9 @@ def test_any_damaged_query_has_an_outcome(data, offset, udp):
 
 def test_a_zone_knows_names_with_and_without_their_network():
     web = Named("s-web-1", "/c", "10.0.0.2", ("web", "Alias"))
-    zone = zone_of([("front", web, True), ("back", Named("s-db-1", "/d", "10.0.1.2", ("db",)), False)], forwards=True)
+    db = Named("s-db-1", "/d", "10.0.1.2", ("db",))
+    directory = directory_of([("front", web), ("back", db)])
+    zone = zone_of(directory, lambda entry: entry is web, forwards=True)
     assert zone.addresses == {
         "web": ("10.0.0.2",),
         "web.front": ("10.0.0.2",),
