@@ -71,7 +71,10 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
         case Running():
             return None
         case Created():
-            return _start(situation, spec, "its new definition was refused")
+            # What it depends on may have gone back as well.
+            allowed = check_dependencies(situation, spec, settled=False)
+            why = "its new definition was refused"
+            return StartContainer(spec.name, 0, 0, why) if isinstance(allowed, Allowed) else allowed
         case Exited() as ended:
             return _after_exit(situation, spec, container, ended)
 

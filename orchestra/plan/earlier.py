@@ -47,6 +47,8 @@ def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iter
     for spec in desired.containers:
         container = observed.containers.get(spec.name)
         if container is None or not isinstance(container.status, Running):
+            # Another command may have stopped it a moment ago, to replace it or to take it back.
+            yield from (earlier for earlier in before.earlier if earlier.spec.name == spec.name)
             continue
         image = observed.images.get(spec.image_key)
         stays = policies.get(spec.image_key) in UNCHANGED and (not image or image.digest == container.image_digest)

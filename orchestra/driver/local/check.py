@@ -17,7 +17,7 @@ from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle
 from orchestra.driver.local.confinement import compile_filter
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.lookup import CoveredError, Found, find, read_start
+from orchestra.driver.local.image.lookup import CoveredError, Found, find, has_access_list, read_start
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.errors import FatalError
@@ -104,8 +104,8 @@ def _numbers(text: str) -> set[int]:
     """Of a list as in cpuset(7), "List format"."""
     found: set[int] = set()
     for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
+        first, dash, last = part.partition("-")
+        found.update(range(int(first), int(last if dash else first) + 1))
     return found
 
 
@@ -177,7 +177,7 @@ def _is_executable(found: Found, user: User) -> bool:
     mode, status = found.status.st_mode, found.status
     if not stat.S_ISREG(mode):
         return False
-    if user.uid == 0:
+    if user.uid == 0 or (mode & 0o111 and has_access_list(found)):
         return bool(mode & 0o111)
     if status.st_uid == user.uid:
         return bool(mode & stat.S_IXUSR)

@@ -62,6 +62,13 @@ def read_start(found: Found, size: int) -> bytes:
         return file.read(size)
 
 
+def has_access_list(found: Found) -> bool:
+    """Whether more than its mode says who may do what with it (acl(5))."""
+    with _entry(found.layers[0], found.path) as entry, contextlib.suppress(OSError):
+        return bool(os.getxattr(f"/proc/self/fd/{entry}", "system.posix_acl_access"))
+    return False
+
+
 class CoveredError(Exception):
     """Something of the container's own is mounted on the way: the image does not tell what is there."""
 
