@@ -183,7 +183,7 @@ class Commands:
         chosen = frozenset(request["services"])
         until = {"all-exited": self._all_exited, "any-exited": self._any_exited, "any-failed": self._any_failed}
         await self._engine.wait(partial(until[request["until"]], chosen))
-        ended = self._ended(self._engine.desired, self._engine.observed, chosen)
+        ended = self._ended(self._engine.desired, self._engine.observed, self._engine.plan, chosen)
         return {"exits": [{"container": c.name, "service": c.service, "exit_code": s.exit_code} for c, s in ended]}
 
     async def settle(self, request: Message) -> Message:
@@ -261,9 +261,12 @@ class Commands:
             rows.append({"name": spec.name, "service": spec.service, "state": state, "health": health.value})
         return rows
 
-    def _ended(self, desired: Desired, observed: Observed, chosen: Collection[str]) -> list[tuple[Container, Exited]]:
+    def _ended(
+        self, desired: Desired, observed: Observed, plan: Plan, chosen: Collection[str]
+    ) -> list[tuple[Container, Exited]]:
         """Containers of the stack that have ended and stay so, the earliest first. Not those about to be replaced."""
         ended: list[tuple[Container, Exited]] = []
+        stuck = {failure.resource for failure in plan.failed}
         situation = Situation(desired, observed, {}, 0.0)
         for spec in desired.containers:
             container = observed.containers.get(spec.name)
@@ -272,17 +275,20 @@ class Commands:
             status = container.status
             if replacement_reason(situation, spec, container):
                 continue
-            if isinstance(status, Exited) and (status.stopped or next_run(spec.restart, container, status) is None):
+            if not isinstance(status, Exited):
+                continue
+            stays = status.stopped or next_run(spec.restart, container, status) is None
+            if stays or f"container/{spec.name}" in stuck:
                 ended.append((container, status))
         return sorted(ended, key=lambda pair: pair[1].finished_at)
 
-    def _all_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, _plan: Plan) -> bool:
+    def _all_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:
         count = sum(not chosen or spec.service in chosen for spec in desired.containers)
-        return len(self._ended(desired, observed, chosen)) == count
+        return len(self._ended(desired, observed, plan, chosen)) == count
 
     def _any_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:
-        return bool(self._ended(desired, observed, chosen)) or self._all_exited(chosen, desired, observed, plan)
+        return bool(self._ended(desired, observed, plan, chosen)) or self._all_exited(chosen, desired, observed, plan)
 
     def _any_failed(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:
-        failed = any(not status.succeeded for _, status in self._ended(desired, observed, chosen))
+        failed = any(not status.succeeded for _, status in self._ended(desired, observed, plan, chosen))
         return failed or self._all_exited(chosen, desired, observed, plan)

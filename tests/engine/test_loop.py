@@ -17,7 +17,7 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.plan.earlier import with_earlier
 from orchestra.state.desired import Request
 from orchestra.state.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
-from orchestra.state.observed import Exited, HealthStatus, Running
+from orchestra.state.observed import Created, Exited, HealthStatus, Running
 from tests.plan.stacks import asked, going_down, service, stack
 
 pytestmark = pytest.mark.anyio
@@ -298,3 +298,45 @@ async def test_an_edit_that_is_refused_too_late_is_taken_back(method):
         assert "started again" in failure.hint
         container = engine.observed.containers["s-web-1"]
         assert (container.config_hash, type(container.status)) == ("web v1", Running)
+
+
+async def test_what_cannot_be_started_leaves_its_siblings_alone_and_is_tried_again_by_the_next_up():
+    desired = stack(service("bad", restart="always"), service("good"), service("after", "bad"), at=1.0)
+    world = world_of(desired)
+    faults = Faults()
+    faults.fail("start", "s-bad-1", [FatalError("no such program")])
+    async with running(FakeDriver(world, faults), desired) as engine:
+        failures = await engine.wait_until_up()
+        assert [str(failure) for failure in failures] == ["container/s-bad-1: no such program"]
+        seen = {name: type(container.status) for name, container in engine.observed.containers.items()}
+        assert seen == {"s-bad-1": Created, "s-good-1": Running, "s-after-1": Created}
+        engine.set_desired(asked(desired, clock() + 0.001))
+        assert await engine.wait_until_up() == ()
+        assert [name for _, name in happened(world, "started")] == ["s-good-1", "s-bad-1", "s-after-1"]
+
+
+async def test_what_a_cancelled_creation_fails_with_is_not_told():
+    class Fragile(FakeDriver):
+        """A creation that is cut off fails in a way of its own."""
+
+        async def create(self, spec, image_digest):
+            try:
+                await anyio.sleep_forever()
+            except BaseException:
+                raise FatalError("no such file or directory") from None
+
+    desired = stack(service("web"), at=1.0)
+    engine = Engine(Fragile(world_of(desired)), desired, clock=clock)
+    told = []
+    async with anyio.create_task_group() as tasks:
+        with engine.subscribe() as events:
+            tasks.start_soon(engine.run)
+            async for event in events:
+                if isinstance(event, ActionEvent) and event.resource == "container/s-web-1":
+                    told.append((event.phase, event.error))
+                    if event.phase is not Phase.STARTED:
+                        break
+                    engine.set_desired(going_down(desired, at=clock()))
+        tasks.cancel_scope.cancel()
+    assert told == [(Phase.STARTED, ""), (Phase.FAILED, "no longer wanted")]
+    assert not engine.observed.failures

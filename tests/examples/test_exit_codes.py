@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import pytest
 
+TIMES = int(os.environ.get("ORCHESTRA_TIMES", "1"))
+"""How often each row is run: `ORCHESTRA_TIMES=20`, with another program busy, shows that no row depends on chance."""
+
 pytestmark = [
     pytest.mark.scenario,
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(120 + 60 * TIMES),
 ]
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "exit-codes.md"
@@ -124,8 +127,6 @@ ROWS = {
         "container stack-c-1 exited (7)",
     ),
 }
-TIMES = int(os.environ.get("ORCHESTRA_TIMES", "1"))
-"""How often each row is run: `ORCHESTRA_TIMES=20`, with another program busy, shows that no row depends on chance."""
 
 
 @pytest.mark.parametrize("name", ROWS)

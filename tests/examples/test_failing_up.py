@@ -12,15 +12,16 @@ import pytest
 
 from tests.examples.conftest import eventually, free_port
 
+RUNS = int(os.environ.get("ORCHESTRA_TIMES", "2"))
+"""How often a stack is brought up whose outcome once depended on chance."""
+
 pytestmark = [
     pytest.mark.scenario,
     pytest.mark.root,
     pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(180 + 60 * RUNS),
 ]
 
-RUNS = 3
-"""How often a stack is brought up whose outcome once depended on chance."""
 SLEEP = 'image: "rootfs:/", init: true, command: [sleep, "1000"], stop_signal: SIGKILL'
 
 

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def is_restarting(stack_home: StackHome, container: Container) -> bool:
-    """By what was asked for last, and only if somebody is there to do it."""
-    if not isinstance(container.status, Exited) or container.status.stopped or not is_running(stack_home):
+    """By what was asked for last, and only if a supervisor is there to do it and the last attempt did not fail."""
+    if (
+        container.error
+        or not isinstance(container.status, Exited)
+        or container.status.stopped
+        or not is_running(stack_home)
+    ):
         return False
     try:
         with open(stack_home.desired, "rb") as file:
