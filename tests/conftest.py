@@ -50,6 +50,11 @@ def start_reaper(this: run.Run, lock: int, made: list[str]) -> None:
     os.posix_spawn(sys.executable, command, {}, file_actions=actions, setsid=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first: at the end no worker waits for another."""
+    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("fuzz")))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if is_worker(session.config) or session.exitstatus == pytest.ExitCode.INTERRUPTED:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.examples.images import write_busybox_root
+from tests.ports import free_port as free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,12 +34,6 @@ needs_containers = [
 """``pytestmark`` of a file whose tests make containers."""
 
 STACKS = Path(__file__).parent.parent.parent / "examples" / "stacks"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def eventually(question, seconds=30.0):

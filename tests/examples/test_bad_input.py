@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestra.linux import mount
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,8 +150,7 @@ def test_a_file_without_services_is_told(write_stack, tmp_path, text):
 
 
 def test_a_port_of_another_stack_of_this_home_is_told_with_its_container(write_stack):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     text = SERVICE + f"    ports: ['127.0.0.1:{port}:80']\n"
     write_stack(text, "first").run("up", "-d")
     done = write_stack(text, "second").run("up", "-d", code=1)

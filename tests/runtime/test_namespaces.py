@@ -357,7 +357,7 @@ def test_a_terminal_in_a_user_namespace(ours, tmp_path):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "console.sock"))
         listener.listen()
-        listener.settimeout(8)
+        listener.settimeout(30)
         ours.ok("create", "--console-socket", listener.getsockname(), "c")
         master = receive_master(listener)
     ours.ok("start", "c")

@@ -17,7 +17,7 @@ from tests.runtime.conftest import eventually
 def manager(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound:
         bound.bind(str(tmp_path / "manager"))
-        bound.settimeout(10)
+        bound.settimeout(30)
         yield bound
 
 

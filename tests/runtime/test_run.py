@@ -22,7 +22,7 @@ def keeper(tmp_path):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(tmp_path / "console.sock"))
     listener.listen()
-    listener.settimeout(8)
+    listener.settimeout(30)
     with listener:
         yield listener
 

@@ -23,7 +23,7 @@ class Attached:
         wire.send(self.connection, {"op": "attach"})
         self.answer, fds = wire.receive(self.connection)
         self.terminal = fds[0] if fds else -1
-        self.connection.settimeout(8)
+        self.connection.settimeout(30)
         self.output = b""
 
     def __enter__(self) -> Attached:

@@ -55,7 +55,7 @@ def mark_exited(world, attachment):
 def ask_udp(attachment, name, kind="A", server=("127.0.0.11", 53), **more):
     query = dns.message.make_query(name, kind, **more)
     with inside(attachment.namespace_path, socket.socket, socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(8)
+        client.settimeout(30)
         client.connect(server)
         client.send(query.to_wire())
         return dns.message.from_wire(client.recv(65535))
@@ -64,7 +64,7 @@ def ask_udp(attachment, name, kind="A", server=("127.0.0.11", 53), **more):
 def ask_tcp(attachment, name, kind="A"):
     query = dns.message.make_query(name, kind).to_wire()
     with inside(attachment.namespace_path, socket.socket, socket.AF_INET, socket.SOCK_STREAM) as client:
-        client.settimeout(8)
+        client.settimeout(30)
         client.connect(("127.0.0.11", 53))
         client.sendall(struct.pack("!H", len(query)) + query)
         stream = client.makefile("rb")
@@ -172,7 +172,7 @@ class Upstream:
             connection.sendall(struct.pack("!H", len(reply)) + reply)
 
     def __enter__(self) -> Upstream:
-        self.socket.settimeout(10)
+        self.socket.settimeout(30)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -222,7 +222,7 @@ async def test_nonsense_is_refused_and_harms_nobody(stack):
     def send_nonsense():
         with inside(stack.web.namespace_path, socket.socket, socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.connect(("127.0.0.11", 53))
-            client.settimeout(8)
+            client.settimeout(30)
             client.send(b"\x12")
             client.send(b"\x12\x34\x01\x00\x00\x01" + bytes(6) + b"\xff")
             return client.recv(512)
@@ -248,7 +248,7 @@ async def test_many_names_at_once_are_all_answered(stack):
 
 def open_client(attachment, kind=socket.SOCK_DGRAM):
     client = inside(attachment.namespace_path, socket.socket, socket.AF_INET, kind)
-    client.settimeout(8)
+    client.settimeout(30)
     client.connect(("127.0.0.11", 53))
     return client
 
@@ -292,7 +292,7 @@ async def test_servers_that_never_answer_hold_up_one_containers_questions_only(s
                 calm.send(local)
                 calm.send(outside)
                 await run_sync(receive, calm, 1)
-                upstream.socket.settimeout(8)
+                upstream.socket.settimeout(30)
                 assert (await run_sync(upstream.socket.recv, 512))[2:] == outside[2:]
 
 

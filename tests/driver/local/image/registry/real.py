@@ -11,6 +11,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,8 +26,7 @@ PASSWORD_FILE = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a
 @contextlib.contextmanager
 def running(path: Path, *, settings: str = "", secure: bool = False) -> Iterator[str]:
     """A registry on a free port of this machine; its host and port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     path.mkdir(exist_ok=True)
     (path / "config.yml").write_text(
         f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
