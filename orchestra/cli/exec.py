@@ -211,16 +211,15 @@ def _run_on_pipes(execute: Callable[..., Execution], owner: int) -> int:
             os.close(fd)
         sys.stdout.flush()
         sys.stderr.flush()
-        return relay(
-            execution,
-            Direction(0, stdin, owned=[stdin]),
-            [
-                Direction(stdout, open_output(1), owned=[stdout]),
-                Direction(stderr, open_output(2), owned=[stderr]),
-            ],
-            signals,
-            _Passing(execution),
-        )
+        outward = [
+            Direction(stdout, open_output(1), owned=[stdout]),
+            Direction(stderr, open_output(2), owned=[stderr]),
+        ]
+        code = relay(execution, Direction(0, stdin, owned=[stdin]), outward, signals, _Passing(execution))
+    for name, direction in zip(("output", "error"), outward, strict=True):
+        if direction.failure is not None:
+            raise UserError(f"the program's standard {name} is not whole: {direction.failure.strerror}")
+    return code
 
 
 class _Passing:

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import stat
-from errno import EIO
+from errno import EIO, EPIPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class Direction:
         self.source = source
         self.target = target
         self.over = False
+        self.failure: OSError | None = None  # what kept the rest from being written, but for a reader that is gone
         self.waiting = memoryview(b"")
         self._owned = owned
         self._most = CHUNK if not os.get_blocking(target) or _is_file(target) else SMALL
@@ -102,8 +103,10 @@ class Direction:
             count = os.write(self.target, self.waiting[: self._most])
         except BlockingIOError:
             return
-        except OSError:
-            # EPIPE: nobody reads any more. Whoever writes on the other side is to learn it the same way.
+        except OSError as error:
+            # EPIPE: the reader is gone. The writer on the other side is to learn it the same way.
+            if error.errno != EPIPE:
+                self.failure = error
             self.end()
             return
         self.waiting = self.waiting[count:]

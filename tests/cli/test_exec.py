@@ -159,6 +159,18 @@ def test_output_and_errors_stay_apart_and_complete(web):
     assert err == "e" * 2_000_000
 
 
+def test_output_that_has_no_room_is_an_error(web):
+    """A copy that is cut off must not look like a whole one."""
+    with open("/dev/full", "wb") as full:
+        for words in (("echo", "hi"), ("seq", "100000")):
+            command = web.start(
+                "exec", "-T", "web", *words, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE
+            )
+            _out, err = command.communicate(timeout=20)
+            assert command.returncode == 1
+            assert "standard output is not whole: No space left on device" in err
+
+
 def test_the_end_of_input_is_passed_on_when_it_comes(web):
     process = pipes(web, "web", "cat")
     process.stdin.write("early\n")
