@@ -340,3 +340,17 @@ async def test_what_a_cancelled_creation_fails_with_is_not_told():
         tasks.cancel_scope.cancel()
     assert told == [(Phase.STARTED, ""), (Phase.FAILED, "no longer wanted")]
     assert not engine.observed.failures
+
+
+async def test_lost_firewall_rules_are_put_back_and_told():
+    desired = stack(service("web"), at=1.0)
+    world = world_of(desired)
+    async with running(FakeDriver(world), desired) as engine:
+        await engine.wait_until_up()
+        with engine.subscribe() as events:
+            world.lose_rules()
+            async for event in events:
+                if isinstance(event, ActionEvent) and event.phase is Phase.DONE:
+                    break
+        assert (event.resource, event.reason) == ("network/s_default", "its firewall rules were removed or changed")
+        assert all(network.guarded for network in world.observed.networks.values())

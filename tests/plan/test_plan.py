@@ -46,6 +46,17 @@ def test_a_fatal_failure_fails_what_needs_it_until_it_is_asked_for_again():
     assert "pull image/app" in resources(plan(asked(WEB, at=200.0), world, {}, now=200.0).ready)
 
 
+@pytest.mark.parametrize("external", [False, True])
+def test_a_network_whose_firewall_rules_are_lost_is_completed(external):
+    world = world_after(WEB)
+    (name,) = world.networks
+    lost = replace(world, networks={name: replace(world.networks[name], guarded=False, external=external)})
+    desired = replace(WEB, networks=tuple(replace(spec, external=external) for spec in WEB.networks))
+    (action,) = plan(desired, lost, {}, now=999.0).ready
+    assert (action.verb, action.resource) == ("create", f"network/{name}")
+    assert action.reason == "its firewall rules were removed or changed"
+
+
 def test_what_cannot_be_started_can_be_stopped_replaced_and_removed():
     world = changed(world_after(WEB), "s-web-1", status=Created())
     world = failed(world, "container/s-web-1", temporary=False, at=200.0, verb=Verb.START)

@@ -33,7 +33,7 @@ class FakeDriver:
     def __init__(self, world: World, faults: Faults | None = None) -> None:
         self.world = world
         self.faults = faults or Faults()
-        self._events: deque[str] = deque()
+        self._events: deque[str | None] = deque()
         self._arrived = anyio.Event()
         self._changed = anyio.Event()
 
@@ -63,7 +63,7 @@ class FakeDriver:
         await self._point("inspect", name, failing=False)
         return container
 
-    async def events(self) -> AsyncIterator[str]:
+    async def events(self) -> AsyncIterator[str | None]:
         while True:
             while self._events:
                 yield self._events.popleft()
@@ -164,13 +164,13 @@ class FakeDriver:
             self.faults.raise_scripted(method, name)
             self.faults.raise_by_chance(method, name)
 
-    def _deliver(self, name: str, tasks: TaskGroup) -> None:
+    def _deliver(self, name: str | None, tasks: TaskGroup) -> None:
         self._changed.set()
-        if name:
+        if name != "":
             for pause in self.faults.deliveries():
                 tasks.start_soon(self._send_later, name, pause)
 
-    async def _send_later(self, name: str, pause: float) -> None:
+    async def _send_later(self, name: str | None, pause: float) -> None:
         await anyio.sleep(pause)
         self._events.append(name)
         self._arrived.set()

@@ -71,7 +71,7 @@ class World:
         self.pull_seconds = dict(pull_seconds or {})
         self.journal: list[Entry] = []
         self.contents: dict[str, list[str]] = {}
-        self.listener: Callable[[str], None] | None = None
+        self.listener: Callable[[str | None], None] | None = None
         self._truth = Observed(stack)
         self._specs: dict[str, ContainerSpec] = {}
         self._processes: dict[str, _Process] = {}
@@ -100,6 +100,13 @@ class World:
             volumes={name: v for name, v in truth.volumes.items() if not v.external or name in volumes},
             images={name: image for name, image in truth.images.items() if name in images},
         )
+
+    def lose_rules(self) -> None:
+        """Another program takes the firewall rules of every network away."""
+        networks = {name: replace(network, guarded=False) for name, network in self._truth.networks.items()}
+        self._truth = replace(self._truth, networks=networks)
+        if self.listener is not None:
+            self.listener(None)
 
     def add_external(self, networks: Iterable[Network] = (), volumes: Iterable[Volume] = ()) -> None:
         """What others made before; nothing may ever remove it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import filter as rules
-from orchestra.driver.local.net import ipam, link
+from orchestra.driver.local.net import ipam, link, ruleset
 from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import restore_forwarding
@@ -81,6 +81,8 @@ def remove_leftover(home: Home, leftover: Leftover) -> None:
                 _remove_bridge(home, leftover.name)
             case Kind.TABLE:
                 rules.remove_table(leftover.name)
+                if (stack := rules.stack_of_table(home, leftover.name)) is not None:
+                    ruleset.forget(home, stack)
 
 
 def _remove_namespace(home: Home, container_id: str) -> None:

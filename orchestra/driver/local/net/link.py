@@ -150,6 +150,9 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
     set_sysctl(name, "forwarding", int(not lease.internal))
     set_sysctl(name, "route_localnet", 1)
     connection.send(netlink.set_up(name))
+    for port in connection.links("veth"):
+        if port.master == link.number:
+            connection.send(*_close_port(port.number, port.name))
 
 
 def remove_bridge(connection: Netlink, name: str) -> None:
@@ -206,10 +209,8 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
     port = connection.link(name)
     if port is None:
         raise FileNotFoundError(f"interface {name} went away while it was made")
-    with Ipv6Settings() as settings:
-        settings.set(name, "disable_ipv6", 1)
     connection.send(
-        *gate_of_port(port.number, name),
+        *_close_port(port.number, name),
         netlink.set_alias(name, mark.render()),
         netlink.set_no_link_local(name),
         netlink.set_up(name, master=bridge.number),
@@ -217,6 +218,13 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
         # redirects the packet inside the bridge, and its way out is the port it came in by.
         netlink.set_hairpin(name),
     )
+
+
+def _close_port(number: int, name: str) -> tuple[Request, ...]:
+    """Turn IPv6 off on the host's end of a container's interface; requests that give it its gate, or put it right."""
+    with Ipv6Settings() as settings:
+        settings.set(name, "disable_ipv6", 1)
+    return gate_of_port(number, name)
 
 
 def set_sysctl(device: str, key: str, value: int) -> None:

@@ -46,8 +46,7 @@ def apply(home: Home, stack: str, transaction: Rule) -> None:
         apply_rules(transaction)
         held = _held(home, stack, wanted)
         if not wanted:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(_path(home, stack))
+            forget(home, stack)
         elif not held:
             raise TemporaryError(f"the rules of stack {stack} were changed by another program while they were made")
         else:
@@ -60,6 +59,12 @@ def is_whole(home: Home, stack: str) -> bool:
     with _applying:
         seal = _load(home, stack)
         return seal is not None and _held(home, stack) == seal.held
+
+
+def forget(home: Home, stack: str) -> None:
+    """The stack is not meant to have rules any more."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_path(home, stack))
 
 
 def was_applied(home: Home, stack: str) -> bool:

@@ -150,3 +150,17 @@ def test_a_gate_that_is_lost_is_put_back(world, web):
         assert not has_gate(connection, number, name)
         world.network()
         assert has_gate(connection, number, name)
+
+
+def test_the_gate_of_a_container_that_runs_is_put_back_with_its_bridges(world, web):
+    (port,) = (name for name in world.interfaces() if name.startswith(link.VETH_PREFIX))
+    subprocess.run(["tc", "qdisc", "del", "dev", port, "clsact"], check=True)
+    Path(f"{link.SYSCTL_IPV6}/{port}/disable_ipv6").write_text("0")
+    network.restore(world.home, world.stack)
+    assert (
+        "bpf"
+        in subprocess.run(
+            ["tc", "filter", "show", "dev", port, "ingress"], capture_output=True, text=True, check=True
+        ).stdout
+    )
+    assert Path(f"{link.SYSCTL_IPV6}/{port}/disable_ipv6").read_text() == "1\n"
