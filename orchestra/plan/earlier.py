@@ -36,7 +36,17 @@ def with_earlier(desired: Desired, before: Desired, observed: Observed) -> Desir
 
     before: what was desired until now.
     """
-    return replace(desired, earlier=tuple(_find_earlier(desired, before, observed)))
+    hashes = {network.name: network.config_hash for network in desired.networks}
+    networks = {network.name: network for network in (*before.earlier_networks, *before.networks)}
+    return replace(
+        desired,
+        earlier=tuple(_find_earlier(desired, before, observed)),
+        earlier_networks=tuple(
+            network
+            for name, network in networks.items()
+            if hashes.get(name, network.config_hash) != network.config_hash
+        ),
+    )
 
 
 def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iterator[Earlier]:
@@ -128,7 +138,7 @@ def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
 def go_back(desired: Desired, observed: Observed) -> Desired:
     """``desired`` with the earlier definition of each container whose new one was refused; the same if there is none.
 
-    So the next supervisor does not try the new one again unasked.
+    So the next supervisor does not try the new one again unasked. Networks that were not made anew for its sake stay.
     """
     earlier = {earlier.spec.name: earlier.spec for earlier in desired.earlier}
     refused = {
@@ -140,8 +150,17 @@ def go_back(desired: Desired, observed: Observed) -> Desired:
     }
     if not refused:
         return desired
+    held = {endpoint.network for spec in refused.values() for endpoint in spec.endpoints}
+    networks = {
+        network.name: network
+        for network in desired.earlier_networks
+        if network.name in held
+        and network.name in observed.networks
+        and observed.networks[network.name].config_hash == network.config_hash
+    }
     return replace(
         desired,
+        networks=tuple(networks.get(network.name, network) for network in desired.networks),
         containers=tuple(refused.get(spec.name, spec) for spec in desired.containers),
         earlier=tuple(earlier for earlier in desired.earlier if earlier.spec.name not in refused),
     )

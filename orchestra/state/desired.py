@@ -370,7 +370,8 @@ class Desired:
 
     services: every service the file declares, also those that no container is wanted of (scaled to 0, profile not
     active, or the stack going down), so that orphans can be told from them. disabled: those of them that no active
-    profile enables; what they have stays as it is. A stack going down has no containers and no networks.
+    profile enables; what they have stays as it is. A stack going down has no containers and no networks. earlier,
+    earlier_networks: what the last command has changed, as it was, see ``plan.earlier``.
     """
 
     stack: StackName
@@ -384,6 +385,7 @@ class Desired:
     images: tuple[ImageSpec, ...] = ()
     request: Request = Request()
     earlier: tuple[Earlier, ...] = ()
+    earlier_networks: tuple[NetworkSpec, ...] = ()
 
     def container(self, name: str) -> ContainerSpec | None:
         return next((spec for spec in self.containers if spec.name == name), None)

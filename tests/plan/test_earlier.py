@@ -13,7 +13,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict_all
 from orchestra.plan.preview import preview
 from orchestra.state.desired import ImageSpec
-from orchestra.state.observed import Created, Exited, Failure, Image, Observed, Verb
+from orchestra.state.observed import Created, Exited, Failure, Image, Network, Observed, Verb
 from tests.plan.stacks import changed, service, stack
 
 OLD = stack(service("web"), service("front", "web!"), at=100.0)
@@ -149,6 +149,18 @@ def test_a_network_is_not_replaced_under_a_container_whose_definition_is_refused
     assert (found.ready, found.converged) == ((), True)
     checked = predict_all(observed, [check], 201.0)
     assert any(isinstance(action, StopContainer) for action in plan(desired, checked, {}, 202.0).ready)
+
+
+def test_a_network_that_was_held_back_stays_after_a_refusal():
+    observed = running()
+    new = replace(EDITED, networks=tuple(replace(net, config_hash="net v2") for net in EDITED.networks))
+    desired = edited(observed, new)
+    after = go_back(desired, refused(observed))
+    assert after.networks == OLD.networks
+    assert plan(after, refused(observed), {}, 300.0).converged
+    # The kernel refused the container later: the network is the new one by then.
+    made = replace(observed, networks={net.name: Network(net.name, "net v2") for net in new.networks})
+    assert go_back(desired, refused(made, Verb.START)).networks == new.networks
 
 
 def test_a_preview_shows_no_checks_but_lists_them():
