@@ -6,7 +6,7 @@ import os
 import sys
 
 from orchestra.cli.asking import client_of, request
-from orchestra.cli.looking import find_stack
+from orchestra.cli.looking import find_stack, warn_of_damage
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.progress import open_progress
 from orchestra.visible import visible
@@ -38,6 +38,7 @@ def run(invocation: Invocation) -> int:
     client = client_of(invocation, stack)
     with open_progress(invocation) as progress:
         result = client.ask(asked, progress.hear)
+    warn_of_damage(result["damage"])
     if result["orphans"]:
         warn_of_orphans(result["orphans"])
     for kept in result["kept"]:

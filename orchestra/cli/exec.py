@@ -83,7 +83,7 @@ def _wants_terminal(values: dict[str, Any]) -> bool:
 
 def _describe(home: StackHome, container: Container, values: dict[str, Any], *, terminal: bool) -> dict[str, Any]:
     """The process object. Raises FatalError for a user that the container does not know."""
-    config = ContainerDirectory(home.container(container.name)).load("config.json")
+    config = ContainerDirectory(home.container(container.name)).load_config()
     environment = dict(_variable(entry) for entry in values["env"])
     size = tty.get_size(0) if terminal else None
     available = held() if values["privileged"] else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from orchestra.cli.stack_file import StackFile
 from orchestra.errors import ComposeFileNotFound, UserError
 
@@ -22,7 +24,9 @@ def look_at_containers(invocation: Invocation, stack: str) -> list[dict[str, Any
     if invocation.driver == "local":
         from orchestra.driver.local.look import look_at_containers
 
-        return look_at_containers(invocation.home.stack(stack))
+        found = look_at_containers(invocation.home.stack(stack))
+        warn_of_damage([f"container {each['name']}: {each['damage']}" for each in found if "damage" in each])
+        return found
     from orchestra.cli.asking import client_of, request
 
     result = client_of(invocation, stack).ask_if_running(request("observe")) or {"observed": {}}
@@ -34,11 +38,19 @@ def observe_containers(invocation: Invocation, stack: str) -> list[Container]:
     if invocation.driver == "local":
         from orchestra.driver.local.observe import observe_containers
 
-        return list(observe_containers(invocation.home.stack(stack)).values())
+        observed = list(observe_containers(invocation.home.stack(stack)).values())
+        warn_of_damage([f"container {each.name}: {each.damage}" for each in observed if each.damage])
+        return observed
     from orchestra.state.codec import decode
     from orchestra.state.observed import Container
 
     return [decode(Container, encoded) for encoded in look_at_containers(invocation, stack)]
+
+
+def warn_of_damage(texts: Iterable[str]) -> None:
+    """Name files of the stack that cannot be read, on standard error."""
+    for text in texts:
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def find_stack(invocation: Invocation) -> tuple[str, tuple[str, ...] | None]:

@@ -74,8 +74,8 @@ def _look(invocation: Invocation, name: str) -> Stack:
 def _config_files(home: StackHome) -> tuple[str, ...]:
     try:
         with open(home.desired, "rb") as file:
-            return tuple(json.loads(file.read()).get("config_files", ()))
-    except (FileNotFoundError, ValueError):
+            return tuple(map(str, json.loads(file.read()).get("config_files", ())))
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return ()
 
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestra.cli.asking import client_of, request_with_desired
+from orchestra.cli.looking import warn_of_damage
 from orchestra.cli.render.errors import render_notes
 from orchestra.cli.stack_file import StackFile, parse_scale
 from orchestra.cli.up_exchange import check_wish, encode_wish
@@ -63,9 +64,12 @@ def _observe(invocation: Invocation, prepared: Prepared) -> Outlook:
     stack = prepared.identity.stack
     answer = client_of(invocation, stack).ask_if_running(asked)
     if answer is not None:
-        current, desired = decode(Desired, answer["current"]), decode(Desired, answer["desired"])
-        return Outlook(current, desired, decode(Observed, answer["observed"]))
+        warn_of_damage(answer["damage"])
+        current = decode(Desired, answer["current"]) if "current" in answer else None
+        return Outlook(current, decode(Desired, answer["desired"]), decode(Observed, answer["observed"]))
     from orchestra.supervisor.look import look
 
     new = decode(Desired, json.loads(prepared.desired))
-    return look(invocation.home, stack, invocation.driver, new, read_wish(options))
+    outlook, damage = look(invocation.home, stack, invocation.driver, new, read_wish(options))
+    warn_of_damage(damage)
+    return outlook

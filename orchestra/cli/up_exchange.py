@@ -64,6 +64,10 @@ def check_wish(values: dict[str, Any]) -> None:
 
 def conclude(invocation: Invocation, result: dict[str, Any]) -> int:
     """Say what a result has to say; the exit code."""
+    if result["damage"]:
+        from orchestra.cli.looking import warn_of_damage
+
+        warn_of_damage(result["damage"])
     if result["orphans"]:
         from orchestra.cli.down import warn_of_orphans
 

@@ -65,11 +65,15 @@ class _Flight:
 class Engine:
     """Keeps one stack converged on what is desired, for as long as ``run`` runs.
 
-    clock: Unix seconds; must advance with ``anyio.current_time``. Not thread-safe: call from the loop that runs it.
+    known: whether ``desired`` is; if not, nothing is done before it is set. clock: Unix seconds; must advance with
+    ``anyio.current_time``. Not thread-safe: call from the loop that runs it.
     """
 
-    def __init__(self, driver: Driver, desired: Desired, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, driver: Driver, desired: Desired, *, known: bool = True, clock: Callable[[], float] = time.time
+    ) -> None:
         self._driver = driver
+        self._known = known
         self._clock = clock
         self._wanted = desired
         self._desired = desired
@@ -237,6 +241,8 @@ class Engine:
 
     async def _observe(self) -> None:
         """Full looks: at the start, when something else is desired, on doubt, and once in a while."""
+        if not self._known:
+            await self._doubt.wait()
         while True:
             self._doubt = anyio.Event()
             desired = self._wanted

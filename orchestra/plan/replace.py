@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def replacement_reason(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
     """Why ``container`` is not what ``spec`` asks for, in words; None when it is, or must stay as it is."""
+    if container.damage:
+        return container.damage
     if container.service != spec.service:
         return f"it belongs to service {container.service}"
     if spec.service in situation.never_replaced:

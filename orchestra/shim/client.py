@@ -14,12 +14,13 @@ from contextlib import suppress
 from errno import ENODATA
 from typing import Any, NamedTuple
 
-from orchestra.linux import cgroup, process, tty, unix_socket
+from orchestra.linux import process, tty, unix_socket
 from orchestra.linux.inotify import IN_DELETE, IN_MOVED_TO, Inotify
 from orchestra.linux.readiness import first_readable, readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import wire
 from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, UNFINISHED, ContainerDirectory
+from orchestra.shim.finding import group_of
 from orchestra.shim.state import Exit, State, Status, shim_alive, state
 
 TYPE_CHECKING = False
@@ -158,21 +159,18 @@ def delete(directory: str) -> None:
         container = files.load_process("state.json")
         if container is not None:
             _kill_and_wait(container)
+        elif files.has("state.json"):  # damaged: its group tells who it is
+            group_of(files).kill()
         if not shim_alive(directory):
             break
-        if container is not None:
+        if container is not None or files.has("state.json"):
             _await_end(directory, container)
         else:
             # It is just being made.
             _await(directory, lambda: files.has("state.json"))
-    try:
-        config = files.load("config.json")
-    except FileNotFoundError:
+    if not files.has("config.json"):
         return
-    # What another runtime has made is not marked as ours.
-    is_others = bool((files.load_if_there("shim.json") or {}).get("runtime"))
-    path = (config.get("linux") or {}).get("cgroupsPath") or ""
-    group = cgroup.at(path, owner=None if is_others else directory)
+    group = group_of(files)
     group.kill()
     group.remove()
     files.remove_tree(RUNTIME_STATE)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from errno import EBADMSG
 from typing import Any, NamedTuple
 
 from orchestra.linux import private_files
 from orchestra.linux.process import Process
+from orchestra.linux.syscall import SystemCallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
 """What the shim makes for one run and removes at its end, beside ``shim.pid``, which goes last."""
@@ -17,6 +23,17 @@ UNFINISHED = (".shim.pid.new", ".state.json.new", ".exit.json.new")
 
 RUNTIME_STATE = "runtime"
 """What another OCI runtime keeps of the container it has made for the shim."""
+
+
+class DamagedFile(SystemCallError):
+    """A file that should hold a JSON object and does not, as if it had been emptied or cut short."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(EBADMSG, "read", path, "orchestra up --force-recreate makes the container anew")
+        self._reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.filename} is damaged: {self._reason}"
 
 
 class ContainerDirectory(NamedTuple):
@@ -32,6 +49,7 @@ class ContainerDirectory(NamedTuple):
         return f"{self.path}/{name}"
 
     def load(self, name: str) -> dict[str, Any]:
+        """Raises FileNotFoundError or DamagedFile."""
         # Not by a file object, whose layers a process that was just forked would have to copy.
         fd = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -40,7 +58,12 @@ class ContainerDirectory(NamedTuple):
                 text += part
         finally:
             os.close(fd)
-        content: dict[str, Any] = json.loads(text.decode())
+        try:
+            content: dict[str, Any] = json.loads(text.decode())
+        except (ValueError, RecursionError) as error:
+            raise DamagedFile(self.file(name), str(error)) from error
+        if type(content) is not dict:
+            raise DamagedFile(self.file(name), "it is no JSON object")
         return content
 
     def load_if_there(self, name: str) -> dict[str, Any] | None:
@@ -48,6 +71,21 @@ class ContainerDirectory(NamedTuple):
             return self.load(name)
         except FileNotFoundError:
             return None
+
+    def load_config(self) -> dict[str, Any]:
+        """The OCI configuration, which has a process. Raises FileNotFoundError or DamagedFile."""
+        config = self.load("config.json")
+        for key, kind in (("process", dict), ("mounts", list), ("linux", dict)):
+            if not isinstance(config.get(key), kind):
+                raise DamagedFile(self.file("config.json"), f"it holds no {key}")
+        return config
+
+    def load_sound(self, name: str) -> dict[str, Any]:
+        """Empty when it is not there, or damaged: for what may be missing, too."""
+        try:
+            return self.load_if_there(name) or {}
+        except DamagedFile:
+            return {}
 
     def store(self, name: str, content: dict[str, Any]) -> None:
         """Whole or not at all, as ``private_files.store`` does it."""
@@ -75,6 +113,11 @@ class ContainerDirectory(NamedTuple):
         return os.path.exists(self.file(name))
 
     def load_process(self, name: str) -> Process | None:
-        """Which process ``shim.pid`` or ``state.json`` names."""
-        content = self.load_if_there(name)
-        return None if content is None else Process(content["pid"], content["start_time"])
+        """Which process ``shim.pid`` or ``state.json`` names; None when it is not there, or damaged."""
+        return named_process(self.load_sound(name))
+
+
+def named_process(record: Mapping[str, Any]) -> Process | None:
+    """The process that a record names; None for one that names none."""
+    pid, start_time = record.get("pid"), record.get("start_time")
+    return Process(pid, start_time) if type(pid) is int and type(start_time) is int and pid > 0 else None

@@ -20,7 +20,8 @@ from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import hooks, init, oci, open_files, stack_log, starting, wire
-from orchestra.shim.directory import RUN_FILES, UNFINISHED
+from orchestra.shim.directory import RUN_FILES, UNFINISHED, DamagedFile, named_process
+from orchestra.shim.finding import find_again
 from orchestra.shim.orphan import Orphan
 from orchestra.shim.requests import Requests, refuse
 from orchestra.shim.streams import Streams
@@ -264,9 +265,13 @@ class Shim:
             self.directory.remove("shim.sock")
             self._leave()
             return
-        self.container = self.directory.load_process("state.json")
-        state = self.directory.load_if_there("state.json")
-        if self.container is None or state is None or state["started_at"] is None:
+        except DamagedFile as error:
+            # Its end can be recorded all the same.
+            stack_log.write(f"{self.directory.name}: {error}")
+        find_again(self.directory)
+        state = self.directory.load_sound("state.json")
+        self.container = named_process(state)
+        if self.container is None or state.get("started_at") is None:
             # Killed before the start: its first process has noticed and ended, so there is no container.
             self._clean()
             self.directory.remove("state.json", "shim.sock", *UNFINISHED)
@@ -387,6 +392,7 @@ class Shim:
                 "finished_at": time.time(),
             },
         )
+        self.directory.remove("shim.pid")
         self._leave()
 
     def _run_last_hooks(self) -> None:

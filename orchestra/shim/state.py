@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from typing import NamedTuple
 
 from orchestra.linux import process
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.directory import ContainerDirectory, DamagedFile, named_process
 
 
 class Status(Enum):
@@ -43,21 +44,29 @@ def state(directory: str) -> State:
     exit = _load_exit(files)
     if exit is not None:
         return State(Status.STOPPED, 0, exit.started_at, exit)
-    record = files.load_if_there("state.json")
-    if record is None:
+    record = files.load_sound("state.json")
+    container, started_at = named_process(record), record.get("started_at")
+    if container is None:
         return State(Status.CREATING if shim_alive(directory) else Status.ABSENT)
-    pid, started_at = record["pid"], record["started_at"]
     # While the shim lives the run has not ended: it is still reading what the container wrote.
-    if process.is_alive(process.Process(pid, record["start_time"])) or shim_alive(directory):
+    if process.is_alive(container) or shim_alive(directory):
         status = Status.CREATED if started_at is None else Status.RUNNING
-        return State(status, pid, started_at or 0.0)
+        return State(status, container.pid, started_at or 0.0)
     # Once more: it may have been written between the first look and the shim's end.
     return State(Status.STOPPED, 0, started_at or 0.0, _load_exit(files))
 
 
 def _load_exit(files: ContainerDirectory) -> Exit | None:
-    record = files.load_if_there("exit.json")
-    return None if record is None else Exit(**record)
+    """That it is there means that the run is over, even when it is damaged."""
+    try:
+        record = files.load_if_there("exit.json")
+        return None if record is None else Exit(**record)
+    except (DamagedFile, TypeError):
+        try:
+            moment = os.stat(files.file("exit.json")).st_mtime
+        except FileNotFoundError:
+            return None  # the next run has just begun
+        return Exit(None, False, moment, moment)
 
 
 def shim_alive(directory: str) -> bool:

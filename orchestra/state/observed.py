@@ -97,6 +97,7 @@ class Container:
     those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
     as ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only speak of, as ``PORT/PROTOCOL``.
     image_digest: identity of the image it was made from. healthcheck: of file and image together; None for none.
+    damage: which of its files cannot be read, and why; it is replaced when it is wanted, and removed when not.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
     has no other source. error: why it could not be started when that was tried last; empty once it was started.
     """
@@ -123,6 +124,7 @@ class Container:
     stop_grace_period: float = 10.0
     healthcheck: Healthcheck | None = None
     error: str = ""
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from orchestra.engine.driver import Driver
     from orchestra.engine.loop import Engine
+    from orchestra.errors import FatalError
     from orchestra.home import StackHome
     from orchestra.plan.plan import Plan
     from orchestra.plan.verdict import Failed
@@ -47,11 +48,18 @@ if TYPE_CHECKING:
 class Commands:
     """The requests, by ``op``. Each method takes the request and returns the result; times are Unix seconds.
 
-    Optional keys are marked with ?. ``services``: an empty list is every service.
+    Optional keys are marked with ?. ``services``: an empty list is every service. ``damage``: what is wrong with the
+    file that tells what was asked for before this request, as a list of at most one sentence. Until ``up`` or ``down``
+    has been asked for the whole stack, that is not known, and every other request is refused.
     """
 
     def __init__(
-        self, engine: Engine, driver: Driver, stack_home: StackHome, clock: Callable[[], float] = time.time
+        self,
+        engine: Engine,
+        driver: Driver,
+        stack_home: StackHome,
+        clock: Callable[[], float] = time.time,
+        damage: FatalError | None = None,
     ) -> None:
         self._engine = engine
         self._driver = driver
@@ -59,15 +67,25 @@ class Commands:
         self._clock = clock
         self._wanted = engine.desired
         self._writing = anyio.Lock()
+        self._damage = damage
+
+    def _need_to_know(self, *, unless: bool = False) -> list[str]:
+        """The damage for the result. Raises FatalError when it is there, ``unless`` the request can do without."""
+        if self._damage is None:
+            return []
+        if not unless:
+            raise self._damage
+        return [self._damage.message]
 
     async def up(self, request: Message) -> Message:
         """{"desired", "environment"?, "wait"?, "wait_timeout"?} and what ``supervisor.wishes`` reads.
 
         environment: see ``supervisor.environment``.
         Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
-        "timed_out": bool, "unproven": [names of containers that ``wait`` waits for]}. Nothing is taken back when
-        something has failed: the next ``up`` carries on from there.
+        "timed_out": bool, "unproven": [names of containers that ``wait`` waits for], "damage"}. Nothing is taken back
+        when something has failed: the next ``up`` carries on from there.
         """
+        damage = self._need_to_know(unless=not request.get("services"))
         new = decode(Desired, request["desired"])
         wish = read_wish(request)
         services = wish.services
@@ -95,6 +113,7 @@ class Commands:
             "failures": describe_failures(failures, desired),
             "timed_out": limit.cancelled_caught,
             "unproven": list(unproven),
+            "damage": damage,
         }
 
     async def down(self, request: Message) -> Message:
@@ -102,9 +121,10 @@ class Commands:
         "remove_volumes"?, "remove_orphans"?, "stop_timeout"?}
 
         Result: {"failures": [..], "kept": [what another stack still uses, in words], "orphans": [names],
-        "leaving": whether nothing is left and the supervisor ends}.
+        "leaving": whether nothing is left and the supervisor ends, "damage"}.
         """
         selected = request.get("selected", ())
+        damage = self._need_to_know(unless=not selected)
         declared = tuple(map(ServiceName, request.get("services", self._wanted.services)))
         if unknown := [name for name in selected if name not in declared]:
             raise UserError(f"no such service: {unknown[0]}", hint=f"services are {', '.join(declared)}")
@@ -133,6 +153,7 @@ class Commands:
             "kept": [failure.error for failure in failures if failure.in_use],
             "orphans": list(orphans(desired, self._engine.observed)),
             "leaving": self.nothing_is_left(),
+            "damage": damage,
         }
 
     async def stop(self, request: Message) -> Message:
@@ -140,6 +161,7 @@ class Commands:
 
         Result: {"failures": [..]}: what could not be stopped.
         """
+        self._need_to_know()
         chosen = frozenset(request["services"])
 
         def stopped(current: Desired) -> Desired:
@@ -163,23 +185,25 @@ class Commands:
     async def observe(self, request: Message) -> Message:
         """{"desired"?} and what ``supervisor.wishes`` reads: look at everything, as if ``up`` asked for this.
 
-        Result: {"observed": Observed, "desired": what would be desired then, "current": what is desired now}; without
-        "desired" in the request the last two are the same, and "current" is left out.
+        Result: {"observed": Observed, "desired": what would be desired then, "current": what is desired now, "damage"};
+        without "desired" in the request the second two are the same, and "current" is left out, as when it is unknown.
         """
+        damage = self._need_to_know(unless="desired" in request and not request.get("services"))
         current = desired = self._wanted
         if "desired" in request:
             desired = desire(current, decode(Desired, request["desired"]), read_wish(request), self._clock())
         observed = await self._driver.observe(desired)
-        if "desired" not in request:
-            return {"observed": encode(observed), "desired": encode(desired)}
-        observed = await with_foreseen_failures(self._driver, desired, observed, self._clock())
-        return {"observed": encode(observed), "desired": encode(desired), "current": encode(current)}
+        if "desired" in request:
+            observed = await with_foreseen_failures(self._driver, desired, observed, self._clock())
+        result = {"observed": encode(observed), "desired": encode(desired), "damage": damage}
+        return {**result, "current": encode(current)} if "desired" in request and not damage else result
 
     async def attend(self, request: Message) -> Message:
         """{"services", "until": "all-exited", "any-exited" or "any-failed"}: wait for containers to end for good.
 
         Result: {"exits": [{"container", "service", "exit_code"}]}: all that have ended by then, the earliest first.
         """
+        self._need_to_know()
         chosen = frozenset(request["services"])
         until = {"all-exited": self._all_exited, "any-exited": self._any_exited, "any-failed": self._any_failed}
         await self._engine.wait(partial(until[request["until"]], chosen))
@@ -209,7 +233,8 @@ class Commands:
 
     def is_over(self, desired: Desired, observed: Observed, _plan: Plan) -> bool:
         return (
-            self._wanted.is_down
+            self._damage is None
+            and self._wanted.is_down
             and desired.is_down
             and not self._engine.is_making
             and not observed.containers
@@ -221,7 +246,7 @@ class Commands:
         async with self._writing:
             wanted = change(self._wanted)
             await anyio.to_thread.run_sync(store_desired, self._home, wanted)
-            self._wanted = wanted
+            self._wanted, self._damage = wanted, None
             self._engine.set_desired(wanted)
 
     async def _unless_wanted_again(self) -> tuple[Failed, ...]:

@@ -22,8 +22,8 @@ def load_desired(stack_home: StackHome) -> Desired | None:
             return decode(Desired, json.loads(file.read()))
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        hint = f"remove {stack_home.desired} and run orchestra up again"
+    except (ValueError, RecursionError) as error:
+        hint = "run orchestra up, or down, for the whole stack: it is written anew"
         raise FatalError(f"{stack_home.desired} cannot be read: {error}", hint=hint) from error
 
 

@@ -17,7 +17,7 @@ from orchestra.linux import private_files
 from orchestra.shim.launch import launch
 from orchestra.shim.supervision import CONTROL_FD, PARENT_FD
 from orchestra.supervisor.client import supervisor_argv
-from orchestra.supervisor.host import Host
+from orchestra.supervisor.host import ForkServer, Host
 
 
 def live(stack: str, driver_name: str) -> None:
@@ -30,6 +30,7 @@ def live(stack: str, driver_name: str) -> None:
     for root in (home.data, home.run):
         private_files.close_to_others(root)
     private_files.make_directories(stack_home.run)
+    fork_server = os.pidfd_open(os.getppid())
     lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # An earlier supervisor may be about to end: two at work on one stack would undo each other's work.
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -37,4 +38,5 @@ def live(stack: str, driver_name: str) -> None:
     gc.freeze()
     gc.enable()
     heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))
-    anyio.run(Host(stack_home, driver).run, socket.socket(fileno=control), parent, heal)
+    host = Host(stack_home, driver)
+    anyio.run(host.run, socket.socket(fileno=control), ForkServer(parent, fork_server, heal))

@@ -10,6 +10,7 @@ import anyio
 
 from orchestra.driver import DRIVERS
 from orchestra.engine.foresight import with_foreseen_failures
+from orchestra.errors import FatalError
 from orchestra.plan.replacement import Outlook
 from orchestra.plan.wish import desire
 from orchestra.supervisor.desired_file import load_desired
@@ -22,12 +23,21 @@ if TYPE_CHECKING:
     from orchestra.state.observed import Observed
 
 
-def look(home: Home, stack: str, driver: str, new: Desired, wish: Wish) -> Outlook:
-    """Changes nothing."""
-    current = load_desired(home.stack(stack))
+def look(home: Home, stack: str, driver: str, new: Desired, wish: Wish) -> tuple[Outlook, list[str]]:
+    """Changes nothing. Second, as of ``supervisor.commands``, what is wrong with the file of what is desired now.
+
+    FatalError when that is damaged and the wish is for some services only.
+    """
+    current, damage = None, []
+    try:
+        current = load_desired(home.stack(stack))
+    except FatalError as error:
+        if wish.services:
+            raise
+        damage = [error.message]
     desired = desire(current, new, wish, time.time())
     observed = anyio.run(_observe, import_module(DRIVERS[driver]).open_driver(home, stack), desired)
-    return Outlook(current, desired, observed)
+    return Outlook(current, desired, observed), damage
 
 
 async def _observe(driver: Driver, desired: Desired) -> Observed:

@@ -41,6 +41,8 @@ class ByHand:
         container = Container(
             name, service, index, f"id-{name}", "hash", "rootfs:/", "digest", Created(), time.time(), command=("x",)
         )
+        for file in ("config.json", "shim.json", "network.json"):
+            self._store(name, file, {"container_id": f"id-{name}"})
         store_record(self.home.container(name), Record(container))
         return name
 

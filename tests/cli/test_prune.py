@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.driver.local import prune
+from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.prune import Item, Kind
 from orchestra.home import Home
 from orchestra.linux import cgroup
@@ -120,7 +121,7 @@ def kill_all_of_one(stack) -> None:
 
 
 def test_a_process_in_a_group_that_nobody_knows_is_found_and_ended(home):
-    path = f"/orchestra/{prune.home_hash(home)}/lost/id"
+    path = f"/orchestra/{home_hash(home)}/lost/id"
     group = cgroup.at(path)
     if not group.views():
         pytest.skip("no cgroup is mounted")

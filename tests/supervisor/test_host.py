@@ -70,7 +70,7 @@ async def test_down_ends_the_supervisor_and_forgets_what_was_asked(supervised):
     async with s.running():
         await s.up(two_services())
         result = await s.ask("down")
-        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": True}
+        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": True, "damage": []}
         with anyio.fail_after(5):
             await s.ended.wait()
     assert not await anyio.Path(s.home.desired).exists()
@@ -303,13 +303,13 @@ async def test_down_of_a_service_takes_its_dependents_along_and_leaves_the_rest(
     async with s.running():
         await s.up(three)
         result = await s.ask("down", services=list(three.services), selected=["db"], remove_volumes=True)
-        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": False}
+        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": False, "damage": []}
         assert [name for _, name in s.happened("stopping")] == ["s-web-1", "s-db-1"]
         assert set(s.world.observed.containers) == {"s-log-1"}
         assert [spec.name for spec in load_desired(s.home).containers] == ["s-log-1"]
         with pytest.raises(OrchestraError, match="no such service: nobody"):
             await s.ask("down", selected=["nobody"])
         result = await s.ask("down", services=list(three.services), selected=["log"], remove_volumes=True)
-        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": True}
+        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": True, "damage": []}
     assert not s.world.observed.networks
     assert set(s.world.observed.volumes) == {"s_data", "s_lines"}, "only the whole stack takes those along"

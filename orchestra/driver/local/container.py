@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
@@ -20,41 +20,44 @@ from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
-from orchestra.driver.local.look import RECORD
+from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
-from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.driver.local.strays import end_strays, stack_group
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.process import parse_signal
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.directory import ContainerDirectory, DamagedFile
+from orchestra.shim.finding import find_again
 from orchestra.state.desired import Mount, MountKind
 from orchestra.state.names import container_name
-from orchestra.state.observed import Image, Running
+from orchestra.state.observed import Created, Image, Running
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
     from orchestra.state.desired import ContainerSpec
+    from orchestra.state.observed import Container
+
+T = TypeVar("T")
+LAST = (*BUNDLE, RECORD)
+"""What goes last of a directory: the bundle, without which a record looks damaged, and the record."""
 
 SHARED = ("pid", "ipc")
 """Kinds of namespace that a service may share with another; the network's is pinned, and joined by that path."""
-
-
-def cgroup_path(home: Home, stack: str, container_id: str) -> str:
-    """Below the root of each hierarchy. By home, so that what a crash left can be told from what others run."""
-    return f"/orchestra/{home_hash(home)}/{stack}/{container_id}"
 
 
 class Containers:
@@ -68,14 +71,18 @@ class Containers:
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
         self._ports = PortReservations(partial(find_publisher, home))
+        self._known: set[str] = set()  # containers that are to have a record
 
     def __enter__(self) -> Containers:
         """Take up what containers have published already: the sockets of an earlier supervisor went with it."""
+        end_strays(self._home, self._stack)
         for name in self.names():
-            if load_record(self._stack_home.container(name)) is None:
+            directory = self._stack_home.container(name)
+            if not self._has_record(name):
                 self.remove(name, volumes=AnonymousVolumes.HAND_ON)  # a crash came before its record, or after
                 continue
-            attachment = attachments.load(self._stack_home.container(name))
+            self._known.add(name)
+            attachment = _sound(attachments.load, directory)
             if attachment is not None and attachment.ports:
                 try:
                     self._ports.reserve(name, attachment.ports)
@@ -96,20 +103,20 @@ class Containers:
     def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
         """Everything but a process. When something fails all of it is removed again, but for a record of the error."""
         directory = self._stack_home.container(spec.name)
-        record = load_record(directory)
+        record = _sound(load_record, directory)
         made = None if record is None else (record.container.service, record.container.config_hash)
         if record is not None and made == (spec.service, spec.config_hash):
-            attachment = attachments.load(directory)
+            attachment = _sound(attachments.load, directory)
             if attachment is not None and record.container.image_digest == image_digest:
                 return attachment
-        if record is not None:
+        if ContainerDirectory(directory).has(RECORD):
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
         private_files.make_directories(directory)
         began = time.time()
         try:
             return self._make(spec, image_digest, directory)
         except BaseException as error:
-            record = load_record(directory)
+            record = _sound(load_record, directory)
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
             if record is not None:
                 volume.delete_anonymous_volumes(self._home, record.container.volumes, since=began)
@@ -142,6 +149,7 @@ class Containers:
             container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
             joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
             store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
+            self._known.add(spec.name)
         ports = self._ports.reserve(spec.name, spec.ports)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
         config = self._write_bundle(spec, image, container.id, attachment, directory)
@@ -161,7 +169,7 @@ class Containers:
             user=_user(spec, image),
             attachment=attachment,
             mounts=mounts,
-            cgroups_path=cgroup_path(self._home, self._stack, container_id),
+            cgroups_path=f"{stack_group(self._home, self._stack)}/{container_id}",
             host=observe_host(spec),
         )
         for file, text in render_etc_files(attachment).items():
@@ -205,7 +213,7 @@ class Containers:
         if mode != "service":
             return name
         for container in self.names():
-            record = load_record(self._stack_home.container(container))
+            record = _sound(load_record, self._stack_home.container(container))
             if record is not None and (record.container.service, record.container.index) == (name, 1):
                 return container
         return container_name(self._stack, name, 1)
@@ -213,9 +221,9 @@ class Containers:
     def publish(self, name: str) -> bool:
         """Before a run: publish what ``withdraw`` took back. Whether rules have to follow. Raises FatalError."""
         directory = self._stack_home.container(name)
-        record, attachment = load_record(directory), attachments.load(directory)
+        record, attachment = _sound(load_record, directory), _sound(attachments.load, directory)
         if record is None or attachment is None:
-            raise FatalError(f"container {name} does not exist")
+            raise self._spoil(name)
         if not record.ports or attachment.ports:
             return False
         ports = self._ports.reserve(name, record.ports)
@@ -225,7 +233,7 @@ class Containers:
     def withdraw(self, name: str) -> bool:
         """After a commanded stop: let others have the published ports. Whether rules have to follow."""
         directory = self._stack_home.container(name)
-        attachment = attachments.load(directory)
+        attachment = _sound(attachments.load, directory)
         if attachment is None or not attachment.ports:
             return False
         attachments.store(directory, replace(attachment, ports=()))
@@ -238,11 +246,14 @@ class Containers:
         Raises TemporaryError while one of them does not run.
         """
         directory = self._stack_home.container(name)
-        record = load_record(directory)
+        record = _sound(load_record, directory)
         if record is None or not record.joins:
             return
         files = ContainerDirectory(directory)
-        config = files.load("config.json")
+        try:
+            config = files.load_config()
+        except (DamagedFile, FileNotFoundError):
+            raise self._spoil(name) from None
         for kind, target in record.joins:
             other = observe_container(self._stack_home.container(target))
             if other is None or not isinstance(other.status, Running):
@@ -251,21 +262,36 @@ class Containers:
             config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{other.status.pid}/ns/{kind}"}]
         files.store("config.json", config)
 
-    def explain(self, name: str) -> FatalError | None:
+    def explain(self, name: str) -> DriverError | None:
         """Why a container cannot have started, where what the host has tells it better than the kernel."""
-        directory = self._stack_home.container(name)
-        record = load_record(directory)
+        files = ContainerDirectory(self._stack_home.container(name))
+        record = _sound(load_record, files.path)
         if record is None:
             return None
-        config = ContainerDirectory(directory).load("config.json")
+        try:
+            config, _ = files.load_config(), files.load("shim.json")
+        except (DamagedFile, FileNotFoundError):
+            return self._spoil(name)
         return volume.explain_missing(record.container.service, config["mounts"])
+
+    def _spoil(self, name: str) -> TemporaryError:
+        """Have the container replaced, of which a file is damaged or gone."""
+        directory = self._stack_home.container(name)
+        record = _sound(load_record, directory)
+        if record is not None:
+            store_record(directory, replace(record, container=replace(record.container, config_hash="")))
+        return TemporaryError(f"container {name}: a file in {directory} is damaged, or gone: it is made anew")
 
     def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
         """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
         directory = self._stack_home.container(name)
-        if not os.path.isdir(directory):
+        was_known = name in self._known
+        self._known.discard(name)
+        if not os.path.isdir(directory) and not was_known:
             return False
-        record, attachment = load_record(directory), attachments.load(directory)
+        record, attachment = _sound(load_record, directory), _sound(attachments.load, directory)
+        if record is None:
+            end_strays(self._home, self._stack)
         self._runtime.delete(directory)
         if record is not None:
             detach(self._home, self._stack, record.container.id, directory)
@@ -285,8 +311,30 @@ class Containers:
                 stem, _, number = file.partition(f"{name}.log")
                 if not stem and (not number or number.removeprefix(".").isdecimal()):
                     os.unlink(f"{self._stack_home.logs}/{file}")
-        _remove_directory(directory)
-        return attachment is not None and bool(attachment.interfaces)
+        with contextlib.suppress(FileNotFoundError):
+            _remove_directory(directory)
+        return record is None or (attachment is not None and bool(attachment.interfaces))
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The containers that had a record when they were last dealt with here."""
+        return frozenset(self._known)
+
+    def give_up_lost(self, name: str) -> bool:
+        """Remove what is left of a known container when its record is gone. Whether rules and names have to follow."""
+        if name not in self._known or self._has_record(name):
+            return False
+        print(f"container {name}: its directory has been removed", file=sys.stderr, flush=True)
+        return self.remove(name, volumes=AnonymousVolumes.HAND_ON)
+
+    def find_again(self, container: Container) -> bool:
+        """Whether it runs although it was not seen to, and is seen to now."""
+        if container.name not in self._known or not isinstance(container.status, Created):
+            return False
+        return find_again(ContainerDirectory(self._stack_home.container(container.name)))
+
+    def _has_record(self, name: str) -> bool:
+        return ContainerDirectory(self._stack_home.container(name)).has(RECORD)
 
     def _completed(self, spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
         """With what the image adds: stop signal, volumes and exposed ports. Volumes without a name get theirs."""
@@ -319,6 +367,14 @@ def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:
     return name
 
 
+def _sound(load: Callable[[str], T], directory: str) -> T | None:
+    """None, too, for what is damaged."""
+    try:
+        return load(directory)
+    except DamagedFile:
+        return None
+
+
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:
     passwd, group = (_text(image, path) for path in ("/etc/passwd", "/etc/group"))
     return resolve_user(spec.user or image.config.user, passwd, group, additional=spec.groups)
@@ -333,7 +389,7 @@ def _remove_directory(directory: str) -> None:
     for entry in os.scandir(directory):
         if entry.is_dir(follow_symlinks=False):
             remove_tree(entry.path)
-        elif entry.name != RECORD:
+        elif entry.name not in LAST:
             os.unlink(entry.path)
-    ContainerDirectory(directory).remove(RECORD)
+    ContainerDirectory(directory).remove(*LAST)
     os.rmdir(directory)

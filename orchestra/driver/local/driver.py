@@ -24,11 +24,13 @@ from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Capabilities, ProbeResult
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.finding import find_again
 from orchestra.state.names import StackName
-from orchestra.state.observed import Observed, Running
+from orchestra.state.observed import Created, Observed, Running
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
@@ -97,11 +99,15 @@ class LocalDriver:
                     await anyio.sleep(REPAIR_PAUSE)
 
     async def settle(self) -> None:
-        """Until rules and names are what the containers are."""
+        """Until rules and names are what the containers are, even if another program has changed them."""
+        self._projections.ask()
         await self._projections.settle()
 
     async def observe(self, desired: Desired) -> Observed:
-        return await run_sync(self._observe, desired)
+        before = self._containers.known
+        observed = await run_sync(self._observe, desired)
+        await self._give_up_lost(before - observed.containers.keys())
+        return observed
 
     def _observe(self, desired: Desired) -> Observed:
         external = tuple(spec.name for spec in desired.networks if spec.external)
@@ -110,6 +116,9 @@ class LocalDriver:
         )
         foreign = tuple(spec.name for spec in desired.volumes if spec.external)
         containers = observe_containers(self._stack_home)
+        found = [name for name, container in containers.items() if self._containers.find_again(container)]
+        if found:
+            containers = observe_containers(self._stack_home)
         mounted = {name for container in containers.values() for name in container.volumes}
         volumes = volume.observe_volumes(self._home, self._stack, foreign, mounted)
         return Observed(
@@ -121,7 +130,21 @@ class LocalDriver:
         )
 
     async def inspect(self, name: str) -> Container | None:
-        return await run_sync(observe_container, self._stack_home.container(name))
+        container = await run_sync(observe_container, self._stack_home.container(name))
+        if container is None and name in self._containers.known:
+            await self._give_up_lost({name})
+        elif (
+            container
+            and isinstance(container.status, Created)
+            and await run_sync(self._containers.find_again, container)
+        ):
+            return await self.inspect(name)
+        return container
+
+    async def _give_up_lost(self, names: Collection[str]) -> None:
+        for name in names:
+            if await run_sync(self._containers.give_up_lost, name):
+                self._projections.ask()
 
     async def events(self) -> AsyncIterator[str | None]:
         async for name in self._changes:
@@ -186,6 +209,10 @@ class LocalDriver:
     def _run(self, name: str) -> tuple[str, ...]:
         try:
             return self._runtime.run(self._stack_home.container(name))
+        except TemporaryError:
+            # If it runs already, the file that says so has been removed.
+            find_again(ContainerDirectory(self._stack_home.container(name)), gone=True)
+            raise
         except FatalError as error:
             raise self._containers.explain(name) or error from error
 

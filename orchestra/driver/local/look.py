@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.state import Status, state
 
 TYPE_CHECKING = False
@@ -34,6 +34,14 @@ HEALTH = "health.json"
 NETWORK = "network.json"
 
 ANY = "0.0.0.0"
+BUNDLE = ("config.json", "shim.json")
+COUNTS = ("restarts", "backoff")
+ALWAYS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "service", "id", "config_hash", "image", "image_digest"), str),
+    "index": int,
+    "created_at": (int, float),
+}
+"""What every container has, by type. Records are ours: this is to notice a file that is none any more."""
 
 
 def look_at_containers(stack_home: StackHome) -> list[Encoded]:
@@ -47,24 +55,92 @@ def look_at_containers(stack_home: StackHome) -> list[Encoded]:
 
 
 def look_at_container(directory: str) -> Encoded | None:
-    """The container of this directory; None when there is none, or only one that began to be made or removed."""
+    """The container of this directory; None when there is none, or only one that began to be made or removed.
+
+    One whose record or attachment is damaged has a ``damage`` that says so, and no config_hash: of it is known what its
+    directory is called, and what its processes tell.
+    """
     files = ContainerDirectory(directory)
-    record = files.load_if_there(RECORD)
-    if record is None:
-        return None
-    attachment = files.load_if_there(NETWORK) or {}
+    try:
+        record = files.load_if_there(RECORD)
+        return None if record is None else _look(files, _checked(files, record))
+    except DamagedFile as error:
+        return _damaged(files, error)
+
+
+def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
+    status = _status(files, state(files.path))
+    # One without a hash is replaced anyway; one that does not run may be giving up its network.
+    for name in BUNDLE if container["config_hash"] else ():
+        _check_whole(files, name)
+    if status["kind"] == "Running":
+        _check_whole(files, NETWORK)
+    attachment = files.load_if_there(NETWORK)
+    if attachment is not None and not attachment.get("container_id"):
+        raise DamagedFile(files.file(NETWORK), "it holds no container_id")
+    attachment = attachment or {}
+    try:
+        addresses = {row["network"]: row["address"] for row in attachment.get("interfaces", ())}
+        ports = [_port(row) for row in attachment.get("ports", ())]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise DamagedFile(files.file(NETWORK), f"{error!r}") from error
+    start = files.load_sound(START)
     return {
-        **record["container"],
-        **(files.load_if_there(START) or {}),
-        "status": _status(files, state(directory)),
-        "addresses": {row["network"]: row["address"] for row in attachment.get("interfaces", ())},
-        "ports": [_port(row) for row in attachment.get("ports", ())],
+        **container,
+        **{key: start[key] for key in COUNTS if isinstance(start.get(key), int)},
+        "status": status,
+        "addresses": addresses,
+        "ports": ports,
+    }
+
+
+def _check_whole(files: ContainerDirectory, name: str) -> None:
+    """By its ends: to read all of it would cost ``ps`` too much, and what is cut short lacks one."""
+    try:
+        fd = os.open(files.file(name), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise DamagedFile(files.file(name), "it is gone") from None
+    try:
+        ends = os.pread(fd, 1, 0) + os.pread(fd, 1, max(0, os.fstat(fd).st_size - 1))
+    finally:
+        os.close(fd)
+    if ends != b"{}":
+        raise DamagedFile(files.file(name), "it is empty, or no JSON object")
+
+
+def _checked(files: ContainerDirectory, record: Encoded) -> Encoded:
+    """The container of a record, when it has everything that every container has."""
+    container = record.get("container")
+    if not isinstance(container, dict):
+        raise DamagedFile(files.file(RECORD), "it holds no container")
+    for key, kind in ALWAYS.items():
+        if not isinstance(container.get(key), kind):
+            raise DamagedFile(files.file(RECORD), f"it holds no {key}")
+    return container
+
+
+def _damaged(files: ContainerDirectory, error: DamagedFile) -> Encoded:
+    # The name is ``STACK-SERVICE-INDEX`` unless the file gives another.
+    stack = os.path.basename(os.path.dirname(os.path.dirname(files.path)))
+    service, _, index = files.name.removeprefix(f"{stack}-").rpartition("-")
+    return {
+        "name": files.name,
+        "service": service if index.isdecimal() else files.name,
+        "index": int(index) if index.isdecimal() else 1,
+        "id": "",
+        "config_hash": "",
+        "image": "",
+        "image_digest": "",
+        "created_at": os.stat(files.path).st_ctime,
+        "status": _status(files, state(files.path)),
+        "damage": str(error),
     }
 
 
 def _status(files: ContainerDirectory, seen: State) -> Encoded:
     if seen.status is Status.RUNNING:
-        health = _of_run(files, HEALTH, seen.started_at).get("health", {})
+        health = _of_run(files, HEALTH, seen.started_at).get("health")
+        health = health if isinstance(health, dict) else {}
         return {"kind": "Running", "pid": seen.pid, "started_at": seen.started_at, "health": health}
     if seen.status is not Status.STOPPED:
         return {"kind": "Created"}
@@ -80,8 +156,8 @@ def _status(files: ContainerDirectory, seen: State) -> Encoded:
 
 
 def _of_run(files: ContainerDirectory, name: str, started_at: float) -> Encoded:
-    content = files.load_if_there(name)
-    return content if content is not None and content["started_at"] == started_at else {}
+    content = files.load_sound(name)
+    return content if content.get("started_at") == started_at else {}
 
 
 def _port(port: Encoded) -> str:

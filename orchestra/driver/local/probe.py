@@ -11,8 +11,8 @@ from anyio.to_thread import run_sync
 
 from orchestra.driver.local.bundle import render_process
 from orchestra.engine.driver import ProbeResult
-from orchestra.errors import TemporaryError
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.shim.directory import ContainerDirectory, DamagedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,9 +50,12 @@ async def run(runtime: Runtime, directory: str, command: Sequence[str], timeout:
 
 
 def _enter(runtime: Runtime, directory: str, command: Sequence[str], output: int) -> Entering:
-    config = ContainerDirectory(directory).load_if_there("config.json")
-    if config is None:
-        raise TemporaryError(f"container {os.path.basename(directory)} is being made")
+    try:
+        config = ContainerDirectory(directory).load_config()
+    except FileNotFoundError:
+        raise TemporaryError(f"container {os.path.basename(directory)} is being made") from None
+    except DamagedFile as error:
+        raise FatalError(f"container {os.path.basename(directory)}: {error}") from error
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return runtime.enter(directory, render_process(config, tuple(command)), (null, output, output))

@@ -18,17 +18,17 @@ from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.net import leftovers
 from orchestra.driver.local.net.endpoint import detach
 from orchestra.driver.local.net.leftovers import Leftover
-from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.net.projection import names_folder
 from orchestra.driver.local.record import load_record
 from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.driver.local.strays import end_strays, group_roots, stack_group
 from orchestra.home import find_home
 from orchestra.linux import cgroup, mount, process
 from orchestra.linux.mountinfo import load_mounts
 from orchestra.linux.process import Process
 from orchestra.shim import client
 from orchestra.shim.client import Status
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.launch import is_locked
 
 if TYPE_CHECKING:
@@ -160,11 +160,9 @@ def _stack_of_process(home: Home, pid: str, arguments: list[str]) -> str | None:
 
 
 def _cgroups(home: Home, living: set[str]) -> Iterator[Item]:
-    hierarchy = cgroup.machine_hierarchy()
-    roots = dict.fromkeys(hierarchy.v1.values()) if hierarchy.version == 1 else [hierarchy.v2] if hierarchy.v2 else []
-    above = f"/orchestra/{home_hash(home)}"
+    above = os.path.dirname(stack_group(home, "any"))
     found: dict[str, str] = {}
-    for root in roots:
+    for root in group_roots():
         for stack in _directories(f"{root}{above}"):
             if stack not in living:
                 found[f"{above}/{stack}"] = stack
@@ -209,7 +207,11 @@ def _snapshots(home: Home, living: set[str]) -> Iterator[Item]:
 def _remove_container(home: Home, stack: str, directory: str) -> None:
     if not os.path.isdir(directory):
         return
-    record = load_record(directory)
+    try:
+        record = load_record(directory)
+    except DamagedFile:
+        record = None
+        end_strays(home, stack)
     if ContainerDirectory(directory).has("config.json"):
         client.delete(directory)
     if record is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.state import Status, state
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
@@ -25,9 +25,13 @@ class Record:
 
 
 def load_record(directory: str) -> Record | None:
-    """None where no container was made, or only begun to be removed."""
-    content = ContainerDirectory(directory).load_if_there(RECORD)
-    return None if content is None else decode(Record, content)
+    """None where no container was made, or only begun to be removed. Raises DamagedFile."""
+    files = ContainerDirectory(directory)
+    content = files.load_if_there(RECORD)
+    try:
+        return None if content is None else decode(Record, content)
+    except ValueError as error:
+        raise DamagedFile(files.file(RECORD), str(error)) from error
 
 
 def store_record(directory: str, record: Record) -> None:

@@ -28,9 +28,9 @@ def is_restarting(stack_home: StackHome, container: Container) -> bool:
     try:
         with open(stack_home.desired, "rb") as file:
             desired = json.loads(file.read())
-    except FileNotFoundError:
-        return False
-    spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
-    if spec is None or container.service in desired.get("request", {}).get("stopped", ()):
-        return False
-    return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
+        spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
+        if spec is None or container.service in desired.get("request", {}).get("stopped", ()):
+            return False
+        return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return False  # a supervisor does nothing either while it does not know

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from orchestra.linux.inotify import IN_MOVED_TO, IN_ONLYDIR, IN_Q_OVERFLOW, Inotify
+from orchestra.linux.inotify import IN_IGNORED, IN_MOVED_TO, IN_ONLYDIR, IN_Q_OVERFLOW, Inotify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,10 @@ RUN_FILES = ("state.json", END, "shim.pid")
 
 
 class Watch:
-    """Tells of changes of runs. Containers are added when their directory is there; a removed one leaves by itself.
+    """Tells of changes of runs. Containers are added when their directory is there, and leave when it is removed.
 
-    tell: called with the name of a container whose run has ended or may have. Use ``with``, and let ``run`` run inside.
+    tell: called with the name of a container whose run has ended or may have, or whose directory is gone. Use ``with``,
+    and let ``run`` run inside.
     """
 
     def __init__(self, stack_home: StackHome, tell: Callable[[str], None]) -> None:
@@ -41,7 +42,7 @@ class Watch:
     def add(self, name: str) -> None:
         """Watch a container; again is as good as once. Nothing happens when its directory is gone."""
         with suppress(FileNotFoundError):
-            watch = self._inotify.add(self._home.container(name), IN_MOVED_TO | IN_ONLYDIR)
+            watch = self._inotify.add(self._home.container(name), IN_MOVED_TO | IN_ONLYDIR)  # and that it goes
             self._names[watch] = name
 
     def change(self, name: str) -> anyio.Event:
@@ -55,6 +56,8 @@ class Watch:
                 if event.mask & IN_Q_OVERFLOW:
                     for name in self._names.values():
                         self._happened(name, END)
+                elif event.mask & IN_IGNORED:
+                    self._happened(self._names.pop(event.watch, ""), END)
                 elif event.name in RUN_FILES and event.watch in self._names:
                     self._happened(self._names[event.watch], event.name)
 
@@ -63,5 +66,5 @@ class Watch:
         if changed is not None:
             changed.set()
         # Whoever begins a run looks for himself when it has begun; only its end comes unasked.
-        if file == END:
+        if file == END and name:
             self._tell(name)

@@ -5,12 +5,14 @@ It is kept as ``network.json`` in the container's directory, and is the only rec
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestra.linux import private_files
+from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.state.codec import decode, encode
 from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
 
@@ -81,12 +83,14 @@ class Attached:
 
 
 def load(directory: str) -> Attachment | None:
-    """The attachment of the container of this directory; None when it has none."""
+    """The attachment of the container of this directory; None when it has none. Raises DamagedFile."""
+    files = ContainerDirectory(directory)
     try:
-        with open(f"{directory}/{FILE}", encoding="utf-8") as file:
-            return decode(Attachment, json.load(file))
+        return decode(Attachment, files.load(FILE))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as error:
+        raise DamagedFile(files.file(FILE), str(error)) from error
 
 
 def store(directory: str, attachment: Attachment) -> None:
@@ -102,10 +106,15 @@ def remove(directory: str) -> None:
 
 
 def load_all(stack: StackHome) -> tuple[Attached, ...]:
-    """Every attachment of a stack, sorted by container."""
+    """Every attachment of a stack, sorted by container; those that are damaged count for nothing."""
     try:
         names = sorted(os.listdir(stack.containers))
     except FileNotFoundError:
         return ()
-    found = ((directory, load(directory)) for directory in map(stack.container, names))
-    return tuple(Attached(directory, attachment) for directory, attachment in found if attachment is not None)
+    found: list[Attached] = []
+    for directory in map(stack.container, names):
+        with contextlib.suppress(DamagedFile):
+            attachment = load(directory)
+            if attachment is not None:
+                found.append(Attached(directory, attachment))
+    return tuple(found)

@@ -104,9 +104,10 @@ def _check_addresses(container: ContainerSpec) -> None:
             raise FatalError(message, hint=hint) from None
 
 
-def detach(home: Home, stack: str, container_id: str, directory: str) -> None:
+def detach(home: Home, stack: str, container_id: str, directory: str | None = None) -> None:
     """Undo ``attach``: the namespace goes with the container's last process, its addresses are free at once.
 
+    directory: the container's, None when it is gone.
     Ports and names lose their effect with the next ``apply``.
     """
     path = pin_path(home, container_id)
@@ -117,7 +118,8 @@ def detach(home: Home, stack: str, container_id: str, directory: str) -> None:
         unpin_namespace(path)
         remove_shared_directory(home.network_namespaces)
         file.leases = file.leases.without_containers({container_id})
-        attachments.remove(directory)
+        if directory is not None:
+            attachments.remove(directory)
 
 
 def _give_up_connections() -> None:

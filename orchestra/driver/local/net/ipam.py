@@ -10,11 +10,13 @@ import contextlib
 import fcntl
 import json
 import os
+import sys
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.errors import FatalError
 from orchestra.linux import private_files
 from orchestra.state.codec import decode, encode
@@ -186,22 +188,39 @@ def locked(home: Home) -> Iterator[LeaseFile]:
     descriptor = os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        before = load(home)
-        file = LeaseFile(before)
+        stored, damage = _read(home)
+        if damage:
+            print(f"{damage}: made anew from what there is", file=sys.stderr, flush=True)
+        file = LeaseFile(stored if stored is not None else _find(home))
         yield file
-        if file.leases != before:
+        if file.leases != stored:
             _store(home, file.leases)
     finally:
         os.close(descriptor)
 
 
 def load(home: Home) -> Leases:
-    """The leases as they are now, for looking at."""
+    """The leases as they are now, for looking at. Without a file that can be read, as everything else tells them."""
+    stored, _ = _read(home)
+    return stored if stored is not None else _find(home)
+
+
+def _read(home: Home) -> tuple[Leases | None, str]:
+    """None when there is no file; or when it is damaged, with words that say so."""
     try:
         with open(_path(home), encoding="utf-8") as file:
-            return decode(Leases, json.load(file))
+            return decode(Leases, json.load(file)), ""
     except FileNotFoundError:
-        return Leases()
+        return None, ""
+    except (ValueError, RecursionError) as error:
+        return None, f"{_path(home)} cannot be read: {error}"
+
+
+def _find(home: Home) -> Leases:
+    from orchestra.driver.local.net.found_leases import find_leases  # it needs the types of this module
+
+    with kernel_errors("networks"):
+        return find_leases(home)
 
 
 def _store(home: Home, leases: Leases) -> None:

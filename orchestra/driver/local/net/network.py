@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net import ipam, link, ruleset
+from orchestra.driver.local.net import ipam, link, options, ruleset
 from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.filter import table_name
@@ -40,9 +40,6 @@ ATTEMPTS = 16
 NAME_MAX = 128
 # What Docker allows; names become directories and words in the marks of interfaces.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-OPTION_NAME = "com.docker.network.bridge.name"
-OPTION_MTU = "com.docker.network.driver.mtu"
-OPTION_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 
 def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
@@ -199,14 +196,11 @@ def _exists(connection: Netlink, home: Home, name: str, lease: NetworkLease) -> 
 
 def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpec, leases: Leases) -> NetworkLease:
     """The lease of the network as it is, or a new one that fits the file and the host."""
-    unknown = sorted(set(spec.driver_options) - {OPTION_NAME, OPTION_MTU, OPTION_MASQUERADE})
-    if spec.driver != "bridge" or unknown:
-        what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
-        raise FatalError(f"network {spec.name}: {what} is not supported", hint="use driver bridge, without the option")
+    options.check_options(spec)
     held = leases.networks.get(spec.name)
     if held is not None and held.stack == stack and held.config_hash == spec.config_hash:
         return held
-    bridge = spec.driver_options.get(OPTION_NAME) or link.bridge_name(home, spec.name)
+    bridge = spec.driver_options.get(options.NAME) or link.bridge_name(home, spec.name)
     existing = connection.link(bridge)
     if existing is not None:
         if link.parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
@@ -230,18 +224,11 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         gateway=gateway,
         config_hash=spec.config_hash,
         internal=spec.internal,
-        masquerade=spec.driver_options.get(OPTION_MASQUERADE, "true").lower() != "false",
-        mtu=_mtu(spec),
+        masquerade=options.masquerades(spec),
+        mtu=options.parse_mtu(spec),
         ip_range=spec.ip_range,
         reserved=spec.reserved,
     )
-
-
-def _mtu(spec: NetworkSpec) -> int:
-    text = spec.driver_options.get(OPTION_MTU, "1500")
-    if not text.isdecimal() or not 68 <= int(text) <= 65535:
-        raise FatalError(f"network {spec.name}: {OPTION_MTU} {text} is not a number from 68 to 65535")
-    return int(text)
 
 
 def _collides(connection: Netlink, lease: NetworkLease) -> bool:

@@ -155,8 +155,8 @@ def load_names(path: str) -> tuple[Named, ...]:
     try:
         with open(path, encoding="utf-8") as file:
             return decode(tuple[Named, ...], json.load(file))
-    except FileNotFoundError:
-        return ()
+    except (FileNotFoundError, ValueError, RecursionError):
+        return ()  # a damaged one is written anew when its stack's containers change, or its supervisor starts
 
 
 def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[Attached]) -> None:

@@ -1,0 +1,84 @@
+"""The leases as all but their file tells them: bridges, containers' attachments, and what stacks have asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net import attachment as attachments
+from orchestra.driver.local.net.ipam import Leases, NetworkLease
+from orchestra.driver.local.net.link import bridges, home_hash
+from orchestra.driver.local.net.options import masquerades, parse_mtu
+from orchestra.linux.netlink import Netlink
+from orchestra.state.codec import decode
+from orchestra.state.desired import NetworkSpec
+from orchestra.state.names import NetworkName
+
+if TYPE_CHECKING:
+    from orchestra.driver.local.net.attachment import Interface
+    from orchestra.home import Home, StackHome
+
+
+def find_leases(home: Home) -> Leases:
+    """Of every network of the home that has a bridge, unless nothing tells which stack made it. Raises OSError."""
+    with Netlink() as connection:
+        own = [(link, mark.network) for link, mark in bridges(connection) if mark.home == home_hash(home)]
+        if not own:
+            return Leases()
+        gateways = {address.link: address for address in connection.addresses()}
+    stacks = [home.stack(name) for name in sorted({*_list(home.stacks_data), *_list(home.stacks_run)})]
+    specs = {spec.name: (stack.name, spec) for stack in stacks for spec in _load_specs(stack)}
+    attached = _load_interfaces(stacks)
+    found: dict[str, NetworkLease] = {}
+    for link, name in own:
+        users = [(stack, container, port) for stack, container, port in attached if port.network == name]
+        stack, spec = specs.get(NetworkName(name)) or (_likely_owner(name, [user for user, _, _ in users]), None)
+        gateway = gateways.get(link.number)
+        if gateway is None or not stack:
+            continue
+        addresses = {container: port.address for _, container, port in users}
+        found[name] = NetworkLease(
+            stack=stack,
+            bridge=link.name,
+            subnet=str(IPv4Interface(f"{gateway.address}/{gateway.prefix}").network),
+            gateway=gateway.address,
+            config_hash=spec.config_hash if spec else "",
+            internal=spec.internal if spec else bool(users) and not any(port.gateway for _, _, port in users),
+            masquerade=spec is None or masquerades(spec),
+            mtu=parse_mtu(spec) if spec else 1500,
+            ip_range=spec.ip_range if spec else "",
+            reserved=spec.reserved if spec else (),
+            addresses=addresses,
+            last=max(addresses.values(), key=IPv4Address, default=""),
+        )
+    return Leases(found)
+
+
+def _likely_owner(network: str, users: list[str]) -> str:
+    """Of the stacks that use the network: that after which it is called, or the first; empty for none."""
+    return next((stack for stack in users if network.startswith(f"{stack}_")), users[0] if users else "")
+
+
+def _load_specs(stack: StackHome) -> list[NetworkSpec]:
+    """The networks that the stack makes, as it asked for them last; none where that cannot be read."""
+    try:
+        with open(stack.desired, "rb") as file:
+            specs = [decode(NetworkSpec, spec) for spec in json.load(file).get("networks", ())]
+    except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
+        return []
+    return [spec for spec in specs if not spec.external]
+
+
+def _load_interfaces(stacks: list[StackHome]) -> list[tuple[str, str, Interface]]:
+    """Stack, container id and interface."""
+    entries = [(stack.name, entry.attachment) for stack in stacks for entry in attachments.load_all(stack)]
+    return [(stack, made.container_id, interface) for stack, made in entries for interface in made.interfaces]
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []

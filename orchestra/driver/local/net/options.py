@@ -1,0 +1,35 @@
+"""The driver options of a network that have an effect: Docker's names, as values of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from orchestra.state.desired import NetworkSpec
+
+NAME = "com.docker.network.bridge.name"
+MTU = "com.docker.network.driver.mtu"
+MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
+
+
+def check_options(spec: NetworkSpec) -> None:
+    """Raises FatalError for a driver, or an option, that is not supported."""
+    unknown = sorted(set(spec.driver_options) - {NAME, MTU, MASQUERADE})
+    if spec.driver != "bridge" or unknown:
+        what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
+        raise FatalError(f"network {spec.name}: {what} is not supported", hint="use driver bridge, without the option")
+
+
+def masquerades(spec: NetworkSpec) -> bool:
+    """Whether what leaves the host gets the host's address."""
+    return spec.driver_options.get(MASQUERADE, "true").lower() != "false"
+
+
+def parse_mtu(spec: NetworkSpec) -> int:
+    """In bytes. Raises FatalError."""
+    text = spec.driver_options.get(MTU, "1500")
+    if not text.isdecimal() or not 68 <= int(text) <= 65535:
+        raise FatalError(f"network {spec.name}: {MTU} {text} is not a number from 68 to 65535")
+    return int(text)

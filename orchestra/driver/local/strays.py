@@ -1,0 +1,70 @@
+"""Containers that run although the directory that told of them is gone, or damaged: found by their control groups."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net.endpoint import detach
+from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.record import load_record
+from orchestra.linux import cgroup
+from orchestra.shim.directory import DamagedFile
+
+if TYPE_CHECKING:
+    from orchestra.home import Home
+
+
+def stack_group(home: Home, stack: str) -> str:
+    """Below the root of each hierarchy. By home, so that what a crash left can be told from what others run."""
+    return f"/orchestra/{home_hash(home)}/{stack}"
+
+
+def group_roots() -> list[str]:
+    """Where the trees are mounted in which containers have groups."""
+    hierarchy = cgroup.machine_hierarchy()
+    if hierarchy.version == 1:
+        return list(dict.fromkeys(hierarchy.v1.values()))
+    return [hierarchy.v2] if hierarchy.v2 else []
+
+
+def find_strays(home: Home, stack: str) -> list[str]:
+    """The ids of containers of the stack that have a group, and that no record names."""
+    above = stack_group(home, stack)
+    # Groups first: a container that is just being made has its record before it has a group.
+    groups = {name for root in group_roots() for name in _directories(f"{root}{above}")}
+    return sorted(groups - _recorded(home, stack)) if groups else []
+
+
+def end_strays(home: Home, stack: str) -> None:
+    """Kill them, and remove their groups, network namespaces and addresses. Raises OSError or DriverError."""
+    for container_id in find_strays(home, stack):
+        group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
+        if group.processes():
+            text = f"container {container_id[:12]} of stack {stack} is ended: its directory is gone, or damaged"
+            print(text, file=sys.stderr, flush=True)
+        group.kill()
+        group.remove()
+        detach(home, stack, container_id)
+
+
+def _recorded(home: Home, stack: str) -> set[str]:
+    stack_home = home.stack(stack)
+    found: set[str] = set()
+    for name in _directories(stack_home.containers):
+        try:
+            record = load_record(stack_home.container(name))
+        except DamagedFile:
+            continue
+        if record is not None:
+            found.add(record.container.id)
+    return found
+
+
+def _directories(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []

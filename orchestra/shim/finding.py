@@ -1,0 +1,49 @@
+"""Finding a running container again whose record is damaged: its control group tells which process is its first."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+from orchestra.linux import cgroup, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.linux.cgroup import Cgroup
+    from orchestra.linux.process import Process
+    from orchestra.shim.directory import ContainerDirectory
+
+
+def group_of(files: ContainerDirectory) -> Cgroup:
+    """The container's group; one that is none where its configuration names none, or is damaged."""
+    linux = files.load_sound("config.json").get("linux")
+    path = linux.get("cgroupsPath") if isinstance(linux, dict) else None
+    # What another runtime has made is not marked as ours.
+    is_others = bool(files.load_sound("shim.json").get("runtime"))
+    return cgroup.at(path if isinstance(path, str) else "", owner=None if is_others else files.path)
+
+
+def find_again(files: ContainerDirectory, *, gone: bool = False) -> bool:
+    """Write ``state.json`` anew when it is damaged; whether it was, and the container has been found.
+
+    gone: also when there is none. It must be known then that the container is not just being made.
+    """
+    if not (gone or files.has("state.json")) or files.load_process("state.json") or files.has("exit.json"):
+        return False
+    first = _first_process(group_of(files).processes())
+    if first is None:
+        return False
+    pid, start_time = first
+    born = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + start_time / os.sysconf("SC_CLK_TCK")
+    files.store("state.json", {"pid": pid, "start_time": start_time, "started_at": born})
+    return True
+
+
+def _first_process(pids: list[int]) -> Process | None:
+    """The oldest: whatever else is in the group was started by it, or executed later."""
+    found: list[Process] = []
+    for pid in pids:
+        with suppress(ProcessLookupError, FileNotFoundError):
+            found.append(process.identify(pid))
+    return min(found, key=lambda each: (each.start_time, each.pid), default=None)
