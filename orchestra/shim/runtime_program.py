@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
 from typing import Any, NamedTuple, NoReturn
 
 from orchestra.linux import cgroup, mount, mount_tree, namespaces, oom_score, process
+from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import rootfs
 from orchestra.shim.directory import RUNTIME_STATE
@@ -21,6 +23,7 @@ from orchestra.shim.mounts import SUBPATH, open_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable, Mapping, Sequence
 
     from orchestra.shim.directory import ContainerDirectory
@@ -116,15 +119,20 @@ class RuntimeProgram(NamedTuple):
             self._call(["delete", "--force", self.directory.name])
         self.directory.remove_tree(RUNTIME_STATE)
 
-    def execute(self, description: Mapping[str, Any], streams: Sequence[int], console: str) -> int:
-        """The pid of one more program, whose parent is the nearest subreaper."""
+    def execute(
+        self, description: Mapping[str, Any], streams: Sequence[int], console: str, requester: socket.socket
+    ) -> int:
+        """The pid of one more program, whose parent is the nearest subreaper.
+
+        Processes of the container may stop it on its way: when the requester hangs up it is killed, and the runtime.
+        """
         own = f"exec-{os.getpid()}"
         with open(self.file(own), "w") as file:
             json.dump(dict(description), file)
         options = ["--console-socket", console] if console else []
         words = ["exec", "--process", self.file(own), "--pid-file", self.file(f"{own}.pid"), "--detach", *options]
         try:
-            self._call([*words, self.directory.name], streams, program=description["args"][0])
+            self._call([*words, self.directory.name], streams, program=description["args"][0], requester=requester)
             return self._load_pid(f"{own}.pid")
         finally:
             self.directory.remove(f"{RUNTIME_STATE}/{own}", f"{RUNTIME_STATE}/{own}.pid")
@@ -141,6 +149,7 @@ class RuntimeProgram(NamedTuple):
         subpaths: Iterable[Subpath] = (),
         *,
         program: str = "",
+        requester: socket.socket | None = None,
     ) -> None:
         """program: what is to be executed; an error about it is told as if it were ours."""
         log = f"{RUNTIME_STATE}.log-{os.getpid()}"
@@ -149,6 +158,8 @@ class RuntimeProgram(NamedTuple):
         if pid == 0:
             oom_score.restore()
             _become([*arguments, *words], streams, layers, self.directory.file("rootfs"), subpaths)
+        if requester is not None and not _ends_before(pid, requester):
+            _kill_with_children(pid)
         code = process.exit_code(os.waitpid(pid, 0)[1])
         said = _load_errors(self.directory.file(log))
         self.directory.remove(log)
@@ -159,6 +170,24 @@ class RuntimeProgram(NamedTuple):
             if number != ECANCELED and program and (program in said or "executable" in said):
                 raise SystemCallError(number, "execve", program, f"{name}: {said}")
             raise SystemCallError(number, f"{name} {words[0]}", self.directory.name, hint)
+
+
+def _ends_before(pid: int, requester: socket.socket) -> bool:
+    """Whether it ends before the other side hangs up."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        return pidfd in first_readable([pidfd, requester.fileno()])
+    finally:
+        os.close(pidfd)
+
+
+def _kill_with_children(pid: int) -> None:
+    """Of a process that is a subreaper's: what it has started becomes a child of ours, and is killed as well."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with open(f"/proc/self/task/{os.getpid()}/children") as file:
+        for child in file.read().split():
+            os.kill(int(child), signal.SIGKILL)
 
 
 def _become(

@@ -197,7 +197,7 @@ def _execute(
     console = _Console() if description.get("terminal") else None
     fds: list[int] = []
     try:
-        pid = program.execute(description, streams, console.path if console else "")
+        pid = program.execute(description, streams, console.path if console else "", connection)
         fds.append(os.pidfd_open(pid))
         if console is not None:
             fds.append(console.receive())

@@ -24,7 +24,7 @@ async def test_a_probe_that_the_container_stops_runs_into_its_timeout_and_leaves
     container.run()
     runtime = NativeRuntime(stack.home.fork_socket)
     for _ in range(3):
-        result = await probe.run(runtime, container.directory, ("CMD", "true"), 0.3)
+        result = await probe.run(runtime, container.directory, ("sleep", "1000"), 0.3)
         assert (result.exit_code, result.output) == (None, "timed out after 0.3 s.")
     first = container.state().pid
     eventually(lambda: container.cgroup.processes() == [first])
