@@ -13,6 +13,7 @@ from tests.debian import debian_images as debian_images
 
 PATIENCE = 10.0
 """Seconds: processes that have been told to end may still be ending."""
+os.environ.pop("COLUMNS", None)  # tables would be laid out for the terminal of the shell that runs the tests
 BEFORE = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey[run.Run]()
 

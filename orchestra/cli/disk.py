@@ -6,7 +6,7 @@ import sys
 
 from orchestra.cli.image.columns import describe_age, repository_and_tag, short_id
 from orchestra.cli.render.ages import describe_span
-from orchestra.cli.render.columns import render_columns
+from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
 from orchestra.driver.local.disk import measure
@@ -29,6 +29,7 @@ IMAGES = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UN
 CONTAINERS = ("CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES")
 VOLUMES = ("VOLUME NAME", "LINKS", "SIZE")
 LOGS = ("STACK", "CONTAINER", "SIZE", "STATUS")
+EXPENDABLE = ("COMMAND", "LOCAL VOLUMES", "CREATED", "SHARED SIZE", "UNIQUE SIZE")
 COMMAND_WIDTH = 20
 
 
@@ -38,9 +39,10 @@ def run(invocation: Invocation) -> int:
     if values["verbose"] and values["format"] == "table":
         import time
 
-        sys.stdout.write(_render_verbose(disk, time.time()))
+        sys.stdout.write(_render_verbose(disk, time.time(), output_width()))
     else:
-        sys.stdout.write(render_rows(values["format"], HEADER, [_row(total) for total in disk.totals()]))
+        rows = [_row(total) for total in disk.totals()]
+        sys.stdout.write(render_rows(values["format"], HEADER, rows, width=output_width()))
     return 0
 
 
@@ -55,7 +57,7 @@ def _row(total: Total) -> dict[str, Any]:
     }
 
 
-def _render_verbose(disk: Disk, now: float) -> str:
+def _render_verbose(disk: Disk, now: float, width: int | None) -> str:
     images = []
     for use in disk.images:
         for item in use.items:
@@ -82,9 +84,9 @@ def _render_verbose(disk: Disk, now: float) -> str:
     logs = [(use.stack, use.name, describe_size(use.size), "kept" if use.is_kept else "left") for use in disk.logs]
     return "\n".join(
         (
-            f"Images space usage:\n\n{render_columns(IMAGES, images)}",
-            f"Containers space usage:\n\n{render_columns(CONTAINERS, containers)}",
-            f"Local Volumes space usage:\n\n{render_columns(VOLUMES, volumes)}",
-            f"Logs space usage:\n\n{render_columns(LOGS, logs)}",
+            f"Images space usage:\n\n{render_columns(IMAGES, images, width=width, expendable=EXPENDABLE)}",
+            f"Containers space usage:\n\n{render_columns(CONTAINERS, containers, width=width, expendable=EXPENDABLE)}",
+            f"Local Volumes space usage:\n\n{render_columns(VOLUMES, volumes, width=width, expendable=EXPENDABLE)}",
+            f"Logs space usage:\n\n{render_columns(LOGS, logs, width=width, expendable=EXPENDABLE)}",
         )
     )

@@ -7,7 +7,7 @@ import sys
 
 from orchestra.cli.image.columns import NONE, describe_age, repository_and_tag, short_id
 from orchestra.cli.looking import check_known, find_stack, look_at_containers
-from orchestra.cli.render.columns import render_columns
+from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Encoded = dict[str, Any]
 
 HEADER = ("CONTAINER", "REPOSITORY", "TAG", "PLATFORM", "IMAGE ID", "SIZE", "CREATED")
+EXPENDABLE = ("CREATED", "PLATFORM", "IMAGE ID")
 
 
 def run(invocation: Invocation) -> int:
@@ -41,7 +42,7 @@ def run(invocation: Invocation) -> int:
     elif values["format"] == "json":
         text = json.dumps(rows) + "\n"
     else:
-        text = render_columns(HEADER, [_cells(row) for row in rows])
+        text = render_columns(HEADER, [_cells(row) for row in rows], width=output_width(), expendable=EXPENDABLE)
     sys.stdout.write(text)
     return 0
 

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from orchestra.cli.looking import look_at_containers
-from orchestra.cli.render.columns import render_columns
+from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.errors import EnvironmentLack
 
 TYPE_CHECKING = False
@@ -45,17 +45,18 @@ def run(invocation: Invocation) -> int:
         from orchestra.cli.elsewhere import tell_of_root
 
         tell_of_root(invocation)
-    sys.stdout.write(render([stack for stack in stacks if values["all"] or "running" in stack.states], values))
+    shown = [stack for stack in stacks if values["all"] or "running" in stack.states]
+    sys.stdout.write(render(shown, values, output_width()))
     return 0
 
 
-def render(stacks: list[Stack], values: dict[str, Any]) -> str:
+def render(stacks: list[Stack], values: dict[str, Any], width: int | None = None) -> str:
     if values["quiet"]:
         return "".join(f"{stack.name}\n" for stack in stacks)
     if values["format"] == "json":
         rows = [{"Name": s.name, "Status": s.status, "ConfigFiles": ",".join(s.files)} for s in stacks]
         return json.dumps(rows) + "\n"
-    return render_columns(HEADER, [(stack.name, stack.status, ",".join(stack.files)) for stack in stacks])
+    return render_columns(HEADER, [(s.name, s.status, ",".join(s.files)) for s in stacks], width=width)
 
 
 def find_stacks(home: Home) -> list[str]:

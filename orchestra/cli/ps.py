@@ -8,7 +8,7 @@ import time
 
 from orchestra.cli.looking import check_known, find_stack, look_at_containers
 from orchestra.cli.render.ages import describe_span
-from orchestra.cli.render.columns import render_columns
+from orchestra.cli.render.columns import output_width, render_columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Encoded = dict[str, Any]
 
 HEADER = ("NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS")
+EXPENDABLE = ("COMMAND", "CREATED", "IMAGE", "SERVICE")
 COMMAND_WIDTH = 20
 ERROR_WIDTH = 60
 
@@ -40,7 +41,7 @@ def run(invocation: Invocation) -> int:
         if (values["all"] or _state(container["status"]) in ("running", "restarting"))
         and (not values["services"] or container["service"] in values["services"])
     ]
-    sys.stdout.write(render(containers, stack, values, time.time()))
+    sys.stdout.write(render(containers, stack, values, time.time(), output_width()))
     return 0
 
 
@@ -63,9 +64,11 @@ def _state(status: Encoded) -> str:
     return "restarting" if status.get("restarting") else str(status["kind"]).lower()
 
 
-def render(containers: Sequence[Encoded], stack: str, values: dict[str, Any], now: float) -> str:
+def render(
+    containers: Sequence[Encoded], stack: str, values: dict[str, Any], now: float, width: int | None = None
+) -> str:
     """containers: encoded as ``look_at_containers`` gives them. values: ``quiet``, ``only_services``, ``format`` and
-    ``no_trunc`` of the command line.
+    ``no_trunc`` of the command line. width: columns of the terminal.
     """
     if values["quiet"]:
         return "".join(f"{container['id']}\n" for container in containers)
@@ -73,7 +76,9 @@ def render(containers: Sequence[Encoded], stack: str, values: dict[str, Any], no
         return "".join(f"{service}\n" for service in sorted({container["service"] for container in containers}))
     if values["format"] == "json":
         return "".join(f"{json.dumps(_data(container, stack, now))}\n" for container in containers)
-    return render_columns(HEADER, [_row(container, now, full=values["no_trunc"]) for container in containers])
+    full = values["no_trunc"]
+    rows = [_row(container, now, full=full) for container in containers]
+    return render_columns(HEADER, rows, width=None if full else width, expendable=EXPENDABLE)
 
 
 def _row(container: Encoded, now: float, *, full: bool) -> tuple[str, ...]:

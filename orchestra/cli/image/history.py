@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from orchestra.cli.image.columns import describe_age, short_id
+from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
 from orchestra.driver.local.image.library import Library
@@ -22,6 +23,7 @@ HEADER = {
     "Size": "SIZE",
     "Comment": "COMMENT",
 }
+EXPENDABLE = ("COMMENT", "IMAGE")
 MISSING = "<missing>"
 """Docker's word for steps that are no image of their own."""
 STEP_WIDTH = 45
@@ -38,7 +40,8 @@ def run(invocation: Invocation) -> int:
         sys.stdout.write("".join(f"{word}\n" for word in ids))
         return 0
     rows = [_row(word, step, full=full) for word, step in zip(ids, library.history(item), strict=False)]
-    sys.stdout.write(render_rows(values["format"], HEADER, rows))
+    width = None if full else output_width()
+    sys.stdout.write(render_rows(values["format"], HEADER, rows, width=width, expendable=EXPENDABLE))
     return 0
 
 

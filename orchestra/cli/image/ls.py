@@ -13,6 +13,7 @@ from orchestra.cli.image.columns import (
     repository_and_tag,
     short_id,
 )
+from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
 from orchestra.driver.local.image.library import Library
@@ -33,6 +34,8 @@ HEADER = {
     "Size": "SIZE",
 }
 
+EXPENDABLE = ("CREATED", "SIZE")
+
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
@@ -49,7 +52,8 @@ def run(invocation: Invocation) -> int:
         return 0
     header = {key: word for key, word in HEADER.items() if key != "Digest" or values["digests"]}
     rows = [_row(item, full=values["no_trunc"]) for item in items]
-    sys.stdout.write(render_rows(values["format"], header, rows))
+    width = None if values["no_trunc"] else output_width()
+    sys.stdout.write(render_rows(values["format"], header, rows, width=width, expendable=EXPENDABLE))
     return 0
 
 

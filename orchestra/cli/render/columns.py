@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
+from orchestra.cli.render.encoding import spelled
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+GAP = 3
 
-def render_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """With a final newline; no blanks at the end of a line. Cells are made ``visible``."""
-    table = [[visible(cell) for cell in row] for row in (header, *rows)]
+
+def render_columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None, expendable: Sequence[str] = ()
+) -> str:
+    """With a final newline; no blanks at the end of a line. Cells are made ``visible``, and spelled as they will be.
+
+    width: columns of the terminal; a table that is wider is laid out anew (``render.narrow``). expendable: headings
+    that may be left out for it, the first one first.
+    """
+    table = [[spelled(visible(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
-    return "".join(f"{line}\n" for line in lines)
+    if width is not None and sum(widths) + GAP * (len(widths) - 1) > width:
+        from orchestra.cli.render.narrow import render_narrow
+
+        return render_narrow(table, width, expendable)
+    return "".join(f"{join_cells(row, widths)}\n" for row in table)
+
+
+def join_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """One line of a table."""
+    return (" " * GAP).join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def output_width() -> int | None:
+    """The columns of the terminal that standard output is: COLUMNS, else what the terminal says; None for a file."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):  # no terminal, or no file at all
+        return None

@@ -17,7 +17,22 @@ def spell_what_cannot_be_encoded() -> None:
             reconfigure(errors="spell")
 
 
+def spelled(text: str) -> str:
+    """The text as standard output will show it, so that its width can be counted."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if text.isascii() or encoding == "utf-8":
+        return text
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError as error:
+        return text[: error.start] + _ours(text[error.start : error.end]) + spelled(text[error.end :])
+    return text
+
+
 def _spell(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
-    missing = error.object[error.start : error.end]
-    return "".join(SPELLING.get(character, "?") for character in missing), error.end
+    return _ours(error.object[error.start : error.end]), error.end
+
+
+def _ours(missing: str) -> str:
+    return "".join(SPELLING.get(character, "?") for character in missing)

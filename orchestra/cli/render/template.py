@@ -22,15 +22,26 @@ _ACTION = re.compile(r"\{\{-?\s*(json\s+)?(\.[A-Za-z0-9_.]*)\s*-?\}\}")
 _ESCAPES = {r"\t": "\t", r"\n": "\n"}
 
 
-def render_rows(format: str, header: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """header: the columns of ``table``: the key of each in the rows, and its heading. Raises UserError."""
+def render_rows(
+    format: str,
+    header: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    width: int | None = None,
+    expendable: Sequence[str] = (),
+) -> str:
+    """header: the columns of ``table``: the key of each in the rows, and its heading. Raises UserError.
+
+    width, expendable: as of ``render_columns``, for the table that no template asked for.
+    """
     if format == "json":
         return "".join(f"{json.dumps(row)}\n" for row in rows)
     word, _, template = format.partition(" ")
     if word != "table":
         return "".join(f"{fill(format, row)}\n" for row in rows)
     if not template.strip():
-        return render_columns(list(header.values()), [[str(row[key]) for key in header] for row in rows])
+        cells = [[str(row[key]) for key in header] for row in rows]
+        return render_columns(list(header.values()), cells, width=width, expendable=expendable)
     lines = [fill(template.strip(), row).split("\t") for row in rows]
     headings = {key: header.get(key) or _heading(key) for row in rows[:1] for key in row}
     first = fill(template.strip(), headings or header).split("\t")
