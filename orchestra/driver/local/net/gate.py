@@ -5,7 +5,8 @@ that stay when the ruleset is flushed. So interfaces carry filters of their own,
 
 - from a container nothing comes to or from 127.0.0.0/8, and no ICMP redirect. Its interface asks, and not the bridge:
   there, with br_netfilter, the answers to connections from 127.0.0.1 are translated back already;
-- the host takes ARP and IPv4 from the bridge, and nothing else;
+- the host takes ARP and IPv4 from the bridge, and nothing else; from an internal network only what is for the host's
+  own address there, or for everybody on the network;
 - what the host sends into the network needs ``ADMITTED``, the mark that the stack's rules give to what they let
   through. Without the rules no packet has it, and the network is closed.
 """
@@ -38,14 +39,18 @@ from orchestra.linux.traffic_control import (
 )
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Interface
+
     from orchestra.linux.netlink import Netlink
     from orchestra.linux.netlink_message import Request
+    from orchestra.linux.traffic_control import Instruction
 
 ADMITTED = 0x6F726368
 """The mark of a packet that the rules admit, set after every other rule and compared as a whole."""
 PRIORITY = 1
 
 _LOOPBACK = 127 << 24
+_MULTICAST = 0b111 << 29
 _FRAGMENT_OFFSET = 0x1FFF
 _SOURCE, _DESTINATION, _NEXT, _FLAGS = NETWORK + 12, NETWORK + 16, NETWORK + 9, NETWORK + 6
 _ICMP, _REDIRECT = 1, 5
@@ -88,11 +93,29 @@ INTO_NETWORK = (
 )
 
 
-def gate_of_bridge(link: int, name: str) -> tuple[Request, ...]:
-    """Requests that give a bridge its gate, or put it right."""
+def from_internal(network: IPv4Interface) -> tuple[Instruction, ...]:
+    """``FROM_NETWORK`` of an internal network, on which the host has this address."""
+    broadcast = int(network.network.broadcast_address)
+    return (
+        load_word(PROTOCOL),
+        jump_if_equal(ETH_P_ARP, 6, 0),
+        jump_if_equal(ETH_P_IP, 0, 6),
+        load_word(_DESTINATION),
+        jump_if_equal(int(network.ip), 3, 0),
+        jump_if_equal(broadcast, 2, 0),
+        mask(_MULTICAST),  # 255.255.255.255 begins so, too
+        jump_if_equal(_MULTICAST, 0, 1),
+        verdict(PASS),
+        verdict(DROP),
+    )
+
+
+def gate_of_bridge(link: int, name: str, internal: IPv4Interface | None = None) -> tuple[Request, ...]:
+    """Requests that give a bridge its gate, or put it right. internal: the host's address on an internal network."""
+    from_network = FROM_NETWORK if internal is None else from_internal(internal)
     return (
         new_clsact(link, name),
-        set_filter(link, name, Direction.INGRESS, PRIORITY, FROM_NETWORK),
+        set_filter(link, name, Direction.INGRESS, PRIORITY, from_network),
         set_filter(link, name, Direction.EGRESS, PRIORITY, INTO_NETWORK),
     )
 

@@ -139,7 +139,7 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         for key, value in QUIET.items():
             settings.set(name, key, value)
     gateway = lease.gateway_interface
-    requests = [*gate_of_bridge(link.number, name)]
+    requests = [*gate_of_bridge(link.number, name, gateway if lease.internal else None)]
     if parse_mark(link.alias) is None:
         requests.append(netlink.set_alias(name, mark_of(home, network).render()))
     requests.append(netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestra.driver.local.net import ipam, network
+from orchestra.driver.local.net import ipam, link, network
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside
@@ -217,7 +217,9 @@ TABLE = [
     # the host, by the gateway of the sender's network, by another network's and by its own address
     *[((name,), ("udp", "icmp"), f"gateway {name}", HOST, None) for name in CONTAINERS],
     *[((name,), ("tcp",), f"gateway {name}", HOST, NOBODY) for name in CONTAINERS],
-    (CONTAINERS, ("udp", "icmp"), "host", HOST, None),
+    (ORDINARY, ("udp", "icmp"), "host", HOST, None),
+    (INTERNAL, ALL, "host", NOBODY, None),
+    (INTERNAL, ALL, "gateway web", NOBODY, None),
     (("lan",), ALL, "gateway web", HOST, None),
     (("lan",), ALL, "host", HOST, None),
     # what the host keeps to its loopback
@@ -243,7 +245,8 @@ TABLE = [
     (INTERNAL, ALL, "direct lan", NOBODY, None),
     # to everybody on a network, from there and from elsewhere: never across
     (("near",), ("udp",), "broadcast web", ["host", "near", "web"], None),
-    (("back", "inner", "other", "lan"), ("udp",), "broadcast web", HOST, None),
+    (("back", "other", "lan"), ("udp",), "broadcast web", HOST, None),
+    (("inner",), ("udp",), "broadcast web", NOBODY, None),
     (("inner",), ("udp",), "broadcast inner", ["host", "inner", "inner2"], None),
     (("near", "inner", "other", "lan"), ("udp",), "multicast", NOBODY, None),
 ]
@@ -273,8 +276,14 @@ def test_each_source_reaches_what_it_should_and_nothing_else(matrix):
     assert differences(matrix) == []
 
 
-def test_firewall_flush_fails_open(matrix):
-    """What is lost with the rules is lost to the networks: none opens to another, to the LAN or to the loopback."""
+@pytest.mark.parametrize("router", [False, True])
+def test_firewall_flush_fails_open(matrix, router):
+    """What is lost with the rules is lost to the networks: none opens to another, to the LAN or to the loopback.
+
+    Nor on a machine that was made a router meanwhile, which turns forwarding on for every interface.
+    """
+    if router:
+        link.set_sysctl("all", "forwarding", 1)
     subprocess.run(["nft", "flush", "ruleset"], check=True)
     assert differences(matrix, flushed=True) == []
 
