@@ -82,8 +82,8 @@ class Commands:
 
         environment: see ``supervisor.environment``.
         Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
-        "timed_out": bool, "unproven": [names of containers that ``wait`` waits for], "damage"}. Nothing is taken back
-        when something has failed: the next ``up`` carries on from there.
+        "timed_out": bool, "unproven": [containers that it waited for in vain], "damage"}. Nothing is taken back when
+        something has failed: the next ``up`` carries on from there.
         """
         damage = self._need_to_know(unless=not request.get("services"))
         new = decode(Desired, request["desired"])
@@ -101,7 +101,10 @@ class Commands:
         unproven: tuple[str, ...] = ()
         if limit.cancelled_caught:
             standing = self._engine.judge_up(wait=wait, services=services)
-            failures, unproven = standing.failures, standing.unproven
+            blocked = {blocked.resource.removeprefix("container/") for blocked in self._engine.plan.blocked}
+            chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
+            unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
+            failures = standing.failures
         desired = self._engine.desired
         if go_back(desired, self._engine.observed) is not desired:
             await self._want(lambda current: go_back(current, self._engine.observed))
