@@ -303,14 +303,13 @@ class Engine:
             error, cancelled = None, True  # what fails because it is being given up says nothing about the resource
         await self._learn(action, image, complete=not cancelled and error is None)
         now = self._clock()
-        if (
-            error is not None
-            and flight.began_at is not None
-            and is_refusal(self._desired, self.observed, action, error)
-        ):
-            self._view.put_refusal(Failure(action.resource, action.verb, error.message, False, 1, now, error.hint))
-        elif error is not None and flight.began_at is not None:
-            self._fail(action.resource, action.verb, error, flight.began_at)
+        if error is not None and flight.began_at is not None:
+            failure = self._failure(action.resource, action.verb, error, flight.began_at)
+            if is_refusal(self._desired, self.observed, action, failure):
+                self._view.drop_failure(action.resource, all_but=Verb.LOOK)
+                self._view.put_refusal(failure)
+            else:
+                self._view.put_failure(failure)
         elif not cancelled:
             self._view.drop_failure(action.resource, all_but=Verb.LOOK)
         del self._flights[action.resource]
@@ -353,13 +352,16 @@ class Engine:
         else:
             self._view.put_predicted(action.resource, predict(self.observed, action, self._clock()))
 
-    def _fail(self, resource: str, verb: Verb, error: OrchestraError, at: float) -> None:
+    def _failure(self, resource: str, verb: Verb, error: OrchestraError, at: float) -> Failure:
         before = self.observed.failures.get(resource)
         again = before is not None and before.verb is verb and before.at >= self._desired.request.at
         attempts = before.attempts + 1 if before is not None and again else 1
         temporary = isinstance(error, TemporaryError)
         in_use = isinstance(error, StillInUse)
-        self._view.put_failure(Failure(resource, verb, error.message, temporary, attempts, at, error.hint, in_use))
+        return Failure(resource, verb, error.message, temporary, attempts, at, error.hint, in_use)
+
+    def _fail(self, resource: str, verb: Verb, error: OrchestraError, at: float) -> None:
+        self._view.put_failure(self._failure(resource, verb, error, at))
 
     async def _follow_events(self, tasks: TaskGroup) -> None:
         async for name in self._driver.events():

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestra.errors import TemporaryError
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason
-from orchestra.plan.situation import asked_at
+from orchestra.plan.situation import GIVE_UP, asked_at
 from orchestra.plan.verdict import Failed
 from orchestra.state.desired import Earlier
 from orchestra.state.observed import Created, Running, Verb
@@ -21,7 +20,6 @@ from orchestra.state.observed import Created, Running, Verb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.errors import OrchestraError
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation
     from orchestra.state.desired import ContainerSpec, Desired, Request
@@ -74,9 +72,11 @@ def is_made_from(container: Container, earlier: Earlier) -> bool:
     return (container.config_hash, container.image_digest) == (earlier.spec.config_hash, earlier.image_digest)
 
 
-def is_refusal(desired: Desired, observed: Observed, action: Action, error: OrchestraError) -> bool:
+def is_refusal(desired: Desired, observed: Observed, action: Action, failure: Failure) -> bool:
     """Whether this failure of an action means that a container goes back to its earlier definition."""
-    if isinstance(error, TemporaryError) or not isinstance(action, (CheckContainer, CreateContainer, StartContainer)):
+    if failure.temporary and failure.attempts < GIVE_UP:
+        return False
+    if not isinstance(action, (CheckContainer, CreateContainer, StartContainer)):
         return False
     name = action.resource.partition("/")[2]
     earlier = next((earlier for earlier in desired.earlier if earlier.spec.name == name), None)

@@ -198,3 +198,16 @@ def test_a_refused_edit_stays_refused_when_the_supervisor_is_new(write_stack):
     [container] = desired["containers"]
     assert not container.get("user")
     assert standing(stack) == before
+
+
+@pytest.mark.parametrize("line", ["network_mode: container:nosuch", "pid: container:nosuch"])
+def test_what_stays_missing_is_refused_as_well(write_stack, line):
+    """A namespace that nothing will ever own: tried again for a while, and the good container runs all the time."""
+    stack = write_stack(GOOD)
+    stack.run("up", "-d")
+    before = standing(stack)
+    edit(stack, line)
+    done = stack.run("up", "-d", code=1)
+    assert "container nosuch, whose" in done.stderr
+    assert LEFT_ALONE in done.stderr
+    assert standing(stack) == before

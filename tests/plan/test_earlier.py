@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from orchestra.errors import FatalError, TemporaryError
 from orchestra.plan.action import CheckContainer, CreateContainer, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.earlier import go_back, is_refusal, with_earlier
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict_all
 from orchestra.plan.preview import preview
+from orchestra.plan.situation import GIVE_UP
 from orchestra.state.desired import ImageSpec
 from orchestra.state.observed import Created, Exited, Failure, Image, Network, Observed, Verb
 from tests.plan.stacks import changed, service, stack
@@ -111,20 +111,25 @@ def test_which_failures_are_refusals():
     observed = running()
     desired = edited(observed)
     new, old = desired.container(WEB), OLD.container(WEB)
-    fatal = FatalError("no")
-    assert is_refusal(desired, observed, CheckContainer(new, "d1", ""), fatal)
-    assert is_refusal(desired, observed, CreateContainer(new, "d1", ""), fatal)
-    assert not is_refusal(desired, observed, CreateContainer(old, "d1", ""), fatal)
-    assert not is_refusal(desired, observed, CreateContainer(new, "d1", ""), TemporaryError("not yet"))
-    assert not is_refusal(desired, observed, StopContainer(WEB, "", 1.0, ""), fatal)
-    assert not is_refusal(OLD, observed, CreateContainer(new, "d1", ""), fatal)
+
+    def is_one(action, observed=observed, desired=desired, temporary=False, attempts=1):
+        failure = Failure(action.resource, action.verb, "no", temporary, attempts, 201.0)
+        return is_refusal(desired, observed, action, failure)
+
+    assert is_one(CheckContainer(new, "d1", ""))
+    assert is_one(CreateContainer(new, "d1", ""))
+    assert not is_one(CreateContainer(old, "d1", ""))
+    assert not is_one(CreateContainer(new, "d1", ""), temporary=True)
+    assert is_one(CreateContainer(new, "d1", ""), temporary=True, attempts=GIVE_UP)
+    assert not is_one(StopContainer(WEB, "", 1.0, ""))
+    assert not is_one(CreateContainer(new, "d1", ""), desired=OLD)
     start = StartContainer(WEB, 0, 0, "")
-    assert not is_refusal(desired, observed, start, fatal)
-    assert not is_refusal(desired, changed(observed, WEB, status=Created()), start, fatal)
+    assert not is_one(start)
+    assert not is_one(start, changed(observed, WEB, status=Created()))
     made = changed(observed, WEB, status=Created(), config_hash="web v2")
-    assert is_refusal(desired, made, start, fatal)
+    assert is_one(start, made)
     # Once it has run, a failed restart is no fault of the edit.
-    assert not is_refusal(desired, changed(made, WEB, status=Exited(1, 1.0, 2.0)), start, fatal)
+    assert not is_one(start, changed(made, WEB, status=Exited(1, 1.0, 2.0)))
 
 
 def test_what_is_desired_after_a_refusal_is_what_was_desired_before():

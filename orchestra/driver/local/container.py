@@ -135,7 +135,9 @@ class Containers:
         image = self._images.resolve(image_digest)
         spec = self._completed(spec, image)
         user = _user(spec, image)
-        check_endpoint(spec)
+        check_endpoint(self._home, self._stack, spec)
+        for kind, target in self._joins(spec):
+            self._joined_pid(spec.name, kind, target)
         self._ports.check(spec.ports)
         find_runtime(spec.runtime, spec.service)
         check_start(self._home, self._stack, spec, image, user, settled=settled)
@@ -147,7 +149,7 @@ class Containers:
             spec = self._completed(spec, image)
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
-            joins = tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
+            joins = self._joins(spec)
             store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
             self._known.add(spec.name)
         ports = self._ports.reserve(spec.name, spec.ports)
@@ -207,6 +209,16 @@ class Containers:
             "followers": self._stack_home.followers,
         }
 
+    def _joins(self, spec: ContainerSpec) -> tuple[tuple[str, str], ...]:
+        return tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
+
+    def _joined_pid(self, name: str, kind: str, target: str) -> int:
+        """Of a process in the namespace that a container shares. Raises TemporaryError while there is none."""
+        other = observe_container(self._stack_home.container(target))
+        if other is None or not isinstance(other.status, Running):
+            raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, does not run")
+        return other.status.pid
+
     def _target(self, spec: ContainerSpec, kind: str) -> str:
         """The container of the stack that ``service:NAME`` or ``container:NAME`` means: of a service the first."""
         mode, _, name = str(getattr(spec, kind)).partition(":")
@@ -255,11 +267,9 @@ class Containers:
         except (DamagedFile, FileNotFoundError):
             raise self._spoil(name) from None
         for kind, target in record.joins:
-            other = observe_container(self._stack_home.container(target))
-            if other is None or not isinstance(other.status, Running):
-                raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, does not run")
+            pid = self._joined_pid(name, kind, target)
             others = [entry for entry in config["linux"]["namespaces"] if entry["type"] != kind]
-            config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{other.status.pid}/ns/{kind}"}]
+            config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{pid}/ns/{kind}"}]
         files.store("config.json", config)
 
     def explain(self, name: str) -> DriverError | None:

@@ -45,7 +45,8 @@ def _load_profile(spec: ContainerSpec) -> dict[str, Any] | None:
         with open(path, "rb") as file:
             found = json.load(file)
     except (OSError, ValueError) as error:
-        message = f"service {spec.service}: the seccomp profile {path} cannot be read: {error}"
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"service {spec.service}: the seccomp profile {path} cannot be read: {reason}"
         raise FatalError(message, hint="it is a JSON file as Docker takes it, or the word unconfined") from error
     if not isinstance(found, dict):
         message = f"service {spec.service}: the seccomp profile {path} is no JSON object"

@@ -57,11 +57,14 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
         return made
 
 
-def check_endpoint(container: ContainerSpec) -> None:
-    """What of the container's networking can be told from its definition. Raises FatalError."""
+def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
+    """What ``attach`` would raise, as far as the definition and the other containers tell."""
     _check_addresses(container)
-    if container.network_mode.partition(":")[0] not in MODES:
+    mode, _, target = container.network_mode.partition(":")
+    if mode not in MODES:
         raise _unknown_mode(container)
+    if mode in ("service", "container"):
+        _join(home, stack, container, "", mode, target)
     if container.network_mode == "host":
         _check_ports_of_host(container)
     for endpoint in container.endpoints:
