@@ -17,6 +17,7 @@ from orchestra.cli.mail import Mail
 from orchestra.cli.relay import Signals
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.log_lines import LogPrinter, short_name
+from orchestra.cli.render.outlet import Outlet
 from orchestra.cli.render.progress import Awaiting, Plain, Quiet, open_progress
 from orchestra.cli.stack_file import check_services
 from orchestra.cli.up_exchange import conclude, encode_up
@@ -46,15 +47,18 @@ def run_attached(invocation: Invocation, prepared: Prepared, client: Client) -> 
     if invocation.values["attach"] and invocation.values["attach_dependencies"]:
         raise UserError("--attach and --attach-dependencies do not go together")
     with Signals(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as stack:
-        attached = Attached(invocation, prepared, stack)
-        return attached.run(client, signals)
+        attached = Attached(invocation, prepared, stack, signals)
+        return attached.run(client)
 
 
 class Attached:
     """One foreground ``up``. ``code`` is set when it is over."""
 
-    def __init__(self, invocation: Invocation, prepared: Prepared, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, invocation: Invocation, prepared: Prepared, stack: contextlib.ExitStack, signals: Signals
+    ) -> None:
         self._invocation = invocation
+        self._signals = signals
         self._prepared = prepared
         self._mail = Mail()
         self._stack = prepared.identity.stack
@@ -69,6 +73,7 @@ class Attached:
             for spec in specs
             if spec["service"] in self._services
         ]
+        self._outlets = Outlet(sys.stdout.fileno(), signals), Outlet(sys.stderr.fileno(), signals)
         self._printer = self._make_printer()
         self._follower: Follower | None = None
         if invocation.driver == "local":
@@ -84,7 +89,7 @@ class Attached:
         self._leaving = False
         self.code: int | None = None
 
-    def run(self, client: Client, signals: Signals) -> int:
+    def run(self, client: Client) -> int:
         if self._follower is not None:
             # What was written before is not ours to show.
             for _ in self._follower.begin(LogCursor.skip_to_end):
@@ -92,13 +97,13 @@ class Attached:
         self._mail.ask(client, "up", encode_up(self._invocation, self._prepared))
         poll = select.poll()
         poll.register(self._mail, select.POLLIN)
-        poll.register(signals, select.POLLIN)
+        poll.register(self._signals, select.POLLIN)
         if self._follower is not None:
             poll.register(self._follower, select.POLLIN)
         while self.code is None:
             behind = self._showing and self._follower is not None and self._follower.is_behind
             poll.poll(0 if behind else None)
-            for _number in signals.read():
+            for _number in self._signals.read():
                 self._interrupt()
             for letter in self._mail.read():
                 self._open_letter(letter)
@@ -174,15 +179,18 @@ class Attached:
 
     def _interrupt(self) -> None:
         self._interrupts += 1
+        for outlet in self._outlets:
+            outlet.hurries = True
         self._attach()
+        # Asked first and said then: who reads may stand still.
         if self._interrupts == 1:
-            print("Gracefully stopping... (press Ctrl+C again to force)", file=sys.stderr, flush=True)
             if self._accepted:
                 self._stop()
+            print("Gracefully stopping... (press Ctrl+C again to force)", file=sys.stderr, flush=True)
         elif self._interrupts == 2:
-            print("Killing...", file=sys.stderr, flush=True)
             self._stopping = True
             self._ask("kill", "stop", services=self._prepared.selected, timeout=0)
+            print("Killing...", file=sys.stderr, flush=True)
         else:
             self.code = INTERRUPTED
 
@@ -230,7 +238,7 @@ class Attached:
             color=self._invocation.colors(sys.stdout) and not values["no_color"],
             prefix=not values["no_log_prefix"],
             timestamps=values["timestamps"],
-            apart=True,
+            outputs=self._outlets,
         )
         printer.expect_names(*self._names)
         return printer

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
+import sys
+import termios
 
 import pytest
 
@@ -176,3 +179,24 @@ def test_the_foreground_shows_a_container_that_another_command_replaces(write_st
     assert [text for text in up.texts() if text.startswith("tick 2")] == [f"tick 2 {i}" for i in range(40)]
     up.process.send_signal(signal.SIGINT)
     assert up.end() == 130
+
+
+def test_a_foreground_whose_reader_stands_still_is_stopped_by_a_signal(write_stack):
+    """As ``up | less`` after Ctrl-C: the pipe is full and stays so."""
+    stack = write_stack(ROTATING.format(command="yes") + "    stop_signal: SIGKILL\n")
+    up = stack.start("up", "--no-color", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert up.stdout.read(1) == "f"
+        eventually(lambda: is_full(up.stdout))
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(40) == 130
+        assert stack.containers()["fast"]["State"] == "exited"
+    finally:
+        up.kill()
+        up.wait()
+        up.stdout.close()
+
+
+def is_full(pipe):
+    waiting = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+    return int.from_bytes(waiting, sys.byteorder) > fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) - 4096

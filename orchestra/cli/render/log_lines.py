@@ -10,18 +10,27 @@ from orchestra.visible import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import BinaryIO
+    from typing import Protocol
 
     from orchestra.driver.local.log_follow import Ended, Happening
     from orchestra.driver.local.logs import Line
     from orchestra.state.observed import Container
+
+    class Output(Protocol):
+        def write(self, data: bytes, /) -> object: ...
+
+        def flush(self) -> None: ...
+
 
 COLORS = ("36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1")
 """Cyan, yellow, green, magenta, blue; then the same, bright."""
 
 
 class LogPrinter:
-    """services: in the order of their colours. apart: what went to standard error goes to standard error."""
+    """services: in the order of their colours.
+
+    outputs: where lines of standard output and error go; all to standard output without them.
+    """
 
     def __init__(
         self,
@@ -31,17 +40,17 @@ class LogPrinter:
         color: bool = False,
         prefix: bool = True,
         timestamps: bool = False,
-        apart: bool = False,
+        outputs: tuple[Output, Output] | None = None,
     ) -> None:
         self._stack = stack
         self._services = list(services)
         self._color = color
         self._prefix = prefix
         self._timestamps = timestamps
-        self._outputs: dict[bytes, BinaryIO] = {b"stdout": sys.stdout.buffer}
-        if apart:
-            self._outputs[b"stderr"] = sys.stderr.buffer
-        self._last = sys.stdout.buffer
+        self._out: Output
+        self._err: Output
+        self._out, self._err = outputs or (sys.stdout.buffer, sys.stdout.buffer)
+        self._last = self._out
         self._width = 0
         self._heads: dict[str, bytes] = {}
 
@@ -56,7 +65,7 @@ class LogPrinter:
             self._heads.clear()
 
     def write(self, container: Container, line: Line) -> None:
-        output = self._outputs.get(line.stream, sys.stdout.buffer)
+        output = self._err if line.stream == b"stderr" else self._out
         if output is not self._last:
             self._last.flush()  # where both are one terminal, lines stay in order
             self._last = output
@@ -68,7 +77,7 @@ class LogPrinter:
         """A sentence about a container: ``web-1 exited with code 0``."""
         name = short_name(self._stack, container.name, container.service, container.index)
         self.flush()
-        self._last = sys.stdout.buffer
+        self._last = self._out
         self._last.write(self._paint(container, f"{name} {text}") + b"\n")
 
     def say_missed(self, container: Container, lines: int) -> None:
