@@ -108,6 +108,10 @@ class Commands:
         desired = self._engine.desired
         if go_back(desired, self._engine.observed) is not desired:
             await self._want(lambda current: go_back(current, self._engine.observed))
+            if not limit.cancelled_caught:
+                # What was stopped along with a container that has gone back is started again.
+                with anyio.move_on_after(request.get("wait_timeout")):
+                    await self._engine.wait_until_up(services=services)
         if desired.is_down and new.containers:
             raise UserError("another command has asked for the stack to go down meanwhile")
         return {

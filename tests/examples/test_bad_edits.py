@@ -188,6 +188,22 @@ def test_dependents_that_restart_with_it_are_left_alone(write_stack):
     assert (standing(stack), pid(stack, "front")) == before
 
 
+def test_dependents_that_restart_with_it_are_back_when_up_says_so(write_stack):
+    text = GOOD + (
+        "  front:\n    image: rootfs:/\n    command: sleep 1000\n    stop_signal: SIGKILL\n"
+        "    depends_on: {web: {condition: service_started, restart: true}}\n"
+    )
+    stack = write_stack(text)
+    stack.run("up", "-d")
+    # The value is for the kernel to judge.
+    stack.file.write_text(text.replace("  front:", "    sysctls: {net.core.somaxconn: abc}\n  front:"))
+    done = stack.run("up", "-d", code=1)
+    assert "started again with its earlier definition" in done.stderr
+    assert {service: row["State"] for service, row in stack.containers().items()} == dict.fromkeys(
+        ("web", "front"), "running"
+    )
+
+
 def test_a_refused_edit_stays_refused_when_the_supervisor_is_new(write_stack):
     stack = write_stack(GOOD.replace("    stop_signal: SIGKILL\n", "    stop_signal: SIGKILL\n    restart: always\n"))
     stack.run("up", "-d")
