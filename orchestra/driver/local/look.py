@@ -88,6 +88,7 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
     return {
         **container,
         **{key: start[key] for key in COUNTS if isinstance(start.get(key), int)},
+        **({"error": start["error"]} if isinstance(start.get("error"), str) else {}),
         "status": status,
         "addresses": addresses,
         "ports": ports,

@@ -49,7 +49,7 @@ def store_error(directory: str, error: str) -> None:
     """Why a run could not begin: what was last asked for stays."""
     files = ContainerDirectory(directory)
     if files.load_if_there(RECORD) is not None:
-        files.store(START, {**(files.load_if_there(START) or {}), "error": error})
+        files.store(START, {**files.load_sound(START), "error": error})
 
 
 def store_stop(directory: str, started_at: float) -> None:
