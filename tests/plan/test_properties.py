@@ -45,6 +45,8 @@ def some_desired(random) -> Desired:
         remove_orphans=random.random() < 0.3,
         remove_volumes=random.random() < 0.3,
         recreate=tuple(name for name in names if random.random() < 0.2),
+        never_replaced=tuple(name for name in names if random.random() < 0.1),
+        alone=tuple(name for name in names if random.random() < 0.1),
         stopped=tuple(name for name in names if random.random() < 0.1),
     )
     if random.random() < 0.25:
@@ -114,7 +116,7 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
             spec = desired.container(name)
             assert spec is not None
             assert spec.service not in request.stopped
-            for dependency in spec.depends_on:
+            for dependency in spec.depends_on if spec.service not in request.alone else ():
                 for replica in desired.replicas(dependency.service):
                     if dependency.required and dependency.service not in request.stopped:
                         assert_holds(dependency.condition, world.containers[replica.name].status)
@@ -123,6 +125,8 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
             assert container.service in desired.services or request.remove_orphans
             if isinstance(action, RemoveContainer):
                 assert not isinstance(container.status, Running)
+                spec = desired.container(name)
+                assert spec is None or spec.service not in request.never_replaced
             elif going_down:
                 running = [c for c in world.containers.values() if isinstance(c.status, Running)]
                 holding = {c.service for c in running if c.service in desired.services or request.remove_orphans}

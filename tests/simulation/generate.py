@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, Run
-from orchestra.plan.selection import merge_desired
+from orchestra.plan.wish import Recreate, Wish, desire
 from orchestra.state.desired import (
     Condition,
     ContainerSpec,
@@ -233,7 +233,16 @@ class Commands:
                 ]
             case "part":
                 chosen = random.sample(names, random.randint(1, len(names)))
-                return merge_desired(self.current, self._desired(request), self._with_needs(chosen))
+                alone = random.random() < 0.2
+                wish = Wish(
+                    services=frozenset(chosen if alone else self._with_needs(chosen)),
+                    named=frozenset(chosen),
+                    alone=alone,
+                    recreate=random.choice(list(Recreate)),
+                    recreate_dependencies=random.random() < 0.3,
+                    remove_orphans=request.remove_orphans,
+                )
+                return desire(self.current, self._desired(request), wish, at)
             case "down":
                 remove = random.random() < 0.3
                 return self._down(replace(request, remove_volumes=remove, stop_timeout=random.choice([None, 1.0])))
