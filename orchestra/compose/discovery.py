@@ -51,9 +51,8 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
     found = directory or _directory_of(files, here)
     if found != first:
         environment = _with_env_files(environment, request, found, reader, problems)
-    for path in files:
-        if reader.read(path) is None:
-            raise ComposeFileNotFound((Diagnostic("file-not-found", reader.lack(path)),))
+    if absent := [path for path in files if reader.read(path) is None]:
+        raise ComposeFileNotFound(tuple(Diagnostic("file-not-found", reader.lack(path)) for path in absent))
     # As in Compose an empty name is a profile too, and the one that is active when none is named.
     profiles = request.profiles or tuple((environment.lookup("COMPOSE_PROFILES") or "").split(","))
     return Project(found, files, environment, frozenset(name.strip() for name in profiles))

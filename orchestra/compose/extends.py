@@ -6,7 +6,8 @@ import os.path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestra.compose.merge import merge_at
-from orchestra.compose.nodes import RESET, WRONG, Map, Scalar, find_map, walk, wrong
+from orchestra.compose.nodes import RESET, WRONG, Map, Scalar, find_map, plain, walk, wrong
+from orchestra.compose.schema.values import describe
 
 if TYPE_CHECKING:
     from orchestra.compose.environment import Environment
@@ -37,7 +38,7 @@ class _Resolved(NamedTuple):
     layers: tuple[Map, ...] = ()
 
 
-def _alone(own: Map, extends: Map) -> _Resolved:
+def _alone(own: Map, extends: Node) -> _Resolved:
     """A service without the base that it should have: what it lacks may have been there."""
     own = own.with_item("extends", wrong(extends.span))
     return _Resolved(own, (own,))
@@ -81,8 +82,12 @@ class Extender:
         if not isinstance(service, Map):
             return _Resolved(None)
         extends = service.get("extends")
-        if not isinstance(extends, Map) or extends.tag == RESET:
+        if extends is None or extends.tag in (RESET, WRONG):
             return _Resolved(service, (service,))
+        if not isinstance(extends, Map):
+            message = f"extends must be a string or a mapping, not {describe(plain(extends))}"
+            self.problems.error("wrong-type", message, extends.span, ("services", name, "extends"))
+            return _alone(service, extends)
         here, own = (path, name), service.without("extends")
         target = extends.get("service")
         error = self._refusal(target, here, trail)

@@ -88,6 +88,8 @@ SERVICE: dict[str, tuple[str, str]] = {
     "a label file that is not there": ("    label_file: nowhere@.labels\n", "file-not-found"),
     "a service to extend that is not there": ("    extends: nowhere@\n", "undefined"),
     "a file to extend that is not there": ("    extends: {file: nowhere@.yaml, service: a}\n", "file-not-found"),
+    "a list of services to extend": ("    extends: [good]\n", "wrong-type"),
+    "nothing to extend": ("    extends:\n", "wrong-type"),
     "a service that extends itself": ("    extends: @\n", "cycle"),
     # The last pass
     "a size of logs that is none": ("    logging: {options: {max-size: much}}\n", "invalid-value"),

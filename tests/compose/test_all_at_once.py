@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from orchestra.cli.start import start
 from orchestra.compose import load
 from orchestra.errors import ComposeError
 from tests.compose.faults import IMAGE, SERVICE, TOP, WHOLE
@@ -114,3 +115,39 @@ def test_any_faults_in_any_order_are_told_as_each_alone(folder, seed):
     chosen = random.Random(seed).sample(ONLY_THERE, 5)
     alone = {essence(diagnostic) for title in chosen for diagnostic in told(folder, [title])}
     assert {essence(diagnostic) for diagnostic in told(folder, chosen)} == alone
+
+
+BROKEN = "services:\n  fromthere: {image: 'a\n"
+
+
+def test_a_file_that_cannot_be_read_hides_no_mistakes_of_the_others(folder):
+    for name in ("included.yaml", "extended.yaml"):
+        folder.write(name, BROKEN)
+    folder.write("empty.yaml", "")
+    text = (
+        "include: [included.yaml]\nservices:\n  a: {depends_on: [fromthere], restart: maybe}\n"
+        "  b: {extends: {file: extended.yaml, service: x}}\n  c: {extends: {file: empty.yaml, service: x}, scale: -1}\n"
+    )
+    told = [line for line in folder.refused(text).splitlines() if line.startswith("error: ")]
+    assert [line.removeprefix("error: ").split(":")[:2] for line in told] == [
+        ["compose.yaml", "3"],
+        ["compose.yaml", "5"],
+        ["compose.yaml", "5"],
+        ["extended.yaml", "2"],
+        ["included.yaml", "2"],
+    ]
+
+
+def test_a_service_that_is_not_there_is_told_beside_the_mistakes_of_the_file(folder):
+    told = folder.refused("services: {web: {image: x, scale: many}}", services=("wbe",))
+    assert "services.web.scale must be a whole number" in told
+    assert "no such service: wbe" in told
+    assert "did you mean web?" in told
+
+
+def test_the_command_shows_them_all(folder, capfd):
+    """Not only as many as fill a screen."""
+    services = "".join(f"  s{number}: {{image: x, restart: maybe}}\n" for number in range(30))
+    path = folder.write("compose.yaml", f"services:\n{services}")
+    assert start(("-f", path, "config")) == 15
+    assert capfd.readouterr().err.count("is not a restart policy") == 30

@@ -470,8 +470,10 @@ def test_a_service_that_does_not_exist_cannot_be_selected(folder):
 
 def test_no_file_is_an_error_of_its_own(folder):
     with pytest.raises(ComposeFileNotFound) as caught:
-        folder.load(files=("missing.yaml",))
+        folder.load(files=("missing.yaml", "absent.yaml"))
     assert caught.value.exit_code == 14
+    told = [diagnostic.message for diagnostic in caught.value.diagnostics]
+    assert told == [f"there is no file {folder.path}/{name}" for name in ("missing.yaml", "absent.yaml")]
 
 
 def test_inputs_are_all_that_the_result_depended_on(folder):

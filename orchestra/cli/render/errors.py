@@ -1,4 +1,4 @@
-"""Errors as they are shown: one screen, what is wrong, where, and what to do."""
+"""Errors as they are shown: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-MAX_PROBLEMS = 6
-"""Problems shown at once: with caret and hint they fill a screen."""
+MAX_PROBLEMS = 50
+"""Problems shown at once; of more only the number is told."""
 
 _RED, _CYAN, _YELLOW, _RESET = "\033[31m", "\033[36m", "\033[33m", "\033[0m"
 
@@ -36,7 +36,7 @@ def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
     shown = [_shown_here(diagnostic) for diagnostic in diagnostics[:MAX_PROBLEMS]]
     text = render_diagnostics(shown, color)
     left = len(diagnostics) - len(shown)
-    return text + (f"\nand {left} more like these\n" if left > 0 else "")
+    return text + (f"\nand {left} more\n" if left > 0 else "")
 
 
 def render_failures(failures: Iterable[dict[str, Any]], color: bool) -> str:
