@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestra.compose.nodes import Path
     from orchestra.compose.schema.process import BlkioConfig
     from orchestra.compose.schema.service import Service
+    from orchestra.units import Duration
 
     Refuse = Callable[[tuple[str | int, ...], str, str], None]
 
@@ -42,6 +43,9 @@ def check_limits(service: Service, path: Path, context: Context) -> None:
             refuse(("device_cgroup_rules", index), f"{rule!r} is not a rule for devices", hint)
     if service.stop_grace_period is not None and service.stop_grace_period < 0:
         refuse(("stop_grace_period",), "a time cannot be negative", "0s is the shortest")
+    if service.oom_score_adj is not None and not -1000 <= service.oom_score_adj <= 1000:
+        refuse(("oom_score_adj",), f"{service.oom_score_adj} is out of range", "it is -1000 to 1000")
+    _check_healthcheck(service, refuse)
     if service.cpuset and not all(_is_range(part) for part in service.cpuset.split(",")):
         refuse(("cpuset",), f"{service.cpuset!r} is not a set of processors", "it is like 0-2,4")
     if service.mem_swappiness is not None and not -1 <= service.mem_swappiness <= 100:
@@ -51,6 +55,18 @@ def check_limits(service: Service, path: Path, context: Context) -> None:
         refuse(("cpu_rt_runtime",), f"{runtime} µs are more than the period of {period} µs, or none", "")
     for place, message, hint in _block_io(service.blkio_config):
         refuse(("blkio_config", *place), message, hint)
+
+
+def _check_healthcheck(service: Service, refuse: Refuse) -> None:
+    check = service.healthcheck
+    if check is None:
+        return
+    for attribute in ("interval", "timeout", "start_period", "start_interval"):
+        time: Duration | None = getattr(check, attribute)
+        if time is not None and time < 0:
+            refuse(("healthcheck", attribute), "a time cannot be negative", "")
+    if check.retries is not None and check.retries < 0:
+        refuse(("healthcheck", "retries"), "a number of retries cannot be negative", "")
 
 
 def _check_capabilities(service: Service, context: Context, refuse: Refuse) -> None:
