@@ -48,7 +48,9 @@ def test_a_table_is_noticed():
     assert f"nftables table inet {NAME}" not in set(census.tables())
 
 
-@pytest.mark.parametrize("name", [f"orchestra-{NAME}", "orchestra/HASH", "orchestra/WORD"])
+@pytest.mark.parametrize(
+    "name", [f"orchestra-{NAME}", "orchestra/HASH", "orchestra/WORD"], ids=["alone", "of a home", "of a run"]
+)
 def test_a_cgroup_is_noticed(tmp_path, name):
     home = Home(f"{tmp_path}/data", f"{tmp_path}/run")
     os.mkdir(home.run)
