@@ -71,7 +71,7 @@ services = st.fixed_dictionaries(
     optional={
         "command": st.one_of(words.map(lambda text: ["sh", text]), st.none()),
         "environment": st.dictionaries(st.sampled_from(["A", "B"]), st.one_of(st.none(), words)),
-        "labels": st.dictionaries(st.sampled_from(["l.one", "l/two"]), words),
+        "labels": st.dictionaries(st.sampled_from(["l.one", "l/two"]), words.filter(lambda text: "\n" not in text)),
         "ports": st.lists(st.sampled_from(["80", "81:80", "90-91:90-91/udp"]), max_size=2),
         "volumes": st.lists(st.sampled_from(["/a", "./b:/b:ro", "~/c:/c"]), max_size=3),
         "deploy": st.sampled_from([{"replicas": 0}, {"resources": {"limits": {"cpus": "0.25", "memory": "1g"}}}]),
