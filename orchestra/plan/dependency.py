@@ -53,8 +53,10 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     settled: its dependencies must also be what the file asks for, and have run since they were asked to. That is the
     rule under ``up``; a restart by policy takes them as they are.
     """
-    if not spec.depends_on or spec.service in situation.alone:
+    if not spec.depends_on:
         return Allowed("")
+    if spec.service in situation.alone:
+        return _check_replacements(situation, spec)
     resource = f"container/{spec.name}"
     met: list[str] = []
     waits: list[str] = []
@@ -88,6 +90,17 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     if waits:
         return Blocked(resource, f"waits for {', '.join(waits)}", tuple(waits_for), awaited=tuple(awaited))
     return Allowed(", ".join(met))
+
+
+def _check_replacements(situation: Situation, spec: ContainerSpec) -> Allowed | Blocked:
+    """A container that waits for nothing still lets a dependency with ``restart: true`` be replaced before."""
+    for dependency in spec.depends_on:
+        if dependency.restart:
+            for replica in situation.replicas.get(dependency.service, ()):
+                resource = f"container/{replica.name}"
+                if replica.name in situation.replacing or resource in situation.in_flight:
+                    return Blocked(f"container/{spec.name}", f"waits for {replica.name} to be replaced", (resource,))
+    return Allowed("")
 
 
 def _standing(

@@ -196,3 +196,9 @@ def test_a_renamed_service_takes_its_container_also_when_nothing_else_is_replace
 def test_where_nothing_is_known_of_what_was_asked_for_unnamed_services_stay():
     desired = desire(None, BEFORE, Wish(services=WITH_DEPS, named=WEB), 200.0)
     assert acted(desired, world_after(BEFORE)) == []
+
+
+def test_alone_a_service_does_not_keep_a_dependency_from_being_replaced_that_it_restarts_with():
+    before = stack(service("db"), service("web", "db!"))
+    after = stack(service("db", config_hash="db v2"), service("web", "db!"), at=200.0, alone=("web",))
+    assert acted(after, world_after(before)) == ["stop s-web-1", *replaced("s-db-1"), "start s-web-1"]
