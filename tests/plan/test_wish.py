@@ -201,4 +201,6 @@ def test_where_nothing_is_known_of_what_was_asked_for_unnamed_services_stay():
 def test_alone_a_service_does_not_keep_a_dependency_from_being_replaced_that_it_restarts_with():
     before = stack(service("db"), service("web", "db!"))
     after = stack(service("db", config_hash="db v2"), service("web", "db!"), at=200.0, alone=("web",))
-    assert acted(after, world_after(before)) == ["stop s-web-1", *replaced("s-db-1"), "start s-web-1"]
+    done = acted(after, world_after(before))
+    assert [step for step in done if step.endswith("db-1")] == replaced("s-db-1")
+    assert (done[0], done[-1]) == ("stop s-web-1", "start s-web-1")
