@@ -252,6 +252,10 @@ class Shim:
             self.starting.channel.close()
         for connection in (*self.keepers, self.parent):
             connection.close()
+        # Callbacks refer to it and it to them: what it holds must not wait until the collector looks at old objects,
+        # which it does less often the more there are.
+        self.config, self.settings = {}, {}
+        self.starting = self.requests = self.orphan = None
 
     # A run whose first shim was killed
 
