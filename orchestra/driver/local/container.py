@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from dataclasses import replace
 from functools import partial
@@ -72,6 +73,7 @@ class Containers:
         self._snapshots = Snapshotter(home)
         self._ports = PortReservations(partial(find_publisher, home))
         self._known: set[str] = set()  # containers that are to have a record
+        self._locks: dict[str, threading.RLock] = {}
 
     def __enter__(self) -> Containers:
         """Take up what containers have published already: the sockets of an earlier supervisor went with it."""
@@ -102,6 +104,14 @@ class Containers:
 
     def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
         """Everything but a process. When something fails all of it is removed again, but for a record of the error."""
+        with self._lock(spec.name):
+            return self._make_anew(spec, image_digest)
+
+    def _lock(self, name: str) -> threading.RLock:
+        """One at a time makes or removes a container: that it is lost may be seen just when it is made anew."""
+        return self._locks.setdefault(name, threading.RLock())
+
+    def _make_anew(self, spec: ContainerSpec, image_digest: str) -> Attachment:
         directory = self._stack_home.container(spec.name)
         record = _sound(load_record, directory)
         made = None if record is None else (record.container.service, record.container.config_hash)
@@ -294,6 +304,10 @@ class Containers:
 
     def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
         """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
+        with self._lock(name):
+            return self._remove(name, volumes)
+
+    def _remove(self, name: str, volumes: AnonymousVolumes) -> bool:
         directory = self._stack_home.container(name)
         was_known = name in self._known
         self._known.discard(name)
@@ -332,10 +346,11 @@ class Containers:
 
     def give_up_lost(self, name: str) -> bool:
         """Remove what is left of a known container when its record is gone. Whether rules and names have to follow."""
-        if name not in self._known or self._has_record(name):
-            return False
-        print(f"container {name}: its directory has been removed", file=sys.stderr, flush=True)
-        return self.remove(name, volumes=AnonymousVolumes.HAND_ON)
+        with self._lock(name):
+            if name not in self._known or self._has_record(name):
+                return False
+            print(f"container {name}: its directory has been removed", file=sys.stderr, flush=True)
+            return self.remove(name, volumes=AnonymousVolumes.HAND_ON)
 
     def find_again(self, container: Container) -> bool:
         """Whether it runs although it was not seen to, and is seen to now."""
