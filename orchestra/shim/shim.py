@@ -29,6 +29,8 @@ from orchestra.shim.streams import Streams
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
+    from typing import Any
 
     from orchestra.linux.process import Process
     from orchestra.shim.directory import ContainerDirectory
@@ -383,6 +385,10 @@ class Shim:
         if shares_processes:
             self.cgroup.kill()
         self.streams.drain()
+        if self._is_lost():
+            self._remove_group()
+            self._leave()
+            return
         oom_killed = self.cgroup.oom_kills() > 0
         self._clean()
         self._run_last_hooks()
@@ -405,12 +411,28 @@ class Shim:
 
         hooks.run_all(self.config, "poststop", self._describe("stopped"), warn)
 
+    def _is_lost(self) -> bool:
+        """Whether somebody has removed the directory, and perhaps made another container there meanwhile."""
+        there = self.directory.load_sound("config.json")
+        if not there:
+            return not self.directory.has("shim.pid")
+        return _group_of(there) not in ("", _group_of(self.config))
+
     def _clean(self) -> None:
+        self._remove_group()
+        self.directory.remove(*RUN_FILES[1:])
+
+    def _remove_group(self) -> None:
         try:
             self.cgroup.remove()
         except OSError as error:
             stack_log.write(f"{self.directory.name}: {error}")
-        self.directory.remove(*RUN_FILES[1:])
+
+
+def _group_of(config: Mapping[str, Any]) -> str:
+    """The control group, which has the container's id in its name; empty where a configuration names none."""
+    linux = config.get("linux")
+    return str(linux.get("cgroupsPath") or "") if isinstance(linux, dict) else ""
 
 
 def let_go(channel: int) -> None:

@@ -135,10 +135,3 @@ def test_run_directory_wiped(stacks, gone):
     for line in LOOKING:
         check(stacks, line)
     check_recovers(stacks)
-
-
-def test_a_container_whose_directory_was_removed_is_made_anew_once(stacks):
-    """Its loss is noticed by a watch and by every look, and none of them may take the new one for the lost one."""
-    for _ in range(10):
-        shutil.rmtree(stacks.home / WEB, ignore_errors=True)
-        check(stacks, "up -d", 0)

@@ -29,7 +29,7 @@ from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import Record, load_record, store_record
 from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
-from orchestra.driver.local.strays import end_strays, stack_group
+from orchestra.driver.local.strays import end_if_left, end_strays, stack_group
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux import private_files
@@ -288,11 +288,18 @@ class Containers:
         record = _sound(load_record, files.path)
         if record is None:
             return None
+        if damage := self.find_damage(name):
+            return damage
+        return volume.explain_missing(record.container.service, files.load_config()["mounts"])
+
+    def find_damage(self, name: str) -> TemporaryError | None:
+        """That a file of its bundle is damaged or gone; the container is replaced for it."""
+        files = ContainerDirectory(self._stack_home.container(name))
         try:
-            config, _ = files.load_config(), files.load("shim.json")
+            files.load_config(), files.load("shim.json")
         except (DamagedFile, FileNotFoundError):
             return self._spoil(name)
-        return volume.explain_missing(record.container.service, config["mounts"])
+        return None
 
     def _spoil(self, name: str) -> TemporaryError:
         """Have the container replaced, of which a file is damaged or gone."""
@@ -318,6 +325,7 @@ class Containers:
             end_strays(self._home, self._stack)
         self._runtime.delete(directory)
         if record is not None:
+            end_if_left(self._home, self._stack, record.container.id)
             detach(self._home, self._stack, record.container.id, directory)
             match volumes:
                 case AnonymousVolumes.HAND_ON:

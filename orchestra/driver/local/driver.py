@@ -209,10 +209,11 @@ class LocalDriver:
     def _run(self, name: str) -> tuple[str, ...]:
         try:
             return self._runtime.run(self._stack_home.container(name))
-        except TemporaryError:
+        except TemporaryError as error:
             # If it runs already, the file that says so has been removed.
-            find_again(ContainerDirectory(self._stack_home.container(name)), gone=True)
-            raise
+            if find_again(ContainerDirectory(self._stack_home.container(name)), gone=True):
+                raise
+            raise self._containers.find_damage(name) or error from error
         except FatalError as error:
             raise self._containers.explain(name) or error from error
 

@@ -40,13 +40,23 @@ def find_strays(home: Home, stack: str) -> list[str]:
 def end_strays(home: Home, stack: str) -> None:
     """Kill them, and remove their groups, network namespaces and addresses. Raises OSError or DriverError."""
     for container_id in find_strays(home, stack):
-        group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
-        if group.processes():
-            text = f"container {container_id[:12]} of stack {stack} is ended: its directory is gone, or damaged"
-            print(text, file=sys.stderr, flush=True)
-        group.kill()
-        group.remove()
+        _end(home, stack, container_id)
         detach(home, stack, container_id)
+
+
+def end_if_left(home: Home, stack: str, container_id: str) -> None:
+    """The same for one whose end the files of its directory could no longer be asked for."""
+    if any(os.path.exists(f"{root}{stack_group(home, stack)}/{container_id}") for root in group_roots()[:1]):
+        _end(home, stack, container_id)
+
+
+def _end(home: Home, stack: str, container_id: str) -> None:
+    group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
+    if group.processes():
+        text = f"container {container_id[:12]} of stack {stack} is ended: its directory is gone, or damaged"
+        print(text, file=sys.stderr, flush=True)
+    group.kill()
+    group.remove()
 
 
 def _recorded(home: Home, stack: str) -> set[str]:
