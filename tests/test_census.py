@@ -116,6 +116,7 @@ def test_a_process_is_noticed(tmp_path, kind):
     assert not any(line.startswith(f"process {pid}:") for line in census.processes(run.current()))
 
 
+@pytest.mark.xdist_group("nested")
 def test_a_run_that_leaves_something_behind_fails(tmp_path):
     """The very hooks of this suite, around a test that leaves a table of packet rules behind."""
     leave = f"import subprocess\ndef test_it(): subprocess.run(['nft', 'add', 'table', 'inet', '{NAME}'], check=True)\n"

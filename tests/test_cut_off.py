@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from tests.run import Run
 
-pytestmark = needs_containers
+# One at a time: a run is told by its directory, which lies beside those of other tests here.
+pytestmark = [*needs_containers, pytest.mark.xdist_group("nested")]
 
 STACK = """
 services:

@@ -37,14 +37,18 @@ class ByHand:
 
     def create(self, service: str, index: int = 1, name: str = "") -> str:
         name = name or f"{self.stack}-{service}-{index}"
-        os.makedirs(self.home.container(name))
-        container = Container(
-            name, service, index, f"id-{name}", "hash", "rootfs:/", "digest", Created(), time.time(), command=("x",)
+        self.add(
+            Container(
+                name, service, index, f"id-{name}", "hash", "rootfs:/", "digest", Created(), time.time(), command=("x",)
+            )
         )
-        for file in ("config.json", "shim.json", "network.json"):
-            self._store(name, file, {"container_id": f"id-{name}"})
-        store_record(self.home.container(name), Record(container))
         return name
+
+    def add(self, container: Container) -> None:
+        os.makedirs(self.home.container(container.name))
+        for file in ("config.json", "shim.json", "network.json"):
+            self._store(container.name, file, {"container_id": container.id})
+        store_record(self.home.container(container.name), Record(container))
 
     def run(self, name: str) -> None:
         """This very process stands for the container's."""

@@ -9,7 +9,6 @@ import pytest
 
 from orchestra.driver.local.disk import measure
 from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.record import Record, store_record
 from orchestra.driver.local.volume.store import create_volume
 from orchestra.state.desired import VolumeSpec
 from orchestra.state.observed import Container, Created
@@ -33,11 +32,11 @@ def put(orchestra, tmp_path):
 def add(by_hand, home, name, *, image="", volumes=(), running=False):
     """A container that has written a mebibyte."""
     digest = Library(home).find(image).entry.digest if image else "rootfs:1-2:/"
-    os.makedirs(by_hand.home.container(name))
-    container = Container(
-        name, "web", 1, f"id-of-{name}", "hash", image or "rootfs:/", digest, Created(), 0.0, volumes=tuple(volumes)
+    by_hand.add(
+        Container(
+            name, "web", 1, f"id-of-{name}", "hash", image or "rootfs:/", digest, Created(), 0.0, volumes=tuple(volumes)
+        )
     )
-    store_record(by_hand.home.container(name), Record(container))
     if running:
         by_hand.run(name)
     written = f"{home.snapshots}/containers/s/{name}/fs"

@@ -65,17 +65,17 @@ class _Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         pace, limit = self._pace, self._pace.limit
-        left = pace.silence - self._since
-        if limit is not None:
-            left = min(left, limit - self._waited)
+        left, is_whole = pace.silence - self._since, False
+        if limit is not None and limit - self._waited < left:
+            left, is_whole = limit - self._waited, True
         if left <= 0:
-            raise self._too_slow()
+            raise self._too_slow(is_whole)
         begun = time.monotonic()
         try:
             data = self._stream.read(max_bytes, left)
         except httpcore2.ReadTimeout:
             self._note(begun, 0)
-            raise self._too_slow() from None
+            raise self._too_slow(is_whole) from None
         self._note(begun, len(data))
         return data
 
@@ -88,14 +88,15 @@ class _Stream(httpcore2.NetworkStream):
         if self._bytes >= self._pace.least:
             self._since, self._bytes = 0.0, 0
 
-    def _too_slow(self) -> httpcore2.ReadTimeout:
+    def _too_slow(self, is_whole: bool) -> httpcore2.ReadTimeout:
+        """is_whole: the time for the whole answer is over, and not the time for some of it."""
         if not self._sum:
             return httpcore2.ReadTimeout(f"no answer within {self._waited:.3g} s")
+        if is_whole:
+            return httpcore2.ReadTimeout(f"the answer did not end within {self._waited:.3g} s")
         if not self._bytes:
             return httpcore2.ReadTimeout(f"nothing more came for {self._since:.3g} s")
-        if self._since >= self._pace.silence:
-            return httpcore2.ReadTimeout(f"only {self._bytes} bytes came in {self._since:.3g} s")
-        return httpcore2.ReadTimeout(f"the answer did not end within {self._waited:.3g} s")
+        return httpcore2.ReadTimeout(f"only {self._bytes} bytes came in {self._since:.3g} s")
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._begin()
