@@ -37,7 +37,7 @@ class _Place(NamedTuple):
 
 
 def explain_syntax_error(error: YAMLError, source: Source) -> SyntaxProblem:
-    """The problem at the place where it is best mended, with what to do about it."""
+    """The problem at the place where it is best corrected, with what to do about it."""
     if not isinstance(error, MarkedYAMLError):
         return SyntaxProblem(str(error).splitlines()[0], Span(source.path, 1, 1, 1, 2))
     lines = source.text.splitlines()

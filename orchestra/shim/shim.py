@@ -412,7 +412,7 @@ class Shim:
         hooks.run_all(self.config, "poststop", self._describe("stopped"), warn)
 
     def _is_lost(self) -> bool:
-        """Whether somebody has removed the directory, and perhaps made another container there meanwhile."""
+        """Whether the directory has been removed, and perhaps holds another container by now."""
         there = self.directory.load_sound("config.json")
         if not there:
             return not self.directory.has("shim.pid")
