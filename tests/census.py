@@ -43,8 +43,10 @@ def mounts() -> Iterator[str]:
 
 
 def cgroups(run: Run) -> Iterator[str]:
-    """Without those of homes and runs that are not this run's."""
+    """Without those of homes and runs that are not this run's, and the one above all of them, which all homes share."""
     for path in all_groups():
+        if path.endswith("/orchestra"):
+            continue
         if run.owns_group(path) or not (OF_A_HOME.search(path) or OF_A_RUN.search(path)):
             yield f"cgroup {path}"
 

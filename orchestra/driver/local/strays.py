@@ -45,9 +45,15 @@ def end_strays(home: Home, stack: str) -> None:
 
 
 def end_if_left(home: Home, stack: str, container_id: str) -> None:
-    """The same for one whose end the files of its directory could no longer be asked for."""
-    if any(os.path.exists(f"{root}{stack_group(home, stack)}/{container_id}") for root in group_roots()[:1]):
+    """The same for one whose end the files of its directory could no longer be asked for.
+
+    A creation that was killed may have made a part of its groups, or only those above.
+    """
+    path = f"{stack_group(home, stack)}/{container_id}"
+    if any(os.path.exists(f"{root}{path}") for root in group_roots()[:1]):
         _end(home, stack, container_id)
+    else:
+        cgroup.at(path).remove()
 
 
 def _end(home: Home, stack: str, container_id: str) -> None:
