@@ -42,7 +42,7 @@ def run(invocation: Invocation) -> int:
     if result["orphans"]:
         warn_of_orphans(result["orphans"])
     for kept in result["kept"]:
-        print(f"Warning: {kept}: it stays.", file=sys.stderr)
+        print(f"warning: {visible(kept)}: it stays.", file=sys.stderr)
     if result["failures"]:
         print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
         return 1

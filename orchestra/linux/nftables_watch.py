@@ -106,7 +106,7 @@ class TableWatch:
 
 
 class TableContent(NamedTuple):
-    """raw: equal as long as nobody has touched the table, its flags, these chains or any rule. rules: how many."""
+    """raw: equal as long as the table, its flags, these chains and all rules are untouched. rules: how many."""
 
     raw: bytes
     rules: int

@@ -1,4 +1,4 @@
-"""Files and directories that nobody but their owner, and root, may read or enter, whatever the umask."""
+"""Files and directories that only their owner and root may read or enter, whatever the umask."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class Follower:
             self._unwanted.add(f"{name}.log")
 
     def _refuse_unwanted(self) -> None:
-        """Shims hand over every log; what nobody here reads would only keep its files on the disk."""
+        """Shims hand over every log; one that is not read here would only keep its files on the disk."""
         for log in self._handover.accept():
             if log in self._unwanted:
                 self._handover.refuse(log)
