@@ -17,15 +17,10 @@ from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.strays import find_strays, group_roots
 from orchestra.home import Home
 from tests.cli.test_prune import processes_of
-from tests.examples.conftest import eventually
+from tests.examples.conftest import eventually, needs_containers
 from tests.examples.test_survival import greeting
 
-pytestmark = [
-    pytest.mark.scenario,
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
-    pytest.mark.timeout(120),
-]
+pytestmark = needs_containers
 
 STACK = """
 services:

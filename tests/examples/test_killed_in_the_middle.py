@@ -17,14 +17,9 @@ from orchestra.driver.local.net.link import home_hash
 from orchestra.home import Home
 from orchestra.linux.process import identify, open_pidfd, parent
 from tests.cli.test_prune import processes_of
-from tests.examples.conftest import eventually, free_port
+from tests.examples.conftest import eventually, free_port, needs_containers
 
-pytestmark = [
-    pytest.mark.scenario,
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
-    pytest.mark.timeout(120),
-]
+pytestmark = needs_containers
 
 STACK = """
 services:

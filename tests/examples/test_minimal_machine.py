@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import urllib.request
 
-import pytest
+from tests.examples.conftest import eventually, free_port, needs_containers
 
-from tests.examples.conftest import eventually, free_port
-
-pytestmark = [
-    pytest.mark.scenario,
-    pytest.mark.root,
-    pytest.mark.skipif(os.geteuid() != 0, reason="containers need root"),
-    pytest.mark.timeout(120),
-]
+pytestmark = needs_containers
 
 STACK = """
 services:
