@@ -130,3 +130,20 @@ def test_run_directory_wiped(stacks, gone):
     for line in LOOKING:
         check(stacks, line)
     check_recovers(stacks)
+
+
+@pytest.mark.parametrize("file", ["network.json", "config.json", "shim.json"])
+def test_a_container_of_which_a_file_is_damaged_is_stopped_as_its_definition_says(write_stack, file):
+    stack = write_stack("""
+services:
+  web:
+    image: "rootfs:BUSYBOX"
+    command: [sh, -c, "trap 'echo bye >> /out/said; exit' USR1; touch /out/ready; while :; do sleep 0.01; done"]
+    stop_signal: SIGUSR1
+    volumes: [./out:/out]
+""")
+    stack.run("up", "-d")
+    eventually((stack.folder / "out/ready").exists)
+    (stack.home / WEB / file).write_bytes(b"")
+    stack.run("up", "-d")
+    assert (stack.folder / "out/said").read_text() == "bye\n"

@@ -57,15 +57,21 @@ def look_at_containers(stack_home: StackHome) -> list[Encoded]:
 def look_at_container(directory: str) -> Encoded | None:
     """The container of this directory; None when there is none, or only one that began to be made or removed.
 
-    One whose record or attachment is damaged has a ``damage`` that says so, and no config_hash: of it is known what its
-    directory is called, and what its processes tell.
+    One of which a file is damaged has a ``damage`` that says so, and no config_hash: it is to be replaced. Where that
+    is its record, all that is known of it is what its directory is called, and what its processes tell.
     """
     files = ContainerDirectory(directory)
     try:
         record = files.load_if_there(RECORD)
-        return None if record is None else _look(files, _checked(files, record))
+        if record is None:
+            return None
+        container = _checked(files, record)
     except DamagedFile as error:
-        return _damaged(files, error)
+        return _damaged(files, _unknown(files), error)
+    try:
+        return _look(files, container)
+    except DamagedFile as error:
+        return _damaged(files, container, error)
 
 
 def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
@@ -120,7 +126,11 @@ def _checked(files: ContainerDirectory, record: Encoded) -> Encoded:
     return container
 
 
-def _damaged(files: ContainerDirectory, error: DamagedFile) -> Encoded:
+def _damaged(files: ContainerDirectory, container: Encoded, error: DamagedFile) -> Encoded:
+    return {**container, "config_hash": "", "status": _status(files, state(files.path)), "damage": str(error)}
+
+
+def _unknown(files: ContainerDirectory) -> Encoded:
     # The name is ``STACK-SERVICE-INDEX`` unless the file gives another.
     stack = os.path.basename(os.path.dirname(os.path.dirname(files.path)))
     service, _, index = files.name.removeprefix(f"{stack}-").rpartition("-")
@@ -129,12 +139,9 @@ def _damaged(files: ContainerDirectory, error: DamagedFile) -> Encoded:
         "service": service if index.isdecimal() else files.name,
         "index": int(index) if index.isdecimal() else 1,
         "id": "",
-        "config_hash": "",
         "image": "",
         "image_digest": "",
         "created_at": os.stat(files.path).st_ctime,
-        "status": _status(files, state(files.path)),
-        "damage": str(error),
     }
 
 
