@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import socket
 import struct
 import threading
@@ -28,6 +29,7 @@ class Agent:
 
     def __init__(self, path, answer=125) -> None:
         self.states, self.answer = [], answer
+        self.over = os.eventfd(0)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
@@ -47,19 +49,24 @@ class Agent:
 
     def _decide(self, fd):
         buffer = bytearray(80)
-        while True:
+        asked = select.poll()
+        asked.register(fd, select.POLLIN)
+        asked.register(self.over, select.POLLIN)
+        while self.over not in dict(asked.poll()):
             try:
                 buffer[:] = bytes(80)
                 fcntl.ioctl(fd, RECV, buffer)
                 fcntl.ioctl(fd, SEND, bytearray(RESPONSE.pack(NOTIF.unpack_from(buffer)[0], 0, -self.answer, 0)))
             except OSError:
-                os.close(fd)  # nobody lives any more whose calls are to be decided about
-                return
+                break  # nobody lives any more whose calls are to be decided about
+        os.close(fd)
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
+        os.eventfd_write(self.over, 1)
         for thread in self.threads:
-            thread.join(30)
+            thread.join()
+        os.close(self.over)
         self.listener.close()
         for _state, _descriptors, connection in self.states:
             connection.close()
