@@ -165,7 +165,9 @@ def entering(container):
 def hold(container, *args):
     with open("/dev/null", "r+b") as null:
         description = {**container.config["process"], "args": list(args)}
-        return client.enter(container.stack.home.fork_socket, container.directory, description, [null.fileno()] * 3)
+        stdio = [null.fileno()] * 3
+        # Tied, as all are whose requester waits for them: a slow container stops the program itself, after its start.
+        return client.enter(container.stack.home.fork_socket, container.directory, description, stdio, tied=True)
 
 
 def test_what_hangs_up_takes_back_a_program_that_the_container_has_stopped_on_its_way(stack):
