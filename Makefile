@@ -17,8 +17,9 @@ demo:
 	@echo "The demo makes containers, which needs root: run 'sudo make demo'."
 endif
 
+# Many tests wait, for a timer or another process: twice as many workers as the smallest machine has cores.
 test: $(VENV)/dev.stamp test-packages $(VENV)/engines
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 # The tests WHAT, TIMES times in a row, while another program keeps one core busy: what passes only on an idle machine fails.
 repeat: $(VENV)/dev.stamp test-packages $(VENV)/engines
