@@ -67,7 +67,7 @@ def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwor
 
 def users_of(situation: Situation, network: str) -> list[str]:
     """Names of containers that are attached to a network, or are just being created on it."""
-    users = {c.name for c in situation.observed.containers.values() if network in c.networks}
+    users = {c.name for c in situation.observed.containers.values() if c.uses_network(network)}
     for action in situation.in_flight.values():
         if isinstance(action, CreateContainer) and any(e.network == network for e in action.spec.endpoints):
             users.add(action.spec.name)

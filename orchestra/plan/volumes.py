@@ -38,7 +38,7 @@ def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | 
     resource = f"volume/{volume.name}"
     if resource in situation.in_flight:
         return None
-    users = [c.name for c in situation.observed.containers.values() if volume.name in c.volumes]
+    users = [c.name for c in situation.observed.containers.values() if c.uses_volume(volume.name)]
     users += [
         action.spec.name
         for action in situation.in_flight.values()

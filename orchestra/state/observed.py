@@ -126,6 +126,17 @@ class Container:
     error: str = ""
     damage: str = ""
 
+    def uses_network(self, name: str) -> bool:
+        return name in self.networks or self._is_unknown
+
+    def uses_volume(self, name: str) -> bool:
+        return name in self.volumes or self._is_unknown
+
+    @property
+    def _is_unknown(self) -> bool:
+        """Its own record is damaged: it may use anything."""
+        return bool(self.damage) and not self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

@@ -6,6 +6,7 @@ stacks of the home are not touched.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.strays import find_strays, group_roots
 from orchestra.home import Home
 from tests.cli.test_prune import processes_of
-from tests.examples.conftest import eventually, needs_containers
+from tests.examples.conftest import Stack, eventually, needs_containers
 from tests.examples.test_survival import greeting
 
 pytestmark = needs_containers
@@ -52,7 +53,7 @@ DAMAGES = {
     "a list": lambda _text: b"[]",
     "other keys": lambda _text: b'{"container": {"name": 7}, "a": []}',
 }
-LOOKING = ("ps -a", "ls -a", "logs", "plan", "config -q", "exec -T web true", "system prune -f", "system df")
+LOOKING = ("ps -a", "ls -a", "logs", "plan", "exec -T web true", "system prune -f", "system df")
 
 
 def check(stack, line: str, *codes: int) -> str:
@@ -64,34 +65,65 @@ def check(stack, line: str, *codes: int) -> str:
     return said
 
 
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, busybox_root):
+    """The stack that suffers, and the one that does not."""
+    folder = tmp_path_factory.mktemp("damaged")
+    found = []
+    for name, text in (("stack", STACK), ("other", OTHER)):
+        (folder / name).mkdir()
+        found.append(Stack(folder / name / "compose.yaml", folder / "home", busybox_root))
+        found[-1].write(text)
+    found[1].run("up", "-d")
+    yield found
+    assert found[1].run("exec", "-T", "web", "echo", "well").stdout == "well\n"
+    for each in found:
+        each.down()
+
+
 @pytest.fixture
-def stacks(write_stack):
-    """The stack that suffers, and the one that does not; the latter is checked at the end."""
-    stack, other = write_stack(STACK), write_stack(OTHER, "other")
+def stack(both):
+    """The stack that suffers, up. Of the other one is made sure in the end that nothing has happened to it."""
+    stack, other = both
+    # One whose supervisor is killed again and again starts it later and later.
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        os.kill(greeting(stack.home / RUN)["fork_server"], signal.SIGKILL)
     stack.run("up", "-d")
-    other.run("up", "-d")
-    before = {row["ID"]: row["Ports"] for row in other.containers().values()}
+    before = files_of(other)
     eventually(lambda: (stack.home / WEB / "health.json").exists() and (stack.home / JOB / "exit.json").exists())
     yield stack
-    assert {row["ID"]: row["Ports"] for row in other.containers().values()} == before
-    assert other.run("exec", "-T", "web", "echo", "well").stdout == "well\n"
+    assert files_of(other) == before
+
+
+def files_of(stack) -> dict[str, str]:
+    """What tells which container runs, since when, and how it is reached."""
+    directory = stack.home / f"run/stacks/{stack.folder.name}/containers/{stack.folder.name}-web-1"
+    return {name: (directory / name).read_text() for name in ("container.json", "state.json", "network.json")}
 
 
 def check_recovers(stack, *options: str) -> None:
-    """What follows a look: ``up``, all that it promises, and ``down`` without a trace."""
-    home = Home(f"{stack.home}/data", f"{stack.home}/run")
+    """What follows a look: ``up``, and all that it promises."""
     check(stack, " ".join(("up", "-d", *options)), 0)
     assert stack.containers()["web"]["State"] == "running"
     assert stack.run("exec", "-T", "web", "getent", "hosts", "web").stdout
-    assert find_strays(home, "stack") == []
+    assert find_strays(home_of(stack), "stack") == []
+    assert "Traceback" not in stack.trouble(), stack.trouble()
+
+
+def check_goes_down(stack) -> None:
+    """Without a trace."""
     check(stack, "down -t 1", 0)
     assert eventually(
         lambda: not processes_of(stack) or all("other" in of for of in map(command_line, processes_of(stack)))
     )
-    groups = [f"{root}/orchestra/{home_hash(home)}/stack" for root in group_roots()]
+    groups = [f"{root}/orchestra/{home_hash(home_of(stack))}/stack" for root in group_roots()]
     assert not any(map(os.path.exists, groups))
     assert not (stack.home / RUN).exists()
     assert "Traceback" not in stack.trouble(), stack.trouble()
+
+
+def home_of(stack) -> Home:
+    return Home(f"{stack.home}/data", f"{stack.home}/run")
 
 
 def command_line(pid: int) -> str:
@@ -110,26 +142,34 @@ def kill_supervisor(stack) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
-def test_corrupt_state_hangs(stacks, file, damage):
-    path = stacks.home / file
+def test_corrupt_state_hangs(stack, file, damage):
+    path = stack.home / file
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     for line in LOOKING:
-        check(stacks, line)
-    kill_supervisor(stacks)
-    check(stacks, "ps -a", 0)
-    check(stacks, "plan", 0, 2)
+        check(stack, line)
+    kill_supervisor(stack)
+    check(stack, "ps -a", 0)
+    check(stack, "plan", 0, 2)
     # Of a bundle only the ends are looked at while its container runs: errors name the file, and say this.
     is_unseen = damage == "other keys" and file in (f"{WEB}/config.json", f"{WEB}/shim.json")
-    check_recovers(stacks, *(["--force-recreate"] if is_unseen else []))
+    check_recovers(stack, *(["--force-recreate"] if is_unseen else []))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_stack_of_which_a_file_is_damaged_goes_down(stack, file):
+    path = stack.home / file
+    path.write_bytes(DAMAGES["cut"](path.read_bytes()))
+    check_goes_down(stack)
 
 
 @pytest.mark.parametrize("gone", [WEB, f"{RUN}/containers", RUN, f"{RUN}/fork.sock", f"{RUN}/control.sock", *FILES])
-def test_run_directory_wiped(stacks, gone):
-    path = stacks.home / gone
+def test_run_directory_wiped(stack, gone):
+    path = stack.home / gone
     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()  # its health is written meanwhile
     for line in LOOKING:
-        check(stacks, line)
-    check_recovers(stacks)
+        check(stack, line)
+    check_recovers(stack)
+    check_goes_down(stack)
 
 
 @pytest.mark.parametrize("file", ["network.json", "config.json", "shim.json"])

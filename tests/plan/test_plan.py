@@ -11,7 +11,19 @@ from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
 from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.supersede import is_superseded
-from orchestra.state.observed import Created, Exited, Failure, Health, HealthStatus, Observed, Running, Verb
+from orchestra.state.names import ContainerName, ServiceName, VolumeName
+from orchestra.state.observed import (
+    Container,
+    Created,
+    Exited,
+    Failure,
+    Health,
+    HealthStatus,
+    Observed,
+    Running,
+    Verb,
+    Volume,
+)
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
 
@@ -110,6 +122,19 @@ def test_a_network_is_not_removed_under_a_container_that_is_being_made():
     assert during.ready == ()
     assert [b.reason for b in during.blocked] == ["in use by s-db-1"]
     assert not during.converged
+
+
+def test_nothing_is_removed_under_a_container_of_which_nothing_is_known():
+    name = ContainerName("s-db-1")
+    unknown = Container(name, ServiceName("db"), 1, "", "", "", "", Running(7, 50.0), 0.0, damage="cut")
+    world = replace(world_after(WEB), containers={name: unknown}, volumes={"s_data": Volume(VolumeName("s_data"))})
+    down = going_down(WEB)
+    down = replace(down, request=replace(down.request, remove_volumes=True))
+    during = plan(down, world, {}, now=1000.0)
+    assert [action.resource for action in during.ready] == ["container/s-db-1"]
+    assert {b.resource: b.reason for b in during.blocked} == dict.fromkeys(
+        ("network/s_default", "volume/s_data"), "in use by s-db-1"
+    )
 
 
 def test_nothing_is_made_on_a_network_that_is_being_removed():

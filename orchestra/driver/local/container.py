@@ -324,9 +324,10 @@ class Containers:
         if record is None:
             end_strays(self._home, self._stack)
         self._runtime.delete(directory)
+        if container_id := _id(directory):
+            end_if_left(self._home, self._stack, container_id)
+            detach(self._home, self._stack, container_id, directory)
         if record is not None:
-            end_if_left(self._home, self._stack, record.container.id)
-            detach(self._home, self._stack, record.container.id, directory)
             match volumes:
                 case AnonymousVolumes.HAND_ON:
                     pass  # they are found by the container's name
@@ -406,6 +407,19 @@ def _sound(load: Callable[[str], T], directory: str) -> T | None:
         return load(directory)
     except DamagedFile:
         return None
+
+
+def _id(directory: str) -> str:
+    """The id of the container, by the first of its files that is sound; empty where none is."""
+    if record := _sound(load_record, directory):
+        return record.container.id
+    if attachment := _sound(attachments.load, directory):
+        return attachment.container_id
+    try:
+        group = ContainerDirectory(directory).load_config()["linux"]["cgroupsPath"]
+    except (DamagedFile, FileNotFoundError, LookupError, TypeError):
+        return ""
+    return os.path.basename(str(group))
 
 
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:
