@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -27,6 +28,8 @@ def is_worker(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if is_worker(config):
         return
+    # A shell's background, where it is ignored, would be inherited by every command that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     this, lock = run.begin()
     for other in run.earlier(this.base.parent):
         if not other.is_cleared():  # its reaper was killed as well
