@@ -11,6 +11,9 @@ from orchestra.errors import TemporaryError
 from orchestra.linux import mount_tree, private_files, unix_socket
 from orchestra.shim.__main__ import LOCK_FD, READY_FD
 
+SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
+"""All but SIGKILL and SIGSTOP, and the two that are libc's own. Containers would ignore what nohup(1) does."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.home import StackHome
@@ -100,6 +103,7 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
                 (os.POSIX_SPAWN_DUP2, high[1], READY_FD),
             ],
             setsid=True,
+            setsigdef=SIGNALS,
         )
     finally:
         for fd in (*high, interpreter):

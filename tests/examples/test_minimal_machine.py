@@ -53,3 +53,14 @@ def test_a_published_port_needs_no_dev_stdin_and_a_stack_no_other_comfort(write_
             return reply.status == 200
 
     assert eventually(answers)
+
+
+def test_signals_that_the_caller_ignores_are_not_ignored_in_containers(write_stack):
+    stack = write_stack('services: {web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL}}')
+    up = [sys.executable, "-m", "orchestra", "-f", str(stack.file), "up", "-d"]
+    ignoring = ["sh", "-c", "trap '' HUP INT QUIT TERM USR1; exec \"$@\"", "sh"]
+    subprocess.run([*ignoring, *up], env=stack.environment, capture_output=True, check=True)
+    for name in ("/proc/1/status", "/proc/self/status"):
+        status = stack.run("exec", "-T", "web", "cat", name).stdout
+        ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+        assert ignored & ~(1 << 31 | 1 << 32) == 0, hex(ignored)  # signals 32 and 33 are libc's own
