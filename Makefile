@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-WHAT   ?= tests/linux tests/shim tests/runtime
+WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 
 .PHONY: demo test repeat test-vm lint docs lock bench bench-images packages test-packages clean

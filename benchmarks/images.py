@@ -36,7 +36,7 @@ from pathlib import Path
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.registry import Access
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 
 ROOT = Path(__file__).parent.parent
 LAYERS = {
@@ -178,7 +178,7 @@ from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.source import opened_registry
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 data, run, reference = sys.argv[1:]
 spec = ImageSpec(reference, pull_policy="always")
 seconds = []

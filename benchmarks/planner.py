@@ -11,10 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from orchestra.plan.done import is_up
-from orchestra.plan.plan import plan
-from orchestra.plan.preview import preview
-from orchestra.state.desired import (
+from orchestra.model.desired import (
     Condition,
     ContainerSpec,
     Dependency,
@@ -25,7 +22,10 @@ from orchestra.state.desired import (
     NetworkSpec,
     Request,
 )
-from orchestra.state.observed import Created, Observed
+from orchestra.model.observed import Created, Observed
+from orchestra.plan.done import is_up
+from orchestra.plan.plan import plan
+from orchestra.plan.preview import preview
 
 SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 CHAIN = 7

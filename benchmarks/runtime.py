@@ -22,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 MARK = "ORCHESTRA_BENCHMARK_INSIDE"
-COMMAND = "import sys; sys.path.append({!r}); from orchestra.runtime.__main__ import main; sys.exit(main())"
+COMMAND = "import sys; sys.path.append({!r}); from orchestra.oci_cli.__main__ import main; sys.exit(main())"
 SUPERVISOR = """
 import os, select, socket
 control, parent = (int(os.environ[f"ORCHESTRA_{name}_FD"]) for name in ("CONTROL", "PARENT"))
@@ -34,7 +34,7 @@ GROUPS = f"/orchestra/benchmark-{os.getpid()}"
 
 
 def describe(name: str, root: str, *args: str) -> dict:
-    from orchestra.runtime.spec import example
+    from orchestra.oci_cli.spec import example
 
     config = example()
     config["ociVersion"] = "1.0.2"

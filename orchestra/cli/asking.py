@@ -1,10 +1,10 @@
-"""Requests to the supervisor in the words of ``orchestra.supervisor.commands``. Standard library only."""
+"""Requests to the supervisor in the words of ``orchestra.control.commands``. Standard library only."""
 
 from __future__ import annotations
 
 from orchestra import __version__
-from orchestra.supervisor import wire
-from orchestra.supervisor.client import Client
+from orchestra.control import wire
+from orchestra.control.client import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

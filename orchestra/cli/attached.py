@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.cli.mail import Letter
     from orchestra.cli.stack_file import Prepared
-    from orchestra.supervisor.client import Client
+    from orchestra.control.client import Client
 
 INTERRUPTED = 130
 

@@ -47,7 +47,7 @@ def run(invocation: Invocation) -> int:
         print(render_failures(result["failures"], invocation.colors(sys.stderr)), end="", file=sys.stderr)
         return 1
     if result["leaving"]:
-        from orchestra.supervisor.farewell import clear_away
+        from orchestra.control.farewell import clear_away
 
         clear_away(stack_home)
     return 0

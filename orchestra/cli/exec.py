@@ -19,9 +19,9 @@ from orchestra.errors import EnvironmentLack, UserError
 from orchestra.linux import tty
 from orchestra.linux.capabilities import NAMES, NUMBERS, held
 from orchestra.linux.syscall import SystemCallError
+from orchestra.model.observed import Running
 from orchestra.shim.client import enter
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.state.observed import Running
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.driver.local.user import User
     from orchestra.home import StackHome
+    from orchestra.model.observed import Container
     from orchestra.shim.client import Entering, Execution
-    from orchestra.state.observed import Container
 
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -150,8 +150,8 @@ def _execute(
 
     SystemExit when a signal ends it before the program runs: a process of the container may keep it from running.
     """
+    from orchestra.control.client import supervisor_argv
     from orchestra.shim.launch import launch
-    from orchestra.supervisor.client import supervisor_argv
 
     for _ in range(ATTEMPTS):
         try:

@@ -16,7 +16,7 @@ from orchestra.cli.render.log_lines import LogPrinter
 from orchestra.driver.local.logs import Gap, LogCursor
 from orchestra.driver.local.observe import observe_containers
 from orchestra.errors import UserError
-from orchestra.state.observed import Created, Running
+from orchestra.model.observed import Created, Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.log_follow import Happening
     from orchestra.driver.local.logs import Line
     from orchestra.home import StackHome
-    from orchestra.state.observed import Container
+    from orchestra.model.observed import Container
 
 
 class Selection(NamedTuple):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.state.observed import Container
+    from orchestra.model.observed import Container
 
 
 def look_at_containers(invocation: Invocation, stack: str) -> list[dict[str, Any]]:
@@ -41,8 +41,8 @@ def observe_containers(invocation: Invocation, stack: str) -> list[Container]:
         observed = list(observe_containers(invocation.home.stack(stack)).values())
         warn_of_damage([f"container {each.name}: {each.damage}" for each in observed if each.damage])
         return observed
-    from orchestra.state.codec import decode
-    from orchestra.state.observed import Container
+    from orchestra.model.codec import decode
+    from orchestra.model.observed import Container
 
     return [decode(Container, encoded) for encoded in look_at_containers(invocation, stack)]
 

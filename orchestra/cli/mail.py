@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from orchestra.supervisor.client import Client
+    from orchestra.control.client import Client
 
 
 class Letter(NamedTuple):

@@ -12,14 +12,14 @@ from orchestra.cli.looking import warn_of_damage
 from orchestra.cli.render.errors import render_notes
 from orchestra.cli.stack_file import StackFile, parse_scale
 from orchestra.cli.up_exchange import check_wish, encode_wish
+from orchestra.control.wishes import read_wish
+from orchestra.model.codec import decode
+from orchestra.model.desired import Desired
+from orchestra.model.observed import Observed
 from orchestra.plan import replacement
 from orchestra.plan.preview import preview, render_data, render_text
 from orchestra.plan.replacement import Outlook
 from orchestra.plan.wish import desire
-from orchestra.state.codec import decode
-from orchestra.state.desired import Desired
-from orchestra.state.observed import Observed
-from orchestra.supervisor.wishes import read_wish
 from orchestra.visible import visible
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _observe(invocation: Invocation, prepared: Prepared) -> Outlook:
         warn_of_damage(answer["damage"])
         current = decode(Desired, answer["current"]) if "current" in answer else None
         return Outlook(current, decode(Desired, answer["desired"]), decode(Observed, answer["observed"]))
-    from orchestra.supervisor.look import look
+    from orchestra.control.look import look
 
     new = decode(Desired, json.loads(prepared.desired))
     outlook, damage = look(invocation.home, stack, invocation.driver, new, read_wish(options))

@@ -52,8 +52,8 @@ def _mark_restarting(invocation: Invocation, stack: str, containers: Sequence[En
     for container in containers:
         if container["status"]["kind"] == "Exited" and not container["status"]["stopped"]:
             from orchestra.driver.local.restarting import is_restarting
-            from orchestra.state.codec import decode
-            from orchestra.state.observed import Container
+            from orchestra.model.codec import decode
+            from orchestra.model.observed import Container
 
             home = invocation.home.stack(stack)
             container["status"]["restarting"] = is_restarting(home, decode(Container, container))

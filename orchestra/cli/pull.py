@@ -8,7 +8,7 @@ from orchestra.cli.image.each import show_error
 from orchestra.cli.image.parallel import in_parallel
 from orchestra.cli.image.services import images_of_services
 from orchestra.driver.local.image.library import Library
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

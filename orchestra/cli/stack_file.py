@@ -112,7 +112,7 @@ class StackFile:
         return {**self._request, "services": list(services), "no_deps": no_deps, "scale": dict(scale or {})}
 
     def _prepare(self, request: Mapping[str, Any]) -> Prepared:
-        from orchestra.state.codec import encode
+        from orchestra.model.codec import encode
 
         loaded = self.load(request)
         if not loaded.stack.services:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestra.cli.invocation import Invocation
     from orchestra.cli.stack_file import Prepared
-    from orchestra.supervisor.client import Client
+    from orchestra.control.client import Client
 
 
 def run(invocation: Invocation) -> int:

@@ -7,8 +7,8 @@ import sys
 from orchestra.cli.asking import request_with_desired
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.stack_file import parse_scale
+from orchestra.control.environment import for_registries
 from orchestra.errors import UserError
-from orchestra.supervisor.environment import for_registries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def encode_up(invocation: Invocation, prepared: Prepared) -> bytes:
 
 
 def encode_wish(values: dict[str, Any], prepared: Prepared) -> dict[str, Any]:
-    """What the options that ``up`` and ``plan`` share ask for, see ``orchestra.supervisor.wishes``."""
+    """What the options that ``up`` and ``plan`` share ask for, see ``orchestra.control.wishes``."""
     wish = {
         "services": prepared.selected,
         "named": values["services"],

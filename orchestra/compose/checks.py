@@ -15,7 +15,7 @@ from orchestra.compose.references import check_dependencies, check_references, d
 from orchestra.compose.resources import check_name, check_resources
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.graph import find_cycles
-from orchestra.state.desired import RestartPolicy
+from orchestra.model.desired import RestartPolicy
 from orchestra.units import parse_bytes, parse_duration, parse_port_range
 
 if TYPE_CHECKING:

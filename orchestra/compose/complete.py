@@ -17,7 +17,7 @@ from orchestra.compose.request import Passes
 from orchestra.compose.schema.network import Network
 from orchestra.compose.schema.process import EnvFile
 from orchestra.errors import Span
-from orchestra.state.names import scoped_name
+from orchestra.model.names import scoped_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

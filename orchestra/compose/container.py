@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose.schema.process import UlimitRange
-from orchestra.state.desired import (
+from orchestra.model.desired import (
     BlockIO,
     Device,
     DeviceValue,

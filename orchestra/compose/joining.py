@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.addresses import pool_of
 from orchestra.compose.complete import DEFAULT_NETWORK
-from orchestra.state.desired import Endpoint, NetworkSpec, Port
-from orchestra.state.names import NetworkName, scoped_name
+from orchestra.model.desired import Endpoint, NetworkSpec, Port
+from orchestra.model.names import NetworkName, scoped_name
 from orchestra.units import parse_port_range
 
 if TYPE_CHECKING:

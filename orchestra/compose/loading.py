@@ -19,7 +19,7 @@ from orchestra.compose.reader import Reader
 from orchestra.compose.select import active_profiles, left_out, select
 from orchestra.compose.validate import validate
 from orchestra.errors import UserError
-from orchestra.state.names import ServiceName
+from orchestra.model.names import ServiceName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestra.compose.request import Inputs, LoadRequest, Passes
     from orchestra.compose.schema.stack import Stack
     from orchestra.errors import Diagnostic
-    from orchestra.state.desired import Desired
+    from orchestra.model.desired import Desired
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.compose.tmpfs import parse_tmpfs_options
-from orchestra.state.desired import Mount, MountKind
+from orchestra.model.desired import Mount, MountKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

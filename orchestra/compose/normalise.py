@@ -14,8 +14,8 @@ from orchestra.compose.not_applied import report
 from orchestra.compose.paths import resolve_path
 from orchestra.compose.render import dump
 from orchestra.graph import ranks
-from orchestra.state.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, VolumeSpec
-from orchestra.state.names import ContainerName, ServiceName, StackName, VolumeName, container_name
+from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, VolumeSpec
+from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

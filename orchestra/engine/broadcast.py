@@ -9,7 +9,7 @@ import anyio
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from orchestra.state.event import Event
+    from orchestra.model.event import Event
 
 BACKLOG = 10_000
 """Events a subscriber may be behind before it is cut off."""

@@ -19,8 +19,8 @@ from orchestra.plan.action import (
 
 if TYPE_CHECKING:
     from orchestra.engine.driver import Driver
+    from orchestra.model.observed import Image
     from orchestra.plan.action import Action
-    from orchestra.state.observed import Image
 
 LIMITS: dict[type, int] = {
     PullImage: 4,

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.observed import Container, Health, Image, Observed
     from orchestra.plan.action import AnonymousVolumes
-    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.state.observed import Container, Health, Image, Observed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError
+from orchestra.model.observed import Failure
 from orchestra.plan.preview import preview
-from orchestra.state.observed import Failure
 
 if TYPE_CHECKING:
     from orchestra.engine.driver import Driver
-    from orchestra.state.desired import Desired
-    from orchestra.state.observed import Observed
+    from orchestra.model.desired import Desired
+    from orchestra.model.observed import Observed
 
 
 async def with_foreseen_failures(driver: Driver, desired: Desired, observed: Observed, now: float) -> Observed:

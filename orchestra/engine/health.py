@@ -9,8 +9,8 @@ import anyio
 
 from orchestra.engine.driver import ProbeResult
 from orchestra.errors import DriverError
+from orchestra.model.observed import Health, HealthStatus
 from orchestra.plan.health import next_probe, step
-from orchestra.state.observed import Health, HealthStatus
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from orchestra.engine.driver import Driver
-    from orchestra.state.observed import Healthcheck
+    from orchestra.model.observed import Healthcheck
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from orchestra.engine.driver import Measures, Settles
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
+from orchestra.model.event import ActionEvent, Awaited, BlockedEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
+from orchestra.model.observed import Failure, HealthStatus, Running, Verb
 from orchestra.plan.action import CheckContainer, PullImage, StopContainer
 from orchestra.plan.backoff import delay
 from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
@@ -28,8 +30,6 @@ from orchestra.plan.earlier import is_refusal
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
-from orchestra.state.event import ActionEvent, Awaited, BlockedEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
-from orchestra.state.observed import Failure, HealthStatus, Running, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
     from orchestra.engine.driver import Driver
     from orchestra.errors import OrchestraError
+    from orchestra.model.desired import Desired
+    from orchestra.model.event import Event
+    from orchestra.model.observed import Health, Image, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.verdict import Failed
-    from orchestra.state.desired import Desired
-    from orchestra.state.event import Event
-    from orchestra.state.observed import Health, Image, Observed
 
 RESYNC = 60.0
 """Seconds after which everything is looked at again, in case an event was lost."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from orchestra.model.event import ContainerEvent, HealthEvent
+from orchestra.model.observed import Container, Exited, Failure, Observed, Running
 from orchestra.plan.predict import with_container
-from orchestra.state.event import ContainerEvent, HealthEvent
-from orchestra.state.observed import Container, Exited, Failure, Observed, Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from orchestra.state.event import Event
-    from orchestra.state.names import StackName
-    from orchestra.state.observed import Health, Image, Verb
+    from orchestra.model.event import Event
+    from orchestra.model.names import StackName
+    from orchestra.model.observed import Health, Image, Verb
 
 V = TypeVar("V")
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from orchestra.state.observed import Verb
+from orchestra.model.observed import Verb
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.state.names import ContainerName, NetworkName, VolumeName
+    from orchestra.model.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.names import ContainerName, NetworkName, VolumeName
 
 
 class AnonymousVolumes(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.observed import Created, Exited, Running
 from orchestra.plan.action import (
     AnonymousVolumes,
     CheckContainer,
@@ -19,13 +20,12 @@ from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.restart import next_run
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.plan.volumes import named_volumes
-from orchestra.state.observed import Created, Exited, Running
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import ContainerSpec, Earlier
+    from orchestra.model.observed import Container
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ContainerSpec, Earlier
-    from orchestra.state.observed import Container
 
 
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:

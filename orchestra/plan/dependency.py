@@ -10,17 +10,17 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.model.desired import Condition
+from orchestra.model.observed import Created, Exited, HealthStatus, Running
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.verdict import Blocked, Failed
-from orchestra.state.desired import Condition
-from orchestra.state.observed import Created, Exited, HealthStatus, Running
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import ContainerSpec, Dependency
+    from orchestra.model.observed import Container, Health
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ContainerSpec, Dependency
-    from orchestra.state.observed import Container, Health
 
 
 HEALTHY, COMPLETE, RESTARTED = "to be healthy", "to complete", "to be restarted"

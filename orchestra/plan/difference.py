@@ -9,14 +9,14 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestra.state.desired import ContainerSpec, Device, DeviceValue, Endpoint, Mount, Port, Ulimit
+from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Mount, Port, Ulimit
 from orchestra.units import format_bytes
 from orchestra.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.state.desired import NetworkSpec
+    from orchestra.model.desired import NetworkSpec
 
 NOT_SHOWN = "(not shown)"
 NOT_SET = "not set"

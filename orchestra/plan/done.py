@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from orchestra.model.desired import Condition
+from orchestra.model.observed import Created, Exited, HealthStatus, Running, Verb
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
 from orchestra.plan.dependency import is_due
 from orchestra.plan.earlier import refusal_of
@@ -16,16 +18,14 @@ from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Failed
-from orchestra.state.desired import Condition
-from orchestra.state.observed import Created, Exited, HealthStatus, Running, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.plan import Plan
-    from orchestra.state.desired import ContainerSpec, Desired
-    from orchestra.state.observed import Container, Observed
 
 SETTLING = 0.5
 """Seconds that a container without a health check has to run before ``--wait`` counts it, so that one that crashes at

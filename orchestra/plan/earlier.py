@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestra.model.desired import Earlier
+from orchestra.model.observed import Created, Running, Verb
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.situation import GIVE_UP, asked_at
 from orchestra.plan.verdict import Failed
-from orchestra.state.desired import Earlier
-from orchestra.state.observed import Created, Running, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestra.model.desired import ContainerSpec, Desired, Request
+    from orchestra.model.observed import Container, Failure, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ContainerSpec, Desired, Request
-    from orchestra.state.observed import Container, Failure, Observed
 
 UNCHANGED = ("missing", "never", "if_not_present")
 """Pull policies under which an image that is here stays what it is."""

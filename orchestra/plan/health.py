@@ -14,11 +14,11 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.model.observed import Health, Healthcheck, HealthStatus
 from orchestra.plan.output import describe_failed_probe
-from orchestra.state.observed import Health, Healthcheck, HealthStatus
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 EARLIEST = 0.02
 GROWTH = 0.5

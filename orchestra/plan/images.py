@@ -8,9 +8,9 @@ from orchestra.plan.action import PullImage
 from orchestra.units import parse_duration
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import ImageSpec
+    from orchestra.model.observed import Image
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ImageSpec
-    from orchestra.state.observed import Image
 
 PERIODS = {"daily": 86_400.0, "weekly": 7 * 86_400.0}
 

@@ -8,9 +8,9 @@ from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveNetwork
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import NetworkSpec
+    from orchestra.model.observed import Network
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import NetworkSpec
-    from orchestra.state.observed import Network
 
 
 def differs(spec: NetworkSpec, seen: Network) -> bool:

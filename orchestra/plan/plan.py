@@ -21,9 +21,9 @@ from orchestra.plan.volumes import plan_volume, plan_volume_removal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestra.model.desired import Desired
+    from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
-    from orchestra.state.desired import Desired
-    from orchestra.state.observed import Observed
 
 __all__ = ["Blocked", "Failed", "Plan", "plan"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from orchestra.model.names import VolumeName
+from orchestra.model.observed import Check, Container, Created, Exited, Image, Network, Running, Volume
 from orchestra.plan.action import (
     CheckContainer,
     CreateContainer,
@@ -19,15 +21,13 @@ from orchestra.plan.action import (
 )
 from orchestra.plan.health import effective_healthcheck
 from orchestra.plan.volumes import named_volumes
-from orchestra.state.names import VolumeName
-from orchestra.state.observed import Check, Container, Created, Exited, Image, Network, Running, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
-    from orchestra.state.desired import ContainerSpec
-    from orchestra.state.observed import Observed
 
 KILLED = 137
 """What a program makes of its stop signal is its own affair; this says only that it was ended."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestra.model.desired import Condition
+from orchestra.model.observed import Exited, HealthStatus, Running
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.plan import Blocked, Failed, plan
 from orchestra.plan.predict import predict_all
-from orchestra.state.desired import Condition
-from orchestra.state.observed import Exited, HealthStatus, Running
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from orchestra.model.desired import Desired
+    from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action
-    from orchestra.state.desired import Desired
-    from orchestra.state.observed import Container, Observed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.observed import Running
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
-from orchestra.state.observed import Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestra.model.desired import Desired
+    from orchestra.model.observed import Container, Observed
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import Desired
-    from orchestra.state.observed import Container, Observed
 
 
 def find_departures(situation: Situation) -> dict[str, Departure]:

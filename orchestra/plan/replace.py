@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from orchestra.plan.volumes import named_volumes
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ContainerSpec
-    from orchestra.state.observed import Container
 
 
 def replacement_reason(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:

@@ -12,9 +12,9 @@ from orchestra.plan.removal import orphans
 if TYPE_CHECKING:
     from typing import Any
 
+    from orchestra.model.desired import ContainerSpec, Desired, NetworkSpec
+    from orchestra.model.observed import Observed
     from orchestra.plan.preview import Preview
-    from orchestra.state.desired import ContainerSpec, Desired, NetworkSpec
-    from orchestra.state.observed import Observed
 
 
 class Outlook(NamedTuple):

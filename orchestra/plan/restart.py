@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.model.desired import RestartPolicy
 from orchestra.plan.backoff import delay
-from orchestra.state.desired import RestartPolicy
 from orchestra.units import format_bytes
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import Restart
-    from orchestra.state.observed import Container, Exited
+    from orchestra.model.desired import Restart
+    from orchestra.model.observed import Container, Exited
 
 STEADY = 10.0
 """Seconds of running after which the back-off begins anew."""

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.errors import UserError
+from orchestra.model.desired import Desired
 from orchestra.plan.situation import asked_at
 from orchestra.plan.volumes import named_volumes
-from orchestra.state.desired import Desired
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from orchestra.state.desired import ContainerSpec, ImageSpec, Request
-    from orchestra.state.names import ServiceName
+    from orchestra.model.desired import ContainerSpec, ImageSpec, Request
+    from orchestra.model.names import ServiceName
 
 
 def merge_desired(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestra.model.observed import Verb
 from orchestra.plan.backoff import delay
 from orchestra.plan.verdict import Blocked, Failed
-from orchestra.state.observed import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from orchestra.model.desired import ContainerSpec, Desired, Request
+    from orchestra.model.names import ServiceName
+    from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action
-    from orchestra.state.desired import ContainerSpec, Desired, Request
-    from orchestra.state.names import ServiceName
-    from orchestra.state.observed import Container, Observed
 
 
 GIVE_UP = 7

@@ -18,8 +18,8 @@ from orchestra.plan.action import (
 )
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import Desired
     from orchestra.plan.action import Action
-    from orchestra.state.desired import Desired
 
 
 def is_superseded(action: Action, desired: Desired) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.desired import MountKind
 from orchestra.plan.action import CreateContainer, CreateVolume, RemoveVolume
 from orchestra.plan.verdict import Blocked, Failed
-from orchestra.state.desired import MountKind
 
 if TYPE_CHECKING:
+    from orchestra.model.desired import ContainerSpec, VolumeSpec
+    from orchestra.model.observed import Volume
     from orchestra.plan.situation import Situation
-    from orchestra.state.desired import ContainerSpec, VolumeSpec
-    from orchestra.state.observed import Volume
 
 
 def named_volumes(spec: ContainerSpec) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from orchestra.model.desired import Request
 from orchestra.plan.selection import merge_desired
-from orchestra.state.desired import Request
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import Desired
+    from orchestra.model.desired import Desired
 
 
 class Recreate(StrEnum):

@@ -13,8 +13,8 @@ from orchestra.cli.start import start
 from orchestra.driver.local.record import Record, store_record, store_stop
 from orchestra.home import Home
 from orchestra.linux.process import identify
+from orchestra.model.observed import Container, Created
 from orchestra.shim.log import render_records
-from orchestra.state.observed import Container, Created
 from tests.driver.local.image.making import entry, layer
 from tests.examples.conftest import busybox_root, write_stack
 

@@ -10,8 +10,8 @@ import pytest
 from orchestra.driver.local.disk import measure
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.volume.store import create_volume
-from orchestra.state.desired import VolumeSpec
-from orchestra.state.observed import Container, Created
+from orchestra.model.desired import VolumeSpec
+from orchestra.model.observed import Container, Created
 from tests.driver.local.image.making import entry, layer, needs_root
 
 pytestmark = needs_root

@@ -10,7 +10,7 @@ from orchestra.cli.events import render_event
 from orchestra.cli.render.errors import render_error, render_failures, render_notes
 from orchestra.driver.local.record import Record, store_record
 from orchestra.errors import Diagnostic, EnvironmentLack, Span
-from orchestra.state.observed import Container, Created
+from orchestra.model.observed import Container, Created
 from tests.driver.local.image.making import entry, layer, needs_root
 
 pytestmark = needs_root

@@ -14,7 +14,7 @@ from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.name import DEFAULT_HOST
 from orchestra.driver.local.record import Record, store_record
-from orchestra.state.observed import Container, Created
+from orchestra.model.observed import Container, Created
 from tests.cli.conftest import ByHand
 from tests.driver.local.image.making import docker_archive, entry, layer, needs_root
 

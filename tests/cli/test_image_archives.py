@@ -32,7 +32,7 @@ from tests.driver.local.image.making import (
     needs_root,
     render_config,
 )
-from tests.runtime.conftest import ONE_VERSION
+from tests.oci_cli.conftest import ONE_VERSION
 
 SKOPEO = shutil.which("skopeo")
 PODMAN = shutil.which("podman")

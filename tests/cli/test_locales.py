@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from orchestra.driver.local.record import Record, store_record
-from orchestra.state.observed import Container, Created
+from orchestra.model.observed import Container, Created
 
 LOCALES = {
     "latin-1": {"PYTHONIOENCODING": "latin-1"},

@@ -42,7 +42,7 @@ def processes_of(stack) -> dict[int, str]:
         try:
             text = (directory / "cmdline").read_text(errors="replace")
             if f'"{run}"' in text or (
-                "orchestra.supervisor" in text and f"={stack.home}\0" in (directory / "environ").read_text()
+                "orchestra.control" in text and f"={stack.home}\0" in (directory / "environ").read_text()
             ):
                 found[int(directory.name)] = (directory / "comm").read_text().strip()
         except OSError:
@@ -110,7 +110,7 @@ def kill_all_of_one(stack) -> None:
 
     def none_left():
         pids = subprocess.run(
-            ["pgrep", "-f", f'{stack.home}{run}"|orchestra.supervisor {name} local$'], capture_output=True, check=False
+            ["pgrep", "-f", f'{stack.home}{run}"|orchestra.control {name} local$'], capture_output=True, check=False
         ).stdout.split()
         for pid in pids:
             os.kill(int(pid), signal.SIGKILL)

@@ -13,7 +13,7 @@ from orchestra.compose.compatibility import REMARKS, Attribute, State, attribute
 from orchestra.compose.not_applied import LACKS, LACKS_IN_USE
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import Desired
+    from orchestra.model.desired import Desired
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 

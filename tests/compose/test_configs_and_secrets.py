@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestra.compose import render_config, render_diagnostics
-from orchestra.state.desired import Mount, MountKind
+from orchestra.model.desired import Mount, MountKind
 
 FILE = MountKind.FILE
 

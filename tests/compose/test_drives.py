@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.state.desired import MountKind
+from orchestra.model.desired import MountKind
 
 STACK = "name: s\nservices:\n  web: {{image: 'rootfs:/', volumes: ['{volume}']}}\nvolumes: {{v: , V: }}\n"
 

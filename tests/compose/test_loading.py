@@ -8,8 +8,8 @@ import pytest
 
 from orchestra.compose import render_config
 from orchestra.errors import ComposeError, ComposeFileNotFound, UserError
-from orchestra.state.codec import decode, encode
-from orchestra.state.desired import (
+from orchestra.model.codec import decode, encode
+from orchestra.model.desired import (
     BlockIO,
     Condition,
     Dependency,

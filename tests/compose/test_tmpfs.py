@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestra.compose.tmpfs import parse_tmpfs_options
-from orchestra.state.desired import Mount, MountKind
+from orchestra.model.desired import Mount, MountKind
 from tests.compose.test_loading import only
 
 

@@ -19,9 +19,9 @@ from orchestra.driver.fake.world import World
 from orchestra.driver.local.driver import open_driver
 from orchestra.home import Home
 from orchestra.linux.process import identify, open_pidfd
+from orchestra.model.names import StackName
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.shim.launch import launch
-from orchestra.state.names import StackName
 from tests.plan import stacks
 
 STACK = "contract"

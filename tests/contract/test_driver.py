@@ -9,10 +9,10 @@ import pytest
 
 from orchestra.engine.dispatch import perform
 from orchestra.errors import TemporaryError
+from orchestra.model.observed import Created, Exited, Health, HealthStatus, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
-from orchestra.state.observed import Created, Exited, Health, HealthStatus, Running
 from tests.plan.stacks import going_down
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]

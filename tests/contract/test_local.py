@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.model.names import ContainerName
 from orchestra.plan.action import AnonymousVolumes
-from orchestra.state.names import ContainerName
 from tests.contract.conftest import NEEDS_ROOT, LocalKind
 
 pytestmark = [pytest.mark.anyio, *NEEDS_ROOT]

@@ -14,10 +14,10 @@ from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.desired import Request
+from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
+from orchestra.model.observed import Created, Exited, HealthStatus, Running
 from orchestra.plan.earlier import with_earlier
-from orchestra.state.desired import Request
-from orchestra.state.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
-from orchestra.state.observed import Created, Exited, HealthStatus, Running
 from tests.plan.stacks import asked, going_down, service, stack
 
 pytestmark = pytest.mark.anyio

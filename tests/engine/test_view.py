@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestra.engine.view import View
-from orchestra.state.event import ContainerEvent, HealthEvent
-from orchestra.state.observed import Exited, Health, HealthStatus, Image, Network, Observed, Running
+from orchestra.model.event import ContainerEvent, HealthEvent
+from orchestra.model.observed import Exited, Health, HealthStatus, Image, Network, Observed, Running
 from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import world_after
 

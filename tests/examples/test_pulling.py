@@ -9,7 +9,7 @@ import pytest
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.registry import Access
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.driver.local.image.making import entry
 from tests.driver.local.image.registry.real import OPENSSL, REGISTRY, log_in, running, running_closed
 from tests.examples.images import busybox, needs_busybox

@@ -34,7 +34,7 @@ def supervisor(home):
             environment = (process / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"orchestra.supervisor" in words and f"ORCHESTRA_HOME={home}".encode() in environment:
+        if b"orchestra.control" in words and f"ORCHESTRA_HOME={home}".encode() in environment:
             return int(process.name)
     return None
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.registry import Access
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.debian import SERVERS, home_in, needs_debian
 from tests.driver.local.image.registry.real import running
 from tests.examples.conftest import free_port, http

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestra.state.desired import (
+from orchestra.model.desired import (
     Condition,
     ContainerSpec,
     Dependency,
@@ -23,7 +23,7 @@ from orchestra.state.desired import (
 )
 
 if TYPE_CHECKING:
-    from orchestra.state.observed import Observed
+    from orchestra.model.observed import Observed
 
 CONDITIONS = {"": Condition.STARTED, "healthy": Condition.HEALTHY, "completed": Condition.COMPLETED}
 PROBE = HealthcheckSpec(("true",), interval=10.0, retries=3)

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestra.plan.difference import differences
-from orchestra.state.desired import (
+from orchestra.model.desired import (
     BlockIO,
     ContainerSpec,
     DeviceValue,
@@ -23,6 +22,7 @@ from orchestra.state.desired import (
     RestartPolicy,
     Ulimit,
 )
+from orchestra.plan.difference import differences
 
 BASE = ContainerSpec("s-web-1", "web", 1, "app:1", "hash 1")
 

@@ -6,11 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestra.plan.action import CreateNetwork, StartContainer
-from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
-from orchestra.plan.plan import plan
-from orchestra.state.desired import ImageSpec
-from orchestra.state.observed import (
+from orchestra.model.desired import ImageSpec
+from orchestra.model.observed import (
     Created,
     Exited,
     Failure,
@@ -22,6 +19,9 @@ from orchestra.state.observed import (
     Verb,
     Volume,
 )
+from orchestra.plan.action import CreateNetwork, StartContainer
+from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
+from orchestra.plan.plan import plan
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
 

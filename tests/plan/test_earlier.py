@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from orchestra.model.desired import ImageSpec
+from orchestra.model.observed import Created, Exited, Failure, Image, Network, Observed, Verb
 from orchestra.plan.action import CheckContainer, CreateContainer, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.earlier import go_back, is_refusal, with_earlier
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict_all
 from orchestra.plan.preview import preview
 from orchestra.plan.situation import GIVE_UP
-from orchestra.state.desired import ImageSpec
-from orchestra.state.observed import Created, Exited, Failure, Image, Network, Observed, Verb
 from tests.plan.stacks import changed, service, stack
 
 OLD = stack(service("web"), service("front", "web!"), at=100.0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orchestra.model.desired import HealthcheckSpec
+from orchestra.model.observed import Health, Healthcheck, HealthStatus
 from orchestra.plan.health import describe_unhealthy, effective_healthcheck, next_probe, step
-from orchestra.state.desired import HealthcheckSpec
-from orchestra.state.observed import Health, Healthcheck, HealthStatus
 from tests.plan.stacks import service
 
 START = 1000.0

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from orchestra.model.observed import Image, Observed
 from orchestra.plan.plan import plan
-from orchestra.state.observed import Image, Observed
 
 from . import stacks
 

@@ -6,13 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestra.plan.action import CreateContainer, PullImage, RemoveNetwork, StartContainer, StopContainer
-from orchestra.plan.plan import plan
-from orchestra.plan.removal import orphans
-from orchestra.plan.situation import GIVE_UP
-from orchestra.plan.supersede import is_superseded
-from orchestra.state.names import ContainerName, ServiceName, VolumeName
-from orchestra.state.observed import (
+from orchestra.model.names import ContainerName, ServiceName, VolumeName
+from orchestra.model.observed import (
     Container,
     Created,
     Exited,
@@ -24,6 +19,11 @@ from orchestra.state.observed import (
     Verb,
     Volume,
 )
+from orchestra.plan.action import CreateContainer, PullImage, RemoveNetwork, StartContainer, StopContainer
+from orchestra.plan.plan import plan
+from orchestra.plan.removal import orphans
+from orchestra.plan.situation import GIVE_UP
+from orchestra.plan.supersede import is_superseded
 from tests.plan.stacks import asked, changed, going_down, service, stack
 from tests.plan.test_preview import world_after
 

@@ -6,9 +6,7 @@ import json
 from dataclasses import replace
 from textwrap import dedent
 
-from orchestra.plan.action import RemoveContainer
-from orchestra.plan.preview import preview, render_data, render_text
-from orchestra.state.observed import (
+from orchestra.model.observed import (
     Created,
     Exited,
     Health,
@@ -20,6 +18,8 @@ from orchestra.state.observed import (
     Running,
     Volume,
 )
+from orchestra.plan.action import RemoveContainer
+from orchestra.plan.preview import preview, render_data, render_text
 from tests.plan.stacks import asked, changed, going_down, service, stack
 
 

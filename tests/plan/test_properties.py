@@ -8,13 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
-from orchestra.plan.plan import plan
-from orchestra.plan.predict import predict
-from orchestra.plan.preview import TICK, assume_the_best, preview
-from orchestra.plan.situation import GIVE_UP
-from orchestra.state.desired import Condition, Desired, Request
-from orchestra.state.observed import (
+from orchestra.model.desired import Condition, Desired, Request
+from orchestra.model.observed import (
     Created,
     Exited,
     Failure,
@@ -26,6 +21,11 @@ from orchestra.state.observed import (
     Verb,
     Volume,
 )
+from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
+from orchestra.plan.plan import plan
+from orchestra.plan.predict import predict
+from orchestra.plan.preview import TICK, assume_the_best, preview
+from orchestra.plan.situation import GIVE_UP
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, desired_of, generate_services
 
 pytestmark = pytest.mark.fuzz

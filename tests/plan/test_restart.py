@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchestra.model.desired import Restart, RestartPolicy
+from orchestra.model.observed import Container, Exited, Health, HealthStatus, Observed, Running
 from orchestra.plan.backoff import delay
 from orchestra.plan.plan import plan
 from orchestra.plan.restart import exit_text, next_run
-from orchestra.state.desired import Restart, RestartPolicy
-from orchestra.state.observed import Container, Exited, Health, HealthStatus, Observed, Running
 from tests.plan.stacks import asked, changed, service, stack
 from tests.plan.test_preview import world_after
 

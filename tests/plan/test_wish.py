@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from orchestra.errors import UserError
+from orchestra.model.desired import Mount, MountKind
+from orchestra.model.observed import Created, Exited, Health, HealthStatus, Observed, Running
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
 from orchestra.plan.wish import Recreate, Wish, desire
-from orchestra.state.desired import Mount, MountKind
-from orchestra.state.observed import Created, Exited, Health, HealthStatus, Observed, Running
 from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import world_after
 

@@ -131,7 +131,7 @@ def test_a_runtime_that_is_gone_is_said(stack):
 
 def test_our_own_command_line_is_a_runtime_too(tmp_path, tree):
     launcher = tmp_path / "orchestra-runtime"
-    launcher.write_text(f'#!/bin/sh\nexec {shutil.which("python3")} -m orchestra.runtime "$@"\n')
+    launcher.write_text(f'#!/bin/sh\nexec {shutil.which("python3")} -m orchestra.oci_cli "$@"\n')
     launcher.chmod(0o755)
     made = OtherStack(tmp_path, tree)
     made.program = str(launcher)

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.driver import FakeDriver
-from orchestra.state.desired import Condition
-from orchestra.state.observed import Running
+from orchestra.model.desired import Condition
+from orchestra.model.observed import Running
 
 if TYPE_CHECKING:
     from orchestra.engine.loop import Engine
-    from orchestra.state.desired import ContainerSpec, Desired
+    from orchestra.model.desired import ContainerSpec, Desired
 
 PROOF = {Condition.STARTED: "started", Condition.HEALTHY: "healthy", Condition.COMPLETED: "exited"}
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, Run
-from orchestra.plan.wish import Recreate, Wish, desire
-from orchestra.state.desired import (
+from orchestra.model.desired import (
     Condition,
     ContainerSpec,
     Dependency,
@@ -23,6 +22,7 @@ from orchestra.state.desired import (
     RestartPolicy,
     VolumeSpec,
 )
+from orchestra.plan.wish import Recreate, Wish, desire
 
 if TYPE_CHECKING:
     from random import Random

@@ -12,15 +12,15 @@ import trio.testing
 from orchestra.driver.fake.faults import Faults
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import RESYNC, Engine
+from orchestra.model.observed import Exited, Network, Running, Volume
 from orchestra.plan.done import is_down
 from orchestra.plan.plan import plan
-from orchestra.state.observed import Exited, Network, Running, Volume
 from tests.simulation.checked import CheckedDriver
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, Commands, generate_services
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import Desired
-    from orchestra.state.observed import Observed
+    from orchestra.model.desired import Desired
+    from orchestra.model.observed import Observed
 
 EPOCH = 1_000_000.0
 PATIENCE = 4 * 3600.0

@@ -17,8 +17,8 @@ from orchestra.driver.fake.program import Program, Run
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.errors import FatalError
-from orchestra.state.desired import HealthcheckSpec
-from orchestra.state.observed import Exited, Running
+from orchestra.model.desired import HealthcheckSpec
+from orchestra.model.observed import Exited, Running
 from tests.plan.stacks import asked, going_down, service, stack
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]

@@ -2,7 +2,7 @@
 
 ``ORCHESTRA_VM`` names it: called as ``PROGRAM run COMMAND`` it boots a Linux with Python, pytest's requirements shared
 from here, and the current directory at the same path; with ``VM_INIT=systemd`` in the environment systemd is its first
-process. ``make test-vm`` runs all of tests/linux, tests/shim and tests/runtime there.
+process. ``make test-vm`` runs all of tests/linux, tests/shim and tests/oci_cli there.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import tests.vm
 ROOT = Path(tests.vm.__file__).parents[2]
 PROGRAM = os.environ.get("ORCHESTRA_VM", "")
 LIMITS = ("tests/linux/test_cgroup.py", "tests/linux/test_device_filter.py", "tests/shim/test_limits.py")
-RESOURCES = ("tests/runtime/test_resources.py",)
-SYSTEMD = ("tests/runtime/test_systemd.py",)
+RESOURCES = ("tests/oci_cli/test_resources.py",)
+SYSTEMD = ("tests/oci_cli/test_systemd.py",)
 
 pytestmark = [
     pytest.mark.timeout(900),

@@ -7,7 +7,7 @@ from functools import partial
 from orchestra.cli.image.each import for_each
 from orchestra.cli.render.say import say
 from orchestra.driver.local.image.library import Library, name_of, reference_key
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

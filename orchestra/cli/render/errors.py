@@ -40,7 +40,7 @@ def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
 
 
 def render_failures(failures: Iterable[dict[str, Any]], color: bool) -> str:
-    """What the supervisor says could not be done, see ``orchestra.supervisor.failures``."""
+    """What the supervisor says could not be done, see ``orchestra.control.failures``."""
     return render_problems([_diagnose(failure) for failure in failures], color)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.log_follow import Ended, Happening
     from orchestra.driver.local.logs import Line
-    from orchestra.state.observed import Container
+    from orchestra.model.observed import Container
 
     class Output(Protocol):
         def write(self, data: bytes, /) -> object: ...

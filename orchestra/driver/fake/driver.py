@@ -12,9 +12,9 @@ import anyio
 from orchestra.driver.fake.faults import Faults
 from orchestra.engine.driver import Capabilities, ProbeResult
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.names import NetworkName, VolumeName
+from orchestra.model.observed import Running
 from orchestra.plan.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
-from orchestra.state.names import NetworkName, VolumeName
-from orchestra.state.observed import Running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from orchestra.driver.fake.world import World
+    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.observed import Container, Health, Image, Observed
     from orchestra.plan.action import AnonymousVolumes
-    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.state.observed import Container, Health, Image, Observed
 
 
 class FakeDriver:

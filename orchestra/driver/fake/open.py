@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.world import World
-from orchestra.state.names import StackName
+from orchestra.model.names import StackName
 
 if TYPE_CHECKING:
     from orchestra.home import Home

@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program
+from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer
 from orchestra.plan.predict import predict, with_container
 from orchestra.plan.volumes import named_volumes
-from orchestra.state.observed import Exited, Image, Network, Observed, Running, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from orchestra.driver.fake.program import Run
+    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec
+    from orchestra.model.names import StackName
+    from orchestra.model.observed import Container, Health
     from orchestra.plan.action import Action
-    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec
-    from orchestra.state.names import StackName
-    from orchestra.state.observed import Container, Health
 
 TERMINATED = 143
 KILLED = 137

@@ -23,7 +23,7 @@ from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.errors import FatalError
 from orchestra.linux import libseccomp
 from orchestra.linux.syscall import SystemCallError
-from orchestra.state.desired import MountKind
+from orchestra.model.desired import MountKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ReadyImage
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 LONGEST_HOSTNAME = 64  # sethostname(2)
 SYSTEM = ("/proc", "/dev", "/sys")  # file systems of every container, over what the image has there

@@ -34,13 +34,13 @@ from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.process import parse_signal
+from orchestra.model.desired import Mount, MountKind
+from orchestra.model.names import container_name
+from orchestra.model.observed import Created, Image, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
 from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.finding import find_again
-from orchestra.state.desired import Mount, MountKind
-from orchestra.state.names import container_name
-from orchestra.state.observed import Created, Image, Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.state.desired import ContainerSpec
-    from orchestra.state.observed import Container
+    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.observed import Container
 
 T = TypeVar("T")
 LAST = (*BUNDLE, RECORD)

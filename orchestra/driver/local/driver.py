@@ -24,19 +24,19 @@ from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Capabilities, ProbeResult
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
+from orchestra.model.names import StackName
+from orchestra.model.observed import Created, Observed, Running
 from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.finding import find_again
-from orchestra.state.names import StackName
-from orchestra.state.observed import Created, Observed, Running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
+    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.observed import Container, Health, Image
     from orchestra.plan.action import AnonymousVolumes
-    from orchestra.state.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.state.observed import Container, Health, Image
 
 DEFAULT_SIGNAL = "SIGTERM"
 KILL = parse_signal("SIGKILL")

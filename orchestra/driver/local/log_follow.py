@@ -11,7 +11,7 @@ from orchestra.driver.local.logs import Gap, LogCursor
 from orchestra.driver.local.observe import observe_container
 from orchestra.linux import inotify, private_files
 from orchestra.linux.inotify import Inotify
-from orchestra.state.observed import Exited, Running
+from orchestra.model.observed import Exited, Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.logs import Line
     from orchestra.home import StackHome
-    from orchestra.state.observed import Container
+    from orchestra.model.observed import Container
 
     Place = Callable[[LogCursor], Iterable[Line]]
 

@@ -1,4 +1,4 @@
-"""What containers' directories tell, as JSON values: an encoded ``orchestra.state.observed.Container`` for each.
+"""What containers' directories tell, as JSON values: an encoded ``orchestra.model.observed.Container`` for each.
 
 The standard library's lightest parts only: to make even the types of ``state`` costs ``ps`` a third of its time.
 Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``record`` for their writing:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
+from orchestra.model.codec import decode, encode
+from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
+from orchestra.model.observed import Container, Health  # noqa: TC001 - the same
 from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.state import Status, state
-from orchestra.state.codec import decode, encode
-from orchestra.state.desired import Port  # noqa: TC001 - read at run time by the codec
-from orchestra.state.observed import Container, Health  # noqa: TC001 - the same
 
 
 @dataclass(frozen=True, slots=True)

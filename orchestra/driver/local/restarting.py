@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 
+from orchestra.model.codec import decode
+from orchestra.model.desired import Restart
+from orchestra.model.observed import Exited
 from orchestra.plan.restart import next_run
 from orchestra.shim.launch import is_running
-from orchestra.state.codec import decode
-from orchestra.state.desired import Restart
-from orchestra.state.observed import Exited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.home import StackHome
-    from orchestra.state.observed import Container
+    from orchestra.model.observed import Container
 
 
 def is_restarting(stack_home: StackHome, container: Container) -> bool:

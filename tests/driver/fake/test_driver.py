@@ -14,9 +14,9 @@ from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.engine.dispatch import perform
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.observed import Exited, Network, Running
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
-from orchestra.state.observed import Exited, Network, Running
 from tests.plan.stacks import going_down, service, stack
 
 pytestmark = pytest.mark.anyio

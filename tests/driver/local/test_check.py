@@ -14,7 +14,7 @@ from orchestra.driver.local.image.store import ReadyImage
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.home import find_home
-from orchestra.state.desired import Mount, MountKind, Resources
+from orchestra.model.desired import Mount, MountKind, Resources
 from tests.driver.local.bundle.containers import spec
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="whiteouts are devices, which need root")

@@ -10,7 +10,7 @@ from orchestra.linux.capabilities import NAMES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 DEFAULT = (
     "CAP_CHOWN",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.user import User
     from orchestra.driver.local.volume import ResolvedMount
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 OCI_VERSION = "1.2.0"
 

@@ -16,7 +16,7 @@ from orchestra.linux import capabilities, cgroup
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 # Below /dev: what belongs to one container or one terminal, and is made anew in each.
 NOT_SHARED = ("pts", "shm", "fd", "mqueue", "console")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.bundle.security import Security
     from orchestra.driver.local.volume import ResolvedMount
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 Entry = dict[str, Any]
 

@@ -8,7 +8,7 @@ from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Attachment
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 PRIVATE = {"pid": ("", "private"), "ipc": ("", "private", "shareable", "none"), "uts": ("", "private")}
 

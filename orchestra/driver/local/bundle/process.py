@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.image.config import ImageConfig
     from orchestra.driver.local.user import User
-    from orchestra.state.desired import ContainerSpec, Ulimit
+    from orchestra.model.desired import ContainerSpec, Ulimit
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOME_ANNOTATION = "io.orchestra.home-of-user"

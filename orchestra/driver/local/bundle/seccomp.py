@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.bundle.security import Security
     from orchestra.driver.local.bundle.world import HostFacts
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 Profile = dict[str, Any]
 Rule = dict[str, Any]

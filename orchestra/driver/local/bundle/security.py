@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec
 
 MASKED = (
     "/proc/asound",

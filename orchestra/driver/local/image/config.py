@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.document import DocumentError, integer, mapping, strings, text
-from orchestra.state.observed import Healthcheck
+from orchestra.model.observed import Healthcheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

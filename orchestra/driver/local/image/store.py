@@ -20,7 +20,7 @@ from orchestra.driver.local.image.source import Stamp, opened_source, stamp_of
 from orchestra.driver.local.image.tree import PREFIX, tree_digest, tree_of
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import DriverError, FatalError
-from orchestra.state.observed import Image
+from orchestra.model.observed import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.source import Local, Source
     from orchestra.home import Home
-    from orchestra.state.desired import ImageSpec
+    from orchestra.model.desired import ImageSpec
 
 CONTENT = frozenset(("missing", "if_not_present", "never", "build"))
 """Pull policies that take an image which is here as it is."""

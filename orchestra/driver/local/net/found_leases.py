@@ -12,9 +12,9 @@ from orchestra.driver.local.net.ipam import Leases, NetworkLease
 from orchestra.driver.local.net.link import bridges, home_hash
 from orchestra.driver.local.net.options import masquerades, parse_mtu
 from orchestra.linux.netlink import Netlink
-from orchestra.state.codec import decode
-from orchestra.state.desired import NetworkSpec
-from orchestra.state.names import NetworkName
+from orchestra.model.codec import decode
+from orchestra.model.desired import NetworkSpec
+from orchestra.model.names import NetworkName
 
 if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Interface

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.errors import FatalError
 from orchestra.linux import private_files
-from orchestra.state.codec import decode, encode
+from orchestra.model.codec import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -23,8 +23,8 @@ from orchestra.driver.local.net.projection import apply, names_folder
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.nftables_watch import TableWatch
-from orchestra.state import observed
-from orchestra.state.names import NetworkName
+from orchestra.model import observed
+from orchestra.model.names import NetworkName
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
-    from orchestra.state.desired import NetworkSpec
+    from orchestra.model.desired import NetworkSpec
 
 __all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "remove_network", "restore"]
 

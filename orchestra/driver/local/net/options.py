@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import NetworkSpec
+    from orchestra.model.desired import NetworkSpec
 
 NAME = "com.docker.network.bridge.name"
 MTU = "com.docker.network.driver.mtu"

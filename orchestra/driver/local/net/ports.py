@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from orchestra.home import Home
-    from orchestra.state.desired import Port
+    from orchestra.model.desired import Port
 
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 ANY = "0.0.0.0"

@@ -22,7 +22,7 @@ from orchestra.driver.local.net.ports import ANY
 from orchestra.linux import private_files
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.nftables import has_table
-from orchestra.state.codec import decode, encode
+from orchestra.model.codec import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

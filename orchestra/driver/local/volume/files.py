@@ -14,7 +14,7 @@ from orchestra.errors import FatalError
 from orchestra.linux import private_files
 
 if TYPE_CHECKING:
-    from orchestra.state.desired import ContainerSpec, Mount
+    from orchestra.model.desired import ContainerSpec, Mount
 
 FILES = "files"
 MODE = 0o444

@@ -12,16 +12,16 @@ from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
+from orchestra.model.desired import MountKind
 from orchestra.shim.mounts import SUBPATH, open_below
 from orchestra.shim.proc_mounts import NO_PROC, PROC
-from orchestra.state.desired import MountKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
     from orchestra.home import Home
-    from orchestra.state.desired import ContainerSpec, Mount
+    from orchestra.model.desired import ContainerSpec, Mount
 
 MAKE_SUBPATH = "create it in the volume first"
 PROPAGATIONS = ("private", "rprivate", "slave", "rslave")

@@ -19,16 +19,16 @@ from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.mountinfo import load_mounts
+from orchestra.model.codec import decode, encode
+from orchestra.model.names import VolumeName
+from orchestra.model.observed import Volume
 from orchestra.shim.directory import ContainerDirectory
-from orchestra.state.codec import decode, encode
-from orchestra.state.names import VolumeName
-from orchestra.state.observed import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from orchestra.home import Home
-    from orchestra.state.desired import VolumeSpec
+    from orchestra.model.desired import VolumeSpec
 
 RECORD = "volume.json"
 DATA = "_data"

@@ -6,7 +6,7 @@ from orchestra.driver.local.bundle import HostFacts, render_bundle
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.user import User
-from orchestra.state.desired import ContainerSpec
+from orchestra.model.desired import ContainerSpec
 
 HOST = HostFacts()
 IMAGE = ImageConfig(command=("serve",))

@@ -9,7 +9,7 @@ import pytest
 
 from orchestra.driver.local.bundle import HostDevice, observe_host
 from orchestra.linux.capabilities import NAMES
-from orchestra.state.desired import Device
+from orchestra.model.desired import Device
 from tests.driver.local.bundle.containers import spec
 
 NULL = HostDevice("/dev/null", "c", 1, 3, 0o666)

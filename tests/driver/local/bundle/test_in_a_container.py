@@ -20,8 +20,7 @@ from orchestra.driver.local.volume import create_volume, resolve_mounts
 from orchestra.home import find_home
 from orchestra.linux import capabilities, cgroup, mount
 from orchestra.linux.network_namespace import pin_namespace, unpin_namespace
-from orchestra.shim import client, launch
-from orchestra.state.desired import (
+from orchestra.model.desired import (
     BlockIO,
     Device,
     DeviceValue,
@@ -31,6 +30,7 @@ from orchestra.state.desired import (
     Ulimit,
     VolumeSpec,
 )
+from orchestra.shim import client, launch
 from tests.driver.local.bundle.containers import attachment, spec
 from tests.run import word
 

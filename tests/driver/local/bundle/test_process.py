@@ -12,8 +12,8 @@ from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.linux.capabilities import NAMES
+from orchestra.model.desired import Ulimit
 from orchestra.shim import privileges
-from orchestra.state.desired import Ulimit
 from tests.driver.local.bundle.containers import attachment, render, spec
 
 APP = User(1000, 1000, (1000, 44), "/home/app")

@@ -2,7 +2,7 @@ import pytest
 
 from orchestra.driver.local.image.config import ImageConfig, parse_config
 from orchestra.driver.local.image.document import DocumentError, parse_document
-from orchestra.state.observed import Healthcheck
+from orchestra.model.observed import Healthcheck
 
 
 def config(**members):

@@ -20,7 +20,7 @@ from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tar import entries, open_tar
 from orchestra.driver.local.image.unpack import unpack_layer
 from orchestra.errors import FatalError
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.debian import home_in
 
 from .making import Made, directory, entry, hard_link, in_mount_namespace, layer, link, needs_root, tree

@@ -11,7 +11,7 @@ from orchestra.driver.local.image import layers as layers_module
 from orchestra.driver.local.image.check import check_store
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.debian import home_in
 
 from .making import Made, compressed, directory, entry, layer, link, needs_root, tree

@@ -21,7 +21,7 @@ from orchestra.driver.local.image.source import stamp_of
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.forking import fork
 
 from .making import (
@@ -43,7 +43,7 @@ from .making import (
 )
 
 if TYPE_CHECKING:
-    from orchestra.state.observed import Image
+    from orchestra.model.observed import Image
 
 pytestmark = needs_root
 

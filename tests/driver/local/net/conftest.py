@@ -20,8 +20,8 @@ from orchestra.home import Home, find_home
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside, pin_namespace, unpin_namespace
-from orchestra.state.desired import ContainerSpec, Endpoint, NetworkSpec, Port
-from orchestra.state.names import ContainerName, NetworkName, ServiceName
+from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec, Port
+from orchestra.model.names import ContainerName, NetworkName, ServiceName
 
 LACK = "needs root to make network namespaces" if os.geteuid() != 0 else ""
 LACK = LACK or ("" if shutil.which("nft") else "needs the program nft")

@@ -22,8 +22,8 @@ from orchestra.home import find_home
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside, is_pinned
-from orchestra.state.desired import Endpoint, Port
-from orchestra.state.names import NetworkName
+from orchestra.model.desired import Endpoint, Port
+from orchestra.model.names import NetworkName
 
 from .conftest import World, eventually, needs_network
 
@@ -319,8 +319,8 @@ def test_a_killed_process_leaves_nothing_that_the_next_does_not_complete(world):
 import sys
 from orchestra.driver.local.net import network
 from orchestra.home import Home
-from orchestra.state.codec import decode
-from orchestra.state.desired import ContainerSpec
+from orchestra.model.codec import decode
+from orchestra.model.desired import ContainerSpec
 import json
 home = Home(*json.loads(sys.argv[1]))
 spec = decode(ContainerSpec, json.loads(sys.argv[2]))

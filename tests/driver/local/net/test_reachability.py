@@ -15,7 +15,7 @@ from orchestra.driver.local.net import ipam, link, network
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside
-from orchestra.state.desired import Port
+from orchestra.model.desired import Port
 
 from .conftest import needs_network
 

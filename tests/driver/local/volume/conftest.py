@@ -8,7 +8,7 @@ import pytest
 
 from orchestra.driver.local.volume import create_volume
 from orchestra.home import find_home
-from orchestra.state.desired import ContainerSpec, VolumeSpec
+from orchestra.model.desired import ContainerSpec, VolumeSpec
 
 
 @pytest.fixture

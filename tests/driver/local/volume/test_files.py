@@ -9,7 +9,7 @@ import pytest
 
 from orchestra.driver.local.volume import ResolvedMount, resolve_mounts
 from orchestra.errors import FatalError
-from orchestra.state.desired import Mount, MountKind
+from orchestra.model.desired import Mount, MountKind
 from tests.driver.local.volume.conftest import spec
 
 

@@ -11,7 +11,7 @@ import pytest
 from orchestra.driver.local.image.lookup import OPAQUE
 from orchestra.driver.local.volume import fill_volumes, resolve_mounts
 from orchestra.driver.local.volume.fill import COPYING, FILLING
-from orchestra.state.desired import Mount, MountKind
+from orchestra.model.desired import Mount, MountKind
 from tests.driver.local.volume.conftest import spec
 
 pytestmark = [

@@ -19,8 +19,8 @@ from orchestra.driver.local.volume import (
     store,
 )
 from orchestra.errors import FatalError, StillInUse
-from orchestra.state.desired import VolumeSpec
-from orchestra.state.observed import Volume
+from orchestra.model.desired import VolumeSpec
+from orchestra.model.observed import Volume
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
 libc = ctypes.CDLL(None, use_errno=True)

@@ -23,7 +23,7 @@ from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import DriverError, TemporaryError
 from orchestra.home import Home
 from orchestra.linux.process import PR_SET_DUMPABLE, prctl
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 UNPACKER_DIED = 3

@@ -12,7 +12,7 @@ from orchestra.driver.local.image.check import check_store
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.snapshot import Snapshotter
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.debian import SERVERS, home_in, needs_debian
 from tests.driver.local.image.making import in_mount_namespace, mount_snapshot, tree
 

@@ -18,7 +18,7 @@ from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import OrchestraError
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.driver.local.image.making import Made, entry, layer, needs_root
 
 pytestmark = needs_root

@@ -20,7 +20,7 @@ from orchestra.driver.local.image.registry.patience import Patience, retry_after
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.driver.local.image.making import (
     DOCKER,
     OCI,
@@ -423,7 +423,7 @@ from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 data, run, reference = sys.argv[1:]
 ImageStore(Home(data, run), Access({}, Patience())).pull(ImageSpec(reference))
 """

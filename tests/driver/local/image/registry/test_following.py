@@ -29,7 +29,7 @@ from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.debian import home_in
 from tests.driver.local.image.making import Made, compressed, digest, directory, entry, layer
 

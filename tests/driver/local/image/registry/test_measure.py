@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.driver.local.image.making import Made, compressed, digest, entry, layer, needs_root
 
 from .faulty import Registry, serving

@@ -17,7 +17,7 @@ from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError
 from orchestra.home import Home
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.driver.local.image.making import Made, compressed, digest, directory, entry, layer, link, needs_root
 
 from .real import OPENSSL, REGISTRY, log_in, running, running_closed

@@ -10,7 +10,7 @@ from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.state.desired import ImageSpec
+from orchestra.model.desired import ImageSpec
 from tests.debian import home_in
 from tests.driver.local.image.making import Made, compressed, entry, layer, needs_root
 

@@ -1,0 +1,159 @@
+"""The client's side of the control socket: a plain socket and JSON, so that a command needs no event loop.
+
+A conversation that breaks off, because the supervisor or the fork server was killed, is begun again: every request may
+be repeated, and what was asked for is on disk before the supervisor acts on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from orchestra import __version__
+from orchestra.control import wire
+from orchestra.control.farewell import clear_away
+from orchestra.errors import EnvironmentLack, UserError
+from orchestra.linux import unix_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from orchestra.home import StackHome
+
+ATTEMPTS = 5
+
+
+class Client:
+    """Talks to the supervisor of one stack. driver: of a supervisor that has to be started."""
+
+    def __init__(self, stack_home: StackHome, driver: str = "local") -> None:
+        self._home = stack_home
+        self._driver = driver
+        self._early: Conversation | None = None
+
+    def summon(self) -> None:
+        """Start the fork server and the supervisor unless they live, without waiting for either."""
+        try:
+            self._early = self._open(start=True)
+        except ConnectionResetError:
+            self._early = None  # ``ask`` tries again
+
+    def ask(self, request: bytes, hear: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """The result of an encoded request; ``hear`` is called with each event before it.
+
+        Starts what is not running. Raises the error that the supervisor answers, and EnvironmentLack when it keeps
+        breaking off.
+        """
+        return self._converse(request, hear, start=True)
+
+    def ask_if_running(
+        self, request: bytes, hear: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any] | None:
+        """The same, but None when nobody listens."""
+        try:
+            return self._converse(request, hear, start=False)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+
+    def dismiss(self) -> None:
+        """Take ``summon`` back: where nothing is wanted, the processes end and leave nothing behind."""
+        if self._early is None:
+            return
+        ping = wire.encode({"op": "ping", "version": __version__})
+        result = self.ask_if_running(ping)
+        if result is not None and result["leaving"]:
+            clear_away(self._home)
+
+    def _converse(
+        self, request: bytes, hear: Callable[[dict[str, Any]], None] | None, *, start: bool
+    ) -> dict[str, Any]:
+        for _ in range(ATTEMPTS):
+            try:
+                conversation, self._early = self._early or self._open(start=start), None
+                with conversation:
+                    return conversation.ask(request, hear)
+            except (ConnectionResetError, BrokenPipeError):
+                continue
+        message = f"the supervisor of stack {self._home.name} keeps ending before it answers"
+        raise EnvironmentLack(message, hint=self._reason())
+
+    def _reason(self) -> str:
+        for directory in (self._home.data, self._home.run):
+            room = os.statvfs(directory)
+            if not room.f_bavail or (room.f_files and not room.f_favail):  # the log says nothing then
+                return f"the file system of {directory}, or its inodes, are used up: free some"
+        return f"see the end of {self._home.supervisor_log} for its reason"
+
+    def _open(self, *, start: bool) -> Conversation:
+        try:
+            return Conversation(unix_socket.connect(self._home.control_socket))
+        except (FileNotFoundError, ConnectionRefusedError):
+            if not start:
+                raise
+        from orchestra.shim.launch import launch
+
+        launch(self._home, supervisor_argv(self._home.name, self._driver))
+        try:
+            return Conversation(unix_socket.connect(self._home.control_socket))
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise ConnectionResetError("the fork server has ended already") from None
+
+
+class Conversation:
+    """One connection: one request, its events, its result."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+        self._searched = 0
+
+    def ask(self, request: bytes, hear: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
+        """Raises ConnectionResetError or BrokenPipeError when it breaks off."""
+        self._connection.sendall(request)
+        greeting = self._receive()
+        if greeting.get("orchestra") != __version__:
+            raise _version_error(greeting)
+        while True:
+            message = self._receive()
+            if "event" in message:
+                if hear is not None:
+                    hear(message["event"])
+            elif "error" in message:
+                raise wire.rebuild_error(message["error"])
+            else:
+                result: dict[str, Any] = message["result"]
+                return result
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._connection.close()
+
+    def _receive(self) -> dict[str, Any]:
+        while (end := self._buffer.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._buffer)
+            data = self._connection.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("the supervisor broke off")
+            self._buffer += data
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._searched = 0
+        return wire.decode(line)
+
+
+def supervisor_argv(stack: str, driver: str) -> list[str]:
+    # -P: the working directory is not a place to import from.
+    return [sys.executable, "-P", "-m", "orchestra.control", stack, driver]
+
+
+def _version_error(greeting: dict[str, Any]) -> UserError:
+    stack, other, pid = greeting.get("stack"), greeting.get("orchestra"), greeting.get("fork_server")
+    return UserError(
+        f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",
+        hint=f"kill {pid} ends its fork server; this version takes over, and no container stops",
+    )

@@ -1,0 +1,39 @@
+"""``desired.json``: what was last asked for, kept so that any supervisor can carry on."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from orchestra.errors import FatalError
+from orchestra.linux import private_files
+from orchestra.model.codec import decode, encode
+from orchestra.model.desired import Desired
+
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+
+
+def load_desired(stack_home: StackHome) -> Desired | None:
+    """None when nothing was ever asked for. Raises FatalError for a file of another format."""
+    try:
+        with open(stack_home.desired, "rb") as file:
+            return decode(Desired, json.loads(file.read()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        hint = "run orchestra up, or down, for the whole stack: it is written anew"
+        raise FatalError(f"{stack_home.desired} cannot be read: {error}", hint=hint) from error
+
+
+def store_desired(stack_home: StackHome, desired: Desired) -> None:
+    """Whole or not at all, and on disk when this returns. It may hold secrets out of the environment."""
+    private_files.make_directories(stack_home.data)
+    temporary = f"{stack_home.desired}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(json.dumps(encode(desired), separators=(",", ":")).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, stack_home.desired)

@@ -1,0 +1,105 @@
+"""The supervisor's life: engine and control socket side by side, until the stack is over or the fork server is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+import anyio.to_thread
+
+from orchestra.control.commands import Commands
+from orchestra.control.desired_file import load_desired
+from orchestra.control.presence import wait_until_lost
+from orchestra.control.server import Server
+from orchestra.engine.loop import Engine
+from orchestra.errors import FatalError
+from orchestra.linux.readiness import readable
+from orchestra.model.desired import Desired
+from orchestra.model.event import ActionEvent, Phase
+from orchestra.model.names import StackName
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from orchestra.engine.driver import Driver
+    from orchestra.home import StackHome
+
+
+class ForkServer(NamedTuple):
+    """Our parent. pipe: reads end of file when it is gone; replace: starts another pair, in a thread."""
+
+    pipe: int
+    pidfd: int
+    replace: Callable[[], None]
+
+
+class Host:
+    """Runs one stack. clock: Unix seconds, advancing with the event loop's."""
+
+    def __init__(self, stack_home: StackHome, driver: Driver, clock: Callable[[], float] = time.time) -> None:
+        self._home = stack_home
+        desired, damage = Desired(StackName(stack_home.name)), None
+        try:
+            desired = load_desired(stack_home) or desired
+        except FatalError as error:
+            print(error.message, file=sys.stderr, flush=True)
+            damage = error
+        self._engine = Engine(driver, desired, known=damage is None, clock=clock)
+        self._commands = Commands(self._engine, driver, stack_home, clock, damage)
+        self._server = Server(self._commands, self._engine, stack_home.name)
+
+    async def run(self, control: socket.socket, fork_server: ForkServer | None = None) -> None:
+        """Returns when nothing is wanted, nothing is left and nobody asks; or when the fork server is gone.
+
+        control: the listening control socket.
+        """
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._report_failures, name="failure report")
+            tasks.start_soon(self._engine.run, name="engine")
+            tasks.start_soon(self._server.serve, control, name="control socket")
+            if fork_server is not None:
+                tasks.start_soon(self._watch_parent, fork_server, tasks.cancel_scope, name="watch on the fork server")
+                tasks.start_soon(self._watch_presence, fork_server, name="watch on sockets and locks")
+            await self._wait_until_over()
+            self._leave()
+            await self._server.say_farewell()
+            tasks.cancel_scope.cancel()
+
+    async def _wait_until_over(self) -> None:
+        while True:
+            await self._engine.wait(self._commands.is_over)
+            if not self._server.busy:
+                return
+            await self._server.answered.wait()
+
+    def _leave(self) -> None:
+        """Forget what was asked for: there is nothing to carry on with."""
+        for path in (self._home.desired, f"{self._home.desired}.new"):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+    async def _watch_parent(self, fork_server: ForkServer, scope: anyio.CancelScope) -> None:
+        await anyio.wait_readable(fork_server.pipe)
+        print("the fork server is gone: starting another", file=sys.stderr, flush=True)
+        await anyio.to_thread.run_sync(fork_server.replace)
+        scope.cancel()
+
+    async def _watch_presence(self, fork_server: ForkServer) -> None:
+        lost = await wait_until_lost(self._home)
+        # Where it is gone by itself, the descriptor may be that of whichever process is our parent instead.
+        if not readable(fork_server.pipe, 0):
+            print(f"{lost} has been removed: starting another fork server", file=sys.stderr, flush=True)
+            signal.pidfd_send_signal(fork_server.pidfd, signal.SIGKILL)
+
+    async def _report_failures(self) -> None:
+        async with self._engine.subscribe() as events:
+            async for event in events:
+                if isinstance(event, ActionEvent) and event.phase is Phase.FAILED:
+                    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event.at))
+                    print(f"{moment} {event.verb} {event.resource}: {event.error}", file=sys.stderr, flush=True)

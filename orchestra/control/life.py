@@ -1,0 +1,42 @@
+"""From the descriptors that a supervisor inherits to a host that runs its stack."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import socket
+from functools import partial
+from importlib import import_module
+
+import anyio
+
+from orchestra.control.client import supervisor_argv
+from orchestra.control.host import ForkServer, Host
+from orchestra.driver import DRIVERS
+from orchestra.home import find_home
+from orchestra.linux import private_files
+from orchestra.shim.launch import launch
+from orchestra.shim.supervision import CONTROL_FD, PARENT_FD
+
+
+def live(stack: str, driver_name: str) -> None:
+    """Returns when the stack is over. The descriptors are those of ``orchestra.shim.supervision.spawn``."""
+    control, parent = int(os.environ.pop(CONTROL_FD)), int(os.environ.pop(PARENT_FD))
+    for descriptor in (control, parent):
+        os.set_inheritable(descriptor, False)
+    home = find_home(os.environ, os.getuid())
+    stack_home = home.stack(stack)
+    for root in (home.data, home.run):
+        private_files.close_to_others(root)
+    private_files.make_directories(stack_home.run)
+    fork_server = os.pidfd_open(os.getppid())
+    lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # An earlier supervisor may be about to end: two at work on one stack would undo each other's work.
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    driver = import_module(DRIVERS[driver_name]).open_driver(home, stack)
+    gc.freeze()
+    gc.enable()
+    heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))
+    host = Host(stack_home, driver)
+    anyio.run(host.run, socket.socket(fileno=control), ForkServer(parent, fork_server, heal))

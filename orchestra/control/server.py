@@ -1,0 +1,239 @@
+"""The control socket: greets, checks who is there, reads one request, sends events and a result.
+
+Work and talk are separate: a request runs to its end whether its client reads, stalls or hangs up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import SocketAttribute, UNIXSocketStream
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from orchestra import __version__
+from orchestra.control import wire
+from orchestra.errors import EnvironmentLack, OrchestraError, UserError
+from orchestra.model.codec import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import SocketStream
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+    from orchestra.control.commands import Commands
+    from orchestra.control.wire import Message
+    from orchestra.engine.loop import Engine
+    from orchestra.model.event import Event
+
+    Handler = Callable[[Message], Awaitable[Message]]
+
+SLOWEST = 5.0
+"""Seconds that a follower of events may keep one line waiting."""
+FIRST_WORD = 30.0
+"""Seconds that a client has for its request. One that is reading a long file has more to do first than ask."""
+LAST_WORD = 30.0
+"""Seconds after an answer for the client to read what is left, which it may not do at all."""
+BACKLOG = 10_000
+"""Messages that wait for a client; what happens while there are more is left out, but for the answer."""
+RECAPPED = ("up", "down")
+"""Requests whose client is first told what is under way already."""
+GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
+
+
+class Server:
+    """Serves clients until cancelled. ``busy`` counts those whose request is not answered yet.
+
+    ``leaving``: set when the supervisor is about to end, so that those who follow events hear that it is no accident.
+    """
+
+    def __init__(self, commands: Commands, engine: Engine, stack: str) -> None:
+        self._engine = engine
+        self._stack = stack
+        self.busy = 0
+        self.answered = anyio.Event()
+        self.leaving = anyio.Event()
+        self._followers = 0
+        self._handlers: dict[str, Handler] = {
+            "up": commands.up,
+            "down": commands.down,
+            "stop": commands.stop,
+            "observe": commands.observe,
+            "attend": commands.attend,
+            "settle": commands.settle,
+            "events": commands.events,
+            "ping": commands.ping,
+        }
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Accepts in the loop itself: an accepting task that is cancelled could take a connection with it."""
+        listening.setblocking(False)
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await anyio.wait_readable(listening)
+                with suppress(BlockingIOError):
+                    accepted, _address = listening.accept()
+                    self.busy += 1
+                    tasks.start_soon(self._serve_client, accepted)
+
+    async def say_farewell(self) -> None:
+        """Returns when everybody who follows events has been told, at the latest after a second."""
+        self.leaving.set()
+        with anyio.move_on_after(1):
+            while self._followers:
+                await self.answered.wait()
+
+    async def _serve_client(self, accepted: socket.socket) -> None:
+        """Closes the connection whatever happens: a client that is left hanging waits for ever."""
+        try:
+            with accepted:
+                async with await UNIXSocketStream.from_socket(accepted) as connection:
+                    await self._converse(connection)
+        finally:
+            self.busy -= 1
+            self.answered.set()
+            self.answered = anyio.Event()
+
+    async def _converse(self, connection: SocketStream) -> None:
+        try:
+            await connection.send(wire.encode(self._greeting()))
+            _check_peer(connection.extra(SocketAttribute.raw_socket))
+            with anyio.fail_after(FIRST_WORD):
+                line = await BufferedByteReceiveStream(connection).receive_until(b"\n", wire.MAX_LINE)
+            request, handler = self._read(line)
+        except (*GONE, anyio.DelimiterNotFound, TimeoutError):
+            return
+        except OrchestraError as error:
+            await self._send_last(connection, wire.describe_error(error))
+            return
+        if request["op"] == "events":
+            await self._relay(connection)
+        else:
+            await self._work(connection, request, handler)
+
+    def _greeting(self) -> Message:
+        return {
+            "orchestra": __version__,
+            "stack": self._stack,
+            "supervisor": os.getpid(),
+            "fork_server": os.getppid(),
+        }
+
+    def _read(self, line: bytes) -> tuple[Message, Handler]:
+        try:
+            request = wire.decode(line)
+        except ValueError as error:
+            raise UserError(f"the request cannot be read: {error}") from error
+        if request.get("version") != __version__:
+            raise UserError(
+                f"the supervisor of stack {self._stack} is orchestra {__version__}, not {request.get('version')}",
+                hint=f"kill {os.getppid()} ends its fork server; another takes over, and no container stops",
+            )
+        handler = self._handlers.get(str(request.get("op")))
+        if handler is None:
+            raise UserError(f"no such request: {request.get('op')}")
+        return request, handler
+
+    async def _work(self, connection: SocketStream, request: Message, handler: Handler) -> None:
+        outbox, letters = anyio.create_memory_object_stream["Message"](BACKLOG)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._deliver, connection, letters)
+            async with outbox, self._engine.subscribe() as events:
+                for event in self._engine.recap() if request["op"] in RECAPPED else ():
+                    self._post(event, outbox)
+                # Left only when the pump has ended: an event may have reached it just before it is cancelled.
+                async with anyio.create_task_group() as pump:
+                    pump.start_soon(self._pump, events, outbox)
+                    answer = await self._answer(request, handler)
+                    pump.cancel_scope.cancel()
+                tasks.cancel_scope.deadline = anyio.current_time() + LAST_WORD
+                while events.statistics().current_buffer_used:
+                    self._post(events.receive_nowait(), outbox)
+                await outbox.send(answer)
+
+    async def _answer(self, request: Message, handler: Handler) -> Message:
+        try:
+            return {"result": await handler(request)}
+        except OrchestraError as error:
+            return wire.describe_error(error)
+        except (KeyError, ValueError) as error:
+            return wire.describe_error(UserError(f"the request cannot be carried out: {error!r}"))
+
+    async def _pump(self, events: MemoryObjectReceiveStream[Event], outbox: MemoryObjectSendStream[Message]) -> None:
+        async for event in events:
+            self._post(event, outbox)
+
+    @staticmethod
+    def _post(event: Event, outbox: MemoryObjectSendStream[Message]) -> None:
+        with suppress(anyio.WouldBlock):
+            outbox.send_nowait({"event": encode(event)})
+
+    async def _deliver(self, connection: SocketStream, letters: MemoryObjectReceiveStream[Message]) -> None:
+        """Send what there is; once the client is gone, read on and throw it away, so that the work does not notice."""
+        listening = True
+        async with letters:
+            async for letter in letters:
+                if not listening:
+                    continue
+                try:
+                    await connection.send(wire.encode(letter))
+                except GONE:
+                    listening = False
+
+    async def _relay(self, connection: SocketStream) -> None:
+        """Events until the client hangs up or the supervisor leaves. Not busy: nobody waits for an answer."""
+        self.busy -= 1
+        self._followers += 1
+        self.answered.set()
+        self.answered = anyio.Event()
+        try:
+            async with self._engine.subscribe() as events, anyio.create_task_group() as tasks:
+                tasks.start_soon(self._send_events, connection, events, tasks.cancel_scope)
+                tasks.start_soon(self._until_hung_up, connection, tasks.cancel_scope)
+                await self.leaving.wait()
+                tasks.cancel_scope.cancel()
+            if self.leaving.is_set():
+                await self._send_last(connection, {"result": {}})
+        finally:
+            self._followers -= 1
+            self.busy += 1
+
+    async def _send_events(
+        self, connection: SocketStream, events: MemoryObjectReceiveStream[Event], scope: anyio.CancelScope
+    ) -> None:
+        try:
+            async for event in events:
+                # A line is sent whole or the connection is of no use any more.
+                with anyio.CancelScope(shield=True), anyio.fail_after(SLOWEST):
+                    await connection.send(wire.encode({"event": encode(event)}))
+        except (*GONE, TimeoutError):
+            scope.cancel()
+
+    async def _until_hung_up(self, connection: SocketStream, scope: anyio.CancelScope) -> None:
+        try:
+            while True:
+                await connection.receive()
+        except GONE:
+            scope.cancel()
+
+    async def _send_last(self, connection: SocketStream, message: Message) -> None:
+        try:
+            await connection.send(wire.encode(message))
+        except GONE:
+            print("a client hung up before it heard of its error", file=sys.stderr, flush=True)
+
+
+def _check_peer(connection: socket.socket) -> None:
+    """Only this user and root may ask (SO_PEERCRED, unix(7)). Raises EnvironmentLack."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iii"))
+    _pid, uid, _gid = struct.unpack("iii", credentials)
+    if uid not in (0, os.geteuid()):
+        raise EnvironmentLack(
+            f"the stack belongs to user {os.geteuid()}, not to user {uid}", hint="ask as that user, or as root"
+        )

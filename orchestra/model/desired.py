@@ -1,0 +1,399 @@
+"""What should be: the whole of a stack after loading, with nothing left to look up.
+
+Times and durations are seconds, sizes are bytes, paths are absolute. ``config_hash`` covers a resource's own
+definition and nothing else; spans are for messages and are never hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+
+
+class Condition(StrEnum):
+    """When a dependency counts as ready (Compose ``depends_on.*.condition``)."""
+
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+class RestartPolicy(StrEnum):
+    NO = "no"
+    ALWAYS = "always"
+    ON_FAILURE = "on-failure"
+    UNLESS_STOPPED = "unless-stopped"
+
+
+class MountKind(StrEnum):
+    VOLUME = "volume"
+    BIND = "bind"
+    TMPFS = "tmpfs"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the file says it: lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One edge of ``depends_on``. ``required`` false: a missing or failed dependency does not block."""
+
+    service: ServiceName
+    condition: Condition = Condition.STARTED
+    restart: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HealthcheckSpec:
+    """What the file says of a health check; empty and 0 take what the image says, else Docker's default.
+
+    ``test`` is an argv; CMD-SHELL is already expanded to /bin/sh -c.
+    """
+
+    test: tuple[str, ...] = ()
+    interval: float = 0.0
+    timeout: float = 0.0
+    retries: int = 0
+    start_period: float = 0.0
+    start_interval: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """``maximum_retries`` counts for ON_FAILURE only; None is without end."""
+
+    policy: RestartPolicy = RestartPolicy.NO
+    maximum_retries: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One entry of ``volumes``, ``tmpfs``, ``configs`` or ``secrets``.
+
+    source: for BIND an absolute host path, for VOLUME the volume's name on the host ('' for an anonymous one), for
+    TMPFS ''. create_host_path: make a missing BIND source, as the short syntax does. FILE is a file of the
+    container's own, made of ``content``, or of what ``source`` holds when the container is made; neither is said of
+    a variable that is not set. uid, gid, mode: of a FILE, None for the defaults. declared: what it is of, such as
+    ``secret token``, when that is no volume. tmpfs_options: words of the OCI runtime spec, each thing decided once.
+    """
+
+    kind: MountKind
+    target: str
+    source: str = ""
+    read_only: bool = False
+    create_host_path: bool = False
+    propagation: str = ""
+    subpath: str = ""
+    no_copy: bool = False
+    tmpfs_options: tuple[str, ...] = ()
+    content: str | None = field(default=None, repr=False)
+    uid: int | None = None
+    gid: int | None = None
+    mode: int | None = None
+    declared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One published port. published None: any free host port. protocol: tcp, udp or sctp."""
+
+    target: int
+    published: int | None = None
+    host_ip: str = ""
+    protocol: str = "tcp"
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How a container joins a network. ``network`` is the name on the host.
+
+    ipv4_address: '' takes any that is free, but none of ``reserved``: those that the file gives to containers.
+    """
+
+    network: NetworkName
+    aliases: tuple[str, ...] = ()
+    ipv4_address: str = ""
+    mac_address: str = ""
+    priority: int = 0
+    reserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceValue:
+    """path: of a block device on the host; value: its weight, or its rate in bytes or operations per second."""
+
+    path: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockIO:
+    """weight: 10 to 1000, None for what everybody has."""
+
+    weight: int | None = None
+    device_weights: tuple[DeviceValue, ...] = ()
+    read_bytes: tuple[DeviceValue, ...] = ()
+    read_operations: tuple[DeviceValue, ...] = ()
+    write_bytes: tuple[DeviceValue, ...] = ()
+    write_operations: tuple[DeviceValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits of one container; None means none. cpus is in cores, weights as Docker's --cpu-shares (1024 is one).
+
+    cpu_quota, cpu_period: microseconds, where there are no cpus; realtime_runtime, realtime_period: likewise, for
+    programs with real-time scheduling. device_rules: ``TYPE MAJOR:MINOR ACCESS``, beyond those of the devices.
+    """
+
+    memory: int | None = None
+    memory_reservation: int | None = None
+    memory_swap: int | None = None
+    memory_swappiness: int | None = None
+    oom_kill_disable: bool = False
+    cpus: float | None = None
+    cpu_quota: int | None = None
+    cpu_period: int | None = None
+    realtime_runtime: int | None = None
+    realtime_period: int | None = None
+    cpu_shares: int | None = None
+    cpuset: str = ""
+    pids: int | None = None
+    block_io: BlockIO = BlockIO()
+    device_rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ulimit:
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    source: str
+    target: str
+    permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """max_size in bytes (0: never rotate); max_file counts the live file too. driver: json-file, local or none."""
+
+    driver: str = "json-file"
+    max_size: int = 0
+    max_file: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """One container as it should be: replicas are expanded, images are named, nothing is relative.
+
+    command, entrypoint: None takes the image's. environment: without the image's own. network_mode: '' for the
+    networks in ``endpoints``, else ``none``, ``host``, ``service:NAME`` or ``container:NAME``; the same for
+    ``pid`` and ``ipc``. expose: ``PORT/PROTOCOL``, for information. hostname '' takes the name. rank: start rank of its
+    service in the dependency graph, 0 first.
+    """
+
+    name: ContainerName
+    service: ServiceName
+    index: int
+    image: str
+    config_hash: str
+    rank: int = 0
+    depends_on: tuple[Dependency, ...] = ()
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    working_directory: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    hostname: str = ""
+    domainname: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    network_mode: str = ""
+    pid: str = ""
+    ipc: str = ""
+    uts: str = ""
+    ports: tuple[Port, ...] = ()
+    expose: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    healthcheck: HealthcheckSpec | None = None
+    healthcheck_disabled: bool = False
+    restart: Restart = Restart()
+    stop_signal: str = ""
+    stop_grace_period: float = 10.0
+    init: bool = False
+    tty: bool = False
+    stdin_open: bool = False
+    read_only: bool = False
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_options: tuple[str, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    ulimits: tuple[Ulimit, ...] = ()
+    devices: tuple[Device, ...] = ()
+    shm_size: int | None = None
+    oom_score_adj: int | None = None
+    resources: Resources = Resources()
+    logging: Logging = Logging()
+    runtime: str = ""
+    platform: str = ""
+    pull_policy: str = "missing"
+    attach: bool = True
+    location: Location | None = None
+
+    @property
+    def image_key(self) -> str:
+        """``ImageSpec.key`` of its image."""
+        return image_key(self.image, self.platform)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A network. ``key`` is the file's word for it, ``name`` its name on the host. subnet '': the driver leases one.
+
+    ip_range: the part of the subnet that containers get addresses from, '' for all of it. reserved: addresses that no
+    container gets.
+    """
+
+    key: str
+    name: NetworkName
+    config_hash: str = ""
+    external: bool = False
+    internal: bool = False
+    driver: str = "bridge"
+    subnet: str = ""
+    gateway: str = ""
+    ip_range: str = ""
+    reserved: tuple[str, ...] = ()
+    driver_options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A named volume. ``key`` is the file's word for it, ``name`` its name on the host."""
+
+    key: str
+    name: VolumeName
+    config_hash: str = ""
+    external: bool = False
+    driver: str = "local"
+    driver_options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """An image that some container needs: a reference with its transport, as the file says it, paths made absolute.
+
+    One reference for two platforms is two images.
+    """
+
+    reference: str
+    platform: str = ""
+    pull_policy: str = "missing"
+    location: Location | None = None
+
+    @property
+    def key(self) -> str:
+        """What the image goes by within a stack: ``alpine``, or ``alpine (linux/arm64)`` when a platform is named."""
+        return image_key(self.reference, self.platform)
+
+
+def image_key(reference: str, platform: str) -> str:
+    return f"{reference} ({platform})" if platform else reference
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command asked for beyond the file.
+
+    at: Unix time of the command; containers that ended before it and may end (restart ``no``, or one-shots) are
+    started again by it. recreate: services whose containers created before ``at`` are replaced. never_replaced:
+    services whose containers stay as they are, whatever changed. renew_volumes: services whose containers created
+    before ``at`` are replaced if they have anonymous volumes, and begin with new ones. alone: services that start
+    without waiting for what they depend on.
+    stop_timeout: overrides every stop_grace_period. remove_volumes: the stack's own go down with it; remove_anonymous:
+    only the anonymous ones of containers that are removed. orphans: containers of the stack that belong to no declared
+    service, and networks no longer declared. stopped: services whose containers are stopped and kept, as after
+    Ctrl-C. earlier: the ``at`` of services that this command did not name: they keep that of the command that did.
+    """
+
+    at: float = 0.0
+    recreate: tuple[ServiceName, ...] = ()
+    never_replaced: tuple[ServiceName, ...] = ()
+    renew_volumes: tuple[ServiceName, ...] = ()
+    alone: tuple[ServiceName, ...] = ()
+    stop_timeout: float | None = None
+    remove_orphans: bool = False
+    remove_volumes: bool = False
+    remove_anonymous: bool = False
+    stopped: tuple[ServiceName, ...] = ()
+    earlier: Mapping[ServiceName, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a container was made from before a command changed it: it goes back to this if the new one cannot start."""
+
+    spec: ContainerSpec
+    image_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A whole stack as it should be.
+
+    services: every service the file declares, also those that no container is wanted of (scaled to 0, profile not
+    active, or the stack going down), so that orphans can be told from them. disabled: those of them that no active
+    profile enables; what they have stays as it is. A stack going down has no containers and no networks. earlier,
+    earlier_networks: what the last command has changed, as it was, see ``plan.earlier``.
+    """
+
+    stack: StackName
+    project_directory: str = ""
+    config_files: tuple[str, ...] = ()
+    services: tuple[ServiceName, ...] = ()
+    disabled: tuple[ServiceName, ...] = ()
+    containers: tuple[ContainerSpec, ...] = ()
+    networks: tuple[NetworkSpec, ...] = ()
+    volumes: tuple[VolumeSpec, ...] = ()
+    images: tuple[ImageSpec, ...] = ()
+    request: Request = Request()
+    earlier: tuple[Earlier, ...] = ()
+    earlier_networks: tuple[NetworkSpec, ...] = ()
+
+    def container(self, name: str) -> ContainerSpec | None:
+        return next((spec for spec in self.containers if spec.name == name), None)
+
+    def replicas(self, service: str) -> tuple[ContainerSpec, ...]:
+        return tuple(spec for spec in self.containers if spec.service == service)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing is wanted any more."""
+        return not self.containers and not self.networks

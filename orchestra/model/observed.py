@@ -1,0 +1,213 @@
+"""What is: rebuilt by looking at the world, never remembered. Times are Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+
+
+class Verb(StrEnum):
+    """What is done to a resource: the actions of a plan, and what the engine does besides them (LOOK, PROBE)."""
+
+    PULL = "pull"
+    CHECK = "check"
+    CREATE = "create"
+    START = "start"
+    STOP = "stop"
+    REMOVE = "remove"
+    LOOK = "look at"
+    PROBE = "probe"
+
+
+class HealthStatus(StrEnum):
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """How a container is asked whether it serves. test: an argv. Without more words, as Docker does it."""
+
+    test: tuple[str, ...]
+    interval: float = 30.0
+    timeout: float = 30.0
+    retries: int = 3
+    start_period: float = 0.0
+    start_interval: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes of one run of a container have shown. ``failing_streak`` counts failures since a success.
+
+    output and exit_code are those of the last probe; exit_code None: there was none, it was cut off at its timeout, or
+    it could not be run.
+    """
+
+    status: HealthStatus = HealthStatus.NONE
+    failing_streak: int = 0
+    checked_at: float | None = None
+    output: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The bundle exists, no process ever ran in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    pid: int
+    started_at: float
+    health: Health = Health()
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned.
+
+    stopped: it ended after ``stop`` was asked of it, so it runs again as soon as it is wanted, whatever its policy.
+    """
+
+    exit_code: int | None
+    started_at: float
+    finished_at: float
+    oom_killed: bool = False
+    stopped: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+
+Status = Created | Running | Exited
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of the stack.
+
+    restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
+    those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
+    as ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only speak of, as ``PORT/PROTOCOL``.
+    image_digest: identity of the image it was made from. healthcheck: of file and image together; None for none.
+    damage: which of its files cannot be read, and why; it is replaced when it is wanted, and removed when not.
+    depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
+    has no other source. error: why it could not be started when that was tried last; empty once it was started.
+    """
+
+    name: ContainerName
+    service: ServiceName
+    index: int
+    id: str
+    config_hash: str
+    image: str
+    image_digest: str
+    status: Status
+    created_at: float
+    restarts: int = 0
+    backoff: int = 0
+    command: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    networks: tuple[NetworkName, ...] = ()
+    volumes: tuple[VolumeName, ...] = ()
+    depends_on: tuple[ServiceName, ...] = ()
+    stop_signal: str = ""
+    stop_grace_period: float = 10.0
+    healthcheck: Healthcheck | None = None
+    error: str = ""
+    damage: str = ""
+
+    def uses_network(self, name: str) -> bool:
+        return name in self.networks or self._is_unknown
+
+    def uses_volume(self, name: str) -> bool:
+        return name in self.volumes or self._is_unknown
+
+    @property
+    def _is_unknown(self) -> bool:
+        """Its own record is damaged: it may use anything."""
+        return bool(self.damage) and not self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """external: not made by this stack, so never removed by it. guarded: its firewall rules are in force."""
+
+    name: NetworkName
+    config_hash: str = ""
+    external: bool = False
+    guarded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    name: VolumeName
+    config_hash: str = ""
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that is unpacked and ready. key: ``ImageSpec.key``; digest: identity of what the reference names *now*.
+
+    pulled_at: when it was last compared with where it comes from, Unix time. healthcheck: its own.
+    """
+
+    key: str
+    digest: str
+    pulled_at: float = 0.0
+    healthcheck: Healthcheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last thing that failed on one resource: another kind of action on it is not concerned.
+
+    ``resource`` is ``kind/name``; attempts: how often in a row ``verb`` has failed since a command asked for it; at:
+    when the last attempt began; hint: what to do about it. in_use: another stack uses what should be removed.
+    """
+
+    resource: str
+    verb: Verb
+    error: str
+    temporary: bool
+    attempts: int
+    at: float
+    hint: str = ""
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A definition was found to be startable in place of the container that runs, with this image, at ``at``."""
+
+    config_hash: str
+    image_digest: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by their key.
+
+    checked, refused: of containers whose definition has changed, what is known of the new one. They are what this
+    supervisor has found out, and are found out again by the next.
+    """
+
+    stack: StackName
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
+    images: Mapping[str, Image] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    checked: Mapping[str, Check] = field(default_factory=dict)
+    refused: Mapping[str, Failure] = field(default_factory=dict)

@@ -1,0 +1,125 @@
+"""``delete`` and ``kill``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from errno import EBUSY, EINVAL, ESRCH
+from typing import Any
+
+from orchestra.linux import freezer, process
+from orchestra.linux.readiness import readable
+from orchestra.linux.syscall import SystemCallError
+from orchestra.oci_cli import fault
+from orchestra.oci_cli.arguments import UsageError
+from orchestra.oci_cli.container import RECORD, Container, Found, describe
+from orchestra.shim import hooks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.oci_cli.arguments import Options
+    from orchestra.oci_cli.context import Context
+
+END_SECONDS = 10.0
+
+
+def kill_command(context: Context, options: Options, words: list[str]) -> int:
+    word = words[1] if len(words) > 1 else "TERM"
+    try:
+        number = 0 if word == "0" else process.parse_signal(word)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    container = context.container(words[0])
+    found = container.find()
+    if options.flag("all"):
+        # Also what outlived its first process, where it has no PID namespace of its own; and nobody is no error.
+        for pid in container.processes(found):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return 0
+    if found.status not in ("created", "running", "paused"):
+        raise SystemCallError(ESRCH, "kill", words[0], f"container not running: it is {found.status}")
+    process.send_signal(container.process_of(found.record), number)
+    return 0
+
+
+def delete_command(context: Context, options: Options, words: list[str]) -> int:
+    container = context.container(words[0])
+    force = options.flag("force")
+    if force:
+        if not os.path.isdir(container.directory.path):
+            return 0
+        _end_creator(container)
+    elif not container.directory.has(RECORD):
+        container.load()
+    if not container.lock():
+        return 0
+    delete(context, container, force=force)
+    return 0
+
+
+def _end_creator(container: Container) -> None:
+    """Who is just creating it, perhaps waiting for a hook for ever, is not waited for."""
+    record = container.directory.load_if_there(RECORD)
+    if record is not None and container.find().status == "creating":
+        creator = record["creator"]
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(process.Process(creator["pid"], creator["start_time"]), signal.SIGKILL)
+
+
+def delete(context: Context, container: Container, *, force: bool) -> None:
+    """What a killed creation or removal has left goes the same way: the record is there as long as anything else is."""
+    if not container.directory.has(RECORD):
+        container.remove()
+        return
+    found = container.find()
+    if not force and found.status != "stopped":
+        raise SystemCallError(
+            EINVAL, "delete", container.name, f"it is not stopped but {found.status}: kill it first, or use --force"
+        )
+    end(context, container, found.record)
+    config = container.directory.load_if_there("config.json") or {}
+    if hooks.wanted(config, "poststop"):
+        state = describe(Found(found.record, "stopped", 0), container.name)
+        hooks.run_all(config, "poststop", state, context.report.warning)
+    fault.reach("stopped")
+    container.remove()
+
+
+def end(context: Context, container: Container, record: dict[str, Any]) -> None:
+    """Kill whatever is alive of it, wait for that, and remove its group."""
+    group = container.group_of(record)
+    if record["pid"]:
+        _kill(container, record)
+    fault.reach("killed")
+    if freezer.is_frozen(group):
+        # A frozen process of version 1 does not even die.
+        for pid in group.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        freezer.thaw(group)
+    group.kill()
+    group.remove()
+    container.remove_resctrl(record)
+    container.unmount(record)
+    fault.reach("ungrouped")
+
+
+def _kill(container: Container, record: dict[str, Any]) -> None:
+    target = container.process_of(record)
+    try:
+        pidfd = process.open_pidfd(target)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        group = container.group_of(record)
+        if freezer.is_frozen(group):
+            freezer.thaw(group)
+        if not readable(pidfd, END_SECONDS):
+            raise SystemCallError(EBUSY, "kill", container.name, f"pid {target.pid} does not end")
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(pidfd)

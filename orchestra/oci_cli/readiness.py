@@ -1,0 +1,69 @@
+"""That a program is ready, told to the service manager that has started us: sd_notify(3).
+
+A manager looks at who tells it, and a container's process is none of its own. So the program is given a socket of ours,
+and what is passed on of all it may say is that it is ready: the rest is about processes and descriptors of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+
+from orchestra.linux import unix_socket
+from orchestra.oci_cli.container import NOTIFY
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from orchestra.shim.directory import ContainerDirectory
+
+VARIABLE = "NOTIFY_SOCKET"
+SOCKET = f"{NOTIFY}/notify"
+ELSEWHERE = "/run/notify"  # where the manager's has no path
+READY = b"READY=1"
+LONGEST = 4096
+
+
+def offer(directory: ContainerDirectory, config: dict[str, Any]) -> None:
+    """Have the program find the socket, which is there once somebody listens. The manager's own path is a directory."""
+    address = os.environ[VARIABLE]
+    place = address if address.startswith("/") else ELSEWHERE
+    source = directory.file(NOTIFY)
+    os.mkdir(source)
+    os.chmod(source, 0o755)
+    options = ["bind", "ro", "nosuid", "nodev", "noexec"]
+    entry = {"destination": place, "type": "bind", "source": source, "options": options}
+    config["mounts"] = [*(config.get("mounts") or ()), entry]
+    description = config["process"]
+    description["env"] = [*(description.get("env") or ()), f"{VARIABLE}={place}/{os.path.basename(SOCKET)}"]
+
+
+class Readiness:
+    """Made before the program may run."""
+
+    def __init__(self, directory: ContainerDirectory) -> None:
+        self._socket = unix_socket.bind(directory.file(SOCKET), mode=0o777, kind=socket.SOCK_DGRAM)
+
+    def pass_on(self, pidfd: int, warn: Callable[[str], None]) -> None:
+        """Returns when the program has said that it is ready, and that is told, or when it has ended."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.register(pidfd, select.POLLIN)
+        while self._socket.fileno() in [fd for fd, _events in poll.poll()]:
+            if READY in self._socket.recv(LONGEST).split(b"\n"):
+                _tell(warn)
+                return
+
+
+def _tell(warn: Callable[[str], None]) -> None:
+    address = os.environ[VARIABLE]
+    if address.startswith("@"):
+        address = f"\0{address[1:]}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        try:
+            manager.sendto(READY, address)
+        except OSError as error:
+            warn(f"nobody is told that the program is ready: {os.environ[VARIABLE]}: {error.strerror}")

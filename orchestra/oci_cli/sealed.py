@@ -1,0 +1,89 @@
+"""The interpreter of this very process, which a container may get hold of (CVE-2019-5736).
+
+/proc/self/exe of a process that is about to become a container's leads to the interpreter on the machine: a program of
+the image that is a link to it, or a script of it, is that interpreter, and could write to it. So commands that make a
+process enter a container go on in a copy of the interpreter that nobody can write to, in memory and without a name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from errno import EACCES, EINVAL, ENOTSUP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MFD_EXEC = 0x10  # Linux 6.3; where vm.memfd_noexec is 1, only what says so can be executed
+
+
+def protect(words: Sequence[str], *, again: bool) -> None:
+    """Return when nobody can write to what this process executes; else begin anew with these words of a command line.
+
+    again: this is the new beginning already, and there is to be no other. OSError when there is no way.
+    """
+    interpreter = os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if os.fstatvfs(interpreter).f_flag & os.ST_RDONLY or _is_sealed(interpreter) or _is_anothers(interpreter):
+            return
+        if again:
+            raise OSError(ENOTSUP, "the interpreter cannot be executed by a copy", sys.executable)
+        copy = _copy(interpreter)
+    finally:
+        os.close(interpreter)
+    # Isolated, and without the search for site packages: there is nothing of theirs to be found.
+    os.execve(copy, [sys.executable, "-I", "-S", os.path.abspath(__file__), *words], os.environ)
+
+
+def _is_anothers(fd: int) -> bool:
+    """Whether it is root's alone and we are not root: none of our containers has any right over it."""
+    status = os.fstat(fd)
+    return os.geteuid() != 0 and status.st_uid == 0 and not status.st_mode & 0o022
+
+
+def _is_sealed(fd: int) -> bool:
+    import fcntl
+
+    try:
+        return bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE)
+    except OSError:
+        return False  # a file of a file system that knows no seals
+
+
+def _copy(interpreter: int) -> int:
+    import fcntl
+
+    try:
+        copy = _make_memory()
+    except OSError as error:
+        if error.errno != EACCES:
+            raise
+        # vm.memfd_noexec is 2. Slower, since unmounting in the end is: a read-only mount of its own.
+        from orchestra.linux import mount_tree
+
+        return mount_tree.read_only_file("/proc/self/exe")
+    left = os.fstat(interpreter).st_size
+    while left:
+        left -= os.sendfile(copy, interpreter, None, left)
+    every = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(copy, fcntl.F_ADD_SEALS, every)
+    return copy
+
+
+def _make_memory() -> int:
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        return os.memfd_create("interpreter", flags | MFD_EXEC)
+    except OSError as error:
+        if error.errno != EINVAL:
+            raise
+        return os.memfd_create("interpreter", flags)
+
+
+if __name__ == "__main__":
+    # Isolated mode leaves the package's own place out of the path; behind the standard library it can shadow nothing.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from orchestra.oci_cli.__main__ import main
+
+    sys.exit(main(again=True))

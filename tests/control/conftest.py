@@ -1,0 +1,79 @@
+"""A supervisor on a fake world, reached over its control socket by the client that commands use."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from orchestra import __version__
+from orchestra.control import wire
+from orchestra.control.client import Client
+from orchestra.control.host import Host
+from orchestra.driver.fake.driver import FakeDriver
+from orchestra.driver.fake.world import World
+from orchestra.home import Home
+from orchestra.linux import unix_socket
+from orchestra.model.codec import encode
+from orchestra.model.names import StackName
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+class Supervised:
+    """One stack's supervisor, and requests to it."""
+
+    def __init__(self, tmp_path, **programs) -> None:
+        self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run").stack("s")
+        (tmp_path / "run/stacks/s").mkdir(parents=True)
+        (tmp_path / "data/stacks/s").mkdir(parents=True)
+        self.world = World(StackName("s"), time.time, programs)
+        self.listening = unix_socket.listen(self.home.control_socket)
+        self.ended = anyio.Event()
+
+    @asynccontextmanager
+    async def running(self):
+        """While inside, a supervisor runs; it is killed at the end."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._run)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def _run(self):
+        """As the fork server does: a supervisor that is done is started again when somebody connects."""
+        while True:
+            await anyio.wait_readable(self.listening)
+            self.ended = anyio.Event()
+            with self.listening.dup() as control:
+                await Host(self.home, FakeDriver(self.world)).run(control)
+            self.ended.set()
+
+    async def ask(self, op, hear=None, **details):
+        message = wire.encode({"op": op, "version": __version__, **details})
+        return await anyio.to_thread.run_sync(partial(Client(self.home).ask, message, hear), abandon_on_cancel=True)
+
+    async def up(self, desired, hear=None, services=(), **details):
+        return await self.ask("up", hear, desired=encode(desired), services=list(services), **details)
+
+    def happened(self, *what):
+        return [(entry.what, entry.name) for entry in self.world.journal if entry.what in what]
+
+
+@pytest.fixture
+def supervised(tmp_path):
+    made = []
+
+    def make(**programs):
+        made.append(Supervised(tmp_path, **programs))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.listening.close()
