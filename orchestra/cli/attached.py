@@ -131,7 +131,7 @@ class Attached:
 
     def _hear(self, event: dict[str, Any]) -> None:
         """Logs are shown from the first start on; but what redraws itself first sees everything made."""
-        is_start = event["kind"] == "ActionEvent" and event["verb"] == "start" and event["phase"] != "failed"
+        is_start = event["kind"] == "ActionEvent" and event["verb"] == "start" and event["phase"] in ("started", "done")
         self._started = self._started or is_start
         if not (is_start and self._progress.redraws):
             self._progress.hear(event)

@@ -8,6 +8,7 @@ import time
 from orchestra.cli.asking import client_of, request
 from orchestra.cli.looking import check_known, find_stack
 from orchestra.errors import UserError
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -22,12 +23,11 @@ def run(invocation: Invocation) -> int:
     services = invocation.values["services"]
     if declared is not None:
         check_known(services, declared, ())
-    prefixes = tuple(f"container/{stack}-{service}-" for service in services)
 
     def show(event: dict[str, Any]) -> None:
         if event["kind"] == "PullEvent":
             return
-        if not services or event.get("service") in services or event.get("resource", "").startswith(prefixes or ("",)):
+        if not services or event.get("service") in services:
             print(json.dumps(event) if invocation.values["json"] else render_event(event), flush=True)
 
     if client_of(invocation, stack).ask_if_running(request("events"), show) is None:
@@ -40,16 +40,16 @@ def render_event(event: dict[str, Any]) -> str:
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"])) + f".{int(event['at'] % 1 * 1e6):06d}"
     match event["kind"]:
         case "ActionEvent":
-            kind, _, name = event["resource"].partition("/")
+            kind, name = ResourceId.parse(event["resource"])
             what = f"{event['verb']} {event['phase']}"
             detail = event.get("error") or event.get("reason", "")
         case "ContainerEvent":
-            kind, name, what = "container", event["container"], event["change"]
+            kind, name, what = Kind.CONTAINER, event["container"], event["change"]
             code = event.get("exit_code")
             detail = "" if code is None else f"exit code {code}"
             detail += ", out of memory" if event.get("oom_killed") else ""
         case "HealthEvent":
-            kind, name, what = "container", event["container"], event["health"].get("status", "none")
+            kind, name, what = Kind.CONTAINER, event["container"], event["health"].get("status", "none")
             detail = event["health"].get("output", "").strip()
             code = event["health"].get("exit_code")
             if code and event["health"].get("status") == "unhealthy":

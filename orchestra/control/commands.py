@@ -23,6 +23,7 @@ from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired, Request
 from orchestra.model.names import ServiceName
 from orchestra.model.observed import Created, Exited, HealthStatus, Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.done import is_down, judge_stop
 from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.removal import orphans
@@ -101,7 +102,7 @@ class Commands:
         unproven: tuple[str, ...] = ()
         if limit.cancelled_caught:
             standing = self._engine.judge_up(wait=wait, services=services)
-            blocked = {blocked.resource.removeprefix("container/") for blocked in self._engine.plan.blocked}
+            blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
             chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
             unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
             failures = standing.failures
@@ -310,7 +311,7 @@ class Commands:
             if not isinstance(status, Exited):
                 continue
             stays = status.stopped or next_run(spec.restart, container, status) is None
-            if stays or f"container/{spec.name}" in stuck:
+            if stays or ResourceId.container(spec.name) in stuck:
                 ended.append((container, status))
         return sorted(ended, key=lambda pair: pair[1].finished_at)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.model.codec import encode
+from orchestra.model.resource import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,12 +25,12 @@ def describe_failures(failures: Iterable[Failed], desired: Desired) -> list[Mess
     def by_place(found: tuple[Failed, Location | None]) -> tuple[int, str, int, int, str]:
         failure, place = found
         if place is None:
-            return len(files) + 1, "", 0, 0, failure.resource
-        return files.get(place.path, len(files)), place.path, place.line, place.column, failure.resource
+            return len(files) + 1, "", 0, 0, str(failure.resource)
+        return files.get(place.path, len(files)), place.path, place.line, place.column, str(failure.resource)
 
     return [
         {
-            "resource": failure.resource,
+            "resource": str(failure.resource),
             "error": failure.error,
             "hint": failure.hint,
             "location": encode(place),
@@ -40,13 +41,13 @@ def describe_failures(failures: Iterable[Failed], desired: Desired) -> list[Mess
 
 def find_location(desired: Desired, failure: Failed) -> Location | None:
     """Where the file declares what failed; for a container the port that the error speaks of, if it does."""
-    kind, _, name = failure.resource.partition("/")
+    kind, name = failure.resource
     match kind:
-        case "image":
+        case Kind.IMAGE:
             return next((spec.location for spec in desired.images if spec.key == name), None)
-        case "network":
+        case Kind.NETWORK:
             return next((spec.location for spec in desired.networks if spec.name == name), None)
-        case "volume":
+        case Kind.VOLUME:
             return next((spec.location for spec in desired.volumes if spec.name == name), None)
         case _:
             spec = desired.container(name)

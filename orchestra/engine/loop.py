@@ -23,6 +23,7 @@ from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
 from orchestra.model.event import ActionEvent, Awaited, BlockedEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
 from orchestra.model.observed import Failure, HealthStatus, Running, Verb
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import CheckContainer, PullImage, StopContainer
 from orchestra.plan.backoff import delay
 from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
@@ -83,7 +84,7 @@ class Engine:
         self._broadcast = Broadcast()
         self._view = View(desired.stack, self._broadcast.send, clock)
         self._probes = Probes(driver, clock, self._record_health, self._look)
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[ResourceId, _Flight] = {}
         self._limiters = {kind: anyio.CapacityLimiter(limit) for kind, limit in LIMITS.items()}
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._looks_due: set[str] = set()
@@ -119,11 +120,7 @@ class Engine:
     def recap(self) -> list[Event]:
         """What has begun and is not over, as the events that told of it: for a subscriber that comes late."""
         now = self._clock()
-        events: list[Event] = [
-            ActionEvent(flight.began_at, flight.action.verb, resource, Phase.STARTED, flight.action.reason)
-            for resource, flight in self._flights.items()
-            if flight.began_at is not None
-        ]
+        events: list[Event] = [self._begun(flight) for flight in self._flights.values() if flight.began_at is not None]
         if self._plan.blocked:
             events.append(_blocked(self._plan, self._desired, now))
         for container in self.observed.containers.values():
@@ -286,14 +283,13 @@ class Engine:
         action = flight.action
         error: OrchestraError | None = None
         image: Image | None = None
+        service = self._service_of(action.resource)
         with flight.scope:
             async with self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed although the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 flight.began_at = self._clock()
-                self._broadcast.send(
-                    ActionEvent(flight.began_at, action.verb, action.resource, Phase.STARTED, action.reason)
-                )
+                self._broadcast.send(self._begun(flight))
                 try:
                     image = await perform(self._driver, action)
                 except (DriverError, EnvironmentLack) as raised:
@@ -316,13 +312,27 @@ class Engine:
         self._wake.set()
         if flight.began_at is not None:
             seconds = now - flight.began_at
-            text = error.message if error else "no longer wanted" if cancelled else ""
-            phase = Phase.FAILED if text else Phase.DONE
+            text = error.message if error else ""
+            phase = Phase.FAILED if error else Phase.CANCELLED if cancelled else Phase.DONE
             hint = error.hint if error else ""
             in_use = isinstance(error, StillInUse)
             self._broadcast.send(
-                ActionEvent(now, action.verb, action.resource, phase, action.reason, text, hint, seconds, in_use)
+                ActionEvent(
+                    now, action.verb, action.resource, phase, action.reason, text, hint, seconds, in_use, service
+                )
             )
+
+    def _begun(self, flight: _Flight) -> ActionEvent:
+        action, at = flight.action, flight.began_at or self._clock()
+        service = self._service_of(action.resource)
+        return ActionEvent(at, action.verb, action.resource, Phase.STARTED, action.reason, service=service)
+
+    def _service_of(self, resource: ResourceId) -> str:
+        """Empty for what is no container."""
+        if resource.kind is not Kind.CONTAINER:
+            return ""
+        found = self.observed.containers.get(resource.name) or self._desired.container(resource.name)
+        return found.service if found else ""
 
     async def _measure(self, driver: Measures, flight: _Flight, action: PullImage) -> None:
         """Tell how far a pull is, for as long as it is under way and whenever that has changed."""
@@ -352,7 +362,7 @@ class Engine:
         else:
             self._view.put_predicted(action.resource, predict(self.observed, action, self._clock()))
 
-    def _failure(self, resource: str, verb: Verb, error: OrchestraError, at: float) -> Failure:
+    def _failure(self, resource: ResourceId, verb: Verb, error: OrchestraError, at: float) -> Failure:
         before = self.observed.failures.get(resource)
         again = before is not None and before.verb is verb and before.at >= self._desired.request.at
         attempts = before.attempts + 1 if before is not None and again else 1
@@ -360,7 +370,7 @@ class Engine:
         in_use = isinstance(error, StillInUse)
         return Failure(resource, verb, error.message, temporary, attempts, at, error.hint, in_use)
 
-    def _fail(self, resource: str, verb: Verb, error: OrchestraError, at: float) -> None:
+    def _fail(self, resource: ResourceId, verb: Verb, error: OrchestraError, at: float) -> None:
         self._view.put_failure(self._failure(resource, verb, error, at))
 
     async def _follow_events(self, tasks: TaskGroup) -> None:
@@ -383,11 +393,11 @@ class Engine:
                     await anyio.sleep(delay(attempts))
                     attempts += 1
                 except DriverError as error:
-                    self._fail(f"container/{name}", Verb.LOOK, error, self._clock())
+                    self._fail(ResourceId.container(name), Verb.LOOK, error, self._clock())
                     break
                 else:
                     self._view.put_container(name, container)
-                    self._view.drop_failure(f"container/{name}", only=Verb.LOOK)
+                    self._view.drop_failure(ResourceId.container(name), only=Verb.LOOK)
                     break
         self._wake.set()
 
@@ -397,7 +407,7 @@ class Engine:
             container = self.observed.containers.get(spec.name)
             if container is None or container.healthcheck is None or not isinstance(container.status, Running):
                 continue
-            flight = self._flights.get(f"container/{spec.name}")
+            flight = self._flights.get(ResourceId.container(spec.name))
             if flight is None or not isinstance(flight.action, StopContainer):
                 status = container.status
                 runs[spec.name] = Watch(spec.name, status.started_at, container.healthcheck, status.health)
@@ -414,7 +424,7 @@ class Engine:
                     pass
                 except DriverError as error:
                     # It holds all the same, but the next engine has to find it out anew.
-                    self._fail(f"container/{name}", Verb.PROBE, error, self._clock())
+                    self._fail(ResourceId.container(name), Verb.PROBE, error, self._clock())
                     self._view.put_health(name, started_at, health)
                     break
                 else:
@@ -427,7 +437,7 @@ class Engine:
 
 def _blocked(plan: Plan, desired: Desired, now: float) -> BlockedEvent:
     reasons = tuple((blocked.resource, blocked.reason) for blocked in plan.blocked)
-    services = {f"container/{spec.name}": spec.service for spec in desired.containers}
+    services = {ResourceId.container(spec.name): spec.service for spec in desired.containers}
     awaited = (
         Awaited(*entry, blocked.resource, services.get(blocked.resource, ""))
         for blocked in plan.blocked

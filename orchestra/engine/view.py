@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from orchestra.model.event import ContainerEvent, HealthEvent
 from orchestra.model.observed import Container, Exited, Failure, Observed, Running
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.predict import with_container
 
 if TYPE_CHECKING:
@@ -29,41 +30,41 @@ class View:
         self._emit = emit
         self._now = now
         self._count = 0
-        self._changed: dict[str, int] = {}
+        self._changed: dict[ResourceId, int] = {}
         self._complete = False
 
     def mark(self) -> int:
         """A number to hand to ``merge`` when the full look that begins now has ended."""
         return self._count
 
-    def merge(self, seen: Observed, mark: int, busy: Collection[str], *, images: bool) -> None:
+    def merge(self, seen: Observed, mark: int, busy: Collection[ResourceId], *, images: bool) -> None:
         """Take a full look in. busy: resources with an action under way, which look for themselves when it ends.
 
         images: take over what references name now too; False keeps what is known, so that a tag moved by somebody else
         replaces no container until the next command.
         """
 
-        def settled(resource: str) -> bool:
+        def settled(resource: ResourceId) -> bool:
             return resource not in busy and self._changed.get(resource, -1) <= mark
 
         before = self.observed
         for name in sorted(before.containers.keys() | seen.containers.keys()):
-            if settled(f"container/{name}"):
+            if settled(ResourceId.container(name)):
                 container = _with_newer_health(before.containers.get(name), seen.containers.get(name))
                 self._put_container(name, container, quiet=not self._complete)
         self.observed = replace(
             self.observed,
-            networks=_chosen("network", before.networks, seen.networks, settled),
-            volumes=_chosen("volume", before.volumes, seen.volumes, settled),
+            networks=_chosen(Kind.NETWORK, before.networks, seen.networks, settled),
+            volumes=_chosen(Kind.VOLUME, before.volumes, seen.volumes, settled),
         )
         if images:
             images_seen = {key: _pulled_as_before(image, before.images.get(key)) for key, image in seen.images.items()}
-            self.observed = replace(self.observed, images=_chosen("image", before.images, images_seen, settled))
+            self.observed = replace(self.observed, images=_chosen(Kind.IMAGE, before.images, images_seen, settled))
         self._complete = True
 
     def put_container(self, name: str, container: Container | None) -> None:
         """What a look at one container has shown."""
-        self._touch(f"container/{name}")
+        self._touch(ResourceId.container(name))
         self._put_container(name, container, quiet=False)
 
     def put_health(self, name: str, started_at: float, health: Health) -> None:
@@ -78,27 +79,27 @@ class View:
             self._emit(HealthEvent(self._now(), container.name, container.service, health))
 
     def put_image(self, image: Image) -> None:
-        self._touch(f"image/{image.key}")
+        self._touch(ResourceId.image(image.key))
         self.observed = replace(self.observed, images={**self.observed.images, image.key: image})
 
-    def put_seen(self, resource: str, seen: Observed) -> None:
+    def put_seen(self, resource: ResourceId, seen: Observed) -> None:
         """Of a full look only what concerns one network, volume or image."""
         self._touch(resource)
-        kind, _, name = resource.partition("/")
+        kind, name = resource
         here = self.observed
         match kind:
-            case "network":
+            case Kind.NETWORK:
                 self.observed = replace(here, networks=_with(here.networks, name, seen.networks.get(name)))
-            case "volume":
+            case Kind.VOLUME:
                 self.observed = replace(here, volumes=_with(here.volumes, name, seen.volumes.get(name)))
-            case "image":
+            case Kind.IMAGE:
                 image = seen.images.get(name)
                 known = None if image is None else _pulled_as_before(image, here.images.get(name))
                 self.observed = replace(here, images=_with(here.images, name, known))
             case _:
                 raise ValueError(f"{resource} is looked at by itself")
 
-    def put_predicted(self, resource: str, predicted: Observed) -> None:
+    def put_predicted(self, resource: ResourceId, predicted: Observed) -> None:
         """The world after a call that succeeded and whose effect is known beforehand."""
         self._touch(resource)
         self.observed = predicted
@@ -108,17 +109,17 @@ class View:
 
     def put_refusal(self, failure: Failure) -> None:
         """The new definition of a container was refused, which goes back to the earlier one."""
-        name = failure.resource.partition("/")[2]
+        name = failure.resource.name
         self.observed = replace(self.observed, refused={**self.observed.refused, name: failure})
 
-    def drop_failure(self, resource: str, *, only: Verb | None = None, all_but: Verb | None = None) -> None:
+    def drop_failure(self, resource: ResourceId, *, only: Verb | None = None, all_but: Verb | None = None) -> None:
         """Forget what failed on a resource; only, all_but: which kind."""
         failure = self.observed.failures.get(resource)
         if failure is not None and (only is None or failure.verb is only) and failure.verb is not all_but:
             rest = {name: failure for name, failure in self.observed.failures.items() if name != resource}
             self.observed = replace(self.observed, failures=rest)
 
-    def _touch(self, resource: str) -> None:
+    def _touch(self, resource: ResourceId) -> None:
         self._count += 1
         self._changed[resource] = self._count
 
@@ -164,10 +165,12 @@ def _with_newer_health(known: Container | None, seen: Container | None) -> Conta
     return replace(seen, status=replace(seen.status, health=ours))
 
 
-def _chosen(kind: str, before: Mapping[str, V], seen: Mapping[str, V], settled: Callable[[str], bool]) -> dict[str, V]:
+def _chosen(
+    kind: Kind, before: Mapping[str, V], seen: Mapping[str, V], settled: Callable[[ResourceId], bool]
+) -> dict[str, V]:
     chosen: dict[str, V] = {}
     for name in sorted(before.keys() | seen.keys()):
-        source = seen if settled(f"{kind}/{name}") else before
+        source = seen if settled(ResourceId(kind, name)) else before
         if name in source:
             chosen[name] = source[name]
     return chosen

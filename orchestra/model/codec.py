@@ -14,6 +14,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, cast
 
+from orchestra.model.resource import ResourceId
+
 T = TypeVar("T")
 Json = Any
 
@@ -32,7 +34,9 @@ def encode(value: object) -> Json:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {key: encode(item) for key, item in value.items()}
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, ResourceId):
+        return str(value)
     if isinstance(value, (tuple, list)):
         return [encode(item) for item in value]
     return value
@@ -85,7 +89,7 @@ def _decode(type_: Any, value: Json, path: str) -> Any:
         return tuple(_decode(argument, item, f"{path}[{i}]") for i, (argument, item) in pairs)
     if not isinstance(value, dict):
         raise ValueError(f"{path}: a mapping was expected, not {value!r}")
-    return {key: _decode(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+    return {_decode(arguments[0], k, path): _decode(arguments[1], item, f"{path}.{k}") for k, item in value.items()}
 
 
 def _decode_union(members: tuple[Any, ...], value: Json, path: str) -> Any:
@@ -117,6 +121,8 @@ def _decode_plain(type_: Any, value: Json, path: str) -> Any:
             return cast("type", type_)(**{k: _decode(hints[k], item, f"{path}.{k}") for k, item in value.items()})
         except TypeError as error:
             raise ValueError(f"{path}: {error}") from None
+    if type_ is ResourceId and isinstance(value, str):
+        return ResourceId.parse(value)
     if isinstance(type_, type) and issubclass(type_, Enum):
         return type_(value)
     if type_ is float and isinstance(value, int) and not isinstance(value, bool):

@@ -6,38 +6,42 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestra.model.observed import Health
+from orchestra.model.resource import ResourceId
 
 
 class Phase(StrEnum):
     STARTED = "started"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionEvent:
-    """An action began or ended. verb: create, start, stop, remove or pull; resource: ``kind/name``.
+    """An action began or ended. verb: create, start, stop, remove or pull; service: that of a container.
 
-    in_use: it failed because another stack uses what should be removed.
+    cancelled: it was given up because something else is wanted now. in_use: it failed because another stack uses what
+    should be removed.
     """
 
     at: float
     verb: str
-    resource: str
+    resource: ResourceId
     phase: Phase
     reason: str = ""
     error: str = ""
     hint: str = ""
     seconds: float = 0.0
     in_use: bool = False
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PullEvent:
-    """How far the pull of an image is: ``fetched`` of ``total`` bytes of its layers. resource: ``image/key``."""
+    """How far the pull of an image is: ``fetched`` of ``total`` bytes of its layers."""
 
     at: float
-    resource: str
+    resource: ResourceId
     fetched: int
     total: int
 
@@ -64,23 +68,23 @@ class HealthEvent:
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """Something that takes its time. resource: ``kind/name``; what: ``to be healthy``.
+    """Something that takes its time. what: ``to be healthy``.
 
     by: the resource that it keeps waiting; service: that of ``by``, empty if that is no container.
     """
 
-    resource: str
+    resource: ResourceId
     what: str
-    by: str
+    by: ResourceId
     service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockedEvent:
-    """The set of blocked resources changed: ``kind/name`` to the reason in words."""
+    """The set of blocked resources changed: each with the reason in words."""
 
     at: float
-    blocked: tuple[tuple[str, str], ...]
+    blocked: tuple[tuple[ResourceId, str], ...]
     awaited: tuple[Awaited, ...] = ()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+from orchestra.model.resource import ResourceId
 
 
 class Verb(StrEnum):
@@ -176,7 +177,7 @@ class Failure:
     when the last attempt began; hint: what to do about it. in_use: another stack uses what should be removed.
     """
 
-    resource: str
+    resource: ResourceId
     verb: Verb
     error: str
     temporary: bool
@@ -208,6 +209,6 @@ class Observed:
     networks: Mapping[str, Network] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     images: Mapping[str, Image] = field(default_factory=dict)
-    failures: Mapping[str, Failure] = field(default_factory=dict)
+    failures: Mapping[ResourceId, Failure] = field(default_factory=dict)
     checked: Mapping[str, Check] = field(default_factory=dict)
     refused: Mapping[str, Failure] = field(default_factory=dict)

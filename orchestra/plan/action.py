@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
+from orchestra.model.resource import ResourceId
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
@@ -35,8 +36,8 @@ class PullImage:
     verb = Verb.PULL
 
     @property
-    def resource(self) -> str:
-        return f"image/{self.image.key}"
+    def resource(self) -> ResourceId:
+        return ResourceId.image(self.image.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class CreateNetwork:
     verb = Verb.CREATE
 
     @property
-    def resource(self) -> str:
-        return f"network/{self.spec.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.network(self.spec.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class RemoveNetwork:
     verb = Verb.REMOVE
 
     @property
-    def resource(self) -> str:
-        return f"network/{self.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.network(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ class CreateVolume:
     verb = Verb.CREATE
 
     @property
-    def resource(self) -> str:
-        return f"volume/{self.spec.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.volume(self.spec.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ class RemoveVolume:
     verb = Verb.REMOVE
 
     @property
-    def resource(self) -> str:
-        return f"volume/{self.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.volume(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,8 @@ class CheckContainer:
     verb = Verb.CHECK
 
     @property
-    def resource(self) -> str:
-        return f"container/{self.spec.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.spec.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ class CreateContainer:
     verb = Verb.CREATE
 
     @property
-    def resource(self) -> str:
-        return f"container/{self.spec.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.spec.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,8 @@ class StartContainer:
     verb = Verb.START
 
     @property
-    def resource(self) -> str:
-        return f"container/{self.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,8 @@ class StopContainer:
     verb = Verb.STOP
 
     @property
-    def resource(self) -> str:
-        return f"container/{self.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,8 @@ class RemoveContainer:
     verb = Verb.REMOVE
 
     @property
-    def resource(self) -> str:
-        return f"container/{self.name}"
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
 
 
 Action = (

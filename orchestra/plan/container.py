@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import (
     AnonymousVolumes,
     CheckContainer,
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
     """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
     if spec.service in situation.stopped:
-        situation.hopeless.add(f"container/{spec.name}")  # it stays as it is, whoever waits for it
+        situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, whoever waits for it
         return None
-    if spec.name in situation.leaving or f"container/{spec.name}" in situation.in_flight:
+    if spec.name in situation.leaving or ResourceId.container(spec.name) in situation.in_flight:
         return None
     container = situation.observed.containers.get(spec.name)
     refusal = refusal_of(situation, spec)
@@ -88,19 +89,19 @@ def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Bloc
     missing = _missing(situation, spec)
     digest = ready_digest(situation, spec.image_key)
     if missing or digest is None:
-        return Blocked(f"container/{spec.name}", f"waits for {', '.join(missing)}", missing)
+        return Blocked(ResourceId.container(spec.name), f"waits for {', '.join(map(str, missing))}", missing)
     seen = situation.observed.containers.get(spec.name)
     return CreateContainer(spec, digest, "does not exist" if seen is None else "is not complete")
 
 
-def _missing(situation: Situation, spec: ContainerSpec) -> tuple[str, ...]:
-    """What must be there before the container can be made, as resources."""
-    missing: list[str] = []
+def _missing(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, ...]:
+    """What must be there before the container can be made."""
+    missing: list[ResourceId] = []
     in_flight = situation.in_flight
     if ready_digest(situation, spec.image_key) is None:
-        missing.append(f"image/{spec.image_key}")
+        missing.append(ResourceId.image(spec.image_key))
     for endpoint in spec.endpoints:
-        network = f"network/{endpoint.network}"
+        network = ResourceId.network(endpoint.network)
         if (
             endpoint.network not in situation.observed.networks
             or endpoint.network in situation.changed_networks
@@ -108,10 +109,12 @@ def _missing(situation: Situation, spec: ContainerSpec) -> tuple[str, ...]:
         ):
             missing.append(network)
     volumes = situation.observed.volumes
-    missing += [f"volume/{v}" for v in named_volumes(spec) if v not in volumes or f"volume/{v}" in in_flight]
+    missing += [
+        ResourceId.volume(v) for v in named_volumes(spec) if v not in volumes or ResourceId.volume(v) in in_flight
+    ]
     for owner in shared_with(situation, spec):
         container = situation.observed.containers.get(owner.name)
-        resource = f"container/{owner.name}"
+        resource = ResourceId.container(owner.name)
         if container is None or resource in in_flight or replacement_reason(situation, owner, container):
             missing.append(resource)
     return tuple(missing)
@@ -121,10 +124,10 @@ def _make_way(
     situation: Situation, spec: ContainerSpec, container: Container, why: str
 ) -> Action | Blocked | Failed | None:
     """Stop, then remove, for a successor: only once the successor could be made and, if this one runs, started."""
-    resource = f"container/{spec.name}"
+    resource = ResourceId.container(spec.name)
     missing = _missing(situation, spec)
     if missing:
-        return Blocked(resource, f"{why}; waits for {', '.join(missing)}", missing)
+        return Blocked(resource, f"{why}; waits for {', '.join(map(str, missing))}", missing)
     if not isinstance(container.status, Running):
         return RemoveContainer(container.name, _fate_of_volumes(situation, spec, container), f"to be replaced: {why}")
     digest = ready_digest(situation, spec.image_key)
@@ -162,7 +165,7 @@ def _may_run(situation: Situation, name: str) -> bool:
     container = situation.observed.containers.get(name)
     if container is not None and isinstance(container.status, Running):
         return True
-    return isinstance(situation.in_flight.get(f"container/{name}"), StartContainer)
+    return isinstance(situation.in_flight.get(ResourceId.container(name)), StartContainer)
 
 
 def _goes_with(situation: Situation, spec: ContainerSpec) -> str | None:
@@ -185,7 +188,7 @@ def _keep_running(situation: Situation, spec: ContainerSpec, container: Containe
         return _stop(situation, container, f"{replaced} was replaced")
     if isinstance(allowed, Blocked):
         reason = f"{replaced} was replaced; {allowed.reason}"
-        return Blocked(f"container/{spec.name}", reason, allowed.waits_for, awaited=allowed.awaited)
+        return Blocked(ResourceId.container(spec.name), reason, allowed.waits_for, awaited=allowed.awaited)
     return None
 
 
@@ -201,7 +204,7 @@ def _after_exit(
         return None
     if following.at > situation.now:
         pause = f"{following.at - ended.finished_at:g} s after its end"
-        resource = f"container/{spec.name}"
+        resource = ResourceId.container(spec.name)
         return Blocked(resource, f"{following.reason}, {pause}", until=following.at, awaited=((resource, RESTARTED),))
     allowed = check_dependencies(situation, spec, settled=False)
     if not isinstance(allowed, Allowed):

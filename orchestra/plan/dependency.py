@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Created, Exited, HealthStatus, Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
@@ -57,11 +58,11 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
         return Allowed("")
     if spec.service in situation.alone:
         return _check_replacements(situation, spec)
-    resource = f"container/{spec.name}"
+    resource = ResourceId.container(spec.name)
     met: list[str] = []
     waits: list[str] = []
-    waits_for: list[str] = []
-    awaited: list[tuple[str, str]] = []
+    waits_for: list[ResourceId] = []
+    awaited: list[tuple[ResourceId, str]] = []
     stuck: Blocked | Failed | None = None
     for dependency in spec.depends_on:
         if dependency.service in situation.stopped:
@@ -72,7 +73,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
                 continue
             if standing is _Standing.WAITING:
                 waits.append(words)
-                waits_for.append(f"container/{replica.name}")
+                waits_for.append(ResourceId.container(replica.name))
                 want = words.removeprefix(f"{replica.name} ")
                 awaited += [(waits_for[-1], want)] if want in (HEALTHY, COMPLETE, RESTARTED) else []
             elif not dependency.required:
@@ -81,7 +82,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
             elif stuck is None and standing is _Standing.FAILED:
                 stuck = Failed(resource, words)
             elif stuck is None:
-                stuck = Blocked(resource, words, (f"container/{replica.name}",))
+                stuck = Blocked(resource, words, (ResourceId.container(replica.name),))
         else:
             if dependency.service in situation.replicas:
                 met.append(f"{dependency.service} {_SATISFIED[dependency.condition]}")
@@ -97,9 +98,11 @@ def _check_replacements(situation: Situation, spec: ContainerSpec) -> Allowed | 
     for dependency in spec.depends_on:
         if dependency.restart:
             for replica in situation.replicas.get(dependency.service, ()):
-                resource = f"container/{replica.name}"
+                resource = ResourceId.container(replica.name)
                 if replica.name in situation.replacing or resource in situation.in_flight:
-                    return Blocked(f"container/{spec.name}", f"waits for {replica.name} to be replaced", (resource,))
+                    return Blocked(
+                        ResourceId.container(spec.name), f"waits for {replica.name} to be replaced", (resource,)
+                    )
     return Allowed("")
 
 
@@ -107,7 +110,7 @@ def _standing(
     situation: Situation, replica: ContainerSpec, dependency: Dependency, settled: bool
 ) -> tuple[_Standing, str]:
     name = replica.name
-    resource = f"container/{name}"
+    resource = ResourceId.container(name)
     container = situation.observed.containers.get(name)
     action = situation.in_flight.get(resource)
     if action is not None:

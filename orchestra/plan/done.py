@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Created, Exited, HealthStatus, Running, Verb
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
 from orchestra.plan.dependency import is_due
 from orchestra.plan.earlier import refusal_of
@@ -56,7 +57,7 @@ def judge_up(
     desired: Desired,
     observed: Observed,
     plan: Plan,
-    in_flight: Mapping[str, Action],
+    in_flight: Mapping[ResourceId, Action],
     now: float,
     *,
     wait: bool = False,
@@ -68,14 +69,14 @@ def judge_up(
     with 0 has done its work, unless its restart policy starts it again. services: only these; empty is all.
     """
     judge = _Judge(Situation(desired, observed, in_flight, now), plan, wait)
-    starting = not services and any(not resource.startswith("container/") for resource in judge.busy)
+    starting = not services and any(resource.kind is not Kind.CONTAINER for resource in judge.busy)
     unproven: list[str] = []
-    stuck: dict[str, str] = {}
-    images: set[str] = set()
+    stuck: dict[ResourceId, str] = {}
+    images: set[ResourceId] = set()
     for name in find_departures(judge.situation):
         if name not in judge.situation.specs and _selected(observed.containers[name].service, services):
-            if f"container/{name}" in plan.hopeless:
-                stuck[f"container/{name}"] = ""
+            if ResourceId.container(name) in plan.hopeless:
+                stuck[ResourceId.container(name)] = ""
             else:
                 starting = True
     for spec in desired.containers:
@@ -85,10 +86,10 @@ def judge_up(
             if stage is _Stage.UNPROVEN:
                 unproven.append(spec.name)
             elif stage is _Stage.STUCK:
-                stuck[f"container/{spec.name}"] = error
-                if judge.may_have_more_reasons(f"container/{spec.name}"):
+                stuck[ResourceId.container(spec.name)] = error
+                if judge.may_have_more_reasons(ResourceId.container(spec.name)):
                     unproven.append(spec.name)
-                images.add(f"image/{spec.image_key}")
+                images.add(ResourceId.image(spec.image_key))
     failures = _causes(plan, {*stuck, *images} if services else None)
     known = {failure.resource for failure in failures}
     failures += [Failed(resource, error) for resource, error in stuck.items() if error and resource not in known]
@@ -122,7 +123,7 @@ class _Judge:
 
     def stage(self, spec: ContainerSpec) -> tuple[_Stage, str]:
         """How far the container is; of one that is stuck also why, unless the plan says it."""
-        resource = f"container/{spec.name}"
+        resource = ResourceId.container(spec.name)
         situation = self.situation
         container = situation.observed.containers.get(spec.name)
         if spec.service in situation.stopped:
@@ -132,7 +133,7 @@ class _Judge:
         compared = not is_to_be_compared(situation, spec.image_key)
         if self._is_handled(resource) and refusal_of(situation, spec):
             return _Stage.STARTING, ""  # back to its earlier definition
-        if resource in self._hopeless or (not compared and f"image/{spec.image_key}" in self._hopeless):
+        if resource in self._hopeless or (not compared and ResourceId.image(spec.image_key) in self._hopeless):
             return _Stage.STUCK, ""
         if container is None or not compared or self._is_handled(resource):
             return _Stage.STARTING, ""
@@ -148,11 +149,11 @@ class _Judge:
             case Exited() as ended:
                 return self._ended(spec, container, ended) if self._wait else (_Stage.DONE, "")
 
-    def may_have_more_reasons(self, resource: str) -> bool:
+    def may_have_more_reasons(self, resource: ResourceId) -> bool:
         """Whether what cannot be started also waits for something that is not decided yet."""
         return not self._hopeless.issuperset(self._waits_for.get(resource, ()))
 
-    def _is_handled(self, resource: str) -> bool:
+    def _is_handled(self, resource: ResourceId) -> bool:
         """Whether an action of the command is under way on it: a restart by policy is not the command's."""
         action = self.busy.get(resource)
         return action is not None and not (isinstance(action, StartContainer) and action.restarts)
@@ -195,7 +196,11 @@ def is_down(desired: Desired, observed: Observed) -> bool:
 
 
 def judge_down(
-    desired: Desired, observed: Observed, plan: Plan, in_flight: Mapping[str, Action], services: Collection[str] = ()
+    desired: Desired,
+    observed: Observed,
+    plan: Plan,
+    in_flight: Mapping[ResourceId, Action],
+    services: Collection[str] = (),
 ) -> Standing:
     """How a ``down`` stands: it is over when nothing more can be removed, and everything that is being made is there.
 
@@ -203,13 +208,13 @@ def judge_down(
     with something that is gone all the same.
     """
 
-    def concerns(resource: str) -> bool:
+    def concerns(resource: ResourceId) -> bool:
         if not services:
             return True
-        kind, _, name = resource.partition("/")
+        kind, name = resource
         seen, made = observed.containers.get(name), in_flight.get(resource)
         service = made.spec.service if isinstance(made, CreateContainer) else seen and seen.service
-        return kind == "container" and service in services
+        return kind is Kind.CONTAINER and service in services
 
     busy = [action.resource for action in plan.ready]
     busy += [resource for resource, action in in_flight.items() if not isinstance(action, PullImage)]
@@ -231,7 +236,7 @@ def judge_down(
 def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -> Standing:
     """How a ``stop`` stands: it is over when each container of these services (empty is all) has ended or cannot."""
     running = {
-        f"container/{container.name}"
+        ResourceId.container(container.name)
         for container in observed.containers.values()
         if isinstance(container.status, Running) and _selected(container.service, services)
     }
@@ -241,12 +246,12 @@ def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -
     return Standing(not running <= stuck, failures=tuple(f for f in plan.failed if f.resource in running))
 
 
-def _causes(plan: Plan, stuck: Iterable[str] | None) -> list[Failed]:
+def _causes(plan: Plan, stuck: Iterable[ResourceId] | None) -> list[Failed]:
     """What has failed and keeps these resources back; None is everything that has failed."""
     if stuck is None:
         return list(plan.failed)
     waits_for = {blocked.resource: blocked.waits_for for blocked in plan.blocked}
-    found: set[str] = set()
+    found: set[ResourceId] = set()
     pending = list(stuck)
     while pending:
         resource = pending.pop()

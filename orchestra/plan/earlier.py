@@ -78,7 +78,7 @@ def is_refusal(desired: Desired, observed: Observed, action: Action, failure: Fa
         return False
     if not isinstance(action, (CheckContainer, CreateContainer, StartContainer)):
         return False
-    name = action.resource.partition("/")[2]
+    name = action.resource.name
     earlier = next((earlier for earlier in desired.earlier if earlier.spec.name == name), None)
     if earlier is None:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import PullImage
 from orchestra.units import parse_duration
 
@@ -20,7 +21,7 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
 
     A policy of ``never`` is the driver's to keep: only it knows what is on this machine without being unpacked.
     """
-    if f"image/{spec.key}" in situation.in_flight:
+    if ResourceId.image(spec.key) in situation.in_flight:
         return None
     seen = situation.observed.images.get(spec.key)
     if seen is None:
@@ -34,7 +35,7 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
 def ready_digest(situation: Situation, key: str) -> str | None:
     """The digest that new containers of this image are made from, or None while it is not ready."""
     seen = situation.observed.images.get(key)
-    if seen is None or f"image/{key}" in situation.in_flight or is_to_be_compared(situation, key):
+    if seen is None or ResourceId.image(key) in situation.in_flight or is_to_be_compared(situation, key):
         return None
     return seen.digest
 

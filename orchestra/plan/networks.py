@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveNetwork
 from orchestra.plan.verdict import Blocked, Failed
 
@@ -21,7 +22,7 @@ def differs(spec: NetworkSpec, seen: Network) -> bool:
 
 
 def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | RemoveNetwork | Blocked | Failed | None:
-    resource = f"network/{spec.name}"
+    resource = ResourceId.network(spec.name)
     if resource in situation.in_flight:
         return None
     seen = situation.observed.networks.get(spec.name)
@@ -41,7 +42,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
         return Failed(resource, error, "remove it with --remove-orphans")
     if spec.name not in situation.changed_networks:
         own = [s for s in situation.desired.containers if any(e.network == spec.name for e in s.endpoints)]
-        waits = tuple(f"image/{image}" for image in sorted({s.image_key for s in own}))
+        waits = tuple(ResourceId.image(image) for image in sorted({s.image_key for s in own}))
         checks = situation.resources(s.name for s in own if s.name in situation.to_check)
         reason = "its definition changed; waits for the images of its containers, and for what is found out about them"
         return Blocked(resource, reason, waits + checks)
@@ -54,13 +55,13 @@ def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwor
     """Remove an undeclared network of the stack's own when asked to tidy up and no container is attached."""
     if network.external or not (situation.going_down or situation.request.remove_orphans):
         return None
-    resource = f"network/{network.name}"
+    resource = ResourceId.network(network.name)
     if resource in situation.in_flight:
         return None
     users = users_of(situation, network.name)
     if not users:
         return RemoveNetwork(network.name, "the stack goes down" if situation.going_down else "no longer declared")
-    if any(name not in situation.leaving and name not in situation.in_flight for name in users):
+    if any(name not in situation.leaving and ResourceId.container(name) not in situation.in_flight for name in users):
         situation.hopeless.add(resource)
     return Blocked(resource, f"in use by {', '.join(users)}", situation.resources(users))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
+    from orchestra.model.resource import ResourceId
     from orchestra.plan.action import Action
 
 __all__ = ["Blocked", "Failed", "Plan", "plan"]
@@ -41,10 +42,10 @@ class Plan:
     wake_at: float | None = None
     converged: bool = False
     failed: tuple[Failed, ...] = ()
-    hopeless: frozenset[str] = frozenset()
+    hopeless: frozenset[ResourceId] = frozenset()
 
 
-def plan(desired: Desired, observed: Observed, in_flight: Mapping[str, Action], now: float) -> Plan:
+def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float) -> Plan:
     """Decide. ``in_flight``: resource to the action that is under way on it; ``now``: Unix seconds."""
     situation = Situation(desired, observed, in_flight, now)
     situation.changed_networks = _changed_networks(situation)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Observed
+    from orchestra.model.resource import ResourceId
     from orchestra.plan.action import Action
 
 
@@ -53,7 +54,7 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
     """
     now = max(now, desired.request.at)
     rounds: list[tuple[Action, ...]] = []
-    checks: dict[str, CheckContainer | CreateContainer] = {}
+    checks: dict[ResourceId, CheckContainer | CreateContainer] = {}
     while True:
         step = plan(desired, observed, {}, now)
         if step.ready:
@@ -117,7 +118,7 @@ def render_text(preview: Preview) -> str:
     """One line per action under its round's number, then what is left over; ends with a newline."""
     if not (preview.rounds or preview.blocked or preview.failed):
         return "nothing to do\n"
-    width = max((len(action.resource) for actions in preview.rounds for action in actions), default=0)
+    width = max((len(str(action.resource)) for actions in preview.rounds for action in actions), default=0)
     lines: list[str] = []
     for number, actions in enumerate(preview.rounds, 1):
         for position, action in enumerate(actions):
@@ -135,11 +136,12 @@ def render_data(preview: Preview) -> dict[str, Any]:
     """The same as JSON-able data: ``rounds`` is empty when there is nothing to do."""
     return {
         "rounds": [
-            [{"verb": a.verb, "resource": a.resource, "reason": a.reason} for a in actions]
+            [{"verb": a.verb, "resource": str(a.resource), "reason": a.reason} for a in actions]
             for actions in preview.rounds
         ],
         "blocked": [
-            {"resource": b.resource, "reason": b.reason, "waits_for": list(b.waits_for)} for b in preview.blocked
+            {"resource": str(b.resource), "reason": b.reason, "waits_for": list(map(str, b.waits_for))}
+            for b in preview.blocked
         ],
-        "failed": [{"resource": f.resource, "error": f.error, "hint": f.hint} for f in preview.failed],
+        "failed": [{"resource": str(f.resource), "error": f.error, "hint": f.hint} for f in preview.failed],
     }

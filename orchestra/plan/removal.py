@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
@@ -63,7 +64,7 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
     containers = [situation.observed.containers[name] for name in situation.leaving]
     holders = _holders(situation, containers)
     for container in sorted(containers, key=lambda c: (c.service, -c.index, c.name)):
-        resource = f"container/{container.name}"
+        resource = ResourceId.container(container.name)
         if resource in situation.in_flight:
             continue
         departure = situation.leaving[container.name]
@@ -96,7 +97,7 @@ def _holders(situation: Situation, leaving: list[Container]) -> dict[str, list[s
     running: list[Container] = []
     stopping = False
     for container in leaving:
-        action = situation.in_flight.get(f"container/{container.name}")
+        action = situation.in_flight.get(ResourceId.container(container.name))
         stopping = stopping or action is not None
         if isinstance(container.status, Running) or isinstance(action, StartContainer):
             running.append(container)

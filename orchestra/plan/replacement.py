@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.model.resource import Kind
 from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveContainer, RemoveNetwork, StopContainer
 from orchestra.plan.difference import Change, differences
 from orchestra.plan.removal import orphans
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import ContainerSpec, Desired, NetworkSpec
     from orchestra.model.observed import Observed
+    from orchestra.model.resource import ResourceId
     from orchestra.plan.preview import Preview
 
 
@@ -29,7 +31,7 @@ class Outlook(NamedTuple):
 class Replacement:
     """changes: empty when the definition is the same, or when what it was is not known."""
 
-    resource: str
+    resource: ResourceId
     reason: str
     changes: tuple[Change, ...] = ()
 
@@ -42,7 +44,7 @@ def replacements(preview: Preview, outlook: Outlook) -> list[Replacement]:
     actions = [action for step in preview.rounds for action in step]
     created = {action.resource for action in actions if isinstance(action, (CreateContainer, CreateNetwork))}
     removed = {action.resource for action in actions if isinstance(action, (RemoveContainer, RemoveNetwork))}
-    found: dict[str, Replacement] = {}
+    found: dict[ResourceId, Replacement] = {}
     for action in actions:
         resource = action.resource
         if resource in found or resource not in created or resource not in removed:
@@ -53,9 +55,9 @@ def replacements(preview: Preview, outlook: Outlook) -> list[Replacement]:
     return list(found.values())
 
 
-def _changes(resource: str, current: Desired | None, desired: Desired, observed: Observed) -> tuple[Change, ...]:
-    kind, _, name = resource.partition("/")
-    if kind == "network":
+def _changes(resource: ResourceId, current: Desired | None, desired: Desired, observed: Observed) -> tuple[Change, ...]:
+    kind, name = resource
+    if kind is Kind.NETWORK:
         seen = observed.networks.get(name)
         old, new = _network(current, name), _network(desired, name)
         known = seen is not None and old is not None and old.config_hash == seen.config_hash
@@ -110,7 +112,7 @@ def render_data(replaced: list[Replacement], orphaned: tuple[str, ...]) -> dict[
     return {
         "replaced": [
             {
-                "resource": replacement.resource,
+                "resource": str(replacement.resource),
                 "reason": replacement.reason,
                 "changes": [{"path": c.path, "before": c.before, "after": c.after} for c in replacement.changes],
             }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.backoff import delay
 from orchestra.plan.verdict import Blocked, Failed
 
@@ -39,7 +40,9 @@ class Situation:
     next question, so a policy may ask whether what it needs is ``hopeless``: failed, or waiting for what has failed.
     """
 
-    def __init__(self, desired: Desired, observed: Observed, in_flight: Mapping[str, Action], now: float) -> None:
+    def __init__(
+        self, desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float
+    ) -> None:
         self.desired = desired
         self.observed = observed
         self.in_flight = in_flight
@@ -70,15 +73,15 @@ class Situation:
         self.ready: list[Action] = []
         self.blocked: list[Blocked] = []
         self.failed: list[Failed] = []
-        self.hopeless: set[str] = set()
+        self.hopeless: set[ResourceId] = set()
 
     def asked_at(self, service: ServiceName) -> float:
         """When a command last asked for this service (Unix seconds)."""
         return asked_at(self.request, service)
 
-    def resources(self, names: Iterable[str]) -> tuple[str, ...]:
+    def resources(self, names: Iterable[str]) -> tuple[ResourceId, ...]:
         """Container names as resources, sorted and once each."""
-        return tuple(f"container/{name}" for name in sorted(set(names)))
+        return tuple(ResourceId.container(name) for name in sorted(set(names)))
 
     def stop_timeout(self, container: Container) -> float:
         asked = self.request.stop_timeout
@@ -121,8 +124,8 @@ class Situation:
             return action
         resource = action.resource
         failure = self.observed.failures.get(resource)
-        kind, _, name = resource.partition("/")
-        spec = self.specs.get(name) if kind == "container" else None
+        kind, name = resource
+        spec = self.specs.get(name) if kind is Kind.CONTAINER else None
         asked_at = self.asked_at(spec.service) if spec else self.request.at
         if failure is None or failure.at < asked_at or failure.verb not in (action.verb, Verb.LOOK):
             return action

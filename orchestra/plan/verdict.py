@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestra.model.resource import ResourceId
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """Something is wanted of ``resource`` but not yet possible.
 
-    waits_for: resources (``kind/name``) that must change first; until: the moment (Unix seconds) that ends the waiting.
+    waits_for: resources that must change first; until: the moment (Unix seconds) that ends the waiting.
     awaited: what takes its time without any action: resources, and what is awaited of each, ``to be healthy``.
     """
 
-    resource: str
+    resource: ResourceId
     reason: str
-    waits_for: tuple[str, ...] = ()
+    waits_for: tuple[ResourceId, ...] = ()
     until: float | None = None
-    awaited: tuple[tuple[str, str], ...] = ()
+    awaited: tuple[tuple[ResourceId, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,10 @@ class Failed:
     since another stack uses it; that is no fault.
     """
 
-    resource: str
+    resource: ResourceId
     error: str
     hint: str = ""
-    waits_for: tuple[str, ...] = ()
+    waits_for: tuple[ResourceId, ...] = ()
     in_use: bool = False
 
     def __str__(self) -> str:

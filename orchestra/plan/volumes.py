@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import MountKind
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateContainer, CreateVolume, RemoveVolume
 from orchestra.plan.verdict import Blocked, Failed
 
@@ -21,7 +22,7 @@ def named_volumes(spec: ContainerSpec) -> tuple[str, ...]:
 
 def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed | None:
     """Create what is missing. A volume whose definition changed is left alone: replacing it would lose its data."""
-    resource = f"volume/{spec.name}"
+    resource = ResourceId.volume(spec.name)
     if situation.going_down or resource in situation.in_flight or spec.name in situation.observed.volumes:
         return None
     if spec.external:
@@ -35,7 +36,7 @@ def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | 
         return None
     if any(spec.external and spec.name == volume.name for spec in situation.desired.volumes):
         return None
-    resource = f"volume/{volume.name}"
+    resource = ResourceId.volume(volume.name)
     if resource in situation.in_flight:
         return None
     users = [c.name for c in situation.observed.containers.values() if c.uses_volume(volume.name)]
@@ -46,6 +47,6 @@ def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | 
     ]
     if not users:
         return RemoveVolume(volume.name, "asked to be removed with the stack")
-    if any(name not in situation.leaving and name not in situation.in_flight for name in users):
+    if any(name not in situation.leaving and ResourceId.container(name) not in situation.in_flight for name in users):
         situation.hopeless.add(resource)
     return Blocked(resource, f"in use by {', '.join(sorted(set(users)))}", situation.resources(users))

@@ -18,6 +18,7 @@ from orchestra.engine.broadcast import Broadcast
 from orchestra.home import Home
 from orchestra.linux import unix_socket
 from orchestra.model.event import BlockedEvent
+from orchestra.model.resource import ResourceId
 
 pytestmark = pytest.mark.anyio
 
@@ -111,7 +112,7 @@ async def test_a_client_that_never_reads_holds_neither_memory_nor_the_end(servin
             await serving.until(lambda: serving.broadcast._subscribers)
             for _ in range(200):
                 for _ in range(100):
-                    serving.broadcast.send(BlockedEvent(1.0, (("container/x", "y" * 100),)))
+                    serving.broadcast.send(BlockedEvent(1.0, ((ResourceId.container("x"), "y" * 100),)))
                 await anyio.lowlevel.checkpoint()
             serving.done.set()
             await serving.until(lambda: serving.server.busy == 0)

@@ -17,6 +17,7 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.desired import Request
 from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
 from orchestra.model.observed import Created, Exited, HealthStatus, Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.earlier import with_earlier
 from tests.plan.stacks import asked, going_down, service, stack
 
@@ -124,7 +125,7 @@ async def test_a_temporary_error_is_tried_again_and_a_fatal_one_ends_the_up():
         assert [str(failure) for failure in failures] == ["image/missing: no such image: missing"]
         assert failures[0].hint == "check the reference"
         await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-web-1"))
-        assert "container/s-web-1" not in engine.observed.failures
+        assert ResourceId.container("s-web-1") not in engine.observed.failures
 
 
 async def test_a_failed_dependency_ends_the_up_in_the_words_of_docker_compose():
@@ -157,9 +158,9 @@ async def test_down_in_the_middle_of_up_cancels_what_is_no_longer_wanted():
         assert await engine.wait_until_down() == ()
         with events:
             async for event in events:
-                if isinstance(event, ActionEvent) and event.resource == "image/app":
+                if isinstance(event, ActionEvent) and event.resource == ResourceId.image("app"):
                     break
-        assert (event.phase, event.error) == (Phase.FAILED, "no longer wanted")
+        assert (event.phase, event.error) == (Phase.CANCELLED, "")
     assert world.observed.containers == {}
 
 
@@ -226,8 +227,8 @@ async def test_events_tell_what_happens():
     assert changes == ["created", "started", "exited"]
     assert seen[-1].exit_code == 7
     done = [(e.verb, e.resource) for e in seen if isinstance(e, ActionEvent) and e.phase is Phase.DONE]
-    assert sorted(done[:2]) == [("create", "network/s_default"), ("pull", "image/app")]
-    assert done[2:] == [("create", "container/s-web-1"), ("start", "container/s-web-1")]
+    assert sorted(done[:2]) == [("create", ResourceId.network("s_default")), ("pull", ResourceId.image("app"))]
+    assert done[2:] == [("create", ResourceId.container("s-web-1")), ("start", ResourceId.container("s-web-1"))]
     health = [event.health.status for event in seen if isinstance(event, HealthEvent)]
     assert health == [HealthStatus.STARTING, HealthStatus.HEALTHY]
     assert any(isinstance(event, ConvergedEvent) for event in seen)
@@ -258,7 +259,7 @@ async def test_how_far_a_pull_is_is_told_for_as_long_as_it_goes_on():
                     break
         tasks.cancel_scope.cancel()
     told = [(event.resource, event.fetched, event.total) for event in seen if isinstance(event, PullEvent)]
-    assert told == [("image/app", 2, 5)]
+    assert told == [(ResourceId.image("app"), 2, 5)]
     assert driver.fetched == 4
 
 
@@ -332,13 +333,13 @@ async def test_what_a_cancelled_creation_fails_with_is_not_told():
         with engine.subscribe() as events:
             tasks.start_soon(engine.run)
             async for event in events:
-                if isinstance(event, ActionEvent) and event.resource == "container/s-web-1":
+                if isinstance(event, ActionEvent) and event.resource == ResourceId.container("s-web-1"):
                     told.append((event.phase, event.error))
                     if event.phase is not Phase.STARTED:
                         break
                     engine.set_desired(going_down(desired, at=clock()))
         tasks.cancel_scope.cancel()
-    assert told == [(Phase.STARTED, ""), (Phase.FAILED, "no longer wanted")]
+    assert told == [(Phase.STARTED, ""), (Phase.CANCELLED, "")]
     assert not engine.observed.failures
 
 
@@ -352,5 +353,8 @@ async def test_lost_firewall_rules_are_put_back_and_told():
             async for event in events:
                 if isinstance(event, ActionEvent) and event.phase is Phase.DONE:
                     break
-        assert (event.resource, event.reason) == ("network/s_default", "its firewall rules were removed or changed")
+        assert (event.resource, event.reason) == (
+            ResourceId.network("s_default"),
+            "its firewall rules were removed or changed",
+        )
         assert all(network.guarded for network in world.observed.networks.values())

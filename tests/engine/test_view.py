@@ -7,6 +7,7 @@ from dataclasses import replace
 from orchestra.engine.view import View
 from orchestra.model.event import ContainerEvent, HealthEvent
 from orchestra.model.observed import Exited, Health, HealthStatus, Image, Network, Observed, Running
+from orchestra.model.resource import ResourceId
 from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import world_after
 
@@ -47,17 +48,17 @@ def test_of_a_look_for_one_resource_only_that_is_taken():
     view, _ = view_of()
     seen = replace(WORLD, networks={}, images={"app": Image("app", "sha256:new")}, containers={})
     view.put_image(Image("app", "sha256:old", pulled_at=300.0))
-    view.put_seen("image/app", seen)
+    view.put_seen(ResourceId.image("app"), seen)
     assert view.observed.images["app"] == Image("app", "sha256:new", pulled_at=300.0)
     assert set(view.observed.networks) == {"s_default"}
-    view.put_seen("network/s_default", seen)
+    view.put_seen(ResourceId.network("s_default"), seen)
     assert view.observed.networks == {}
     assert set(view.observed.containers) == {"s-db-1", "s-web-1"}
 
 
 def test_a_full_look_leaves_resources_with_an_action_under_way_to_it():
     view, _ = view_of()
-    view.merge(replace(WORLD, containers={}, networks={}), view.mark(), ("container/s-db-1",), images=False)
+    view.merge(replace(WORLD, containers={}, networks={}), view.mark(), (ResourceId.container("s-db-1"),), images=False)
     assert set(view.observed.containers) == {"s-db-1"}
     assert view.observed.networks == {}
 

@@ -6,6 +6,7 @@ from orchestra.model.codec import decode, encode
 from orchestra.model.desired import ContainerSpec, Dependency, Desired, Mount, MountKind, Port, Restart, RestartPolicy
 from orchestra.model.event import ActionEvent, ContainerEvent, Event, Phase
 from orchestra.model.observed import Container, Created, Exited, Health, HealthStatus, Running
+from orchestra.model.resource import ResourceId
 
 names = st.text(min_size=1, max_size=8)
 containers = st.builds(
@@ -48,7 +49,10 @@ def test_a_union_keeps_its_kind(status):
 
 
 def test_events_of_every_kind_can_be_told_apart():
-    events = [ActionEvent(1.0, "create", "network/n", Phase.DONE), ContainerEvent(2.0, "c", "s", "exited", 3)]
+    events = [
+        ActionEvent(1.0, "create", ResourceId.network("n"), Phase.DONE),
+        ContainerEvent(2.0, "c", "s", "exited", 3),
+    ]
     assert [decode(Event, encode(event)) for event in events] == events
 
 

@@ -19,6 +19,7 @@ from orchestra.model.observed import (
     Verb,
     Volume,
 )
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateNetwork, StartContainer
 from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
@@ -139,7 +140,7 @@ def failed(verb, resource, *, temporary=False, at=100.0, in_use=False):
 
 
 def test_what_failed_for_good_ends_an_up_once_everything_else_has_been_done():
-    world = replace(Observed("s"), failures=failed(Verb.PULL, "image/app"))
+    world = replace(Observed("s"), failures=failed(Verb.PULL, ResourceId.image("app")))
     first = judge(DESIRED, world)
     assert (first.starting, [str(f) for f in first.failures]) == (True, ["image/app: no luck"])
     network = CreateNetwork(DESIRED.networks[0], "")
@@ -151,7 +152,7 @@ def test_what_failed_for_good_ends_an_up_once_everything_else_has_been_done():
 
 def test_a_failed_up_is_not_over_while_an_independent_service_can_still_start():
     desired = stack(service("db", healthy=True), service("web", "db:healthy"), service("typo"))
-    world = replace(world_after(desired), failures=failed(Verb.START, "container/s-typo-1"))
+    world = replace(world_after(desired), failures=failed(Verb.START, ResourceId.container("s-typo-1")))
     world = changed(world, "s-typo-1", status=Created())
     world = changed(world, "s-web-1", status=Created())
     waiting = changed(world, "s-db-1", status=running(HealthStatus.STARTING))
@@ -165,20 +166,20 @@ def test_a_failed_up_is_not_over_while_an_independent_service_can_still_start():
 
 def test_what_waits_for_something_that_failed_does_not_keep_an_up_from_its_end():
     desired = stack(service("db"), service("web", "db"))
-    world = replace(world_after(desired), failures=failed(Verb.START, "container/s-db-1"))
+    world = replace(world_after(desired), failures=failed(Verb.START, ResourceId.container("s-db-1")))
     for name in ("s-db-1", "s-web-1"):
         world = changed(world, name, status=Created())
     standing = judge(desired, world)
-    assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["container/s-db-1"])
+    assert (standing.starting, [f.resource for f in standing.failures]) == (False, [ResourceId.container("s-db-1")])
 
 
 def test_an_image_that_cannot_be_compared_fails_the_up_of_a_running_container():
     always = replace(asked(DESIRED, at=100.0), images=(ImageSpec("app", pull_policy="always"),))
     world = replace(UP, images={"app": replace(UP.images["app"], pulled_at=50.0)})
-    world = replace(world, failures=failed(Verb.PULL, "image/app"))
+    world = replace(world, failures=failed(Verb.PULL, ResourceId.image("app")))
     for services in ((), ("web",)):
         standing = judge(always, world, services=services)
-        assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["image/app"])
+        assert (standing.starting, [f.resource for f in standing.failures]) == (False, [ResourceId.image("app")])
 
 
 def test_a_restart_by_policy_is_not_part_of_an_up():
@@ -191,13 +192,13 @@ def test_a_restart_by_policy_is_not_part_of_an_up():
 
 def test_failures_of_services_nobody_asked_for_do_not_count():
     desired = stack(service("web"), service("other", image="broken"), service("front", "other"))
-    world = replace(world_after(desired), failures=failed(Verb.PULL, "image/broken"))
+    world = replace(world_after(desired), failures=failed(Verb.PULL, ResourceId.image("broken")))
     world = changed(world, "s-front-1", status=Created())
     containers = {name: container for name, container in world.containers.items() if name != "s-other-1"}
     world = replace(world, images={"app": world.images["app"]}, containers=containers)
     assert judge(desired, world, services=["web"]).is_up
     assert len(errors(desired, world, services=["other"])) == 1
-    assert [f.resource for f in judge(desired, world, services=["front"]).failures] == ["image/broken"]
+    assert [f.resource for f in judge(desired, world, services=["front"]).failures] == [ResourceId.image("broken")]
 
 
 @pytest.mark.parametrize(
@@ -225,9 +226,9 @@ def test_a_container_that_will_be_restarted_is_not_lost():
 def test_a_stop_is_over_when_what_still_runs_cannot_be_stopped():
     stopped = asked(DESIRED, at=200.0, stopped=("db", "web"))
     assert judge_stop(UP, plan(stopped, UP, {}, NOW)).starting
-    stuck = replace(UP, failures=failed(Verb.STOP, "container/s-web-1", at=300.0))
+    stuck = replace(UP, failures=failed(Verb.STOP, ResourceId.container("s-web-1"), at=300.0))
     standing = judge_stop(stuck, plan(stopped, stuck, {}, NOW))
-    assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["container/s-web-1"])
+    assert (standing.starting, [f.resource for f in standing.failures]) == (False, [ResourceId.container("s-web-1")])
     ended = changed(UP, "s-web-1", status=Exited(137, 100.0, 300.0, stopped=True))
     assert judge_stop(ended, plan(stopped, ended, {}, NOW)).starting
     assert judge_stop(ended, plan(stopped, ended, {}, NOW), services=("web",)) == Standing()
@@ -235,26 +236,26 @@ def test_a_stop_is_over_when_what_still_runs_cannot_be_stopped():
 
 def test_a_down_goes_on_as_long_as_something_else_can_be_removed():
     down = going_down(DESIRED)
-    world = replace(UP, failures=failed(Verb.STOP, "container/s-web-1", at=1000.0))
+    world = replace(UP, failures=failed(Verb.STOP, ResourceId.container("s-web-1"), at=1000.0))
     standing = judge_down(down, world, plan(down, world, {}, 1001.0), {})
-    assert (standing.starting, [f.resource for f in standing.failures]) == (False, ["container/s-web-1"])
+    assert (standing.starting, [f.resource for f in standing.failures]) == (False, [ResourceId.container("s-web-1")])
     other = stack(service("db"), service("web", "db"), service("alone"))
-    world = replace(world_after(other), failures=failed(Verb.STOP, "container/s-web-1", at=1000.0))
+    world = replace(world_after(other), failures=failed(Verb.STOP, ResourceId.container("s-web-1"), at=1000.0))
     down = going_down(other)
     assert judge_down(down, world, plan(down, world, {}, 1001.0), {}).starting
 
 
 def test_what_went_wrong_with_something_that_is_gone_is_a_failure_of_down():
     down = going_down(DESIRED)
-    gone = Observed("s", failures=failed(Verb.REMOVE, "network/s_default", at=1000.0))
+    gone = Observed("s", failures=failed(Verb.REMOVE, ResourceId.network("s_default"), at=1000.0))
     assert [f.error for f in judge_down(down, gone, plan(down, gone, {}, 1001.0), {}).failures] == ["no luck"]
-    earlier = Observed("s", failures=failed(Verb.REMOVE, "network/s_default", at=999.0))
+    earlier = Observed("s", failures=failed(Verb.REMOVE, ResourceId.network("s_default"), at=999.0))
     assert judge_down(down, earlier, plan(down, earlier, {}, 1001.0), {}) == Standing()
 
 
 def test_what_another_stack_uses_does_not_keep_a_down_from_its_end():
     down = going_down(DESIRED)
-    failures = failed(Verb.REMOVE, "network/s_default", temporary=True, at=1000.0, in_use=True)
+    failures = failed(Verb.REMOVE, ResourceId.network("s_default"), temporary=True, at=1000.0, in_use=True)
     left = replace(UP, containers={}, failures=failures)
     planned = plan(down, left, {}, 1000.0)
     standing = judge_down(down, left, planned, {})

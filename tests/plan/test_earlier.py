@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.model.desired import ImageSpec
 from orchestra.model.observed import Created, Exited, Failure, Image, Network, Observed, Verb
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CheckContainer, CreateContainer, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.earlier import go_back, is_refusal, with_earlier
 from orchestra.plan.plan import plan
@@ -18,7 +19,7 @@ from tests.plan.stacks import changed, service, stack
 
 OLD = stack(service("web"), service("front", "web!"), at=100.0)
 EDITED = stack(service("web", config_hash="web v2"), service("front", "web!"), at=200.0)
-WEB, RESOURCE = "s-web-1", "container/s-web-1"
+WEB, RESOURCE = "s-web-1", ResourceId.container("s-web-1")
 
 
 def running(desired=OLD, digest="d1"):

@@ -19,6 +19,7 @@ from orchestra.model.observed import (
     Verb,
     Volume,
 )
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateContainer, PullImage, RemoveNetwork, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
@@ -40,7 +41,7 @@ def failed(observed, resource, *, temporary, at, attempts=1, verb=Verb.PULL):
 
 
 def test_a_temporary_failure_is_tried_again_after_a_pause():
-    world = failed(Observed("s"), "image/app", temporary=True, at=100.0, attempts=3)
+    world = failed(Observed("s"), ResourceId.image("app"), temporary=True, at=100.0, attempts=3)
     early = plan(WEB, world, {}, now=100.1)
     assert resources(early.ready) == ["create network/s_default"]
     assert early.wake_at == pytest.approx(100.4)
@@ -49,12 +50,12 @@ def test_a_temporary_failure_is_tried_again_after_a_pause():
 
 
 def test_a_fatal_failure_fails_what_needs_it_until_it_is_asked_for_again():
-    world = failed(Observed("s"), "image/app", temporary=False, at=100.0)
+    world = failed(Observed("s"), ResourceId.image("app"), temporary=False, at=100.0)
     after = plan(WEB, replace(world, networks=world_after(WEB).networks), {}, now=999.0)
     assert after.ready == ()
     assert after.converged
-    assert [(f.resource, f.error, f.hint) for f in after.failed] == [("image/app", "no luck", "buy some")]
-    assert [b.resource for b in after.blocked] == ["container/s-db-1", "container/s-web-1"]
+    assert [(f.resource, f.error, f.hint) for f in after.failed] == [(ResourceId.image("app"), "no luck", "buy some")]
+    assert [b.resource for b in after.blocked] == [ResourceId.container("s-db-1"), ResourceId.container("s-web-1")]
     assert "pull image/app" in resources(plan(asked(WEB, at=200.0), world, {}, now=200.0).ready)
 
 
@@ -65,14 +66,14 @@ def test_a_network_whose_firewall_rules_are_lost_is_completed(external):
     lost = replace(world, networks={name: replace(world.networks[name], guarded=False, external=external)})
     desired = replace(WEB, networks=tuple(replace(spec, external=external) for spec in WEB.networks))
     (action,) = plan(desired, lost, {}, now=999.0).ready
-    assert (action.verb, action.resource) == ("create", f"network/{name}")
+    assert (action.verb, action.resource) == ("create", ResourceId.network(name))
     assert action.reason == "its firewall rules were removed or changed"
 
 
 def test_what_cannot_be_started_can_be_stopped_replaced_and_removed():
     world = changed(world_after(WEB), "s-web-1", status=Created())
-    world = failed(world, "container/s-web-1", temporary=False, at=200.0, verb=Verb.START)
-    assert [f.resource for f in plan(WEB, world, {}, now=201.0).failed] == ["container/s-web-1"]
+    world = failed(world, ResourceId.container("s-web-1"), temporary=False, at=200.0, verb=Verb.START)
+    assert [f.resource for f in plan(WEB, world, {}, now=201.0).failed] == [ResourceId.container("s-web-1")]
     assert "remove container/s-web-1" in resources(plan(going_down(WEB, at=100.0), world, {}, now=201.0).ready)
     edited = stack(service("db"), service("web", "db", config_hash="web v2"))
     assert "remove container/s-web-1" in resources(plan(edited, world, {}, now=201.0).ready)
@@ -81,21 +82,21 @@ def test_what_cannot_be_started_can_be_stopped_replaced_and_removed():
 @pytest.mark.parametrize("verb", [Verb.STOP, Verb.PROBE])
 def test_what_cannot_be_stopped_or_probed_can_be_started(verb):
     world = changed(world_after(WEB), "s-web-1", status=Created())
-    world = failed(world, "container/s-web-1", temporary=False, at=200.0, verb=verb)
+    world = failed(world, ResourceId.container("s-web-1"), temporary=False, at=200.0, verb=verb)
     assert resources(plan(WEB, world, {}, now=201.0).ready) == ["start container/s-web-1"]
 
 
 def test_what_cannot_be_looked_at_is_left_alone():
-    world = failed(world_after(WEB), "container/s-web-1", temporary=False, at=1000.0, verb=Verb.LOOK)
+    world = failed(world_after(WEB), ResourceId.container("s-web-1"), temporary=False, at=1000.0, verb=Verb.LOOK)
     down = plan(going_down(WEB), world, {}, now=1001.0)
-    assert [f.resource for f in down.failed] == ["container/s-web-1"]
+    assert [f.resource for f in down.failed] == [ResourceId.container("s-web-1")]
 
 
 def test_what_failed_often_enough_fails_a_command_and_is_tried_again_all_the_same():
-    world = failed(Observed("s"), "image/app", temporary=True, at=100.0, attempts=GIVE_UP)
+    world = failed(Observed("s"), ResourceId.image("app"), temporary=True, at=100.0, attempts=GIVE_UP)
     after = plan(WEB, world, {}, now=101.0)
-    assert [(f.resource, f.error) for f in after.failed] == [("image/app", "no luck")]
-    assert {"image/app", "container/s-db-1", "container/s-web-1"} == after.hopeless
+    assert [(f.resource, f.error) for f in after.failed] == [(ResourceId.image("app"), "no luck")]
+    assert {ResourceId.image("app"), ResourceId.container("s-db-1"), ResourceId.container("s-web-1")} == after.hopeless
     assert after.wake_at == pytest.approx(106.4)
     assert "pull image/app" in resources(plan(WEB, world, {}, now=107.0).ready)
 
@@ -131,9 +132,9 @@ def test_nothing_is_removed_under_a_container_of_which_nothing_is_known():
     down = going_down(WEB)
     down = replace(down, request=replace(down.request, remove_volumes=True))
     during = plan(down, world, {}, now=1000.0)
-    assert [action.resource for action in during.ready] == ["container/s-db-1"]
+    assert [action.resource for action in during.ready] == [ResourceId.container("s-db-1")]
     assert {b.resource: b.reason for b in during.blocked} == dict.fromkeys(
-        ("network/s_default", "volume/s_data"), "in use by s-db-1"
+        (ResourceId.network("s_default"), ResourceId.volume("s_data")), "in use by s-db-1"
     )
 
 
@@ -204,11 +205,14 @@ def test_what_takes_its_time_is_named_with_what_it_keeps_waiting():
     world = changed(world, "s-db-1", status=Running(1, 100.0, Health(HealthStatus.STARTING)))
     world = changed(world, "s-job-1", status=Running(1, 100.0))
     (web,) = plan(desired, world, {}, now=200.0).blocked
-    assert web.awaited == (("container/s-db-1", "to be healthy"), ("container/s-job-1", "to complete"))
-    failing = failed(Observed("s"), "image/app", temporary=True, at=100.0, attempts=3)
+    assert web.awaited == (
+        (ResourceId.container("s-db-1"), "to be healthy"),
+        (ResourceId.container("s-job-1"), "to complete"),
+    )
+    failing = failed(Observed("s"), ResourceId.image("app"), temporary=True, at=100.0, attempts=3)
     (pull, *_) = plan(WEB, failing, {}, now=100.1).blocked
-    assert pull.awaited == (("image/app", "to be tried again: no luck"),)
+    assert pull.awaited == ((ResourceId.image("app"), "to be tried again: no luck"),)
     crashed = stack(service("web", restart="always"))
     world = changed(world_after(crashed), "s-web-1", status=Exited(1, 101.0, 102.0), backoff=3)
     (again,) = plan(crashed, world, {}, now=102.1).blocked
-    assert again.awaited == (("container/s-web-1", "to be restarted"),)
+    assert again.awaited == ((ResourceId.container("s-web-1"), "to be restarted"),)

@@ -21,6 +21,7 @@ from orchestra.model.observed import (
     Verb,
     Volume,
 )
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
@@ -81,7 +82,10 @@ def some_world(random, desired: Desired) -> Observed:
     used = {network for container in containers.values() for network in container.networks}
     failures = {}
     if random.random() < 0.3:
-        resource = random.choice([f"container/{name}" for name in containers] + ["image/app", f"network/{STACK}_x"])
+        resource = random.choice(
+            [ResourceId.container(name) for name in containers]
+            + [ResourceId.image("app"), ResourceId.network(f"{STACK}_x")]
+        )
         verb, times = random.choice(list(Verb)), random.choice([2, GIVE_UP])
         failures[resource] = Failure(
             resource, verb, "bad luck", random.random() < 0.7, times, random.choice([1.0, NOW])

@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.model.desired import Restart, RestartPolicy
 from orchestra.model.observed import Container, Exited, Health, HealthStatus, Observed, Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.backoff import delay
 from orchestra.plan.plan import plan
 from orchestra.plan.restart import exit_text, next_run
@@ -82,7 +83,9 @@ def test_a_restart_by_policy_also_waits_for_its_dependencies():
     starting = changed(world, "s-db-1", status=Running(1, 101.0, Health(HealthStatus.STARTING)))
     (blocked,) = plan(desired, starting, {}, now=500.0).blocked
     assert blocked.reason == "waits for s-db-1 to be healthy"
-    assert [action.resource for action in plan(desired, world, {}, now=500.0).ready] == ["container/s-web-1"]
+    assert [action.resource for action in plan(desired, world, {}, now=500.0).ready] == [
+        ResourceId.container("s-web-1")
+    ]
 
 
 def test_an_end_for_lack_of_memory_is_told():

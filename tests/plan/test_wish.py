@@ -9,6 +9,7 @@ import pytest
 from orchestra.errors import UserError
 from orchestra.model.desired import Mount, MountKind
 from orchestra.model.observed import Created, Exited, Health, HealthStatus, Observed, Running
+from orchestra.model.resource import ResourceId
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
@@ -24,7 +25,7 @@ WEB = frozenset({"web"})
 def acted(desired, world):
     """Every action of a preview as ``stop s-web-1``, in order."""
     steps = preview(desired, world, desired.request.at).rounds
-    return [f"{action.verb} {action.resource.partition('/')[2]}" for actions in steps for action in actions]
+    return [f"{action.verb} {action.resource.name}" for actions in steps for action in actions]
 
 
 def replaced(name):
@@ -61,7 +62,7 @@ def test_alone_a_service_waits_for_nothing_and_nothing_else_is_looked_at():
     desired = desire(BEFORE, after, wish, 200.0)
     assert acted(desired, ill) == replaced("s-web-1")
     created = changed(ill, "s-web-1", status=Created(), config_hash="web v2")
-    assert [action.resource for action in plan(desired, created, {}, 200.0).ready] == ["container/s-web-1"]
+    assert [action.resource for action in plan(desired, created, {}, 200.0).ready] == [ResourceId.container("s-web-1")]
 
 
 def test_a_dependency_is_not_scaled_down_by_naming_another_service():

@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from orchestra.cli.render.progress import open_progress
 from orchestra.cli.start import INTERRUPTED
 from orchestra.errors import OrchestraError
+from orchestra.model.resource import Kind, ResourceId
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def in_parallel(
     try:
         with open_progress(invocation) as progress:
             for service, reason in skipped.items():
-                progress.skip(f"service/{service}", reason)
+                progress.skip(ResourceId(Kind.SERVICE, service), reason)
             return _run(pool, progress, verb, jobs, measure)
     except KeyboardInterrupt:
         # The interpreter would wait for the threads. What they have fetched so far is taken up by the next command.
@@ -59,7 +60,13 @@ def _run(
     measure: Callable[[str], tuple[int, int] | None],
 ) -> Failures:
     def tell(image: str, phase: str, error: str = "") -> None:
-        event = {"kind": "ActionEvent", "verb": verb, "resource": f"image/{image}", "phase": phase, "error": error}
+        event = {
+            "kind": "ActionEvent",
+            "verb": verb,
+            "resource": str(ResourceId.image(image)),
+            "phase": phase,
+            "error": error,
+        }
         progress.hear(event)
 
     failures: Failures = {}
@@ -80,6 +87,11 @@ def _run(
                 tell(image, "done")
         for image in (futures[future] for future in pending):
             if seen := measure(image):
-                event = {"kind": "PullEvent", "resource": f"image/{image}", "fetched": seen[0], "total": seen[1]}
+                event = {
+                    "kind": "PullEvent",
+                    "resource": str(ResourceId.image(image)),
+                    "fetched": seen[0],
+                    "total": seen[1],
+                }
                 progress.hear(event)
     return failures

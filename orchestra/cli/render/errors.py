@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from orchestra.errors import ComposeError, Diagnostic, OrchestraError, Span
+from orchestra.model.resource import ResourceId
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -57,7 +58,7 @@ def render_notes(notes: Iterable[Diagnostic], color: bool) -> str:
 
 
 def _diagnose(failure: dict[str, Any]) -> Diagnostic:
-    kind, _, name = failure["resource"].partition("/")
+    kind, name = ResourceId.parse(failure["resource"])
     message = failure["error"]
     if name not in message:
         message = f"{kind} {name}: {message}"

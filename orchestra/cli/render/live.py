@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestra.cli.render.words import Step
+    from orchestra.model.resource import ResourceId
 
 _STYLES = {"working": "cyan", "done": "green", "error": "red"}
 _MARKS = {"working": "…", "done": "✔", "error": "✘"}
@@ -45,7 +46,7 @@ class Live(Quiet):
 
     def __init__(self, *, color: bool, console: Console | None = None) -> None:
         super().__init__()
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[ResourceId, _Line] = {}
         self._over = False
         self._console = console or Console(stderr=True, no_color=not color, highlight=False)
         self._live = RichLive(console=self._console, get_renderable=self._table, refresh_per_second=12, transient=False)
@@ -70,7 +71,7 @@ class Live(Quiet):
     def _restore(self, step: Step) -> None:
         self._show(step)
 
-    def _measure(self, resource: str, fetched: int, total: int) -> None:
+    def _measure(self, resource: ResourceId, fetched: int, total: int) -> None:
         if line := self._lines.get(resource):
             line.measure = f"{describe_size(fetched)} / {describe_size(total)}"
 

@@ -6,6 +6,7 @@ import json
 import sys
 
 from orchestra.cli.render.words import Step, await_step, describe, subject_of
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -30,10 +31,10 @@ class Quiet:
     services: Collection[str] = ()
 
     def __init__(self) -> None:
-        self._touched: dict[str, Step] = {}
-        self._healthy: set[str] = set()
-        self._awaited: dict[str, str] = {}
-        self._before: dict[str, Step] = {}
+        self._touched: dict[ResourceId, Step] = {}
+        self._healthy: set[ResourceId] = set()
+        self._awaited: dict[ResourceId, str] = {}
+        self._before: dict[ResourceId, Step] = {}
 
     def __enter__(self) -> Quiet:
         return self
@@ -44,7 +45,7 @@ class Quiet:
     def hear(self, event: dict[str, Any]) -> None:
         """Take in one event of the control socket."""
         if event["kind"] == "PullEvent":
-            self._measure(event["resource"], event["fetched"], event["total"])
+            self._measure(ResourceId.parse(event["resource"]), event["fetched"], event["total"])
             return
         if event["kind"] == "BlockedEvent":
             self._await(event.get("awaited", ()))
@@ -57,7 +58,7 @@ class Quiet:
             if step.resource in self._healthy:
                 return
             self._healthy.add(step.resource)
-        if not (self.hides_images and step.resource.startswith("image/")):
+        if not (self.hides_images and step.resource.kind is Kind.IMAGE):
             self._show(step)
 
     def _concerns(self, event: dict[str, Any], step: Step) -> bool:
@@ -70,12 +71,12 @@ class Quiet:
 
     def _await(self, rows: Iterable[dict[str, str]]) -> None:
         """rows: encoded ``Awaited``. What restarts by its policy is awaited only if something else needs it."""
-        awaited: dict[str, str] = {}
+        awaited: dict[ResourceId, str] = {}
         for row in rows:
             if self.services and row.get("service", "") not in (*self.services, ""):
                 continue
             if row["resource"] != row["by"] or row["what"].startswith("to be tried") or self.waits:
-                awaited.setdefault(row["resource"], row["what"])
+                awaited.setdefault(ResourceId.parse(row["resource"]), row["what"])
         for resource in self._awaited.keys() - awaited.keys():
             step = self._touched.get(resource)
             if step is not None and step.text == "Waiting" and not self.waits:
@@ -87,11 +88,11 @@ class Quiet:
                 if (step := self._touched.get(resource)) and step.text != "Waiting":
                     self._before[resource] = step
                 self._touched[resource] = step = await_step(resource, what)
-                if not (self.hides_images and resource.startswith("image/")):
+                if not (self.hides_images and resource.kind is Kind.IMAGE):
                     self._show(step)
         self._awaited = awaited
 
-    def skip(self, resource: str, reason: str) -> None:
+    def skip(self, resource: ResourceId, reason: str) -> None:
         """Say why nothing is done about it."""
         self._show(Step(resource, subject_of(resource), f"Skipped - {reason}", "done"))
 
@@ -107,7 +108,7 @@ class Quiet:
         one that was ``Waiting`` is as the result says.
         """
         for container in containers:
-            resource = f"container/{container['name']}"
+            resource = ResourceId.container(container["name"])
             state = container["state"]
             step = self._touched.get(resource)
             if step is None:
@@ -136,7 +137,7 @@ class Quiet:
         """What was awaited is not awaited any more; this was said of it before."""
         return None
 
-    def _measure(self, resource: str, fetched: int, total: int) -> None:
+    def _measure(self, resource: ResourceId, fetched: int, total: int) -> None:
         """Bytes of an image that is being pulled."""
         return None
 
@@ -154,7 +155,7 @@ class Awaiting(Plain):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: set[str] = set()
+        self._told: set[ResourceId] = set()
 
     def _show(self, step: Step) -> None:
         if step.text == "Waiting":
@@ -175,7 +176,7 @@ class JsonLines(Quiet):
             line["details"] = details
         self._print(line)
 
-    def _measure(self, resource: str, fetched: int, total: int) -> None:
+    def _measure(self, resource: ResourceId, fetched: int, total: int) -> None:
         if not self.hides_images:
             numbers = {"current": fetched, "total": total, "percent": 100 * fetched // total if total else 100}
             self._print({"id": subject_of(resource), "status": "working", "text": "Pulling", **numbers})

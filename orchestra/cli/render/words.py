@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from orchestra.model.resource import Kind, ResourceId
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -19,17 +21,13 @@ _VERBS = {
 }
 
 
-NO_LONGER_WANTED = "no longer wanted"
-"""What the engine says of an action that it gave up for another: no error of anybody's."""
-
-
 class Step(NamedTuple):
     """One change of one resource. subject: as shown, ``Container stack-web-1``; state: working, done or error.
 
     detail: what went wrong; note: what is added to the text, such as what is awaited.
     """
 
-    resource: str
+    resource: ResourceId
     subject: str
     text: str
     state: str
@@ -44,20 +42,20 @@ def describe(event: dict[str, Any]) -> Step | None:
             if event["verb"] == "check" and event["phase"] != "failed":
                 return None
             working, done = _VERBS[event["verb"]]
-            resource = event["resource"]
+            resource = ResourceId.parse(event["resource"])
             match event["phase"]:
                 case "started":
                     return Step(resource, subject_of(resource), working, "working")
                 case "done":
                     return Step(resource, subject_of(resource), done, "done")
-                case _ if event.get("error") == NO_LONGER_WANTED:
+                case "cancelled":
                     return None
                 case _ if event.get("in_use"):
                     return Step(resource, subject_of(resource), "Resource is still in use", "done")
                 case _:
                     return Step(resource, subject_of(resource), "Error", "error", event.get("error", ""))
         case "HealthEvent":
-            resource = f"container/{event['container']}"
+            resource = ResourceId.container(event["container"])
             match event["health"].get("status", "none"):
                 case "healthy":
                     return Step(resource, subject_of(resource), "Healthy", "done")
@@ -69,7 +67,7 @@ def describe(event: dict[str, Any]) -> Step | None:
                 case "starting":
                     return await_step(resource, "to be healthy")
         case "ContainerEvent" if event["change"] == "exited":
-            resource = f"container/{event['container']}"
+            resource = ResourceId.container(event["container"])
             code = event.get("exit_code")
             if code == 0:
                 return Step(resource, subject_of(resource), "Exited", "done")
@@ -77,7 +75,7 @@ def describe(event: dict[str, Any]) -> Step | None:
     return None
 
 
-def await_step(resource: str, what: str) -> Step:
+def await_step(resource: ResourceId, what: str) -> Step:
     """Nothing is done, but something is awaited of it."""
     return Step(resource, subject_of(resource), "Waiting", "working", note=what)
 
@@ -87,7 +85,7 @@ def describe_exit(code: int | None, oom_killed: bool) -> str:
     return f"Exited ({'unknown' if code is None else code}{', out of memory' if oom_killed else ''})"
 
 
-def subject_of(resource: str) -> str:
-    """``container/stack-web-1`` as ``Container stack-web-1``; volumes are quoted, as Docker Compose does."""
-    kind, _, name = resource.partition("/")
-    return f'Volume "{name}"' if kind == "volume" else f"{kind.capitalize()} {name}"
+def subject_of(resource: ResourceId) -> str:
+    """``Container stack-web-1``; volumes are quoted, as Docker Compose does."""
+    kind, name = resource
+    return f'Volume "{name}"' if kind is Kind.VOLUME else f"{kind.capitalize()} {name}"

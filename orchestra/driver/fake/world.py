@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
+from orchestra.model.resource import Kind
 from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer
 from orchestra.plan.predict import predict, with_container
 from orchestra.plan.volumes import named_volumes
@@ -130,19 +131,19 @@ class World:
 
     def apply(self, action: Action) -> None:
         """Make a change to a network or volume."""
-        name = action.resource.partition("/")[2]
+        name = action.resource.name
         if action.verb == "remove":
             seen = self._truth.networks.get(name) or self._truth.volumes.get(name)
             assert seen is None or not seen.external, f"{action.resource} is external"
             users = [c.name for c in self.observed.containers.values() if name in c.networks or name in c.volumes]
             assert not users, f"{action.resource} is in use by {users}"
         self._truth = predict(self._truth, action, self.now())
-        if action.resource.startswith("volume/"):
+        if action.resource.kind is Kind.VOLUME:
             if action.verb == "create":
                 self.contents.setdefault(name, [])
             else:
                 self.contents.pop(name, None)
-        self._note(f"{action.verb}d", action.resource)
+        self._note(f"{action.verb}d", str(action.resource))
 
     def create(self, spec: ContainerSpec, image_digest: str) -> None:
         if spec.name in self._truth.containers:

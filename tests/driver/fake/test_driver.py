@@ -58,7 +58,7 @@ async def test_every_action_does_what_was_predicted_and_may_be_repeated():
             assert comparable(world.observed) == expected
             await perform(driver, action)
             assert comparable(world.observed) == expected
-            verbs.append(f"{action.verb} {action.resource.partition('/')[0]}")
+            verbs.append(f"{action.verb} {action.resource.kind}")
     assert len(set(verbs)) == 9
     assert world.contents == {}
 

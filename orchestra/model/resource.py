@@ -1,0 +1,49 @@
+"""What a plan acts on, by kind and name. Standard library only, and light: most commands import it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    IMAGE = "image"
+    NETWORK = "network"
+    VOLUME = "volume"
+    CONTAINER = "container"
+    SERVICE = "service"
+
+
+class ResourceId(NamedTuple):
+    """name: on the host; of an image its key, ``ImageSpec.key``. As text, in messages and files: ``kind/name``."""
+
+    kind: Kind
+    name: str
+
+    @classmethod
+    def image(cls, key: str) -> ResourceId:
+        return cls(Kind.IMAGE, key)
+
+    @classmethod
+    def network(cls, name: str) -> ResourceId:
+        return cls(Kind.NETWORK, name)
+
+    @classmethod
+    def volume(cls, name: str) -> ResourceId:
+        return cls(Kind.VOLUME, name)
+
+    @classmethod
+    def container(cls, name: str) -> ResourceId:
+        return cls(Kind.CONTAINER, name)
+
+    @classmethod
+    def parse(cls, text: str) -> ResourceId:
+        """Raises ValueError for anything but ``kind/name``."""
+        kind, _, name = text.partition("/")
+        return cls(Kind(kind), name)
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    def __format__(self, specification: str) -> str:
+        return format(str(self), specification)
