@@ -10,7 +10,7 @@ import ipaddress
 import re
 from typing import Any
 
-from orchestra.units import PortRange, parse_port_range
+from orchestra.units import parse_port_range
 
 PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
@@ -45,11 +45,6 @@ def parse_port(text: str) -> list[dict[str, Any]]:
     if len(target) != len(published):
         raise ValueError(f"the ranges {published} and {target} differ in length")
     return [{**entry, "target": target.first + i, "published": str(published.first + i)} for i in range(len(target))]
-
-
-def expand_target(text: str) -> PortRange:
-    """A container port or range of ``expose``: ``80``, ``80-90``, ``53/udp``."""
-    return parse_port_range(text.partition("/")[0])
 
 
 def is_host_path(source: str) -> bool:

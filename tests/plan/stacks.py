@@ -81,14 +81,14 @@ def stack(*services, at: float = 100.0, name: str = "s", **request) -> Desired:
     containers = tuple(spec for make in services for spec in make(name, rank(make.service)))
     networks = sorted({endpoint.network for spec in containers for endpoint in spec.endpoints})
     volumes = sorted({mount.source for spec in containers for mount in spec.mounts})
-    images = sorted({spec.image for spec in containers})
+    images = sorted({(spec.image, spec.platform) for spec in containers})
     return Desired(
         stack=name,
         services=tuple(edges),
         containers=containers,
         networks=tuple(NetworkSpec(n.partition("_")[2], n, "net v1") for n in networks),
         volumes=tuple(VolumeSpec(v.partition("_")[2], v) for v in volumes),
-        images=tuple(ImageSpec(image) for image in images),
+        images=tuple(ImageSpec(*image) for image in images),
         request=Request(at=at, **request),
     )
 

@@ -138,6 +138,18 @@ def test_nothing_is_removed_under_a_container_of_which_nothing_is_known():
     )
 
 
+@pytest.mark.parametrize("platform", ["", "linux/arm64"])
+def test_a_changed_network_waits_no_longer_than_for_the_failure_of_an_image(platform):
+    desired = stack(service("web", platform=platform), at=200.0)
+    desired = replace(desired, networks=(replace(desired.networks[0], config_hash="net v2"),))
+    world = replace(world_after(stack(service("web"))), images={})
+    (image,) = desired.images
+    after = plan(desired, failed(world, ResourceId.image(image.key), temporary=False, at=200.0), {}, now=201.0)
+    assert after.ready == ()
+    assert after.converged
+    assert ResourceId.network("s_default") in after.hopeless
+
+
 def test_nothing_is_made_on_a_network_that_is_being_removed():
     world = replace(world_after(WEB), containers={})
     remove = RemoveNetwork("s_default", "")

@@ -68,11 +68,6 @@ class Attachment:
         """Network name to IPv4 address."""
         return {interface.network: interface.address for interface in self.interfaces}
 
-    @property
-    def owns_namespace(self) -> bool:
-        """Whether the namespace was made for this container: it answers names there."""
-        return self.mode in ("", "none")
-
 
 @dataclass(frozen=True, slots=True)
 class Attached:

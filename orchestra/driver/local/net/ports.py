@@ -119,16 +119,6 @@ def find_publisher(home: Home, port: Port) -> str:
     return ""
 
 
-def check(ports: Iterable[Port]) -> None:
-    """Raise FatalError for the first port that cannot be published now."""
-    reservations = PortReservations()
-    try:
-        for number, port in enumerate(ports):
-            reservations.reserve(str(number), (port,))
-    finally:
-        reservations.close()
-
-
 def bind(port: Port) -> socket.socket:
     """A socket bound to the host port, any free one when ``published`` is None. Raises OSError, FatalError."""
     kind = TYPES.get(port.protocol)
