@@ -23,7 +23,7 @@ from orchestra.model.desired import (
     Request,
 )
 from orchestra.model.observed import Created, Observed
-from orchestra.plan.done import is_up
+from orchestra.plan.done import judge_up
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
 
@@ -73,12 +73,13 @@ def measure(size: int) -> tuple[float, ...]:
     nothing = replace(up, containers={})
     created = replace(up, containers={name: replace(c, status=Created()) for name, c in up.containers.items()})
     down = Desired("bench", services=desired.services, request=Request(at=NOW))
+    settled = plan(desired, up, {}, NOW + 100)
     return (
         best(lambda: plan(desired, up, {}, NOW + 100)),
         best(lambda: plan(desired, nothing, {}, NOW)),
         best(lambda: plan(desired, created, {}, NOW)),
         best(lambda: plan(down, up, {}, NOW + 100)),
-        best(lambda: is_up(desired, up, wait=True)),
+        best(lambda: judge_up(desired, up, settled, {}, NOW + 100, wait=True)),
         best(lambda: preview(desired, Observed("bench"), NOW)),
     )
 

@@ -39,3 +39,8 @@ def test_the_docs_build_without_a_warning(tmp_path):
     shutil.copy(ROOT / "zensical.toml", tmp_path)
     assert_passes(str(BIN / "zensical"), "build", "--strict", "--config-file", str(tmp_path / "zensical.toml"))
     assert (tmp_path / "site" / "index.html").exists()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda file: file.stem)
+def test_a_benchmark_finds_what_it_measures(file):
+    assert_passes(sys.executable, "-c", f"import runpy; runpy.run_path({str(file)!r}, run_name='imported')")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
+
+KEPT = 1 << 16
+"""A plan names each of its resources many times, and the next plan does so again."""
 
 
 class Kind(StrEnum):
@@ -21,18 +25,22 @@ class ResourceId(NamedTuple):
     name: str
 
     @classmethod
+    @lru_cache(KEPT)
     def image(cls, key: str) -> ResourceId:
         return cls(Kind.IMAGE, key)
 
     @classmethod
+    @lru_cache(KEPT)
     def network(cls, name: str) -> ResourceId:
         return cls(Kind.NETWORK, name)
 
     @classmethod
+    @lru_cache(KEPT)
     def volume(cls, name: str) -> ResourceId:
         return cls(Kind.VOLUME, name)
 
     @classmethod
+    @lru_cache(KEPT)
     def container(cls, name: str) -> ResourceId:
         return cls(Kind.CONTAINER, name)
 
