@@ -152,7 +152,7 @@ class RuntimeProgram(NamedTuple):
         requester: socket.socket | None = None,
     ) -> None:
         """program: what is to be executed; an error about it is told as if it were ours."""
-        log = f"{RUNTIME_STATE}.log-{os.getpid()}"
+        log = f"{RUNTIME_STATE}/log-{os.getpid()}"
         arguments = [self.path, "--root", self.file("state"), "--log", self.directory.file(log), "--log-format", "json"]
         pid = os.fork()
         if pid == 0:

@@ -145,7 +145,8 @@ class _Console:
     """A socket over which a runtime hands the master of a container's terminal (runc's docs/terminals.md)."""
 
     def __init__(self) -> None:
-        self._name = f"{RUNTIME_STATE}-console-{os.getpid()}.sock"
+        os.makedirs(RUNTIME_STATE, mode=0o700, exist_ok=True)
+        self._name = f"{RUNTIME_STATE}/console-{os.getpid()}.sock"
         self._listener = unix_socket.listen(self._name)
         # By way of this process: the current directory is the container's, whose own path may be too long.
         self.path = f"/proc/{os.getpid()}/cwd/{self._name}"
