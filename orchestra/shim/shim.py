@@ -393,15 +393,15 @@ class Shim:
         self._clean()
         self._run_last_hooks()
         self.directory.remove("shim.sock")
-        self.directory.store(
-            "exit.json",
-            {
-                "exit_code": self.exit_code,
-                "oom_killed": oom_killed,
-                "started_at": self.started_at,
-                "finished_at": time.time(),
-            },
-        )
+        record = {
+            "exit_code": self.exit_code,
+            "oom_killed": oom_killed,
+            "started_at": self.started_at,
+            "finished_at": time.time(),
+        }
+        # Whoever deletes the container may have seen no shim before this one took over: then nothing is to be recorded.
+        with contextlib.suppress(FileNotFoundError):
+            self.directory.store("exit.json", record)
         self.directory.remove("shim.pid")
         self._leave()
 
