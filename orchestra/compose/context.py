@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import Map, Path, locate
-from orchestra.model.desired import Location
+from orchestra.model.location import Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

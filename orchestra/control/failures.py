@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestra.control.wire import Message
-    from orchestra.model.desired import Desired, Location
+    from orchestra.model.desired import Desired
+    from orchestra.model.location import Location
     from orchestra.plan.verdict import Failed
 
 
@@ -40,7 +41,9 @@ def describe_failures(failures: Iterable[Failed], desired: Desired) -> list[Mess
 
 
 def find_location(desired: Desired, failure: Failed) -> Location | None:
-    """Where the file declares what failed; for a container the port that the error speaks of, if it does."""
+    """Where the file says what has failed, or else declares the resource."""
+    if failure.location is not None:
+        return failure.location
     kind, name = failure.resource
     match kind:
         case Kind.IMAGE:
@@ -51,7 +54,4 @@ def find_location(desired: Desired, failure: Failed) -> Location | None:
             return next((spec.location for spec in desired.volumes if spec.name == name), None)
         case _:
             spec = desired.container(name)
-            if spec is None:
-                return None
-            spoken_of = (p.location for p in spec.ports if f"port {p.published}/{p.protocol} " in failure.error)
-            return next(spoken_of, spec.location)
+            return None if spec is None else spec.location

@@ -23,11 +23,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from orchestra.errors import FatalError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.location import Location
     from orchestra.model.observed import Container, Health, Image, Observed
     from orchestra.plan.action import AnonymousVolumes
 
@@ -40,6 +43,14 @@ class Capabilities:
     networks: bool = True
     health: bool = True
     unsupported: Mapping[str, str] = field(default_factory=dict)
+
+
+class PortUnavailable(FatalError):
+    """A port cannot be published. location: where the file asks for it."""
+
+    def __init__(self, message: str, hint: str, location: Location | None) -> None:
+        super().__init__(message, hint=hint)
+        self.location = location
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestra.engine.driver import PortUnavailable
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError
 from orchestra.model.observed import Failure
 from orchestra.plan.preview import preview
@@ -27,5 +28,8 @@ async def with_foreseen_failures(driver: Driver, desired: Desired, observed: Obs
             continue  # something is missing that would be made first
         except (FatalError, EnvironmentLack) as error:
             at = max(now, desired.request.at)
-            failures[action.resource] = Failure(action.resource, action.verb, error.message, False, 1, at, error.hint)
+            place = error.location if isinstance(error, PortUnavailable) else None
+            failures[action.resource] = Failure(
+                action.resource, action.verb, error.message, False, 1, at, error.hint, location=place
+            )
     return replace(observed, failures=failures)

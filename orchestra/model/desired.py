@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 
 
@@ -33,15 +34,6 @@ class MountKind(StrEnum):
     BIND = "bind"
     TMPFS = "tmpfs"
     FILE = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where the file says it: lines and columns count from 1."""
-
-    path: str
-    line: int
-    column: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.resource import ResourceId
 
@@ -173,8 +174,9 @@ class Image:
 class Failure:
     """The last thing that failed on one resource: another kind of action on it is not concerned.
 
-    ``resource`` is ``kind/name``; attempts: how often in a row ``verb`` has failed since a command asked for it; at:
-    when the last attempt began; hint: what to do about it. in_use: another stack uses what should be removed.
+    attempts: how often in a row ``verb`` has failed since a command asked for it; at: when the last attempt began;
+    hint: what to do about it. in_use: another stack uses what should be removed. location: what of the file has failed,
+    where that is known; else it is the resource as a whole.
     """
 
     resource: ResourceId
@@ -185,6 +187,7 @@ class Failure:
     at: float
     hint: str = ""
     in_use: bool = False
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,7 @@ def judge_down(
     failures = [failure for failure in plan.failed if concerns(failure.resource)]
     known = {failure.resource for failure in failures}
     failures += [
-        Failed(failure.resource, failure.error, failure.hint, in_use=failure.in_use)
+        Failed(failure.resource, failure.error, failure.hint, in_use=failure.in_use, location=failure.location)
         for failure in observed.failures.values()
         if failure.verb in (Verb.STOP, Verb.REMOVE)
         and not failure.temporary

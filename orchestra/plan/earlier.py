@@ -132,7 +132,8 @@ def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
         said = "the container was started again with its earlier definition"
     else:
         said = "the container goes back to its earlier definition"
-    return Failed(failure.resource, failure.error, f"{failure.hint}; {said}" if failure.hint else said)
+    hint = f"{failure.hint}; {said}" if failure.hint else said
+    return Failed(failure.resource, failure.error, hint, location=failure.location)
 
 
 def go_back(desired: Desired, observed: Observed) -> Desired:

@@ -130,13 +130,13 @@ class Situation:
         if failure is None or failure.at < asked_at or failure.verb not in (action.verb, Verb.LOOK):
             return action
         if not failure.temporary:
-            return Failed(resource, failure.error, failure.hint)
+            return Failed(resource, failure.error, failure.hint, location=failure.location)
         until = failure.at + delay(failure.attempts - 1)
         if until <= self.now:
             return action
         if failure.attempts >= GIVE_UP or failure.in_use:
             hint = failure.hint or "it is tried again in the background"
-            self.failed.append(Failed(resource, failure.error, hint, in_use=failure.in_use))
+            self.failed.append(Failed(resource, failure.error, hint, in_use=failure.in_use, location=failure.location))
             self.hopeless.add(resource)
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
         again = ((resource, f"to be tried again: {failure.error}"),)

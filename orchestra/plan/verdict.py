@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestra.model.location import Location
     from orchestra.model.resource import ResourceId
 
 
@@ -29,7 +30,7 @@ class Failed:
     """``resource`` will not become what it should until the file, the machine or another container changes.
 
     waits_for: resources it would also wait for: they may turn out to be another reason. in_use: it cannot be removed,
-    since another stack uses it; that is no fault.
+    since another stack uses it; that is no fault. location: what of the file has failed, where that is known.
     """
 
     resource: ResourceId
@@ -37,6 +38,7 @@ class Failed:
     hint: str = ""
     waits_for: tuple[ResourceId, ...] = ()
     in_use: bool = False
+    location: Location | None = None
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.error}"

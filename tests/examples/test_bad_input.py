@@ -43,8 +43,14 @@ FILES = {
     "one port twice": (
         SERVICE + "    ports: ['7:7', '7:8']\n",
         1,
-        ":6:13",
+        ":6:20",
         "in use by another port of the same service",
+    ),
+    "an address that is not here, on the same port": (
+        SERVICE + "    ports: ['127.0.0.1:61007:7', '192.0.2.1:61007:8']\n",
+        1,
+        ":6:34",
+        "no interface of this machine has that address",
     ),
     "silent registry": (SERVICE.replace("rootfs:/", "127.0.0.1:1/web:1"), 1, ":3:12", "127.0.0.1:1/web:1"),
 }

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.attachment import load_all
-from orchestra.errors import FatalError
+from orchestra.engine.driver import PortUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,7 +49,7 @@ class PortReservations:
     def reserve(self, container: str, ports: Sequence[Port]) -> tuple[Port, ...]:
         """Hold exactly these ports for the container; the ports with every host port chosen, in the same order.
 
-        A port asked for before keeps its host port. All or nothing: raises FatalError when one is in use.
+        A port asked for before keeps its host port. All or nothing: raises PortUnavailable when one is in use.
         """
         with self._lock:
             before = {(held.asked, held.port): held for held in self._held.get(container, ())}
@@ -76,7 +76,7 @@ class PortReservations:
             return tuple(held.port for held in taken)
 
     def check(self, ports: Iterable[Port]) -> None:
-        """Raise FatalError for the first port that another program, or another stack, has now. Nothing is held."""
+        """Raise PortUnavailable for the first port that another program, or another stack, has now. Nothing is held."""
         with self._lock:
             held = [held.port for ports_held in self._held.values() for held in ports_held]
             for port in ports:
@@ -120,11 +120,11 @@ def find_publisher(home: Home, port: Port) -> str:
 
 
 def bind(port: Port) -> socket.socket:
-    """A socket bound to the host port, any free one when ``published`` is None. Raises OSError, FatalError."""
+    """A socket bound to the host port, any free one when ``published`` is None. Raises OSError, PortUnavailable."""
     kind = TYPES.get(port.protocol)
     if kind is None:
         hint = "publish tcp and udp ports"
-        raise FatalError(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint=hint)
+        raise PortUnavailable(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint, port.location)
     holder = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC)
     try:
         address = (port.host_ip or ANY, port.published or 0)
@@ -154,18 +154,18 @@ def _text(port: Port) -> str:
     return f"{port.published or 'any'}/{port.protocol} on {port.host_ip or ANY}"
 
 
-def _in_use(port: Port, owner: str) -> FatalError:
+def _in_use(port: Port, owner: str) -> PortUnavailable:
     hint = f"stop it, or publish another port: '{(port.published or 0) + 1}:{port.target}'"
-    return FatalError(f"port {_text(port)} is already in use by {owner}", hint=hint)
+    return PortUnavailable(f"port {_text(port)} is already in use by {owner}", hint, port.location)
 
 
-def _refused(port: Port, error: OSError) -> FatalError:
+def _refused(port: Port, error: OSError) -> PortUnavailable:
     hints = {
         errno.EADDRNOTAVAIL: "no interface of this machine has that address",
         errno.EACCES: "ports below net.ipv4.ip_unprivileged_port_start need root",
     }
     hint = hints.get(error.errno or 0, "see whether the address is an IPv4 address of this machine")
-    return FatalError(f"port {_text(port)} cannot be published: {error.strerror or error}", hint=hint)
+    return PortUnavailable(f"port {_text(port)} cannot be published: {error.strerror or error}", hint, port.location)
 
 
 def _owner(port: Port) -> str:
