@@ -23,15 +23,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from orchestra.errors import FatalError
+from orchestra.errors import FatalError, StillInUse, TemporaryError
+from orchestra.model.observed import Failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from orchestra.errors import OrchestraError
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.location import Location
-    from orchestra.model.observed import Container, Health, Image, Observed
+    from orchestra.model.observed import Container, Health, Image, Observed, Verb
+    from orchestra.model.resource import ResourceId
     from orchestra.plan.action import AnonymousVolumes
 
 
@@ -51,6 +54,21 @@ class PortUnavailable(FatalError):
     def __init__(self, message: str, hint: str, location: Location | None) -> None:
         super().__init__(message, hint=hint)
         self.location = location
+
+
+def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts: int, at: float) -> Failure:
+    """What a call that failed says of its resource. attempts and at: see ``Failure``."""
+    return Failure(
+        resource,
+        verb,
+        error.message,
+        temporary=isinstance(error, TemporaryError),
+        attempts=attempts,
+        at=at,
+        hint=error.hint,
+        in_use=isinstance(error, StillInUse),
+        location=error.location if isinstance(error, PortUnavailable) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orchestra.engine.driver import PortUnavailable
+from orchestra.engine.driver import failure_of
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError
-from orchestra.model.observed import Failure
 from orchestra.plan.preview import preview
 
 if TYPE_CHECKING:
@@ -28,8 +27,5 @@ async def with_foreseen_failures(driver: Driver, desired: Desired, observed: Obs
             continue  # something is missing that would be made first
         except (FatalError, EnvironmentLack) as error:
             at = max(now, desired.request.at)
-            place = error.location if isinstance(error, PortUnavailable) else None
-            failures[action.resource] = Failure(
-                action.resource, action.verb, error.message, False, 1, at, error.hint, location=place
-            )
+            failures[action.resource] = failure_of(action.resource, action.verb, error, 1, at)
     return replace(observed, failures=failures)

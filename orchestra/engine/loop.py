@@ -17,7 +17,7 @@ import anyio.lowlevel
 
 from orchestra.engine.broadcast import Broadcast
 from orchestra.engine.dispatch import LIMITS, container_of, perform
-from orchestra.engine.driver import Measures, PortUnavailable, Settles
+from orchestra.engine.driver import Measures, Settles, failure_of
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
@@ -366,10 +366,7 @@ class Engine:
         before = self.observed.failures.get(resource)
         again = before is not None and before.verb is verb and before.at >= self._desired.request.at
         attempts = before.attempts + 1 if before is not None and again else 1
-        temporary = isinstance(error, TemporaryError)
-        in_use = isinstance(error, StillInUse)
-        location = error.location if isinstance(error, PortUnavailable) else None
-        return Failure(resource, verb, error.message, temporary, attempts, at, error.hint, in_use, location)
+        return failure_of(resource, verb, error, attempts, at)
 
     def _fail(self, resource: ResourceId, verb: Verb, error: OrchestraError, at: float) -> None:
         self._view.put_failure(self._failure(resource, verb, error, at))
