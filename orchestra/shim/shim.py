@@ -399,7 +399,7 @@ class Shim:
             "started_at": self.started_at,
             "finished_at": time.time(),
         }
-        # Whoever deletes the container may have seen no shim before this one took over: then nothing is to be recorded.
+        # A deletion that began before this shim took over removes what is unfinished, this record too.
         with contextlib.suppress(FileNotFoundError):
             self.directory.store("exit.json", record)
         self.directory.remove("shim.pid")

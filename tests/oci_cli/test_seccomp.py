@@ -58,7 +58,7 @@ class Agent:
                 fcntl.ioctl(fd, RECV, buffer)
                 fcntl.ioctl(fd, SEND, bytearray(RESPONSE.pack(NOTIF.unpack_from(buffer)[0], 0, -self.answer, 0)))
             except OSError:
-                break  # nobody lives any more whose calls are to be decided about
+                break  # every process whose calls it answers has ended
         os.close(fd)
 
     def close(self):

@@ -324,7 +324,7 @@ class Containers:
         if record is None:
             end_strays(self._home, self._stack)
         self._runtime.delete(directory)
-        if container_id := _id(directory):
+        if container_id := _id(directory, record, attachment):
             end_if_left(self._home, self._stack, container_id)
             detach(self._home, self._stack, container_id, directory)
         if record is not None:
@@ -409,11 +409,11 @@ def _sound(load: Callable[[str], T], directory: str) -> T | None:
         return None
 
 
-def _id(directory: str) -> str:
+def _id(directory: str, record: Record | None, attachment: Attachment | None) -> str:
     """The id of the container, by the first of its files that is sound; empty where none is."""
-    if record := _sound(load_record, directory):
+    if record is not None:
         return record.container.id
-    if attachment := _sound(attachments.load, directory):
+    if attachment is not None:
         return attachment.container_id
     try:
         group = ContainerDirectory(directory).load_config()["linux"]["cgroupsPath"]
