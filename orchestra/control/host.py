@@ -17,11 +17,12 @@ from orchestra.control.desired_file import load_desired
 from orchestra.control.presence import wait_until_lost
 from orchestra.control.server import Server
 from orchestra.engine.loop import Engine
-from orchestra.errors import FatalError
+from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.readiness import readable
 from orchestra.model.desired import Desired
 from orchestra.model.event import ActionEvent, Phase
 from orchestra.model.names import StackName
+from orchestra.shim.supervision import Backoff
 
 if TYPE_CHECKING:
     import socket
@@ -87,7 +88,16 @@ class Host:
     async def _watch_parent(self, fork_server: ForkServer, scope: anyio.CancelScope) -> None:
         await anyio.wait_readable(fork_server.pipe)
         print("the fork server is gone: starting another", file=sys.stderr, flush=True)
-        await anyio.to_thread.run_sync(fork_server.replace)
+        backoff = Backoff()
+        while True:
+            try:
+                await anyio.to_thread.run_sync(fork_server.replace)
+            except (OSError, TemporaryError) as error:
+                delay = backoff.next_delay(0)
+                print(f"{error}: trying again in {delay:.2f} s", file=sys.stderr, flush=True)
+                await anyio.sleep(delay)
+            else:
+                break
         scope.cancel()
 
     async def _watch_presence(self, fork_server: ForkServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 
 def make_directories(path: str) -> None:
@@ -13,8 +14,13 @@ def make_directories(path: str) -> None:
         make_directories(os.path.dirname(path))
         make_directories(path)
     except FileExistsError:
-        if not os.path.isdir(path):
-            raise
+        try:
+            found = os.lstat(path).st_mode
+        except FileNotFoundError:  # removed meanwhile
+            make_directories(path)
+        else:
+            if not stat.S_ISDIR(found) and not (stat.S_ISLNK(found) and os.path.isdir(path)):
+                raise
 
 
 def close_to_others(path: str) -> None:

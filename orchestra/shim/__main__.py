@@ -33,8 +33,11 @@ def main() -> None:
     process.become_subreaper()
     oom_score.lower()
     order = json.loads(sys.argv[1])
-    listener = unix_socket.listen(f"{order['run']}/fork.sock")
-    supervisor = Supervisor(order["supervisor"], f"{order['run']}/control.sock")
+    try:
+        listener = unix_socket.listen(f"{order['run']}/fork.sock")
+        supervisor = Supervisor(order["supervisor"], f"{order['run']}/control.sock")
+    except OSError as error:  # no space is left, or the directory has been removed
+        sys.exit(f"the fork server cannot start: {error}")
     supervisor.start()
     os.write(READY_FD, b"\n")
     os.close(READY_FD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -26,20 +27,37 @@ def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
     supervisor is started by the fork server, with the environment of the first launch; ``supervisor_argv[0]`` is an
     absolute path. OSError, or TemporaryError when the fork server could not start.
     """
+    while not _is_launched(stack_home, supervisor_argv):
+        pass  # the stack's directory was removed under the fork server that started
+
+
+def _is_launched(stack_home: StackHome, supervisor_argv: list[str]) -> bool:
     private_files.make_directories(stack_home.containers)
     private_files.make_directories(stack_home.data)
-    launching = _open_lock(f"{stack_home.run}/launch.lock")
-    try:
-        fcntl.flock(launching, fcntl.LOCK_EX)
-        lock = _open_lock(f"{stack_home.run}/fork.lock")
+    launch_lock, fork_lock = f"{stack_home.run}/launch.lock", f"{stack_home.run}/fork.lock"
+    with contextlib.ExitStack() as opened:
+        lock = -1
         try:
-            if not _take(lock, stack_home):
-                return
-            _start(stack_home, supervisor_argv, lock)
-        finally:
-            os.close(lock)
-    finally:
-        os.close(launching)
+            launching = _open_lock(launch_lock)
+            opened.callback(os.close, launching)
+            fcntl.flock(launching, fcntl.LOCK_EX)
+            lock = _open_lock(fork_lock)
+            opened.callback(os.close, lock)
+            if _take(lock, stack_home):
+                _start(stack_home, supervisor_argv, lock)
+        except (FileNotFoundError, TemporaryError):
+            if lock >= 0 and _is_file(lock, fork_lock):
+                raise
+            return False
+        return True
+
+
+def _is_file(descriptor: int, path: str) -> bool:
+    """Whether the path still leads to what is open."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def is_running(stack_home: StackHome) -> bool:

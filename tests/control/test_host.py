@@ -14,8 +14,10 @@ import pytest
 from orchestra import __version__
 from orchestra.control import wire
 from orchestra.control.desired_file import load_desired
+from orchestra.control.host import ForkServer, Host
+from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.program import Program, Run, one_shot
-from orchestra.errors import EnvironmentLack, OrchestraError
+from orchestra.errors import EnvironmentLack, OrchestraError, TemporaryError
 from orchestra.linux import unix_socket
 from orchestra.model.codec import decode, encode
 from orchestra.model.observed import Observed, Running
@@ -245,6 +247,26 @@ async def test_a_supervisor_of_another_version_is_noticed(supervised):
         with pytest.raises(OrchestraError, match=r"orchestra 9\.9") as caught:
             await s.ask("ping")
     assert "kill 42" in caught.value.hint
+
+
+async def test_a_fork_server_that_cannot_be_replaced_is_tried_again(supervised, capfd):
+    s, tries = supervised(), []
+    reader, writer = os.pipe()
+    os.close(writer)  # its end
+    async with s.running():
+        await s.up(two_services())
+
+    def replace_it():
+        tries.append(s.home)
+        if len(tries) < 3:
+            raise TemporaryError("no space is left")
+
+    with anyio.fail_after(10), s.listening.dup() as control:
+        await Host(s.home, FakeDriver(s.world)).run(control, ForkServer(reader, -1, replace_it))
+    os.close(reader)
+    assert len(tries) == 3
+    said = [line for line in capfd.readouterr().err.splitlines() if "trying again" in line]
+    assert said == [f"no space is left: trying again in {delay} s" for delay in ("0.00", "0.05")]
 
 
 @pytest.mark.parametrize("line", [b"not json\n", b"[]\n", b'{"op": "dance", "version": "%s"}\n' % __version__.encode()])

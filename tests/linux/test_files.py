@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from orchestra.linux import inotify, nftables, tty, unix_socket
+from orchestra.linux import inotify, nftables, private_files, tty, unix_socket
 from orchestra.linux.inotify import Inotify
 from orchestra.linux.network_namespace import inside, is_pinned, pin_namespace, unpin_namespace
 from orchestra.linux.pipe import tee
@@ -35,6 +35,31 @@ def test_file_events(tmp_path):
         assert [event.mask for event in events.read()] == [inotify.IN_IGNORED]
         with pytest.raises(OSError, match="no-such"):
             events.add("/no-such", inotify.IN_MODIFY)
+
+
+def test_directories_are_made_where_another_removes_them(tmp_path, monkeypatch):
+    """One that is there when it is to be made, and gone when it is looked at."""
+    path, make = tmp_path / "a/b", os.mkdir
+
+    def make_late(wanted, *arguments):
+        monkeypatch.setattr(os, "mkdir", make)
+        raise FileExistsError(wanted)
+
+    monkeypatch.setattr(os, "mkdir", make_late)
+    private_files.make_directories(str(path))
+    assert path.is_dir()
+
+
+def test_directories_are_made_beyond_a_link_but_not_in_place_of_a_file(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    private_files.make_directories(str(tmp_path / "link"))
+    private_files.make_directories(str(tmp_path / "link/a"))
+    assert (tmp_path / "a").is_dir()
+    for name in ("dangling", "file"):
+        with pytest.raises(FileExistsError):
+            private_files.make_directories(str(tmp_path / name))
 
 
 def test_a_pipe_is_shown_and_stays_full():

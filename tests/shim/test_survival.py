@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.errors import TemporaryError
 from orchestra.linux import process
 from orchestra.shim import client, launch
 from orchestra.shim.client import Status
@@ -441,3 +443,33 @@ def test_a_hundred_lives_leave_nothing(stack):
     assert stack.groups() == []
     assert container.leftovers() == failing.leftovers() == []
     assert Path(stack.home.supervisor_log).read_text() == ""
+
+
+def test_a_directory_removed_while_the_fork_server_starts_is_made_anew(tmp_path, tree, monkeypatch):
+    stack = Stack(tmp_path, tree)
+    start, begun = launch._start, []
+
+    def start_after_removal(*arguments):
+        if len(begun) < 2:
+            shutil.rmtree(stack.home.run)
+        begun.append(arguments)
+        start(*arguments)
+
+    monkeypatch.setattr(launch, "_start", start_after_removal)
+    try:
+        stack.launch()
+        assert launch.is_running(stack.home)
+        assert len(begun) == 3
+        log = Path(stack.home.supervisor_log).read_text().splitlines()
+        assert [line.partition(":")[0] for line in log] == ["the fork server cannot start"] * 2
+    finally:
+        stack.close()
+
+
+def test_a_fork_server_that_cannot_start_says_why(tmp_path, tree):
+    stack = Stack(tmp_path, tree)
+    os.makedirs(f"{stack.home.run}/fork.sock")
+    with pytest.raises(TemporaryError, match="could not start"):
+        stack.launch()
+    assert not launch.is_running(stack.home)
+    assert "Is a directory" in Path(stack.home.supervisor_log).read_text()
