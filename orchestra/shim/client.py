@@ -156,14 +156,15 @@ def delete(directory: str) -> None:
     if files.has("exit.json") or not os.path.isdir(directory):
         return
     while True:
-        container = files.load_process("state.json")
+        recorded = files.has("state.json")
+        container = files.load_process("state.json") if recorded else None
         if container is not None:
             _kill_and_wait(container)
-        elif files.has("state.json"):  # damaged: its group tells who it is
+        elif recorded:  # damaged: its group tells who it is
             group_of(files).kill()
         if not shim_alive(directory):
             break
-        if container is not None or files.has("state.json"):
+        if recorded:
             _await_end(directory, container)
         else:
             # It is just being made.

@@ -99,6 +99,24 @@ def test_delete_ends_what_is_just_being_made(stack):
         assert container.leftovers() == []
 
 
+def test_delete_ends_what_has_been_made_while_it_looked(stack, monkeypatch):
+    """Its record appears between two looks: then it must not wait for the end of what it has not killed."""
+    container = stack.container("sleep", "600")
+    container.run()
+    record, hidden = Path(container.directory, "state.json"), Path(container.directory, "hidden")
+    record.rename(hidden)
+    shim_alive = client.shim_alive
+
+    def shim_alive_and_its_work_done(directory):
+        if hidden.exists():
+            hidden.rename(record)
+        return shim_alive(directory)
+
+    monkeypatch.setattr(client, "shim_alive", shim_alive_and_its_work_done)
+    container.delete()
+    assert container.leftovers() == []
+
+
 def test_delete_ends_what_runs_and_may_be_repeated(stack):
     container = stack.shell("trap '' TERM; sleep 60 & sleep 60 & wait")
     container.run()
