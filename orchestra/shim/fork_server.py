@@ -126,6 +126,9 @@ class ForkServer:
         try:
             request = wire.decode(line)
             operation = request["op"]
+            if operation == wire.PING:
+                wire.send(connection, {})
+                return
             directory = ContainerDirectory(request["directory"])
             if operation in ("create", "run"):
                 error = self.keeper.begin(connection, directory, start=operation == "run")

@@ -10,6 +10,7 @@ import sys
 
 from orchestra.errors import TemporaryError
 from orchestra.linux import mount_tree, private_files, unix_socket
+from orchestra.shim import wire
 from orchestra.shim.__main__ import LOCK_FD, READY_FD
 
 SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
@@ -92,10 +93,13 @@ def _take(lock: int, stack_home: StackHome) -> bool:
     except BlockingIOError:
         pass
     try:
-        # Whoever holds the lock listens already, since launching is exclusive; or listens no longer, about to end.
-        unix_socket.connect(stack_home.fork_socket).close()
+        # Whoever holds the lock listens already, since launching is exclusive; or listens no longer, about to end. Of
+        # one that was killed lock and socket may last a moment longer: only an answer tells that it lives.
+        with unix_socket.connect(stack_home.fork_socket) as connection:
+            wire.send(connection, {"op": wire.PING})
+            wire.receive(connection)
         return False
-    except (FileNotFoundError, ConnectionRefusedError):
+    except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
         fcntl.flock(lock, fcntl.LOCK_EX)
         return True
 

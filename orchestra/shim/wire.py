@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import socket
 
 MAX_LINE = 4 << 20
+PING = "ping"
+"""Asked of a fork server to know that it lives."""
 
 Message = dict[str, Any]
 

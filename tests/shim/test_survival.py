@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import shutil
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from orchestra.errors import TemporaryError
-from orchestra.linux import process
+from orchestra.linux import process, unix_socket
+from orchestra.linux.readiness import readable
 from orchestra.shim import client, launch
 from orchestra.shim.client import Status
 from tests import census
@@ -462,6 +464,25 @@ def test_a_directory_removed_while_the_fork_server_starts_is_made_anew(tmp_path,
         assert len(begun) == 3
         log = Path(stack.home.supervisor_log).read_text().splitlines()
         assert [line.partition(":")[0] for line in log] == ["the fork server cannot start"] * 2
+    finally:
+        stack.close()
+
+
+def test_what_is_left_for_a_moment_of_a_killed_fork_server_is_not_taken_for_one(tmp_path, tree):
+    """Descriptors that end with a process are let go of one by one, and a child of it may still have them."""
+    stack = Stack(tmp_path, tree)
+    os.makedirs(stack.home.run)
+    lock = os.open(f"{stack.home.run}/fork.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    listener = unix_socket.listen(stack.home.fork_socket)
+    try:
+        with ThreadPoolExecutor() as pool:
+            launched = pool.submit(stack.launch)
+            assert readable(listener.fileno(), 10)
+            listener.close()
+            os.close(lock)
+            launched.result(30)
+        assert launch.is_running(stack.home)
     finally:
         stack.close()
 
