@@ -24,11 +24,12 @@ class Web(BaseHTTPRequestHandler):
         request = urllib.request.Request(STORE + self.path, data=data, method=method)
         try:
             with urllib.request.urlopen(request, timeout=5) as reply:
-                self.answer(reply.status, reply.read())
+                code, body = reply.status, reply.read()
         except urllib.error.HTTPError as error:
-            self.answer(error.code, error.read())
+            code, body = error.code, error.read()
         except OSError as error:
-            self.answer(503, str(error).encode())
+            code, body = 503, str(error).encode()
+        self.answer(code, body)
 
     def do_GET(self) -> None:
         if self.path == "/health":
