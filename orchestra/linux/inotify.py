@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 from typing import NamedTuple
@@ -46,8 +47,15 @@ class Inotify:
         return self._fd
 
     def add(self, path: str, mask: int) -> int:
-        """Watch a path; watching it again replaces the mask and returns the same number."""
-        return check(_add_watch(self._fd, os.fsencode(path), mask), "inotify_add_watch", path)
+        """Watch a path; watching it again replaces the mask and returns the same number.
+
+        FileNotFoundError, NotADirectoryError and other kinds of OSError: what is watched comes and goes.
+        """
+        watch: int = _add_watch(self._fd, os.fsencode(path), mask)
+        if watch < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+        return watch
 
     def remove(self, watch: int) -> None:
         check(_remove_watch(self._fd, watch), "inotify_rm_watch")

@@ -33,8 +33,10 @@ def test_file_events(tmp_path):
         ]
         events.remove(watch)
         assert [event.mask for event in events.read()] == [inotify.IN_IGNORED]
-        with pytest.raises(OSError, match="no-such"):
+        with pytest.raises(FileNotFoundError, match="no-such"):
             events.add("/no-such", inotify.IN_MODIFY)
+        with pytest.raises(NotADirectoryError):
+            events.add(__file__, inotify.IN_MODIFY | inotify.IN_ONLYDIR)
 
 
 def test_directories_are_made_where_another_removes_them(tmp_path, monkeypatch):
