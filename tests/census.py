@@ -9,6 +9,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def take(run: Run) -> frozenset[str]:
 
     Without those (``tests.apart``) it has no privilege to make mounts, interfaces or packet rules either.
     """
-    apart = (mounts, interfaces, tables, homes, settings) if run.is_apart() else ()
+    apart = (mounts, interfaces, tables, homes, temporary_files, settings) if run.is_apart() else ()
     return frozenset([*processes(run), *cgroups(run), *(line for look in apart for line in look())])
 
 
@@ -66,6 +67,12 @@ def tables() -> Iterator[str]:
     for item in json.loads(listing)["nftables"]:
         if "table" in item:
             yield f"nftables table {item['table']['family']} {item['table']['name']}"
+
+
+def temporary_files() -> Iterator[str]:
+    """Those that are named after the project. What pytest makes is named otherwise, and lies below."""
+    for found in Path(tempfile.gettempdir()).glob("orchestra*"):
+        yield f"file {found}"
 
 
 def homes() -> Iterator[str]:

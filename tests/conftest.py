@@ -8,12 +8,16 @@ import sys
 import time
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import apart, census, reaper, run
 from tests.debian import debian_images as debian_images
 
 PATIENCE = 10.0
 """Seconds: processes that have been told to end may still be ending."""
+# How long anything takes is the machine's matter.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 os.environ.pop("COLUMNS", None)  # tables would be laid out for the terminal of the shell that runs the tests
 BEFORE = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey[run.Run]()

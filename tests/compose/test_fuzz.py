@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ def test_whatever_the_bytes_a_load_ends_in_a_stack_or_in_an_error_of_ours(tmp_pa
     done = subprocess.run(
         [sys.executable, HERE / "fuzz_loader.py", *limits, f"-dict={tmp_path}/words", corpus],
         cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=50,
