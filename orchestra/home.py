@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from orchestra.record import Record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class StackHome(NamedTuple):
+class StackHome(Record):
     """The files of one stack. All attributes are absolute paths."""
 
     name: str

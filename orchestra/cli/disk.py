@@ -9,14 +9,14 @@ from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
-from orchestra.driver.local.disk import measure
+from orchestra.stacks.host import measure_disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.disk import Disk, Total
+    from orchestra.stacks.host import Disk, Total
 
 HEADER = {
     "Type": "TYPE",
@@ -35,7 +35,7 @@ COMMAND_WIDTH = 20
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    disk = measure(invocation.home)
+    disk = measure_disk(invocation.context)
     if values["verbose"] and values["format"] == "table":
         import time
 

@@ -6,36 +6,30 @@ import json
 import sys
 
 from orchestra.cli.image.columns import NONE, describe_age, repository_and_tag, short_id
-from orchestra.cli.looking import check_known, find_stack, look_at_containers
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
-from orchestra.driver.local.image.library import Library
+from orchestra.cli.warnings import tell_of_root, warn_of_damage
+from orchestra.stacks.images.of_containers import images_of_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.image.library import Item
-
-    Encoded = dict[str, Any]
+    from orchestra.stacks.containers import ContainerRow
+    from orchestra.stacks.images.library import Item
 
 HEADER = ("CONTAINER", "REPOSITORY", "TAG", "PLATFORM", "IMAGE ID", "SIZE", "CREATED")
 EXPENDABLE = ("CREATED", "PLATFORM", "IMAGE ID")
 
 
 def run(invocation: Invocation) -> int:
-    values = invocation.values
-    stack, declared = find_stack(invocation)
-    there = look_at_containers(invocation, stack)
-    if not there:
-        from orchestra.cli.elsewhere import tell_of_root
-
-        tell_of_root(invocation)
-    check_known(values["services"], declared, (container["service"] for container in there))
-    wanted = [c for c in there if not values["services"] or c["service"] in values["services"]]
-    by_digest = _items(Library(invocation.home), {container["image_digest"] for container in wanted})
-    rows = [_data(container, by_digest.get(container["image_digest"], [])) for container in wanted]
+    context, values = invocation.context, invocation.values
+    result = images_of_containers(context, values["services"])
+    warn_of_damage(result.damage)
+    if not result.exist:
+        tell_of_root(invocation, context)
+    rows = [_data(*pair) for pair in result.images]
     if values["quiet"]:
         ids = dict.fromkeys(row["ID"].removeprefix("sha256:") for row in rows if row["ID"])
         text = "".join(f"{image_id}\n" for image_id in ids)
@@ -47,22 +41,12 @@ def run(invocation: Invocation) -> int:
     return 0
 
 
-def _items(library: Library, digests: set[str]) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = {}
-    for item in library.items():
-        found.setdefault(item.entry.digest, []).append(item)
-    if digests - set(found):  # the name of one that is in use may mean another by now
-        for item in library.nameless():
-            found.setdefault(item.entry.digest, []).append(item)
-    return found
-
-
-def _data(container: Encoded, items: list[Item]) -> Encoded:
+def _data(container: ContainerRow, items: list[Item]) -> dict[str, Any]:
     """items: the image by each of its names; none for a directory tree."""
-    row = {"ID": "", "ContainerName": container["name"], "Platform": "", "Size": 0}
+    row: dict[str, Any] = {"ID": "", "ContainerName": container.name, "Platform": "", "Size": 0}
     if not items:
-        return {**row, "Repository": container["image"], "Tag": NONE, "Created": None}
-    item = next((one for one in items if _is_called(one, container["image"])), items[0])
+        return {**row, "Repository": container.image, "Tag": NONE, "Created": None}
+    item = next((one for one in items if _is_called(one, container.image)), items[0])
     repository, tag = repository_and_tag(item)
     about = {"ID": item.id, "Platform": item.entry.platform, "Size": item.size}
     return {**row, **about, "Repository": repository, "Tag": tag, "Created": item.created or None}
@@ -73,7 +57,7 @@ def _is_called(item: Item, reference: str) -> bool:
     return reference in (repository, f"{repository}:{tag}", item.entry.reference)
 
 
-def _cells(row: Encoded) -> tuple[str, ...]:
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["ContainerName"],
         row["Repository"],

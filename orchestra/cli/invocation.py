@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TypeVar
 
-from orchestra.errors import EnvironmentLack
-from orchestra.home import find_home
+from orchestra.record import Record
+from orchestra.stacks.context import Project, make_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
-    from orchestra.home import Home
+    from orchestra.stacks.context import Context
+
+T = TypeVar("T", bound=Record)
 
 
-class Invocation(NamedTuple):
+class Invocation(Record):
     """command: its name in the table. shared: the global options; values: the command's own. Both by parameter name,
     complete with defaults.
     """
@@ -25,29 +27,27 @@ class Invocation(NamedTuple):
     values: dict[str, Any]
 
     @property
-    def home(self) -> Home:
+    def context(self) -> Context:
         """Raises EnvironmentLack for a user without a home directory."""
-        home = find_home(os.environ, os.getuid())
-        if not os.path.isabs(home.data):
-            hint = "set HOME or ORCHESTRA_HOME to a directory"
-            raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
-        return home
+        shared = self.shared
+        project = Project(
+            files=tuple(shared["files"]),
+            directory=shared["project_directory"],
+            name=shared["project_name"],
+            profiles=tuple(shared["profiles"]),
+            env_files=tuple(shared["env_files"]),
+            runtime=shared["runtime"],
+        )
+        return make_context(shared["driver"], project)
 
-    @property
-    def driver(self) -> str:
-        return str(self.shared["driver"])
+    def options(self, type_: type[T]) -> T:
+        """type_: a record whose fields are values of the command line, by their names."""
+        given = {name: self.values[name] for name in type_._fields}
+        return type_(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
     def colors(self, stream: TextIO) -> bool:
         """Whether to write ANSI colours to ``stream``: ``--ansi``, then NO_COLOR (no-color.org), then a terminal."""
         return use_colors(stream, str(self.shared["ansi"]))
-
-    def need_root(self) -> None:
-        """Raise EnvironmentLack when containers cannot be made or entered by this user."""
-        if self.driver == "local" and os.geteuid() != 0:
-            raise EnvironmentLack(
-                f"orchestra {self.command} needs root: this user may not make namespaces, mounts and networks",
-                hint="run it with sudo; config, plan --offline, version and doctor work for anybody",
-            )
 
 
 def use_colors(stream: TextIO, ansi: str = "auto") -> bool:

@@ -36,11 +36,6 @@ def parse_moment(option: str, text: str, now: float) -> bytes:
         raise UserError(f"{option} {text}: not a moment", hint=hint) from None
 
 
-def now_as_stamp() -> bytes:
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    return _stamp(seconds, f"{nanoseconds:09d}")
-
-
 def _seconds(match: re.Match[str]) -> int:
     """Raises ValueError for a day or an hour that does not exist."""
     from datetime import datetime, timedelta, timezone

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from orchestra.record import Record
+
 FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
 """Kinds of options: present or not; one string; one integer; any number of strings, in order."""
 
@@ -29,7 +31,7 @@ class Option(NamedTuple):
         return {FLAG: False, LIST: []}.get(self.kind, self.default)
 
 
-class Argument(NamedTuple):
+class Argument(Record):
     """A positional value. optional: None when it is left out. many: all that is left, perhaps none; some: at least
     one of them; rest: all that is left, options included.
     """
@@ -47,7 +49,7 @@ class Argument(NamedTuple):
         return self.rest or self.some or not (self.many or self.optional)
 
 
-class Command(NamedTuple):
+class Command(Record):
     """module: below ``orchestra.cli``, with ``run(invocation) -> exit code``."""
 
     name: str

@@ -6,6 +6,7 @@ import sys
 
 from orchestra.cli.confirm import is_sure, need_terminal
 from orchestra.errors import OrchestraError
+from orchestra.stacks.host import find_leftovers, remove_leftover
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -13,18 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.prune import Item
+    from orchestra.stacks.host import Item
 
 
 def run(invocation: Invocation) -> int:
-    from orchestra.driver.local import prune
-
-    invocation.need_root()
-    force = invocation.values["force"]
+    context, force = invocation.context, invocation.values["force"]
+    context.need_root(invocation.command)
     if not force:
         need_terminal()
-    home = invocation.home
-    items = prune.find(home)
+    items = find_leftovers(context)
     if not items:
         print("Nothing to remove.")
         return 0
@@ -33,7 +31,7 @@ def run(invocation: Invocation) -> int:
     failed = False
     for item in items:
         try:
-            prune.remove(home, item)
+            remove_leftover(context, item)
         except (OrchestraError, OSError) as error:
             from orchestra.cli.render.errors import render_error
 

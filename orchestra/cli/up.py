@@ -1,75 +1,64 @@
-"""``orchestra up``: send what the file asks for to the supervisor, and show how the world follows."""
+"""``orchestra up``: have the world be as the file says, and show how it follows."""
 
 from __future__ import annotations
 
 import sys
 
-from orchestra.cli.asking import client_of
-from orchestra.cli.foresee import foresee_name
-from orchestra.cli.render.errors import render_notes
+from orchestra.cli.changes import read_changes, read_chosen
+from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.progress import open_progress
-from orchestra.cli.stack_file import StackFile, parse_scale
-from orchestra.cli.up_exchange import check_wish, conclude, encode_up
+from orchestra.cli.warnings import warn_of_damage, warn_of_notes, warn_of_orphans
 from orchestra.errors import UserError
+from orchestra.stacks.up import UpOptions, begin_up, up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.cli.stack_file import Prepared
-    from orchestra.control.client import Client
+    from orchestra.model.result import UpResult
+    from orchestra.stacks.up import Beginning
 
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    attached = not (values["detach"] or values["wait"] or values["wait_timeout"] is not None)
+    wait = values["wait"] or values["wait_timeout"] is not None
+    attached = not (values["detach"] or wait)
     _check(values, attached)
-    check_wish(values)
-    invocation.need_root()
-    prepared, client = _prepare(invocation)
-    if prepared.notes:
-        print(render_notes(prepared.notes, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+    options = UpOptions(read_chosen(values), read_changes(values), wait, values["wait_timeout"])
+    context = invocation.context
+    beginning = begin_up(context, options.chosen)
+    warn_of_notes(invocation, beginning.prepared.notes)
     if attached:
         from orchestra.cli.attached import run_attached
 
-        return run_attached(invocation, prepared, client)
-    return bring_up(invocation, prepared, client)
+        return run_attached(invocation, context, beginning, options)
+    return bring_up(invocation, beginning, options)
 
 
-def bring_up(invocation: Invocation, prepared: Prepared, client: Client) -> int:
+def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:
     """Until everything runs, or cannot; the exit code."""
     with open_progress(invocation) as progress:
-        progress.services = prepared.selected
-        progress.waits = bool(invocation.values["wait"]) or invocation.values["wait_timeout"] is not None
-        result = client.ask(encode_up(invocation, prepared), progress.hear)
-        progress.settle(result["containers"])
+        progress.services = beginning.prepared.selected
+        progress.waits = options.wait
+        result = up(beginning, options, progress.hear)
+        progress.settle(result.containers)
     return conclude(invocation, result)
 
 
-def _prepare(invocation: Invocation) -> tuple[Prepared, Client]:
-    """The load and a client whose supervisor is starting already: they take about the same time."""
-    values = invocation.values
-    scale = parse_scale(values["scale"])
-    file = StackFile(invocation)
-    prepared = file.recall_prepared(values["services"], no_deps=values["no_deps"], scale=scale)
-    if prepared is not None:
-        return prepared, client_of(invocation, prepared.identity.stack)
-    foreseen = foresee_name(invocation)
-    early = None if foreseen is None else client_of(invocation, foreseen)
-    if early is not None:
-        early.summon()
-    try:
-        prepared = file.prepare(values["services"], no_deps=values["no_deps"], scale=scale)
-    except BaseException:
-        if early is not None:
-            early.dismiss()
-        raise
-    if early is not None and prepared.identity.stack == foreseen:
-        return prepared, early
-    if early is not None:
-        early.dismiss()
-    return prepared, client_of(invocation, prepared.identity.stack)
+def conclude(invocation: Invocation, result: UpResult) -> int:
+    """Say what a result has to say; the exit code."""
+    warn_of_damage(result.damage)
+    warn_of_orphans(result.orphans)
+    if result.failures:
+        print(render_failures(result.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+    if result.timed_out:
+        waiting = f": waiting for {', '.join(result.unproven)}" if result.unproven else ""
+        raise UserError(
+            f"application not healthy after {invocation.values['wait_timeout']}s{waiting}",
+            hint="orchestra ps and orchestra logs show why; the containers go on running",
+        )
+    return 1 if result.failures else 0
 
 
 def _check(values: dict[str, Any], attached: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestra.compose.diagnostics import render_diagnostics
     from orchestra.compose.loading import Loaded, load
     from orchestra.compose.render import render_config
     from orchestra.compose.request import Inputs, LoadRequest
@@ -19,10 +18,9 @@ _HOMES = {
     "Loaded": "loading",
     "load": "loading",
     "render_config": "render",
-    "render_diagnostics": "diagnostics",
 }
 
-__all__ = ["Inputs", "LoadRequest", "Loaded", "load", "render_config", "render_diagnostics"]
+__all__ = ["Inputs", "LoadRequest", "Loaded", "load", "render_config"]
 
 
 def __getattr__(name: str) -> object:

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TypeVar
 
 from orchestra import __version__
 from orchestra.control import wire
 from orchestra.control.farewell import clear_away
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.linux import unix_socket
+from orchestra.model.codec import decode
+from orchestra.model.event import decode_event
+from orchestra.model.request import PingRequest
+from orchestra.model.result import PingResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from typing import Any
 
+    from orchestra.control.wire import Message
     from orchestra.home import StackHome
+    from orchestra.model.event import Event
+    from orchestra.model.request import Question
+
+T = TypeVar("T")
 
 ATTEMPTS = 5
 
@@ -41,20 +50,32 @@ class Client:
         except ConnectionResetError:
             self._early = None  # ``ask`` tries again
 
-    def ask(self, request: bytes, hear: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
-        """The result of an encoded request; ``hear`` is called with each event before it.
+    def ask(
+        self,
+        result: type[T],
+        question: Question,
+        hear: Callable[[Event], None] | None = None,
+        *,
+        desired: bytes | None = None,
+    ) -> T:
+        """What the supervisor answers; ``hear`` is called with each event before it. desired: as JSON on one line.
 
         Starts what is not running. Raises the error that the supervisor answers, and EnvironmentLack when it keeps
         breaking off.
         """
-        return self._converse(request, hear, start=True)
+        return decode(result, self._converse(wire.encode_request(question, desired), hear, start=True))
 
     def ask_if_running(
-        self, request: bytes, hear: Callable[[dict[str, Any]], None] | None = None
-    ) -> dict[str, Any] | None:
+        self,
+        result: type[T],
+        question: Question,
+        hear: Callable[[Event], None] | None = None,
+        *,
+        desired: bytes | None = None,
+    ) -> T | None:
         """The same, but None when nobody listens."""
         try:
-            return self._converse(request, hear, start=False)
+            return decode(result, self._converse(wire.encode_request(question, desired), hear, start=False))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
@@ -62,14 +83,11 @@ class Client:
         """Take ``summon`` back: where nothing is wanted, the processes end and leave nothing behind."""
         if self._early is None:
             return
-        ping = wire.encode({"op": "ping", "version": __version__})
-        result = self.ask_if_running(ping)
-        if result is not None and result["leaving"]:
+        result = self.ask_if_running(PingResult, PingRequest())
+        if result is not None and result.leaving:
             clear_away(self._home)
 
-    def _converse(
-        self, request: bytes, hear: Callable[[dict[str, Any]], None] | None, *, start: bool
-    ) -> dict[str, Any]:
+    def _converse(self, request: bytes, hear: Callable[[Event], None] | None, *, start: bool) -> Message:
         for _ in range(ATTEMPTS):
             try:
                 conversation, self._early = self._early or self._open(start=start), None
@@ -110,7 +128,7 @@ class Conversation:
         self._buffer = bytearray()
         self._searched = 0
 
-    def ask(self, request: bytes, hear: Callable[[dict[str, Any]], None] | None) -> dict[str, Any]:
+    def ask(self, request: bytes, hear: Callable[[Event], None] | None) -> Message:
         """Raises ConnectionResetError or BrokenPipeError when it breaks off."""
         self._connection.sendall(request)
         greeting = self._receive()
@@ -120,11 +138,11 @@ class Conversation:
             message = self._receive()
             if "event" in message:
                 if hear is not None:
-                    hear(message["event"])
+                    hear(decode_event(message["event"]))
             elif "error" in message:
                 raise wire.rebuild_error(message["error"])
             else:
-                result: dict[str, Any] = message["result"]
+                result: Message = message["result"]
                 return result
 
     def __enter__(self) -> Conversation:
@@ -133,7 +151,7 @@ class Conversation:
     def __exit__(self, *_exception: object) -> None:
         self._connection.close()
 
-    def _receive(self) -> dict[str, Any]:
+    def _receive(self) -> Message:
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
             data = self._connection.recv(1 << 16)
@@ -151,7 +169,7 @@ def supervisor_argv(stack: str, driver: str) -> list[str]:
     return [sys.executable, "-P", "-m", "orchestra.control", stack, driver]
 
 
-def _version_error(greeting: dict[str, Any]) -> UserError:
+def _version_error(greeting: Message) -> UserError:
     stack, other, pid = greeting.get("stack"), greeting.get("orchestra"), greeting.get("fork_server")
     return UserError(
         f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",

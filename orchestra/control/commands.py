@@ -15,15 +15,28 @@ import anyio.to_thread
 
 from orchestra.control.desired_file import store_desired
 from orchestra.control.environment import take_over
-from orchestra.control.failures import describe_failures
-from orchestra.control.wishes import read_wish
+from orchestra.control.failures import report_failures
 from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.errors import UserError
-from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired, Request
+from orchestra.model.health import HealthStatus
 from orchestra.model.names import ServiceName
-from orchestra.model.observed import Created, Exited, HealthStatus, Running
+from orchestra.model.observation import ForeseeResult, ObserveResult
+from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.request import Until
 from orchestra.model.resource import ResourceId
+from orchestra.model.result import (
+    AttendResult,
+    ContainerState,
+    DownResult,
+    EventsResult,
+    Exit,
+    PingResult,
+    SettleResult,
+    StopResult,
+    UpResult,
+)
+from orchestra.plan.desire import desire
 from orchestra.plan.done import is_down, judge_stop
 from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.removal import orphans
@@ -31,26 +44,34 @@ from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
 from orchestra.plan.selection import with_dependents, without_services
 from orchestra.plan.situation import Situation
-from orchestra.plan.wish import desire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from orchestra.control.wire import Message
     from orchestra.engine.driver import Driver
     from orchestra.engine.loop import Engine
     from orchestra.errors import FatalError
     from orchestra.home import StackHome
     from orchestra.model.observed import Container, Observed
+    from orchestra.model.request import (
+        AttendRequest,
+        DownRequest,
+        EventsRequest,
+        ForeseeRequest,
+        ObserveRequest,
+        PingRequest,
+        SettleRequest,
+        StopRequest,
+        UpRequest,
+    )
     from orchestra.plan.plan import Plan
     from orchestra.plan.verdict import Failed
 
 
 class Commands:
-    """The requests, by ``op``. Each method takes the request and returns the result; times are Unix seconds.
+    """Each method takes one of ``orchestra.model.request`` and returns its result; times are Unix seconds.
 
-    Optional keys are marked with ?. ``services``: an empty list is every service. ``damage``: what is wrong with the
-    file that tells what was asked for before this request, as a list of at most one sentence. Until ``up`` or ``down``
+    ``damage``: what is wrong with the file that tells what was asked for before this request. Until ``up`` or ``down``
     has been asked for the whole stack, that is not known, and every other request is refused.
     """
 
@@ -70,38 +91,30 @@ class Commands:
         self._writing = anyio.Lock()
         self._damage = damage
 
-    def _need_to_know(self, *, unless: bool = False) -> list[str]:
+    def _need_to_know(self, *, unless: bool = False) -> tuple[str, ...]:
         """The damage for the result. Raises FatalError when it is there, ``unless`` the request can do without."""
         if self._damage is None:
-            return []
+            return ()
         if not unless:
             raise self._damage
-        return [self._damage.message]
+        return (self._damage.message,)
 
-    async def up(self, request: Message) -> Message:
-        """{"desired", "environment"?, "wait"?, "wait_timeout"?} and what ``supervisor.wishes`` reads.
-
-        environment: see ``supervisor.environment``.
-        Result: {"containers": [{"name", "service", "state", "health"}], "orphans": [names], "failures": [..],
-        "timed_out": bool, "unproven": [containers that it waited for in vain], "damage"}. Nothing is taken back when
-        something has failed: the next ``up`` carries on from there.
-        """
-        damage = self._need_to_know(unless=not request.get("services"))
-        new = decode(Desired, request["desired"])
-        wish = read_wish(request)
-        services = wish.services
-        if "environment" in request:
-            take_over(request["environment"])
+    async def up(self, request: UpRequest, new: Desired) -> UpResult:
+        """Raises UserError when ``down`` is asked for meanwhile."""
+        changes = request.changes
+        damage = self._need_to_know(unless=not changes.services)
+        services = frozenset(changes.services)
+        if request.environment is not None:
+            take_over(request.environment)
         at = self._clock()
         observed = self._engine.observed
-        await self._want(lambda current: with_earlier(desire(current, new, wish, at), current, observed))
-        wait = bool(request.get("wait"))
+        await self._want(lambda current: with_earlier(desire(current, new, changes, at), current, observed))
         failures: tuple[Failed, ...] = ()
-        with anyio.move_on_after(request.get("wait_timeout")) as limit:
-            failures = await self._engine.wait_until_up(wait=wait, services=services)
+        with anyio.move_on_after(request.wait_timeout) as limit:
+            failures = await self._engine.wait_until_up(wait=request.wait, services=services)
         unproven: tuple[str, ...] = ()
         if limit.cancelled_caught:
-            standing = self._engine.judge_up(wait=wait, services=services)
+            standing = self._engine.judge_up(wait=request.wait, services=services)
             blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
             chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
             unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
@@ -111,39 +124,33 @@ class Commands:
             await self._want(lambda current: go_back(current, self._engine.observed))
             if not limit.cancelled_caught:
                 # What was stopped along with a container that has gone back is started again.
-                with anyio.move_on_after(request.get("wait_timeout")):
+                with anyio.move_on_after(request.wait_timeout):
                     await self._engine.wait_until_up(services=services)
         if desired.is_down and new.containers:
             raise UserError("another command has asked for the stack to go down meanwhile")
-        return {
-            "containers": self._containers(desired, services),
-            "orphans": list(orphans(desired, self._engine.observed)),
-            "failures": describe_failures(failures, desired),
-            "timed_out": limit.cancelled_caught,
-            "unproven": list(unproven),
-            "damage": damage,
-        }
+        return UpResult(
+            containers=self._containers(desired, services),
+            orphans=orphans(desired, self._engine.observed),
+            failures=report_failures(failures, desired),
+            timed_out=limit.cancelled_caught,
+            unproven=unproven,
+            damage=damage,
+        )
 
-    async def down(self, request: Message) -> Message:
-        """{"services"?: all that the file declares, "selected"?: only these, and what depends on them,
-        "remove_volumes"?, "remove_orphans"?, "stop_timeout"?}
-
-        Result: {"failures": [..], "kept": [what another stack still uses, in words], "orphans": [names],
-        "leaving": whether nothing is left and the supervisor ends, "damage"}.
-        """
-        selected = request.get("selected", ())
+    async def down(self, request: DownRequest) -> DownResult:
+        """Raises UserError when ``up`` is asked for meanwhile, or for a service that nobody declares."""
+        selected, volumes = request.selected, request.remove_volumes
         damage = self._need_to_know(unless=not selected)
-        declared = tuple(map(ServiceName, request.get("services", self._wanted.services)))
+        declared = self._wanted.services if request.declared is None else tuple(map(ServiceName, request.declared))
         if unknown := [name for name in selected if name not in declared]:
             raise UserError(f"no such service: {unknown[0]}", hint=f"services are {', '.join(declared)}")
         gone = with_dependents(self._wanted, selected)
 
         def less(current: Desired) -> Desired:
-            volumes = bool(request.get("remove_volumes"))
             asked = Request(
                 at=self._clock(),
-                stop_timeout=request.get("stop_timeout"),
-                remove_orphans=bool(request.get("remove_orphans")),
+                stop_timeout=request.stop_timeout,
+                remove_orphans=request.remove_orphans,
                 remove_volumes=volumes and not selected,
                 remove_anonymous=volumes,
             )
@@ -156,84 +163,71 @@ class Commands:
         down = self._wanted.is_down
         failures = await (self._unless_wanted_again() if down else self._engine.wait_until_down(gone))
         desired = self._engine.desired
-        return {
-            "failures": describe_failures((failure for failure in failures if not failure.in_use), desired),
-            "kept": [failure.error for failure in failures if failure.in_use],
-            "orphans": list(orphans(desired, self._engine.observed)),
-            "leaving": self.nothing_is_left(),
-            "damage": damage,
-        }
+        return DownResult(
+            failures=report_failures((failure for failure in failures if not failure.in_use), desired),
+            kept=tuple(failure.error for failure in failures if failure.in_use),
+            orphans=orphans(desired, self._engine.observed),
+            leaving=self.nothing_is_left(),
+            damage=damage,
+        )
 
-    async def stop(self, request: Message) -> Message:
-        """{"services", "timeout"?}: stop containers and keep them. A second one with less time shortens the first.
-
-        Result: {"failures": [..]}: what could not be stopped.
-        """
+    async def stop(self, request: StopRequest) -> StopResult:
         self._need_to_know()
-        chosen = frozenset(request["services"])
+        chosen = frozenset(request.services)
 
         def stopped(current: Desired) -> Desired:
             services = {spec.service for spec in current.containers if not chosen or spec.service in chosen}
             asked = current.request
-            timeout = request.get("timeout")
             return replace(
                 current,
                 request=replace(
                     asked,
                     stopped=tuple(sorted(services.union(asked.stopped))),
-                    stop_timeout=asked.stop_timeout if timeout is None else float(timeout),
+                    stop_timeout=asked.stop_timeout if request.timeout is None else request.timeout,
                 ),
             )
 
         await self._want(stopped)
         await self._engine.wait(lambda _desired, observed, plan: not judge_stop(observed, plan, chosen).starting)
         failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
-        return {"failures": describe_failures(failures, self._engine.desired)}
+        return StopResult(report_failures(failures, self._engine.desired))
 
-    async def observe(self, request: Message) -> Message:
-        """{"desired"?} and what ``supervisor.wishes`` reads: look at everything, as if ``up`` asked for this.
-
-        Result: {"observed": Observed, "desired": what would be desired then, "current": what is desired now, "damage"};
-        without "desired" in the request the second two are the same, and "current" is left out, as when it is unknown.
-        """
-        damage = self._need_to_know(unless="desired" in request and not request.get("services"))
-        current = desired = self._wanted
-        if "desired" in request:
-            desired = desire(current, decode(Desired, request["desired"]), read_wish(request), self._clock())
-        observed = await self._driver.observe(desired)
-        if "desired" in request:
-            observed = await with_foreseen_failures(self._driver, desired, observed, self._clock())
-        result = {"observed": encode(observed), "desired": encode(desired), "damage": damage}
-        return {**result, "current": encode(current)} if "desired" in request and not damage else result
-
-    async def attend(self, request: Message) -> Message:
-        """{"services", "until": "all-exited", "any-exited" or "any-failed"}: wait for containers to end for good.
-
-        Result: {"exits": [{"container", "service", "exit_code"}]}: all that have ended by then, the earliest first.
-        """
+    async def observe(self, _request: ObserveRequest) -> ObserveResult:
         self._need_to_know()
-        chosen = frozenset(request["services"])
-        until = {"all-exited": self._all_exited, "any-exited": self._any_exited, "any-failed": self._any_failed}
-        await self._engine.wait(partial(until[request["until"]], chosen))
+        desired = self._wanted
+        return ObserveResult(await self._driver.observe(desired), desired)
+
+    async def foresee(self, request: ForeseeRequest, new: Desired) -> ForeseeResult:
+        damage = self._need_to_know(unless=not request.changes.services)
+        current = self._wanted
+        desired = desire(current, new, request.changes, self._clock())
+        observed = await self._driver.observe(desired)
+        observed = await with_foreseen_failures(self._driver, desired, observed, self._clock())
+        return ForeseeResult(observed, desired, None if damage else current, damage)
+
+    async def attend(self, request: AttendRequest) -> AttendResult:
+        self._need_to_know()
+        chosen = frozenset(request.services)
+        until = {
+            Until.ALL_EXITED: self._all_exited,
+            Until.ANY_EXITED: self._any_exited,
+            Until.ANY_FAILED: self._any_failed,
+        }
+        await self._engine.wait(partial(until[request.until], chosen))
         ended = self._ended(self._engine.desired, self._engine.observed, self._engine.plan, chosen)
-        return {"exits": [{"container": c.name, "service": c.service, "exit_code": s.exit_code} for c, s in ended]}
+        return AttendResult(tuple(Exit(c.name, c.service, status.exit_code) for c, status in ended))
 
-    async def settle(self, request: Message) -> Message:
-        """{"services"}: wait until all that is wanted of them has been started, or cannot be.
+    async def settle(self, request: SettleRequest) -> SettleResult:
+        await self._engine.wait_until_up(services=frozenset(request.services))
+        return SettleResult()
 
-        Result: {}.
-        """
-        await self._engine.wait_until_up(services=frozenset(request["services"]))
-        return {}
-
-    async def events(self, request: Message) -> Message:
-        """{}: events until the client hangs up; the server sends them."""
+    async def events(self, _request: EventsRequest) -> EventsResult:
+        """Never returns: the server sends the events."""
         await anyio.sleep_forever()
-        return {}
+        return EventsResult()
 
-    async def ping(self, request: Message) -> Message:
-        """{}: Result {"leaving": whether the supervisor ends as soon as nobody asks it anything}."""
-        return {"leaving": self._wanted.is_down and self.nothing_is_left()}
+    async def ping(self, _request: PingRequest) -> PingResult:
+        return PingResult(self._wanted.is_down and self.nothing_is_left())
 
     def nothing_is_left(self) -> bool:
         """Whether nothing is wanted and nothing is there that anybody would have to look after."""
@@ -277,8 +271,8 @@ class Commands:
             raise UserError("another command has asked for the stack to be up meanwhile")
         return failures
 
-    def _containers(self, desired: Desired, services: Collection[str]) -> list[Message]:
-        rows: list[Message] = []
+    def _containers(self, desired: Desired, services: Collection[str]) -> tuple[ContainerState, ...]:
+        rows: list[ContainerState] = []
         for spec in desired.containers:
             container = self._engine.observed.containers.get(spec.name)
             if container is None or (services and spec.service not in services):
@@ -291,8 +285,8 @@ class Commands:
                     state = "exited"
                 case Created():
                     state = "created"
-            rows.append({"name": spec.name, "service": spec.service, "state": state, "health": health.value})
-        return rows
+            rows.append(ContainerState(spec.name, spec.service, state, health))
+        return tuple(rows)
 
     def _ended(
         self, desired: Desired, observed: Observed, plan: Plan, chosen: Collection[str]

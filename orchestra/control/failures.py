@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.codec import encode
 from orchestra.model.resource import Kind
+from orchestra.model.result import ReportedFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestra.control.wire import Message
     from orchestra.model.desired import Desired
     from orchestra.model.location import Location
     from orchestra.plan.verdict import Failed
 
 
-def describe_failures(failures: Iterable[Failed], desired: Desired) -> list[Message]:
-    """{"resource", "error", "hint", "location": {"path", "line", "column"} or null} for each, in the order of the file.
-
-    What has no place there comes last.
-    """
+def report_failures(failures: Iterable[Failed], desired: Desired) -> tuple[ReportedFailure, ...]:
+    """In the order of the file; what has no place there comes last."""
     files = {path: number for number, path in enumerate(desired.config_files)}
 
     def by_place(found: tuple[Failed, Location | None]) -> tuple[int, str, int, int, str]:
@@ -29,15 +25,8 @@ def describe_failures(failures: Iterable[Failed], desired: Desired) -> list[Mess
             return len(files) + 1, "", 0, 0, str(failure.resource)
         return files.get(place.path, len(files)), place.path, place.line, place.column, str(failure.resource)
 
-    return [
-        {
-            "resource": str(failure.resource),
-            "error": failure.error,
-            "hint": failure.hint,
-            "location": encode(place),
-        }
-        for failure, place in sorted(((f, find_location(desired, f)) for f in failures), key=by_place)
-    ]
+    found = sorted(((failure, find_location(desired, failure)) for failure in failures), key=by_place)
+    return tuple(ReportedFailure(failure.resource, failure.error, failure.hint, place) for failure, place in found)
 
 
 def find_location(desired: Desired, failure: Failed) -> Location | None:

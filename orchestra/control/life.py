@@ -7,13 +7,12 @@ import gc
 import os
 import socket
 from functools import partial
-from importlib import import_module
 
 import anyio
 
 from orchestra.control.client import supervisor_argv
 from orchestra.control.host import ForkServer, Host
-from orchestra.driver import DRIVERS
+from orchestra.driver import open_driver
 from orchestra.home import find_home
 from orchestra.linux import private_files
 from orchestra.shim.launch import launch
@@ -34,7 +33,7 @@ def live(stack: str, driver_name: str) -> None:
     lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # An earlier supervisor may be about to end: two at work on one stack would undo each other's work.
     fcntl.flock(lock, fcntl.LOCK_EX)
-    driver = import_module(DRIVERS[driver_name]).open_driver(home, stack)
+    driver = open_driver(driver_name, home, stack)
     gc.freeze()
     gc.enable()
     heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))

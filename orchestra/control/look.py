@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
 
 from orchestra.control.desired_file import load_desired
-from orchestra.driver import DRIVERS
+from orchestra.driver import open_driver
 from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.errors import FatalError
-from orchestra.plan.replacement import Outlook
-from orchestra.plan.wish import desire
+from orchestra.model.observation import ForeseeResult
+from orchestra.plan.desire import desire
 
 if TYPE_CHECKING:
     from orchestra.engine.driver import Driver
     from orchestra.home import Home
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
-    from orchestra.plan.wish import Wish
+    from orchestra.model.request import Changes
 
 
-def look(home: Home, stack: str, driver: str, new: Desired, wish: Wish) -> tuple[Outlook, list[str]]:
-    """Changes nothing. Second, as of ``supervisor.commands``, what is wrong with the file of what is desired now.
+def look(home: Home, stack: str, driver: str, new: Desired, changes: Changes) -> ForeseeResult:
+    """Changes nothing.
 
-    FatalError when that is damaged and the wish is for some services only.
+    FatalError when the file of what is desired now is damaged and ``changes`` concern some services only.
     """
     current, damage = None, []
     try:
         current = load_desired(home.stack(stack))
     except FatalError as error:
-        if wish.services:
+        if changes.services:
             raise
         damage = [error.message]
-    desired = desire(current, new, wish, time.time())
-    observed = anyio.run(_observe, import_module(DRIVERS[driver]).open_driver(home, stack), desired)
-    return Outlook(current, desired, observed), damage
+    desired = desire(current, new, changes, time.time())
+    observed = anyio.run(_observe, open_driver(driver, home, stack), desired)
+    return ForeseeResult(observed, desired, current, tuple(damage))
 
 
 async def _observe(driver: Driver, desired: Desired) -> Observed:

@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio.abc import SocketAttribute, UNIXSocketStream
@@ -19,7 +19,20 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from orchestra import __version__
 from orchestra.control import wire
 from orchestra.errors import EnvironmentLack, OrchestraError, UserError
-from orchestra.model.codec import encode
+from orchestra.model.codec import decode, encode
+from orchestra.model.desired import Desired
+from orchestra.model.request import (
+    AttendRequest,
+    DownRequest,
+    EventsRequest,
+    ForeseeRequest,
+    ObserveRequest,
+    PingRequest,
+    SettleRequest,
+    StopRequest,
+    UpRequest,
+    operation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +47,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Message], Awaitable[Message]]
 
+T = TypeVar("T")
+
 SLOWEST = 5.0
 """Seconds that a follower of events may keep one line waiting."""
 FIRST_WORD = 30.0
@@ -42,7 +57,7 @@ LAST_WORD = 30.0
 """Seconds after an answer for the client to read what is left, which it may not do at all."""
 BACKLOG = 10_000
 """Messages that wait for a client; what happens while there are more is left out, but for the answer."""
-RECAPPED = ("up", "down")
+RECAPPED = (operation(UpRequest), operation(DownRequest))
 """Requests whose client is first told what is under way already."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
@@ -61,14 +76,15 @@ class Server:
         self.leaving = anyio.Event()
         self._followers = 0
         self._handlers: dict[str, Handler] = {
-            "up": commands.up,
-            "down": commands.down,
-            "stop": commands.stop,
-            "observe": commands.observe,
-            "attend": commands.attend,
-            "settle": commands.settle,
-            "events": commands.events,
-            "ping": commands.ping,
+            operation(UpRequest): _with_desired(UpRequest, commands.up),
+            operation(ForeseeRequest): _with_desired(ForeseeRequest, commands.foresee),
+            operation(DownRequest): _plain(DownRequest, commands.down),
+            operation(StopRequest): _plain(StopRequest, commands.stop),
+            operation(ObserveRequest): _plain(ObserveRequest, commands.observe),
+            operation(AttendRequest): _plain(AttendRequest, commands.attend),
+            operation(SettleRequest): _plain(SettleRequest, commands.settle),
+            operation(EventsRequest): _plain(EventsRequest, commands.events),
+            operation(PingRequest): _plain(PingRequest, commands.ping),
         }
 
     async def serve(self, listening: socket.socket) -> None:
@@ -112,7 +128,7 @@ class Server:
         except OrchestraError as error:
             await self._send_last(connection, wire.describe_error(error))
             return
-        if request["op"] == "events":
+        if request["op"] == operation(EventsRequest):
             await self._relay(connection)
         else:
             await self._work(connection, request, handler)
@@ -227,6 +243,23 @@ class Server:
             await connection.send(wire.encode(message))
         except GONE:
             print("a client hung up before it heard of its error", file=sys.stderr, flush=True)
+
+
+def _plain(type_: type[T], carry_out: Callable[[T], Awaitable[object]]) -> Handler:
+    async def handle(message: Message) -> Message:
+        result: Message = encode(await carry_out(decode(type_, message["request"])))
+        return result
+
+    return handle
+
+
+def _with_desired(type_: type[T], carry_out: Callable[[T, Desired], Awaitable[object]]) -> Handler:
+    async def handle(message: Message) -> Message:
+        new = decode(Desired, message["desired"])
+        result: Message = encode(await carry_out(decode(type_, message["request"]), new))
+        return result
+
+    return handle
 
 
 def _check_peer(connection: socket.socket) -> None:

@@ -3,9 +3,9 @@
 The supervisor greets; the client sends one request; events follow; one result or error ends the conversation.
 
     greeting   {"orchestra": version, "stack": name, "supervisor": pid, "fork_server": pid}
-    request    {"op": ..., "version": the client's, ...}, see ``orchestra.control.commands`` for each
-    event      {"event": an encoded ``orchestra.model.event.Event``}
-    result     {"result": {...}}
+    request    {"op": ..., "version": the client's, "request": one of ``orchestra.model.request``, "desired"?: Desired}
+    event      {"event": an ``orchestra.model.event.Event``}
+    result     {"result": one of ``orchestra.model.result`` or ``orchestra.model.observation``}
     error      {"error": {"message", "hint", "exit_code"}}
 """
 
@@ -13,11 +13,16 @@ from __future__ import annotations
 
 import json
 
+from orchestra import __version__
 from orchestra.errors import OrchestraError
+from orchestra.model import codec
+from orchestra.model.request import operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from orchestra.model.request import Question
 
     Message = dict[str, Any]
 
@@ -28,9 +33,10 @@ def encode(message: Message) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def encode_with(message: Message, key: str, value: bytes) -> bytes:
-    """``message`` with ``value``, which is JSON on one line already, under ``key``; ``message`` is not empty."""
-    return encode(message)[:-2] + b',"' + key.encode() + b'":' + value + b"}\n"
+def encode_request(question: Question, desired: bytes | None = None) -> bytes:
+    """desired: as JSON on one line, for the requests that want one."""
+    message = encode({"op": operation(type(question)), "version": __version__, "request": codec.encode(question)})
+    return message if desired is None else message[:-2] + b',"desired":' + desired + b"}\n"
 
 
 def decode(line: bytes) -> Message:

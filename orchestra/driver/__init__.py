@@ -1,10 +1,44 @@
 """The worlds that containers can live in. They do not know each other; each keeps the contract of ``engine.driver``.
 
-``DRIVERS`` is the registry: the name that ``--driver`` takes, and the module whose ``open_driver(home, stack)`` makes
-a driver for one stack.
+``DRIVERS`` is the registry: the name that ``--driver`` takes, and what there is of the driver.
 """
 
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import import_module
+
+from orchestra.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.engine.driver import Driver
+    from orchestra.home import Home
+
+
+class Part(StrEnum):
+    """What a driver may offer beyond the contract; in words, for who asks for it where it is missing."""
+
+    FILES = "containers that can be looked at without their supervisor"
+    LOGS = "logs"
+    EXEC = "containers to execute anything in"
+    IMAGES = "images"
+
+
+class Entry(Record):
+    """module: has ``open_driver(home, stack)``, which makes a driver for one stack."""
+
+    module: str
+    parts: frozenset[Part] = frozenset()
+    needs_root: bool = False
+
+
 DRIVERS = {
-    "local": "orchestra.driver.local.driver",
-    "fake": "orchestra.driver.fake.open",
+    "local": Entry("orchestra.driver.local.driver", frozenset(Part), needs_root=True),
+    "fake": Entry("orchestra.driver.fake.open"),
 }
+
+
+def open_driver(name: str, home: Home, stack: str) -> Driver:
+    opened: Driver = import_module(DRIVERS[name].module).open_driver(home, stack)
+    return opened

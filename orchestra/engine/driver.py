@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
     from orchestra.errors import OrchestraError
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.health import Health
     from orchestra.model.location import Location
-    from orchestra.model.observed import Container, Health, Image, Observed, Verb
+    from orchestra.model.observed import Container, Image, Observed, Verb
     from orchestra.model.resource import ResourceId
     from orchestra.plan.action import AnonymousVolumes
 

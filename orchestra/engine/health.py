@@ -9,7 +9,7 @@ import anyio
 
 from orchestra.engine.driver import ProbeResult
 from orchestra.errors import DriverError
-from orchestra.model.observed import Health, HealthStatus
+from orchestra.model.health import Health, HealthStatus
 from orchestra.plan.health import next_probe, step
 
 if TYPE_CHECKING:

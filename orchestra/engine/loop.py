@@ -22,7 +22,8 @@ from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
 from orchestra.model.event import ActionEvent, Awaited, BlockedEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
-from orchestra.model.observed import Failure, HealthStatus, Running, Verb
+from orchestra.model.health import HealthStatus
+from orchestra.model.observed import Failure, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import CheckContainer, PullImage, StopContainer
 from orchestra.plan.backoff import delay
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
     from orchestra.errors import OrchestraError
     from orchestra.model.desired import Desired
     from orchestra.model.event import Event
-    from orchestra.model.observed import Health, Image, Observed
+    from orchestra.model.health import Health
+    from orchestra.model.observed import Image, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.verdict import Failed
 

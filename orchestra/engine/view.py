@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from orchestra.model.event import Event
+    from orchestra.model.health import Health
     from orchestra.model.names import StackName
-    from orchestra.model.observed import Health, Image, Verb
+    from orchestra.model.observed import Image, Verb
 
 V = TypeVar("V")
 

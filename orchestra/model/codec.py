@@ -1,12 +1,12 @@
-"""Frozen dataclasses to JSON values and back, driven by their annotations.
+"""Frozen dataclasses, records and named tuples to JSON values and back, driven by their annotations.
 
 ``encode`` leaves out fields that hold their default, so files stay small and old readers survive new fields.
-``decode`` raises ``ValueError`` naming the path of what does not fit. A union of dataclasses is tagged with ``kind``.
+``decode`` raises ``ValueError`` naming the path of what does not fit. Members of a union are marked by ``tagged``:
+their name stands beside their fields, as ``kind``. Light to import: commands that change nothing load no dataclasses.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Mapping
@@ -17,26 +17,37 @@ from typing import Any, TypeVar, cast
 from orchestra.model.resource import ResourceId
 
 T = TypeVar("T")
+Type = TypeVar("Type", bound=type)
 Json = Any
+
+_MISSING = object()
+_TAGGED: set[type] = set()
+
+
+def tagged(type_: Type) -> Type:
+    """A decorator for what may stand beside others: its name is needed to tell which it is."""
+    _TAGGED.add(type_)
+    return type_
 
 
 def encode(value: object) -> Json:
     """A JSON value for a dataclass, enum, mapping, sequence or plain value."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, ResourceId):
+        return str(value)
+    type_: type = type(value)
+    if _is_record(type_):
         result: dict[str, Json] = {}
-        for name, default in _defaults(type(value)):
+        for name, default in _defaults(type_):
             item = getattr(value, name)
-            if default is dataclasses.MISSING or item != default:
+            if default is _MISSING or item != default:
                 result[name] = encode(item)
-        if type(value) in _tagged():
-            result["kind"] = type(value).__name__
+        if type_ in _TAGGED:
+            result["kind"] = type_.__name__
         return result
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
-    if isinstance(value, ResourceId):
-        return str(value)
     if isinstance(value, (tuple, list)):
         return [encode(item) for item in value]
     return value
@@ -47,11 +58,20 @@ def decode(type_: type[T], value: Json) -> T:
     return cast("T", _decode(type_, value, "$"))
 
 
+def _is_record(type_: object) -> bool:
+    return hasattr(type_, "_fields") or hasattr(type_, "__dataclass_fields__")
+
+
 @cache
 def _defaults(type_: type) -> tuple[tuple[str, object], ...]:
+    if hasattr(type_, "_fields"):
+        given = type_._field_defaults  # type: ignore[attr-defined]  # of a record or named tuple
+        return tuple((name, given.get(name, _MISSING)) for name in type_._fields)
+    import dataclasses
+
     rows: list[tuple[str, object]] = []
     for item in dataclasses.fields(type_):
-        default: object = item.default
+        default: object = _MISSING if item.default is dataclasses.MISSING else item.default
         if item.default_factory is not dataclasses.MISSING:
             default = item.default_factory()
         rows.append((item.name, default))
@@ -60,15 +80,8 @@ def _defaults(type_: type) -> tuple[tuple[str, object], ...]:
 
 @cache
 def _hints(type_: type) -> dict[str, Any]:
-    return typing.get_type_hints(type_)
-
-
-@cache
-def _tagged() -> frozenset[type]:
-    """Dataclasses that are members of a union, and so need their name beside their fields."""
-    from orchestra.model import event, observed
-
-    return frozenset(typing.get_args(event.Event) + typing.get_args(observed.Status))
+    hints = typing.get_type_hints(type_)
+    return {name: hints[name] for name, _default in _defaults(type_)}
 
 
 def _decode(type_: Any, value: Json, path: str) -> Any:
@@ -108,10 +121,12 @@ def _decode_union(members: tuple[Any, ...], value: Json, path: str) -> Any:
 def _decode_plain(type_: Any, value: Json, path: str) -> Any:
     if hasattr(type_, "__supertype__"):
         type_ = type_.__supertype__
-    if dataclasses.is_dataclass(type_):
+    if type_ is ResourceId and isinstance(value, str):
+        return ResourceId.parse(value)
+    if _is_record(type_):
         if not isinstance(value, dict):
             raise ValueError(f"{path}: a mapping was expected, not {value!r}")
-        if type_ in _tagged():
+        if type_ in _TAGGED:
             value = {key: item for key, item in value.items() if key != "kind"}
         hints = _hints(cast("type", type_))
         unknown = value.keys() - hints.keys()
@@ -121,8 +136,6 @@ def _decode_plain(type_: Any, value: Json, path: str) -> Any:
             return cast("type", type_)(**{k: _decode(hints[k], item, f"{path}.{k}") for k, item in value.items()})
         except TypeError as error:
             raise ValueError(f"{path}: {error}") from None
-    if type_ is ResourceId and isinstance(value, str):
-        return ResourceId.parse(value)
     if isinstance(type_, type) and issubclass(type_, Enum):
         return type_(value)
     if type_ is float and isinstance(value, int) and not isinstance(value, bool):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestra.model.observed import Health
+from orchestra.model.codec import decode, tagged
+from orchestra.model.health import Health
 from orchestra.model.resource import ResourceId
+from orchestra.record import Record
 
 
 class Phase(StrEnum):
@@ -16,8 +17,8 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class ActionEvent:
+@tagged
+class ActionEvent(Record):
     """An action began or ended. verb: create, start, stop, remove or pull; service: that of a container.
 
     cancelled: it was given up because something else is wanted now. in_use: it failed because another stack uses what
@@ -36,8 +37,8 @@ class ActionEvent:
     service: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PullEvent:
+@tagged
+class PullEvent(Record):
     """How far the pull of an image is: ``fetched`` of ``total`` bytes of its layers."""
 
     at: float
@@ -46,8 +47,17 @@ class PullEvent:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerEvent:
+@tagged
+class SkippedEvent(Record):
+    """Nothing is done about a resource that a command is about."""
+
+    at: float
+    resource: ResourceId
+    reason: str
+
+
+@tagged
+class ContainerEvent(Record):
     """A container changed by itself or by an action. change: created, started, exited or removed."""
 
     at: float
@@ -58,16 +68,15 @@ class ContainerEvent:
     oom_killed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HealthEvent:
+@tagged
+class HealthEvent(Record):
     at: float
     container: str
     service: str
     health: Health
 
 
-@dataclass(frozen=True, slots=True)
-class Awaited:
+class Awaited(Record):
     """Something that takes its time. what: ``to be healthy``.
 
     by: the resource that it keeps waiting; service: that of ``by``, empty if that is no container.
@@ -79,8 +88,8 @@ class Awaited:
     service: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockedEvent:
+@tagged
+class BlockedEvent(Record):
     """The set of blocked resources changed: each with the reason in words."""
 
     at: float
@@ -88,12 +97,18 @@ class BlockedEvent:
     awaited: tuple[Awaited, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ConvergedEvent:
+@tagged
+class ConvergedEvent(Record):
     """Observed equals desired. failed: resources that never will by themselves, as ``kind/name: why``."""
 
     at: float
     failed: tuple[str, ...] = ()
 
 
-Event = ActionEvent | PullEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent
+Event = ActionEvent | PullEvent | SkippedEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent
+
+
+def decode_event(value: object) -> Event:
+    """What ``orchestra.model.codec.encode`` made of an event. Raises ValueError."""
+    event: Event = decode(Event, value)  # type: ignore[arg-type]  # a union, which the codec knows to take
+    return event

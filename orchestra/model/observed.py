@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from orchestra.model.codec import tagged
+from orchestra.model.health import NOT_PROBED, Health
 from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.resource import ResourceId
@@ -24,13 +26,6 @@ class Verb(StrEnum):
     PROBE = "probe"
 
 
-class HealthStatus(StrEnum):
-    NONE = "none"
-    STARTING = "starting"
-    HEALTHY = "healthy"
-    UNHEALTHY = "unhealthy"
-
-
 @dataclass(frozen=True, slots=True)
 class Healthcheck:
     """How a container is asked whether it serves. test: an argv. Without more words, as Docker does it."""
@@ -43,33 +38,21 @@ class Healthcheck:
     start_interval: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What the probes of one run of a container have shown. ``failing_streak`` counts failures since a success.
-
-    output and exit_code are those of the last probe; exit_code None: there was none, it was cut off at its timeout, or
-    it could not be run.
-    """
-
-    status: HealthStatus = HealthStatus.NONE
-    failing_streak: int = 0
-    checked_at: float | None = None
-    output: str = ""
-    exit_code: int | None = None
-
-
+@tagged
 @dataclass(frozen=True, slots=True)
 class Created:
     """The bundle exists, no process ever ran in it."""
 
 
+@tagged
 @dataclass(frozen=True, slots=True)
 class Running:
     pid: int
     started_at: float
-    health: Health = Health()
+    health: Health = NOT_PROBED
 
 
+@tagged
 @dataclass(frozen=True, slots=True)
 class Exited:
     """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned.

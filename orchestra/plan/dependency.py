@@ -11,7 +11,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.model.desired import Condition
-from orchestra.model.observed import Created, Exited, HealthStatus, Running
+from orchestra.model.health import HealthStatus
+from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
@@ -20,7 +21,8 @@ from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Dependency
-    from orchestra.model.observed import Container, Health
+    from orchestra.model.health import Health
+    from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation
 
 

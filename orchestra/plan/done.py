@@ -7,7 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Condition
-from orchestra.model.observed import Created, Exited, HealthStatus, Running, Verb
+from orchestra.model.health import HealthStatus
+from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
 from orchestra.plan.dependency import is_due

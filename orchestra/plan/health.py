@@ -14,8 +14,8 @@ from __future__ import annotations
 from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestra.model.observed import Health, Healthcheck, HealthStatus
-from orchestra.plan.output import describe_failed_probe
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Healthcheck
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec
@@ -113,5 +113,4 @@ def step(
 
 def describe_unhealthy(name: str, health: Health) -> str:
     """``container s-db-1 is unhealthy: connection refused (exit code 1)``: with the last line that the probe wrote."""
-    reason = describe_failed_probe(health.output, health.exit_code)
-    return f"container {name} is unhealthy{': ' if reason else ''}{reason}"
+    return f"container {name} is unhealthy{': ' if health.failure else ''}{health.failure}"

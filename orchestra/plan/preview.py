@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Condition
-from orchestra.model.observed import Exited, HealthStatus, Running
+from orchestra.model.health import HealthStatus
+from orchestra.model.observed import Exited, Running
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.plan import Blocked, Failed, plan
 from orchestra.plan.predict import predict_all
@@ -99,7 +100,7 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
         elif running.health.status in (HealthStatus.NONE, HealthStatus.STARTING):
             unknown = not container.image_digest and not spec.healthcheck_disabled
             if container.healthcheck is not None or (unknown and spec.service in trusted):
-                health = replace(running.health, status=HealthStatus.HEALTHY)
+                health = running.health.replace(status=HealthStatus.HEALTHY)
                 changed[spec.name] = replace(container, status=replace(running, health=health))
     return replace(observed, containers={**observed.containers, **changed}) if changed else observed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.model.resource import Kind
 from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveContainer, RemoveNetwork, StopContainer
@@ -14,17 +14,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.model.desired import ContainerSpec, Desired, NetworkSpec
+    from orchestra.model.observation import ForeseeResult
     from orchestra.model.observed import Observed
     from orchestra.model.resource import ResourceId
     from orchestra.plan.preview import Preview
-
-
-class Outlook(NamedTuple):
-    """What is desired now, what would be desired if ``up`` asked for something, and the world that it would meet."""
-
-    current: Desired | None
-    desired: Desired
-    observed: Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class Replacement:
     changes: tuple[Change, ...] = ()
 
 
-def replacements(preview: Preview, outlook: Outlook) -> list[Replacement]:
+def replacements(preview: Preview, outlook: ForeseeResult) -> list[Replacement]:
     """Containers and networks that ``preview`` of the outlook removes and makes anew, in the order of their beginnings.
 
     The definitions that are desired now tell what has changed, where something has been made from them.
@@ -51,7 +44,9 @@ def replacements(preview: Preview, outlook: Outlook) -> list[Replacement]:
             continue
         if isinstance(action, (StopContainer, RemoveContainer, RemoveNetwork)):
             reason = action.reason.removeprefix("to be replaced: ")
-            found[resource] = Replacement(resource, reason, _changes(resource, *outlook))
+            found[resource] = Replacement(
+                resource, reason, _changes(resource, outlook.current, outlook.desired, outlook.observed)
+            )
     return list(found.values())
 
 
@@ -92,7 +87,7 @@ def _short(digest: str) -> str:
     return f"{algorithm}{colon}{digits[:12]}"
 
 
-def left_alone(outlook: Outlook) -> tuple[str, ...]:
+def left_alone(outlook: ForeseeResult) -> tuple[str, ...]:
     """Names of containers that no service declares, and that stay."""
     return () if outlook.desired.request.remove_orphans else orphans(outlook.desired, outlook.observed)
 

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from orchestra.cli.attached import choose_services
 from orchestra.linux import unix_socket
+from orchestra.stacks.attached import AttachOptions, choose_services
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
@@ -211,16 +211,15 @@ SPECS = [{"service": "a"}, {"service": "b"}, {"service": "c", "attach": False}]
 
 
 @pytest.mark.parametrize(
-    ("values", "selected", "chosen"),
+    ("named", "options", "selected", "chosen"),
     [
-        ({}, (), {"a", "b"}),
-        ({"services": ["a"]}, ("a", "b"), {"a"}),
-        ({"services": ["a"], "attach_dependencies": True}, ("a", "b"), {"a", "b"}),
-        ({"attach": ["c"]}, (), {"c"}),
-        ({"no_attach": ["a"]}, (), {"b"}),
-        ({"services": ["c"]}, ("c",), set()),
+        ((), {}, (), {"a", "b"}),
+        (("a",), {}, ("a", "b"), {"a"}),
+        (("a",), {"attach_dependencies": True}, ("a", "b"), {"a", "b"}),
+        ((), {"attach": ("c",)}, (), {"c"}),
+        ((), {"no_attach": ("a",)}, (), {"b"}),
+        (("c",), {}, ("c",), set()),
     ],
 )
-def test_whose_logs_are_shown(values, selected, chosen):
-    defaults = {"services": [], "attach": [], "no_attach": [], "attach_dependencies": False}
-    assert choose_services(defaults | values, selected, SPECS) == chosen
+def test_whose_logs_are_shown(named, options, selected, chosen):
+    assert choose_services(AttachOptions(**options), named, selected, SPECS) == chosen

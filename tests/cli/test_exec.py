@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.cli.exec import choose_container
-from orchestra.cli.looking import observe_containers
 from orchestra.cli.parse import parse
 from orchestra.errors import UserError
 from orchestra.linux import process
+from orchestra.stacks.containers import observe_containers
+from orchestra.stacks.exec import choose_container
 from tests.examples.conftest import eventually
 
 STACK = """
@@ -292,7 +292,7 @@ def test_the_lowest_replica_that_runs_is_taken(by_hand):
     for index in (3, 2, 1):
         by_hand.run(by_hand.create("web", index))
     by_hand.exit("s-web-1")
-    containers = observe_containers(parse(["-p", "s", "ps"]), "s")
+    containers = observe_containers(parse(["-p", "s", "ps"]).context, "s")
     assert choose_container(containers, "web", None).index == 2
     assert choose_container(containers, "web", 3).index == 3
     with pytest.raises(UserError, match='container 1 of service "web" is not running'):

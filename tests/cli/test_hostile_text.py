@@ -10,7 +10,11 @@ from orchestra.cli.events import render_event
 from orchestra.cli.render.errors import render_error, render_failures, render_notes
 from orchestra.driver.local.record import Record, store_record
 from orchestra.errors import Diagnostic, EnvironmentLack, Span
+from orchestra.model.event import ActionEvent, HealthEvent, Phase
+from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Container, Created
+from orchestra.model.resource import ResourceId
+from orchestra.model.result import ReportedFailure
 from tests.driver.local.image.making import entry, layer, needs_root
 
 pytestmark = needs_root
@@ -98,7 +102,7 @@ def test_errors_show_what_they_quote():
     assert is_harmless(render_error(OSError(2, HOSTILE, HOSTILE), color=False))
     note = Diagnostic("code", HOSTILE, Span(HOSTILE, 1, 1, 1, 2))
     assert is_harmless(render_notes([note], color=False))
-    failure = {"resource": f"container/{HOSTILE}", "error": HOSTILE, "hint": HOSTILE, "location": None}
+    failure = ReportedFailure(ResourceId.container(HOSTILE), HOSTILE, HOSTILE)
     assert is_harmless(render_failures([failure], color=False))
 
 
@@ -113,8 +117,8 @@ def test_problems_of_a_file_show_the_line_with_its_caret_in_place(orchestra, tmp
 
 
 def test_events_show_what_they_quote():
-    event = {"kind": "ActionEvent", "at": 0.0, "verb": "pull", "phase": "failed", "resource": f"image/{HOSTILE}"}
-    assert is_harmless(render_event({**event, "error": f"{HOSTILE}\nmore", "reason": ""}))
-    health = {"status": "unhealthy", "output": f"{HOSTILE}\nmore"}
-    assert is_harmless(render_event({"kind": "HealthEvent", "at": 0.0, "container": "c", "health": health}))
+    event = ActionEvent(0.0, "pull", ResourceId.image(HOSTILE), Phase.FAILED, error=f"{HOSTILE}\nmore")
+    assert is_harmless(render_event(event))
+    health = Health(HealthStatus.UNHEALTHY, output=f"{HOSTILE}\nmore")
+    assert is_harmless(render_event(HealthEvent(0.0, "c", "", health)))
     assert json.dumps(HOSTILE).isascii()

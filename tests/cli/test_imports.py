@@ -24,6 +24,7 @@ COMMANDS = frozenset({"up", "down", "ps", "logs", "exec", "config", "plan", "eve
     *("pull", "push", "images", "disk"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
+USE_CASES = frozenset({"up", "attached", "down", "ps", "logs", "exec", "config", "plan", "events", "ls"})
 
 PROBE = """
 import json, sys
@@ -54,7 +55,8 @@ def heavy(loaded):
 
 def others(loaded, *own):
     """Modules of commands that are not this one's."""
-    return {f"orchestra.cli.{name}" for name in COMMANDS - set(own)} & loaded
+    commands = {f"orchestra.cli.{name}" for name in COMMANDS - set(own)}
+    return (commands | {f"orchestra.stacks.{name}" for name in USE_CASES - set(own)}) & loaded
 
 
 def test_the_version_is_told_by_next_to_nothing(tmp_path):

@@ -12,9 +12,9 @@ import pytest
 
 from orchestra.cli.moments import parse_moment
 from orchestra.cli.render.log_lines import LogPrinter, short_name
-from orchestra.driver.local.log_follow import Ended, Follower, Written
-from orchestra.driver.local.logs import Line
+from orchestra.driver.local.log_follow import Follower
 from orchestra.errors import UserError
+from orchestra.model.log import Ended, Line, Written
 from tests.examples.conftest import eventually
 
 

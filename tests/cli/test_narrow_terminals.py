@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from orchestra.cli.ps import render
 from orchestra.cli.render.columns import render_columns
 from orchestra.cli.render.narrow import wrap
+from orchestra.model.health import Health, HealthStatus
+from orchestra.stacks.containers import ContainerRow
 
 NOW = 1000.0
 AS_ASKED = {"quiet": False, "only_services": False, "format": "table", "no_trunc": False}
@@ -25,10 +27,10 @@ HEADER = ("NAME", "WHAT IT SAYS", "PORTS")
 WORDS = st.lists(st.text("abc", min_size=1, max_size=12), max_size=8).map(" ".join)
 
 
-def container(service: str, image: str, command: str, status: dict, ports: tuple[str, ...] = ()) -> dict:
+def container(service: str, image: str, command: str, **fields: object) -> ContainerRow:
     name = f"guestbook-{service}-1"
-    known = {"name": name, "service": service, "image": image, "command": command.split(), "status": status}
-    return {**known, "id": name, "created_at": NOW - 100, "ports": ports, "networks": ["n"]}
+    known = {"command": tuple(command.split()), "networks": ("n",), **fields}
+    return ContainerRow(name, service, name, image, "", NOW - 100, **known)
 
 
 CONTAINERS = (
@@ -36,14 +38,19 @@ CONTAINERS = (
         "web",
         "nginx:1.27-alpine",
         "/docker-entrypoint.sh nginx -g daemon off;",
-        {"kind": "Running", "started_at": NOW - 50, "health": {"status": "healthy"}},
-        ("0.0.0.0:8080->80/tcp", "[::]:8080->80/tcp"),
+        state="running",
+        started_at=NOW - 50,
+        health=Health(HealthStatus.HEALTHY),
+        ports=("0.0.0.0:8080->80/tcp", "[::]:8080->80/tcp"),
     ),
     container(
         "database",
         "postgres:16",
         "docker-entrypoint.sh postgres",
-        {"kind": "Exited", "exit_code": 1, "finished_at": NOW - 20, "stopped": False, "oom_killed": True},
+        state="exited",
+        exit_code=1,
+        finished_at=NOW - 20,
+        oom_killed=True,
     ),
 )
 

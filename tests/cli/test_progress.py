@@ -13,6 +13,10 @@ from rich.console import Console
 
 from orchestra.cli.render.live import Live
 from orchestra.cli.render.progress import Awaiting, JsonLines, Plain, Quiet
+from orchestra.model.event import ActionEvent, Awaited, BlockedEvent, ContainerEvent, HealthEvent, Phase, PullEvent
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.resource import ResourceId
+from orchestra.model.result import ContainerState
 
 STACK = """
 services:
@@ -25,11 +29,15 @@ services:
 
 
 def acted(verb, phase, name="s-web-1"):
-    return {"kind": "ActionEvent", "verb": verb, "phase": phase, "resource": f"container/{name}"}
+    return ActionEvent(1.0, verb, ResourceId.container(name), Phase(phase))
 
 
-def row(state, name="s-web-1"):
-    return {"name": name, "service": "web", "state": state, "health": "none"}
+def pull(phase):
+    return ActionEvent(1.0, "pull", ResourceId.image("app"), Phase(phase))
+
+
+def row(state, name="s-web-1", health=HealthStatus.NONE):
+    return ContainerState(name, "web", state, health)
 
 
 def test_what_was_starting_when_the_result_came_is_said_to_have_started(capfd):
@@ -54,7 +62,7 @@ def test_what_has_not_started_is_not_said_to_have(capfd):
 def test_pulling_is_not_shown_when_that_is_asked_for(capfd):
     progress = Plain()
     progress.hides_images = True
-    progress.hear({**acted("pull", "started"), "resource": "image/app"})
+    progress.hear(pull("started"))
     progress.hear(acted("create", "done"))
     assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Created"]
 
@@ -73,16 +81,16 @@ def test_a_live_display_shows_nothing_of_nothing_and_leaves_no_row_turning():
 
 
 def blocked(*rows):
-    awaited = [{"resource": f"container/{name}", "what": what, "by": f"container/{by}"} for name, what, by in rows]
-    return {"kind": "BlockedEvent", "at": 1.0, "blocked": [], "awaited": awaited}
+    container = ResourceId.container
+    return BlockedEvent(1.0, (), tuple(Awaited(container(name), what, container(by)) for name, what, by in rows))
 
 
 def health(status, name="s-db-1", **fields):
-    return {"kind": "HealthEvent", "container": name, "health": {"status": status, **fields}}
+    return HealthEvent(1.0, name, "", Health(HealthStatus(status), **fields))
 
 
 def exited(code, name="s-db-1", **fields):
-    return {"kind": "ContainerEvent", "container": name, "change": "exited", "exit_code": code, **fields}
+    return ContainerEvent(1.0, name, "", "exited", code, **fields)
 
 
 def test_progress_says_what_it_waits_for(capfd):
@@ -121,7 +129,7 @@ def test_what_concerns_no_dependency_is_told_only_while_the_command_waits_for_it
 
 def test_what_failed_for_the_moment_is_waited_for(capfd):
     progress = Plain()
-    progress.hear({**acted("create", "failed"), "error": "port 80 is taken"})
+    progress.hear(acted("create", "failed").replace(error="port 80 is taken"))
     progress.hear(blocked(("s-web-1", "to be tried again: port 80 is taken", "s-web-1")))
     assert capfd.readouterr().err.splitlines()[-1] == " Container s-web-1  Waiting to be tried again: port 80 is taken"
 
@@ -141,7 +149,7 @@ def test_what_was_waiting_when_the_result_came_is_as_the_result_says(capfd):
     progress = Plain()
     progress.hear(blocked(*((f"s-{name}-1", "to be healthy", "s-web-1") for name in ("a", "b", "c"))))
     capfd.readouterr()
-    progress.settle([{**row("running", "s-a-1"), "health": "healthy"}, row("running", "s-b-1"), row("exited", "s-c-1")])
+    progress.settle([row("running", "s-a-1", HealthStatus.HEALTHY), row("running", "s-b-1"), row("exited", "s-c-1")])
     shown = [line.split("  ")[1] for line in capfd.readouterr().err.splitlines()]
     assert shown == ["Healthy", "Started", "Exited"]
 
@@ -157,9 +165,9 @@ def test_what_other_services_wait_for_is_not_told(capfd):
     progress = Plain()
     progress.services, progress.waits = ("web",), True
     for service in ("other", "web"):
-        (row,) = blocked((f"s-{service}-db-1", "to be healthy", f"s-{service}-1"))["awaited"]
-        progress.hear({**blocked(), "awaited": [{**row, "service": service}]})
-        progress.hear({**health("starting", f"s-{service}-2"), "service": service})
+        (row,) = blocked((f"s-{service}-db-1", "to be healthy", f"s-{service}-1")).awaited
+        progress.hear(BlockedEvent(1.0, (), (row.replace(service=service),)))
+        progress.hear(health("starting", f"s-{service}-2").replace(service=service))
     assert capfd.readouterr().err.splitlines() == [
         " Container s-web-db-1  Waiting to be healthy",
         " Container s-web-2  Waiting to be healthy",
@@ -203,19 +211,19 @@ def test_a_live_display_turns_while_it_waits_and_keeps_to_one_line_each(width):
     assert "Healthy" in after[2]
 
 
-PULLED = {"kind": "PullEvent", "resource": "image/app", "fetched": 1_500_000, "total": 12_000_000}
+PULLED = PullEvent(1.0, ResourceId.image("app"), 1_500_000, 12_000_000)
 
 
 def test_bytes_of_a_pull_are_shown_live_until_it_is_done(capfd):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, color_system=None)
     with Live(color=False, console=console) as live:
-        live.hear({**acted("pull", "started"), "resource": "image/app"})
+        live.hear(pull("started"))
         live.hear(PULLED)
         live.hear(acted("create", "started"))
         assert "Image app" in screen.getvalue()
         assert "Pulling 1.5MB / 12MB" in screen.getvalue()
-        live.hear({**acted("pull", "done"), "resource": "image/app"})
+        live.hear(pull("done"))
     last = screen.getvalue().rpartition("[+]")[2]
     assert "Pulled" in last
     assert "MB" not in last

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestra.compose import LoadRequest, load, render_diagnostics
+from orchestra.cli.render.diagnostics import render_diagnostics
+from orchestra.compose import LoadRequest, load
 from orchestra.errors import ComposeError
 
 if TYPE_CHECKING:

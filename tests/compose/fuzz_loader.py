@@ -2,14 +2,13 @@
 
     python tests/compose/fuzz_loader.py -max_total_time=60 CORPUS
 
-The arguments are libFuzzer's; a crash leaves its input in the working directory. ``tests/compose/test_fuzz.py`` runs it
-for a few seconds.
+The arguments are libFuzzer's; a crash leaves its input in the working directory, and every run, since libFuzzer ends
+it without ado, a directory with the last file among temporary ones. ``tests/compose/test_fuzz.py`` runs it for a few
+seconds.
 """
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["orchestra.compose"]):
-    from orchestra.compose import LoadRequest, load, render_config, render_diagnostics
+    from orchestra.cli.render.diagnostics import render_diagnostics
+    from orchestra.compose import LoadRequest, load, render_config
     from orchestra.errors import ComposeError, OrchestraError
 
 WHERE = Path(tempfile.mkdtemp(prefix="orchestra-fuzz-"))
@@ -39,6 +39,5 @@ def load_bytes(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    atexit.register(shutil.rmtree, WHERE, ignore_errors=True)
     atheris.Setup(sys.argv, load_bytes)
     atheris.Fuzz()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.compose import render_config, render_diagnostics
+from orchestra.cli.render.diagnostics import render_diagnostics
+from orchestra.compose import render_config
 from orchestra.model.desired import Mount, MountKind
 
 FILE = MountKind.FILE

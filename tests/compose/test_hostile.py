@@ -7,7 +7,8 @@ import tracemalloc
 
 import pytest
 
-from orchestra.compose import LoadRequest, load, render_diagnostics
+from orchestra.cli.render.diagnostics import render_diagnostics
+from orchestra.compose import LoadRequest, load
 from orchestra.compose.problems import Problems
 from orchestra.compose.source import Budget, Source, parse_documents
 from orchestra.errors import ComposeError

@@ -82,7 +82,9 @@ services = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40, deadline=None
+)
 @given(st.dictionaries(st.sampled_from(["web", "db"]), services, min_size=1))
 def test_config_loads_to_what_it_was_made_from(folder, found):
     text = json.dumps({"services": found}).replace("${X}", "$${X}").replace('"$"', '"$$"')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.compose import render_diagnostics
+from orchestra.cli.render.diagnostics import render_diagnostics
 from orchestra.compose.compatibility import attributes
 from orchestra.compose.traps import MAPPINGS, MODES
 

@@ -9,7 +9,8 @@ import pytest
 
 from orchestra.engine.dispatch import perform
 from orchestra.errors import TemporaryError
-from orchestra.model.observed import Created, Exited, Health, HealthStatus, Running
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Created, Exited, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,8 +11,6 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from orchestra import __version__
-from orchestra.control import wire
 from orchestra.control.client import Client
 from orchestra.control.host import Host
 from orchestra.driver.fake.driver import FakeDriver
@@ -20,6 +19,28 @@ from orchestra.home import Home
 from orchestra.linux import unix_socket
 from orchestra.model.codec import encode
 from orchestra.model.names import StackName
+from orchestra.model.observation import ObserveResult
+from orchestra.model.request import (
+    AttendRequest,
+    Changes,
+    DownRequest,
+    EventsRequest,
+    ObserveRequest,
+    PingRequest,
+    StopRequest,
+    UpRequest,
+)
+from orchestra.model.result import AttendResult, DownResult, EventsResult, PingResult, StopResult, UpResult
+
+RESULTS = {
+    AttendRequest: AttendResult,
+    DownRequest: DownResult,
+    EventsRequest: EventsResult,
+    ObserveRequest: ObserveResult,
+    PingRequest: PingResult,
+    StopRequest: StopResult,
+    UpRequest: UpResult,
+}
 
 
 @pytest.fixture
@@ -55,12 +76,13 @@ class Supervised:
                 await Host(self.home, FakeDriver(self.world)).run(control)
             self.ended.set()
 
-    async def ask(self, op, hear=None, **details):
-        message = wire.encode({"op": op, "version": __version__, **details})
-        return await anyio.to_thread.run_sync(partial(Client(self.home).ask, message, hear), abandon_on_cancel=True)
+    async def ask(self, question, hear=None, desired=None):
+        ask = partial(Client(self.home).ask, RESULTS[type(question)], question, hear, desired=desired)
+        return await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
 
-    async def up(self, desired, hear=None, services=(), **details):
-        return await self.ask("up", hear, desired=encode(desired), services=list(services), **details)
+    async def up(self, desired, hear=None, *, wait=False, wait_timeout=None, **changes):
+        request = UpRequest(Changes(**changes), wait=wait, wait_timeout=wait_timeout)
+        return await self.ask(request, hear, json.dumps(encode(desired)).encode())
 
     def happened(self, *what):
         return [(entry.what, entry.name) for entry in self.world.journal if entry.what in what]

@@ -19,8 +19,20 @@ from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.errors import EnvironmentLack, OrchestraError, TemporaryError
 from orchestra.linux import unix_socket
-from orchestra.model.codec import decode, encode
-from orchestra.model.observed import Observed, Running
+from orchestra.model.codec import encode
+from orchestra.model.event import ActionEvent, ContainerEvent
+from orchestra.model.observed import Running
+from orchestra.model.request import (
+    AttendRequest,
+    DownRequest,
+    EventsRequest,
+    ObserveRequest,
+    PingRequest,
+    Recreate,
+    StopRequest,
+    UpRequest,
+)
+from orchestra.model.result import DownResult
 from tests.plan.stacks import service, stack
 
 pytestmark = pytest.mark.anyio
@@ -35,13 +47,13 @@ async def test_up_tells_events_first_and_then_what_runs(supervised):
     heard = []
     async with s.running():
         result = await s.up(two_services(), heard.append)
-    assert [(row["name"], row["state"]) for row in result["containers"]] == [
+    assert [(row.name, row.state) for row in result.containers] == [
         ("s-db-1", "running"),
         ("s-web-1", "running"),
     ]
-    assert result["failures"] == []
-    assert not result["timed_out"]
-    done = [e["resource"] for e in heard if e["kind"] == "ActionEvent" and (e["verb"], e["phase"]) == ("start", "done")]
+    assert result.failures == ()
+    assert not result.timed_out
+    done = [str(e.resource) for e in heard if isinstance(e, ActionEvent) and (e.verb, e.phase) == ("start", "done")]
     assert done == ["container/s-db-1", "container/s-web-1"]
 
 
@@ -61,7 +73,7 @@ async def test_another_supervisor_carries_on_and_changes_nothing(supervised):
         await s.up(two_services())
     before = len(s.world.journal)
     async with s.running():
-        observed = decode(Observed, (await s.ask("observe"))["observed"])
+        observed = (await s.ask(ObserveRequest())).observed
     assert all(isinstance(container.status, Running) for container in observed.containers.values())
     assert len(observed.containers) == 2
     assert len(s.world.journal) == before
@@ -71,8 +83,8 @@ async def test_down_ends_the_supervisor_and_forgets_what_was_asked(supervised):
     s = supervised()
     async with s.running():
         await s.up(two_services())
-        result = await s.ask("down")
-        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": True, "damage": []}
+        result = await s.ask(DownRequest())
+        assert result == DownResult(leaving=True)
         with anyio.fail_after(5):
             await s.ended.wait()
     assert not await anyio.Path(s.home.desired).exists()
@@ -100,14 +112,14 @@ async def test_two_ups_at_once_both_wait_for_the_merged_result(supervised):
 
     async def bring_up(name):
         only = replace(both, containers=both.replicas(name))
-        results.append(await s.up(only, services=[name]))
+        results.append(await s.up(only, services=(name,)))
 
     async with s.running():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(bring_up, "db")
             tasks.start_soon(bring_up, "web")
         kept = load_desired(s.home)
-    assert sorted(row["name"] for result in results for row in result["containers"]) == ["s-db-1", "s-web-1"]
+    assert sorted(row.name for result in results for row in result.containers) == ["s-db-1", "s-web-1"]
     assert sorted(name for _, name in s.happened("started")) == ["s-db-1", "s-web-1"]
     assert [spec.name for spec in kept.containers] == ["s-db-1", "s-web-1"]
 
@@ -116,13 +128,12 @@ async def test_a_client_that_hangs_up_does_not_stop_the_work(supervised):
     s = supervised(db=Program(start_seconds=0.1))
     async with s.running():
         connection = unix_socket.connect(s.home.control_socket)
-        request = {"op": "up", "version": __version__, "desired": encode(two_services()), "services": []}
-        connection.sendall(wire.encode(request))
+        connection.sendall(wire.encode_request(UpRequest(), json.dumps(encode(two_services())).encode()))
         assert await anyio.to_thread.run_sync(connection.recv, 10)
         connection.close()
         with anyio.fail_after(5):
             while len(s.happened("started")) < 2:
-                await s.ask("ping")
+                await s.ask(PingRequest())
     assert [name for _, name in s.happened("started")] == ["s-db-1", "s-web-1"]
 
 
@@ -132,13 +143,13 @@ async def test_a_failed_up_takes_nothing_back_and_the_next_one_carries_on(superv
     desired = stack(service("db", image="missing"))
     async with s.running():
         result = await s.up(desired)
-        assert [failure["resource"] for failure in result["failures"]] == ["image/missing"]
+        assert [str(failure.resource) for failure in result.failures] == ["image/missing"]
         assert list(s.world.observed.networks) == ["s_default"]
         assert load_desired(s.home).containers == desired.containers
         s.world.available["missing"] = "sha256:missing"
-        assert (await s.up(desired))["failures"] == []
+        assert (await s.up(desired)).failures == ()
         assert list(s.world.observed.containers) == ["s-db-1"]
-        assert (await s.ask("down"))["leaving"]
+        assert (await s.ask(DownRequest())).leaving
         with anyio.fail_after(5):
             await s.ended.wait()
     assert not s.world.observed.containers
@@ -152,8 +163,8 @@ async def test_what_did_start_stays_when_another_service_fails(supervised):
     async with s.running():
         await s.up(stack(service("db")))
         result = await s.up(stack(service("db"), service("web", image="missing")))
-        assert [failure["resource"] for failure in result["failures"]] == ["image/missing"]
-        again = decode(Observed, (await s.ask("observe"))["observed"])
+        assert [str(failure.resource) for failure in result.failures] == ["image/missing"]
+        again = (await s.ask(ObserveRequest())).observed
     assert list(again.containers) == ["s-db-1"]
     assert [spec.name for spec in load_desired(s.home).containers] == ["s-db-1", "s-web-1"]
 
@@ -163,15 +174,15 @@ async def test_waiting_for_health_ends_at_its_limit(supervised):
     desired = stack(service("db", healthy=True))
     async with s.running():
         result = await s.up(desired, wait=True, wait_timeout=0.3)
-    assert result["timed_out"]
+    assert result.timed_out
 
 
 async def test_stop_keeps_containers_and_the_next_up_starts_them(supervised):
     s = supervised()
     async with s.running():
         await s.up(two_services())
-        await s.ask("stop", services=[])
-        stopped = decode(Observed, (await s.ask("observe"))["observed"])
+        await s.ask(StopRequest())
+        stopped = (await s.ask(ObserveRequest())).observed
         assert not any(isinstance(c.status, Running) for c in stopped.containers.values())
         await s.up(two_services())
     assert [name for _, name in s.happened("started")] == ["s-db-1", "s-web-1"] * 2
@@ -185,13 +196,13 @@ async def test_a_second_stop_with_no_time_kills_what_ignores_the_first(supervise
         async with anyio.create_task_group() as tasks:
 
             async def stop_patiently():
-                await s.ask("stop", services=[])
+                await s.ask(StopRequest())
 
             tasks.start_soon(stop_patiently)
             with anyio.fail_after(5):
                 while not s.happened("stopping"):
-                    await s.ask("ping")
-                await s.ask("stop", services=[], timeout=0)
+                    await s.ask(PingRequest())
+                await s.ask(StopRequest(timeout=0.0))
     assert [entry.exit_code for entry in s.world.journal if entry.what == "exited"] == [137]
 
 
@@ -199,8 +210,8 @@ async def test_attending_ends_when_every_program_has_ended_for_good(supervised):
     s = supervised(job=one_shot(0.2, exit_code=3), quick=one_shot(0.05))
     async with s.running():
         await s.up(stack(service("job"), service("quick")))
-        result = await s.ask("attend", services=[], until="all-exited")
-    codes = [(row["service"], row["exit_code"]) for row in result["exits"]]
+        result = await s.ask(AttendRequest())
+    codes = [(row.service, row.exit_code) for row in result.exits]
     assert codes == [("quick", 0), ("job", 3)]
 
 
@@ -210,12 +221,12 @@ async def test_events_are_told_until_the_supervisor_leaves(supervised):
     async with s.running():
         await s.up(stack(service("db")))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(s.ask, "events", heard.append)
+            tasks.start_soon(s.ask, EventsRequest(), heard.append)
             with anyio.fail_after(5):
                 while not heard:
-                    await s.up(stack(service("db")), recreate="always")
-                await s.ask("down")
-    changes = [event["change"] for event in heard if event["kind"] == "ContainerEvent"]
+                    await s.up(stack(service("db")), recreate=Recreate.ALWAYS)
+                await s.ask(DownRequest())
+    changes = [event.change for event in heard if isinstance(event, ContainerEvent)]
     assert changes[-2:] == ["exited", "removed"]
 
 
@@ -245,7 +256,7 @@ async def test_a_supervisor_of_another_version_is_noticed(supervised):
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, answer)
         with pytest.raises(OrchestraError, match=r"orchestra 9\.9") as caught:
-            await s.ask("ping")
+            await s.ask(PingRequest())
     assert "kill 42" in caught.value.hint
 
 
@@ -315,7 +326,7 @@ async def test_a_supervisor_that_keeps_ending_is_an_error_that_names_its_log(sup
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, hang_up)
         with pytest.raises(EnvironmentLack) as caught:
-            await s.ask("ping")
+            await s.ask(PingRequest())
     assert s.home.supervisor_log in caught.value.hint
 
 
@@ -324,14 +335,14 @@ async def test_down_of_a_service_takes_its_dependents_along_and_leaves_the_rest(
     three = stack(service("db", volumes=["data"]), service("web", "db"), service("log", volumes=["lines"]))
     async with s.running():
         await s.up(three)
-        result = await s.ask("down", services=list(three.services), selected=["db"], remove_volumes=True)
-        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": False, "damage": []}
+        result = await s.ask(DownRequest(three.services, ("db",), remove_volumes=True))
+        assert result == DownResult()
         assert [name for _, name in s.happened("stopping")] == ["s-web-1", "s-db-1"]
         assert set(s.world.observed.containers) == {"s-log-1"}
         assert [spec.name for spec in load_desired(s.home).containers] == ["s-log-1"]
         with pytest.raises(OrchestraError, match="no such service: nobody"):
-            await s.ask("down", selected=["nobody"])
-        result = await s.ask("down", services=list(three.services), selected=["log"], remove_volumes=True)
-        assert result == {"failures": [], "kept": [], "orphans": [], "leaving": True, "damage": []}
+            await s.ask(DownRequest(selected=("nobody",)))
+        result = await s.ask(DownRequest(three.services, ("log",), remove_volumes=True))
+        assert result == DownResult(leaving=True)
     assert not s.world.observed.networks
     assert set(s.world.observed.volumes) == {"s_data", "s_lines"}, "only the whole stack takes those along"

@@ -10,7 +10,6 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from orchestra import __version__
 from orchestra.control import server, wire
 from orchestra.control.client import Client
 from orchestra.control.server import Server
@@ -18,9 +17,12 @@ from orchestra.engine.broadcast import Broadcast
 from orchestra.home import Home
 from orchestra.linux import unix_socket
 from orchestra.model.event import BlockedEvent
+from orchestra.model.request import PingRequest, UpRequest
 from orchestra.model.resource import ResourceId
+from orchestra.model.result import PingResult, UpResult
 
 pytestmark = pytest.mark.anyio
+OPERATIONS = ("up", "foresee", "down", "stop", "observe", "attend", "settle", "events", "ping")
 
 
 async def test_an_event_of_the_last_moment_is_heard_before_the_answer(tmp_path):
@@ -30,23 +32,20 @@ async def test_an_event_of_the_last_moment_is_heard_before_the_answer(tmp_path):
     async def ping(_request):
         await anyio.wait_all_tasks_blocked()
         broadcast.send(BlockedEvent(1.0, ()))
-        return {"pong": len(heard)}
+        return PingResult(leaving=not heard)
 
-    commands = SimpleNamespace(
-        **dict.fromkeys(("up", "down", "stop", "observe", "attend", "settle", "events", "ping"), ping)
-    )
+    commands = SimpleNamespace(**dict.fromkeys(OPERATIONS, ping))
     home = Home(f"{tmp_path}/data", f"{tmp_path}/run").stack("s")
     (tmp_path / "run/stacks/s").mkdir(parents=True)
     with unix_socket.listen(home.control_socket) as listening:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(Server(commands, broadcast, "s").serve, listening)
-            message = wire.encode({"op": "ping", "version": __version__})
             with anyio.fail_after(10):
-                ask = partial(Client(home).ask, message, heard.append)
+                ask = partial(Client(home).ask, PingResult, PingRequest(), heard.append)
                 answer = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
             tasks.cancel_scope.cancel()
     broadcast.close()
-    assert answer == {"pong": 0}
+    assert answer == PingResult(leaving=True)
     assert len(heard) == 1
 
 
@@ -57,15 +56,14 @@ class Serving:
         self.broadcast = Broadcast()
         self.broadcast.recap = lambda: ()
         self.done = anyio.Event()
-        operations = ("up", "down", "stop", "observe", "attend", "settle", "events", "ping")
-        self.server = Server(SimpleNamespace(**dict.fromkeys(operations, self._work)), self.broadcast, "s")
+        self.server = Server(SimpleNamespace(**dict.fromkeys(OPERATIONS, self._work)), self.broadcast, "s")
         self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run").stack("s")
         (tmp_path / "run/stacks/s").mkdir(parents=True)
         self.listening = unix_socket.listen(self.home.control_socket)
 
-    async def _work(self, _request):
+    async def _work(self, *_request):
         await self.done.wait()
-        return {}
+        return UpResult()
 
     def connect(self, said=b""):
         connection = unix_socket.connect(self.home.control_socket)
@@ -87,7 +85,7 @@ def serving(tmp_path):
     serving.broadcast.close()
 
 
-QUESTION = wire.encode({"op": "up", "version": __version__})
+QUESTION = wire.encode_request(UpRequest(), b'{"stack":"s"}')
 
 
 @pytest.mark.parametrize("said", [b"", b'{"op": "ping"', QUESTION[:-1]])

@@ -16,7 +16,8 @@ from orchestra.engine.loop import Engine
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.desired import Request
 from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
-from orchestra.model.observed import Created, Exited, HealthStatus, Running
+from orchestra.model.health import HealthStatus
+from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.earlier import with_earlier
 from tests.plan.stacks import asked, going_down, service, stack

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from orchestra.engine.view import View
 from orchestra.model.event import ContainerEvent, HealthEvent
-from orchestra.model.observed import Exited, Health, HealthStatus, Image, Network, Observed, Running
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Exited, Image, Network, Observed, Running
 from orchestra.model.resource import ResourceId
 from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import world_after

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import ContainerSpec, Dependency, Desired, Mount, MountKind, Port, Restart, RestartPolicy
 from orchestra.model.event import ActionEvent, ContainerEvent, Event, Phase
-from orchestra.model.observed import Container, Created, Exited, Health, HealthStatus, Running
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Container, Created, Exited, Running
 from orchestra.model.resource import ResourceId
 
 names = st.text(min_size=1, max_size=8)

@@ -7,18 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestra.model.desired import ImageSpec
-from orchestra.model.observed import (
-    Created,
-    Exited,
-    Failure,
-    Health,
-    HealthStatus,
-    Network,
-    Observed,
-    Running,
-    Verb,
-    Volume,
-)
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateNetwork, StartContainer
 from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestra.model.desired import HealthcheckSpec
-from orchestra.model.observed import Health, Healthcheck, HealthStatus
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Healthcheck
 from orchestra.plan.health import describe_unhealthy, effective_healthcheck, next_probe, step
 from tests.plan.stacks import service
 

@@ -6,19 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from orchestra.model.health import Health, HealthStatus
 from orchestra.model.names import ContainerName, ServiceName, VolumeName
-from orchestra.model.observed import (
-    Container,
-    Created,
-    Exited,
-    Failure,
-    Health,
-    HealthStatus,
-    Observed,
-    Running,
-    Verb,
-    Volume,
-)
+from orchestra.model.observed import Container, Created, Exited, Failure, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateContainer, PullImage, RemoveNetwork, StartContainer, StopContainer
 from orchestra.plan.plan import plan

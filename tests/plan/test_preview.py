@@ -6,18 +6,8 @@ import json
 from dataclasses import replace
 from textwrap import dedent
 
-from orchestra.model.observed import (
-    Created,
-    Exited,
-    Health,
-    Healthcheck,
-    HealthStatus,
-    Image,
-    Network,
-    Observed,
-    Running,
-    Volume,
-)
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Created, Exited, Healthcheck, Image, Network, Observed, Running, Volume
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.preview import preview, render_data, render_text
 from tests.plan.stacks import asked, changed, going_down, service, stack

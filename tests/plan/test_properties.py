@@ -9,18 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestra.model.desired import Condition, Desired, Request
-from orchestra.model.observed import (
-    Created,
-    Exited,
-    Failure,
-    Health,
-    HealthStatus,
-    Network,
-    Observed,
-    Running,
-    Verb,
-    Volume,
-)
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
 from orchestra.plan.plan import plan

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestra.model.desired import Restart, RestartPolicy
-from orchestra.model.observed import Container, Exited, Health, HealthStatus, Observed, Running
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Container, Exited, Observed, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.backoff import delay
 from orchestra.plan.plan import plan

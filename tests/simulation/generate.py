@@ -22,7 +22,8 @@ from orchestra.model.desired import (
     RestartPolicy,
     VolumeSpec,
 )
-from orchestra.plan.wish import Recreate, Wish, desire
+from orchestra.model.request import Changes, Recreate
+from orchestra.plan.desire import desire
 
 if TYPE_CHECKING:
     from random import Random
@@ -234,15 +235,15 @@ class Commands:
             case "part":
                 chosen = random.sample(names, random.randint(1, len(names)))
                 alone = random.random() < 0.2
-                wish = Wish(
-                    services=frozenset(chosen if alone else self._with_needs(chosen)),
-                    named=frozenset(chosen),
+                changes = Changes(
+                    services=tuple(chosen if alone else self._with_needs(chosen)),
+                    named=tuple(chosen),
                     alone=alone,
                     recreate=random.choice(list(Recreate)),
                     recreate_dependencies=random.random() < 0.3,
                     remove_orphans=request.remove_orphans,
                 )
-                return desire(self.current, self._desired(request), wish, at)
+                return desire(self.current, self._desired(request), changes, at)
             case "down":
                 remove = random.random() < 0.3
                 return self._down(replace(request, remove_volumes=remove, stop_timeout=random.choice([None, 1.0])))

@@ -9,7 +9,7 @@ from orchestra.cli.render.ages import describe_span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestra.driver.local.image.library import Item
+    from orchestra.stacks.images.library import Item
 
 NONE = "<none>"
 SHORT = 12

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
-from orchestra.driver.local.image.check import check_store
-from orchestra.driver.local.image.library import name_of
+from orchestra.stacks.images.check import check_images
+from orchestra.stacks.images.library import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.image.check import Report
+    from orchestra.stacks.images.check import Report
 
 
 def run(invocation: Invocation) -> int:
     repair = invocation.values["repair"]
-    report = check_store(invocation.home, repair=repair)
+    report = check_images(invocation.context, repair=repair)
     say(f"Checked {report.blobs} blobs of {describe_size(report.size)}.")
     _tell(report, repair=repair)
     if report.is_sound:

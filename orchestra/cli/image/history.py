@@ -8,7 +8,7 @@ from orchestra.cli.image.columns import describe_age, short_id
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
-from orchestra.driver.local.image.library import Library
+from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ STEP_WIDTH = 45
 def run(invocation: Invocation) -> int:
     values = invocation.values
     full = values["no_trunc"]
-    library = Library(invocation.home)
+    library = open_library(invocation.context)
     item = library.find(values["reference"])
     image_id = item.id if full else short_id(item.id)
     ids = [image_id, *(MISSING for _ in library.history(item)[1:])]

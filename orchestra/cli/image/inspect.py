@@ -6,7 +6,7 @@ import json
 
 from orchestra.cli.image.each import for_each
 from orchestra.cli.render.template import fill
-from orchestra.driver.local.image.library import Library
+from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    library = Library(invocation.home)
+    library = open_library(invocation.context)
     found: list[dict[str, Any]] = []
 
     def look(reference: str) -> None:

@@ -16,14 +16,14 @@ from orchestra.cli.image.columns import (
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
-from orchestra.driver.local.image.library import Library
+from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.image.library import Item
+    from orchestra.stacks.images.library import Item
 
 HEADER = {
     "Repository": "REPOSITORY",
@@ -39,7 +39,7 @@ EXPENDABLE = ("CREATED", "SIZE")
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    library = Library(invocation.home)
+    library = open_library(invocation.context)
     items = library.items()
     if values["all"] and not values["reference"]:
         items += library.nameless()

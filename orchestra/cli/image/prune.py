@@ -6,7 +6,7 @@ from orchestra.cli.confirm import is_sure, need_terminal
 from orchestra.cli.image.each import say_waiting
 from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
-from orchestra.driver.local.image.library import Library
+from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run(invocation: Invocation) -> int:
         what = ALL if values["all"] else NAMELESS
         if not is_sure(f"WARNING! This will remove {what}, and what is left of downloads that broke off."):
             return 0
-    pruned = Library(invocation.home, wait=say_waiting).prune(everything=values["all"])
+    pruned = open_library(invocation.context, say_waiting).prune(everything=values["all"])
     if pruned.names or pruned.ids:
         say("Deleted Images:")
     for name in pruned.names:

@@ -6,8 +6,8 @@ from functools import partial
 
 from orchestra.cli.image.each import for_each
 from orchestra.cli.render.say import say
-from orchestra.driver.local.image.library import Library, name_of, reference_key
 from orchestra.model.desired import ImageSpec
+from orchestra.stacks.images.library import Library, name_of, open_library, reference_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    invocation.need_root()
+    invocation.context.need_root(invocation.command)
     values = invocation.values
-    library = Library(invocation.home)
+    library = open_library(invocation.context)
     work = partial(_pull, invocation, library, values["platform"] or "", values["quiet"])
     return for_each(invocation, values["references"], work)
 
@@ -48,8 +48,12 @@ def _pull_visibly(invocation: Invocation, library: Library, spec: ImageSpec) -> 
     if not open_progress(invocation).redraws:
         library.store.pull(spec)
         return
-    from orchestra.cli.image.parallel import in_parallel
+    from orchestra.cli.image.parallel import with_progress
+    from orchestra.stacks.images.parallel import in_parallel
 
     jobs = {spec.reference: partial(library.store.pull, spec)}
-    if failures := in_parallel(invocation, "pull", jobs, {}, lambda _: library.store.measure(spec)):
+    failures = with_progress(
+        invocation, lambda hear: in_parallel("pull", jobs, hear, lambda _: library.store.measure(spec))
+    )
+    if failures:
         raise failures[spec.reference]

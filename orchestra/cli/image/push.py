@@ -6,17 +6,17 @@ from functools import partial
 
 from orchestra.cli.image.each import for_each
 from orchestra.cli.render.say import say
-from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.image.name import parse_name
+from orchestra.stacks.images.library import open_library, parse_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.images.library import Library
 
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    return for_each(invocation, values["references"], partial(_push, Library(invocation.home), values["quiet"]))
+    return for_each(invocation, values["references"], partial(_push, open_library(invocation.context), values["quiet"]))
 
 
 def _push(library: Library, quiet: bool, text: str) -> None:

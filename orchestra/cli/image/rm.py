@@ -6,7 +6,7 @@ from functools import partial
 
 from orchestra.cli.image.each import for_each, say_waiting
 from orchestra.cli.render.say import say
-from orchestra.driver.local.image.library import Library
+from orchestra.stacks.images.library import Library, open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    library = Library(invocation.home, wait=say_waiting)
+    library = open_library(invocation.context, say_waiting)
     return for_each(invocation, values["references"], partial(_remove, library, values["force"]))
 
 

@@ -8,9 +8,8 @@ import stat
 import sys
 import tempfile
 
-from orchestra.driver.local.image.library import Library, reference_key
-from orchestra.driver.local.image.saving import write_archive
 from orchestra.errors import UserError
+from orchestra.stacks.images.archives import save_images
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +20,8 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    values = invocation.values
-    library = Library(invocation.home)
-    with library.content.held():
-        items = [library.find(text) for text in values["references"]]
-        named = [i.entry.reference == reference_key(text) for i, text in zip(items, values["references"], strict=True)]
-        with _opened(values["output"]) as output:
-            write_archive(library.content, list(zip(items, named, strict=True)), output)
+    with _opened(invocation.values["output"]) as output:
+        save_images(invocation.context, invocation.values["references"], output)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.driver.local.image.library import Library
+from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    Library(invocation.home).tag(invocation.values["source"], invocation.values["target"])
+    open_library(invocation.context).tag(invocation.values["source"], invocation.values["target"])
     return 0

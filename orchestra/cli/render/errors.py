@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from orchestra.errors import ComposeError, Diagnostic, OrchestraError, Span
-from orchestra.model.resource import ResourceId
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
+
+    from orchestra.model.result import ReportedFailure
 
 MAX_PROBLEMS = 50
 """Problems shown at once; of more only the number is told."""
@@ -32,7 +32,7 @@ def render_error(error: OrchestraError | OSError, color: bool) -> str:
 
 
 def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
-    from orchestra.compose.diagnostics import render_diagnostics
+    from orchestra.cli.render.diagnostics import render_diagnostics
 
     shown = [_shown_here(diagnostic) for diagnostic in diagnostics[:MAX_PROBLEMS]]
     text = render_diagnostics(shown, color)
@@ -40,8 +40,8 @@ def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
     return text + (f"\nand {left} more\n" if left > 0 else "")
 
 
-def render_failures(failures: Iterable[dict[str, Any]], color: bool) -> str:
-    """What the supervisor says could not be done, see ``orchestra.control.failures``."""
+def render_failures(failures: Iterable[ReportedFailure], color: bool) -> str:
+    """What the supervisor says could not be done."""
     return render_problems([_diagnose(failure) for failure in failures], color)
 
 
@@ -57,15 +57,15 @@ def render_notes(notes: Iterable[Diagnostic], color: bool) -> str:
     return lines
 
 
-def _diagnose(failure: dict[str, Any]) -> Diagnostic:
-    kind, name = ResourceId.parse(failure["resource"])
-    message = failure["error"]
+def _diagnose(failure: ReportedFailure) -> Diagnostic:
+    kind, name = failure.resource
+    message = failure.error
     if name not in message:
         message = f"{kind} {name}: {message}"
-    place = failure["location"]
-    span = Span(place["path"], place["line"], place["column"], place["line"], place["column"] + 1) if place else None
+    place = failure.location
+    span = Span(place.path, place.line, place.column, place.line, place.column + 1) if place else None
     source = _source_line(span) if span else ""
-    return Diagnostic(f"{kind}-failed", message, span, hint=failure["hint"], source_line=source)
+    return Diagnostic(f"{kind}-failed", message, span, hint=failure.hint, source_line=source)
 
 
 def _source_line(span: Span) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import assert_never
 
+from orchestra.model.log import Ended, Missed, Written
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Protocol
 
-    from orchestra.driver.local.log_follow import Ended, Happening
-    from orchestra.driver.local.logs import Line
+    from orchestra.model.log import Happening, Line
     from orchestra.model.observed import Container
 
     class Output(Protocol):
@@ -85,8 +85,6 @@ class LogPrinter:
         self.say(container, f"lost {count} here: the log was rotated faster than it was shown")
 
     def show(self, happenings: Iterable[Happening]) -> None:
-        from orchestra.driver.local.log_follow import Ended, Missed, Written
-
         for happened in happenings:
             match happened:
                 case Written(container, line):

@@ -6,6 +6,7 @@ import json
 import sys
 
 from orchestra.cli.render.words import Step, await_step, describe, subject_of
+from orchestra.model.event import BlockedEvent, ContainerEvent, PullEvent, SkippedEvent
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.visible import visible
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.model.event import Awaited, Event
+    from orchestra.model.result import ContainerState
 
 
 class Quiet:
@@ -42,13 +45,15 @@ class Quiet:
     def __exit__(self, *_exception: object) -> None:
         return None
 
-    def hear(self, event: dict[str, Any]) -> None:
-        """Take in one event of the control socket."""
-        if event["kind"] == "PullEvent":
-            self._measure(ResourceId.parse(event["resource"]), event["fetched"], event["total"])
+    def hear(self, event: Event) -> None:
+        if isinstance(event, PullEvent):
+            self._measure(event.resource, event.fetched, event.total)
             return
-        if event["kind"] == "BlockedEvent":
-            self._await(event.get("awaited", ()))
+        if isinstance(event, SkippedEvent):
+            self._show(Step(event.resource, subject_of(event.resource), f"Skipped - {event.reason}", "done"))
+            return
+        if isinstance(event, BlockedEvent):
+            self._await(event.awaited)
             return
         step = describe(event)
         if step is None or not self._concerns(event, step):
@@ -61,22 +66,22 @@ class Quiet:
         if not (self.hides_images and step.resource.kind is Kind.IMAGE):
             self._show(step)
 
-    def _concerns(self, event: dict[str, Any], step: Step) -> bool:
+    def _concerns(self, event: Event, step: Step) -> bool:
         """Whether what a container did by itself has to do with the command."""
-        if self.services and event.get("service", "") not in (*self.services, ""):
+        if self.services and getattr(event, "service", "") not in (*self.services, ""):
             return False
-        if event["kind"] == "ContainerEvent":
+        if isinstance(event, ContainerEvent):
             return self.waits or step.resource in self._awaited
         return step.text != "Waiting" or self.waits
 
-    def _await(self, rows: Iterable[dict[str, str]]) -> None:
-        """rows: encoded ``Awaited``. What restarts by its policy is awaited only if something else needs it."""
+    def _await(self, rows: Iterable[Awaited]) -> None:
+        """What restarts by its policy is awaited only if something else needs it."""
         awaited: dict[ResourceId, str] = {}
         for row in rows:
-            if self.services and row.get("service", "") not in (*self.services, ""):
+            if self.services and row.service not in (*self.services, ""):
                 continue
-            if row["resource"] != row["by"] or row["what"].startswith("to be tried") or self.waits:
-                awaited.setdefault(ResourceId.parse(row["resource"]), row["what"])
+            if row.resource != row.by or row.what.startswith("to be tried") or self.waits:
+                awaited.setdefault(row.resource, row.what)
         for resource in self._awaited.keys() - awaited.keys():
             step = self._touched.get(resource)
             if step is not None and step.text == "Waiting" and not self.waits:
@@ -92,42 +97,36 @@ class Quiet:
                     self._show(step)
         self._awaited = awaited
 
-    def skip(self, resource: ResourceId, reason: str) -> None:
-        """Say why nothing is done about it."""
-        self._show(Step(resource, subject_of(resource), f"Skipped - {reason}", "done"))
-
     @property
     def is_making(self) -> bool:
         """Whether something that containers are started from is still being fetched or made."""
         return any(step.text in ("Pulling", "Creating") for step in self._touched.values())
 
-    def settle(self, containers: list[dict[str, str]]) -> None:
+    def settle(self, containers: Iterable[ContainerState]) -> None:
         """Containers as the result of ``up`` lists them: those that nothing happened to are named too.
 
         One that was ``Starting`` when the result came has started by now, though its last event is still on its way;
         one that was ``Waiting`` is as the result says.
         """
         for container in containers:
-            resource = ResourceId.container(container["name"])
-            state = container["state"]
+            resource = ResourceId.container(container.name)
+            state = container.state
             step = self._touched.get(resource)
             if step is None:
                 self._show(Step(resource, subject_of(resource), state.capitalize(), "done"))
             elif step.text == "Starting" and state in ("running", "exited"):
-                self._touched[resource] = step = step._replace(text="Started", state="done")
+                self._touched[resource] = step = step.replace(text="Started", state="done")
                 self._show(step)
             elif step.text == "Waiting" and step.note != "to be restarted" and state in ("running", "exited"):
-                text = {"healthy": "Healthy", "exited": "Exited"}.get(
-                    container["health"] if state == "running" else state
-                )
-                self._touched[resource] = step = step._replace(text=text or "Started", state="done", note="")
+                text = {"healthy": "Healthy", "exited": "Exited"}.get(container.health if state == "running" else state)
+                self._touched[resource] = step = step.replace(text=text or "Started", state="done", note="")
                 self._show(step)
 
     def conclude(self, working: str, done: str) -> None:
         """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
         for resource, step in self._touched.items():
             if step.text == working:
-                self._touched[resource] = step = step._replace(text=done, state="done")
+                self._touched[resource] = step = step.replace(text=done, state="done")
                 self._show(step)
 
     def _show(self, step: Step) -> None:

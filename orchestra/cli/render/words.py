@@ -1,14 +1,15 @@
-"""Docker Compose's words for what happens, from events as they come over the control socket. Standard library only."""
+"""Docker Compose's words for what happens. Standard library only."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from orchestra.model.event import ActionEvent, ContainerEvent, HealthEvent, Phase
+from orchestra.model.health import HealthStatus
 from orchestra.model.resource import Kind, ResourceId
+from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from orchestra.model.event import Event
 
 _VERBS = {
     "check": ("Checking", "Checked"),
@@ -21,7 +22,7 @@ _VERBS = {
 }
 
 
-class Step(NamedTuple):
+class Step(Record):
     """One change of one resource. subject: as shown, ``Container stack-web-1``; state: working, done or error.
 
     detail: what went wrong; note: what is added to the text, such as what is awaited.
@@ -35,43 +36,38 @@ class Step(NamedTuple):
     note: str = ""
 
 
-def describe(event: dict[str, Any]) -> Step | None:
-    """What to show of an encoded event; None for nothing."""
-    match event["kind"]:
-        case "ActionEvent":
-            if event["verb"] == "check" and event["phase"] != "failed":
-                return None
-            working, done = _VERBS[event["verb"]]
-            resource = ResourceId.parse(event["resource"])
-            match event["phase"]:
-                case "started":
+def describe(event: Event) -> Step | None:
+    """What to show of an event; None for nothing."""
+    match event:
+        case ActionEvent(verb="check") if event.phase is not Phase.FAILED:
+            return None
+        case ActionEvent(resource=resource):
+            working, done = _VERBS[event.verb]
+            match event.phase:
+                case Phase.STARTED:
                     return Step(resource, subject_of(resource), working, "working")
-                case "done":
+                case Phase.DONE:
                     return Step(resource, subject_of(resource), done, "done")
-                case "cancelled":
+                case Phase.CANCELLED:
                     return None
-                case _ if event.get("in_use"):
+                case Phase.FAILED if event.in_use:
                     return Step(resource, subject_of(resource), "Resource is still in use", "done")
-                case _:
-                    return Step(resource, subject_of(resource), "Error", "error", event.get("error", ""))
-        case "HealthEvent":
-            resource = ResourceId.container(event["container"])
-            match event["health"].get("status", "none"):
-                case "healthy":
+                case Phase.FAILED:
+                    return Step(resource, subject_of(resource), "Error", "error", event.error)
+        case HealthEvent(health=health):
+            resource = ResourceId.container(event.container)
+            match health.status:
+                case HealthStatus.HEALTHY:
                     return Step(resource, subject_of(resource), "Healthy", "done")
-                case "unhealthy":
-                    from orchestra.plan.output import describe_failed_probe
-
-                    reason = describe_failed_probe(event["health"].get("output", ""), event["health"].get("exit_code"))
-                    return Step(resource, subject_of(resource), "Unhealthy", "error", reason, reason)
-                case "starting":
+                case HealthStatus.UNHEALTHY:
+                    return Step(resource, subject_of(resource), "Unhealthy", "error", health.failure, health.failure)
+                case HealthStatus.STARTING:
                     return await_step(resource, "to be healthy")
-        case "ContainerEvent" if event["change"] == "exited":
-            resource = ResourceId.container(event["container"])
-            code = event.get("exit_code")
-            if code == 0:
+        case ContainerEvent(change="exited"):
+            resource = ResourceId.container(event.container)
+            if event.exit_code == 0:
                 return Step(resource, subject_of(resource), "Exited", "done")
-            return Step(resource, subject_of(resource), describe_exit(code, event.get("oom_killed", False)), "error")
+            return Step(resource, subject_of(resource), describe_exit(event.exit_code, event.oom_killed), "error")
     return None
 
 

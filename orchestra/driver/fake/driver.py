@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from orchestra.driver.fake.world import World
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.model.observed import Container, Health, Image, Observed
+    from orchestra.model.health import Health
+    from orchestra.model.observed import Container, Image, Observed
     from orchestra.plan.action import AnonymousVolumes
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from orchestra.driver.fake.program import Run
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec
+    from orchestra.model.health import Health
     from orchestra.model.names import StackName
-    from orchestra.model.observed import Container, Health
+    from orchestra.model.observed import Container
     from orchestra.plan.action import Action
 
 TERMINATED = 143

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.model.observed import Container, Health, Image
+    from orchestra.model.health import Health
+    from orchestra.model.observed import Container, Image
     from orchestra.plan.action import AnonymousVolumes
 
 DEFAULT_SIGNAL = "SIGTERM"

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import heapq
 import os
-from typing import NamedTuple
 
 from orchestra.driver.local.log_handover import Handover
-from orchestra.driver.local.logs import Gap, LogCursor
+from orchestra.driver.local.logs import LogCursor
 from orchestra.driver.local.observe import observe_container
 from orchestra.linux import inotify, private_files
 from orchestra.linux.inotify import Inotify
+from orchestra.model.log import Ended, Gap, Missed, Written
 from orchestra.model.observed import Exited, Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from orchestra.driver.local.logs import Line
     from orchestra.home import StackHome
+    from orchestra.model.log import Happening, Line
     from orchestra.model.observed import Container
 
     Place = Callable[[LogCursor], Iterable[Line]]
@@ -30,29 +30,6 @@ AT_ONCE = 1 << 20
 _ENTRIES = inotify.IN_CREATE | inotify.IN_DELETE | inotify.IN_MOVED_TO | inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR
 _LOGS = _ENTRIES | inotify.IN_MODIFY | inotify.IN_MOVED_FROM
 _RUNS = inotify.IN_MOVED_TO | inotify.IN_DELETE | inotify.IN_ONLYDIR
-
-
-class Written(NamedTuple):
-    container: Container
-    line: Line
-
-
-class Missed(NamedTuple):
-    """Lines of a container that cannot be given out: they were rotated away while this process stood still."""
-
-    container: Container
-    line: Gap
-
-
-class Ended(NamedTuple):
-    """A run has ended and all it wrote was given out before. runs_again: as far as its restart policy says."""
-
-    container: Container
-    exited: Exited
-    runs_again: bool
-
-
-Happening = Written | Missed | Ended
 
 
 class _Followed:

@@ -20,6 +20,7 @@ from orchestra.driver.local.log_files import (
     read_backwards,
     stamp_of,
 )
+from orchestra.model.log import Gap, Line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,21 +37,6 @@ STREAMS = 2
 MISSES = 3
 
 _FULL, _PARTIAL = b"F", b"P"
-
-
-class Line(NamedTuple):
-    """stamp: RFC 3339 with nanoseconds in UTC, so that stamps compare as text; of the line's first piece."""
-
-    stamp: bytes
-    stream: bytes
-    text: bytes
-
-
-class Gap(NamedTuple):
-    """Lines that were rotated away before they were read, between this stamp and the next line's."""
-
-    stamp: bytes
-    lines: int
 
 
 class _Unfinished:

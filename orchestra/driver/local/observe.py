@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.look import look_at_container, look_at_containers
-from orchestra.model.observed import Container, Created, Exited, Health, Healthcheck, HealthStatus, Running
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Container, Created, Exited, Healthcheck, Running
 
 if TYPE_CHECKING:
     from typing import Any

@@ -8,9 +8,10 @@ import socket
 import pytest
 
 from orchestra.driver.local.log_handover import Handover
-from orchestra.driver.local.logs import Gap, LogCursor
+from orchestra.driver.local.logs import LogCursor
 from orchestra.home import Home
 from orchestra.linux import unix_socket
+from orchestra.model.log import Gap
 from orchestra.shim import followers
 from orchestra.shim.log import LogFile, Stamp, render_records
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestra.driver.local import logs
-from orchestra.driver.local.logs import Line, LogCursor
+from orchestra.driver.local.logs import LogCursor
+from orchestra.model.log import Line
 from orchestra.shim.log import LogFile, render_records
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from orchestra.cli.stack_file import StackFile
+from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestra.cli.invocation import Invocation
     from orchestra.compose import Loaded
+    from orchestra.stacks.context import Context
 
 
 class ServiceImage(NamedTuple):
@@ -28,9 +28,9 @@ class ServiceImage(NamedTuple):
     tags: Sequence[str]
 
 
-def images_of_services(invocation: Invocation, services: Sequence[str], *, include_deps: bool) -> list[ServiceImage]:
+def images_of_services(context: Context, services: Sequence[str], *, include_deps: bool) -> list[ServiceImage]:
     """By service; all when none is named. Raises what a load raises."""
-    rows = json.loads(StackFile(invocation).render("service-images", services, _render))
+    rows = json.loads(StackFile(context).render("service-images", services, _render))
     found = [ServiceImage(*row) for row in rows]
     return [row for row in found if include_deps or not services or row.service in services]
 

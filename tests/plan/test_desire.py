@@ -8,18 +8,20 @@ import pytest
 
 from orchestra.errors import UserError
 from orchestra.model.desired import Mount, MountKind
-from orchestra.model.observed import Created, Exited, Health, HealthStatus, Observed, Running
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Created, Exited, Observed, Running
+from orchestra.model.request import Changes, Recreate
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import RemoveContainer
+from orchestra.plan.desire import desire
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
-from orchestra.plan.wish import Recreate, Wish, desire
 from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import world_after
 
 BEFORE = stack(service("db", healthy=True), service("web", "db:healthy"), service("log"))
-WITH_DEPS = frozenset({"web", "db"})
-WEB = frozenset({"web"})
+WITH_DEPS = ("web", "db")
+WEB = ("web",)
 
 
 def acted(desired, world):
@@ -33,24 +35,24 @@ def replaced(name):
 
 
 def test_forced_recreation_of_a_service_leaves_its_dependencies_alone():
-    wish = Wish(services=WITH_DEPS, named=WEB, recreate=Recreate.ALWAYS)
-    assert acted(desire(BEFORE, BEFORE, wish, 200.0), world_after(BEFORE)) == replaced("s-web-1")
+    changes = Changes(services=WITH_DEPS, named=WEB, recreate=Recreate.ALWAYS)
+    assert acted(desire(BEFORE, BEFORE, changes, 200.0), world_after(BEFORE)) == replaced("s-web-1")
 
 
 def test_a_dependency_that_changed_or_is_missing_is_seen_to():
     after = stack(service("db", healthy=True, config_hash="db v2"), service("web", "db:healthy"), service("log"))
-    wish = Wish(services=WITH_DEPS, named=WEB)
-    assert acted(desire(BEFORE, after, wish, 200.0), world_after(BEFORE)) == replaced("s-db-1")
+    changes = Changes(services=WITH_DEPS, named=WEB)
+    assert acted(desire(BEFORE, after, changes, 200.0), world_after(BEFORE)) == replaced("s-db-1")
     gone = changed(world_after(BEFORE), "s-db-1", status=Exited(1, 101.0, 102.0))
-    assert acted(desire(BEFORE, BEFORE, wish, 200.0), gone) == ["start s-db-1"]
+    assert acted(desire(BEFORE, BEFORE, changes, 200.0), gone) == ["start s-db-1"]
 
 
 def test_dependencies_are_replaced_when_that_is_asked_for():
-    wish = Wish(services=WITH_DEPS, named=WEB, recreate_dependencies=True)
-    assert acted(desire(BEFORE, BEFORE, wish, 200.0), world_after(BEFORE)) == replaced("s-db-1")
-    both = replace(wish, recreate=Recreate.ALWAYS)
+    changes = Changes(services=WITH_DEPS, named=WEB, recreate_dependencies=True)
+    assert acted(desire(BEFORE, BEFORE, changes, 200.0), world_after(BEFORE)) == replaced("s-db-1")
+    both = changes.replace(recreate=Recreate.ALWAYS)
     assert acted(desire(BEFORE, BEFORE, both, 200.0), world_after(BEFORE)) == replaced("s-db-1") + replaced("s-web-1")
-    whole = Wish(recreate_dependencies=True)
+    whole = Changes(recreate_dependencies=True)
     assert acted(desire(BEFORE, BEFORE, whole, 200.0), world_after(BEFORE)) == [], "nothing is but a dependency"
 
 
@@ -58,8 +60,8 @@ def test_alone_a_service_waits_for_nothing_and_nothing_else_is_looked_at():
     after = stack(service("db", healthy=True, config_hash="db v2"), service("web", "db:healthy", config_hash="web v2"))
     after = replace(after, containers=tuple(spec for spec in after.containers if spec.service == "web"))
     ill = changed(world_after(BEFORE), "s-db-1", status=Running(1, 100.0, Health(HealthStatus.UNHEALTHY, 3)))
-    wish = Wish(services=WEB, named=WEB, alone=True)
-    desired = desire(BEFORE, after, wish, 200.0)
+    changes = Changes(services=WEB, named=WEB, alone=True)
+    desired = desire(BEFORE, after, changes, 200.0)
     assert acted(desired, ill) == replaced("s-web-1")
     created = changed(ill, "s-web-1", status=Created(), config_hash="web v2")
     assert [action.resource for action in plan(desired, created, {}, 200.0).ready] == [ResourceId.container("s-web-1")]
@@ -68,17 +70,17 @@ def test_alone_a_service_waits_for_nothing_and_nothing_else_is_looked_at():
 def test_a_dependency_is_not_scaled_down_by_naming_another_service():
     more = stack(service("db", replicas=3), service("web", "db"))
     less = stack(service("db", replicas=1), service("web", "db"))
-    wish = Wish(services=WITH_DEPS, named=WEB)
-    assert acted(desire(more, less, wish, 200.0), world_after(more)) == []
-    asked = replace(wish, scaled=frozenset({"db"}))
+    changes = Changes(services=WITH_DEPS, named=WEB)
+    assert acted(desire(more, less, changes, 200.0), world_after(more)) == []
+    asked = changes.replace(scaled=("db",))
     assert "stop s-db-3" in acted(desire(more, less, asked, 200.0), world_after(more))
-    assert "stop s-db-3" in acted(desire(more, less, Wish(), 200.0), world_after(more))
+    assert "stop s-db-3" in acted(desire(more, less, Changes(), 200.0), world_after(more))
 
 
 def test_nothing_is_replaced_when_that_is_asked_for():
     after = stack(service("db", healthy=True, config_hash="v2"), service("web", "db:healthy"), service("new"))
     after = replace(after, networks=tuple(replace(n, config_hash="net v2") for n in after.networks))
-    desired = desire(BEFORE, after, Wish(recreate=Recreate.NEVER), 200.0)
+    desired = desire(BEFORE, after, Changes(recreate=Recreate.NEVER), 200.0)
     assert acted(desired, world_after(BEFORE)) == ["create s-new-1", "start s-new-1"]
     assert plan(desired, preview(desired, world_after(BEFORE), 200.0).observed, {}, 300.0).converged
 
@@ -91,7 +93,7 @@ def with_anonymous_volume(world, *names):
 
 def test_anonymous_volumes_are_renewed_also_where_nothing_changed():
     world = with_anonymous_volume(world_after(BEFORE), "s-db-1")
-    desired = desire(BEFORE, BEFORE, Wish(renew_volumes=True), 200.0)
+    desired = desire(BEFORE, BEFORE, Changes(renew_volumes=True), 200.0)
     steps = preview(desired, world, 200.0)
     assert acted(desired, world) == replaced("s-db-1")
     (removal,) = [action for actions in steps.rounds for action in actions if isinstance(action, RemoveContainer)]
@@ -101,17 +103,17 @@ def test_anonymous_volumes_are_renewed_also_where_nothing_changed():
 
 def test_anonymous_volumes_of_a_dependency_are_not_renewed_unless_it_is_replaced_by_command():
     world = with_anonymous_volume(world_after(BEFORE), "s-db-1", "s-web-1")
-    wish = Wish(services=WITH_DEPS, named=WEB, renew_volumes=True)
-    assert acted(desire(BEFORE, BEFORE, wish, 200.0), world) == replaced("s-web-1")
-    assert len(acted(desire(BEFORE, BEFORE, replace(wish, recreate_dependencies=True), 200.0), world)) == 8
+    changes = Changes(services=WITH_DEPS, named=WEB, renew_volumes=True)
+    assert acted(desire(BEFORE, BEFORE, changes, 200.0), world) == replaced("s-web-1")
+    assert len(acted(desire(BEFORE, BEFORE, changes.replace(recreate_dependencies=True), 200.0), world)) == 8
 
 
 def test_a_named_volume_is_nothing_to_renew():
     before = stack(service("db", volumes=["data"]))
-    assert acted(desire(before, before, Wish(renew_volumes=True), 200.0), world_after(before)) == []
+    assert acted(desire(before, before, Changes(renew_volumes=True), 200.0), world_after(before)) == []
     spec = replace(before.containers[0], mounts=(*before.containers[0].mounts, Mount(MountKind.BIND, "/x", "/x")))
     bound = replace(before, containers=(spec,))
-    assert acted(desire(bound, bound, Wish(renew_volumes=True), 200.0), world_after(before)) == []
+    assert acted(desire(bound, bound, Changes(renew_volumes=True), 200.0), world_after(before)) == []
 
 
 def named(container_name, service_name):
@@ -129,13 +131,13 @@ def fates(desired, world):
 def test_a_renamed_service_takes_its_container_name_over():
     before, after = named("fixed", "web"), named("fixed", "site")
     world = world_after(before)
-    desired = desire(before, after, Wish(), 200.0)
+    desired = desire(before, after, Changes(), 200.0)
     steps = preview(desired, world, 200.0)
     assert acted(desired, world) == replaced("fixed")
     assert steps.rounds[0][0].reason == "to be replaced: it belongs to service web"
     assert steps.observed.containers["fixed"].service == "site"
     assert fates(desired, world) == {"fixed": "hand on"}
-    assert acted(desire(before, after, Wish(services=frozenset({"site"})), 200.0), world) == replaced("fixed")
+    assert acted(desire(before, after, Changes(services=("site",)), 200.0), world) == replaced("fixed")
 
 
 def both(web_name, api_name):
@@ -148,7 +150,7 @@ def both(web_name, api_name):
 def test_two_services_swap_their_container_names_and_neither_has_the_data_of_the_other():
     before, after = both("x", "y"), both("y", "x")
     world = world_after(before)
-    desired = desire(before, after, Wish(), 200.0)
+    desired = desire(before, after, Changes(), 200.0)
     end = preview(desired, world, 200.0).observed
     assert {name: container.service for name, container in end.containers.items()} == {"x": "api", "y": "web"}
     assert fates(desired, world) == {"x": "leave", "y": "leave"}
@@ -156,26 +158,26 @@ def test_two_services_swap_their_container_names_and_neither_has_the_data_of_the
 
 def test_a_service_cannot_take_a_container_name_that_an_unnamed_service_has():
     with pytest.raises(UserError, match="service web cannot have the container name y: service api still has it") as e:
-        desire(both("x", "y"), both("y", "x"), Wish(services=WEB, named=WEB), 200.0)
+        desire(both("x", "y"), both("y", "x"), Changes(services=WEB, named=WEB), 200.0)
     assert e.value.hint == "name api too, or no service at all"
 
 
 def test_what_no_active_profile_enables_stays_as_it_is():
     before = stack(service("web"), service("tool", restart="always"))
     after = replace(stack(service("web")), services=("web", "tool"), disabled=("tool",))
-    desired = desire(before, after, Wish(), 200.0)
+    desired = desire(before, after, Changes(), 200.0)
     assert acted(desired, world_after(before)) == []
     assert {spec.service for spec in desired.containers} == {"web", "tool"}
-    assert acted(desire(None, after, Wish(), 200.0), world_after(before)) == [], "nor when it was never asked for"
+    assert acted(desire(None, after, Changes(), 200.0), world_after(before)) == [], "nor when it was never asked for"
     assert acted(replace(after, containers=(), networks=()), world_after(before))[:2] == [
         "stop s-tool-1",
         "stop s-web-1",
     ]
-    assert acted(desire(None, after, Wish(), 200.0), Observed("s"))[-1] == "start s-web-1"
+    assert acted(desire(None, after, Changes(), 200.0), Observed("s"))[-1] == "start s-web-1"
 
 
 def test_no_dependency_is_left_alone_when_no_service_is_named():
-    desired = desire(None, BEFORE, Wish(alone=True), 200.0)
+    desired = desire(None, BEFORE, Changes(alone=True), 200.0)
     assert desired.request.alone == ()
 
 
@@ -184,18 +186,18 @@ def test_a_dependency_whose_container_has_another_name_now_is_one_container():
         replace(made, containers=(replace(made.containers[0], name=name), *made.containers[1:]))
         for made, name in ((stack(service("db"), service("web", "db")), "old"), (BEFORE, "new"))
     )
-    desired = desire(before, after, Wish(services=WITH_DEPS, named=WEB), 200.0)
+    desired = desire(before, after, Changes(services=WITH_DEPS, named=WEB), 200.0)
     assert [spec.name for spec in desired.containers] == ["new", "s-web-1"]
 
 
 def test_a_renamed_service_takes_its_container_also_when_nothing_else_is_replaced():
     before, after = named("fixed", "web"), named("fixed", "site")
-    desired = desire(before, after, Wish(recreate=Recreate.NEVER), 200.0)
+    desired = desire(before, after, Changes(recreate=Recreate.NEVER), 200.0)
     assert acted(desired, world_after(before)) == replaced("fixed")
 
 
 def test_where_nothing_is_known_of_what_was_asked_for_unnamed_services_stay():
-    desired = desire(None, BEFORE, Wish(services=WITH_DEPS, named=WEB), 200.0)
+    desired = desire(None, BEFORE, Changes(services=WITH_DEPS, named=WEB), 200.0)
     assert acted(desired, world_after(BEFORE)) == []
 
 

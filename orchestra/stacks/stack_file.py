@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 from orchestra.compose.remembered import recall, remember
 from orchestra.errors import Diagnostic, Span, UserError
+from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from orchestra.cli.invocation import Invocation
     from orchestra.compose import Loaded
+    from orchestra.model.request import Changes
+    from orchestra.stacks.context import Context
 
 
 class Identity(NamedTuple):
@@ -26,7 +28,18 @@ class Identity(NamedTuple):
     services: tuple[str, ...]
 
 
-class Prepared(NamedTuple):
+class Chosen(Record):
+    """What ``up`` is to take from the file.
+
+    services: empty for all. no_deps: without what the named ones depend on. scale: containers of a service.
+    """
+
+    services: tuple[str, ...] = ()
+    no_deps: bool = False
+    scale: Mapping[str, int] = {}
+
+
+class Prepared(Record):
     """A load ready to be sent. selected: the named services and what they depend on, empty for all; desired: JSON."""
 
     identity: Identity
@@ -36,23 +49,23 @@ class Prepared(NamedTuple):
 
 
 class StackFile:
-    """The file that the global options of a command line mean."""
+    """The file that a context means."""
 
-    def __init__(self, invocation: Invocation) -> None:
-        shared = invocation.shared
-        self._loads = invocation.home.loads
+    def __init__(self, context: Context) -> None:
+        project = context.project
+        self._loads = context.home.loads
         self._request: dict[str, Any] = {
-            "environment": dict(os.environ),
-            "working_directory": os.getcwd(),
-            "files": shared["files"],
-            "project_directory": shared["project_directory"],
-            "project_name": shared["project_name"],
-            "profiles": shared["profiles"],
-            "env_files": shared["env_files"],
+            "environment": dict(context.environment),
+            "working_directory": context.working_directory or os.getcwd(),
+            "files": list(project.files),
+            "project_directory": project.directory,
+            "project_name": project.name,
+            "profiles": list(project.profiles),
+            "env_files": list(project.env_files),
             "services": [],
             "no_deps": False,
             "scale": {},
-            "runtime": shared["runtime"],
+            "runtime": project.runtime,
         }
 
     @property
@@ -69,22 +82,17 @@ class StackFile:
         payload = recall(self._loads, self._identity_key)
         return None if payload is None else _identity_of(json.loads(payload))
 
-    def prepare(
-        self, services: Sequence[str] = (), *, no_deps: bool = False, scale: Mapping[str, int] | None = None
-    ) -> Prepared:
+    def prepare(self, chosen: Chosen) -> Prepared:
         """Raises what a load raises."""
-        key = self.recall_prepared(services, no_deps=no_deps, scale=scale)
-        return key or self._prepare(self._selection(services, no_deps, scale))
+        return self.recall_prepared(chosen) or self._prepare(self._selection(chosen))
 
-    def recall_prepared(
-        self, services: Sequence[str] = (), *, no_deps: bool = False, scale: Mapping[str, int] | None = None
-    ) -> Prepared | None:
-        payload = recall(self._loads, self._selection(services, no_deps, scale))
+    def recall_prepared(self, chosen: Chosen) -> Prepared | None:
+        payload = recall(self._loads, self._selection(chosen))
         return None if payload is None else _unpack(payload)
 
     def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:
         """A text made of a load, remembered under ``what``."""
-        request = self._selection(services, False, None)
+        request = self._selection(Chosen(tuple(services)))
         key = {**request, "text": what}
         payload = recall(self._loads, key)
         if payload is not None:
@@ -108,8 +116,9 @@ class StackFile:
     def _identity_key(self) -> dict[str, Any]:
         return {**self._request, "text": "identity"}
 
-    def _selection(self, services: Sequence[str], no_deps: bool, scale: Mapping[str, int] | None) -> dict[str, Any]:
-        return {**self._request, "services": list(services), "no_deps": no_deps, "scale": dict(scale or {})}
+    def _selection(self, chosen: Chosen) -> dict[str, Any]:
+        scale = dict(chosen.scale)
+        return {**self._request, "services": list(chosen.services), "no_deps": chosen.no_deps, "scale": scale}
 
     def _prepare(self, request: Mapping[str, Any]) -> Prepared:
         from orchestra.model.codec import encode
@@ -136,15 +145,11 @@ class StackFile:
             remember(self._loads, key, loaded.inputs, payload)
 
 
-def parse_scale(entries: Sequence[str]) -> dict[str, int]:
-    """``web=3``. Raises UserError."""
-    scale: dict[str, int] = {}
-    for entry in entries:
-        service, equals, number = entry.partition("=")
-        if not service or not equals or not number.isdecimal():
-            raise UserError(f"--scale {entry}: SERVICE=NUM is expected", hint="for example --scale web=3")
-        scale[service] = int(number)
-    return scale
+def concern(changes: Changes, chosen: Chosen, prepared: Prepared) -> Changes:
+    """The changes, of what has been chosen and prepared."""
+    return changes.replace(
+        services=prepared.selected, named=chosen.services, scaled=tuple(chosen.scale), alone=chosen.no_deps
+    )
 
 
 def check_services(identity: Identity, services: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.context import Context
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _NAME = re.compile(r"^name:[ \t]*([\"']?)([A-Za-z0-9_-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -19,18 +19,19 @@ _ANY_NAME = re.compile(r"^[\"']?name\b", re.MULTILINE)
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
-def foresee_name(invocation: Invocation) -> str | None:
-    shared = invocation.shared
-    asked = shared["project_name"] or os.environ.get("COMPOSE_PROJECT_NAME")
+def foresee_name(context: Context) -> str | None:
+    project, environment = context.project, context.environment
+    asked = project.name or environment.get("COMPOSE_PROJECT_NAME")
     if asked:
         return asked if _PLAIN.fullmatch(asked) else None
-    if shared["env_files"] or any(name in os.environ for name in ("COMPOSE_FILE", "COMPOSE_ENV_FILES")):
+    if project.env_files or any(name in environment for name in ("COMPOSE_FILE", "COMPOSE_ENV_FILES")):
         return None
-    paths = shared["files"] or [name for name in FILES if os.path.exists(name)]
+    here = context.working_directory or os.getcwd()
+    paths = project.files or [name for name in FILES if os.path.exists(os.path.join(here, name))]
     if len(paths) != 1:
         return None
-    path = os.path.abspath(paths[0])
-    directory = os.path.abspath(shared["project_directory"] or os.path.dirname(path))
+    path = os.path.normpath(os.path.join(here, paths[0]))
+    directory = os.path.normpath(os.path.join(here, project.directory or os.path.dirname(path)))
     if os.path.exists(f"{directory}/.env"):
         return None
     try:

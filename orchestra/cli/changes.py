@@ -1,0 +1,50 @@
+"""The options that ``up`` and ``plan`` share."""
+
+from __future__ import annotations
+
+from orchestra.errors import UserError
+from orchestra.model.request import Changes, Recreate
+from orchestra.stacks.stack_file import Chosen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+_RECREATING = {
+    "force_recreate": "--force-recreate",
+    "always_recreate_deps": "--always-recreate-deps",
+    "renew_volumes": "--renew-anon-volumes",
+}
+
+
+def read_chosen(values: dict[str, Any]) -> Chosen:
+    """values: of the command line. Raises UserError for numbers that are none."""
+    return Chosen(tuple(values["services"]), values["no_deps"], parse_scale(values["scale"]))
+
+
+def read_changes(values: dict[str, Any]) -> Changes:
+    """values: of the command line. Raises UserError for options that exclude each other."""
+    for name, flag in _RECREATING.items():
+        if values["no_recreate"] and values[name]:
+            raise UserError(f"--no-recreate and {flag} exclude each other")
+    recreate = Recreate.ALWAYS if values["force_recreate"] else Recreate.CHANGED
+    return Changes(
+        recreate=Recreate.NEVER if values["no_recreate"] else recreate,
+        recreate_dependencies=values["always_recreate_deps"],
+        renew_volumes=values["renew_volumes"],
+        pull=None if values["pull"] == "policy" else values["pull"],
+        remove_orphans=values["remove_orphans"],
+        stop_timeout=values.get("timeout"),
+    )
+
+
+def parse_scale(entries: Sequence[str]) -> dict[str, int]:
+    """``web=3``. Raises UserError."""
+    scale: dict[str, int] = {}
+    for entry in entries:
+        service, equals, number = entry.partition("=")
+        if not service or not equals or not number.isdecimal():
+            raise UserError(f"--scale {entry}: SERVICE=NUM is expected", hint="for example --scale web=3")
+        scale[service] = int(number)
+    return scale

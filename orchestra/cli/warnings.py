@@ -1,0 +1,50 @@
+"""What is wrong with a stack beside what a command was asked for, on standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestra.cli.render.errors import render_notes
+from orchestra.visible import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.errors import Diagnostic
+    from orchestra.stacks.context import Context
+
+
+def warn_of_notes(invocation: Invocation, notes: Sequence[Diagnostic]) -> None:
+    """What a load of the file has to say."""
+    if notes:
+        print(render_notes(notes, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+
+
+def warn_of_damage(texts: Iterable[str]) -> None:
+    """Name files of the stack that cannot be read."""
+    for text in texts:
+        print(f"warning: {text}", file=sys.stderr)
+
+
+def warn_of_orphans(names: Sequence[str]) -> None:
+    if not names:
+        return
+    shown = ", ".join(map(visible, names))
+    print(
+        f"warning: Found orphan containers ({shown}) for this project. If you removed or renamed this "
+        "service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
+        file=sys.stderr,
+    )
+
+
+def tell_of_root(invocation: Invocation, context: Context) -> None:
+    """Say to a user for whom nothing was found how to see the stacks of root, if root has a home."""
+    if context.hides_root:
+        import os
+
+        print(
+            f"note: only stacks of user {os.geteuid()} are shown; sudo orchestra {invocation.command} shows root's",
+            file=sys.stderr,
+        )

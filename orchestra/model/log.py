@@ -1,0 +1,47 @@
+"""What containers write, and how their runs end, as those hear it who follow logs. Standard library only, and light."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.model.observed import Container, Exited
+
+
+class Line(NamedTuple):
+    """stamp: RFC 3339 with nanoseconds in UTC, so that stamps compare as text; of the line's first piece."""
+
+    stamp: bytes
+    stream: bytes
+    text: bytes
+
+
+class Gap(NamedTuple):
+    """Lines that were rotated away before they were read, between this stamp and the next line's."""
+
+    stamp: bytes
+    lines: int
+
+
+class Written(NamedTuple):
+    container: Container
+    line: Line
+
+
+class Missed(NamedTuple):
+    """Lines of a container that cannot be given out: they were rotated away while this process stood still."""
+
+    container: Container
+    line: Gap
+
+
+class Ended(NamedTuple):
+    """A run has ended and all it wrote was given out before. runs_again: as far as its restart policy says."""
+
+    container: Container
+    exited: Exited
+    runs_again: bool
+
+
+Happening = Written | Missed | Ended

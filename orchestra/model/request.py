@@ -1,0 +1,128 @@
+"""What a supervisor can be asked. Each goes over the control socket as JSON, see ``orchestra.control.wire``.
+
+``services`` and ``selected``: empty for all. Times that something may take are in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from orchestra.record import Record
+
+
+class Recreate(StrEnum):
+    """Which containers are replaced: those that changed, all that the command names, or none."""
+
+    CHANGED = "changed"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Until(StrEnum):
+    """Of which containers the end is awaited: of all, of the first, or of the first that fails."""
+
+    ALL_EXITED = "all-exited"
+    ANY_EXITED = "any-exited"
+    ANY_FAILED = "any-failed"
+
+
+class Changes(Record):
+    """The options of ``up`` that change what it does.
+
+    services: taken over from the file: the named ones and what they depend on; empty for all. named: those that the
+    command line names; empty for all of ``services``. scaled: those whose number of containers it gives. alone: the
+    named services start without waiting for what they depend on. recreate: concerns the named services;
+    recreate_dependencies: what they depend on is replaced too. renew_volumes: concerns every service that ``recreate``
+    or ``recreate_dependencies`` may replace. pull: the pull_policy of every image.
+    """
+
+    services: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    scaled: tuple[str, ...] = ()
+    alone: bool = False
+    recreate: Recreate = Recreate.CHANGED
+    recreate_dependencies: bool = False
+    renew_volumes: bool = False
+    pull: str | None = None
+    remove_orphans: bool = False
+    stop_timeout: float | None = None
+
+
+class UpRequest(Record):
+    """Have the stack be as a ``Desired``, which goes beside this, says.
+
+    wait: until services are running or healthy. environment: see ``orchestra.control.environment``; None to go on with
+    what the supervisor has.
+    """
+
+    changes: Changes = Changes()
+    environment: Mapping[str, str] | None = None
+    wait: bool = False
+    wait_timeout: float | None = None
+
+
+class ForeseeRequest(Record):
+    """Look at everything as if ``up`` asked for a ``Desired``, which goes beside this. Changes nothing."""
+
+    changes: Changes = Changes()
+
+
+class DownRequest(Record):
+    """declared: all services of the file; None where there is none. selected: only these, and what depends on them."""
+
+    declared: tuple[str, ...] | None = None
+    selected: tuple[str, ...] = ()
+    remove_volumes: bool = False
+    remove_orphans: bool = False
+    stop_timeout: float | None = None
+
+
+class StopRequest(Record):
+    """Stop containers and keep them. A second one with less time shortens the first."""
+
+    services: tuple[str, ...] = ()
+    timeout: float | None = None
+
+
+class ObserveRequest(Record):
+    """Look at everything."""
+
+
+class AttendRequest(Record):
+    """Wait for containers to end for good."""
+
+    services: tuple[str, ...] = ()
+    until: Until = Until.ALL_EXITED
+
+
+class SettleRequest(Record):
+    """Wait until all that is wanted of the services has been started, or cannot be."""
+
+    services: tuple[str, ...] = ()
+
+
+class EventsRequest(Record):
+    """Hear of everything that happens, until one hangs up."""
+
+
+class PingRequest(Record):
+    """Hear whether the supervisor stays."""
+
+
+Question = (
+    UpRequest
+    | ForeseeRequest
+    | DownRequest
+    | StopRequest
+    | ObserveRequest
+    | AttendRequest
+    | SettleRequest
+    | EventsRequest
+    | PingRequest
+)
+
+
+def operation(type_: type) -> str:
+    """What a request is called on the wire: ``up`` for ``UpRequest``."""
+    return type_.__name__.removesuffix("Request").lower()

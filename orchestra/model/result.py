@@ -1,0 +1,88 @@
+"""What a supervisor answers, see ``orchestra.model.request``.
+
+``orphans``: containers of services that the file does not declare. ``damage``: what is wrong with the file that tells
+what was asked for before this request: at most one sentence.
+"""
+
+from __future__ import annotations
+
+from orchestra.model.health import HealthStatus
+from orchestra.model.location import Location
+from orchestra.model.resource import ResourceId
+from orchestra.record import Record
+
+
+class ContainerState(Record):
+    """state: ``created``, ``running`` or ``exited``."""
+
+    name: str
+    service: str
+    state: str
+    health: HealthStatus = HealthStatus.NONE
+
+
+class ReportedFailure(Record):
+    """location: where the file says what has failed, or declares the resource."""
+
+    resource: ResourceId
+    error: str
+    hint: str = ""
+    location: Location | None = None
+
+
+class Exit(Record):
+    """exit_code: None where it could not be learned."""
+
+    container: str
+    service: str
+    exit_code: int | None = None
+
+
+class UpResult(Record):
+    """Nothing is taken back when something has failed: the next ``up`` carries on from there.
+
+    unproven: containers that it waited for in vain.
+    """
+
+    containers: tuple[ContainerState, ...] = ()
+    orphans: tuple[str, ...] = ()
+    failures: tuple[ReportedFailure, ...] = ()
+    timed_out: bool = False
+    unproven: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+
+
+class DownResult(Record):
+    """kept: what another stack still uses, in words. leaving: nothing is left, and the supervisor ends."""
+
+    failures: tuple[ReportedFailure, ...] = ()
+    kept: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    leaving: bool = False
+    damage: tuple[str, ...] = ()
+
+
+class StopResult(Record):
+    """failures: what could not be stopped."""
+
+    failures: tuple[ReportedFailure, ...] = ()
+
+
+class AttendResult(Record):
+    """exits: all that have ended by then, the earliest first."""
+
+    exits: tuple[Exit, ...] = ()
+
+
+class SettleResult(Record):
+    """All that was wanted has been started, or cannot be."""
+
+
+class EventsResult(Record):
+    """The supervisor has left."""
+
+
+class PingResult(Record):
+    """leaving: the supervisor ends as soon as nobody asks it anything."""
+
+    leaving: bool = False

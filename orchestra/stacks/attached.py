@@ -1,0 +1,279 @@
+"""``up`` in the foreground: the logs of what it starts, until all of it has ended or somebody stops it.
+
+One loop tells everything. Requests to the supervisor are made by threads, which do nothing but wait for answers: each
+letter they bring back is handled by the loop.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+from enum import StrEnum
+from functools import partial
+
+from orchestra.driver import Part
+from orchestra.driver.local.log_follow import Follower
+from orchestra.driver.local.logs import LogCursor
+from orchestra.errors import UserError
+from orchestra.model.request import AttendRequest, StopRequest, Until
+from orchestra.model.result import AttendResult, StopResult, UpResult
+from orchestra.record import Record
+from orchestra.stacks.mail import Answered, Failed, Heard, Mail
+from orchestra.stacks.stack_file import check_services
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Protocol
+
+    from orchestra.model.event import Event
+    from orchestra.model.log import Happening
+    from orchestra.model.result import Exit, ReportedFailure
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.stack_file import Prepared
+    from orchestra.stacks.up import Beginning, UpOptions
+
+    Result = UpResult | StopResult | AttendResult
+
+    class Interrupts(Protocol):
+        """``fileno`` is readable when somebody wants it to end; ``read`` takes all that have come."""
+
+        def fileno(self) -> int: ...
+
+        def read(self) -> Sequence[int]: ...
+
+    class Audience(Protocol):
+        """Who watches."""
+
+        def hear(self, event: Event) -> bool:
+            """Of the request that is under way. Whether logs are to be shown from now on."""
+
+        def attach(self) -> None:
+            """Logs follow."""
+
+        def show(self, happenings: Iterable[Happening]) -> None: ...
+
+        def settle(self, result: UpResult) -> None:
+            """Everything runs, or cannot."""
+
+        def conclude(self, result: UpResult) -> bool:
+            """Whether to go on after that."""
+
+        def say(self, notice: Notice) -> None: ...
+
+        def hurry(self) -> None:
+            """Do not wait for who reads any more."""
+
+        def stopped(self, failures: Sequence[ReportedFailure]) -> None: ...
+
+
+INTERRUPTED = 130
+
+
+class Notice(StrEnum):
+    """What happens next that nobody has asked for in so many words."""
+
+    ABORTING = "aborting"
+    STOPPING = "stopping"
+    KILLING = "killing"
+
+
+class AttachOptions(Record):
+    """attach, no_attach: services whose logs are shown, or not; without both, those started by name.
+
+    attach_dependencies: logs of what they depend on too. until: what ends everything; exit_code_from: the service whose
+    exit code is that of the command. timeout: seconds before what is stopped is killed.
+    """
+
+    attach: tuple[str, ...] = ()
+    no_attach: tuple[str, ...] = ()
+    attach_dependencies: bool = False
+    until: Until = Until.ALL_EXITED
+    exit_code_from: str | None = None
+    timeout: float | None = None
+
+    def check(self, prepared: Prepared) -> None:
+        """Raise UserError for services that the file does not declare, and options that exclude each other."""
+        for services in (self.attach, self.no_attach, [self.exit_code_from] if self.exit_code_from else ()):
+            check_services(prepared.identity, services)
+        if self.attach and self.attach_dependencies:
+            raise UserError("--attach and --attach-dependencies do not go together")
+
+
+class Attached:
+    """One foreground ``up``. specs: the containers whose logs are shown, as the file defines them."""
+
+    def __init__(
+        self, context: Context, beginning: Beginning, up: UpOptions, options: AttachOptions, interrupts: Interrupts
+    ) -> None:
+        """Raises UserError for options that make no sense."""
+        options.check(beginning.prepared)
+        self._context = context
+        self._beginning = beginning
+        self._up = up
+        self._options = options
+        self._interrupts = interrupts
+        self._selected = beginning.prepared.selected
+        self._stack = beginning.prepared.identity.stack
+        specs = json.loads(beginning.prepared.desired)["containers"] if beginning.prepared.desired else []
+        self._services = choose_services(options, up.chosen.services, self._selected, specs)
+        self.specs = [spec for spec in specs if spec["service"] in self._services]
+        self.shows_logs = context.offers(Part.LOGS)
+        self._mail: Mail[Result] = Mail()
+        self._showing = False
+        self._accepted = False
+        self._heard = "up"
+        self.interrupted = 0
+        self._stopping = False
+        self._ending = 0
+        self._leaving = False
+        self._code: int | None = None
+
+    def run(self, audience: Audience) -> int:
+        """The exit code: 130 after an interrupt; that of a container where the options ask for it; else 0 or 1."""
+        if not self.shows_logs:
+            return self._run(audience, None)
+        home = self._context.home.stack(self._stack)
+        with Follower(home, lambda container: container.service in self._services) as follower:
+            # What was written before is not ours to show.
+            for _ in follower.begin(LogCursor.skip_to_end):
+                continue
+            return self._run(audience, follower)
+
+    def _run(self, audience: Audience, follower: Follower | None) -> int:
+        self._audience = audience
+        client, request = self._beginning.client, self._beginning.request(self._up)
+        desired, hear = self._beginning.prepared.desired, partial(self._mail.hear, "up")
+        self._mail.ask("up", lambda: client.ask(UpResult, request, hear, desired=desired))
+        poll = select.poll()
+        for source in (self._mail, self._interrupts, follower):
+            if source is not None:
+                poll.register(source, select.POLLIN)
+        while self._code is None:
+            behind = self._showing and follower is not None and follower.is_behind
+            poll.poll(0 if behind else None)
+            for _number in self._interrupts.read():
+                self._interrupt()
+            for letter in self._mail.read():
+                self._open_letter(letter)
+            if follower is not None and self._showing:
+                audience.show(follower.read())
+            if self._leaving and not (follower is not None and follower.any_runs):
+                self._code = 0
+        if follower is not None and self._showing:
+            audience.show(follower.read_all())
+        return self._code
+
+    def _open_letter(self, letter: Heard | Answered[Result] | Failed) -> None:
+        if letter.topic == "up" and not self._accepted:
+            self._accepted = True
+            if self.interrupted:
+                self._stop()
+        match letter:
+            case Heard(topic, event):
+                # Every request is told of every event.
+                if topic == self._heard and self._audience.hear(event):
+                    self._attach()
+            case Failed(topic, error):
+                if topic in ("stop", "kill", "last") or not self._stopping:
+                    raise error
+            case Answered(_, UpResult() as result) if not self._stopping:
+                self._come_up(result)
+            case Answered("attend", AttendResult(exits)) if not self._stopping:
+                self._end(exits)
+            case Answered("last", AttendResult(exits)):
+                self._code = _code(exits[0]) if exits else 0
+            case Answered(_, StopResult(failures)):
+                self._audience.stopped(failures)
+                if failures:
+                    self._code = 1
+                else:
+                    self._stopped()
+
+    def _come_up(self, result: UpResult) -> None:
+        self._audience.settle(result)
+        self._attach()
+        if not self._audience.conclude(result):
+            self._code = 1
+            return
+        self._attend("attend", self._selected, self._options.until)
+
+    def _end(self, exits: Sequence[Exit]) -> None:
+        """Everything has ended, or something has whose end is that of everything.
+
+        Or the stack is going down by another command: then what still runs is watched to its end.
+        """
+        until = self._options.until
+        if until is Until.ANY_FAILED:
+            exits = [row for row in exits if row.exit_code != 0]
+        if until is Until.ALL_EXITED or not exits:
+            self._leaving = True
+            return
+        self._ending = _code(exits[0])
+        self._audience.say(Notice.ABORTING)
+        self._stop()
+
+    def _interrupt(self) -> None:
+        self.interrupted += 1
+        self._audience.hurry()
+        self._attach()
+        # Asked first and said then: who reads may stand still.
+        if self.interrupted == 1:
+            if self._accepted:
+                self._stop()
+            self._audience.say(Notice.STOPPING)
+        elif self.interrupted == 2:
+            self._stopping = True
+            self._ask_to_stop("kill", 0.0)
+            self._audience.say(Notice.KILLING)
+        else:
+            self._code = INTERRUPTED
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._heard = "stop"
+        self._ask_to_stop("stop", self._options.timeout)
+
+    def _stopped(self) -> None:
+        wanted = self._options.exit_code_from
+        if self.interrupted:
+            self._code = INTERRUPTED
+        elif wanted:
+            self._attend("last", (wanted,), Until.ALL_EXITED)
+        else:
+            self._code = self._ending
+
+    def _ask_to_stop(self, topic: str, timeout: float | None) -> None:
+        client, request = self._context.client(self._stack), StopRequest(self._selected, timeout)
+        hear = partial(self._mail.hear, topic) if topic == self._heard else None
+        self._mail.ask(topic, lambda: client.ask(StopResult, request, hear))
+
+    def _attend(self, topic: str, services: tuple[str, ...], until: Until) -> None:
+        client, request = self._context.client(self._stack), AttendRequest(services, until)
+        self._mail.ask(topic, lambda: client.ask(AttendResult, request))
+
+    def _attach(self) -> None:
+        if not self._showing:
+            self._showing = True
+            self._audience.attach()
+
+
+def choose_services(
+    options: AttachOptions, named: Iterable[str], selected: Iterable[str], specs: Iterable[dict[str, Any]]
+) -> set[str]:
+    """Whose logs are shown: those asked for, else those started by name, but for ``attach: false``."""
+    if options.attach:
+        chosen = set(options.attach)
+    else:
+        started = set(selected) if options.attach_dependencies else set(named)
+        chosen = {
+            spec["service"]
+            for spec in specs
+            if spec.get("attach", True) and (not started or spec["service"] in started)
+        }
+    return chosen.difference(options.no_attach)
+
+
+def _code(exited: Exit) -> int:
+    """The exit code to end with after a container; 1 if its own could not be learned."""
+    return 1 if exited.exit_code is None else exited.exit_code

@@ -1,0 +1,159 @@
+"""``config``: the file, checked, in canonical form; or one thing that can be said of it."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+
+from orchestra.errors import Diagnostic, Span, UserError
+from orchestra.record import Record
+from orchestra.stacks.stack_file import StackFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from orchestra.compose import Loaded, LoadRequest
+    from orchestra.stacks.context import Context
+
+
+class View(StrEnum):
+    """WHOLE: the file in canonical form; HASHES, EXPLANATION: of the ``subject``; the others are lists or tables."""
+
+    WHOLE = "whole"
+    SERVICES = "services"
+    VOLUMES = "volumes"
+    NETWORKS = "networks"
+    IMAGES = "images"
+    MODELS = "models"
+    PROFILES = "profiles"
+    HASHES = "hash"
+    EXPLANATION = "explain"
+    ENVIRONMENT = "environment"
+    VARIABLES = "variables"
+    SCHEMA = "schema"
+
+
+class ConfigOptions(Record):
+    """services: empty for all. subject: services by comma or ``*`` for HASHES, a place in the file for EXPLANATION.
+
+    left_out: passes of the load, by their names in ``orchestra.compose.request.Passes``.
+    """
+
+    services: tuple[str, ...] = ()
+    view: View = View.WHOLE
+    subject: str = ""
+    as_json: bool = False
+    left_out: tuple[str, ...] = ()
+
+
+class ConfigResult(Record):
+    text: str
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def config(context: Context, options: ConfigOptions) -> ConfigResult:
+    """Raises what a load raises, and UserError for a subject that is not there."""
+    match options.view:
+        case View.SCHEMA:
+            from orchestra.compose.json_schema import compose_schema
+
+            return ConfigResult(json.dumps(compose_schema(), indent=2) + "\n")
+        case View.EXPLANATION:
+            from orchestra.compose.explain import explain
+
+            return ConfigResult(explain(_request(context, options), options.subject))
+        case View.ENVIRONMENT:
+            return ConfigResult(_environment(_request(context, options), as_json=options.as_json))
+        case View.VARIABLES:
+            return ConfigResult(_variables(_request(context, options), as_json=options.as_json))
+    if options.left_out:
+        from orchestra.compose.partial import render_partial
+        from orchestra.compose.request import Passes
+
+        passes = Passes(**dict.fromkeys(options.left_out, False))
+        return ConfigResult(render_partial(_request(context, options), passes, _format(options)))
+    return _remembered(context, options)
+
+
+def _remembered(context: Context, options: ConfigOptions) -> ConfigResult:
+    """A text made of a whole load, kept with the warnings."""
+
+    def render(loaded: Loaded) -> str:
+        return json.dumps({"text": _render(loaded, options), "warnings": loaded.warnings})
+
+    key = f"config {options.view} {options.subject or _format(options)}"
+    kept = json.loads(StackFile(context).render(key, options.services, render))
+    warnings = [Diagnostic(code, text, span and Span(*span), *rest) for code, text, span, *rest in kept["warnings"]]
+    return ConfigResult(kept["text"], tuple(warnings))
+
+
+def _format(options: ConfigOptions) -> Literal["yaml", "json"]:
+    return "json" if options.as_json else "yaml"
+
+
+def _render(loaded: Loaded, options: ConfigOptions) -> str:
+    from orchestra.compose import render_config
+
+    desired, stack = loaded.desired, loaded.stack
+    match options.view:
+        case View.HASHES:
+            return _hashes(loaded, options.subject)
+        case View.SERVICES:
+            names = sorted(stack.services)
+        case View.VOLUMES:
+            names = sorted(spec.key for spec in desired.volumes)
+        case View.NETWORKS:
+            names = sorted(spec.key for spec in desired.networks)
+        case View.IMAGES:
+            names = sorted({spec.image for spec in desired.containers})
+        case View.MODELS:
+            names = sorted(stack.models)
+        case View.PROFILES:
+            names = list(loaded.profiles)
+        case _:
+            return render_config(stack, "json" if options.as_json else "yaml")
+    return "".join(f"{name}\n" for name in names)
+
+
+def _hashes(loaded: Loaded, asked: str) -> str:
+    """``web 3f…`` for each service of a list with commas, ``*`` for all."""
+    names = sorted(loaded.hashes) if asked == "*" else asked.split(",")
+    missing = [name for name in names if name not in loaded.hashes]
+    if missing:
+        raise UserError(f"no such service: {missing[0]}", hint=f"services are {', '.join(sorted(loaded.hashes))}")
+    return "".join(f"{name} {loaded.hashes[name]}\n" for name in names)
+
+
+def _request(context: Context, options: ConfigOptions) -> LoadRequest:
+    from orchestra.compose import LoadRequest
+
+    plain = {**StackFile(context).request, "services": options.services}
+    asked: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    return LoadRequest(**asked)
+
+
+def _environment(request: LoadRequest, *, as_json: bool) -> str:
+    from orchestra.compose.loading import assemble
+
+    known = assemble(request).project.environment.values()
+    if as_json:
+        return json.dumps(known, indent=2, ensure_ascii=False) + "\n"
+    return "".join(f"{name}={value}\n" for name, value in known.items())
+
+
+def _variables(request: LoadRequest, *, as_json: bool) -> str:
+    from orchestra.compose.loading import assemble
+    from orchestra.compose.request import Passes
+    from orchestra.compose.variables import find_variables, texts_of
+
+    assembled = assemble(request, Passes(interpolate=False))
+    assembled.problems.raise_errors()
+    found = find_variables(texts_of(assembled.document))
+    if as_json:
+        return json.dumps([variable._asdict() for variable in found], indent=2, ensure_ascii=False) + "\n"
+    rows = [("NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE")]
+    rows += [(name, str(required).lower(), default, alternate) for name, required, default, alternate in found]
+    widths = [max(map(len, column)) + 3 for column in zip(*rows, strict=True)]
+    lines = ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "".join(f"{line.rstrip()}\n" for line in lines)

@@ -1,0 +1,156 @@
+"""What there is of a stack right now, for use cases that only look."""
+
+from __future__ import annotations
+
+from orchestra.driver import Part
+from orchestra.errors import ComposeFileNotFound, UserError
+from orchestra.model.codec import decode
+from orchestra.model.health import NOT_PROBED, Health
+from orchestra.record import Record
+from orchestra.stacks.stack_file import StackFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from orchestra.home import StackHome
+    from orchestra.model.observed import Container
+    from orchestra.stacks.context import Context
+
+    Encoded = dict[str, Any]
+
+
+class Known(Record):
+    """A stack by name, and the services that its file declares: None where there is only the name to go by."""
+
+    stack: str
+    services: tuple[str, ...] | None
+
+
+class ContainerRow(Record):
+    """A container as it is shown. state: ``created``, ``running``, ``restarting`` or ``exited``.
+
+    Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
+    None where it could not be learned. error: why it could not start. damage: which of its files cannot be read.
+    """
+
+    name: str
+    service: str
+    id: str
+    image: str
+    image_digest: str
+    created_at: float
+    command: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    state: str = "created"
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    exit_code: int | None = 0
+    oom_killed: bool = False
+    health: Health = NOT_PROBED
+    error: str = ""
+    damage: str = ""
+
+
+def find_stack(context: Context) -> Known:
+    """Raises what a load of the file raises."""
+    name = context.project.name
+    try:
+        identity = StackFile(context).identify()
+    except ComposeFileNotFound:
+        if not name or context.project.files:
+            raise
+        return Known(name, None)
+    return Known(identity.stack, identity.services)
+
+
+def check_known(services: Sequence[str], declared: Iterable[str] | None, existing: Iterable[str]) -> None:
+    """Raise UserError for a service that neither the file nor any container knows. existing: services of containers."""
+    known = {*existing, *(declared or ())}
+    for service in services:
+        if service not in known:
+            hint = f"services are {', '.join(sorted(known))}" if known else "nothing is up"
+            raise UserError(f"no such service: {service}", hint=hint)
+
+
+def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:
+    """Every container of the stack by name, whether or not a supervisor lives, if the driver can look without one.
+
+    tell_restarts: those that have ended and that their restart policy starts again are ``restarting``.
+    """
+    if not context.offers(Part.FILES):
+        from orchestra.model.codec import encode
+
+        return [_row(encode(container)) for container in observe_containers(context, stack)]
+    from orchestra.driver.local.look import look_at_containers
+
+    home = context.home.stack(stack)
+    return [
+        _row(encoded, restarts=tell_restarts and _may_restart(encoded) and _restarts(home, encoded))
+        for encoded in look_at_containers(home)
+    ]
+
+
+def observe_containers(context: Context, stack: str) -> list[Container]:
+    """The same as all that is known of them."""
+    if context.offers(Part.FILES):
+        from orchestra.driver.local.observe import observe_containers
+
+        return list(observe_containers(context.home.stack(stack)).values())
+    from orchestra.model.observation import ObserveResult
+    from orchestra.model.request import ObserveRequest
+
+    result = context.client(stack).ask_if_running(ObserveResult, ObserveRequest())
+    return [] if result is None else sorted(result.observed.containers.values(), key=lambda container: container.name)
+
+
+def damage_of(containers: Iterable[ContainerRow | Container]) -> list[str]:
+    """Which files of which containers cannot be read, in words."""
+    return [f"container {each.name}: {each.damage}" for each in containers if each.damage]
+
+
+def _may_restart(container: Encoded) -> bool:
+    return container["status"]["kind"] == "Exited" and not container["status"]["stopped"]
+
+
+def _restarts(home: StackHome, container: Encoded) -> bool:
+    from orchestra.driver.local.restarting import is_restarting
+    from orchestra.model.observed import Container
+
+    return is_restarting(home, decode(Container, container))
+
+
+def _health(encoded: Encoded) -> Health:
+    try:
+        return decode(Health, encoded)
+    except ValueError:
+        return NOT_PROBED  # its file is damaged: the next probe writes it anew
+
+
+def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
+    status = container["status"]
+    return ContainerRow(
+        name=container["name"],
+        service=container["service"],
+        id=container["id"],
+        image=container["image"],
+        image_digest=container["image_digest"],
+        created_at=container["created_at"],
+        command=tuple(container.get("command", ())),
+        volumes=tuple(container.get("volumes", ())),
+        networks=tuple(container.get("networks", ())),
+        ports=tuple(container.get("ports", ())),
+        exposed=tuple(container.get("exposed", ())),
+        state="restarting" if restarts else str(status["kind"]).lower(),
+        started_at=status.get("started_at", 0.0),
+        finished_at=status.get("finished_at", 0.0),
+        exit_code=status.get("exit_code", 0),
+        oom_killed=bool(status.get("oom_killed")),
+        health=_health(status.get("health", {})),
+        error=container.get("error", ""),
+        damage=container.get("damage", ""),
+    )

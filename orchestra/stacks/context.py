@@ -1,0 +1,81 @@
+"""Who asks, from where, and about which file: what every use case needs beside its own options."""
+
+from __future__ import annotations
+
+import os
+
+from orchestra.driver import DRIVERS
+from orchestra.errors import EnvironmentLack, UserError
+from orchestra.home import find_home
+from orchestra.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.control.client import Client
+    from orchestra.driver import Part
+    from orchestra.home import Home
+
+
+class Project(Record):
+    """The file that a stack comes from, as Docker Compose's global options tell it; and the runtime of its containers.
+
+    Paths may be relative to the working directory.
+    """
+
+    files: tuple[str, ...] = ()
+    directory: str | None = None
+    name: str | None = None
+    profiles: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    runtime: str | None = None
+
+
+class Context(Record):
+    """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: of who asks, None for ours."""
+
+    home: Home
+    driver: str
+    project: Project
+    environment: Mapping[str, str]
+    working_directory: str | None = None
+
+    def client(self, stack: str) -> Client:
+        from orchestra.control.client import Client
+
+        return Client(self.home.stack(stack), self.driver)
+
+    def offers(self, part: Part) -> bool:
+        return part in DRIVERS[self.driver].parts
+
+    def need(self, part: Part) -> None:
+        """Raise UserError when the driver lacks this."""
+        if not self.offers(part):
+            raise UserError(f"the driver {self.driver} has no {part}")
+
+    def need_root(self, command: str) -> None:
+        """Raise EnvironmentLack when containers cannot be made or entered by this user."""
+        if DRIVERS[self.driver].needs_root and os.geteuid() != 0:
+            raise EnvironmentLack(
+                f"orchestra {command} needs root: this user may not make namespaces, mounts and networks",
+                hint="run it with sudo; config, plan --offline, version and doctor work for anybody",
+            )
+
+    @property
+    def hides_root(self) -> bool:
+        """Whether root's stacks, in a home of their own, are not seen by who asks."""
+        if os.geteuid() == 0 or not DRIVERS[self.driver].needs_root or self.environment.get("ORCHESTRA_HOME"):
+            return False
+        system = find_home({}, 0)
+        return os.path.exists(system.data) or os.path.exists(system.run)
+
+
+def make_context(driver: str, project: Project) -> Context:
+    """Of this process. Raises EnvironmentLack for a user without a home directory."""
+    environment = dict(os.environ)
+    home = find_home(environment, os.getuid())
+    if not os.path.isabs(home.data):
+        hint = "set HOME or ORCHESTRA_HOME to a directory"
+        raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
+    return Context(home, driver, project, environment)

@@ -1,0 +1,169 @@
+"""``exec``: one more program in a running container. Standard library only.
+
+The stack's fork server runs it; where none lives, one is started, and the supervisor with it.
+"""
+
+from __future__ import annotations
+
+import os
+from errno import EACCES, ENOENT, ENOEXEC, ESRCH
+
+from orchestra.driver import Part
+from orchestra.driver.local.bundle.process import render_process
+from orchestra.errors import EnvironmentLack, UserError
+from orchestra.linux.capabilities import NAMES, NUMBERS, held
+from orchestra.linux.syscall import SystemCallError
+from orchestra.model.observed import Running
+from orchestra.record import Record
+from orchestra.shim.client import Execution, enter
+from orchestra.shim.directory import ContainerDirectory
+from orchestra.stacks.containers import check_known, damage_of, find_stack, observe_containers
+
+__all__ = ["ExecOptions", "Execution", "Target", "choose_container", "find_target"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from orchestra.driver.local.user import User
+    from orchestra.home import StackHome
+    from orchestra.model.observed import Container
+    from orchestra.shim.client import Entering
+    from orchestra.stacks.context import Context
+
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+ATTEMPTS = 5
+
+
+class ExecOptions(Record):
+    """replica: the index of the container; None for the lowest that runs. user: by name or number, maybe with a group.
+
+    size: columns and rows of a terminal that the program gets; None for pipes.
+    """
+
+    service: str
+    command: tuple[str, ...]
+    replica: int | None = None
+    user: str | None = None
+    environment: Mapping[str, str] = {}
+    working_directory: str = ""
+    privileged: bool = False
+    terminal: bool = False
+    console_size: tuple[int, int] | None = None
+
+
+class Target:
+    """A container, and the program to run in it. owner: the user that it runs as. damage: of containers, in words."""
+
+    def __init__(
+        self, context: Context, home: StackHome, container: Container, process: dict[str, Any], damage: list[str]
+    ) -> None:
+        self._context = context
+        self._home = home
+        self._container = container
+        self._process = process
+        self.owner: int = process["user"]["uid"]
+        self.damage = damage
+
+    def execute(self, stdio: Sequence[int], until_begun: Callable[[Entering], None], *, tied: bool = True) -> Execution:
+        """stdio: three descriptors, none with a terminal. until_begun: waits for the descriptor to be readable.
+
+        tied: the program ends with this process. Raises UserError with Docker's exit codes for what cannot be executed,
+        and the OSError of everything else.
+        """
+        from orchestra.control.client import supervisor_argv
+        from orchestra.shim.launch import launch
+
+        home = self._home
+        directory = home.container(self._container.name)
+        for _ in range(ATTEMPTS):
+            try:
+                with enter(home.fork_socket, directory, self._process, stdio, tied=tied) as entering:
+                    until_begun(entering)
+                    return entering.begun()
+            except (FileNotFoundError, ConnectionRefusedError):
+                launch(home, supervisor_argv(home.name, self._context.driver))
+            except (ConnectionResetError, BrokenPipeError):
+                continue  # the fork server was killed before it had forked: its successor is asked
+            except SystemCallError as error:
+                raise _explain(error, self._container, self._process["args"][0]) from error
+        raise EnvironmentLack(f"the fork server of stack {home.name} keeps ending", hint=f"see {home.supervisor_log}")
+
+
+def find_target(context: Context, options: ExecOptions) -> Target:
+    """Raises UserError for a service that is not there or does not run, FatalError for a user that it does not know."""
+    context.need_root("exec")
+    context.need(Part.EXEC)
+    known = find_stack(context)
+    containers = observe_containers(context, known.stack)
+    check_known([options.service], known.services, (container.service for container in containers))
+    container = choose_container(containers, options.service, options.replica)
+    home = context.home.stack(known.stack)
+    return Target(context, home, container, _describe(home, container, options), damage_of(containers))
+
+
+def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
+    """The running one with this index, or with the lowest. Raises UserError."""
+    replicas = [c for c in containers if c.service == service and index in (None, c.index)]
+    running = [c for c in replicas if isinstance(c.status, Running)]
+    if not running:
+        which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
+        raise UserError(f"{which} is not running", hint="orchestra ps -a shows what there is; up -d starts it")
+    return min(running, key=lambda container: container.index)
+
+
+def _describe(home: StackHome, container: Container, options: ExecOptions) -> dict[str, Any]:
+    """The process object."""
+    config = ContainerDirectory(home.container(container.name)).load_config()
+    available = held() if options.privileged else 0
+    return render_process(
+        config,
+        options.command,
+        user=_resolve_user(container, options.user) if options.user else None,
+        environment=options.environment,
+        working_directory=_directory(options.working_directory, config["process"]["cwd"]),
+        terminal=options.terminal,
+        console_size=options.console_size,
+        privileged=options.privileged,
+        capabilities=[name for name in NAMES if available >> NUMBERS[name] & 1],
+    )
+
+
+def _directory(asked: str, own: str) -> str:
+    return asked if not asked or asked.startswith("/") else os.path.normpath(f"{own}/{asked}")
+
+
+def _resolve_user(container: Container, text: str) -> User:
+    """By the container's own files, which may hold anything: no link leads out of its root."""
+    from orchestra.driver.local.user import resolve_user
+    from orchestra.linux.resolve import open_in_root
+
+    assert isinstance(container.status, Running)
+    root = os.open(f"/proc/{container.status.pid}/root", os.O_PATH | os.O_CLOEXEC)
+
+    def read(path: str) -> str:
+        try:
+            fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == ENOENT:
+                return ""
+            raise
+        with open(fd, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 20)
+
+    try:
+        return resolve_user(text, read("/etc/passwd"), read("/etc/group"))
+    finally:
+        os.close(root)
+
+
+def _explain(error: SystemCallError, container: Container, program: str) -> OSError | UserError:
+    if error.errno == ESRCH:
+        return UserError(f'service "{container.service}" is not running', hint="it has just ended; see orchestra logs")
+    if error.call != "execve":
+        return error
+    problem = UserError(f"cannot execute {program} in {container.name}: {error.strerror}", hint=error.hint)
+    problem.exit_code = {ENOENT: NOT_FOUND, EACCES: NOT_EXECUTABLE, ENOEXEC: NOT_EXECUTABLE}.get(error.errno or 0, 1)
+    return problem

@@ -1,0 +1,1 @@
+"""Images of stacks, and of the driver's library."""

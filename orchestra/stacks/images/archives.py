@@ -1,0 +1,96 @@
+"""Images out of archives, and into them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+
+from orchestra.errors import UserError
+from orchestra.record import Record
+from orchestra.stacks.images.library import open_library, reference_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Sequence
+    from typing import IO
+
+    from orchestra.stacks.context import Context
+
+
+class LoadedImage(Record):
+    """names: what it goes by; without any, its id tells it from others, if its platform is there."""
+
+    names: tuple[str, ...]
+    id: str
+
+
+class ImportOptions(Record):
+    """name: with a tag; none for an image that only its id tells. changes: as lines of a Dockerfile."""
+
+    name: str | None = None
+    platform: str | None = None
+    message: str | None = None
+    changes: tuple[str, ...] = ()
+
+
+def load_images(
+    context: Context, archive: str | IO[bytes], platform: str | None = None, what: str = ""
+) -> list[LoadedImage]:
+    """archive: a file as ``save``, Docker, Podman and skopeo write it, by path or open. what: names it in messages.
+
+    Raises UserError for what is none, and EnvironmentLack for who may not keep images.
+    """
+    from orchestra.driver.local.image.loading import load_archive
+    from orchestra.driver.local.image.platform import parse_platform
+
+    context.need_root("image load")
+    library, wanted = open_library(context), parse_platform(platform or "", os.uname().machine)
+    if isinstance(archive, str):
+        found = load_archive(library.store, archive, wanted)
+    else:
+        # An archive is read here and there, which a pipe cannot do.
+        with tempfile.TemporaryFile(dir=library.content.scratch()) as file:
+            shutil.copyfileobj(archive, file)
+            file.flush()
+            found = load_archive(library.store, f"/proc/self/fd/{file.fileno()}", wanted, what)
+    ids = (parts.config_blob.digest if (parts := library.store.parts(image.digest)) else "" for image in found)
+    return [LoadedImage(tuple(map(str, image.names)), id_) for image, id_ in zip(found, ids, strict=True)]
+
+
+def save_images(context: Context, references: Sequence[str], output: IO[bytes]) -> None:
+    """One archive of all, for ``load`` and others. Raises UserError for an image that is not there."""
+    from orchestra.driver.local.image.saving import write_archive
+
+    library = open_library(context)
+    with library.content.held():
+        items = [library.find(text) for text in references]
+        named = [item.entry.reference == reference_key(text) for item, text in zip(items, references, strict=True)]
+        write_archive(library.content, list(zip(items, named, strict=True)), output)
+
+
+def import_image(context: Context, archive: io.BufferedReader, what: str, options: ImportOptions) -> str:
+    """An image of one layer, from a root file system in a tar archive. Its id."""
+    from orchestra.driver.local.image.changes import apply_changes
+    from orchestra.driver.local.image.name import parse_name
+    from orchestra.driver.local.image.platform import parse_platform
+    from orchestra.driver.local.image.rootfs import import_rootfs
+
+    name = parse_name(options.name) if options.name else None
+    if name and name.digest:
+        raise UserError(f"{name} has a digest, which cannot be given", hint="name a tag")
+    config = apply_changes(options.changes)
+    platform = parse_platform(options.platform or "", os.uname().machine)
+    context.need_root("image import")
+    return import_rootfs(
+        open_library(context).store,
+        archive,
+        what,
+        platform,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        config=config,
+        name=str(name or ""),
+        message=options.message or "",
+    )

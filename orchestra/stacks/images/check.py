@@ -1,0 +1,18 @@
+"""``image fsck``: whether all images are whole."""
+
+from __future__ import annotations
+
+from orchestra.driver import Part
+from orchestra.driver.local.image.check import Report, check_store
+
+__all__ = ["Report", "check_images"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.stacks.context import Context
+
+
+def check_images(context: Context, *, repair: bool = False) -> Report:
+    """repair: what is damaged is dropped, so that it is fetched again. Raises UserError without images."""
+    context.need(Part.IMAGES)
+    return check_store(context.home, repair=repair)

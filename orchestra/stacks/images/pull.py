@@ -1,0 +1,63 @@
+"""``pull``: fetch the images of services, each once, several at a time."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from orchestra.model.desired import ImageSpec
+from orchestra.model.event import SkippedEvent
+from orchestra.model.resource import Kind, ResourceId
+from orchestra.record import Record
+from orchestra.stacks.images.library import open_library
+from orchestra.stacks.images.parallel import in_parallel
+from orchestra.stacks.images.services import images_of_services
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.model.event import Event
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.images.library import Library
+    from orchestra.stacks.images.parallel import Failures
+    from orchestra.stacks.images.services import ServiceImage
+
+
+class PullOptions(Record):
+    """services: empty for all. policy: in place of each pull_policy."""
+
+    services: tuple[str, ...] = ()
+    include_deps: bool = False
+    policy: str | None = None
+    ignore_buildable: bool = False
+
+
+def pull(context: Context, options: PullOptions, hear: Callable[[Event], None]) -> Failures:
+    """What went wrong, by image. Raises what a load raises, and EnvironmentLack for who may not keep images."""
+    context.need_root("pull")
+    library = open_library(context)
+    jobs: dict[str, Callable[[], object]] = {}
+    specs: dict[str, ImageSpec] = {}
+    for row in images_of_services(context, options.services, include_deps=options.include_deps):
+        reason = _reason_to_skip(row, library, options)
+        if reason:
+            hear(SkippedEvent(time.time(), ResourceId(Kind.SERVICE, row.service), reason))
+        elif row.image not in jobs:  # of another service too
+            specs[row.image] = ImageSpec(row.image, row.platform, "always")
+            jobs[row.image] = partial(library.store.pull, specs[row.image])
+    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]))
+
+
+def _reason_to_skip(row: ServiceImage, library: Library, options: PullOptions) -> str:
+    """As Docker Compose says it; empty for an image that is to be fetched."""
+    if not row.image:
+        return "No image to be pulled"
+    if row.image.startswith("rootfs:"):
+        return "A directory is used as it is"
+    match options.policy or row.policy:
+        case "never" | "build" as policy:
+            return f"Its pull_policy is {policy}"
+        case "missing" | "if_not_present" if library.store.observe([ImageSpec(row.image, row.platform)]):
+            return "Image is already present locally"
+    return "Image can be built" if row.is_built and options.ignore_buildable else ""

@@ -1,0 +1,66 @@
+"""``push``: send the images that services are built as to their registries."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from functools import partial
+from threading import Lock
+
+from orchestra.model.event import SkippedEvent
+from orchestra.model.resource import Kind, ResourceId
+from orchestra.record import Record
+from orchestra.stacks.images.library import name_of, open_library
+from orchestra.stacks.images.parallel import in_parallel
+from orchestra.stacks.images.services import images_of_services
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.model.event import Event
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.images.library import Library
+    from orchestra.stacks.images.parallel import Failures
+    from orchestra.stacks.images.services import ServiceImage
+
+
+class PushOptions(Record):
+    """services: empty for all."""
+
+    services: tuple[str, ...] = ()
+    include_deps: bool = False
+
+
+def push(context: Context, options: PushOptions, hear: Callable[[Event], None]) -> Failures:
+    """What went wrong, by image. Raises what a load raises."""
+    rows = images_of_services(context, options.services, include_deps=options.include_deps)
+    library = open_library(context)
+    jobs: dict[str, Callable[[], object]] = {}
+    # One image at a time to each: what they share is sent once, and registries lose what comes twice at the same time.
+    registries: defaultdict[str, Lock] = defaultdict(Lock)
+    for row in rows:
+        if reason := _reason_to_skip(row, options):
+            hear(SkippedEvent(time.time(), ResourceId(Kind.SERVICE, row.service), reason))
+            continue
+        for image in (row.image, *row.tags):
+            name = name_of(image) or name_of(row.image)
+            assert name is not None, row.image
+            jobs[image] = partial(_push, library, image, registries[name.host])
+    return in_parallel("push", jobs, hear)
+
+
+def _reason_to_skip(row: ServiceImage, options: PushOptions) -> str:
+    if not row.image:
+        return "No image to be pushed"
+    if name_of(row.image) is None:
+        return "Image is not from a registry"
+    if not row.is_built and row.service not in options.services:
+        # As Docker Compose: what comes from elsewhere is rarely ours to send there.
+        return "Image is not built by the file; name the service to push it"
+    return ""
+
+
+def _push(library: Library, image: str, registry: Lock) -> None:
+    with registry:
+        library.push(image)

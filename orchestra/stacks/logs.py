@@ -1,0 +1,152 @@
+"""``logs``: what containers wrote, from their files: nobody is asked, so it works whatever else does not."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import time
+from itertools import chain, takewhile
+
+from orchestra.driver import Part
+from orchestra.driver.local.logs import LogCursor
+from orchestra.model.log import Ended, Gap, Missed, Written
+from orchestra.model.observed import Running
+from orchestra.record import Record
+from orchestra.stacks.containers import check_known, find_stack, observe_containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestra.home import StackHome
+    from orchestra.model.log import Happening, Line
+    from orchestra.model.observed import Container
+    from orchestra.stacks.context import Context
+
+
+class Selection(Record):
+    """Which lines. services: empty for all; tail: None for all; since, until: stamps, empty for no limit."""
+
+    services: tuple[str, ...] = ()
+    replica: int | None = None
+    tail: int | None = None
+    since: bytes = b""
+    until: bytes = b""
+
+    def wants(self, container: Container) -> bool:
+        if self.services and container.service not in self.services:
+            return False
+        return self.replica is None or container.index == self.replica
+
+    def first_lines(self, cursor: LogCursor) -> Iterable[Line]:
+        """Put the cursor where to begin; the lines before it that are wanted."""
+        if self.tail is not None:
+            return [line for line in cursor.tail(self.tail) if self.covers(line)]
+        if self.since:
+            cursor.skip_before(self.since)
+        return []
+
+    def covers(self, line: Line | Gap) -> bool:
+        return line.stamp >= self.since and not self.is_past(line)
+
+    def is_past(self, line: Line | Gap) -> bool:
+        return bool(self.until) and line.stamp > self.until
+
+
+class Logs:
+    """The logs of a stack. declared: services of its file, None where there is none; containers: all that there are."""
+
+    def __init__(self, context: Context, selection: Selection) -> None:
+        """Raises UserError for services that nobody knows, or a driver without logs; and what a load raises."""
+        context.need(Part.LOGS)
+        known = find_stack(context)
+        self.stack, self.declared = known.stack, known.services
+        self.containers = observe_containers(context, self.stack)
+        check_known(selection.services, self.declared, (container.service for container in self.containers))
+        self.chosen = [container for container in self.containers if selection.wants(container)]
+        self._context = context
+        self._selection = selection
+        self._home = context.home.stack(self.stack)
+
+    def read(self) -> Iterator[Written | Missed]:
+        """The lines of all, by time; the lines of one stay in their order.
+
+        What runs may write faster than this reads: rotated files are handed over, and what comes later is left out.
+        """
+        return _merge(self._home, self.chosen, self._selection)
+
+    def follow(self) -> Iterator[Iterable[Happening]]:
+        """What is there, and what comes, as it comes.
+
+        Until no container is left that runs, will run again by itself or is being made; or ``until`` has passed.
+        """
+        if self.containers or os.path.exists(self._home.desired):
+            yield from _follow(self._context, self._home, self._selection)
+
+
+def now_as_stamp() -> bytes:
+    """The present moment, as lines have it."""
+    seconds, fraction = divmod(time.time_ns(), 10**9)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z".encode()
+
+
+def _merge(home: StackHome, containers: Iterable[Container], selection: Selection) -> Iterator[Written | Missed]:
+    handover = None
+    if any(isinstance(container.status, Running) for container in containers):
+        from orchestra.driver.local.log_handover import Handover
+
+        handover = Handover(home)
+        handover.open()
+    now = now_as_stamp()  # what is in the files by now stays readable
+
+    def lines(container: Container) -> Iterator[Written | Missed]:
+        log = f"{container.name}.log"
+        chosen = selection
+        if isinstance(container.status, Running) and not selection.until:
+            chosen = selection.replace(until=now)
+        cursor = LogCursor(f"{home.logs}/{log}", handover.of(log) if handover else None)
+        first = chosen.first_lines(cursor)
+        # Unfinished lines are asked for when everything else has been read.
+        rest = chain.from_iterable(read() for read in (cursor.lines, cursor.finish))
+        for line in takewhile(lambda line: not chosen.is_past(line), chain(first, rest)):
+            if line.stamp >= chosen.since:
+                yield Missed(container, line) if isinstance(line, Gap) else Written(container, line)
+        cursor.close()
+
+    try:
+        yield from heapq.merge(*map(lines, containers), key=lambda happened: happened.line.stamp)
+    finally:
+        if handover is not None:
+            handover.close()
+
+
+def _follow(context: Context, home: StackHome, selection: Selection) -> Iterator[Iterable[Happening]]:
+    from orchestra.driver.local.log_follow import Follower
+    from orchestra.model.request import SettleRequest
+    from orchestra.model.result import SettleResult
+    from orchestra.stacks.mail import Mail
+
+    def chosen(happenings: Iterable[Happening]) -> Iterator[Happening]:
+        return (happened for happened in happenings if isinstance(happened, Ended) or selection.covers(happened.line))
+
+    with Follower(home, selection.wants) as follower:
+        yield chosen(follower.begin(selection.first_lines))
+        mail: Mail[SettleResult] = Mail()
+        poll = select.poll()
+        poll.register(follower, select.POLLIN)
+        poll.register(mail, select.POLLIN)
+        client, question = context.client(home.name), SettleRequest(selection.services)
+        asked = False
+        while not (selection.until and now_as_stamp() > selection.until):
+            if follower.is_over and not asked:
+                # An `up` may be about to start or replace some: the supervisor answers when it is done with it.
+                asked = True
+                mail.ask("settle", lambda: client.ask_if_running(SettleResult, question))
+            poll.poll(0 if follower.is_behind else 1000 if selection.until else None)
+            yield chosen(follower.read())
+            if list(mail.read()):
+                asked = False
+                yield chosen(follower.read_all())
+                if follower.is_over:
+                    return

@@ -1,0 +1,64 @@
+"""``ls``: the stacks of a home."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+
+from orchestra.errors import EnvironmentLack
+from orchestra.record import Record
+from orchestra.stacks.containers import damage_of, look_at_containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.home import Home, StackHome
+    from orchestra.stacks.context import Context
+
+
+class StackRow(Record):
+    """states: of its containers, ``running`` and such, with their numbers. damage: files that cannot be read."""
+
+    name: str
+    states: Mapping[str, int]
+    files: tuple[str, ...]
+    damage: list[str]
+
+
+def ls(context: Context) -> list[StackRow]:
+    """By name. Raises EnvironmentLack for who may not see them."""
+    try:
+        return [_look(context, name) for name in find_stacks(context.home)]
+    except PermissionError as error:
+        hint = "run it as the user that the stacks belong to, or with sudo"
+        raise EnvironmentLack(f"{error.filename} is not for this user to see", hint=hint) from error
+
+
+def find_stacks(home: Home) -> list[str]:
+    """Every name that something was asked for, or is left, under. PermissionError when that is not for us to see."""
+    names = {name for name in _list(home.stacks_data) if os.path.exists(home.stack(name).desired)}
+    names.update(name for name in _list(home.stacks_run) if _list(home.stack(name).containers))
+    return sorted(names)
+
+
+def _look(context: Context, name: str) -> StackRow:
+    there = look_at_containers(context, name)
+    states = Counter(container.state for container in there)
+    return StackRow(name, states, _config_files(context.home.stack(name)), damage_of(there))
+
+
+def _config_files(home: StackHome) -> tuple[str, ...]:
+    try:
+        with open(home.desired, "rb") as file:
+            return tuple(map(str, json.loads(file.read()).get("config_files", ())))
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return ()
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,78 @@
+"""Requests to the supervisor that are made by threads, which do nothing but wait for the answers: a loop opens them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from queue import Empty, SimpleQueue
+from typing import Generic, NamedTuple, TypeVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from orchestra.model.event import Event
+
+T = TypeVar("T")
+
+
+class Heard(NamedTuple):
+    """An event before the answer. topic: of the request."""
+
+    topic: str
+    event: Event
+
+
+class Answered(NamedTuple, Generic[T]):
+    """result: None where nothing listens, if that may be."""
+
+    topic: str
+    result: T | None
+
+
+class Failed(NamedTuple):
+    topic: str
+    error: Exception
+
+
+class Mail(Generic[T]):
+    """Answers of the supervisor, in the order in which they come; ``fileno`` is readable when there are some."""
+
+    def __init__(self) -> None:
+        self._letters: SimpleQueue[Heard | Answered[T] | Failed] = SimpleQueue()
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def ask(self, topic: str, converse: Callable[[], T | None]) -> None:
+        """In a daemon thread, which does not keep the process from ending.
+
+        converse: may call ``hear``; but events of a request that lasts would fill the memory while nobody reads.
+        """
+
+        def ask() -> None:
+            try:
+                result = converse()
+            except Exception as error:  # it is the loop's to raise
+                self._deliver(Failed(topic, error))
+            else:
+                self._deliver(Answered(topic, result))
+
+        threading.Thread(target=ask, name=topic, daemon=True).start()
+
+    def hear(self, topic: str, event: Event) -> None:
+        self._deliver(Heard(topic, event))
+
+    def read(self) -> Iterable[Heard | Answered[T] | Failed]:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 1 << 16)
+        with contextlib.suppress(Empty):
+            while True:
+                yield self._letters.get_nowait()
+
+    def _deliver(self, letter: Heard | Answered[T] | Failed) -> None:
+        self._letters.put(letter)
+        with contextlib.suppress(BlockingIOError):  # then it is readable already
+            os.write(self._writer, b"\0")

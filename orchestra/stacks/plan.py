@@ -1,0 +1,81 @@
+"""``plan``: what ``up`` would do, and why."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from orchestra.model.codec import decode
+from orchestra.model.desired import Desired
+from orchestra.model.observation import ForeseeResult
+from orchestra.model.observed import Observed
+from orchestra.model.request import Changes, ForeseeRequest
+from orchestra.plan import replacement
+from orchestra.plan.desire import desire
+from orchestra.plan.preview import Preview, preview
+from orchestra.plan.preview import render_data as preview_data
+from orchestra.plan.preview import render_text as preview_text
+from orchestra.record import Record
+from orchestra.stacks.stack_file import Chosen, StackFile, concern
+
+if TYPE_CHECKING:
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.stack_file import Prepared
+
+
+class PlanOptions(Record):
+    """offline: as if there were nothing yet."""
+
+    chosen: Chosen = Chosen()
+    changes: Changes = Changes()
+    offline: bool = False
+
+
+class PlanResult(Record):
+    """replaced: what is made anew, with what has changed; orphaned: what belongs to no service, and stays."""
+
+    preview: Preview
+    replaced: list[replacement.Replacement]
+    orphaned: tuple[str, ...]
+    damage: tuple[str, ...]
+
+
+def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
+    """Raises what a load raises, and EnvironmentLack for who may not look at everything."""
+    if not options.offline:
+        context.need_root("plan")
+    return StackFile(context).prepare(options.chosen)
+
+
+def plan(context: Context, prepared: Prepared, options: PlanOptions) -> PlanResult:
+    """Changes nothing."""
+    outlook = _foresee(context, prepared, options)
+    result = preview(outlook.desired, outlook.observed, time.time())
+    replaced = replacement.replacements(result, outlook)
+    return PlanResult(result, replaced, replacement.left_alone(outlook), outlook.damage)
+
+
+def _foresee(context: Context, prepared: Prepared, options: PlanOptions) -> ForeseeResult:
+    """As the supervisor sees it, or a driver of our own where none lives."""
+    changes = concern(options.changes, options.chosen, prepared)
+    if options.offline:
+        asked = decode(Desired, json.loads(prepared.desired))
+        return ForeseeResult(Observed(asked.stack), desire(None, asked, changes, time.time()))
+    stack = prepared.identity.stack
+    seen = context.client(stack).ask_if_running(ForeseeResult, ForeseeRequest(changes), desired=prepared.desired)
+    if seen is not None:
+        return seen
+    from orchestra.control.look import look
+
+    return look(context.home, stack, context.driver, decode(Desired, json.loads(prepared.desired)), changes)
+
+
+def render_text(result: PlanResult) -> str:
+    """Each round of actions with its reasons, then what is replaced and why."""
+    return preview_text(result.preview) + replacement.render_text(result.replaced, result.orphaned)
+
+
+def render_data(result: PlanResult) -> dict[str, object]:
+    """The same as JSON-able data."""
+    return {**preview_data(result.preview), **replacement.render_data(result.replaced, result.orphaned)}

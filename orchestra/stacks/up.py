@@ -1,0 +1,69 @@
+"""``up``: have the supervisor make the world as the file says, and hear how it follows."""
+
+from __future__ import annotations
+
+from orchestra.control.environment import for_registries
+from orchestra.model.request import Changes, UpRequest
+from orchestra.model.result import UpResult
+from orchestra.record import Record
+from orchestra.stacks.stack_file import Chosen, StackFile, concern
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.control.client import Client
+    from orchestra.model.event import Event
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.stack_file import Prepared
+
+
+class UpOptions(Record):
+    """wait: until services are running or healthy, for at most ``wait_timeout`` seconds."""
+
+    chosen: Chosen = Chosen()
+    changes: Changes = Changes()
+    wait: bool = False
+    wait_timeout: float | None = None
+
+
+class Beginning(Record):
+    """A load, and a client whose supervisor is starting already: they take about the same time."""
+
+    prepared: Prepared
+    client: Client
+
+    def request(self, options: UpOptions) -> UpRequest:
+        changes = concern(options.changes, options.chosen, self.prepared)
+        return UpRequest(changes, for_registries(), options.wait, options.wait_timeout)
+
+
+def begin_up(context: Context, chosen: Chosen) -> Beginning:
+    """Raises what a load raises, and EnvironmentLack for who may not make containers."""
+    context.need_root("up")
+    file = StackFile(context)
+    prepared = file.recall_prepared(chosen)
+    if prepared is not None:
+        return Beginning(prepared, context.client(prepared.identity.stack))
+    from orchestra.stacks.foresee import foresee_name
+
+    foreseen = foresee_name(context)
+    early = None if foreseen is None else context.client(foreseen)
+    if early is not None:
+        early.summon()
+    try:
+        prepared = file.prepare(chosen)
+    except BaseException:
+        if early is not None:
+            early.dismiss()
+        raise
+    if early is not None and prepared.identity.stack == foreseen:
+        return Beginning(prepared, early)
+    if early is not None:
+        early.dismiss()
+    return Beginning(prepared, context.client(prepared.identity.stack))
+
+
+def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:
+    """Returns when everything runs, or cannot."""
+    return beginning.client.ask(UpResult, beginning.request(options), hear, desired=beginning.prepared.desired)
