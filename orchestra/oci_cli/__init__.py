@@ -12,4 +12,4 @@ One *state directory*, ``ROOT/ID``, holds what is known of a container. flock(2)
     start.sock     where the created container waits for ``start``; nobody listens there once its program runs
 """
 
-from orchestra.shim import OCI_VERSION as OCI_VERSION
+from orchestra.container import OCI_VERSION as OCI_VERSION

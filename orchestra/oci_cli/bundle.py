@@ -7,9 +7,9 @@ import os
 from errno import EINVAL, ENOENT, ENOTDIR, EPERM
 from typing import Any, NamedTuple
 
+from orchestra.container import isolation
 from orchestra.linux.cgroup import is_scope, own_parent
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import isolation
 
 OCI_MAJOR = "1"
 KEPT_IN = "orchestra-runtime"  # the group of containers whose configuration names none

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
-    from orchestra.shim.starting import StartingProcess
+    from orchestra.container.starting import StartingProcess
 
 FORWARDED = (
     signal.SIGHUP,

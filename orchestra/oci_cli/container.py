@@ -9,10 +9,10 @@ import time
 from errno import EAGAIN, EBUSY, ECONNREFUSED, EEXIST, EINVAL, ENOENT
 from typing import Any, NamedTuple
 
+from orchestra.container import oci
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import cgroup, freezer, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import oci
-from orchestra.shim.directory import ContainerDirectory
 
 GATE = "start.sock"
 SECCOMP = "seccomp"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from errno import EACCES
 
+from orchestra.container import isolation
 from orchestra.linux import process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import console, creation, fault
 from orchestra.oci_cli.bundle import load_bundle
-from orchestra.shim import isolation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import time
 from errno import EACCES, ECANCELED, EPERM, EROFS
 from typing import Any, NamedTuple
 
+from orchestra.container import device_nodes, hooks, init, isolation, starting
+from orchestra.container.starting import StartingProcess
 from orchestra.linux import cgroup, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import console, fault
 from orchestra.oci_cli.container import SECCOMP, Container, Found, describe
-from orchestra.shim import device_nodes, hooks, init, isolation, starting
-from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

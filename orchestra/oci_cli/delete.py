@@ -8,13 +8,13 @@ import signal
 from errno import EBUSY, EINVAL, ESRCH
 from typing import Any
 
+from orchestra.container import hooks
 from orchestra.linux import freezer, process
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import fault
 from orchestra.oci_cli.arguments import UsageError
 from orchestra.oci_cli.container import RECORD, Container, Found, describe
-from orchestra.shim import hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

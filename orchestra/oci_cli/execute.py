@@ -9,6 +9,10 @@ import socket
 from errno import EBUSY, ECANCELED, EINVAL
 from typing import Any
 
+from orchestra.container import isolation
+from orchestra.container.confinement import load_filter
+from orchestra.container.execution import bear_within, become_program, joined
+from orchestra.container.starting import StartingProcess
 from orchestra.linux import namespaces, process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import console, fault
@@ -16,10 +20,6 @@ from orchestra.oci_cli.arguments import UsageError
 from orchestra.oci_cli.bundle import check_process
 from orchestra.oci_cli.container import SECCOMP, describe
 from orchestra.oci_cli.creation import store_pid
-from orchestra.shim import isolation
-from orchestra.shim.confinement import load_filter
-from orchestra.shim.execution import bear_within, become_program, joined
-from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from orchestra import __version__
+from orchestra.container import hooks, init, privileges
 from orchestra.linux import capabilities, libseccomp, mount, namespaces, seccomp, systemd_annotations
 from orchestra.oci_cli import OCI_VERSION
-from orchestra.shim import hooks, init, privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

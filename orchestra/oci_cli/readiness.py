@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from orchestra.shim.directory import ContainerDirectory
+    from orchestra.container.directory import ContainerDirectory
 
 VARIABLE = "NOTIFY_SOCKET"
 SOCKET = f"{NOTIFY}/notify"

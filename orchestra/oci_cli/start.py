@@ -6,12 +6,12 @@ import os
 import socket
 from errno import ECANCELED, ECONNREFUSED, EINVAL, ENOENT
 
+from orchestra.container import hooks, init
+from orchestra.container.starting import StartingProcess
 from orchestra.linux import process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import fault
 from orchestra.oci_cli.container import GATE, NOTIFY, describe
-from orchestra.shim import hooks, init
-from orchestra.shim.starting import StartingProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

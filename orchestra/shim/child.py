@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
-    from orchestra.shim.directory import ContainerDirectory
+    from orchestra.container.directory import ContainerDirectory
 
 
 NOBODY = -1

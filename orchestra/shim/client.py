@@ -14,12 +14,12 @@ from contextlib import suppress
 from errno import ENODATA
 from typing import Any, NamedTuple
 
+from orchestra.container import wire
+from orchestra.container.directory import RUN_FILES, RUNTIME_STATE, UNFINISHED, ContainerDirectory
 from orchestra.linux import process, tty, unix_socket
 from orchestra.linux.inotify import IN_DELETE, IN_MOVED_TO, Inotify
 from orchestra.linux.readiness import first_readable, readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import wire
-from orchestra.shim.directory import RUN_FILES, RUNTIME_STATE, UNFINISHED, ContainerDirectory
 from orchestra.shim.finding import group_of
 from orchestra.shim.state import Exit, State, Status, shim_alive, state
 

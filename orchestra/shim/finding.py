@@ -10,9 +10,9 @@ from orchestra.linux import cgroup, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.cgroup import Cgroup
     from orchestra.linux.process import Process
-    from orchestra.shim.directory import ContainerDirectory
 
 
 def group_of(files: ContainerDirectory) -> Cgroup:

@@ -21,8 +21,9 @@ import socket
 from collections import deque
 from typing import Any
 
+from orchestra.container import wire
 from orchestra.linux import unix_socket
-from orchestra.shim import stack_log, wire
+from orchestra.shim import stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ import time
 from errno import EINVAL
 from typing import Any
 
+from orchestra.container import open_files, wire
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import open_files, stack_log, supervision, wire
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim import stack_log, supervision
 from orchestra.shim.keeper import Keeper
 from orchestra.shim.runtime_shim import execute
 

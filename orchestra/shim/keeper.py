@@ -13,11 +13,11 @@ import time
 from errno import EALREADY, EMFILE
 from functools import partial
 
+from orchestra.container import open_files, wire
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import open_files, wire
 from orchestra.shim.child import NOBODY, Child
-from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.shim import FAILED, LEAVING, TERMINAL, Shim
 from orchestra.shim.shim_process import look_after_many, look_after_one, may_wait
 from orchestra.shim.state import shim_alive

@@ -6,9 +6,10 @@ import selectors
 from errno import EINVAL
 from typing import Any
 
+from orchestra.container import wire
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import stack_log, wire
+from orchestra.shim import stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,20 +13,20 @@ import stat
 from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
 from typing import Any, NamedTuple, NoReturn
 
+from orchestra.container import rootfs
+from orchestra.container.directory import RUNTIME_STATE
+from orchestra.container.init import REAPER_ANNOTATION
+from orchestra.container.mounts import SUBPATH, open_below
 from orchestra.linux import cgroup, mount, mount_tree, namespaces, oom_score, process
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import rootfs
-from orchestra.shim.directory import RUNTIME_STATE
-from orchestra.shim.init import REAPER_ANNOTATION
-from orchestra.shim.mounts import SUBPATH, open_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestra.shim.directory import ContainerDirectory
+    from orchestra.container.directory import ContainerDirectory
 
 OCI_VERSION = "1.0.2"  # every runtime knows it, and what newer ones added is passed on all the same
 FAILED = 127

@@ -11,12 +11,12 @@ import time
 from errno import EBUSY, ECANCELED, ESRCH
 from typing import Any, NoReturn
 
+from orchestra.container import execution, wire
+from orchestra.container.directory import RUNTIME_STATE
+from orchestra.container.init import tell
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import execution, wire
-from orchestra.shim.directory import RUNTIME_STATE
-from orchestra.shim.init import tell
 from orchestra.shim.runtime_program import RuntimeProgram, lacks
 from orchestra.shim.shim import STREAMS, TERMINAL, Shim
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping, Sequence
 
+    from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.process import Process
-    from orchestra.shim.directory import ContainerDirectory
 
 CONSOLE_SECONDS = 5.0
 
@@ -174,7 +174,7 @@ def execute(
     *,
     tied: bool,
 ) -> NoReturn:
-    """``orchestra.shim.execution.execute``, by the runtime that has made the container."""
+    """``orchestra.container.execution.execute``, by the runtime that has made the container."""
     program = find_program(directory) if directory.has(RUNTIME_STATE) else None
     if program is None:
         execution.execute(directory, description, streams, connection, tied=tied)

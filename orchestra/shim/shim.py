@@ -16,11 +16,12 @@ import time
 from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any
 
+from orchestra.container import hooks, init, oci, open_files, starting, wire
+from orchestra.container.directory import RUN_FILES, UNFINISHED, DamagedFile, named_process
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import hooks, init, oci, open_files, stack_log, starting, wire
-from orchestra.shim.directory import RUN_FILES, UNFINISHED, DamagedFile, named_process
+from orchestra.shim import stack_log
 from orchestra.shim.finding import find_again
 from orchestra.shim.orphan import Orphan
 from orchestra.shim.requests import Requests, refuse
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.process import Process
-    from orchestra.shim.directory import ContainerDirectory
     from orchestra.shim.zygote import Zygote
 
 TERMINAL, STREAMS, LEAVING, FAILED = b"t", b"s", b"x", b"f"  # what is said to the fork server

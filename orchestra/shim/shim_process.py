@@ -14,10 +14,10 @@ import signal
 import socket
 from typing import Any, NoReturn
 
+from orchestra.container import hooks, open_files, wire
+from orchestra.container.directory import ContainerDirectory
+from orchestra.container.isolation import Namespaces
 from orchestra.linux import cgroup, process, unix_socket
-from orchestra.shim import hooks, open_files, wire
-from orchestra.shim.directory import ContainerDirectory
-from orchestra.shim.isolation import Namespaces
 from orchestra.shim.runtime_shim import make_shim
 from orchestra.shim.shim import Shim, let_go
 from orchestra.shim.zygote import Zygote

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from orchestra.shim.wire import describe_failure
+from orchestra.container.wire import describe_failure
 
 
 def write(text: str) -> None:

@@ -6,8 +6,8 @@ import os
 from enum import Enum
 from typing import NamedTuple
 
+from orchestra.container.directory import ContainerDirectory, DamagedFile, named_process
 from orchestra.linux import process
-from orchestra.shim.directory import ContainerDirectory, DamagedFile, named_process
 
 
 class Status(Enum):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from orchestra.shim.directory import ContainerDirectory
+    from orchestra.container.directory import ContainerDirectory
 
 PIPES = {1: "stdout", 2: "stderr"}
 

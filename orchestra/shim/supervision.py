@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 
+from orchestra.container import open_files
 from orchestra.linux import process, unix_socket
-from orchestra.shim import open_files, stack_log
+from orchestra.shim import stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ import socket
 from contextlib import suppress
 from typing import NoReturn
 
+from orchestra.container import init, wire
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import cgroup, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import init, stack_log, wire
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim import stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from errno import EACCES, ENOENT, ENOEXEC, ESRCH
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.driver import Part
 from orchestra.driver.local.bundle.process import render_process
 from orchestra.errors import EnvironmentLack, UserError
@@ -16,7 +17,6 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
 from orchestra.record import Record
 from orchestra.shim.client import Execution, enter
-from orchestra.shim.directory import ContainerDirectory
 from orchestra.stacks.containers import check_known, damage_of, find_stack, observe_containers
 
 __all__ = ["ExecOptions", "Execution", "Target", "choose_container", "find_target"]

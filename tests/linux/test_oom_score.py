@@ -9,7 +9,7 @@ from orchestra.linux import oom_score
 
 PROBE = """
 from orchestra.linux import oom_score
-from orchestra.shim import privileges
+from orchestra.container import privileges
 score = lambda: open(oom_score.PATH).read().strip()
 open(oom_score.PATH, "w").write("600")
 before = score()

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.container import wire
 from orchestra.linux import mount, process, unix_socket
 from orchestra.linux.readiness import readable
-from orchestra.shim import client, wire
+from orchestra.shim import client
 from tests.forking import fork
 from tests.shim.conftest import Stack, eventually
 

@@ -233,7 +233,7 @@ def test_plain_directories_serve_as_a_root(stack, tmp_path):
 IN_A_CHROOT = """
 import os, sys
 from orchestra.linux import mount, namespaces
-from orchestra.shim import rootfs
+from orchestra.container import rootfs
 
 cage = sys.argv[1]
 namespaces.unshare(namespaces.CLONE_NEWNS)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.container import wire
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import client, wire
+from orchestra.shim import client
 from orchestra.shim.client import Status
 from tests.shim.conftest import eventually
 

@@ -7,11 +7,12 @@ import selectors
 import socket
 import termios
 
+from orchestra.container import wire
+from orchestra.container.directory import ContainerDirectory
+from orchestra.container.starting import StartingProcess
 from orchestra.linux import process, tty, unix_socket
-from orchestra.shim import client, wire
-from orchestra.shim.directory import ContainerDirectory
+from orchestra.shim import client
 from orchestra.shim.shim import Shim
-from orchestra.shim.starting import StartingProcess
 from tests.shim.conftest import eventually
 
 

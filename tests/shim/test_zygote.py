@@ -6,8 +6,8 @@ import json
 import os
 import time
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import cgroup, process
-from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.shim import let_go
 from orchestra.shim.zygote import Zygote
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.check import check_start
@@ -39,7 +40,6 @@ from orchestra.model.names import container_name
 from orchestra.model.observed import Created, Image, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
-from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:

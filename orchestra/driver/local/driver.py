@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.to_thread import run_sync
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local import probe, volume
 from orchestra.driver.local.container import Containers
 from orchestra.driver.local.image.store import ImageStore
@@ -26,7 +27,6 @@ from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
 from orchestra.model.names import StackName
 from orchestra.model.observed import Created, Observed, Running
-from orchestra.shim.directory import ContainerDirectory
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:

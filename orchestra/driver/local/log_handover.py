@@ -11,8 +11,8 @@ import socket
 from collections import deque
 from typing import Any, NamedTuple
 
+from orchestra.container import wire
 from orchestra.linux import unix_socket
-from orchestra.shim import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from orchestra.shim.directory import ContainerDirectory, DamagedFile
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.state import Status, state
 
 TYPE_CHECKING = False

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.to_thread import run_sync
 
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.bundle import render_process
 from orchestra.engine.driver import ProbeResult
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.shim.directory import ContainerDirectory, DamagedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,6 +14,7 @@ import signal
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.net import leftovers
 from orchestra.driver.local.net.endpoint import detach
@@ -28,7 +29,6 @@ from orchestra.linux.mountinfo import load_mounts
 from orchestra.linux.process import Process
 from orchestra.shim import client
 from orchestra.shim.client import Status
-from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.launch import is_locked
 
 if TYPE_CHECKING:

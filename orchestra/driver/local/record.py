@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
 from orchestra.model.health import Health  # noqa: TC001 - the same
 from orchestra.model.observed import Container  # noqa: TC001 - the same
-from orchestra.shim.directory import ContainerDirectory, DamagedFile
 from orchestra.shim.state import Status, state
 
 

@@ -6,11 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from orchestra.container.directory import DamagedFile
 from orchestra.driver.local.net.endpoint import detach
 from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.record import load_record
 from orchestra.linux import cgroup
-from orchestra.shim.directory import DamagedFile
 
 if TYPE_CHECKING:
     from orchestra.home import Home

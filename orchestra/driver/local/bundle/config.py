@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestra.container.init import REAPER_ANNOTATION
 from orchestra.driver.local.bundle.mounts import ETC_FILES, render_mounts
 from orchestra.driver.local.bundle.namespace import render_hostname, render_namespaces, render_sysctls
 from orchestra.driver.local.bundle.process import HOME_ANNOTATION, render_own_process, sets_home
 from orchestra.driver.local.bundle.resources import render_devices, render_resources
 from orchestra.driver.local.bundle.seccomp import render_profile
 from orchestra.driver.local.bundle.security import parse_security
-from orchestra.shim.init import REAPER_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from orchestra.container.mounts import SUBPATH
+from orchestra.container.proc_mounts import MOUNTABLE, is_inside
 from orchestra.errors import FatalError
-from orchestra.shim.mounts import SUBPATH
-from orchestra.shim.proc_mounts import MOUNTABLE, is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,10 +11,10 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
-from orchestra.shim.directory import ContainerDirectory, DamagedFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from orchestra.container.mounts import SUBPATH, open_below
+from orchestra.container.proc_mounts import NO_PROC, PROC
 from orchestra.driver.local.volume.anonymous import anonymous_name, ensure_anonymous_volume
 from orchestra.driver.local.volume.files import check_file, write_file
 from orchestra.driver.local.volume.options import parse_driver_options
@@ -13,8 +15,6 @@ from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
 from orchestra.model.desired import MountKind
-from orchestra.shim.mounts import SUBPATH, open_below
-from orchestra.shim.proc_mounts import NO_PROC, PROC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,6 +13,7 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time by the cod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.image.failure import HINTS, TEMPORARY
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.options import parse_driver_options
@@ -22,7 +23,6 @@ from orchestra.linux.mountinfo import load_mounts
 from orchestra.model.codec import decode, encode
 from orchestra.model.names import VolumeName
 from orchestra.model.observed import Volume
-from orchestra.shim.directory import ContainerDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestra.container import privileges
 from orchestra.driver.local.bundle import HostFacts, render_process
 from orchestra.driver.local.bundle.capability import DEFAULT, choose_capabilities
 from orchestra.driver.local.image.config import ImageConfig
@@ -13,7 +14,6 @@ from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.linux.capabilities import NAMES
 from orchestra.model.desired import Ulimit
-from orchestra.shim import privileges
 from tests.driver.local.bundle.containers import attachment, render, spec
 
 APP = User(1000, 1000, (1000, 44), "/home/app")

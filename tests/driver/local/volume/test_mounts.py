@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchestra.container.mounts import open_below
 from orchestra.driver.local.volume import ResolvedMount, anonymous_name, check_sources, resolve_mounts
 from orchestra.driver.local.volume.options import Place, parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.desired import Dependency, Mount, MountKind
-from orchestra.shim.mounts import open_below
 from tests.driver.local.volume.conftest import spec
 
 BIND, VOLUME, TMPFS = MountKind.BIND, MountKind.VOLUME, MountKind.TMPFS

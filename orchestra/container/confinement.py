@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestra.shim.directory import ContainerDirectory
+    from orchestra.container.directory import ContainerDirectory
 
 
 NOTIFY = "SCMP_ACT_NOTIFY"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from orchestra.container import hooks, init, isolation, oci, sysctls, wire
 from orchestra.linux import process, unix_socket
-from orchestra.shim import hooks, init, isolation, oci, sysctls, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

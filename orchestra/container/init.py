@@ -20,11 +20,11 @@ import socket
 from errno import EINVAL
 from typing import Any, NoReturn
 
+from orchestra.container import device_nodes, hooks, isolation, masks, privileges, rootfs, sysctls, wire
+from orchestra.container.confinement import load_filter
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import keyring, namespaces, process, tty, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import device_nodes, hooks, isolation, masks, privileges, rootfs, sysctls, wire
-from orchestra.shim.confinement import load_filter
-from orchestra.shim.directory import ContainerDirectory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

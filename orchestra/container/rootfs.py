@@ -10,17 +10,17 @@ import os
 from errno import EINVAL, EPERM
 from typing import Any
 
+from orchestra.container import device_nodes, mounts
 from orchestra.linux import mount, mount_tree, namespaces, resolve
 from orchestra.linux.mountinfo import load_mounts
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import device_nodes, mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from orchestra.container.mounts import Link, Source
     from orchestra.linux.cgroup import Cgroup
-    from orchestra.shim.mounts import Link, Source
 
 PAGE = 4096  # mount(2): options are cut off at one page
 

@@ -13,20 +13,20 @@ import socket
 from errno import EBUSY, ECANCELED, EINVAL, ESRCH
 from typing import Any, NoReturn
 
+from orchestra.container import isolation, oci, privileges, wire
+from orchestra.container.confinement import load_filter
+from orchestra.container.init import FAILED, hand_over_listener, tell
 from orchestra.linux import cgroup, freezer, namespaces, process, tty, unix_socket, user_namespace
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import isolation, oci, privileges, wire
-from orchestra.shim.confinement import load_filter
-from orchestra.shim.init import FAILED, hand_over_listener, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.cgroup import Cgroup
     from orchestra.linux.seccomp import Filter
-    from orchestra.shim.directory import ContainerDirectory
 
 JOINED = (
     namespaces.CLONE_NEWNS

@@ -17,9 +17,9 @@ import signal
 from errno import ECANCELED, EINVAL, EPERM
 from typing import Any
 
+from orchestra.container import wire
 from orchestra.linux import namespaces, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

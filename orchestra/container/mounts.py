@@ -12,11 +12,11 @@ import stat
 from errno import EEXIST, EINVAL, ENOENT, EPERM
 from typing import Any, NamedTuple
 
+from orchestra.container import device_nodes, mount_points, proc_mounts
+from orchestra.container.copy_up import copy_up
+from orchestra.container.mapped_owners import open_owners
 from orchestra.linux import mount, mount_tree, resolve, user_namespace
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import device_nodes, mount_points, proc_mounts
-from orchestra.shim.copy_up import copy_up
-from orchestra.shim.mapped_owners import open_owners
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from errno import EINVAL
 
+from orchestra.container.isolation import Namespaces
 from orchestra.linux import procfs
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim.isolation import Namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

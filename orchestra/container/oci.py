@@ -7,9 +7,9 @@ import os
 from errno import EPIPE
 from typing import Any
 
+from orchestra.container import OCI_VERSION
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
-from orchestra.shim import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
