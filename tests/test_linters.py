@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
+import networkx
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +34,16 @@ def test_the_types_hold():
 
 def test_imports_go_down_only():
     assert_passes(str(BIN / "lint-imports"))
+
+
+def test_no_file_needs_itself_by_way_of_others():
+    """Nor where it imports when it is asked to; what only types are imported for does not count."""
+    modules = grimp.build_graph("orchestra", exclude_type_checking_imports=True, cache_dir=None)
+    imports = networkx.DiGraph(
+        (module, other) for module in modules.modules for other in modules.find_modules_directly_imported_by(module)
+    )
+    assert [sorted(circle) for circle in networkx.strongly_connected_components(imports) if len(circle) > 1] == []
+    assert len(imports) > 400
 
 
 def test_the_docs_build_without_a_warning(tmp_path):

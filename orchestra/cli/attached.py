@@ -6,12 +6,13 @@ import contextlib
 import signal
 import sys
 
+from orchestra.cli.progress import open_progress
 from orchestra.cli.relay import Signals
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.render.log_lines import LogPrinter, short_name
 from orchestra.cli.render.outlet import Outlet
-from orchestra.cli.render.progress import Awaiting, Plain, Quiet, open_progress
-from orchestra.cli.up import conclude
+from orchestra.cli.render.progress import Awaiting, Plain, Quiet
+from orchestra.cli.up_result import conclude
 from orchestra.model.event import ActionEvent, Phase
 from orchestra.model.request import Until
 from orchestra.stacks.attached import Attached, AttachOptions, Notice

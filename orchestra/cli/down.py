@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from orchestra.cli.progress import open_progress
 from orchestra.cli.render.errors import render_failures
-from orchestra.cli.render.progress import open_progress
 from orchestra.cli.warnings import warn_of_damage, warn_of_orphans
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
 from orchestra.visible import visible

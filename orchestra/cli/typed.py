@@ -11,9 +11,9 @@ from typer._click.exceptions import NoArgsIsHelpError
 from typer._click.exceptions import UsageError as TyperUsageError
 
 from orchestra.cli import syntax, table
+from orchestra.cli.execute import execute
 from orchestra.cli.invocation import Invocation, use_colors
 from orchestra.cli.render.errors import render_error
-from orchestra.cli.start import execute
 from orchestra.cli.usage import USAGE, explain_usage
 
 if TYPE_CHECKING:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from orchestra.cli.changes import read_changes, read_chosen
-from orchestra.cli.render.errors import render_failures
-from orchestra.cli.render.progress import open_progress
-from orchestra.cli.warnings import warn_of_damage, warn_of_notes, warn_of_orphans
+from orchestra.cli.progress import open_progress
+from orchestra.cli.up_result import conclude
+from orchestra.cli.warnings import warn_of_notes
 from orchestra.errors import UserError
 from orchestra.stacks.up import UpOptions, begin_up, up
 
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.model.result import UpResult
     from orchestra.stacks.up import Beginning
 
 
@@ -44,21 +41,6 @@ def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -
         result = up(beginning, options, progress.hear)
         progress.settle(result.containers)
     return conclude(invocation, result)
-
-
-def conclude(invocation: Invocation, result: UpResult) -> int:
-    """Say what a result has to say; the exit code."""
-    warn_of_damage(result.damage)
-    warn_of_orphans(result.orphans)
-    if result.failures:
-        print(render_failures(result.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
-    if result.timed_out:
-        waiting = f": waiting for {', '.join(result.unproven)}" if result.unproven else ""
-        raise UserError(
-            f"application not healthy after {invocation.values['wait_timeout']}s{waiting}",
-            hint="orchestra ps and orchestra logs show why; the containers go on running",
-        )
-    return 1 if result.failures else 0
 
 
 def _check(values: dict[str, Any], attached: bool) -> None:

@@ -20,7 +20,7 @@ from errno import (
     ESRCH,
 )
 
-from orchestra.linux.cgroup import Cgroup
+from orchestra.linux.cgroup_base import Cgroup
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

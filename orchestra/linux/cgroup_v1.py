@@ -7,7 +7,7 @@ import os
 from errno import EINVAL
 from typing import Any
 
-from orchestra.linux.cgroup import Hierarchy
+from orchestra.linux.cgroup_base import Hierarchy
 from orchestra.linux.cgroup_settings import ignored, settings_v1
 from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
 from orchestra.linux.syscall import SystemCallError

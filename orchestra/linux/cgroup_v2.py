@@ -6,7 +6,7 @@ import os
 from errno import EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM
 from typing import Any
 
-from orchestra.linux.cgroup import Hierarchy
+from orchestra.linux.cgroup_base import Hierarchy
 from orchestra.linux.cgroup_settings import ignored, settings_v2
 from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
 from orchestra.linux.device_filter import attach_device_filter

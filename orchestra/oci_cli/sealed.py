@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+AGAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "again.py")
 MFD_EXEC = 0x10  # Linux 6.3; where vm.memfd_noexec is 1, only what says so can be executed
 
 
@@ -33,7 +34,7 @@ def protect(words: Sequence[str], *, again: bool) -> None:
     finally:
         os.close(interpreter)
     # Isolated, and without the search for site packages: there is nothing of theirs to be found.
-    os.execve(copy, [sys.executable, "-I", "-S", os.path.abspath(__file__), *words], os.environ)
+    os.execve(copy, [sys.executable, "-I", "-S", AGAIN, *words], os.environ)
 
 
 def _is_anothers(fd: int) -> bool:
@@ -79,11 +80,3 @@ def _make_memory() -> int:
         if error.errno != EINVAL:
             raise
         return os.memfd_create("interpreter", flags)
-
-
-if __name__ == "__main__":
-    # Isolated mode leaves the package's own place out of the path; behind the standard library it can shadow nothing.
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from orchestra.oci_cli.__main__ import main
-
-    sys.exit(main(again=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from orchestra.cli.execute import INTERRUPTED
 from orchestra.cli.image.each import show_error
-from orchestra.cli.render.progress import open_progress
-from orchestra.cli.start import INTERRUPTED
+from orchestra.cli.progress import open_progress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

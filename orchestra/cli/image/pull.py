@@ -43,7 +43,7 @@ def _pull(invocation: Invocation, library: Library, platform: str, quiet: bool, 
 
 
 def _pull_visibly(invocation: Invocation, library: Library, spec: ImageSpec) -> None:
-    from orchestra.cli.render.progress import open_progress
+    from orchestra.cli.progress import open_progress
 
     if not open_progress(invocation).redraws:
         library.store.pull(spec)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from orchestra.cli.render.cells import GAP, join_cells
 from orchestra.cli.render.encoding import spelled
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-GAP = 3
 
 
 def render_columns(
@@ -30,11 +29,6 @@ def render_columns(
 
         return render_narrow(table, width, expendable)
     return "".join(f"{join_cells(row, widths)}\n" for row in table)
-
-
-def join_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """One line of a table."""
-    return (" " * GAP).join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def output_width() -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import zip_longest
 
-from orchestra.cli.render.columns import GAP, join_cells
+from orchestra.cli.render.cells import GAP, join_cells
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-    from orchestra.cli.invocation import Invocation
     from orchestra.model.event import Awaited, Event
     from orchestra.model.result import ContainerState
 
@@ -182,27 +181,3 @@ class JsonLines(Quiet):
 
     def _print(self, line: dict[str, Any]) -> None:
         print(json.dumps(line), file=sys.stderr, flush=True)
-
-
-def open_progress(invocation: Invocation) -> Quiet:
-    """By ``--progress``; ``auto`` is live on a terminal that may move the cursor, plain otherwise."""
-    progress = _progress_of(invocation)
-    progress.hides_images = bool(invocation.values.get("quiet_pull"))
-    return progress
-
-
-def _progress_of(invocation: Invocation) -> Quiet:
-    mode = invocation.shared["progress"]
-    if mode == "auto":
-        mode = "tty" if sys.stderr.isatty() and invocation.shared["ansi"] != "never" else "plain"
-    match mode:
-        case "tty":
-            from orchestra.cli.render.live import Live
-
-            return Live(color=invocation.colors(sys.stderr))
-        case "json":
-            return JsonLines()
-        case "quiet":
-            return Quiet()
-        case _:
-            return Plain()

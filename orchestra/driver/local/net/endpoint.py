@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net import etc, ipam, link
+from orchestra.driver.local.net import etc, ipam, lease_file, link
 from orchestra.driver.local.net.attachment import Attachment, Interface
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.errors import FatalError, TemporaryError
@@ -117,7 +117,7 @@ def detach(home: Home, stack: str, container_id: str, directory: str | None = No
     with kernel_errors(f"container {container_id} of stack {stack}"):
         if is_pinned(path):
             inside(path, _give_up_connections)
-    with kernel_errors(f"container {container_id} of stack {stack}"), ipam.locked(home) as file:
+    with kernel_errors(f"container {container_id} of stack {stack}"), lease_file.locked(home) as file:
         unpin_namespace(path)
         remove_shared_directory(home.network_namespaces)
         file.leases = file.leases.without_containers({container_id})
@@ -151,7 +151,7 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
     path = pin_path(home, container_id)
     endpoints = () if container.network_mode else container.endpoints
     ordered = sorted(endpoints, key=lambda endpoint: (-endpoint.priority, endpoint.network))
-    with ipam.locked(home) as file:
+    with lease_file.locked(home) as file:
         make_shared_directory(home.network_namespaces)
         # The file is there before the lease, so that nobody takes the lease for one whose container is gone.
         # To read only: over it a namespace may be pinned by now, which cannot be opened to write.

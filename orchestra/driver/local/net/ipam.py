@@ -1,31 +1,22 @@
-"""Who has which subnet and which address: values, decisions over them, and one locked file that keeps them.
+"""Who has which subnet and which address: values, and decisions over them. ``lease_file`` keeps them.
 
-A *lease* of a network is its subnet with the addresses given out of it. The file lies in the home, so two homes on one
-host do not see each other's: what the host's routes and addresses occupy is given to every decision as ``taken``.
+A *lease* of a network is its subnet with the addresses given out of it. Two homes on one host do not see each other's:
+what the host's routes and addresses occupy is given to every decision as ``taken``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
-import os
-import sys
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.errors import FatalError
-from orchestra.linux import private_files
-from orchestra.model.codec import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
     from random import Random
 
-    from orchestra.home import Home
 
 # The half of 10/8 that sites seldom number from, cut into subnets of 254 hosts.
 POOL = IPv4Network("10.128.0.0/9")
@@ -172,61 +163,3 @@ def _host(what: str, text: str, network: IPv4Network) -> IPv4Address:
     if address not in network or address in (network.network_address, network.broadcast_address):
         raise FatalError(f"{what} {text} is not a host address of {network}")
     return address
-
-
-class LeaseFile:
-    """The leases while the lock is held: assign ``leases`` to change them."""
-
-    def __init__(self, leases: Leases) -> None:
-        self.leases = leases
-
-
-@contextlib.contextmanager
-def locked(home: Home) -> Iterator[LeaseFile]:
-    """Hold the home's network lock; what ``leases`` is at the end is stored unless an exception passes through."""
-    private_files.make_directories(home.networks)
-    descriptor = os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        stored, damage = _read(home)
-        if damage:
-            print(f"{damage}: made anew from what there is", file=sys.stderr, flush=True)
-        file = LeaseFile(stored if stored is not None else _find(home))
-        yield file
-        if file.leases != stored:
-            _store(home, file.leases)
-    finally:
-        os.close(descriptor)
-
-
-def load(home: Home) -> Leases:
-    """The leases as they are now, for looking at. Without a file that can be read, as everything else tells them."""
-    stored, _ = _read(home)
-    return stored if stored is not None else _find(home)
-
-
-def _read(home: Home) -> tuple[Leases | None, str]:
-    """None when there is no file; or when it is damaged, with words that say so."""
-    try:
-        with open(_path(home), encoding="utf-8") as file:
-            return decode(Leases, json.load(file)), ""
-    except FileNotFoundError:
-        return None, ""
-    except (ValueError, RecursionError) as error:
-        return None, f"{_path(home)} cannot be read: {error}"
-
-
-def _find(home: Home) -> Leases:
-    from orchestra.driver.local.net.found_leases import find_leases  # it needs the types of this module
-
-    with kernel_errors("networks"):
-        return find_leases(home)
-
-
-def _store(home: Home, leases: Leases) -> None:
-    # No fsync: bridges and namespaces do not survive what would lose the file, and without them it means nothing.
-    private_files.store(_path(home), json.dumps(encode(leases)).encode())
-
-
-def _path(home: Home) -> str:
-    return f"{home.networks}/leases.json"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import filter as rules
-from orchestra.driver.local.net import ipam, link, ruleset
+from orchestra.driver.local.net import lease_file, link, ruleset
 from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import restore_forwarding
@@ -46,7 +46,7 @@ def find_leftovers(home: Home, living: Collection[str] | None = None) -> list[Le
     stacks = set(_list(home.stacks_run) if living is None else living)
     entries = [entry.attachment for stack in stacks for entry in attachments.load_all(home.stack(stack))]
     containers = {entry.container_id for entry in entries}
-    leases = ipam.load(home)
+    leases = lease_file.load(home)
     bridges = {lease.bridge for lease in leases.networks.values() if lease.stack in stacks}
     found = [Leftover(Kind.NAMESPACE, name) for name in pinned_ids(home) if name not in containers]
     with kernel_errors("leftovers"), Netlink() as connection:
@@ -86,14 +86,14 @@ def remove_leftover(home: Home, leftover: Leftover) -> None:
 
 
 def _remove_namespace(home: Home, container_id: str) -> None:
-    with ipam.locked(home) as file:
+    with lease_file.locked(home) as file:
         unpin_namespace(pin_path(home, container_id))
         remove_shared_directory(home.network_namespaces)
         file.leases = file.leases.without_containers({container_id})
 
 
 def _remove_bridge(home: Home, name: str) -> None:
-    with ipam.locked(home) as file, Netlink() as connection:
+    with lease_file.locked(home) as file, Netlink() as connection:
         uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
         link.remove_bridge(connection, name)
         restore_forwarding(connection, uplinks)

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net import ipam, link, options, ruleset
+from orchestra.driver.local.net import ipam, lease_file, link, options, ruleset
 from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.filter import table_name
@@ -54,7 +54,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
         if spec.external:
             _check_external(connection, home, spec)
             return False
-        with ipam.locked(home) as file:
+        with lease_file.locked(home) as file:
             lease = file.leases.networks.get(spec.name)
             if lease is not None and lease.stack != stack and _exists(connection, home, spec.name, lease):
                 hint = "mark it as external to share it"
@@ -81,7 +81,7 @@ def remove_network(home: Home, stack: str, name: str) -> None:
     Raises StillInUse while containers are attached.
     """
     with kernel_errors(f"network {name}"), Netlink() as connection:
-        with ipam.locked(home) as file:
+        with lease_file.locked(home) as file:
             leases = file.leases.of_living(pinned_ids(home))
             lease = leases.networks.get(name)
             if lease is None or lease.stack != stack:
@@ -103,8 +103,8 @@ def restore(home: Home, stack: str) -> None:
 
     A bridge gets what it lacks; a lease without a bridge, from which no container has an address, is given up.
     """
-    if any(lease.stack == stack for lease in ipam.load(home).networks.values()):
-        with kernel_errors(f"networks of stack {stack}"), Netlink() as connection, ipam.locked(home) as file:
+    if any(lease.stack == stack for lease in lease_file.load(home).networks.values()):
+        with kernel_errors(f"networks of stack {stack}"), Netlink() as connection, lease_file.locked(home) as file:
             for name, lease in file.leases.of_living(pinned_ids(home)).networks.items():
                 if lease.stack == stack and _exists(connection, home, name, lease):
                     link.ensure_bridge(connection, home, name, lease)
@@ -121,7 +121,7 @@ def observe_networks(
     A network is there when its bridge is; a lease alone is a promise. rules_follow: the rules are about to be applied,
     so that they need not be looked at.
     """
-    leases = ipam.load(home)
+    leases = lease_file.load(home)
     found: list[observed.Network] = []
     with kernel_errors("networks"), Netlink() as connection:
         bridges = {bridge.name: bridge.number for bridge, _ in link.bridges(connection)}
@@ -168,7 +168,7 @@ class RulesWatch(TableWatch):
 
 
 def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:
-    lease = ipam.load(home).networks.get(spec.name)
+    lease = lease_file.load(home).networks.get(spec.name)
     if lease is None or not _exists(connection, home, spec.name, lease):
         hint = f"start the stack that makes it, or remove 'external' from network {spec.key}"
         raise FatalError(f"network {spec.name} is declared as external, but does not exist", hint=hint)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import filter as rules
-from orchestra.driver.local.net import ipam, ruleset
+from orchestra.driver.local.net import lease_file, ruleset
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding
 from orchestra.driver.local.net.ports import ANY
@@ -92,7 +92,7 @@ def apply(home: Home, stack: str) -> None:
 
 def _apply(home: Home, stack: str) -> None:
     attached = attachments.load_all(home.stack(stack))
-    leases = ipam.load(home)
+    leases = lease_file.load(home)
     _publish_names(home, stack, leases, attached)
     bridges = bridges_of(stack, leases)
     silent: tuple[str, ...] = ()

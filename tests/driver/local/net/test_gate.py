@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net import ipam, link, network
+from orchestra.driver.local.net import lease_file, link, network
 from orchestra.driver.local.net.gate import has_gate
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside
@@ -31,7 +31,7 @@ def web(world):
 
 
 def bridge(world):
-    return ipam.load(world.home).networks["s_default"]
+    return lease_file.load(world.home).networks["s_default"]
 
 
 def checksum(data):

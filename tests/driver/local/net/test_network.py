@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net import ipam, link, network
+from orchestra.driver.local.net import ipam, lease_file, link, network
 from orchestra.driver.local.net.leftovers import Kind, Leftover, find_leftovers, remove_leftover
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.home import find_home
@@ -139,7 +139,7 @@ def test_an_internal_network_has_no_way_out_or_in(world):
     assert world.ask(db.namespace_path, web.addresses["s_default"], 80).startswith("hello")
     assert world.cannot_reach(web.namespace_path, "203.0.113.2", 443)
     with inside(web.namespace_path, Netlink) as own:
-        gateway = str(ipam.load(world.home).networks["s_default"].gateway)
+        gateway = str(lease_file.load(world.home).networks["s_default"].gateway)
         own.send(netlink.set_default_route(gateway, own.link("eth0").number))
     assert world.cannot_reach(web.namespace_path, "203.0.113.2", 443)
     assert world.cannot_reach(internet, web.addresses["s_default"], 80)
@@ -162,7 +162,7 @@ def test_containers_cannot_reach_what_listens_on_the_hosts_loopback(world):
 
 
 def gateway(world, name="s_default"):
-    return ipam.load(world.home).networks[name].gateway
+    return lease_file.load(world.home).networks[name].gateway
 
 
 def test_forwarding_is_turned_on_for_containers_only_and_off_again_afterwards(world):
@@ -252,7 +252,7 @@ def test_a_network_that_cannot_be_made_is_refused_and_leaves_nothing(world, more
     with pytest.raises(FatalError, match=message):
         world.network(**more)
     assert world.interfaces() == set()
-    assert ipam.load(world.home).networks == {}
+    assert lease_file.load(world.home).networks == {}
 
 
 def test_options_of_a_network_are_applied(world):
@@ -273,9 +273,9 @@ def test_options_of_a_network_are_applied(world):
 
 def test_creating_twice_changes_nothing_and_a_changed_definition_is_made_anew(world):
     world.network(config_hash="1")
-    before = ipam.load(world.home)
+    before = lease_file.load(world.home)
     world.network(config_hash="1")
-    assert ipam.load(world.home) == before
+    assert lease_file.load(world.home) == before
     world.network(config_hash="2", subnet="10.99.0.0/24")
     assert gateway(world) == "10.99.0.1"
     assert [(found.name, found.config_hash) for found in network.observe_networks(world.home, "s")] == [
@@ -285,12 +285,12 @@ def test_creating_twice_changes_nothing_and_a_changed_definition_is_made_anew(wo
 
 def test_a_network_whose_bridge_is_gone_is_not_observed_and_is_made_again(world):
     world.network()
-    before = ipam.load(world.home).networks["s_default"]
+    before = lease_file.load(world.home).networks["s_default"]
     with Netlink() as host:
         host.send(netlink.delete_link(before.bridge))
     assert network.observe_networks(world.home, "s") == ()
     world.network()
-    assert ipam.load(world.home).networks["s_default"] == before
+    assert lease_file.load(world.home).networks["s_default"] == before
     assert len(network.observe_networks(world.home, "s")) == 1
 
 
@@ -341,7 +341,9 @@ print("done", flush=True)
             process.send_signal(signal.SIGKILL)
         web = world.attach("web")
         assert links_inside(web)["eth0"].up
-        assert ipam.load(world.home).networks["s_default"].addresses == {web.container_id: web.addresses["s_default"]}
+        assert lease_file.load(world.home).networks["s_default"].addresses == {
+            web.container_id: web.addresses["s_default"]
+        }
         world.detach(web)
         assert eventually(lambda: len(world.interfaces()) == 1)
 
@@ -378,7 +380,7 @@ def test_detaching_frees_the_address_but_does_not_give_it_to_the_next(world):
     first = world.attach("web")
     world.detach(first)
     world.detach(first)
-    assert ipam.load(world.home).networks["s_default"].addresses == {}
+    assert lease_file.load(world.home).networks["s_default"].addresses == {}
     assert world.attach("web").addresses != first.addresses
     assert not is_pinned(first.namespace_path) or first.namespace_path.endswith("id-s-web-1")
 
@@ -404,7 +406,7 @@ def test_a_connection_that_cannot_be_closed_in_peace_keeps_no_interface(world):
 
 def test_the_lease_of_a_container_that_is_gone_is_reclaimed(world):
     world.network(subnet="10.55.0.0/29", gateway="10.55.0.1")
-    with ipam.locked(world.home) as file:
+    with lease_file.locked(world.home) as file:
         lease = file.leases.networks["s_default"]
         for number in range(5):
             lease = ipam.lease_address("s_default", lease, f"lost-{number}")
@@ -481,7 +483,7 @@ def test_leftovers_are_found_and_removed(world):
         remove_leftover(world.home, item)
     assert eventually(lambda: world.interfaces() == set())
     assert find_leftovers(world.home, living=()) == []
-    assert ipam.load(world.home).networks == {}
+    assert lease_file.load(world.home).networks == {}
     assert "orchestra" not in world.ruleset()
 
 

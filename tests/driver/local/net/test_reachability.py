@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from orchestra.driver.local.net import ipam, link, network
+from orchestra.driver.local.net import lease_file, link, network
 from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import inside
@@ -99,7 +99,7 @@ class Matrix:
         self.sites["host"].listen(LOOPBACK_ONLY, "127.0.0.1")
 
     def gateway(self, name):
-        return ipam.load(self.world.home).networks[self.networks[name]].gateway
+        return lease_file.load(self.world.home).networks[self.networks[name]].gateway
 
     def subnet_broadcast(self, name):
         return self.addresses[name].rpartition(".")[0] + ".255"

@@ -1,0 +1,41 @@
+"""From a command line that has been understood to an exit code: run the command's module, show what went wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+from orchestra.cli.table import find_command
+from orchestra.errors import OrchestraError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""128 and the number of the signal that other programs die of then."""
+
+
+def execute(invocation: Invocation) -> int:
+    """Run a command. Errors that a user is meant to see are shown on standard error; bugs keep their traceback."""
+    command = find_command(invocation.command)
+    assert command is not None, invocation.command
+    try:
+        code: int = import_module(f"orchestra.cli.{command.module}").run(invocation)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes standard output once more at its end: let it go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (OrchestraError, OSError) as error:
+        if invocation.shared["debug"]:
+            raise
+        from orchestra.cli.render.errors import render_error
+
+        print(render_error(error, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+        return error.exit_code if isinstance(error, OrchestraError) else 1
+    return code

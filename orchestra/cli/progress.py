@@ -1,0 +1,35 @@
+"""Which progress a command line asks for."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestra.cli.render.progress import JsonLines, Plain, Quiet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+
+def open_progress(invocation: Invocation) -> Quiet:
+    """By ``--progress``; ``auto`` is live on a terminal that may move the cursor, plain otherwise."""
+    progress = _progress_of(invocation)
+    progress.hides_images = bool(invocation.values.get("quiet_pull"))
+    return progress
+
+
+def _progress_of(invocation: Invocation) -> Quiet:
+    mode = invocation.shared["progress"]
+    if mode == "auto":
+        mode = "tty" if sys.stderr.isatty() and invocation.shared["ansi"] != "never" else "plain"
+    match mode:
+        case "tty":
+            from orchestra.cli.render.live import Live
+
+            return Live(color=invocation.colors(sys.stderr))
+        case "json":
+            return JsonLines()
+        case "quiet":
+            return Quiet()
+        case _:
+            return Plain()
