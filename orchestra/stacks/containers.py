@@ -42,7 +42,6 @@ class ContainerRow(Record):
     image_digest: str
     created_at: float
     command: tuple[str, ...] = ()
-    volumes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
@@ -141,7 +140,6 @@ def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
         image_digest=container["image_digest"],
         created_at=container["created_at"],
         command=tuple(container.get("command", ())),
-        volumes=tuple(container.get("volumes", ())),
         networks=tuple(container.get("networks", ())),
         ports=tuple(container.get("ports", ())),
         exposed=tuple(container.get("exposed", ())),

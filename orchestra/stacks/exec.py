@@ -110,7 +110,10 @@ def choose_container(containers: Sequence[Container], service: str, index: int |
     running = [c for c in replicas if isinstance(c.status, Running)]
     if not running:
         which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
-        raise UserError(f"{which} is not running", hint="orchestra ps -a shows what there is; up -d starts it")
+        damage = "; ".join(damage_of(replicas))
+        raise UserError(
+            f"{which} is not running", hint=damage or "orchestra ps -a shows what there is; up -d starts it"
+        )
     return min(running, key=lambda container: container.index)
 
 

@@ -1,0 +1,86 @@
+"""What can be done with stacks, done without a command line: in a world that touches nothing of this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.errors import UserError
+from orchestra.home import find_home
+from orchestra.model.event import ActionEvent, Phase
+from orchestra.model.request import Changes, Recreate
+from orchestra.stacks.containers import find_stack
+from orchestra.stacks.context import Context, Project
+from orchestra.stacks.down import DownOptions, down, find_stack_for_down
+from orchestra.stacks.exec import ExecOptions, find_target
+from orchestra.stacks.images.library import open_library
+from orchestra.stacks.images.pull import PullOptions, pull
+from orchestra.stacks.images.push import PushOptions, push
+from orchestra.stacks.logs import Logs, Selection
+from orchestra.stacks.ls import ls
+from orchestra.stacks.plan import PlanOptions, load_for_plan, plan
+from orchestra.stacks.ps import PsOptions, ps
+from orchestra.stacks.stack_file import Chosen
+from orchestra.stacks.up import UpOptions, begin_up, up
+
+FILE = "name: s\nservices: {db: {image: x}, web: {image: x, depends_on: [db]}}\n"
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    """Of who stands somewhere else than this process does."""
+    (tmp_path / "compose.yaml").write_text(FILE)
+    monkeypatch.setenv("ORCHESTRA_HOME", f"{tmp_path}/home")  # the supervisor's, which this process starts
+    home = find_home({"ORCHESTRA_HOME": f"{tmp_path}/home"}, 0)
+    return Context(home, "fake", Project(files=("compose.yaml",)), {"HOME": str(tmp_path)}, str(tmp_path))
+
+
+def changes(context, options=PlanOptions()):  # noqa: B008 - it is frozen
+    return plan(context, load_for_plan(context, options), options).preview.changes
+
+
+def test_a_stack_from_its_plan_to_its_end(context):
+    assert changes(context)
+    options, heard = UpOptions(), []
+    result = up(begin_up(context, options.chosen), options, heard.append)
+    assert [(each.name, each.state) for each in result.containers] == [("s-db-1", "running"), ("s-web-1", "running")]
+    assert not result.failures
+    ended = [event for event in heard if isinstance(event, ActionEvent) and event.phase is Phase.DONE]
+    assert [event.resource.name for event in ended if event.verb == "start"] == ["s-db-1", "s-web-1"]
+    assert not changes(context)
+    assert changes(context, PlanOptions(changes=Changes(recreate=Recreate.ALWAYS)))
+    assert [row.service for row in ps(context, PsOptions(services=("web",))).containers] == ["web"]
+    assert [(row.name, dict(row.states)) for row in ls(context)] == [("s", {"running": 2})]
+
+    options = UpOptions(Chosen(("web",), no_deps=True, scale={"web": 3}))
+    scaled = up(begin_up(context, options.chosen), options)
+    assert [each.name for each in scaled.containers] == ["s-web-1", "s-web-2", "s-web-3"]
+
+    known, exists = find_stack_for_down(context, DownOptions())
+    assert exists
+    assert down(context, known, DownOptions()).leaving
+    assert not ps(context, PsOptions(all=True)).exist
+    assert ls(context) == []
+    assert find_stack_for_down(context, DownOptions()) == (known, False)
+
+
+@pytest.mark.parametrize(
+    ("ask", "part"),
+    [
+        (lambda context: pull(context, PullOptions(), print), "images"),
+        (lambda context: push(context, PushOptions(), print), "images"),
+        (open_library, "images"),
+        (lambda context: Logs(context, Selection()), "logs"),
+        (lambda context: find_target(context, ExecOptions("web", ("true",))), "containers to execute anything in"),
+    ],
+)
+def test_a_driver_that_lacks_a_part_says_so_and_touches_nothing(context, ask, part, tmp_path):
+    with pytest.raises(UserError, match=f"the driver fake has no {part}"):
+        ask(context)
+    assert not (tmp_path / "home/data/content").exists()
+
+
+def test_a_stack_without_a_file_is_known_by_its_name_alone(context, tmp_path):
+    (tmp_path / "compose.yaml").unlink()
+    named = find_stack(context.replace(project=Project(name="other")))
+    assert (named.stack, named.services) == ("other", None)
+    assert ps(context.replace(project=Project(name="other")), PsOptions()).containers == []
