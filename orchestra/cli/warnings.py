@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from orchestra.cli.render.errors import render_notes
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 def warn_of_notes(invocation: Invocation, notes: Sequence[Diagnostic]) -> None:
     """What a load of the file has to say."""
     if notes:
+        from orchestra.cli.render.errors import render_notes
+
         print(render_notes(notes, invocation.colors(sys.stderr)), end="", file=sys.stderr)
 
 

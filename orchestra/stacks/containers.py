@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from orchestra.driver import Part
 from orchestra.errors import ComposeFileNotFound, UserError
-from orchestra.model.codec import decode
 from orchestra.model.health import NOT_PROBED, Health
 from orchestra.record import Record
 from orchestra.stacks.stack_file import StackFile
@@ -118,12 +117,17 @@ def _may_restart(container: Encoded) -> bool:
 
 def _restarts(home: StackHome, container: Encoded) -> bool:
     from orchestra.driver.local.restarting import is_restarting
+    from orchestra.model.codec import decode
     from orchestra.model.observed import Container
 
     return is_restarting(home, decode(Container, container))
 
 
 def _health(encoded: Encoded) -> Health:
+    if not encoded:
+        return NOT_PROBED
+    from orchestra.model.codec import decode
+
     try:
         return decode(Health, encoded)
     except ValueError:
