@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from orchestra.cli.warnings import warn_of_notes
-from orchestra.errors import UserError
 from orchestra.stacks.config import ConfigOptions, View, config
 
 TYPE_CHECKING = False
@@ -23,19 +22,13 @@ PARTS = {
 }
 """Options that leave out a pass of the load, and its name."""
 
-VIEWS = ("schema", "explain", "environment", "variables", "hash")
+VIEWS = ("schema", "explain", "environment", "variables", "lock_image_digests", "hash")
 """Options that stand for a view of their own, the first that is given."""
 LISTS = ("services", "volumes", "networks", "images", "models", "profiles")
 
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    for option in ("resolve_image_digests", "lock_image_digests"):
-        if values[option]:
-            raise UserError(
-                f"--{option.replace('_', '-')} needs a registry, and no registry is asked yet",
-                hint="write the digests into the file yourself, as image: name@sha256:…",
-            )
     result = config(invocation.context, _read_options(values))
     warn_of_notes(invocation, result.warnings)
     if values["quiet"]:
@@ -56,5 +49,6 @@ def _read_options(values: dict[str, Any]) -> ConfigOptions:
         view=view,
         subject=str(values[view]) if view in (View.HASHES, View.EXPLANATION) else "",
         as_json=values["format"] == "json",
+        pinned=values["resolve_image_digests"],
         left_out=tuple(name for option, name in PARTS.items() if values[option]),
     )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class View(StrEnum):
-    """WHOLE: the file in canonical form; HASHES, EXPLANATION: of the ``subject``; the others are lists or tables."""
+    """WHOLE: the file in canonical form; HASHES, EXPLANATION: of the ``subject``; LOCK: a file of images with digests,
+    to be given beside it; the others are lists or tables.
+    """
 
     WHOLE = "whole"
     SERVICES = "services"
@@ -32,18 +34,21 @@ class View(StrEnum):
     ENVIRONMENT = "environment"
     VARIABLES = "variables"
     SCHEMA = "schema"
+    LOCK = "lock_image_digests"
 
 
 class ConfigOptions(Record):
     """services: empty for all. subject: services by comma or ``*`` for HASHES, a place in the file for EXPLANATION.
 
-    left_out: passes of the load, by their names in ``orchestra.compose.request.Passes``.
+    pinned: with the digests of images that a tag names. left_out: passes of the load, by their names in
+    ``orchestra.compose.request.Passes``.
     """
 
     services: tuple[str, ...] = ()
     view: View = View.WHOLE
     subject: str = ""
     as_json: bool = False
+    pinned: bool = False
     left_out: tuple[str, ...] = ()
 
 
@@ -67,6 +72,8 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
             return ConfigResult(_environment(_request(context, options), as_json=options.as_json))
         case View.VARIABLES:
             return ConfigResult(_variables(_request(context, options), as_json=options.as_json))
+    if options.pinned or options.view is View.LOCK:
+        return _pinned(context, options)
     if options.left_out:
         from orchestra.compose.partial import render_partial
         from orchestra.compose.request import Passes
@@ -74,6 +81,26 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
         passes = Passes(**dict.fromkeys(options.left_out, False))
         return ConfigResult(render_partial(_request(context, options), passes, _format(options)))
     return _remembered(context, options)
+
+
+def _pinned(context: Context, options: ConfigOptions) -> ConfigResult:
+    """Never remembered: what a tag means changes."""
+    from orchestra.compose.render import render_config, render_plain
+    from orchestra.stacks.images.digests import pin_images
+
+    loaded = StackFile(context).load(StackFile(context).request | {"services": list(options.services)})
+    services = loaded.stack.services
+    pins = pin_images(context, (service.image for service in services.values() if service.image))
+    if options.view is View.LOCK:
+        images = {name: {"image": pins[service.image]} for name, service in services.items() if service.image}
+        return ConfigResult(render_plain({"services": images}, _format(options)), loaded.warnings)
+    pinned = {
+        name: service.model_copy(update={"image": pins[service.image]}) if service.image else service
+        for name, service in services.items()
+    }
+    return ConfigResult(
+        render_config(loaded.stack.model_copy(update={"services": pinned}), _format(options)), loaded.warnings
+    )
 
 
 def _remembered(context: Context, options: ConfigOptions) -> ConfigResult:

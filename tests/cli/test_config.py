@@ -7,6 +7,8 @@ import json
 import pytest
 
 from orchestra.cli.start import start
+from tests.driver.local.image.making import Made, entry, layer
+from tests.driver.local.image.registry.faulty import Registry, serving
 
 TEXT = """\
 services:
@@ -112,10 +114,65 @@ def test_short_forms_with_variables_survive_without_interpolation(config, tmp_pa
     assert out["services"]["web"]["deploy"]["replicas"] == "${N}"
 
 
-def test_digests_are_refused_with_a_reason(config):
-    code, out, error = config("--lock-image-digests")
-    assert (code, out) == (1, "")
-    assert "needs a registry" in error
+@pytest.fixture
+def tagged(tmp_path, monkeypatch):
+    """A registry, and the reference of an image in it that services of the file have."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(tmp_path / "none"))
+    with serving(Registry()) as registry:
+        made = Made()
+        reference = registry.put(made, made.image([layer(entry("x"))]))
+        (tmp_path / "shop" / "compose.yaml").write_text(f"""\
+services:
+  a: {{image: "{reference}"}}
+  b: {{image: "{reference}", entrypoint: [sh]}}
+  fixed: {{image: "app@sha256:{"0" * 64}"}}
+  tree: {{image: "rootfs:/"}}
+  built: {{build: .}}
+""")
+        yield registry, reference
+
+
+def test_tags_become_digests(config, tagged):
+    registry, reference = tagged
+    pinned = f"{reference}@{registry.tags['1']}"
+    before = json.loads(config("--format", "json", before=())[1])
+    code, out, error = config("--resolve-image-digests", "--format", "json", before=())
+    assert code == 0, error
+    after = json.loads(out)
+    images = {name: service.pop("image", None) for name, service in after["services"].items()}
+    assert images == {
+        "a": pinned,
+        "b": pinned,
+        "fixed": f"app@sha256:{'0' * 64}",
+        "tree": before["services"]["tree"]["image"],
+        "built": None,
+    }
+    assert after["services"]["b"]["entrypoint"] == ["sh"]
+    assert len(registry.asked("/manifests/1")) == 1, "each image once"
+
+
+def test_digests_are_locked_by_a_file_beside_the_own(config, tagged, tmp_path):
+    registry, reference = tagged
+    code, out, error = config("--lock-image-digests", "a", "b", before=())
+    assert code == 0, error
+    pinned = f"{reference}@{registry.tags['1']}"
+    assert out == f"services:\n  a:\n    image: {pinned}\n  b:\n    image: {pinned}\n"
+    (tmp_path / "shop" / "lock.yaml").write_text(out)
+    both = ("-f", "compose.yaml", "-f", "lock.yaml")
+    assert config("--images", "a", before=both)[1] == f"{pinned}\n"
+    other = Made()
+    registry.put(other, other.image([layer(entry("y"))]))
+    assert registry.tags["1"] in config("--lock-image-digests", "a", before=())[1], "nothing is remembered"
+
+
+def test_a_registry_that_lacks_an_image_says_so(config, tagged):
+    registry, reference = tagged
+    registry.tags.clear()
+    code, out, error = config("--lock-image-digests", before=())
+    assert (code, out) != (0, "")
+    assert out == ""
+    assert reference in error
 
 
 def test_the_output_goes_to_a_file(config, tmp_path):
