@@ -81,6 +81,8 @@ def _status(container: ContainerRow, now: float) -> str:
             health = _health(container)
             words = {"": "", "starting": " (health: starting)"}.get(health, f" ({health})")
             return f"Up {describe_span(now - container.started_at)}{words}"
+        case "restarting" if not container.finished_at:
+            return "Restarting"
         case "exited" | "restarting":
             shown = "unknown" if container.exit_code is None else str(container.exit_code)
             shown = f"{shown}, out of memory" if container.oom_killed else shown

@@ -78,7 +78,7 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
 def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:
     """Every container of the stack by name, whether or not a supervisor lives, if the driver can look without one.
 
-    tell_restarts: those that have ended and that their restart policy starts again are ``restarting``.
+    tell_restarts: those that have ended and that their restart policy starts again are ``restarting``, until they run.
     """
     if not context.offers(Part.FILES):
         from orchestra.model.codec import encode
@@ -88,7 +88,7 @@ def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = Fa
 
     home = context.home.stack(stack)
     return [
-        _row(encoded, restarts=tell_restarts and _may_restart(encoded) and _restarts(home, encoded))
+        _row(encoded, restarts=tell_restarts and (_begins_again(encoded) or _restarts(home, encoded)))
         for encoded in look_at_containers(home)
     ]
 
@@ -111,11 +111,14 @@ def damage_of(containers: Iterable[ContainerRow | Container]) -> list[str]:
     return [f"container {each.name}: {each.damage}" for each in containers if each.damage]
 
 
-def _may_restart(container: Encoded) -> bool:
-    return container["status"]["kind"] == "Exited" and not container["status"]["stopped"]
+def _begins_again(container: Encoded) -> bool:
+    """Whether it is just being started by its restart policy: of the run before nothing is kept by then."""
+    return container["status"]["kind"] == "Created" and bool(container.get("restarts")) and "error" not in container
 
 
 def _restarts(home: StackHome, container: Encoded) -> bool:
+    if container["status"]["kind"] != "Exited" or container["status"]["stopped"]:
+        return False
     from orchestra.driver.local.restarting import is_restarting
     from orchestra.model.codec import decode
     from orchestra.model.observed import Container

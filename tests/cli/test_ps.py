@@ -29,8 +29,19 @@ def test_what_is_between_two_runs_is_restarting(write_stack):
     (row,) = map(json.loads, stack.run("ps", "--format", "json").stdout.splitlines())
     assert row["Service"] == "crashing"
     if row["State"] == "restarting":
-        assert row["Status"].startswith("Restarting (1) ")
+        assert row["Status"].startswith("Restarting")
     assert stack.containers()["done"]["State"] == "exited"
+
+
+def test_what_is_just_being_started_again_is_not_left_out(orchestra, by_hand):
+    by_hand.want(containers=[{"name": "s-web-1", "service": "web", "restart": {"policy": "always"}}])
+    directory = by_hand.home.container(by_hand.create("web"))
+    assert orchestra("-p", "s", "ps", "-q") == (0, "", "")
+    with open(f"{directory}/start.json", "w") as file:
+        json.dump({"restarts": 1, "backoff": 1}, file)
+    _, shown, _ = orchestra("-p", "s", "ps", "--format", "json")
+    row = json.loads(shown)
+    assert (row["State"], row["Status"]) == ("restarting", "Restarting")
 
 
 def test_without_a_supervisor_nothing_is_about_to_be_restarted(orchestra, by_hand):
