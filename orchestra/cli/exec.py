@@ -34,8 +34,8 @@ PASSED_ON = (*ENDING, signal.SIGUSR1, signal.SIGUSR2)
 def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
     terminal = _wants_terminal(values)
-    target = find_target(context, _read_options(values, context.environment, terminal=terminal))
-    warn_of_damage(target.damage)
+    options = _read_options(values, context.environment, terminal=terminal)
+    target = find_target(context, options, lambda seen: warn_of_damage(seen.damage))
     if values["detach"]:
         return _run_detached(target)
     execute = partial(_execute, target)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 
 from orchestra.cli.image.columns import NONE, describe_age, repository_and_tag, short_id
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
-from orchestra.cli.warnings import tell_of_root, warn_of_damage
+from orchestra.cli.warnings import tell_what_there_is
 from orchestra.stacks.images.of_containers import images_of_containers
 
 TYPE_CHECKING = False
@@ -25,11 +26,8 @@ EXPENDABLE = ("CREATED", "PLATFORM", "IMAGE ID")
 
 def run(invocation: Invocation) -> int:
     context, values = invocation.context, invocation.values
-    result = images_of_containers(context, values["services"])
-    warn_of_damage(result.damage)
-    if not result.exist:
-        tell_of_root(invocation, context)
-    rows = [_data(*pair) for pair in result.images]
+    found = images_of_containers(context, values["services"], partial(tell_what_there_is, invocation, context))
+    rows = [_data(*pair) for pair in found]
     if values["quiet"]:
         ids = dict.fromkeys(row["ID"].removeprefix("sha256:") for row in rows if row["ID"])
         text = "".join(f"{image_id}\n" for image_id in ids)

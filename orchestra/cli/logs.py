@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 
 from orchestra.cli.moments import parse_moment
 from orchestra.cli.render.log_lines import LogPrinter
-from orchestra.cli.warnings import tell_of_root, warn_of_damage
+from orchestra.cli.warnings import tell_what_there_is
 from orchestra.errors import UserError
 from orchestra.model.observed import Created
-from orchestra.stacks.containers import damage_of
 from orchestra.stacks.logs import Logs, Selection
 
 TYPE_CHECKING = False
@@ -24,10 +24,7 @@ def run(invocation: Invocation) -> int:
     values = invocation.values
     selection = read_selection(values, time.time())
     context = invocation.context
-    logs = Logs(context, selection)
-    warn_of_damage(damage_of(logs.containers))
-    if not logs.containers:
-        tell_of_root(invocation, context)
+    logs = Logs(context, selection, partial(tell_what_there_is, invocation, context))
     printer = LogPrinter(
         logs.stack,
         logs.declared or sorted({container.service for container in logs.containers}),

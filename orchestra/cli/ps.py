@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
-from orchestra.cli.warnings import tell_of_root, warn_of_damage
+from orchestra.cli.warnings import tell_what_there_is
 from orchestra.model.health import HealthStatus
 from orchestra.stacks.ps import PsOptions, ps
 
@@ -28,10 +29,7 @@ ERROR_WIDTH = 60
 
 def run(invocation: Invocation) -> int:
     context = invocation.context
-    result = ps(context, invocation.options(PsOptions))
-    warn_of_damage(result.damage)
-    if not result.exist:
-        tell_of_root(invocation, context)
+    result = ps(context, invocation.options(PsOptions), partial(tell_what_there_is, invocation, context))
     sys.stdout.write(render(result.containers, result.stack, invocation.values, time.time(), output_width()))
     return 0
 

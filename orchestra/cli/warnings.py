@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from orchestra.cli.invocation import Invocation
     from orchestra.errors import Diagnostic
+    from orchestra.stacks.containers import Seen
     from orchestra.stacks.context import Context
 
 
@@ -27,6 +28,13 @@ def warn_of_damage(texts: Iterable[str]) -> None:
     """Name files of the stack that cannot be read."""
     for text in texts:
         print(f"warning: {text}", file=sys.stderr)
+
+
+def tell_what_there_is(invocation: Invocation, context: Context, seen: Seen) -> None:
+    """Before anything is refused: it may be the reason."""
+    warn_of_damage(seen.damage)
+    if not seen.exist:
+        tell_of_root(invocation, context)
 
 
 def warn_of_orphans(names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from orchestra.home import StackHome
@@ -25,6 +25,13 @@ class Known(Record):
 
     stack: str
     services: tuple[str, ...] | None
+
+
+class Seen(Record):
+    """What there is of a stack. exist: whether it has containers. damage: files that cannot be read, in words."""
+
+    exist: bool
+    damage: list[str]
 
 
 class ContainerRow(Record):
@@ -64,6 +71,21 @@ def find_stack(context: Context) -> Known:
             raise
         return Known(name, None)
     return Known(identity.stack, identity.services)
+
+
+def ignore(_seen: Seen) -> None:
+    """Nobody needs to hear what there is."""
+
+
+def survey(
+    known: Known,
+    containers: Sequence[ContainerRow | Container],
+    services: Sequence[str],
+    tell: Callable[[Seen], None],
+) -> None:
+    """Tell what there is, then raise UserError for a service that neither the file nor any container knows."""
+    tell(Seen(bool(containers), damage_of(containers)))
+    check_known(services, known.services, (container.service for container in containers))
 
 
 def check_known(services: Sequence[str], declared: Iterable[str] | None, existing: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
 from orchestra.record import Record
 from orchestra.shim.client import Execution, enter
-from orchestra.stacks.containers import check_known, damage_of, find_stack, observe_containers
+from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
 
 __all__ = ["ExecOptions", "Execution", "Target", "choose_container", "find_target"]
 
@@ -55,17 +55,14 @@ class ExecOptions(Record):
 
 
 class Target:
-    """A container, and the program to run in it. owner: the user that it runs as. damage: of containers, in words."""
+    """A container, and the program to run in it. owner: the user that it runs as."""
 
-    def __init__(
-        self, context: Context, home: StackHome, container: Container, process: dict[str, Any], damage: list[str]
-    ) -> None:
+    def __init__(self, context: Context, home: StackHome, container: Container, process: dict[str, Any]) -> None:
         self._context = context
         self._home = home
         self._container = container
         self._process = process
         self.owner: int = process["user"]["uid"]
-        self.damage = damage
 
     def execute(self, stdio: Sequence[int], until_begun: Callable[[Entering], None], *, tied: bool = True) -> Execution:
         """stdio: three descriptors, none with a terminal. until_begun: waits for the descriptor to be readable.
@@ -92,16 +89,16 @@ class Target:
         raise EnvironmentLack(f"the fork server of stack {home.name} keeps ending", hint=f"see {home.supervisor_log}")
 
 
-def find_target(context: Context, options: ExecOptions) -> Target:
+def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], None] = ignore) -> Target:
     """Raises UserError for a service that is not there or does not run, FatalError for a user that it does not know."""
     context.need_root("exec")
     context.need(Part.EXEC)
     known = find_stack(context)
     containers = observe_containers(context, known.stack)
-    check_known([options.service], known.services, (container.service for container in containers))
+    survey(known, containers, [options.service], tell)
     container = choose_container(containers, options.service, options.replica)
     home = context.home.stack(known.stack)
-    return Target(context, home, container, _describe(home, container, options), damage_of(containers))
+    return Target(context, home, container, _describe(home, container, options))
 
 
 def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
@@ -110,10 +107,7 @@ def choose_container(containers: Sequence[Container], service: str, index: int |
     running = [c for c in replicas if isinstance(c.status, Running)]
     if not running:
         which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
-        damage = "; ".join(damage_of(replicas))
-        raise UserError(
-            f"{which} is not running", hint=damage or "orchestra ps -a shows what there is; up -d starts it"
-        )
+        raise UserError(f"{which} is not running", hint="orchestra ps -a shows what there is; up -d starts it")
     return min(running, key=lambda container: container.index)
 
 

@@ -13,11 +13,11 @@ from orchestra.driver.local.logs import LogCursor
 from orchestra.model.log import Ended, Gap, Missed, Written
 from orchestra.model.observed import Running
 from orchestra.record import Record
-from orchestra.stacks.containers import check_known, find_stack, observe_containers
+from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orchestra.home import StackHome
     from orchestra.model.log import Happening, Line
@@ -57,13 +57,13 @@ class Selection(Record):
 class Logs:
     """The logs of a stack. declared: services of its file, None where there is none; containers: all that there are."""
 
-    def __init__(self, context: Context, selection: Selection) -> None:
+    def __init__(self, context: Context, selection: Selection, tell: Callable[[Seen], None] = ignore) -> None:
         """Raises UserError for services that nobody knows, or a driver without logs; and what a load raises."""
         context.need(Part.LOGS)
         known = find_stack(context)
         self.stack, self.declared = known.stack, known.services
         self.containers = observe_containers(context, self.stack)
-        check_known(selection.services, self.declared, (container.service for container in self.containers))
+        survey(known, self.containers, selection.services, tell)
         self.chosen = [container for container in self.containers if selection.wants(container)]
         self._context = context
         self._selection = selection

@@ -44,6 +44,15 @@ def test_a_user_without_stacks_is_told_of_roots(arguments, roots_home, tmp_path)
     assert done.stderr == f"note: only stacks of user {USER} are shown; sudo orchestra {arguments[-1]} shows root's\n"
 
 
+@pytest.mark.parametrize("command", ["ps", "logs", "images"])
+def test_a_user_hears_of_roots_stacks_before_a_service_is_refused(command, tmp_path):
+    done = run_as_user(tmp_path, "-p", "s", command, "web", roots_home="/run/orchestra")
+    note, error, hint = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert note.startswith(f"note: only stacks of user {USER} are shown")
+    assert (error, hint) == ("error: no such service: web", "  hint: nothing is up")
+
+
 def test_nothing_is_said_where_root_has_no_stacks_or_another_home_is_meant(tmp_path):
     assert run_as_user(tmp_path, "ls").stderr == ""
     assert run_as_user(tmp_path, "ls", roots_home="/run/orchestra", ORCHESTRA_HOME=f"{tmp_path}/home").stderr == ""

@@ -29,7 +29,7 @@ def test_what_is_between_two_runs_is_restarting(write_stack):
     (row,) = map(json.loads, stack.run("ps", "--format", "json").stdout.splitlines())
     assert row["Service"] == "crashing"
     if row["State"] == "restarting":
-        assert row["Status"].startswith("Restarting")
+        assert row["Status"] == "Restarting" or row["Status"].startswith("Restarting (1) ")
     assert stack.containers()["done"]["State"] == "exited"
 
 
@@ -42,6 +42,17 @@ def test_what_is_just_being_started_again_is_not_left_out(orchestra, by_hand):
     _, shown, _ = orchestra("-p", "s", "ps", "--format", "json")
     row = json.loads(shown)
     assert (row["State"], row["Status"]) == ("restarting", "Restarting")
+
+
+@pytest.mark.parametrize("command", ["ps", "logs", "images"])
+def test_damage_is_told_before_a_service_is_refused(orchestra, by_hand, command):
+    name = by_hand.create("web")
+    with open(f"{by_hand.home.container(name)}/container.json", "w") as file:
+        file.write("[]")
+    code, _, error = orchestra("-p", "s", command, "nobody")
+    assert code == 1
+    assert [line.partition(":")[0] for line in error.splitlines()] == ["warning", "error", "  hint"]
+    assert name in error
 
 
 def test_without_a_supervisor_nothing_is_about_to_be_restarted(orchestra, by_hand):

@@ -58,7 +58,9 @@ def test_a_stack_from_its_plan_to_its_end(context):
     known, exists = find_stack_for_down(context, DownOptions())
     assert exists
     assert down(context, known, DownOptions()).leaving
-    assert not ps(context, PsOptions(all=True)).exist
+    seen = []
+    assert ps(context, PsOptions(all=True), seen.append).containers == []
+    assert [each.exist for each in seen] == [False]
     assert ls(context) == []
     assert find_stack_for_down(context, DownOptions()) == (known, False)
 

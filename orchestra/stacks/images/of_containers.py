@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from orchestra.record import Record
-from orchestra.stacks.containers import ContainerRow, check_known, damage_of, find_stack, look_at_containers
+from orchestra.stacks.containers import ContainerRow, Seen, find_stack, ignore, look_at_containers, survey
 from orchestra.stacks.images.library import Item, open_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestra.stacks.context import Context
     from orchestra.stacks.images.library import Library
 
 
-class ContainerImages(Record):
-    """images: of each container by each of its names; none for a directory tree. exist: whether there are containers.
+def images_of_containers(
+    context: Context, services: Sequence[str], tell: Callable[[Seen], None] = ignore
+) -> list[tuple[ContainerRow, list[Item]]]:
+    """The image of each container by each of its names; none for a directory tree. services: empty for all.
 
-    damage: files that cannot be read, in words.
+    Raises UserError for a service that neither the file nor any container knows.
     """
-
-    images: list[tuple[ContainerRow, list[Item]]]
-    exist: bool
-    damage: list[str]
-
-
-def images_of_containers(context: Context, services: Sequence[str]) -> ContainerImages:
-    """services: empty for all. Raises UserError for one that neither the file nor any container knows."""
     library = open_library(context)
     known = find_stack(context)
     there = look_at_containers(context, known.stack)
-    check_known(services, known.services, (container.service for container in there))
+    survey(known, there, services, tell)
     wanted = [container for container in there if not services or container.service in services]
     by_digest = _items(library, {container.image_digest for container in wanted})
-    pairs = [(container, by_digest.get(container.image_digest, [])) for container in wanted]
-    return ContainerImages(pairs, bool(there), damage_of(there))
+    return [(container, by_digest.get(container.image_digest, [])) for container in wanted]
 
 
 def _items(library: Library, digests: set[str]) -> dict[str, list[Item]]:
