@@ -225,6 +225,13 @@ def test_podman_loads_and_runs_what_we_save(orchestra, put, tmp_path):
         )
 
 
+def test_no_output_is_opened_for_an_image_that_is_not_there(home, orchestra, tmp_path):
+    os.mkfifo(tmp_path / "fifo")  # to open it would wait for a reader
+    code, _, err = orchestra("image", "save", "-o", f"{tmp_path}/fifo", "nothing:1")
+    assert code == 1
+    assert "nothing:1" in err
+
+
 @pytest.mark.parametrize("modern", [False, True])
 def test_archives_of_docker_with_several_images_and_names(modern, library, orchestra, tmp_path):
     one, two = tmp_path / "one.tar", tmp_path / "two.tar"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from orchestra.cli.render.say import say
@@ -31,7 +30,4 @@ def _load(invocation: Invocation) -> list[LoadedImage]:
         if sys.stdin.isatty():
             raise UserError("a terminal gives no archive", hint="use -i FILE, or redirect the input")
         return load_images(context, sys.stdin.buffer, platform, "standard input")
-    context.need_root(invocation.command)
-    if not os.path.exists(path):
-        raise UserError(f"{path} does not exist", hint="name an archive after -i")
     return load_images(context, path, platform)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    invocation.context.need_root(invocation.command)
-    values = invocation.values
-    library = open_library(invocation.context)
+    context, values = invocation.context, invocation.values
+    context.need_root(invocation.command)
+    library = open_library(context)
     work = partial(_pull, invocation, library, values["platform"] or "", values["quiet"])
     return for_each(invocation, values["references"], work)
 

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import tempfile
+from functools import partial
 
 from orchestra.errors import UserError
 from orchestra.stacks.images.archives import save_images
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    with _opened(invocation.values["output"]) as output:
-        save_images(invocation.context, invocation.values["references"], output)
+    values = invocation.values
+    save_images(invocation.context, values["references"], partial(_opened, values["output"]))
     return 0
 
 

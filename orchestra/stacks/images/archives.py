@@ -14,7 +14,8 @@ from orchestra.stacks.images.library import open_library, reference_key
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from typing import IO
 
     from orchestra.stacks.context import Context
@@ -41,7 +42,7 @@ def load_images(
 ) -> list[LoadedImage]:
     """archive: a file as ``save``, Docker, Podman and skopeo write it, by path or open. what: names it in messages.
 
-    Raises UserError for what is none, and EnvironmentLack for who may not keep images.
+    Raises UserError for what is none or not there, and EnvironmentLack for who may not keep images.
     """
     from orchestra.driver.local.image.loading import load_archive
     from orchestra.driver.local.image.platform import parse_platform
@@ -49,6 +50,8 @@ def load_images(
     context.need_root("image load")
     library, wanted = open_library(context), parse_platform(platform or "", os.uname().machine)
     if isinstance(archive, str):
+        if not os.path.exists(archive):
+            raise UserError(f"{archive} does not exist", hint="name an archive after -i")
         found = load_archive(library.store, archive, wanted)
     else:
         # An archive is read here and there, which a pipe cannot do.
@@ -60,15 +63,21 @@ def load_images(
     return [LoadedImage(tuple(map(str, image.names)), id_) for image, id_ in zip(found, ids, strict=True)]
 
 
-def save_images(context: Context, references: Sequence[str], output: IO[bytes]) -> None:
-    """One archive of all, for ``load`` and others. Raises UserError for an image that is not there."""
+def save_images(
+    context: Context, references: Sequence[str], open_output: Callable[[], AbstractContextManager[IO[bytes]]]
+) -> None:
+    """One archive of all, for ``load`` and others. The output is opened when all images have been found.
+
+    Raises UserError for an image that is not there.
+    """
     from orchestra.driver.local.image.saving import write_archive
 
     library = open_library(context)
     with library.content.held():
         items = [library.find(text) for text in references]
         named = [item.entry.reference == reference_key(text) for item, text in zip(items, references, strict=True)]
-        write_archive(library.content, list(zip(items, named, strict=True)), output)
+        with open_output() as output:
+            write_archive(library.content, list(zip(items, named, strict=True)), output)
 
 
 def import_image(context: Context, archive: io.BufferedReader, what: str, options: ImportOptions) -> str:
