@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from orchestra.model.event import Event
     from orchestra.model.log import Happening
     from orchestra.model.result import ReportedFailure, UpResult
-    from orchestra.stacks.context import Context
     from orchestra.stacks.up import Beginning, UpOptions
 
 NOTICES = {
@@ -36,10 +35,10 @@ NOTICES = {
 }
 
 
-def run_attached(invocation: Invocation, context: Context, beginning: Beginning, options: UpOptions) -> int:
+def run_attached(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:
     """The exit code: 130 after Ctrl-C; that of a container where the command line asks for it; else 0 or 1."""
     with Signals(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as stack:
-        attached = Attached(context, beginning, options, read_options(invocation.values), signals)
+        attached = Attached(beginning, options, read_options(invocation.values), signals)
         return attached.run(Screen(invocation, beginning, attached, signals, stack))
 
 

@@ -23,13 +23,12 @@ def run(invocation: Invocation) -> int:
     attached = not (values["detach"] or wait)
     _check(values, attached)
     options = UpOptions(read_chosen(values), read_changes(values), wait, values["wait_timeout"])
-    context = invocation.context
-    beginning = begin_up(context, options.chosen)
+    beginning = begin_up(invocation.context, options.chosen)
     warn_of_notes(invocation, beginning.prepared.notes)
     if attached:
         from orchestra.cli.attached import run_attached
 
-        return run_attached(invocation, context, beginning, options)
+        return run_attached(invocation, beginning, options)
     return bring_up(invocation, beginning, options)
 
 

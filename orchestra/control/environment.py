@@ -23,8 +23,9 @@ VARIABLES = (
 )
 
 
-def for_registries() -> dict[str, str]:
-    return {name: os.environ[name] for name in VARIABLES if name in os.environ}
+def for_registries(environment: Mapping[str, str]) -> dict[str, str]:
+    """environment: of who asks."""
+    return {name: environment[name] for name in VARIABLES if name in environment}
 
 
 def take_over(environment: Mapping[str, str]) -> None:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from orchestra.model.event import Event
     from orchestra.model.log import Happening
     from orchestra.model.result import Exit, ReportedFailure
-    from orchestra.stacks.context import Context
     from orchestra.stacks.stack_file import Prepared
     from orchestra.stacks.up import Beginning, UpOptions
 
@@ -71,7 +70,7 @@ INTERRUPTED = 130
 
 
 class Notice(StrEnum):
-    """What happens next that nobody has asked for in so many words."""
+    """What is about to happen beyond what the command asked for."""
 
     ABORTING = "aborting"
     STOPPING = "stopping"
@@ -103,12 +102,10 @@ class AttachOptions(Record):
 class Attached:
     """One foreground ``up``. specs: the containers whose logs are shown, as the file defines them."""
 
-    def __init__(
-        self, context: Context, beginning: Beginning, up: UpOptions, options: AttachOptions, interrupts: Interrupts
-    ) -> None:
+    def __init__(self, beginning: Beginning, up: UpOptions, options: AttachOptions, interrupts: Interrupts) -> None:
         """Raises UserError for options that make no sense."""
         options.check(beginning.prepared)
-        self._context = context
+        self._context = beginning.context
         self._beginning = beginning
         self._up = up
         self._options = options
@@ -118,7 +115,7 @@ class Attached:
         specs = json.loads(beginning.prepared.desired)["containers"] if beginning.prepared.desired else []
         self._services = choose_services(options, up.chosen.services, self._selected, specs)
         self.specs = [spec for spec in specs if spec["service"] in self._services]
-        self.shows_logs = context.offers(Part.LOGS)
+        self.shows_logs = self._context.offers(Part.LOGS)
         self._mail: Mail[Result] = Mail()
         self._showing = False
         self._accepted = False

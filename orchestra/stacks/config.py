@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from orchestra.errors import Diagnostic, Span, UserError
 from orchestra.record import Record
-from orchestra.stacks.stack_file import StackFile
+from orchestra.stacks.stack_file import Chosen, StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Literal
 
     from orchestra.compose import Loaded, LoadRequest
     from orchestra.stacks.context import Context
@@ -88,7 +88,7 @@ def _pinned(context: Context, options: ConfigOptions) -> ConfigResult:
     from orchestra.compose.render import render_config, render_plain
     from orchestra.stacks.images.digests import pin_images
 
-    loaded = StackFile(context).load(StackFile(context).request | {"services": list(options.services)})
+    loaded = StackFile(context).load(Chosen(options.services))
     services = loaded.stack.services
     pins = pin_images(context, (service.image for service in services.values() if service.image))
     if options.view is View.LOCK:
@@ -139,7 +139,7 @@ def _render(loaded: Loaded, options: ConfigOptions) -> str:
         case View.PROFILES:
             names = list(loaded.profiles)
         case _:
-            return render_config(stack, "json" if options.as_json else "yaml")
+            return render_config(stack, _format(options))
     return "".join(f"{name}\n" for name in names)
 
 
@@ -153,11 +153,7 @@ def _hashes(loaded: Loaded, asked: str) -> str:
 
 
 def _request(context: Context, options: ConfigOptions) -> LoadRequest:
-    from orchestra.compose import LoadRequest
-
-    plain = {**StackFile(context).request, "services": options.services}
-    asked: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
-    return LoadRequest(**asked)
+    return StackFile(context).load_request(Chosen(options.services))
 
 
 def _environment(request: LoadRequest, *, as_json: bool) -> str:

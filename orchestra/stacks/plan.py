@@ -50,18 +50,19 @@ def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
 
 def plan(context: Context, prepared: Prepared, options: PlanOptions) -> PlanResult:
     """Changes nothing."""
-    outlook = _foresee(context, prepared, options)
-    result = preview(outlook.desired, outlook.observed, time.time())
+    now = time.time()
+    outlook = _foresee(context, prepared, options, now)
+    result = preview(outlook.desired, outlook.observed, now)
     replaced = replacement.replacements(result, outlook)
     return PlanResult(result, replaced, replacement.left_alone(outlook), outlook.damage)
 
 
-def _foresee(context: Context, prepared: Prepared, options: PlanOptions) -> ForeseeResult:
+def _foresee(context: Context, prepared: Prepared, options: PlanOptions, now: float) -> ForeseeResult:
     """As the supervisor sees it, or a driver of our own where none lives."""
     changes = concern(options.changes, options.chosen, prepared)
     if options.offline:
         asked = decode(Desired, json.loads(prepared.desired))
-        return ForeseeResult(Observed(asked.stack), desire(None, asked, changes, time.time()))
+        return ForeseeResult(Observed(asked.stack), desire(None, asked, changes, now))
     stack = prepared.identity.stack
     seen = context.client(stack).ask_if_running(ForeseeResult, ForeseeRequest(changes), desired=prepared.desired)
     if seen is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from orchestra.compose import Loaded
+    from orchestra.compose import Loaded, LoadRequest
     from orchestra.model.request import Changes
     from orchestra.stacks.context import Context
 
@@ -68,15 +68,17 @@ class StackFile:
             "runtime": project.runtime,
         }
 
-    @property
-    def request(self) -> dict[str, Any]:
-        """``LoadRequest.plain()`` of the whole file."""
-        return self._request
+    def load_request(self, chosen: Chosen) -> LoadRequest:
+        from orchestra.compose import LoadRequest
+
+        plain = self._selection(chosen)
+        asked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
+        return LoadRequest(**asked)
 
     def identify(self) -> Identity:
         """Raises what a load raises."""
         identity = self.recall_identity()
-        return identity or _identity(self.load())
+        return identity or _identity(self.load(Chosen()))
 
     def recall_identity(self) -> Identity | None:
         payload = recall(self._loads, self._identity_key)
@@ -84,7 +86,7 @@ class StackFile:
 
     def prepare(self, chosen: Chosen) -> Prepared:
         """Raises what a load raises."""
-        return self.recall_prepared(chosen) or self._prepare(self._selection(chosen))
+        return self.recall_prepared(chosen) or self._prepare(chosen)
 
     def recall_prepared(self, chosen: Chosen) -> Prepared | None:
         payload = recall(self._loads, self._selection(chosen))
@@ -92,23 +94,21 @@ class StackFile:
 
     def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:
         """A text made of a load, remembered under ``what``."""
-        request = self._selection(Chosen(tuple(services)))
-        key = {**request, "text": what}
+        chosen = Chosen(tuple(services))
+        key = {**self._selection(chosen), "text": what}
         payload = recall(self._loads, key)
         if payload is not None:
             return payload.decode()
-        loaded = self.load(request)
+        loaded = self.load(chosen)
         text = render(loaded)
         self._remember(key, loaded, text.encode())
         return text
 
-    def load(self, request: Mapping[str, Any] | None = None) -> Loaded:
+    def load(self, chosen: Chosen) -> Loaded:
         """Read and check the file; what it is called is remembered."""
-        from orchestra.compose import LoadRequest, load
+        from orchestra.compose import load
 
-        plain = request or self._request
-        asked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
-        loaded = load(LoadRequest(**asked))
+        loaded = load(self.load_request(chosen))
         self._remember(self._identity_key, loaded, json.dumps(_identity(loaded)).encode())
         return loaded
 
@@ -120,23 +120,23 @@ class StackFile:
         scale = dict(chosen.scale)
         return {**self._request, "services": list(chosen.services), "no_deps": chosen.no_deps, "scale": scale}
 
-    def _prepare(self, request: Mapping[str, Any]) -> Prepared:
+    def _prepare(self, chosen: Chosen) -> Prepared:
         from orchestra.model.codec import encode
 
-        loaded = self.load(request)
+        loaded = self.load(chosen)
         if not loaded.stack.services:
             raise UserError(
                 "no service selected", hint="the file has none, or none without a profile that is not active"
             )
         desired = loaded.desired
-        selected = {spec.service for spec in desired.containers}.union(request["services"])
+        selected = {spec.service for spec in desired.containers}.union(chosen.services)
         head = {
             "identity": _identity(loaded),
-            "selected": sorted(selected) if request["services"] else [],
+            "selected": sorted(selected) if chosen.services else [],
             "notes": [*loaded.warnings, *loaded.not_applied],
         }
         payload = json.dumps(head).encode() + b"\n" + json.dumps(encode(desired), separators=(",", ":")).encode()
-        self._remember(request, loaded, payload)
+        self._remember(self._selection(chosen), loaded, payload)
         return _unpack(payload)
 
     def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:

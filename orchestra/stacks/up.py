@@ -32,10 +32,11 @@ class Beginning(Record):
 
     prepared: Prepared
     client: Client
+    context: Context
 
     def request(self, options: UpOptions) -> UpRequest:
         changes = concern(options.changes, options.chosen, self.prepared)
-        return UpRequest(changes, for_registries(), options.wait, options.wait_timeout)
+        return UpRequest(changes, for_registries(self.context.environment), options.wait, options.wait_timeout)
 
 
 def begin_up(context: Context, chosen: Chosen) -> Beginning:
@@ -44,7 +45,7 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
     file = StackFile(context)
     prepared = file.recall_prepared(chosen)
     if prepared is not None:
-        return Beginning(prepared, context.client(prepared.identity.stack))
+        return Beginning(prepared, context.client(prepared.identity.stack), context)
     from orchestra.stacks.foresee import foresee_name
 
     foreseen = foresee_name(context)
@@ -58,10 +59,10 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
             early.dismiss()
         raise
     if early is not None and prepared.identity.stack == foreseen:
-        return Beginning(prepared, early)
+        return Beginning(prepared, early, context)
     if early is not None:
         early.dismiss()
-    return Beginning(prepared, context.client(prepared.identity.stack))
+    return Beginning(prepared, context.client(prepared.identity.stack), context)
 
 
 def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:
