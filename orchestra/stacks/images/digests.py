@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from orchestra.driver import Part
 from orchestra.driver.local.image.library import name_of
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.source import opened_registry
 from orchestra.errors import OrchestraError
-from orchestra.stacks.images.parallel import PARALLEL
+from orchestra.stacks.images.parallel import in_parallel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orchestra.driver.local.image.name import ImageName
     from orchestra.stacks.context import Context
 
 
@@ -26,16 +27,18 @@ def pin_images(context: Context, images: Iterable[str]) -> dict[str, str]:
     context.need(Part.IMAGES)
     access = Access(context.environment)
 
-    def pin(image: str) -> str:
-        name = name_of(image)
-        if name is None or name.digest:
-            return image
+    pins = {image: image for image in sorted(set(images))}
+
+    def pin(image: str, name: ImageName) -> None:
         try:
             with opened_registry(name, image, access) as source:
-                return f"{name}@{source.digest()}"
+                pins[image] = f"{name}@{source.digest()}"
         except OrchestraError as error:
             raise type(error)(f"image {image}: {error.message}", hint=error.hint) from error
 
-    asked = sorted(set(images))
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="digest") as pool:
-        return dict(zip(asked, pool.map(pin, asked), strict=True))
+    names = {image: name_of(image) for image in pins}
+    jobs = {image: partial(pin, image, name) for image, name in names.items() if name and not name.digest}
+    failures = in_parallel("check", jobs, lambda _event: None)
+    for error in failures.values():
+        raise error
+    return pins
