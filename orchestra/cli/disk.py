@@ -9,14 +9,14 @@ from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
-from orchestra.stacks.host import measure_disk
+from orchestra.stacks.disk import measure_disk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.stacks.host import Disk, Total
+    from orchestra.stacks.disk import Disk, Total
 
 HEADER = {
     "Type": "TYPE",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 
-from orchestra.stacks.host import can_run, examine
+from orchestra.stacks.doctor import State, can_run, examine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
-    from orchestra.stacks.host import Fact
+    from orchestra.stacks.doctor import Fact
 
-_COLORS = {"ok": "32", "limited": "33", "lacking": "31"}
+_COLORS = {State.OK: "32", State.LIMITED: "33", State.LACKING: "31"}
 
 
 def run(invocation: Invocation) -> int:
@@ -36,7 +36,7 @@ def render(facts: list[Fact], *, runs: bool, color: bool) -> str:
             text += f"         cost: {fact.cost}\n"
         if fact.remedy:
             text += f"         do:   {fact.remedy}\n"
-    limited = sum(fact.state == "limited" for fact in facts)
+    limited = sum(fact.state is State.LIMITED for fact in facts)
     verdict = "Stacks can run here." if runs else "No stack can run here: see what is lacking above."
     if runs and limited:
         verdict = f"Stacks can run here, with {limited} limitation{'s' if limited > 1 else ''}."

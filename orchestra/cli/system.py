@@ -6,7 +6,7 @@ import sys
 
 from orchestra.cli.confirm import is_sure, need_terminal
 from orchestra.errors import OrchestraError
-from orchestra.stacks.host import find_leftovers, remove_leftover
+from orchestra.stacks.prune import find_leftovers, remove_leftover
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.stacks.host import Item
+    from orchestra.stacks.prune import Item
 
 
 def run(invocation: Invocation) -> int:

@@ -24,7 +24,9 @@ COMMANDS = frozenset({"up", "down", "ps", "logs", "exec", "config", "plan", "eve
     *("pull", "push", "images", "disk"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
-USE_CASES = frozenset({"up", "attached", "down", "ps", "logs", "exec", "config", "plan", "events", "ls"})
+USE_CASES = frozenset(
+    {"up", "attached", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk", "prune"}
+)
 
 PROBE = """
 import json, sys
