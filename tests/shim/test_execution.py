@@ -178,7 +178,7 @@ def test_what_hangs_up_takes_back_a_program_that_the_container_has_stopped_on_it
         with hold(container, "sleep", "1000"):
             eventually(lambda: entering(container))
         eventually(lambda: not entering(container))
-    eventually(lambda: not set(stack.children()) - set(children))
+    eventually(lambda: stack.children() == children)
 
 
 def test_a_program_on_its_way_shows_nothing_of_the_machine(stack):
