@@ -7,13 +7,11 @@ Every command makes the classes of its options, requests, results and events bef
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the hints of a subclass are those of this class too
-from typing import ClassVar, TypeVar, dataclass_transform
+from typing import ClassVar, Self, dataclass_transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-R = TypeVar("R", bound="Record")
 
 
 @dataclass_transform(frozen_default=True)
@@ -41,7 +39,7 @@ class Record:
             raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}; not {values} and {named}")
         self.__dict__.update(given)
 
-    def replace(self: R, **named: Any) -> R:
+    def replace(self, **named: Any) -> Self:
         """The same with other values for these fields."""
         return type(self)(**{**self.__dict__, **named})
 

@@ -100,7 +100,7 @@ class Commands:
         return (self._damage.message,)
 
     async def up(self, request: UpRequest, new: Desired) -> UpResult:
-        """Raises UserError when ``down`` is asked for meanwhile."""
+        """Raises UserError when a ``down`` comes in between."""
         changes = request.changes
         damage = self._need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
@@ -138,7 +138,7 @@ class Commands:
         )
 
     async def down(self, request: DownRequest) -> DownResult:
-        """Raises UserError when ``up`` is asked for meanwhile, or for a service that nobody declares."""
+        """Raises UserError for a service that is not declared, and when an ``up`` comes in between."""
         selected, volumes = request.selected, request.remove_volumes
         damage = self._need_to_know(unless=not selected)
         declared = self._wanted.services if request.declared is None else tuple(map(ServiceName, request.declared))

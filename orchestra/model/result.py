@@ -83,6 +83,6 @@ class EventsResult(Record):
 
 
 class PingResult(Record):
-    """leaving: the supervisor ends as soon as nobody asks it anything."""
+    """leaving: the supervisor ends as soon as it has no request left to answer."""
 
     leaving: bool = False

@@ -93,8 +93,8 @@ def _take(lock: int, stack_home: StackHome) -> bool:
     except BlockingIOError:
         pass
     try:
-        # Whoever holds the lock listens already, since launching is exclusive; or listens no longer, about to end. Of
-        # one that was killed lock and socket may last a moment longer: only an answer tells that it lives.
+        # The holder of the lock is listening already, since only one process launches at a time, or is about to end.
+        # The lock and the socket of a killed holder can outlast it for a moment, so only an answer proves it alive.
         with unix_socket.connect(stack_home.fork_socket) as connection:
             wire.send(connection, {"op": wire.PING})
             wire.receive(connection)

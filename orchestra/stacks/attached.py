@@ -1,4 +1,4 @@
-"""``up`` in the foreground: the logs of what it starts, until all of it has ended or somebody stops it.
+"""``up`` in the foreground: the logs of what it starts, until all of it has ended or is stopped.
 
 One loop tells everything. Requests to the supervisor are made by threads, which do nothing but wait for answers: each
 letter they bring back is handled by the loop.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Result = UpResult | StopResult | AttendResult
 
     class Interrupts(Protocol):
-        """``fileno`` is readable when somebody wants it to end; ``read`` takes all that have come."""
+        """Requests to end: ``fileno`` is readable when there are any, and ``read`` takes them all."""
 
         def fileno(self) -> int: ...
 

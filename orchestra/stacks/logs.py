@@ -1,4 +1,4 @@
-"""``logs``: what containers wrote, from their files: nobody is asked, so it works whatever else does not."""
+"""``logs``: what containers wrote, read from their files, so that it works whatever else is broken."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Logs:
     """The logs of a stack. declared: services of its file, None where there is none; containers: all that there are."""
 
     def __init__(self, context: Context, selection: Selection, tell: Callable[[Seen], None] = ignore) -> None:
-        """Raises UserError for services that nobody knows, or a driver without logs; and what a load raises."""
+        """Raises UserError for unknown services and for a driver without logs, and what a load raises."""
         context.need(Part.LOGS)
         known = find_stack(context)
         self.stack, self.declared = known.stack, known.services

@@ -49,7 +49,7 @@ class Mail(Generic[T]):
     def ask(self, topic: str, converse: Callable[[], T | None]) -> None:
         """In a daemon thread, which does not keep the process from ending.
 
-        converse: may call ``hear``; but events of a request that lasts would fill the memory while nobody reads.
+        converse: may call ``hear``; but the events of a long request fill the memory until they are read.
         """
 
         def ask() -> None:
