@@ -16,6 +16,7 @@ from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.prune import Item, Kind
 from orchestra.home import Home
 from orchestra.linux import cgroup
+from orchestra.linux.process import is_stopped
 from orchestra.shim.client import state
 from tests.cli.conftest import ByHand
 from tests.examples.conftest import eventually
@@ -36,14 +37,14 @@ volumes: {kept: {}}
 
 def processes_of(stack) -> dict[int, str]:
     """Fork server, shims and supervisor of a stack: pid to name."""
-    run = f"{stack.home}/run/stacks/{stack.file.parent.name}"
+    name = stack.file.parent.name
+    run = f"{stack.home}/run/stacks/{name}"
     found = {}
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             text = (directory / "cmdline").read_text(errors="replace")
-            if f'"{run}"' in text or (
-                "orchestra.control" in text and f"={stack.home}\0" in (directory / "environ").read_text()
-            ):
+            is_supervisor = f"orchestra.control\0{name}\0" in text
+            if f'"{run}"' in text or (is_supervisor and f"={stack.home}\0" in (directory / "environ").read_text()):
                 found[int(directory.name)] = (directory / "comm").read_text().strip()
         except OSError:
             continue
@@ -51,14 +52,17 @@ def processes_of(stack) -> dict[int, str]:
 
 
 def kill_all(stack) -> None:
-    """Everything that is there for the containers, as an out-of-memory killer in a bad mood would."""
+    """Everything that is there for the containers, as an out-of-memory killer in a bad mood would.
 
-    def none_left():
-        for pid in processes_of(stack):
-            os.kill(pid, signal.SIGKILL)
-        return not processes_of(stack)
-
-    eventually(none_left)
+    All stand still before the first is killed: a supervisor that outlives its fork server starts another one.
+    """
+    pids = list(processes_of(stack))
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: all(is_stopped(pid) for pid in pids))
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))  # and so are their locks
 
 
 def kill_containers(stack) -> None:
@@ -95,29 +99,14 @@ def test_living_stacks_and_other_homes_are_left_alone(write_stack):
     living.run("up", "-d")
     dead.run("up", "-d")
     before = living.containers()
-    kill_all_of_one(dead)
+    kill_all(dead)
+    kill_containers(dead)
     elsewhere = dead.run("system", "prune", "-f")
     assert "living" not in elsewhere.stdout
     assert "Removed stack dead" in elsewhere.stdout
     after = living.containers()
     assert {name: row["ID"] for name, row in after.items()} == {name: row["ID"] for name, row in before.items()}
     assert living.run("exec", "-T", "web", "echo", "well").stdout == "well\n"
-
-
-def kill_all_of_one(stack) -> None:
-    run = f"/run/stacks/{stack.file.parent.name}"
-    name = stack.file.parent.name
-
-    def none_left():
-        pids = subprocess.run(
-            ["pgrep", "-f", f'{stack.home}{run}"|orchestra.control {name} local$'], capture_output=True, check=False
-        ).stdout.split()
-        for pid in pids:
-            os.kill(int(pid), signal.SIGKILL)
-        return not pids
-
-    eventually(none_left)
-    kill_containers(stack)
 
 
 def test_a_process_in_a_group_that_nobody_knows_is_found_and_ended(home):
