@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orchestra.errors import UserError
-from orchestra.model.request import Changes, Recreate
+from orchestra.model.request import Changes
+from orchestra.model.wish import Recreate
 from orchestra.stacks.stack_file import Chosen
 
 TYPE_CHECKING = False

@@ -36,7 +36,7 @@ from orchestra.model.result import (
     StopResult,
     UpResult,
 )
-from orchestra.plan.desire import desire
+from orchestra.plan.desire import desire, stop
 from orchestra.plan.done import is_down, judge_stop
 from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.removal import orphans
@@ -157,7 +157,7 @@ class Commands:
             current = replace(current, services=declared)
             if selected:
                 return without_services(current, gone, asked)
-            return replace(current, containers=(), networks=(), images=(), request=asked)
+            return replace(current, containers=(), networks=(), images=(), request=asked, wishes={})
 
         await self._want(less)
         down = self._wanted.is_down
@@ -174,20 +174,7 @@ class Commands:
     async def stop(self, request: StopRequest) -> StopResult:
         self._need_to_know()
         chosen = frozenset(request.services)
-
-        def stopped(current: Desired) -> Desired:
-            services = {spec.service for spec in current.containers if not chosen or spec.service in chosen}
-            asked = current.request
-            return replace(
-                current,
-                request=replace(
-                    asked,
-                    stopped=tuple(sorted(services.union(asked.stopped))),
-                    stop_timeout=asked.stop_timeout if request.timeout is None else request.timeout,
-                ),
-            )
-
-        await self._want(stopped)
+        await self._want(lambda current: stop(current, chosen, request.timeout))
         await self._engine.wait(lambda _desired, observed, plan: not judge_stop(observed, plan, chosen).starting)
         failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
         return StopResult(report_failures(failures, self._engine.desired))

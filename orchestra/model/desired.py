@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+from orchestra.model.wish import Wish
 
 
 class Condition(StrEnum):
@@ -322,30 +323,18 @@ def image_key(reference: str, platform: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command asked for beyond the file.
+    """What the last command asked of the whole stack beyond the file; of single services see ``Wish``.
 
-    at: Unix time of the command; containers that ended before it and may end (restart ``no``, or one-shots) are
-    started again by it. recreate: services whose containers created before ``at`` are replaced. never_replaced:
-    services whose containers stay as they are, whatever changed. renew_volumes: services whose containers created
-    before ``at`` are replaced if they have anonymous volumes, and begin with new ones. alone: services that start
-    without waiting for what they depend on.
-    stop_timeout: overrides every stop_grace_period. remove_volumes: the stack's own go down with it; remove_anonymous:
-    only the anonymous ones of containers that are removed. orphans: containers of the stack that belong to no declared
-    service, and networks no longer declared. stopped: services whose containers are stopped and kept, as after
-    Ctrl-C. earlier: the ``at`` of services that this command did not name: they keep that of the command that did.
+    at: Unix time of the command. stop_timeout: overrides every stop_grace_period. remove_orphans: containers of the
+    stack that belong to no declared service go, and networks no longer declared. remove_volumes: the stack's own go
+    down with it; remove_anonymous: only the anonymous ones of containers that are removed.
     """
 
     at: float = 0.0
-    recreate: tuple[ServiceName, ...] = ()
-    never_replaced: tuple[ServiceName, ...] = ()
-    renew_volumes: tuple[ServiceName, ...] = ()
-    alone: tuple[ServiceName, ...] = ()
     stop_timeout: float | None = None
     remove_orphans: bool = False
     remove_volumes: bool = False
     remove_anonymous: bool = False
-    stopped: tuple[ServiceName, ...] = ()
-    earlier: Mapping[ServiceName, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,8 +351,8 @@ class Desired:
 
     services: every service the file declares, also those that no container is wanted of (scaled to 0, profile not
     active, or the stack going down), so that orphans can be told from them. disabled: those of them that no active
-    profile enables; what they have stays as it is. A stack going down has no containers and no networks. earlier,
-    earlier_networks: what the last command has changed, as it was, see ``plan.earlier``.
+    profile enables; what they have stays as it is. A stack going down has no containers and no networks. wishes: see
+    ``wish``. earlier, earlier_networks: what the last command has changed, as it was, see ``plan.earlier``.
     """
 
     stack: StackName
@@ -376,6 +365,7 @@ class Desired:
     volumes: tuple[VolumeSpec, ...] = ()
     images: tuple[ImageSpec, ...] = ()
     request: Request = Request()
+    wishes: Mapping[ServiceName, Wish] = field(default_factory=dict)
     earlier: tuple[Earlier, ...] = ()
     earlier_networks: tuple[NetworkSpec, ...] = ()
 
@@ -384,6 +374,10 @@ class Desired:
 
     def replicas(self, service: str) -> tuple[ContainerSpec, ...]:
         return tuple(spec for spec in self.containers if spec.service == service)
+
+    def wish(self, service: ServiceName) -> Wish:
+        """What is asked of a service; of one that no command singled out, that it runs."""
+        return self.wishes.get(service) or Wish(self.request.at)
 
     @property
     def is_down(self) -> bool:

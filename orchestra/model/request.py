@@ -8,15 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from orchestra.model.wish import Recreate
 from orchestra.record import Record
-
-
-class Recreate(StrEnum):
-    """Which containers are replaced: those that changed, all that the command names, or none."""
-
-    CHANGED = "changed"
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 class Until(StrEnum):

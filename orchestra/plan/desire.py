@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Request
-from orchestra.model.request import Recreate
+from orchestra.model.wish import Recreate, Wish
 from orchestra.plan.selection import merge_desired
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from orchestra.model.desired import Desired
     from orchestra.model.request import Changes
 
@@ -24,15 +26,28 @@ def desire(current: Desired | None, new: Desired, changes: Changes, at: float) -
     taken = tuple(service for service in new.services if not changes.services or service in changes.services)
     named = tuple(service for service in taken if not changes.named or service in changes.named)
     dependencies = tuple(service for service in taken if service not in named)
-    also = dependencies if changes.recreate_dependencies else ()
-    asked = Request(
-        at=at,
-        recreate=(named if changes.recreate is Recreate.ALWAYS else ()) + also,
-        never_replaced=taken if changes.recreate is Recreate.NEVER else (),
-        renew_volumes=named + also if changes.renew_volumes else (),
-        alone=named if changes.alone and changes.named else (),
-        stop_timeout=changes.stop_timeout,
-        remove_orphans=changes.remove_orphans,
-    )
+    replaced = frozenset(taken if changes.recreate_dependencies else named)
+
+    def wish(service: str) -> Wish:
+        recreate = changes.recreate
+        if recreate is not Recreate.NEVER and service in dependencies:
+            recreate = Recreate.ALWAYS if changes.recreate_dependencies else Recreate.CHANGED
+        return Wish(
+            at=at,
+            recreate=recreate,
+            renew_volumes=changes.renew_volumes and service in replaced,
+            alone=changes.alone and service in changes.named,
+        )
+
+    request = Request(at, changes.stop_timeout, remove_orphans=changes.remove_orphans)
+    asked = replace(new, request=request, wishes={service: wish(service) for service in taken})
     as_they_are = frozenset(dependencies).difference(changes.scaled)
-    return merge_desired(current, replace(new, request=asked), frozenset(changes.services), as_they_are)
+    return merge_desired(current, asked, frozenset(changes.services), as_they_are)
+
+
+def stop(current: Desired, services: Collection[str], timeout: float | None) -> Desired:
+    """What is desired after these services, or all, were asked to stop. timeout: in seconds; None for what held."""
+    chosen = {spec.service for spec in current.containers if not services or spec.service in services}
+    wishes = {service: current.wish(service).replace(stopped=True) for service in sorted(chosen)}
+    request = current.request if timeout is None else replace(current.request, stop_timeout=timeout)
+    return replace(current, request=request, wishes={**current.wishes, **wishes})

@@ -14,13 +14,13 @@ from orchestra.model.observed import Created, Running, Verb
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason
-from orchestra.plan.situation import GIVE_UP, asked_at
+from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.verdict import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.model.desired import ContainerSpec, Desired, Request
+    from orchestra.model.desired import ContainerSpec, Desired
     from orchestra.model.observed import Container, Failure, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation
@@ -98,7 +98,7 @@ def is_checked(situation: Situation, spec: ContainerSpec) -> bool:
     return (
         seen is not None
         and (seen.config_hash, seen.image_digest) == (spec.config_hash, digest)
-        and seen.at >= situation.asked_at(spec.service)
+        and seen.at >= situation.wish(spec).at
     )
 
 
@@ -113,15 +113,15 @@ def is_to_be_checked(situation: Situation, spec: ContainerSpec) -> bool:
     )
 
 
-def find_refusal(observed: Observed, request: Request, spec: ContainerSpec) -> Failure | None:
+def find_refusal(desired: Desired, observed: Observed, spec: ContainerSpec) -> Failure | None:
     """Why the definition was refused, since it was asked for."""
     failure = observed.refused.get(spec.name)
-    return None if failure is None or failure.at < asked_at(request, spec.service) else failure
+    return None if failure is None or failure.at < desired.wish(spec.service).at else failure
 
 
 def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
     """The same for a container that can go back, with what has become of it."""
-    failure = find_refusal(situation.observed, situation.request, spec)
+    failure = find_refusal(situation.desired, situation.observed, spec)
     if failure is None or spec.name not in situation.earlier:
         return None
     container = situation.observed.containers.get(spec.name)
@@ -147,7 +147,7 @@ def go_back(desired: Desired, observed: Observed) -> Desired:
         for spec in desired.containers
         if spec.name in earlier
         and earlier[spec.name].config_hash != spec.config_hash
-        and find_refusal(observed, desired.request, spec)
+        and find_refusal(desired, observed, spec)
     }
     if not refused:
         return desired

@@ -34,7 +34,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
     if not differs(spec, seen):
         return None if seen.guarded else CreateNetwork(spec, "its firewall rules were removed or changed")
     users = users_of(situation, spec.name)
-    if any(name in situation.specs and situation.specs[name].service in situation.never_replaced for name in users):
+    if any(name in situation.specs and situation.is_never_replaced(situation.specs[name]) for name in users):
         return None
     staying = [name for name in users if name not in situation.specs and name not in situation.leaving]
     if staying:

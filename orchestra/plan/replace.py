@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.wish import Recreate
 from orchestra.plan.volumes import named_volumes
 
 if TYPE_CHECKING:
@@ -22,16 +23,17 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         return container.damage
     if container.service != spec.service:
         return f"it belongs to service {container.service}"
-    if spec.service in situation.never_replaced:
+    if situation.is_never_replaced(spec):
         return None
     if container.config_hash != spec.config_hash:
         return "its definition changed"
     image = situation.observed.images.get(spec.image_key)
     if image and image.digest and container.image_digest and image.digest != container.image_digest:
         return f"image {spec.image} changed"
-    if spec.service in situation.recreate and container.created_at < situation.asked_at(spec.service):
+    wish = situation.wish(spec)
+    if wish.recreate is Recreate.ALWAYS and container.created_at < wish.at:
         return "asked to be recreated"
-    if spec.service in situation.renew_volumes and _is_to_be_renewed(situation, spec, container):
+    if wish.renew_volumes and _is_to_be_renewed(situation, spec, container):
         return "its anonymous volumes are to be renewed"
     if container.networks:
         for endpoint in spec.endpoints:
@@ -51,7 +53,7 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
 
 def _is_to_be_renewed(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
     anonymous = set(container.volumes).difference(named_volumes(spec))
-    return bool(anonymous) and container.created_at < situation.asked_at(spec.service)
+    return bool(anonymous) and container.created_at < situation.wish(spec).at
 
 
 def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from orchestra.errors import UserError
 from orchestra.model.desired import Desired
-from orchestra.plan.situation import asked_at
 from orchestra.plan.volumes import named_volumes
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import ContainerSpec, ImageSpec, Request
     from orchestra.model.names import ServiceName
+    from orchestra.model.wish import Wish
 
 
 def merge_desired(
@@ -52,7 +52,7 @@ def merge_desired(
         volumes=tuple(v for v in new.volumes if v.name in mounted)
         + tuple(v for v in before.volumes if v.name in still_mounted),
         images=_merge_images(before, new, selected, kept),
-        request=_merge_request(before, new.request, kept, chosen),
+        wishes={name: wish for name, wish in new.wishes.items() if name in chosen} | _wishes_of(before, kept),
     )
 
 
@@ -65,7 +65,8 @@ def without_services(current: Desired, services: Collection[str], request: Reque
         containers=kept,
         networks=current.networks if kept else (),
         images=tuple(image for image in current.images if image.key in keys),
-        request=_merge_request(current, request, kept, frozenset(services)),
+        request=request,
+        wishes=_wishes_of(current, kept),
     )
 
 
@@ -113,21 +114,6 @@ def _merge_images(
     return again + quiet
 
 
-def _merge_request(
-    before: Desired, request: Request, kept: tuple[ContainerSpec, ...], chosen: frozenset[str]
-) -> Request:
-    services = tuple(dict.fromkeys(spec.service for spec in kept))
-    old = before.request
-
-    def of_both(asked: tuple[ServiceName, ...], earlier: tuple[ServiceName, ...]) -> tuple[ServiceName, ...]:
-        return tuple(s for s in asked if s in chosen) + tuple(s for s in earlier if s in services)
-
-    return replace(
-        request,
-        recreate=of_both(request.recreate, old.recreate),
-        renew_volumes=of_both(request.renew_volumes, old.renew_volumes),
-        never_replaced=of_both(request.never_replaced, old.never_replaced),
-        alone=of_both(request.alone, old.alone),
-        stopped=of_both(request.stopped, old.stopped),
-        earlier={service: asked_at(old, service) for service in services},
-    )
+def _wishes_of(before: Desired, kept: tuple[ContainerSpec, ...]) -> dict[ServiceName, Wish]:
+    """Services that the command does not name keep what was asked of them, and when."""
+    return {spec.service: before.wish(spec.service) for spec in kept}

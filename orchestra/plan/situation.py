@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
 from orchestra.model.resource import Kind, ResourceId
+from orchestra.model.wish import Recreate
 from orchestra.plan.backoff import delay
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired, Request
-    from orchestra.model.names import ServiceName
+    from orchestra.model.desired import ContainerSpec, Desired
     from orchestra.model.observed import Container, Observed
+    from orchestra.model.wish import Wish
     from orchestra.plan.action import Action
 
 
@@ -51,11 +52,6 @@ class Situation:
         self.going_down = not desired.containers and not desired.networks
         self.declared = frozenset(desired.services)
         self.disabled = frozenset(desired.disabled)
-        self.recreate = frozenset(desired.request.recreate)
-        self.never_replaced = frozenset(desired.request.never_replaced)
-        self.alone = frozenset(desired.request.alone)
-        self.renew_volumes = frozenset(desired.request.renew_volumes)
-        self.stopped = frozenset(desired.request.stopped)
         self.images = {spec.key: spec for spec in desired.images}
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
         self.replicas: dict[str, list[ContainerSpec]] = {}
@@ -75,9 +71,11 @@ class Situation:
         self.failed: list[Failed] = []
         self.hopeless: set[ResourceId] = set()
 
-    def asked_at(self, service: ServiceName) -> float:
-        """When a command last asked for this service (Unix seconds)."""
-        return asked_at(self.request, service)
+    def wish(self, spec: ContainerSpec) -> Wish:
+        return self.desired.wish(spec.service)
+
+    def is_never_replaced(self, spec: ContainerSpec) -> bool:
+        return self.wish(spec).recreate is Recreate.NEVER
 
     def resources(self, names: Iterable[str]) -> tuple[ResourceId, ...]:
         """Container names as resources, sorted and once each."""
@@ -126,7 +124,7 @@ class Situation:
         failure = self.observed.failures.get(resource)
         kind, name = resource
         spec = self.specs.get(name) if kind is Kind.CONTAINER else None
-        asked_at = self.asked_at(spec.service) if spec else self.request.at
+        asked_at = self.wish(spec).at if spec else self.request.at
         if failure is None or failure.at < asked_at or failure.verb not in (action.verb, Verb.LOOK):
             return action
         if not failure.temporary:
@@ -141,11 +139,6 @@ class Situation:
         times = "once" if failure.attempts == 1 else f"{failure.attempts} times"
         again = ((resource, f"to be tried again: {failure.error}"),)
         return Blocked(resource, f"failed {times} to {action.verb}: {failure.error}", until=until, awaited=again)
-
-
-def asked_at(request: Request, service: ServiceName) -> float:
-    """When a command last asked for this service (Unix seconds)."""
-    return request.earlier.get(service, request.at) if request.earlier else request.at
 
 
 def _start_order(spec: ContainerSpec) -> tuple[int, str, int]:

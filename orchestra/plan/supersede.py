@@ -33,10 +33,10 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             return all(spec.key != image.key for spec in desired.images)
         case CheckContainer(spec=spec) | CreateContainer(spec=spec):
             wanted = desired.container(spec.name)
-            return wanted is None or wanted.config_hash != spec.config_hash or spec.service in desired.request.stopped
+            return wanted is None or wanted.config_hash != spec.config_hash or desired.wish(spec.service).stopped
         case StartContainer(name=name):
             wanted = desired.container(name)
-            return wanted is None or wanted.service in desired.request.stopped
+            return wanted is None or desired.wish(wanted.service).stopped
         case StopContainer(timeout=timeout):
             asked = desired.request.stop_timeout
             return asked is not None and asked < timeout

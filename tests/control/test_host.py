@@ -28,11 +28,11 @@ from orchestra.model.request import (
     EventsRequest,
     ObserveRequest,
     PingRequest,
-    Recreate,
     StopRequest,
     UpRequest,
 )
 from orchestra.model.result import DownResult
+from orchestra.model.wish import Recreate
 from tests.plan.stacks import service, stack
 
 pytestmark = pytest.mark.anyio

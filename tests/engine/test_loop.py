@@ -20,7 +20,7 @@ from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.earlier import with_earlier
-from tests.plan.stacks import asked, going_down, service, stack
+from tests.plan.stacks import asked, going_down, service, stack, wished
 
 pytestmark = pytest.mark.anyio
 
@@ -202,9 +202,9 @@ async def test_an_impatient_stop_replaces_a_patient_one():
     world = world_of(desired, web=Program((Run(stops_after=None),)))
     async with running(FakeDriver(world), desired) as engine:
         await engine.wait_until_up()
-        engine.set_desired(asked(desired, clock(), stopped=("web",)))
+        engine.set_desired(wished(asked(desired, clock()), "web", stopped=True))
         await engine.wait(lambda *_: ("stopping", "s-web-1") in happened(world, "stopping"))
-        engine.set_desired(asked(desired, clock(), stopped=("web",), stop_timeout=0.0))
+        engine.set_desired(wished(asked(desired, clock(), stop_timeout=0.0), "web", stopped=True))
         await engine.wait_until_up()
         status = engine.observed.containers["s-web-1"].status
     assert isinstance(status, Exited)

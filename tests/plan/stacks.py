@@ -99,7 +99,13 @@ def going_down(desired: Desired, at: float = 1000.0, **request) -> Desired:
 
 def asked(desired: Desired, at: float, **request) -> Desired:
     """The same stack, asked for again."""
-    return replace(desired, request=Request(at=at, **request))
+    return replace(desired, request=Request(at=at, **request), wishes={})
+
+
+def wished(desired: Desired, *services: str, **fields) -> Desired:
+    """The same stack with something further asked of these services. fields: of ``Wish``."""
+    wishes = {service: desired.wish(service).replace(**fields) for service in services}
+    return replace(desired, wishes={**desired.wishes, **wishes})
 
 
 def changed(observed: Observed, name: str, **fields) -> Observed:

@@ -10,13 +10,14 @@ from orchestra.errors import UserError
 from orchestra.model.desired import Mount, MountKind
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Observed, Running
-from orchestra.model.request import Changes, Recreate
+from orchestra.model.request import Changes
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Recreate
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.desire import desire
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
-from tests.plan.stacks import changed, service, stack
+from tests.plan.stacks import changed, service, stack, wished
 from tests.plan.test_preview import world_after
 
 BEFORE = stack(service("db", healthy=True), service("web", "db:healthy"), service("log"))
@@ -178,7 +179,7 @@ def test_what_no_active_profile_enables_stays_as_it_is():
 
 def test_no_dependency_is_left_alone_when_no_service_is_named():
     desired = desire(None, BEFORE, Changes(alone=True), 200.0)
-    assert desired.request.alone == ()
+    assert not any(desired.wish(service).alone for service in desired.services)
 
 
 def test_a_dependency_whose_container_has_another_name_now_is_one_container():
@@ -203,7 +204,7 @@ def test_where_nothing_is_known_of_what_was_asked_for_unnamed_services_stay():
 
 def test_alone_a_service_does_not_keep_a_dependency_from_being_replaced_that_it_restarts_with():
     before = stack(service("db"), service("web", "db!"))
-    after = stack(service("db", config_hash="db v2"), service("web", "db!"), at=200.0, alone=("web",))
+    after = wished(stack(service("db", config_hash="db v2"), service("web", "db!"), at=200.0), "web", alone=True)
     done = acted(after, world_after(before))
     assert [step for step in done if step.endswith("db-1")] == replaced("s-db-1")
     assert (done[0], done[-1]) == ("stop s-web-1", "start s-web-1")

@@ -10,10 +10,11 @@ from orchestra.model.desired import ImageSpec
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Recreate
 from orchestra.plan.action import CreateNetwork, StartContainer
 from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
-from tests.plan.stacks import asked, changed, going_down, service, stack
+from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 from tests.plan.test_preview import world_after
 
 NOW = 500.0
@@ -81,7 +82,7 @@ def test_without_a_healthcheck_a_container_counts_for_wait_once_it_has_run_for_a
 
 
 def test_a_stack_is_not_up_while_something_has_to_be_replaced_or_removed():
-    assert not is_up(asked(DESIRED, at=200.0, recreate=("web",)), UP, wait=False)
+    assert not is_up(wished(asked(DESIRED, at=200.0), "web", recreate=Recreate.ALWAYS), UP, wait=False)
     assert not is_up(stack(service("db", healthy=True, replicas=0), service("web", volumes=["data"])), UP, wait=False)
     assert not is_up(DESIRED, replace(UP, containers={}), wait=False)
 
@@ -101,7 +102,7 @@ def test_only_the_selected_services_count():
 
 
 def test_stopped_services_are_up_when_they_have_stopped():
-    stopped = asked(DESIRED, at=200.0, stopped=("db", "web"))
+    stopped = wished(asked(DESIRED, at=200.0), "db", "web", stopped=True)
     assert not is_up(stopped, UP, wait=False)
     world = changed(UP, "s-db-1", status=Exited(143, 100.0, 201.0, stopped=True))
     world = changed(world, "s-web-1", status=Exited(143, 100.0, 201.0, stopped=True))
@@ -214,7 +215,7 @@ def test_a_container_that_will_be_restarted_is_not_lost():
 
 
 def test_a_stop_is_over_when_what_still_runs_cannot_be_stopped():
-    stopped = asked(DESIRED, at=200.0, stopped=("db", "web"))
+    stopped = wished(asked(DESIRED, at=200.0), "db", "web", stopped=True)
     assert judge_stop(UP, plan(stopped, UP, {}, NOW)).starting
     stuck = replace(UP, failures=failed(Verb.STOP, ResourceId.container("s-web-1"), at=300.0))
     standing = judge_stop(stuck, plan(stopped, stuck, {}, NOW))

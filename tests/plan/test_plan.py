@@ -15,7 +15,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
 from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.supersede import is_superseded
-from tests.plan.stacks import asked, changed, going_down, service, stack
+from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 from tests.plan.test_preview import world_after
 
 WEB = stack(service("db"), service("web", "db"))
@@ -193,7 +193,7 @@ def test_what_no_longer_makes_sense_is_superseded():
     assert is_superseded(PullImage(WEB.images[0], ""), down)
     assert is_superseded(CreateContainer(web, "", ""), down)
     assert is_superseded(StartContainer(web.name, 0, 0, ""), down)
-    assert is_superseded(StartContainer(web.name, 0, 0, ""), asked(WEB, at=200.0, stopped=("web",)))
+    assert is_superseded(StartContainer(web.name, 0, 0, ""), wished(asked(WEB, at=200.0), "web", stopped=True))
     assert is_superseded(CreateContainer(replace(web, config_hash="old"), "", ""), WEB)
     assert is_superseded(StopContainer(web.name, "", 10.0, ""), asked(WEB, at=200.0, stop_timeout=1.0))
     for action in (PullImage(WEB.images[0], ""), CreateContainer(web, "", ""), StartContainer(web.name, 0, 0, "")):

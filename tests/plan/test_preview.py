@@ -8,9 +8,10 @@ from textwrap import dedent
 
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Healthcheck, Image, Network, Observed, Running, Volume
+from orchestra.model.wish import Recreate
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.preview import preview, render_data, render_text
-from tests.plan.stacks import asked, changed, going_down, service, stack
+from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 
 
 def planned(desired, observed=None, now=None) -> str:
@@ -181,7 +182,7 @@ def test_a_container_is_not_stopped_for_an_image_that_is_not_there_yet():
 
 def test_forced_recreation_happens_once():
     desired = stack(service("web"), service("db"))
-    forced = asked(desired, at=200.0, recreate=("web",))
+    forced = wished(asked(desired, at=200.0), "web", recreate=Recreate.ALWAYS)
     assert planned(forced, world_after(desired)) == lines("""
         1.  stop   container/s-web-1  to be replaced: asked to be recreated
         2.  remove container/s-web-1  to be replaced: asked to be recreated
@@ -367,7 +368,7 @@ def test_a_dependency_scaled_to_nothing_is_not_waited_for():
 
 def test_stopping_keeps_the_containers():
     desired = stack(service("db", restart="always"), service("web", "db", restart="always"))
-    stopped = asked(desired, at=200.0, stopped=("db", "web"))
+    stopped = wished(asked(desired, at=200.0), "db", "web", stopped=True)
     assert planned(stopped, world_after(desired)) == lines("""
         1.  stop   container/s-web-1  asked to be stopped
         2.  stop   container/s-db-1   asked to be stopped
@@ -414,9 +415,9 @@ def test_anonymous_volumes_are_handed_on_unless_new_ones_are_asked_for():
     world = world_after(before)
     after = stack(service("db", config_hash="v2"), service("web", config_hash="v2"), at=200.0)
     assert fates(after, world) == {"s-db-1": "hand on", "s-web-1": "hand on", "s-web-2": "leave"}
-    renewed = asked(after, at=200.0, renew_volumes=("db",))
+    renewed = wished(asked(after, at=200.0), "db", renew_volumes=True)
     assert fates(renewed, world) == {"s-db-1": "delete", "s-web-1": "hand on", "s-web-2": "leave"}
-    assert fates(asked(before, at=200.0, renew_volumes=("db",)), world) == {}, "nothing is replaced for it"
+    assert fates(wished(asked(before, at=200.0), "db", renew_volumes=True), world) == {}, "nothing is replaced for it"
     assert set(fates(going_down(before), world).values()) == {"leave"}
     assert set(fates(going_down(before, remove_volumes=True), world).values()) == {"delete"}
 

@@ -12,11 +12,13 @@ from orchestra.model.desired import Condition, Desired, Request
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Recreate, Wish
 from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.plan.preview import TICK, assume_the_best, preview
 from orchestra.plan.situation import GIVE_UP
+from tests.plan.stacks import wished
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, desired_of, generate_services
 
 pytestmark = pytest.mark.fuzz
@@ -35,21 +37,25 @@ def some_desired(random) -> Desired:
         at=NOW,
         remove_orphans=random.random() < 0.3,
         remove_volumes=random.random() < 0.3,
-        recreate=tuple(name for name in names if random.random() < 0.2),
-        never_replaced=tuple(name for name in names if random.random() < 0.1),
-        alone=tuple(name for name in names if random.random() < 0.1),
-        stopped=tuple(name for name in names if random.random() < 0.1),
     )
     if random.random() < 0.25:
         return Desired(STACK, services=tuple(names), request=request)
     policy = random.choice(["missing", "always"])
-    return desired_of(services, request, random.choice([1, 2]), policy)
+    wishes = {name: some_wish(random) for name in names if random.random() < 0.5}
+    return replace(desired_of(services, request, random.choice([1, 2]), policy), wishes=wishes)
+
+
+def some_wish(random) -> Wish:
+    kinds = [Recreate.CHANGED, Recreate.CHANGED, Recreate.ALWAYS, Recreate.NEVER]
+    return Wish(NOW, random.choice(kinds), alone=random.random() < 0.2, stopped=random.random() < 0.2)
 
 
 def some_world(random, desired: Desired) -> Observed:
     """What an earlier, perhaps different definition of the stack left behind, in any condition."""
     services, _ = generate_services(random, well_behaved=False)
-    basis = replace(desired, request=Request(at=1.0)) if desired.containers and random.random() < 0.6 else None
+    basis = (
+        replace(desired, request=Request(at=1.0), wishes={}) if desired.containers and random.random() < 0.6 else None
+    )
     earlier = basis or desired_of(services, Request(at=1.0))
     start = Observed(
         STACK,
@@ -109,10 +115,10 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
         case StartContainer(name=name):
             spec = desired.container(name)
             assert spec is not None
-            assert spec.service not in request.stopped
-            for dependency in spec.depends_on if spec.service not in request.alone else ():
+            assert not desired.wish(spec.service).stopped
+            for dependency in spec.depends_on if not desired.wish(spec.service).alone else ():
                 for replica in desired.replicas(dependency.service):
-                    if dependency.required and dependency.service not in request.stopped:
+                    if dependency.required and not desired.wish(dependency.service).stopped:
                         assert_holds(dependency.condition, world.containers[replica.name].status)
         case StopContainer(name=name) | RemoveContainer(name=name):
             container = world.containers[name]
@@ -120,7 +126,7 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
             if isinstance(action, RemoveContainer):
                 assert not isinstance(container.status, Running)
                 spec = desired.container(name)
-                assert spec is None or spec.service not in request.never_replaced
+                assert spec is None or desired.wish(spec.service).recreate is not Recreate.NEVER
             elif going_down:
                 running = [c for c in world.containers.values() if isinstance(c.status, Running)]
                 holding = {c.service for c in running if c.service in desired.services or request.remove_orphans}
@@ -212,7 +218,7 @@ def test_runs_interrupted_anywhere_end_where_one_run_ends(random):
     desired = some_desired(random)
     # Where a one-shot runs already, the owner of a shared namespace is to stop, or something cannot be done at all, it
     # is a race by nature how far the rest gets.
-    desired = replace(desired, request=replace(desired.request, stopped=()))
+    desired = wished(desired, *desired.wishes, stopped=False)
     world = replace(assume_the_best(desired, some_world(random, desired), NOW), failures={})
     expected = normal_form(preview(desired, world, NOW).observed)
     assert normal_form(live(random, desired, world, crashes=True)) == expected

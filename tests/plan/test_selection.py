@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from orchestra.model.desired import Request
 from orchestra.model.observed import Exited, Observed
+from orchestra.model.wish import Recreate
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview, render_text
 from orchestra.plan.selection import merge_desired, with_dependents, without_services
-from tests.plan.stacks import asked, changed, service, stack
+from tests.plan.stacks import asked, changed, service, stack, wished
 from tests.plan.test_preview import world_after
 
 BEFORE = stack(service("db", volumes=["data"]), service("job"), service("web", "db", networks=("front",)))
@@ -23,6 +24,10 @@ AFTER = stack(
 
 def hashes(desired):
     return {spec.service: spec.config_hash for spec in desired.containers}
+
+
+def times(desired):
+    return {service: desired.wish(service).at for service in desired.services}
 
 
 def test_no_selection_is_everything():
@@ -40,7 +45,7 @@ def test_from_nothing_only_what_was_named_and_what_it_uses():
 def test_what_was_not_named_keeps_its_definition_and_its_time():
     merged = merge_desired(BEFORE, AFTER, ["web"])
     assert hashes(merged) == {"db": "db v1", "job": "job v1", "web": "web v2"}
-    assert merged.request.earlier == {"db": 100.0, "job": 100.0}
+    assert times(merged) == {"db": 100.0, "job": 100.0, "web": 200.0}
     assert [volume.name for volume in merged.volumes] == ["s_data"]
     text = render_text(preview(merged, world_after(BEFORE), 200.0))
     assert "db-1" not in text
@@ -58,14 +63,14 @@ def test_an_ended_container_that_was_not_named_stays_ended():
 def test_times_survive_several_selections():
     first = merge_desired(BEFORE, asked(BEFORE, at=200.0), ["db"])
     second = merge_desired(first, asked(BEFORE, at=300.0), ["web"])
-    assert second.request.earlier == {"db": 200.0, "job": 100.0}
+    assert times(second) == {"db": 200.0, "job": 100.0, "web": 300.0}
 
 
 def test_recreation_and_stopping_concern_whom_they_named():
-    stopped = asked(BEFORE, at=200.0, stopped=("db", "job", "web"))
-    merged = merge_desired(stopped, asked(BEFORE, at=300.0, recreate=("web", "db")), ["web"])
-    assert merged.request.stopped == ("db", "job")
-    assert merged.request.recreate == ("web",)
+    stopped = wished(asked(BEFORE, at=200.0), "db", "job", "web", stopped=True)
+    merged = merge_desired(stopped, wished(asked(BEFORE, at=300.0), "web", "db", recreate=Recreate.ALWAYS), ["web"])
+    assert [service for service in merged.services if merged.wish(service).stopped] == ["db", "job"]
+    assert [service for service in merged.services if merged.wish(service).recreate is Recreate.ALWAYS] == ["web"]
 
 
 def test_a_service_the_file_no_longer_declares_becomes_an_orphan():
@@ -95,7 +100,7 @@ def test_down_of_services_takes_their_dependents_and_keeps_the_rest_as_it_was_as
     less = without_services(current, gone, Request(at=200.0, remove_anonymous=True))
     assert [spec.service for spec in less.containers] == ["db", "log"]
     assert less.networks == current.networks
-    assert less.request.earlier == {"db": 50.0, "log": 50.0}
+    assert times(less) == {"db": 50.0, "log": 50.0, "web": 200.0, "proxy": 200.0}
     nothing = without_services(current, {"db", "web", "proxy", "log"}, Request(at=200.0))
     assert nothing.is_down
     assert nothing.images == ()

@@ -22,8 +22,10 @@ from orchestra.model.desired import (
     RestartPolicy,
     VolumeSpec,
 )
-from orchestra.model.request import Changes, Recreate
-from orchestra.plan.desire import desire
+from orchestra.model.request import Changes
+from orchestra.model.wish import Recreate
+from orchestra.plan.desire import desire, stop
+from tests.plan.stacks import wished
 
 if TYPE_CHECKING:
     from random import Random
@@ -220,11 +222,12 @@ class Commands:
             case "scale":
                 self._alter(lambda s: replace(s, replicas=random.randint(0, 3)))
             case "recreate":
-                request = replace(request, recreate=tuple(random.sample(names, random.randint(1, len(names)))))
+                some = random.sample(names, random.randint(1, len(names)))
+                return wished(self._desired(request), *some, recreate=Recreate.ALWAYS)
             case "network":
                 self.network_version += 1
             case "stop":
-                request = replace(request, stopped=tuple(names), stop_timeout=random.choice([None, 0.0]))
+                return stop(self._desired(request), (), random.choice([None, 0.0]))
             case "drop" if len(names) > 1:
                 gone = random.choice(names)
                 self.services = [

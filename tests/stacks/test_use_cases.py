@@ -7,7 +7,8 @@ import pytest
 from orchestra.errors import UserError
 from orchestra.home import find_home
 from orchestra.model.event import ActionEvent, Phase
-from orchestra.model.request import Changes, Recreate
+from orchestra.model.request import Changes
+from orchestra.model.wish import Recreate
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.context import Context, Project
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
