@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
     """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
-    if situation.wish(spec).stopped:
+    if situation.wish(spec.service).stopped:
         situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, whoever waits for it
         return None
     if spec.name in situation.leaving or ResourceId.container(spec.name) in situation.in_flight:
@@ -157,7 +157,7 @@ def _fate_of_volumes(situation: Situation, spec: ContainerSpec, container: Conta
     """The data of a service that was renamed is handed on; that of another service is not given away."""
     if container.service != spec.service and container.service in situation.declared:
         return AnonymousVolumes.LEAVE
-    wish = situation.wish(spec)
+    wish = situation.wish(spec.service)
     renewed = wish.renew_volumes and container.created_at < wish.at
     return AnonymousVolumes.DELETE if renewed else AnonymousVolumes.HAND_ON
 

@@ -58,7 +58,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     """
     if not spec.depends_on:
         return Allowed("")
-    if situation.wish(spec).alone:
+    if situation.wish(spec.service).alone:
         return _check_replacements(situation, spec)
     resource = ResourceId.container(spec.name)
     met: list[str] = []
@@ -67,7 +67,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     awaited: list[tuple[ResourceId, str]] = []
     stuck: Blocked | Failed | None = None
     for dependency in spec.depends_on:
-        if situation.desired.wish(dependency.service).stopped:
+        if situation.wish(dependency.service).stopped:
             continue
         for replica in situation.replicas.get(dependency.service, ()):
             standing, words = _standing(situation, replica, dependency, settled)
@@ -176,7 +176,7 @@ def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> b
         case Created():
             return True
         case Exited(finished_at=finished_at, stopped=stopped):
-            if stopped or finished_at < situation.wish(spec).at:
+            if stopped or finished_at < situation.wish(spec.service).at:
                 return True
             return replaced_dependency(situation, spec, container) is not None
         case Running():

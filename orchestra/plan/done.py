@@ -127,7 +127,7 @@ class _Judge:
         resource = ResourceId.container(spec.name)
         situation = self.situation
         container = situation.observed.containers.get(spec.name)
-        if situation.wish(spec).stopped:
+        if situation.wish(spec.service).stopped:
             if container is None or not isinstance(container.status, Running):
                 return _Stage.DONE, ""
             return (_Stage.STUCK if resource in self._failed else _Stage.STARTING), ""

@@ -98,7 +98,7 @@ def is_checked(situation: Situation, spec: ContainerSpec) -> bool:
     return (
         seen is not None
         and (seen.config_hash, seen.image_digest) == (spec.config_hash, digest)
-        and seen.at >= situation.wish(spec).at
+        and seen.at >= situation.wish(spec.service).at
     )
 
 

@@ -34,7 +34,9 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
     if not differs(spec, seen):
         return None if seen.guarded else CreateNetwork(spec, "its firewall rules were removed or changed")
     users = users_of(situation, spec.name)
-    if any(name in situation.specs and situation.is_never_replaced(situation.specs[name]) for name in users):
+    containers, specs = situation.observed.containers, situation.specs
+    kept = [name for name in users if name in containers and name in specs]
+    if any(situation.is_never_replaced(specs[name], containers[name]) for name in kept):
         return None
     staying = [name for name in users if name not in situation.specs and name not in situation.leaving]
     if staying:

@@ -102,7 +102,7 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
             stays = container.service not in situation.declared and not situation.request.remove_orphans
             stays = stays or container.service in situation.disabled
         else:
-            stays = situation.is_never_replaced(wanted)
+            stays = situation.is_never_replaced(wanted, container)
         if stays:
             changed -= set(container.networks)
     return frozenset(changed)

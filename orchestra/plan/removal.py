@@ -33,7 +33,7 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
         elif not situation.changed_networks.isdisjoint(container.networks):
             changed = next(network for network in container.networks if network in situation.changed_networks)
             departures[name] = Departure(f"the definition of network {changed} changed")
-        elif situation.wish(spec).stopped:
+        elif situation.wish(spec.service).stopped:
             departures[name] = Departure("asked to be stopped", keep=True)
     return departures
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
 from orchestra.model.resource import Kind, ResourceId
-from orchestra.model.wish import Recreate
+from orchestra.model.wish import Recreate, Wish
 from orchestra.plan.backoff import delay
 from orchestra.plan.verdict import Blocked, Failed
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.names import ServiceName
     from orchestra.model.observed import Container, Observed
-    from orchestra.model.wish import Wish
     from orchestra.plan.action import Action
 
 
@@ -52,6 +52,7 @@ class Situation:
         self.going_down = not desired.containers and not desired.networks
         self.declared = frozenset(desired.services)
         self.disabled = frozenset(desired.disabled)
+        self._unasked = Wish(desired.request.at)
         self.images = {spec.key: spec for spec in desired.images}
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
         self.replicas: dict[str, list[ContainerSpec]] = {}
@@ -71,11 +72,14 @@ class Situation:
         self.failed: list[Failed] = []
         self.hopeless: set[ResourceId] = set()
 
-    def wish(self, spec: ContainerSpec) -> Wish:
-        return self.desired.wish(spec.service)
+    def wish(self, service: ServiceName) -> Wish:
+        """See ``Desired.wish``, which makes one anew each time for a service that no command singled out."""
+        return self.desired.wishes.get(service, self._unasked)
 
-    def is_never_replaced(self, spec: ContainerSpec) -> bool:
-        return self.wish(spec).recreate is Recreate.NEVER
+    def is_never_replaced(self, spec: ContainerSpec, container: Container) -> bool:
+        """Whether the container is one of those that were there already when the command said that they stay."""
+        wish = self.wish(spec.service)
+        return wish.recreate is Recreate.NEVER and container.created_at < wish.at
 
     def resources(self, names: Iterable[str]) -> tuple[ResourceId, ...]:
         """Container names as resources, sorted and once each."""
@@ -124,7 +128,7 @@ class Situation:
         failure = self.observed.failures.get(resource)
         kind, name = resource
         spec = self.specs.get(name) if kind is Kind.CONTAINER else None
-        asked_at = self.wish(spec).at if spec else self.request.at
+        asked_at = self.wish(spec.service).at if spec else self.request.at
         if failure is None or failure.at < asked_at or failure.verb not in (action.verb, Verb.LOOK):
             return action
         if not failure.temporary:

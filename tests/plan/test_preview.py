@@ -275,6 +275,16 @@ def test_a_changed_network_is_made_anew_with_all_its_containers():
         """)
 
 
+def test_only_what_was_there_before_a_command_holds_a_network_back_by_not_being_recreated():
+    """What the command itself made on it, while images of others were pulled, has the outcome depend on nothing."""
+    desired = stack(service("db"), service("web"))
+    new = replace(asked(desired, at=200.0), networks=(replace(desired.networks[0], config_hash="net v2"),))
+    new = wished(new, "db", recreate=Recreate.NEVER)
+    world = world_after(desired)
+    assert planned(new, world) == "nothing to do\n"
+    assert "create network/s_default" in planned(new, changed(world, "s-db-1", created_at=200.5))
+
+
 def test_nothing_is_stopped_for_a_changed_network_that_an_orphan_holds():
     world = world_after(stack(service("old"), service("web")))
     declared = stack(service("web"), at=200.0)

@@ -126,7 +126,8 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
             if isinstance(action, RemoveContainer):
                 assert not isinstance(container.status, Running)
                 spec = desired.container(name)
-                assert spec is None or desired.wish(spec.service).recreate is not Recreate.NEVER
+                if spec is not None and container.created_at < NOW:
+                    assert desired.wish(spec.service).recreate is not Recreate.NEVER
             elif going_down:
                 running = [c for c in world.containers.values() if isinstance(c.status, Running)]
                 holding = {c.service for c in running if c.service in desired.services or request.remove_orphans}
