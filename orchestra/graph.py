@@ -1,4 +1,4 @@
-"""The graph of names that depend on names: cycles explained, order, reduction. The only user of networkx.
+"""The graph of names that depend on names: cycles explained, and their order. The only user of networkx.
 
 Edges are ``{name: names it depends on}``. Names that occur only as a dependency count as nodes too. Every result is
 deterministic: ties are broken by name. What every load needs (is there a cycle, what comes first) is answered by the
@@ -89,18 +89,3 @@ def reachable(edges: Edges, names: Iterable[str]) -> frozenset[str]:
             found.add(name)
             queue.extend(edges.get(name, ()))
     return frozenset(found)
-
-
-def reduction(edges: Edges) -> dict[str, tuple[str, ...]]:
-    """The fewest edges with the same order: what follows from other edges is left out. Free of cycles, as ``ranks``."""
-    import networkx as nx
-
-    reduced = nx.transitive_reduction(_graph(edges))
-    return {name: tuple(sorted(reduced.successors(name))) for name in sorted(reduced)}
-
-
-def critical_path(edges: Edges) -> tuple[str, ...]:
-    """The longest chain of dependencies, first to start first. Free of cycles, as ``ranks``."""
-    import networkx as nx
-
-    return tuple(reversed(nx.dag_longest_path(_graph(edges))))

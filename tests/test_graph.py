@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestra.graph import critical_path, find_cycles, ranks, reachable, reduction
+from orchestra.graph import find_cycles, ranks, reachable
 
 DIAMOND = {"web": ["api", "cache"], "api": ["db"], "cache": ["db"], "db": []}
 
@@ -51,17 +51,3 @@ def test_an_acyclic_graph_has_no_cycles(edges):
 def test_reachable_is_the_names_and_all_below_them():
     assert reachable(DIAMOND, ["api"]) == {"api", "db"}
     assert reachable(DIAMOND, ["unknown"]) == frozenset()
-
-
-def test_an_edge_that_follows_from_others_is_left_out():
-    assert reduction({"web": ["api", "db"], "api": ["db"]}) == {"api": ("db",), "db": (), "web": ("api",)}
-
-
-@given(acyclic())
-def test_the_reduction_reaches_as_far(edges):
-    reduced = reduction(edges)
-    assert all(reachable(reduced, [name]) == reachable(edges, [name]) for name in edges)
-
-
-def test_the_critical_path_is_the_longest_chain():
-    assert critical_path({"web": ["api"], "api": ["db"], "side": ["db"]}) == ("db", "api", "web")
