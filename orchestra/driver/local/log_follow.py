@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+from operator import itemgetter
 
 from orchestra.driver.local.log_handover import Handover
 from orchestra.driver.local.logs import LogCursor
@@ -198,10 +199,13 @@ class Follower:
             yield Missed(followed.container, line) if isinstance(line, Gap) else Written(followed.container, line)
 
     def _ends(self, names: Iterable[str]) -> Iterator[Happening]:
-        for followed in [self._followed[name] for name in names]:
-            status = followed.container.status
-            if not isinstance(status, Exited) or status.started_at == followed.reported:
-                continue
+        """Of those that were not told of yet, in the order in which they happened."""
+        ended = [
+            (status.finished_at, followed, status)
+            for followed in map(self._followed.__getitem__, names)
+            if isinstance(status := followed.container.status, Exited) and status.started_at != followed.reported
+        ]
+        for _, followed, status in sorted(ended, key=itemgetter(0)):
             followed.reported = status.started_at
             yield from self._lines_of(followed)
             yield from (Written(followed.container, line) for line in followed.cursor.finish())
