@@ -14,7 +14,6 @@ import anyio
 import anyio.to_thread
 
 from orchestra.control.desired_file import store_desired
-from orchestra.control.environment import take_over
 from orchestra.control.failures import report_failures
 from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.errors import UserError
@@ -105,7 +104,7 @@ class Commands:
         damage = self._need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
         if request.environment is not None:
-            take_over(request.environment)
+            self._driver.take_environment(request.environment)
         at = self._clock()
         observed = self._engine.observed
         await self._want(lambda current: with_earlier(desire(current, new, changes, at), current, observed))

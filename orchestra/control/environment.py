@@ -6,8 +6,6 @@ another proxy. It is never written down: a supervisor that had to be started ane
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +24,3 @@ VARIABLES = (
 def for_registries(environment: Mapping[str, str]) -> dict[str, str]:
     """environment: of who asks."""
     return {name: environment[name] for name in VARIABLES if name in environment}
-
-
-def take_over(environment: Mapping[str, str]) -> None:
-    """The process's own: TLS and HTTP libraries and credential helpers look nowhere else."""
-    for name in VARIABLES:
-        if name in environment:
-            os.environ[name] = environment[name]
-        else:
-            os.environ.pop(name, None)

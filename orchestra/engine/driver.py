@@ -85,6 +85,10 @@ class Driver(Protocol):
 
     async def capabilities(self) -> Capabilities: ...
 
+    def take_environment(self, environment: Mapping[str, str]) -> None:
+        """Where credentials, proxies and settings of registries are looked for from now on: the command's own."""
+        ...
+
     def serving(self) -> AbstractAsyncContextManager[None]:
         """While inside: name resolution, port reservation and the watch on containers are running."""
         ...

@@ -17,7 +17,7 @@ from orchestra.model.observed import Running
 from orchestra.plan.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from anyio.abc import TaskGroup
 
@@ -70,6 +70,9 @@ class FakeDriver:
                 yield self._events.popleft()
             await self._arrived.wait()
             self._arrived = anyio.Event()
+
+    def take_environment(self, environment: Mapping[str, str]) -> None:
+        """Nothing here asks a registry."""
 
     async def pull(self, image: ImageSpec) -> Image:
         await self._point("pull", image.reference)

@@ -30,7 +30,7 @@ from orchestra.model.observed import Created, Observed, Running
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
@@ -65,6 +65,9 @@ class LocalDriver:
 
     async def capabilities(self) -> Capabilities:
         return Capabilities("local")
+
+    def take_environment(self, environment: Mapping[str, str]) -> None:
+        self._images.environment = environment
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

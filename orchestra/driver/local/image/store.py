@@ -23,7 +23,7 @@ from orchestra.errors import DriverError, FatalError
 from orchestra.model.observed import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from orchestra.driver.local.image.name import ImageName
     from orchestra.driver.local.image.platform import Platform
@@ -53,6 +53,8 @@ class ImageStore:
         self._home = home
         self._snapshots = Snapshotter(home)
         self._access = access
+        self.environment: Mapping[str, str] | None = None
+        """What registries are asked with, as of ``Access``; None for this process's own."""
         # By digest, which never comes to mean something else.
         self._parts: dict[str, Parts] = {}
         # By reference: the stamp of its archive, and the source digest it had then.
@@ -139,7 +141,8 @@ class ImageStore:
         from orchestra.driver.local.image.registry import Access
         from orchestra.driver.local.image.registry.source import opened_registry
 
-        with opened_registry(name, text, self._access or Access()) as source:
+        access = self._access or (Access() if self.environment is None else Access(self.environment))
+        with opened_registry(name, text, access) as source:
             if entry and here and source.digest() == entry.source:
                 return self._unchanged(spec, entry)
             return self._adopt(source, spec, str(name), platform)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import os
 import ssl
 import sys
 import threading
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.registry.places import certificate_directories
+from orchestra.driver.local.image.registry.proxy import find_proxy
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ class Transport:
         self._environment = environment
         self._timeout = httpx2.Timeout(patience.silence, connect=patience.connect)
         self._pace = Pace(patience.silence, patience.rate, patience.document)
-        self._clients: dict[tuple[str, bool], httpx2.Client] = {}
+        self._clients: dict[tuple[str, str, bool], httpx2.Client] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -109,7 +111,7 @@ class Transport:
         insecure: bool = False,
     ) -> Iterator[Reply]:
         """Redirects are not followed. insecure: whatever the certificate says. Raises Trouble."""
-        client = self._client(httpx2.URL(url).netloc.decode(), insecure)
+        client = self._client(httpx2.URL(url), insecure)
         # Content is hashed as it is stored, so nothing on the way may pack it in between.
         sent = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
         what = f"{method} {url.partition('?')[0]}"
@@ -124,26 +126,38 @@ class Transport:
         for client in self._clients.values():
             client.close()
 
-    def _client(self, host: str, insecure: bool) -> httpx2.Client:
+    def _client(self, url: httpx2.URL, insecure: bool) -> httpx2.Client:
+        host = url.netloc.decode()
         with self._lock:
-            client = self._clients.get((host, insecure))
+            client = self._clients.get((url.scheme, host, insecure))
             if client is None:
-                limits = httpx2.Limits(max_connections=_PARALLEL, max_keepalive_connections=_PARALLEL)
                 client = httpx2.Client(
-                    verify=_trust(host, insecure, self._environment), timeout=self._timeout, limits=limits
+                    verify=_trust(host, insecure, self._environment),
+                    proxy=find_proxy(url.scheme, host, self._environment),
+                    trust_env=False,
+                    timeout=self._timeout,
+                    limits=httpx2.Limits(max_connections=_PARALLEL, max_keepalive_connections=_PARALLEL),
                 )
                 for transport in (client._transport, *client._mounts.values()):
                     if isinstance(transport, httpx2.HTTPTransport):
                         # It has no parameter for this, which httpcore's pools have; a test sees that it takes effect.
                         transport._pool._network_backend = self._pace
-                self._clients[(host, insecure)] = client
+                self._clients[url.scheme, host, insecure] = client
             return client
 
 
 def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSLContext:
     """Every ``*.crt`` of the registry's directories is an authority, ``NAME.cert`` with ``NAME.key`` a client."""
     # Reading the system's authorities takes longer than a small question does.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if insecure else ssl.create_default_context()
+    if insecure:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    else:
+        known = ssl.get_default_verify_paths()
+        file = environment.get("SSL_CERT_FILE", known.openssl_cafile)
+        folder = environment.get("SSL_CERT_DIR", known.openssl_capath)
+        context = ssl.create_default_context(
+            cafile=file if os.path.isfile(file) else None, capath=folder if os.path.isdir(folder) else None
+        )
     for directory in certificate_directories(host, environment):
         for path in sorted(glob.glob(f"{glob.escape(directory)}/*")):
             try:

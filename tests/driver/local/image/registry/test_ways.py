@@ -24,13 +24,6 @@ NAME = layer(entry("etc/name", content=b"this one"))
 QUICK = Patience(connect=2, silence=2, attempts=2, first=0.01, longest=0.1)
 
 
-@pytest.fixture(autouse=True)
-def _no_proxies_of_the_machine(monkeypatch):
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 @pytest.fixture
 def environment(tmp_path):
     (tmp_path / "registries.conf").write_text('[[registry]]\nlocation = "plain.example:5000"\ninsecure = true\n')
@@ -54,13 +47,13 @@ def put_in(library, tmp_path, target):
     return image
 
 
-def test_plain_http_goes_through_its_proxy_and_what_needs_none_does_not(library, monkeypatch):
+def test_plain_http_goes_through_its_proxy_and_what_needs_none_does_not(library, environment):
     made = Made()
     with serving(Registry()) as registry, proxying(plain=registry.port) as proxy:
         local = registry.put(made, made.image([NAME], compress=compressed))
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        environment["HTTP_PROXY"] = proxy.url
+        environment["HTTPS_PROXY"] = proxy.url
+        environment["NO_PROXY"] = "127.0.0.1"
         assert library.store.pull(ImageSpec("plain.example:5000/app:1")).digest == registry.tags["1"]
         assert ("GET", "plain.example:5000") in proxy.seen
         count = len(proxy.seen)
@@ -68,9 +61,9 @@ def test_plain_http_goes_through_its_proxy_and_what_needs_none_does_not(library,
         assert len(proxy.seen) == count
 
 
-def test_a_proxy_that_is_not_there_or_refuses_is_told(library, monkeypatch):
+def test_a_proxy_that_is_not_there_or_refuses_is_told(library, environment):
     with proxying() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        environment["HTTPS_PROXY"] = proxy.url
         with pytest.raises(TemporaryError, match="cannot be reached") as caught:
             library.store.pull(ImageSpec("closed.example:5000/app:1"))
         assert "HTTPS_PROXY" in caught.value.hint
@@ -80,14 +73,14 @@ def test_a_proxy_that_is_not_there_or_refuses_is_told(library, monkeypatch):
 
 
 @needs_real
-def test_a_private_authority_and_a_client_certificate_through_a_tunnel(library, tmp_path, monkeypatch):
+def test_a_private_authority_and_a_client_certificate_through_a_tunnel(library, tmp_path, environment):
     server, client = tmp_path / "server", tmp_path / "client"
     for path in (server, client):
         path.mkdir()
         make_certificate(path, "DNS:closed.example")
     settings = f"  tls: {{certificate: {server}/crt, key: {server}/key, clientcas: [{client}/crt]}}\n"
     with running(tmp_path / "registry", settings=settings) as host, proxying(closed=int(host.split(":")[1])) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        environment["HTTPS_PROXY"] = proxy.url
         target = "closed.example:5000/app:1"
         image = put_in(library, tmp_path, target)
         with pytest.raises(FatalError, match="certificate is not trusted") as caught:
@@ -109,11 +102,11 @@ def test_a_private_authority_and_a_client_certificate_through_a_tunnel(library, 
 
 
 @needs_real
-def test_the_systems_authorities_may_be_others(library, tmp_path, monkeypatch):
+def test_the_systems_authorities_may_be_others(library, tmp_path, environment):
     make_certificate(tmp_path, "DNS:closed.example")
     settings = f"  tls: {{certificate: {tmp_path}/crt, key: {tmp_path}/key}}\n"
     with running(tmp_path / "registry", settings=settings) as host, proxying(closed=int(host.split(":")[1])) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        monkeypatch.setenv("SSL_CERT_FILE", f"{tmp_path}/crt")
+        environment["HTTPS_PROXY"] = proxy.url
+        environment["SSL_CERT_FILE"] = f"{tmp_path}/crt"
         put_in(library, tmp_path, "closed.example:5000/app:1")
         assert library.push("closed.example:5000/app:1").sent == 2
