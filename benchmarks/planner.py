@@ -9,7 +9,6 @@ best of several runs is shown, so that the table is about the planner and not ab
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from orchestra.model.desired import (
     Condition,
@@ -26,6 +25,7 @@ from orchestra.model.observed import Created, Observed
 from orchestra.plan.done import judge_up
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
+from orchestra.record import replace
 
 SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 CHAIN = 7

@@ -7,11 +7,9 @@ Every command makes the classes of its options, requests, results and events bef
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the hints of a subclass are those of this class too
-from typing import ClassVar, Self, dataclass_transform
+from typing import ClassVar, dataclass_transform
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 @dataclass_transform(frozen_default=True)
@@ -22,26 +20,27 @@ class Record:
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    _field_names: ClassVar[frozenset[str]] = frozenset()
     _field_defaults: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls) -> None:
         cls._fields = tuple(cls.__annotations__)
+        cls._field_names = frozenset(cls._fields)
         cls._field_defaults = {name: cls.__dict__[name] for name in cls._fields if name in cls.__dict__}
         setattr(cls, "__match_args__", cls._fields)  # noqa: B010 - the type checker makes one by itself
 
     def __init__(self, *values: object, **named: object) -> None:
         """Raises TypeError for fields that there are not, that are given twice, or that lack."""
-        fields = self._fields
-        given = dict(zip(fields, values, strict=False))
-        wrong = len(values) > len(fields) or any(name in given or name not in fields for name in named)
-        given = {**self._field_defaults, **given, **named}
-        if wrong or len(given) < len(fields):
-            raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}; not {values} and {named}")
-        self.__dict__.update(given)
-
-    def replace(self, **named: Any) -> Self:
-        """The same with other values for these fields."""
-        return type(self)(**{**self.__dict__, **named})
+        given = {**self._field_defaults, **named}
+        placed = self._fields[: len(values)]
+        if values:
+            given.update(zip(placed, values, strict=False))
+        if given.keys() != self._field_names or len(placed) < len(values) or not named.keys().isdisjoint(placed):
+            missing = [name for name in self._fields if name not in given]
+            wrong = [name for name in named if name not in self._field_names or name in placed]
+            surplus = [repr(value) for value in values[len(placed) :]]
+            raise TypeError(f"{type(self).__name__}: missing {missing}, unknown or given twice {wrong + surplus}")
+        object.__setattr__(self, "__dict__", given)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name}")
@@ -50,7 +49,21 @@ class Record:
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
-        return hash((type(self), *(self.__dict__[name] for name in self._fields)))
+        return hash((type(self), *map(self.__dict__.__getitem__, self._fields)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={self.__dict__[name]!r}' for name in self._fields)})"
+
+
+def fields(record: Record) -> dict[str, object]:
+    """The value of each field by its name, in their order."""
+    return {name: getattr(record, name) for name in record._fields}
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace as replace  # so that the type checker knows the fields
+else:
+
+    def replace(record: Record, **named: object) -> Record:
+        """The same with other values for these fields. Raises TypeError for those that it does not have."""
+        return type(record)(**{**record.__dict__, **named})

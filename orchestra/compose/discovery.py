@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os.path
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.compose.environment import Environment, decode_text, read_dotenv
 from orchestra.compose.paths import is_remote
 from orchestra.compose.reader import STANDARD_INPUT
 from orchestra.errors import ComposeFileNotFound, Diagnostic, UserError
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from orchestra.compose.problems import Problems
@@ -28,8 +28,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _DROPPED = re.compile(r"[^a-z0-9_-]")
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Record):
     """files and directory are absolute; a file may be ``-``. profiles: those that are active."""
 
     directory: str

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.compose.addresses import pool_of
 from orchestra.compose.complete import DEFAULT_NETWORK
 from orchestra.model.desired import Endpoint, NetworkSpec, Port
 from orchestra.model.names import NetworkName, scoped_name
+from orchestra.record import replace
 from orchestra.units import parse_port_range
 
 if TYPE_CHECKING:

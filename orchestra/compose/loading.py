@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.addresses import static_addresses
@@ -20,6 +19,7 @@ from orchestra.compose.select import active_profiles, left_out, select
 from orchestra.compose.validate import validate
 from orchestra.errors import UserError
 from orchestra.model.names import ServiceName
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from orchestra.model.desired import Desired
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Record):
     """stack: complete, with the active services only. not_applied: what has no effect on the containers, and why.
 
     profiles: all that the file names. hashes: of the definition of each active service.
@@ -48,8 +47,7 @@ class Loaded:
     hashes: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Assembled:
+class Assembled(Record):
     """The files put together as one document, before anything is made of it. ``name`` is that of the stack."""
 
     request: LoadRequest

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os.path
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.model.desired import Mount, MountKind
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

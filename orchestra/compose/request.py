@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Passes:
+class Passes(Record):
     """Which passes of a load are made; all, unless somebody wants to look at what they start from.
 
     interpolate: variables; without it the result is not validated either. paths: relative to absolute. environment:
@@ -25,8 +25,7 @@ class Passes:
     check: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRequest:
+class LoadRequest(Record):
     """One load of a stack.
 
     files: ``-f`` in order, ``-`` for standard input. environment: the process's. services: the selection, with its
@@ -43,7 +42,7 @@ class LoadRequest:
     env_files: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     no_deps: bool = False
-    scale: Mapping[str, int] = field(default_factory=dict)
+    scale: Mapping[str, int] = {}
     runtime: str | None = None
 
     def plain(self) -> dict[str, Any]:
@@ -63,8 +62,7 @@ class LoadRequest:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Record):
     """All that a result depended on beside the request itself.
 
     files: each path that was read or looked for, with the sha256 of its content in hexadecimal, None when absent.

@@ -6,7 +6,6 @@ Nothing here depends on the client: a request that has been accepted is seen thr
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
 from orchestra.plan.selection import with_dependents, without_services
 from orchestra.plan.situation import Situation
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

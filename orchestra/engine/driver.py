@@ -20,11 +20,11 @@ Rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.model.observed import Failure
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -39,14 +39,13 @@ if TYPE_CHECKING:
     from orchestra.plan.action import AnonymousVolumes
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Record):
     """What a driver can do, as data. unsupported: Compose attribute path to the reason it is not applied."""
 
     driver: str
     networks: bool = True
     health: bool = True
-    unsupported: Mapping[str, str] = field(default_factory=dict)
+    unsupported: Mapping[str, str] = {}
 
 
 class PortUnavailable(FatalError):
@@ -72,8 +71,7 @@ def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(Record):
     """Outcome of a command run inside a container. exit_code None: it was cut off at its timeout."""
 
     exit_code: int | None

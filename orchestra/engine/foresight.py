@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.engine.driver import failure_of
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError
 from orchestra.plan.preview import preview
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from orchestra.engine.driver import Driver

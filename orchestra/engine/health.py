@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,6 +10,7 @@ from orchestra.engine.driver import ProbeResult
 from orchestra.errors import DriverError
 from orchestra.model.health import Health, HealthStatus
 from orchestra.plan.health import next_probe, step
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Healthcheck
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Record):
     """One run of a container to be probed. health: what is known of it when probing begins."""
 
     name: str

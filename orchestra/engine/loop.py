@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -32,6 +32,7 @@ from orchestra.plan.earlier import is_refusal
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
 from orchestra.plan.supersede import is_superseded
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -6,13 +6,13 @@ is therefore numbered, and a full look never overwrites what changed after it be
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestra.model.event import ContainerEvent, HealthEvent
 from orchestra.model.observed import Container, Exited, Failure, Observed, Running
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.predict import with_container
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -1,8 +1,8 @@
-"""Frozen dataclasses, records and named tuples to JSON values and back, driven by their annotations.
+"""Records and named tuples to JSON values and back, driven by their annotations.
 
 ``encode`` leaves out fields that hold their default, so files stay small and old readers survive new fields.
 ``decode`` raises ``ValueError`` naming the path of what does not fit. Members of a union are marked by ``tagged``:
-their name stands beside their fields, as ``kind``. Light to import: commands that change nothing load no dataclasses.
+their name stands beside their fields, as ``kind``.
 """
 
 from __future__ import annotations
@@ -59,23 +59,13 @@ def decode(type_: type[T], value: Json) -> T:
 
 
 def _is_record(type_: object) -> bool:
-    return hasattr(type_, "_fields") or hasattr(type_, "__dataclass_fields__")
+    return hasattr(type_, "_fields")
 
 
 @cache
 def _defaults(type_: type) -> tuple[tuple[str, object], ...]:
-    if hasattr(type_, "_fields"):
-        given = type_._field_defaults  # type: ignore[attr-defined]  # of a record or named tuple
-        return tuple((name, given.get(name, _MISSING)) for name in type_._fields)
-    import dataclasses
-
-    rows: list[tuple[str, object]] = []
-    for item in dataclasses.fields(type_):
-        default: object = _MISSING if item.default is dataclasses.MISSING else item.default
-        if item.default_factory is not dataclasses.MISSING:
-            default = item.default_factory()
-        rows.append((item.name, default))
-    return tuple(rows)
+    given = type_._field_defaults  # type: ignore[attr-defined]  # of a record or named tuple
+    return tuple((name, given.get(name, _MISSING)) for name in type_._fields)  # type: ignore[attr-defined]
 
 
 @cache

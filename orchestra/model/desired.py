@@ -7,12 +7,12 @@ definition and nothing else; spans are for messages and are never hashed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.wish import Wish
+from orchestra.record import Record, replace
 
 
 class Condition(StrEnum):
@@ -37,8 +37,7 @@ class MountKind(StrEnum):
     FILE = "file"
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Record):
     """One edge of ``depends_on``. ``required`` false: a missing or failed dependency does not block."""
 
     service: ServiceName
@@ -47,8 +46,7 @@ class Dependency:
     required: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class HealthcheckSpec:
+class HealthcheckSpec(Record):
     """What the file says of a health check; empty and 0 take what the image says, else Docker's default.
 
     ``test`` is an argv; CMD-SHELL is already expanded to /bin/sh -c.
@@ -62,16 +60,14 @@ class HealthcheckSpec:
     start_interval: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Record):
     """``maximum_retries`` counts for ON_FAILURE only; None is without end."""
 
     policy: RestartPolicy = RestartPolicy.NO
     maximum_retries: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Record):
     """One entry of ``volumes``, ``tmpfs``, ``configs`` or ``secrets``.
 
     source: for BIND an absolute host path, for VOLUME the volume's name on the host ('' for an anonymous one), for
@@ -90,15 +86,18 @@ class Mount:
     subpath: str = ""
     no_copy: bool = False
     tmpfs_options: tuple[str, ...] = ()
-    content: str | None = field(default=None, repr=False)
+    content: str | None = None
     uid: int | None = None
     gid: int | None = None
     mode: int | None = None
     declared: str = ""
 
+    def __repr__(self) -> str:
+        """Without the content, which may be a secret."""
+        return Record.__repr__(replace(self, content=None))
 
-@dataclass(frozen=True, slots=True)
-class Port:
+
+class Port(Record):
     """One published port. published None: any free host port. protocol: tcp, udp or sctp."""
 
     target: int
@@ -108,8 +107,7 @@ class Port:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Record):
     """How a container joins a network. ``network`` is the name on the host.
 
     ipv4_address: '' takes any that is free, but none of ``reserved``: those that the file gives to containers.
@@ -123,16 +121,14 @@ class Endpoint:
     reserved: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceValue:
+class DeviceValue(Record):
     """path: of a block device on the host; value: its weight, or its rate in bytes or operations per second."""
 
     path: str
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlockIO:
+class BlockIO(Record):
     """weight: 10 to 1000, None for what everybody has."""
 
     weight: int | None = None
@@ -143,8 +139,7 @@ class BlockIO:
     write_operations: tuple[DeviceValue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Record):
     """Limits of one container; None means none. cpus is in cores, weights as Docker's --cpu-shares (1024 is one).
 
     cpu_quota, cpu_period: microseconds, where there are no cpus; realtime_runtime, realtime_period: likewise, for
@@ -168,22 +163,19 @@ class Resources:
     device_rules: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ulimit:
+class Ulimit(Record):
     name: str
     soft: int
     hard: int
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Record):
     source: str
     target: str
     permissions: str = "rwm"
 
 
-@dataclass(frozen=True, slots=True)
-class Logging:
+class Logging(Record):
     """max_size in bytes (0: never rotate); max_file counts the live file too. driver: json-file, local or none."""
 
     driver: str = "json-file"
@@ -191,8 +183,7 @@ class Logging:
     max_file: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
+class ContainerSpec(Record):
     """One container as it should be: replicas are expanded, images are named, nothing is relative.
 
     command, entrypoint: None takes the image's. environment: without the image's own. network_mode: '' for the
@@ -210,14 +201,14 @@ class ContainerSpec:
     depends_on: tuple[Dependency, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = {}
     working_directory: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()
     hostname: str = ""
     domainname: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
     mounts: tuple[Mount, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     network_mode: str = ""
@@ -243,7 +234,7 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     security_options: tuple[str, ...] = ()
-    sysctls: Mapping[str, str] = field(default_factory=dict)
+    sysctls: Mapping[str, str] = {}
     ulimits: tuple[Ulimit, ...] = ()
     devices: tuple[Device, ...] = ()
     shm_size: int | None = None
@@ -262,8 +253,7 @@ class ContainerSpec:
         return image_key(self.image, self.platform)
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkSpec:
+class NetworkSpec(Record):
     """A network. ``key`` is the file's word for it, ``name`` its name on the host. subnet '': the driver leases one.
 
     ip_range: the part of the subnet that containers get addresses from, '' for all of it. reserved: addresses that no
@@ -280,13 +270,12 @@ class NetworkSpec:
     gateway: str = ""
     ip_range: str = ""
     reserved: tuple[str, ...] = ()
-    driver_options: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    driver_options: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeSpec:
+class VolumeSpec(Record):
     """A named volume. ``key`` is the file's word for it, ``name`` its name on the host."""
 
     key: str
@@ -294,13 +283,12 @@ class VolumeSpec:
     config_hash: str = ""
     external: bool = False
     driver: str = "local"
-    driver_options: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
+    driver_options: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSpec:
+class ImageSpec(Record):
     """An image that some container needs: a reference with its transport, as the file says it, paths made absolute.
 
     One reference for two platforms is two images.
@@ -321,8 +309,7 @@ def image_key(reference: str, platform: str) -> str:
     return f"{reference} ({platform})" if platform else reference
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """What the last command asked of the whole stack beyond the file; of single services see ``Wish``.
 
     at: Unix time of the command. stop_timeout: overrides every stop_grace_period. remove_orphans: containers of the
@@ -337,16 +324,14 @@ class Request:
     remove_anonymous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(Record):
     """What a container was made from before a command changed it: it goes back to this if the new one cannot start."""
 
     spec: ContainerSpec
     image_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Record):
     """A whole stack as it should be.
 
     services: every service the file declares, also those that no container is wanted of (scaled to 0, profile not
@@ -365,7 +350,7 @@ class Desired:
     volumes: tuple[VolumeSpec, ...] = ()
     images: tuple[ImageSpec, ...] = ()
     request: Request = Request()
-    wishes: Mapping[ServiceName, Wish] = field(default_factory=dict)
+    wishes: Mapping[ServiceName, Wish] = {}
     earlier: tuple[Earlier, ...] = ()
     earlier_networks: tuple[NetworkSpec, ...] = ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestra.model.codec import tagged
@@ -11,6 +10,7 @@ from orchestra.model.health import NOT_PROBED, Health
 from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.resource import ResourceId
+from orchestra.record import Record
 
 
 class Verb(StrEnum):
@@ -26,8 +26,7 @@ class Verb(StrEnum):
     PROBE = "probe"
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
+class Healthcheck(Record):
     """How a container is asked whether it serves. test: an argv. Without more words, as Docker does it."""
 
     test: tuple[str, ...]
@@ -39,22 +38,19 @@ class Healthcheck:
 
 
 @tagged
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Record):
     """The bundle exists, no process ever ran in it."""
 
 
 @tagged
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Record):
     pid: int
     started_at: float
     health: Health = NOT_PROBED
 
 
 @tagged
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(Record):
     """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned.
 
     stopped: it ended after ``stop`` was asked of it, so it runs again as soon as it is wanted, whatever its policy.
@@ -74,8 +70,7 @@ class Exited:
 Status = Created | Running | Exited
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Record):
     """One container of the stack.
 
     restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
@@ -99,7 +94,7 @@ class Container:
     restarts: int = 0
     backoff: int = 0
     command: tuple[str, ...] = ()
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = {}
     ports: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     networks: tuple[NetworkName, ...] = ()
@@ -123,8 +118,7 @@ class Container:
         return bool(self.damage) and not self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Record):
     """external: not made by this stack, so never removed by it. guarded: its firewall rules are in force."""
 
     name: NetworkName
@@ -133,15 +127,13 @@ class Network:
     guarded: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Record):
     name: VolumeName
     config_hash: str = ""
     external: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Record):
     """An image that is unpacked and ready. key: ``ImageSpec.key``; digest: identity of what the reference names *now*.
 
     pulled_at: when it was last compared with where it comes from, Unix time. healthcheck: its own.
@@ -153,8 +145,7 @@ class Image:
     healthcheck: Healthcheck | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record):
     """The last thing that failed on one resource: another kind of action on it is not concerned.
 
     attempts: how often in a row ``verb`` has failed since a command asked for it; at: when the last attempt began;
@@ -173,8 +164,7 @@ class Failure:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Record):
     """A definition was found to be startable in place of the container that runs, with this image, at ``at``."""
 
     config_hash: str
@@ -182,8 +172,7 @@ class Check:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Record):
     """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by their key.
 
     checked, refused: of containers whose definition has changed, what is known of the new one. They are what this
@@ -191,10 +180,10 @@ class Observed:
     """
 
     stack: StackName
-    containers: Mapping[str, Container] = field(default_factory=dict)
-    networks: Mapping[str, Network] = field(default_factory=dict)
-    volumes: Mapping[str, Volume] = field(default_factory=dict)
-    images: Mapping[str, Image] = field(default_factory=dict)
-    failures: Mapping[ResourceId, Failure] = field(default_factory=dict)
-    checked: Mapping[str, Check] = field(default_factory=dict)
-    refused: Mapping[str, Failure] = field(default_factory=dict)
+    containers: Mapping[str, Container] = {}
+    networks: Mapping[str, Network] = {}
+    volumes: Mapping[str, Volume] = {}
+    images: Mapping[str, Image] = {}
+    failures: Mapping[ResourceId, Failure] = {}
+    checked: Mapping[str, Check] = {}
+    refused: Mapping[str, Failure] = {}

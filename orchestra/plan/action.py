@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
 from orchestra.model.resource import ResourceId
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
@@ -26,8 +26,7 @@ class AnonymousVolumes(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class PullImage:
+class PullImage(Record):
     """Make an image ready: resolve, fetch where it is not local, unpack."""
 
     image: ImageSpec
@@ -40,8 +39,7 @@ class PullImage:
         return ResourceId.image(self.image.key)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateNetwork:
+class CreateNetwork(Record):
     spec: NetworkSpec
     reason: str
 
@@ -52,8 +50,7 @@ class CreateNetwork:
         return ResourceId.network(self.spec.name)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveNetwork:
+class RemoveNetwork(Record):
     name: NetworkName
     reason: str
 
@@ -64,8 +61,7 @@ class RemoveNetwork:
         return ResourceId.network(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateVolume:
+class CreateVolume(Record):
     spec: VolumeSpec
     reason: str
 
@@ -76,8 +72,7 @@ class CreateVolume:
         return ResourceId.volume(self.spec.name)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveVolume:
+class RemoveVolume(Record):
     name: VolumeName
     reason: str
 
@@ -88,8 +83,7 @@ class RemoveVolume:
         return ResourceId.volume(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckContainer:
+class CheckContainer(Record):
     """Find out whether the container could take the place of the one of its name, which runs. Changes nothing."""
 
     spec: ContainerSpec
@@ -103,8 +97,7 @@ class CheckContainer:
         return ResourceId.container(self.spec.name)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateContainer:
+class CreateContainer(Record):
     """image_digest: what the reference named when the decision was made."""
 
     spec: ContainerSpec
@@ -118,8 +111,7 @@ class CreateContainer:
         return ResourceId.container(self.spec.name)
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
+class StartContainer(Record):
     """restarts and backoff: the counts that this start leads to, recorded with the container."""
 
     name: ContainerName
@@ -134,8 +126,7 @@ class StartContainer:
         return ResourceId.container(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class StopContainer:
+class StopContainer(Record):
     """Signal, wait ``timeout`` seconds, then SIGKILL. signal '' takes the image's, else SIGTERM."""
 
     name: ContainerName
@@ -150,8 +141,7 @@ class StopContainer:
         return ResourceId.container(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveContainer:
+class RemoveContainer(Record):
     """Remove an exited or created container with what it wrote. volumes: what becomes of its anonymous ones."""
 
     name: ContainerName

@@ -6,7 +6,6 @@ without containers (scaled to 0, not selected) is not waited for, nor is one tha
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +17,7 @@ from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.verdict import Blocked, Failed
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Dependency

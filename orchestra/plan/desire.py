@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Request
 from orchestra.model.wish import Recreate, Wish
 from orchestra.plan.selection import merge_desired
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -48,6 +48,6 @@ def desire(current: Desired | None, new: Desired, changes: Changes, at: float) -
 def stop(current: Desired, services: Collection[str], timeout: float | None) -> Desired:
     """What is desired after these services, or all, were asked to stop. timeout: in seconds; None for what held."""
     chosen = {spec.service for spec in current.containers if not services or spec.service in services}
-    wishes = {service: current.wish(service).replace(stopped=True) for service in sorted(chosen)}
+    wishes = {service: replace(current.wish(service), stopped=True) for service in sorted(chosen)}
     request = current.request if timeout is None else replace(current.request, stop_timeout=timeout)
     return replace(current, request=request, wishes={**current.wishes, **wishes})

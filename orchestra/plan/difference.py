@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Mount, Port, Ulimit
+from orchestra.record import Record, fields
 from orchestra.units import format_bytes
 from orchestra.visible import visible
 
@@ -68,8 +68,7 @@ _SECRETS = (
 """Passwords in URLs, what is assigned to ``TOKEN=`` or ``--password=``, and what follows ``--password``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """One attribute that differs. path: ``environment.DEBUG``; before and after: as shown, None where it is not set."""
 
     path: str
@@ -102,9 +101,9 @@ def differences(before: ContainerSpec | NetworkSpec, after: ContainerSpec | Netw
 
 
 def _attributes(spec: ContainerSpec | NetworkSpec) -> Iterator[tuple[str, _Value]]:
-    for field in fields(spec):
-        if field.name not in _NOT_THE_DEFINITION:
-            yield from _flatten(field.name, getattr(spec, field.name))
+    for name, value in fields(spec).items():
+        if name not in _NOT_THE_DEFINITION:
+            yield from _flatten(name, value)
 
 
 def _flatten(path: str, value: Any) -> Iterator[tuple[str, _Value]]:
@@ -115,14 +114,14 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, _Value]]:
         for key, item in value.items():
             if not key.startswith(_OWN_LABELS):
                 yield f"{_name(path)}.{key}", _Value(item, _shown(item, hidden=_is_sensitive(key)))
-    elif isinstance(value, tuple) and is_dataclass(value[0]):
+    elif isinstance(value, tuple) and isinstance(value[0], Record):
         for item in value:
             key, shown = _describe_item(item)
             compared = shown if isinstance(item, Port) else item  # where the file says it is no part of a port
             yield key if isinstance(item, Mount) and item.declared else f"{_name(path)}.{key}", _Value(compared, shown)
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _flatten(f"{path}.{field.name}", getattr(value, field.name))
+    elif isinstance(value, Record):
+        for name, item in fields(value).items():
+            yield from _flatten(f"{path}.{name}", item)
     else:
         name = _name(path)
         yield name, _Value(value, format_bytes(value) if name in _SIZES and value > 0 else _shown(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Failed
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -34,8 +34,7 @@ SETTLING = 0.5
 once is never counted. ``--wait`` ends as much later than a failure, to report failures of one moment together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Record):
     """How an ``up`` stands.
 
     starting: something is still to be made, started or removed. unproven: containers that have been started and have

@@ -6,7 +6,6 @@ then, or by the kernel after the container has gone, the earlier one holds until
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Earlier
@@ -16,6 +15,7 @@ from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.verdict import Failed
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ from planning again after each change. There is at most one action per resource,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.plan.container import plan_container
@@ -17,6 +16,7 @@ from orchestra.plan.removal import find_departures, plan_departures
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.plan.volumes import plan_volume, plan_volume_removal
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Blocked", "Failed", "Plan", "plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """wake_at: when to plan again even if nothing happens (Unix seconds).
 
     converged: nothing to do, nothing in flight, and nothing that time or running containers could still change; what

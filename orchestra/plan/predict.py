@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.model.names import VolumeName
@@ -21,6 +20,7 @@ from orchestra.plan.action import (
 )
 from orchestra.plan.health import effective_healthcheck
 from orchestra.plan.volumes import named_volumes
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,6 @@ something waits for end with 0. The text form is what ``orchestra plan`` prints 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Condition
@@ -15,6 +14,7 @@ from orchestra.model.observed import Exited, Running
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.plan import Blocked, Failed, plan
 from orchestra.plan.predict import predict_all
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from orchestra.plan.action import Action
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Record):
     """rounds: actions that may run together, round after round. observed: the world they lead to.
 
     blocked and failed: what is left over at the end. checks: of each container that would be made or replaced, the
@@ -100,7 +99,7 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
         elif running.health.status in (HealthStatus.NONE, HealthStatus.STARTING):
             unknown = not container.image_digest and not spec.healthcheck_disabled
             if container.healthcheck is not None or (unknown and spec.service in trusted):
-                health = running.health.replace(status=HealthStatus.HEALTHY)
+                health = replace(running.health, status=HealthStatus.HEALTHY)
                 changed[spec.name] = replace(container, status=replace(running, health=health))
     return replace(observed, containers={**observed.containers, **changed}) if changed else observed
 

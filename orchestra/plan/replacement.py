@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.model.resource import Kind
 from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveContainer, RemoveNetwork, StopContainer
 from orchestra.plan.difference import Change, differences
 from orchestra.plan.removal import orphans
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from typing import Any
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from orchestra.plan.preview import Preview
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(Record):
     """changes: empty when the definition is the same, or when what it was is not known."""
 
     resource: ResourceId

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.errors import UserError
 from orchestra.model.desired import Desired
 from orchestra.plan.volumes import named_volumes
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
@@ -10,6 +9,7 @@ from orchestra.model.resource import Kind, ResourceId
 from orchestra.model.wish import Recreate, Wish
 from orchestra.plan.backoff import delay
 from orchestra.plan.verdict import Blocked, Failed
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +26,7 @@ GIVE_UP = 7
 The action is tried again all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(Record):
     """Why a container must not run. keep: it is stopped only, not removed."""
 
     reason: str

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from orchestra.model.location import Location
     from orchestra.model.resource import ResourceId
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Record):
     """Something is wanted of ``resource`` but not yet possible.
 
     waits_for: resources that must change first; until: the moment (Unix seconds) that ends the waiting.
@@ -25,8 +25,7 @@ class Blocked:
     awaited: tuple[tuple[ResourceId, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Record):
     """``resource`` will not become what it should until the file, the machine or another container changes.
 
     waits_for: resources it would also wait for: they may turn out to be another reason. in_use: it cannot be removed,

@@ -12,7 +12,7 @@ from orchestra.driver import Part
 from orchestra.driver.local.logs import LogCursor
 from orchestra.model.log import Ended, Gap, Missed, Written
 from orchestra.model.observed import Running
-from orchestra.record import Record
+from orchestra.record import Record, replace
 from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def _merge(home: StackHome, containers: Iterable[Container], selection: Selectio
         log = f"{container.name}.log"
         chosen = selection
         if isinstance(container.status, Running) and not selection.until:
-            chosen = selection.replace(until=now)
+            chosen = replace(selection, until=now)
         cursor = LogCursor(f"{home.logs}/{log}", handover.of(log) if handover else None)
         first = chosen.first_lines(cursor)
         # Unfinished lines are asked for when everything else has been read.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from orchestra.compose.remembered import recall, remember
 from orchestra.errors import Diagnostic, Span, UserError
-from orchestra.record import Record
+from orchestra.record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ class StackFile:
 
 def concern(changes: Changes, chosen: Chosen, prepared: Prepared) -> Changes:
     """The changes, of what has been chosen and prepared."""
-    return changes.replace(
-        services=prepared.selected, named=chosen.services, scaled=tuple(chosen.scale), alone=chosen.no_deps
+    return replace(
+        changes, services=prepared.selected, named=chosen.services, scaled=tuple(chosen.scale), alone=chosen.no_deps
     )
 
 

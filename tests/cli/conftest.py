@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestra.cli.start import start
-from orchestra.driver.local.record import Record, store_record, store_stop
+from orchestra.driver.local.record import ContainerRecord, store_record, store_stop
 from orchestra.home import Home
 from orchestra.linux.process import identify
 from orchestra.model.observed import Container, Created
@@ -48,7 +48,7 @@ class ByHand:
         os.makedirs(self.home.container(container.name))
         for file in ("config.json", "shim.json", "network.json"):
             self._store(container.name, file, {"container_id": container.id})
-        store_record(self.home.container(container.name), Record(container))
+        store_record(self.home.container(container.name), ContainerRecord(container))
 
     def run(self, name: str) -> None:
         """This very process stands for the container's."""

@@ -8,7 +8,7 @@ import pytest
 
 from orchestra.cli.events import render_event
 from orchestra.cli.render.errors import render_error, render_failures, render_notes
-from orchestra.driver.local.record import Record, store_record
+from orchestra.driver.local.record import ContainerRecord, store_record
 from orchestra.errors import Diagnostic, EnvironmentLack, Span
 from orchestra.model.event import ActionEvent, HealthEvent, Phase
 from orchestra.model.health import Health, HealthStatus
@@ -43,7 +43,7 @@ def hostile_container(by_hand):
         0.0,
         command=("sh", "-c", f"{HOSTILE}\nX"),
     )
-    store_record(directory, Record(container))
+    store_record(directory, ContainerRecord(container))
     by_hand.run(name)
     by_hand.want(config_files=[f"/srv/{HOSTILE}\n/compose.yaml"])
     return by_hand

@@ -13,7 +13,7 @@ import pytest
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.name import DEFAULT_HOST
-from orchestra.driver.local.record import Record, store_record
+from orchestra.driver.local.record import ContainerRecord, store_record
 from orchestra.model.observed import Container, Created
 from tests.cli.conftest import ByHand
 from tests.driver.local.image.making import docker_archive, entry, layer, needs_root
@@ -34,7 +34,7 @@ def make_container(home, name, digest, image="app:1"):
     directory = home.stack("s").container(name)
     os.makedirs(directory)
     container = Container(name, "web", 1, f"id-{name}", "hash", image, digest, Created(), 0.0, command=("x",))
-    store_record(directory, Record(container))
+    store_record(directory, ContainerRecord(container))
 
 
 def remove_container(home, name):

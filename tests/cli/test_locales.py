@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from orchestra.driver.local.record import Record, store_record
+from orchestra.driver.local.record import ContainerRecord, store_record
 from orchestra.model.observed import Container, Created
 
 LOCALES = {
@@ -45,7 +45,9 @@ def container(by_hand):
     command = ("sleep", "→" * 30)
     store_record(
         by_hand.home.container(name),
-        Record(Container(name, "web", 1, "id", "hash", "rootfs:/größer", "digest", Created(), 0.0, command=command)),
+        ContainerRecord(
+            Container(name, "web", 1, "id", "hash", "rootfs:/größer", "digest", Created(), 0.0, command=command)
+        ),
     )
     by_hand.run(name)
     by_hand.want(config_files=["/srv/東京/compose.yaml"])

@@ -17,6 +17,7 @@ from orchestra.model.event import ActionEvent, Awaited, BlockedEvent, ContainerE
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.resource import ResourceId
 from orchestra.model.result import ContainerState
+from orchestra.record import replace
 
 STACK = """
 services:
@@ -129,7 +130,7 @@ def test_what_concerns_no_dependency_is_told_only_while_the_command_waits_for_it
 
 def test_what_failed_for_the_moment_is_waited_for(capfd):
     progress = Plain()
-    progress.hear(acted("create", "failed").replace(error="port 80 is taken"))
+    progress.hear(replace(acted("create", "failed"), error="port 80 is taken"))
     progress.hear(blocked(("s-web-1", "to be tried again: port 80 is taken", "s-web-1")))
     assert capfd.readouterr().err.splitlines()[-1] == " Container s-web-1  Waiting to be tried again: port 80 is taken"
 
@@ -166,8 +167,8 @@ def test_what_other_services_wait_for_is_not_told(capfd):
     progress.services, progress.waits = ("web",), True
     for service in ("other", "web"):
         (row,) = blocked((f"s-{service}-db-1", "to be healthy", f"s-{service}-1")).awaited
-        progress.hear(BlockedEvent(1.0, (), (row.replace(service=service),)))
-        progress.hear(health("starting", f"s-{service}-2").replace(service=service))
+        progress.hear(BlockedEvent(1.0, (), (replace(row, service=service),)))
+        progress.hear(replace(health("starting", f"s-{service}-2"), service=service))
     assert capfd.readouterr().err.splitlines() == [
         " Container s-web-db-1  Waiting to be healthy",
         " Container s-web-2  Waiting to be healthy",

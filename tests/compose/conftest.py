@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 from orchestra.cli.render.diagnostics import render_diagnostics
 from orchestra.compose import LoadRequest, load
 from orchestra.errors import ComposeError
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ class Folder:
         if text is not None:
             self.write("compose.yaml", text)
         request = LoadRequest(environment={"HOME": "/home/me"}, working_directory=str(self.path))
-        return dataclasses.replace(request, **changes)
+        return replace(request, **changes)
 
     def load(self, text: str | None = None, **changes: object) -> Loaded:
         return load(self.request(text, **changes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import pytest
 
 from orchestra.compose.compatibility import REMARKS, Attribute, State, attributes, renew
 from orchestra.compose.not_applied import LACKS, LACKS_IN_USE
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
@@ -184,22 +184,22 @@ def load(folder, data) -> Desired:
         folder.write(name, text)
     desired = folder.load(json.dumps(data)).desired
     containers = tuple(
-        dataclasses.replace(
+        replace(
             spec,
             config_hash="",
             labels={key: text for key, text in spec.labels.items() if not key.endswith("config-hash")},
             location=None,
-            ports=tuple(dataclasses.replace(port, location=None) for port in spec.ports),
+            ports=tuple(replace(port, location=None) for port in spec.ports),
         )
         for spec in desired.containers
     )
     plain = {"config_hash": "", "location": None}
-    return dataclasses.replace(
+    return replace(
         desired,
         containers=containers,
-        networks=tuple(dataclasses.replace(spec, **plain) for spec in desired.networks),
-        volumes=tuple(dataclasses.replace(spec, **plain) for spec in desired.volumes),
-        images=tuple(dataclasses.replace(spec, location=None) for spec in desired.images),
+        networks=tuple(replace(spec, **plain) for spec in desired.networks),
+        volumes=tuple(replace(spec, **plain) for spec in desired.volumes),
+        images=tuple(replace(spec, location=None) for spec in desired.images),
     )
 
 

@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -21,6 +20,7 @@ from orchestra.home import Home
 from orchestra.linux.process import identify, open_pidfd
 from orchestra.model.names import StackName
 from orchestra.plan.action import AnonymousVolumes
+from orchestra.record import replace
 from orchestra.shim.launch import launch
 from tests.plan import stacks
 

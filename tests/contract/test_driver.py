@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import anyio
 import pytest
 
@@ -14,6 +12,7 @@ from orchestra.model.observed import Created, Exited, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
+from orchestra.record import replace
 from tests.plan.stacks import going_down
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -33,6 +32,7 @@ from orchestra.model.request import (
 )
 from orchestra.model.result import DownResult
 from orchestra.model.wish import Recreate
+from orchestra.record import replace
 from tests.plan.stacks import service, stack
 
 pytestmark = pytest.mark.anyio

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import anyio
 import pytest
@@ -20,6 +19,7 @@ from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.earlier import with_earlier
+from orchestra.record import replace
 from tests.plan.stacks import asked, going_down, service, stack, wished
 
 pytestmark = pytest.mark.anyio

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orchestra.engine.view import View
 from orchestra.model.event import ContainerEvent, HealthEvent
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Exited, Image, Network, Observed, Running
 from orchestra.model.resource import ResourceId
+from orchestra.record import replace
 from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import world_after
 

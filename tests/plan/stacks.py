@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import (
@@ -21,6 +20,7 @@ from orchestra.model.desired import (
     RestartPolicy,
     VolumeSpec,
 )
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from orchestra.model.observed import Observed
@@ -104,7 +104,7 @@ def asked(desired: Desired, at: float, **request) -> Desired:
 
 def wished(desired: Desired, *services: str, **fields) -> Desired:
     """The same stack with something further asked of these services. fields: of ``Wish``."""
-    wishes = {service: desired.wish(service).replace(**fields) for service in services}
+    wishes = {service: replace(desired.wish(service), **fields) for service in services}
     return replace(desired, wishes={**desired.wishes, **wishes})
 
 

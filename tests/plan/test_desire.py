@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from orchestra.errors import UserError
@@ -17,6 +15,7 @@ from orchestra.plan.action import RemoveContainer
 from orchestra.plan.desire import desire
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
+from orchestra.record import replace
 from tests.plan.stacks import changed, service, stack, wished
 from tests.plan.test_preview import world_after
 
@@ -51,7 +50,7 @@ def test_a_dependency_that_changed_or_is_missing_is_seen_to():
 def test_dependencies_are_replaced_when_that_is_asked_for():
     changes = Changes(services=WITH_DEPS, named=WEB, recreate_dependencies=True)
     assert acted(desire(BEFORE, BEFORE, changes, 200.0), world_after(BEFORE)) == replaced("s-db-1")
-    both = changes.replace(recreate=Recreate.ALWAYS)
+    both = replace(changes, recreate=Recreate.ALWAYS)
     assert acted(desire(BEFORE, BEFORE, both, 200.0), world_after(BEFORE)) == replaced("s-db-1") + replaced("s-web-1")
     whole = Changes(recreate_dependencies=True)
     assert acted(desire(BEFORE, BEFORE, whole, 200.0), world_after(BEFORE)) == [], "nothing is but a dependency"
@@ -73,7 +72,7 @@ def test_a_dependency_is_not_scaled_down_by_naming_another_service():
     less = stack(service("db", replicas=1), service("web", "db"))
     changes = Changes(services=WITH_DEPS, named=WEB)
     assert acted(desire(more, less, changes, 200.0), world_after(more)) == []
-    asked = changes.replace(scaled=("db",))
+    asked = replace(changes, scaled=("db",))
     assert "stop s-db-3" in acted(desire(more, less, asked, 200.0), world_after(more))
     assert "stop s-db-3" in acted(desire(more, less, Changes(), 200.0), world_after(more))
 
@@ -106,7 +105,7 @@ def test_anonymous_volumes_of_a_dependency_are_not_renewed_unless_it_is_replaced
     world = with_anonymous_volume(world_after(BEFORE), "s-db-1", "s-web-1")
     changes = Changes(services=WITH_DEPS, named=WEB, renew_volumes=True)
     assert acted(desire(BEFORE, BEFORE, changes, 200.0), world) == replaced("s-web-1")
-    assert len(acted(desire(BEFORE, BEFORE, changes.replace(recreate_dependencies=True), 200.0), world)) == 8
+    assert len(acted(desire(BEFORE, BEFORE, replace(changes, recreate_dependencies=True), 200.0), world)) == 8
 
 
 def test_a_named_volume_is_nothing_to_renew():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from orchestra.model.desired import (
@@ -23,6 +21,7 @@ from orchestra.model.desired import (
     Ulimit,
 )
 from orchestra.plan.difference import differences
+from orchestra.record import replace
 
 BASE = ContainerSpec("s-web-1", "web", 1, "app:1", "hash 1")
 

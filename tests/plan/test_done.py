@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from orchestra.model.desired import ImageSpec
@@ -14,6 +12,7 @@ from orchestra.model.wish import Recreate
 from orchestra.plan.action import CreateNetwork, StartContainer
 from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
+from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 from tests.plan.test_preview import world_after
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from orchestra.model.desired import ImageSpec
@@ -15,6 +13,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict_all
 from orchestra.plan.preview import preview
 from orchestra.plan.situation import GIVE_UP
+from orchestra.record import replace
 from tests.plan.stacks import changed, service, stack
 
 OLD = stack(service("web"), service("front", "web!"), at=100.0)

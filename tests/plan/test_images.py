@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 import pytest
 
 from orchestra.model.observed import Image, Observed
 from orchestra.plan.plan import plan
+from orchestra.record import replace
 
 from . import stacks
 

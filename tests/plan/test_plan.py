@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from orchestra.model.health import Health, HealthStatus
@@ -15,6 +13,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
 from orchestra.plan.situation import GIVE_UP
 from orchestra.plan.supersede import is_superseded
+from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 from tests.plan.test_preview import world_after
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from textwrap import dedent
 
 from orchestra.model.health import Health, HealthStatus
@@ -11,6 +10,7 @@ from orchestra.model.observed import Created, Exited, Healthcheck, Image, Networ
 from orchestra.model.wish import Recreate
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.preview import preview, render_data, render_text
+from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.plan.preview import TICK, assume_the_best, preview
 from orchestra.plan.situation import GIVE_UP
+from orchestra.record import replace
 from tests.plan.stacks import wished
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, desired_of, generate_services
 

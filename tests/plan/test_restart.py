@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from orchestra.model.desired import Restart, RestartPolicy
@@ -13,6 +11,7 @@ from orchestra.model.resource import ResourceId
 from orchestra.plan.backoff import delay
 from orchestra.plan.plan import plan
 from orchestra.plan.restart import exit_text, next_run
+from orchestra.record import replace
 from tests.plan.stacks import asked, changed, service, stack
 from tests.plan.test_preview import world_after
 

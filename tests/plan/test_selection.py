@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orchestra.model.desired import Request
 from orchestra.model.observed import Exited, Observed
 from orchestra.model.wish import Recreate
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview, render_text
 from orchestra.plan.selection import merge_desired, with_dependents, without_services
+from orchestra.record import replace
 from tests.plan.stacks import asked, changed, service, stack, wished
 from tests.plan.test_preview import world_after
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, Run
@@ -25,6 +25,7 @@ from orchestra.model.desired import (
 from orchestra.model.request import Changes
 from orchestra.model.wish import Recreate
 from orchestra.plan.desire import desire, stop
+from orchestra.record import replace
 from tests.plan.stacks import wished
 
 if TYPE_CHECKING:

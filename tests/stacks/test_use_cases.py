@@ -9,6 +9,7 @@ from orchestra.home import find_home
 from orchestra.model.event import ActionEvent, Phase
 from orchestra.model.request import Changes
 from orchestra.model.wish import Recreate
+from orchestra.record import replace
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.context import Context, Project
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
@@ -84,6 +85,6 @@ def test_a_driver_that_lacks_a_part_says_so_and_touches_nothing(context, ask, pa
 
 def test_a_stack_without_a_file_is_known_by_its_name_alone(context, tmp_path):
     (tmp_path / "compose.yaml").unlink()
-    named = find_stack(context.replace(project=Project(name="other")))
+    named = find_stack(replace(context, project=Project(name="other")))
     assert (named.stack, named.services) == ("other", None)
-    assert ps(context.replace(project=Project(name="other")), PsOptions()).containers == []
+    assert ps(replace(context, project=Project(name="other")), PsOptions()).containers == []

@@ -8,6 +8,7 @@ import sys
 from orchestra.cli.render.words import Step, await_step, describe, subject_of
 from orchestra.model.event import BlockedEvent, ContainerEvent, PullEvent, SkippedEvent
 from orchestra.model.resource import Kind, ResourceId
+from orchestra.record import replace
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -114,18 +115,18 @@ class Quiet:
             if step is None:
                 self._show(Step(resource, subject_of(resource), state.capitalize(), "done"))
             elif step.text == "Starting" and state in ("running", "exited"):
-                self._touched[resource] = step = step.replace(text="Started", state="done")
+                self._touched[resource] = step = replace(step, text="Started", state="done")
                 self._show(step)
             elif step.text == "Waiting" and step.note != "to be restarted" and state in ("running", "exited"):
                 text = {"healthy": "Healthy", "exited": "Exited"}.get(container.health if state == "running" else state)
-                self._touched[resource] = step = step.replace(text=text or "Started", state="done", note="")
+                self._touched[resource] = step = replace(step, text=text or "Started", state="done", note="")
                 self._show(step)
 
     def conclude(self, working: str, done: str) -> None:
         """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
         for resource, step in self._touched.items():
             if step.text == working:
-                self._touched[resource] = step = step.replace(text=done, state="done")
+                self._touched[resource] = step = replace(step, text=done, state="done")
                 self._show(step)
 
     def _show(self, step: Step) -> None:

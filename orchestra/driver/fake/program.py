@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from orchestra.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Record):
     """One run of a program; times in seconds since its start, None is never.
 
     healthy_from, unhealthy_from: when probes begin to succeed, and to fail again. stops_after: how long it takes to end
@@ -20,8 +19,7 @@ class Run:
     stops_after: float | None = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record):
     """runs: the first, second, … run of a container; the last one repeats. The rest: seconds that driver calls take."""
 
     runs: tuple[Run, ...] = (Run(),)

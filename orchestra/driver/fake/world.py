@@ -6,7 +6,7 @@ engine makes (creating without an image, removing what runs) raise AssertionErro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program
@@ -15,6 +15,7 @@ from orchestra.model.resource import Kind
 from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer
 from orchestra.plan.predict import predict, with_container
 from orchestra.plan.volumes import named_volumes
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,8 +31,7 @@ TERMINATED = 143
 KILLED = 137
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """One thing that happened: created, starting, started, healthy, stopping, exited, removed, and so on.
 
     spec: of the container, for created and starting; exit_code: for exited.

@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
@@ -27,7 +26,7 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.observe import observe_container
-from orchestra.driver.local.record import Record, load_record, store_record
+from orchestra.driver.local.record import ContainerRecord, load_record, store_record
 from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.strays import end_if_left, end_strays, stack_group
@@ -40,6 +39,7 @@ from orchestra.model.names import container_name
 from orchestra.model.observed import Created, Image, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
+from orchestra.record import replace
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Containers:
                 if isinstance(error, (DriverError, OSError)):
                     failed = replace(record.container, config_hash="", error=str(error))
                     private_files.make_directories(directory)
-                    store_record(directory, Record(failed))
+                    store_record(directory, ContainerRecord(failed))
             raise
 
     def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool) -> None:
@@ -160,13 +160,13 @@ class Containers:
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
             joins = self._joins(spec)
-            store_record(directory, Record(replace(container, config_hash=""), spec.ports, joins))
+            store_record(directory, ContainerRecord(replace(container, config_hash=""), spec.ports, joins))
             self._known.add(spec.name)
         ports = self._ports.reserve(spec.name, spec.ports)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
         config = self._write_bundle(spec, image, container.id, attachment, directory)
         command = tuple(config["process"]["args"])
-        store_record(directory, Record(replace(container, command=command), spec.ports, joins))
+        store_record(directory, ContainerRecord(replace(container, command=command), spec.ports, joins))
         return attachment
 
     def _write_bundle(
@@ -409,7 +409,7 @@ def _sound(load: Callable[[str], T], directory: str) -> T | None:
         return None
 
 
-def _id(directory: str, record: Record | None, attachment: Attachment | None) -> str:
+def _id(directory: str, record: ContainerRecord | None, attachment: Attachment | None) -> str:
     """The id of the container, by the first of its files that is sound; empty where none is."""
     if record is not None:
         return record.container.id

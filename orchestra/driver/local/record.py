@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
 from orchestra.model.health import Health  # noqa: TC001 - the same
 from orchestra.model.observed import Container  # noqa: TC001 - the same
+from orchestra.record import Record
 from orchestra.shim.state import Status, state
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class ContainerRecord(Record):
     """container: as created, status and what changes from run to run left out. ports: as asked for.
 
     joins: kind of namespace to the container of the stack whose namespace of that kind it shares.
@@ -25,17 +23,17 @@ class Record:
     joins: tuple[tuple[str, str], ...] = ()
 
 
-def load_record(directory: str) -> Record | None:
+def load_record(directory: str) -> ContainerRecord | None:
     """None where no container was made, or only begun to be removed. Raises DamagedFile."""
     files = ContainerDirectory(directory)
     content = files.load_if_there(RECORD)
     try:
-        return None if content is None else decode(Record, content)
+        return None if content is None else decode(ContainerRecord, content)
     except ValueError as error:
         raise DamagedFile(files.file(RECORD), str(error)) from error
 
 
-def store_record(directory: str, record: Record) -> None:
+def store_record(directory: str, record: ContainerRecord) -> None:
     ContainerDirectory(directory).store(RECORD, encode(record))
 
 

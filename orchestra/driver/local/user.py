@@ -6,10 +6,10 @@ name must be known; without a group it is the user's own, with supplementary gro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,8 +18,7 @@ LARGEST_ID = (1 << 31) - 1
 LARGEST_IN_FILES = (1 << 32) - 2  # what the kernel takes: some give it to nobody
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Record):
     """groups: supplementary group ids, without repetition, the primary one first. home: an absolute path."""
 
     uid: int = 0

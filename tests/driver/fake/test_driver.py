@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import anyio
 import pytest
 import trio.testing
@@ -17,6 +15,7 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.observed import Exited, Network, Running
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
+from orchestra.record import replace
 from tests.plan.stacks import going_down, service, stack
 
 pytestmark = pytest.mark.anyio

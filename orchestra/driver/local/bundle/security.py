@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec
@@ -32,8 +32,7 @@ UNCONFINED, BUILT_IN = "unconfined", "builtin"
 TRUTH = {"": True, "true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Security:
+class Security(Record):
     """seccomp: ``unconfined``, ``builtin``, or the path of a profile."""
 
     no_new_privileges: bool = False

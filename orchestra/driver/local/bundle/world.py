@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestra.linux.capabilities import NAMES
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class HostDevice:
+class HostDevice(Record):
     """A device node of the host. kind: ``c`` or ``b``; mode: permission bits."""
 
     path: str
@@ -24,8 +23,7 @@ class HostDevice:
     gid: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(Record):
     """capabilities: all there are to give. swap_accounting: whether memory and swap can be limited together.
 
     devices: what stands at each path of the host's that the container names for a device: the node, or for a
@@ -36,7 +34,7 @@ class HostFacts:
 
     capabilities: tuple[str, ...] = NAMES
     swap_accounting: bool = True
-    devices: Mapping[str, tuple[HostDevice, ...]] = field(default_factory=dict)
+    devices: Mapping[str, tuple[HostDevice, ...]] = {}
     every_device: tuple[HostDevice, ...] = ()
     machine: str = "x86_64"
     kernel: str = "6.1"

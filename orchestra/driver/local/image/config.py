@@ -5,11 +5,11 @@ Docker's own configuration has the same shape, with ``Healthcheck`` and ``Shell`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.document import DocumentError, integer, mapping, strings, text
 from orchestra.model.observed import Healthcheck
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
+class ImageConfig(Record):
     """exposed_ports as ``80/tcp``; healthcheck None: the image has none, or says NONE."""
 
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = {}
     working_directory: str = ""
     user: str = ""
     volumes: tuple[str, ...] = ()
     exposed_ports: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     stop_signal: str = ""
     healthcheck: Healthcheck | None = None
 

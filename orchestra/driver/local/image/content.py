@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.blobs import BlobStore
@@ -18,6 +17,7 @@ from orchestra.driver.local.image.document import DocumentError
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.manifest import MANIFEST, NAME, parse_index
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,7 @@ STAMP = "io.orchestra.image.stamp"
 PULLED = "io.orchestra.image.pulled"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Record):
     """What a reference led to when it was last pulled.
 
     source: digest of what it named then, see ``source.Source``; digest: of the manifest for ``platform``; stamp: of

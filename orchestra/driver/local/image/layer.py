@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     import io
@@ -22,8 +22,7 @@ ALWAYS_ALLOWED = 16 << 30
 ALLOWED_RATIO = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Record):
     """One to be unpacked. blob: its digest, of ``size`` bytes; what: words for it, for errors."""
 
     chain_id: str

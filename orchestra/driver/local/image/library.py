@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestra.driver.local.image.manifest import Descriptor
@@ -13,6 +12,7 @@ from orchestra.driver.local.image.parts import Parts, load_parts
 from orchestra.driver.local.image.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError, UserError
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record):
     """One reference, or none for an image without a name. parts: None when its documents are damaged or gone."""
 
     entry: Stored

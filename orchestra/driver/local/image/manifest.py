@@ -5,7 +5,6 @@ OCI image-spec: "Content Descriptors", "Image Manifest", "Image Index"; Docker's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.document import (
@@ -19,6 +18,7 @@ from orchestra.driver.local.image.document import (
     text,
 )
 from orchestra.driver.local.image.platform import Platform, platform_of
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,21 +63,19 @@ NAMES = (NAME, "io.containerd.image.name")
 DOCUMENT_LIMIT = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Record):
     media_type: str
     digest: str
     size: int
     platform: Platform | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.annotations[key] for key in NAMES if key in self.annotations)
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Record):
     config: Descriptor
     layers: tuple[Descriptor, ...]
 

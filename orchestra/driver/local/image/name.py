@@ -9,9 +9,9 @@ this is the one place where they stand.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from orchestra.errors import FatalError
+from orchestra.record import Record, replace
 
 DEFAULT_HOST = "docker.io"
 DEFAULT_NAMESPACE = "library"
@@ -32,8 +32,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST = 255
 
 
-@dataclass(frozen=True, slots=True)
-class ImageName:
+class ImageName(Record):
     """tag: may be empty only where there is a digest, which then counts alone."""
 
     host: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.document import text
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,7 @@ ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "a
 DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Record):
     system: str
     architecture: str
     variant: str = ""

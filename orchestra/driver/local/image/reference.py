@@ -11,25 +11,21 @@ The first colon after the transport ends the path, as in containers-transports(5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class OciDirectory:
+class OciDirectory(Record):
     path: str
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OciArchive:
+class OciArchive(Record):
     path: str
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DockerArchive:
+class DockerArchive(Record):
     """name and index choose among several images of the archive; at most one of them is set."""
 
     path: str
@@ -37,13 +33,11 @@ class DockerArchive:
     index: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Record):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Record):
     name: str
 
 

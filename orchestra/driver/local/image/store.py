@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.arrival import HERE, Arrival
@@ -21,6 +20,7 @@ from orchestra.driver.local.image.tree import PREFIX, tree_digest, tree_of
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import DriverError, FatalError
 from orchestra.model.observed import Image
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,8 +36,7 @@ CONTENT = frozenset(("missing", "if_not_present", "never", "build"))
 """Pull policies that take an image which is here as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyImage:
+class ReadyImage(Record):
     """layers: absolute directories, topmost first, as overlayfs' ``lowerdir`` wants them."""
 
     digest: str

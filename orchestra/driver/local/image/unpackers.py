@@ -7,11 +7,11 @@ import json
 import queue
 import subprocess
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 from orchestra.driver.local.image.growing import WHOLE
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.record import fields
 
 if TYPE_CHECKING:
     from orchestra.driver.local.image.arrival import Arrival
@@ -47,7 +47,7 @@ class Unpackers:
         process = self._idle.get() or self._begin()
         assert process.stdin is not None
         assert process.stdout is not None
-        request = json.dumps({"layer": asdict(layer), "below": [] if is_lowest else None})
+        request = json.dumps({"layer": fields(layer), "below": [] if is_lowest else None})
         try:
             process.stdin.write(f"{request}\n")
             while count is not None:

@@ -15,6 +15,7 @@ from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 FILE = "network.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Record):
     """One interface of a container, ``device`` in its namespace. names: what others on the network call it.
 
     publishes: whether published ports lead here.
@@ -41,8 +41,7 @@ class Interface:
     publishes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Record):
     """A container's part in networks.
 
     mode: its ``network_mode``. namespace_path: the network namespace to join, None for the host's. interfaces: its

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
@@ -22,6 +21,7 @@ from orchestra.linux.network_namespace import (
     remove_shared_directory,
     unpin_namespace,
 )
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

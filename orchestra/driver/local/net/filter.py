@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import FatalError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 from orchestra.driver.local.net.gate import ADMITTED
 from orchestra.driver.local.net.link import home_hash
+from orchestra.record import Record
 
 FAMILY = "ip"
 LOOPBACK = {"prefix": {"addr": "127.0.0.0", "len": 8}}
@@ -32,8 +32,7 @@ Rule = dict[str, Any]
 _MARK: Rule = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": ADMITTED}}
 
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
+class Bridge(Record):
     """A network of the stack as the rules see it. masquerade: translate what leaves the host."""
 
     name: str
@@ -42,8 +41,7 @@ class Bridge:
     masquerade: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Record):
     """A host port that leads to a container. host_ip '': every address of the host."""
 
     protocol: str

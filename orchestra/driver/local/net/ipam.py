@@ -7,11 +7,11 @@ what the host's routes and addresses occupy is given to every decision as ``take
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,8 +23,7 @@ POOL = IPv4Network("10.128.0.0/9")
 PREFIX = 24
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkLease:
+class NetworkLease(Record):
     """One network of the home, made by ``stack``.
 
     ip_range: what addresses are given out of, '' for the whole subnet; reserved: those that no container gets.
@@ -42,7 +41,7 @@ class NetworkLease:
     mtu: int = 1500
     ip_range: str = ""
     reserved: tuple[str, ...] = ()
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = {}
     last: str = ""
 
     @property
@@ -50,11 +49,10 @@ class NetworkLease:
         return IPv4Interface(f"{self.gateway}/{IPv4Network(self.subnet).prefixlen}")
 
 
-@dataclass(frozen=True, slots=True)
-class Leases:
+class Leases(Record):
     """All networks of the home, by name on the host."""
 
-    networks: Mapping[str, NetworkLease] = field(default_factory=dict)
+    networks: Mapping[str, NetworkLease] = {}
 
     def with_network(self, name: str, lease: NetworkLease) -> Leases:
         return Leases({**self.networks, name: lease})

@@ -11,11 +11,11 @@ import errno
 import os
 import socket
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.attachment import load_all
 from orchestra.engine.driver import PortUnavailable
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
@@ -23,6 +22,7 @@ from orchestra.linux import private_files
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.nftables import has_table
 from orchestra.model.codec import decode, encode
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Record):
     """One container's names on one network. directory: where its ``state.json`` and ``exit.json`` tell if it runs."""
 
     container: str

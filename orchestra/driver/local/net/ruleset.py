@@ -11,13 +11,13 @@ import hashlib
 import json
 import os
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.filter import CHAINS, apply_rules, table_name
 from orchestra.errors import TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.nftables_watch import table_content
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from orchestra.driver.local.net.filter import Rule
@@ -27,8 +27,7 @@ _applying = threading.Lock()
 """A look in between the transaction and its record would take our own rules for another's."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seal:
+class _Seal(Record):
     """asked: the transaction; held: what the kernel made of it. Both are digests."""
 
     asked: str

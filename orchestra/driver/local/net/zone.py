@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net import projection
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Record):
     """What a container may learn.
 
     addresses: lower-case name to the addresses of its running containers; a name whose containers are all stopped has
@@ -26,8 +25,8 @@ class Zone:
     here may be asked of other servers: not from networks that are all internal.
     """
 
-    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    pointers: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, tuple[str, ...]] = {}
+    pointers: Mapping[str, str] = {}
     forwards: bool = True
 
 

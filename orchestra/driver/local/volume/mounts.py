@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.container.mounts import SUBPATH, open_below
@@ -15,6 +14,7 @@ from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
 from orchestra.model.desired import MountKind
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,8 +30,7 @@ TMPFS_DEFAULTS = {"nosuid": "suid", "nodev": "dev", "noexec": "exec"}
 TMPFS_MODE = "mode=1777"
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedMount:
+class ResolvedMount(Record):
     """A mount with nothing left to look up.
 
     kind: ``bind``, or a file system type. options: in the words of the OCI runtime spec, but for being read-only.

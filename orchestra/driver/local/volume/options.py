@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 KNOWN = ("type", "device", "o")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record):
     """Where a volume's data is instead of its own directory. kind: ``bind``, or a file system type."""
 
     kind: str

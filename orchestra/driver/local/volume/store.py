@@ -10,7 +10,6 @@ import os
 import re
 import time
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestra.container.directory import ContainerDirectory
@@ -23,6 +22,7 @@ from orchestra.linux.mountinfo import load_mounts
 from orchestra.model.codec import decode, encode
 from orchestra.model.names import VolumeName
 from orchestra.model.observed import Volume
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -42,8 +42,7 @@ OWN_HINTS = {
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeRecord:
+class VolumeRecord(Record):
     """stack: the owner. container, target: of an anonymous volume, the name of the container it was made for, and where
     it is mounted. The name is the directory's, whatever the file says.
     """
@@ -54,8 +53,8 @@ class VolumeRecord:
     config_hash: str = ""
     container: str = ""
     target: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    driver_options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
+    driver_options: Mapping[str, str] = {}
 
 
 def volume_path(home: Home, name: str) -> str:

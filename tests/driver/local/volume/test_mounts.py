@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 
@@ -12,6 +11,7 @@ from orchestra.driver.local.volume import ResolvedMount, anonymous_name, check_s
 from orchestra.driver.local.volume.options import Place, parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.desired import Dependency, Mount, MountKind
+from orchestra.record import replace
 from tests.driver.local.volume.conftest import spec
 
 BIND, VOLUME, TMPFS = MountKind.BIND, MountKind.VOLUME, MountKind.TMPFS

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,12 +15,11 @@ _PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)
 _SCHEME = re.compile(rf"\s*,*\s*({_TOKEN})(?:\s+|\s*,|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Record):
     """scheme: in lower case, as are the names of parameters."""
 
     scheme: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = {}
 
 
 def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:

@@ -12,12 +12,12 @@ import os
 import ssl
 import sys
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.registry.places import certificate_directories
 from orchestra.driver.local.image.registry.proxy import find_proxy
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,8 +57,7 @@ class Trouble(Exception):
         self.slow = slow
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Record):
     """Whose body has not been read yet."""
 
     url: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+
+from orchestra.record import Record
 
 SLOW_ATTEMPTS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Record):
     """Seconds, but for attempts and rate. connect, silence: for a connection, for the next bytes; longest: any pause.
 
     rate: bytes a second that an answer comes with at least, on the average of ``silence``; document: for all of a short

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.name import ImageName, endpoint_of
 from orchestra.errors import FatalError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 SYSTEM = "/etc/containers/registries.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record):
     """One repository at one server. insecure: its certificate may be anybody's, and plain HTTP will do.
 
     host: what credentials and certificates are filed under; endpoint: host and port to connect to.

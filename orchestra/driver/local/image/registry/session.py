@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +15,7 @@ from orchestra.driver.local.image.registry.patience import Patience, retry_after
 from orchestra.driver.local.image.registry.refusal import refusal
 from orchestra.driver.local.image.registry.token import Tokens
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,8 +28,7 @@ REDIRECT_LIMIT = 5
 PULL, PUSH = "pull", "pull,push"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Record):
     """One request. target: a path of the API, or a whole URL that the registry has given.
 
     content: called anew for every attempt. access: what a token must allow; also: more scopes for it.

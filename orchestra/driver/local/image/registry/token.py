@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +15,7 @@ from orchestra.driver.local.image.document import DocumentError, integer, parse_
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.driver.local.image.registry.refusal import LOGIN
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +30,7 @@ MARGIN = 5
 LIMIT = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
+class _Proof(Record):
     header: str
     until: float
 
