@@ -207,6 +207,14 @@ class Netlink:
         if first is not None:
             raise first
 
+    def remove_link(self, name: str) -> None:
+        """Delete an interface; nothing happens where there is none. The kernel removes some by itself at any time."""
+        try:
+            self.send(delete_link(name))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
+
     def links(self, kind: str = "") -> list[Link]:
         """All interfaces, or those of one kind. Statistics, the bulk of an answer, are left out by the kernel."""
         body = _ifinfo() + _u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)

@@ -15,7 +15,6 @@ from orchestra.driver.local.net import lease_file, link, ruleset
 from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import restore_forwarding
-from orchestra.linux import netlink
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import remove_shared_directory, unpin_namespace
 
@@ -75,8 +74,7 @@ def remove_leftover(home: Home, leftover: Leftover) -> None:
                 _remove_namespace(home, leftover.name)
             case Kind.INTERFACE:
                 with Netlink() as connection:
-                    if connection.link(leftover.name) is not None:
-                        connection.send(netlink.delete_link(leftover.name))
+                    connection.remove_link(leftover.name)
             case Kind.BRIDGE:
                 _remove_bridge(home, leftover.name)
             case Kind.TABLE:
@@ -95,7 +93,7 @@ def _remove_namespace(home: Home, container_id: str) -> None:
 def _remove_bridge(home: Home, name: str) -> None:
     with lease_file.locked(home) as file, Netlink() as connection:
         uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
-        link.remove_bridge(connection, name)
+        connection.remove_link(name)
         restore_forwarding(connection, uplinks)
         for network, lease in file.leases.networks.items():
             if lease.bridge == name:

@@ -155,12 +155,6 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
             connection.send(*_close_port(port.number, port.name))
 
 
-def remove_bridge(connection: Netlink, name: str) -> None:
-    """Remove a bridge; nothing happens when it is gone."""
-    if connection.link(name) is not None:
-        connection.send(netlink.delete_link(name))
-
-
 def connect(
     connection: Netlink,
     home: Home,

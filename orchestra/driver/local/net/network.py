@@ -67,7 +67,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
                 if not _collides(connection, lease) or spec.subnet:
                     break
                 # Another home chose the same subnet at the same moment: they cannot see our file, only the bridge.
-                link.remove_bridge(connection, lease.bridge)
+                connection.remove_link(lease.bridge)
                 file.leases = file.leases.without_network(spec.name)
             else:
                 raise TemporaryError(f"network {spec.name}: every subnet that was tried is taken by another network")
@@ -91,7 +91,7 @@ def remove_network(home: Home, stack: str, name: str) -> None:
                 users = ", ".join(_users(home, frozenset(lease.addresses)))
                 raise StillInUse(f"network {name} is still in use by {users}", hint=hint)
             uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
-            link.remove_bridge(connection, lease.bridge)
+            connection.remove_link(lease.bridge)
             file.leases = leases.without_network(name)
             restore_forwarding(connection, uplinks)
         _remove_folder(names_folder(home, name))
@@ -205,7 +205,7 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
     if existing is not None:
         if link.parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
             raise FatalError(f"network {spec.name}: interface {bridge} exists and is not Orchestra's")
-        link.remove_bridge(connection, bridge)  # ours, from before its lease was lost or its definition changed
+        connection.remove_link(bridge)  # ours, from before its lease was lost or its definition changed
     taken: dict[IPv4Network, str] = link.host_networks(connection)
     for name, lease in leases.networks.items():
         if name != spec.name:

@@ -487,6 +487,13 @@ def test_leftovers_are_found_and_removed(world):
     assert "orchestra" not in world.ruleset()
 
 
+def test_an_interface_that_the_kernel_removes_before_anybody_else_is_gone(world):
+    """Its other end went with a namespace, which the kernel takes apart in its own time."""
+    with Netlink() as connection:
+        connection.remove_link("orcvnothing")
+    remove_leftover(world.home, Leftover(Kind.INTERFACE, "orcvnothing"))
+
+
 def test_the_books_of_one_home_do_not_account_for_another(world, tmp_path):
     world.network()
     other = World(find_home({"ORCHESTRA_HOME": str(tmp_path / "other")}, 0), tmp_path)
