@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,11 @@ from orchestra.driver.local.driver import open_driver
 from orchestra.home import Home
 from orchestra.linux.process import identify, open_pidfd
 from orchestra.model.names import StackName
+from orchestra.model.observed import Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.record import replace
 from orchestra.shim.launch import launch
+from tests.examples.conftest import eventually
 from tests.plan import stacks
 
 STACK = "contract"
@@ -59,6 +62,9 @@ class FakeKind:
     def service(self, name: str, **fields):
         return stacks.service(name, image=self.image, **fields)
 
+    def begun(self, pid: int) -> None:
+        return None
+
     def close(self) -> None:
         return None
 
@@ -80,6 +86,11 @@ class LocalKind:
 
     def service(self, name: str, **fields):
         return stacks.service(name, image=self.image, command=COMMANDS[name], runtime=self.runtime, **fields)
+
+    def begun(self, pid: int) -> None:
+        """runc's start returns before its process has become the program; until then any signal ends it."""
+        name = Path(f"/proc/{pid}/comm")
+        eventually(lambda: not name.exists() or name.read_text() == "sh\n")
 
     def close(self) -> None:
         deadline = time.monotonic() + 30
@@ -144,7 +155,10 @@ class Used:
 
     async def start(self, service: str, restarts: int = 0, backoff: int = 0):
         await self.driver.start(self.name(service), restarts=restarts, backoff=backoff)
-        return await self.look(service)
+        container = await self.look(service)
+        if isinstance(container.status, Running):
+            self.kind.begun(container.status.pid)
+        return container
 
     async def look(self, service: str):
         return await self.driver.inspect(self.name(service))
