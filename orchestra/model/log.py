@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -45,3 +46,9 @@ class Ended(NamedTuple):
 
 
 Happening = Written | Missed | Ended
+
+
+def render_stamp(nanoseconds: int) -> bytes:
+    """A Unix time as lines have it."""
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z".encode()

@@ -10,7 +10,7 @@ from itertools import chain, takewhile
 
 from orchestra.driver import Part
 from orchestra.driver.local.logs import LogCursor
-from orchestra.model.log import Ended, Gap, Missed, Written
+from orchestra.model.log import Ended, Gap, Missed, Written, render_stamp
 from orchestra.model.observed import Running
 from orchestra.record import Record, replace
 from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
@@ -85,12 +85,6 @@ class Logs:
             yield from _follow(self._context, self._home, self._selection)
 
 
-def now_as_stamp() -> bytes:
-    """The present moment, as lines have it."""
-    seconds, fraction = divmod(time.time_ns(), 10**9)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z".encode()
-
-
 def _merge(home: StackHome, containers: Iterable[Container], selection: Selection) -> Iterator[Written | Missed]:
     handover = None
     if any(isinstance(container.status, Running) for container in containers):
@@ -98,7 +92,7 @@ def _merge(home: StackHome, containers: Iterable[Container], selection: Selectio
 
         handover = Handover(home)
         handover.open()
-    now = now_as_stamp()  # what is in the files by now stays readable
+    now = render_stamp(time.time_ns())  # what is in the files by now stays readable
 
     def lines(container: Container) -> Iterator[Written | Missed]:
         log = f"{container.name}.log"
@@ -138,7 +132,7 @@ def _follow(context: Context, home: StackHome, selection: Selection) -> Iterator
         poll.register(mail, select.POLLIN)
         client, question = context.client(home.name), SettleRequest(selection.services)
         asked = False
-        while not (selection.until and now_as_stamp() > selection.until):
+        while not (selection.until and render_stamp(time.time_ns()) > selection.until):
             if follower.is_over and not asked:
                 # An `up` may be about to start or replace some: the supervisor answers when it is done with it.
                 asked = True

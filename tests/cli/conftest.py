@@ -13,6 +13,7 @@ from orchestra.cli.start import start
 from orchestra.driver.local.record import ContainerRecord, store_record, store_stop
 from orchestra.home import Home
 from orchestra.linux.process import identify
+from orchestra.model.log import render_stamp
 from orchestra.model.observed import Container, Created
 from orchestra.shim.log import render_records
 from tests.driver.local.image.making import entry, layer
@@ -72,6 +73,10 @@ class ByHand:
         stamp = f"2026-01-01T00:{int(second) // 60:02d}:{int(second) % 60:02d}.{int(second * 1000) % 1000:03d}000000Z"
         with open(f"{self.home.logs}/{name}.log", "ab") as file:
             file.write(render_records(text.encode(), stream, stamp))
+
+    def write_now(self, name: str, text: str) -> None:
+        with open(f"{self.home.logs}/{name}.log", "ab") as file:
+            file.write(render_records(text.encode(), "stdout", render_stamp(time.time_ns()).decode()))
 
     def want(self, **desired) -> None:
         with open(self.home.desired, "w") as file:

@@ -155,17 +155,6 @@ def test_columns_widen_when_a_longer_name_comes(by_hand, capfd):
     assert capfd.readouterr().out == "a-1  | text\nlonger-1  | text\na-1       | text\n"
 
 
-def test_ends_that_are_seen_at_once_are_told_in_their_order(by_hand):
-    names = [by_hand.create(service) for service in ("a", "b", "c")]
-    with Follower(by_hand.home, lambda container: True) as follower:
-        for name in names:
-            by_hand.run(name)
-        list(follower.begin(lambda cursor: []))
-        for name in reversed(names):
-            by_hand.exit(name)
-        assert [ended.container.name for ended in follower.read()] == names[::-1]
-
-
 class Watched:
     """A follower, and what it has told so far as short words."""
 
@@ -192,6 +181,18 @@ class Watched:
 def watched(by_hand):
     with Follower(by_hand.home, lambda container: container.service != "silent") as follower:
         yield Watched(follower)
+
+
+def test_lines_and_ends_that_are_seen_at_once_are_told_in_their_order(by_hand, watched):
+    names = [by_hand.create(service) for service in ("a", "b", "c")]
+    for name in names:
+        by_hand.run(name)
+    list(watched.follower.begin(lambda cursor: []))
+    for name in reversed(names):
+        by_hand.write_now(name, f"bye of {name}\n")
+        by_hand.exit(name)
+    told = watched.until(*(f"{name}=0" for name in names))
+    assert told == [word for name in reversed(names) for word in (f"bye of {name}", f"{name}=0")]
 
 
 def test_following_sees_lines_new_containers_ends_and_removals(by_hand, watched):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import heapq
 import os
-from operator import itemgetter
 
 from orchestra.driver.local.log_handover import Handover
 from orchestra.driver.local.logs import LogCursor
 from orchestra.driver.local.observe import observe_container
 from orchestra.linux import inotify, private_files
 from orchestra.linux.inotify import Inotify
-from orchestra.model.log import Ended, Gap, Missed, Written
+from orchestra.model.log import Ended, Gap, Missed, Written, render_stamp
 from orchestra.model.observed import Exited, Running
 
 TYPE_CHECKING = False
@@ -40,6 +39,11 @@ class _Followed:
         self.container = container
         self.cursor = cursor
         self.reported = 0.0
+
+    @property
+    def has_news_of_end(self) -> bool:
+        status = self.container.status
+        return isinstance(status, Exited) and status.started_at != self.reported
 
 
 class Follower:
@@ -100,7 +104,7 @@ class Follower:
                 followed.reported = followed.container.status.started_at
             firsts.append([Written(followed.container, line) for line in place(followed.cursor)])
         yield from heapq.merge(*firsts, key=_stamp)
-        yield from self._lines(self._followed)
+        yield from heapq.merge(*map(self._lines_of, self._followed.values()), key=_stamp)
 
     def read(self) -> Iterator[Happening]:
         """What has happened since, without waiting."""
@@ -125,12 +129,12 @@ class Follower:
             self._look_at(name)
         self._refuse_unwanted()
         touched |= changed
-        yield from self._lines((name for name in self._followed if name in touched), AT_ONCE)
-        yield from self._ends(self._followed)
+        fresh = [followed for name, followed in self._followed.items() if name in touched or followed.has_news_of_end]
+        yield from self._happenings(fresh, AT_ONCE)
         for gone in removed:
-            yield from self._lines([gone])
-            yield from self._ends([gone])
-            self._followed.pop(gone).cursor.close()
+            followed = self._followed.pop(gone)
+            yield from self._happenings([followed])
+            followed.cursor.close()
 
     def read_all(self) -> Iterator[Happening]:
         """As ``read``, looking at everything again: what has been there for a moment only may not be missed."""
@@ -142,7 +146,7 @@ class Follower:
             self._look_for_containers()
         for name in list(self._followed):
             self._look_at(name)
-        yield from self._lines(self._followed)
+        yield from self._happenings(list(self._followed.values()))
         yield from self.read()
 
     def _watch_all(self) -> None:
@@ -188,28 +192,25 @@ class Follower:
             if log in self._unwanted:
                 self._handover.refuse(log)
 
-    def _lines(self, names: Iterable[str], most: int | None = None) -> Iterator[Written | Missed]:
-        """Merged by time, as far as each log goes now."""
-        chosen = [self._followed[name] for name in names]
-        yield from heapq.merge(*(self._lines_of(followed, most) for followed in chosen), key=_stamp)
+    def _happenings(self, chosen: Iterable[_Followed], most: int | None = None) -> Iterator[Happening]:
+        """Lines and ends merged by time, as far as each log goes now. most: bytes of the log of one that still runs."""
+        yield from heapq.merge(*(self._of_one(followed, most) for followed in chosen), key=_stamp)
+
+    def _of_one(self, followed: _Followed, most: int | None) -> Iterator[Happening]:
+        if not followed.has_news_of_end:
+            yield from self._lines_of(followed, most)
+            return
+        status = followed.container.status
+        assert isinstance(status, Exited)
+        followed.reported = status.started_at
+        yield from self._lines_of(followed)
+        yield from (Written(followed.container, line) for line in followed.cursor.finish())
+        yield Ended(followed.container, status, self._runs_again(followed.container))
 
     @staticmethod
     def _lines_of(followed: _Followed, most: int | None = None) -> Iterator[Written | Missed]:
         for line in followed.cursor.lines(most):
             yield Missed(followed.container, line) if isinstance(line, Gap) else Written(followed.container, line)
-
-    def _ends(self, names: Iterable[str]) -> Iterator[Happening]:
-        """Of those that were not told of yet, in the order in which they happened."""
-        ended = [
-            (status.finished_at, followed, status)
-            for followed in map(self._followed.__getitem__, names)
-            if isinstance(status := followed.container.status, Exited) and status.started_at != followed.reported
-        ]
-        for _, followed, status in sorted(ended, key=itemgetter(0)):
-            followed.reported = status.started_at
-            yield from self._lines_of(followed)
-            yield from (Written(followed.container, line) for line in followed.cursor.finish())
-            yield Ended(followed.container, status, self._runs_again(followed.container))
 
     def _runs_again(self, container: Container) -> bool:
         if not isinstance(container.status, Exited):
@@ -224,5 +225,7 @@ def _container_of(file: str) -> str:
     return file[:-4] if file.endswith(".log") else file.rpartition(".log.")[0]
 
 
-def _stamp(written: Written | Missed) -> bytes:
-    return written.line.stamp
+def _stamp(happened: Happening) -> bytes:
+    if isinstance(happened, Ended):
+        return render_stamp(int(happened.exited.finished_at * 10**9))
+    return happened.line.stamp
