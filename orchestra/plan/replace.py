@@ -23,14 +23,14 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         return container.damage
     if container.service != spec.service:
         return f"it belongs to service {container.service}"
-    wish = situation.wish(spec.service)
-    if wish.recreate is Recreate.NEVER and container.created_at < wish.at:
+    if situation.is_never_replaced(spec, container):
         return None
     if container.config_hash != spec.config_hash:
         return "its definition changed"
     image = situation.observed.images.get(spec.image_key)
     if image and image.digest and container.image_digest and image.digest != container.image_digest:
         return f"image {spec.image} changed"
+    wish = situation.wish(spec.service)
     if wish.recreate is Recreate.ALWAYS and container.created_at < wish.at:
         return "asked to be recreated"
     if wish.renew_volumes and _is_to_be_renewed(situation, spec, container):

@@ -74,7 +74,7 @@ def find_stack(context: Context) -> Known:
 
 
 def ignore(_seen: Seen) -> None:
-    """Nobody needs to hear what there is."""
+    """For callers that do not show what a stack has."""
 
 
 def survey(

@@ -71,12 +71,14 @@ class ByHand:
     def write(self, name: str, text: str, second: float = 0, stream: str = "stdout") -> None:
         """second: after the beginning of 2026."""
         stamp = f"2026-01-01T00:{int(second) // 60:02d}:{int(second) % 60:02d}.{int(second * 1000) % 1000:03d}000000Z"
-        with open(f"{self.home.logs}/{name}.log", "ab") as file:
-            file.write(render_records(text.encode(), stream, stamp))
+        self._append(name, text, stamp, stream)
 
     def write_now(self, name: str, text: str) -> None:
+        self._append(name, text, render_stamp(time.time_ns()).decode(), "stdout")
+
+    def _append(self, name: str, text: str, stamp: str, stream: str) -> None:
         with open(f"{self.home.logs}/{name}.log", "ab") as file:
-            file.write(render_records(text.encode(), "stdout", render_stamp(time.time_ns()).decode()))
+            file.write(render_records(text.encode(), stream, stamp))
 
     def want(self, **desired) -> None:
         with open(self.home.desired, "w") as file:

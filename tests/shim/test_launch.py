@@ -1,4 +1,4 @@
-"""Launching: one fork server for whoever comes, also where files or processes are in the way."""
+"""Launching starts one fork server per stack, even when old files or dying processes are in the way."""
 
 from __future__ import annotations
 

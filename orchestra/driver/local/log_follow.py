@@ -41,9 +41,10 @@ class _Followed:
         self.reported = 0.0
 
     @property
-    def has_news_of_end(self) -> bool:
+    def untold_end(self) -> Exited | None:
+        """How its last run ended, unless that was told of."""
         status = self.container.status
-        return isinstance(status, Exited) and status.started_at != self.reported
+        return status if isinstance(status, Exited) and status.started_at != self.reported else None
 
 
 class Follower:
@@ -129,7 +130,7 @@ class Follower:
             self._look_at(name)
         self._refuse_unwanted()
         touched |= changed
-        fresh = [followed for name, followed in self._followed.items() if name in touched or followed.has_news_of_end]
+        fresh = [followed for name, followed in self._followed.items() if name in touched or followed.untold_end]
         yield from self._happenings(fresh, AT_ONCE)
         for gone in removed:
             followed = self._followed.pop(gone)
@@ -197,15 +198,12 @@ class Follower:
         yield from heapq.merge(*(self._of_one(followed, most) for followed in chosen), key=_stamp)
 
     def _of_one(self, followed: _Followed, most: int | None) -> Iterator[Happening]:
-        if not followed.has_news_of_end:
-            yield from self._lines_of(followed, most)
-            return
-        status = followed.container.status
-        assert isinstance(status, Exited)
-        followed.reported = status.started_at
-        yield from self._lines_of(followed)
-        yield from (Written(followed.container, line) for line in followed.cursor.finish())
-        yield Ended(followed.container, status, self._runs_again(followed.container))
+        exited = followed.untold_end
+        yield from self._lines_of(followed, most if exited is None else None)
+        if exited is not None:
+            followed.reported = exited.started_at
+            yield from (Written(followed.container, line) for line in followed.cursor.finish())
+            yield Ended(followed.container, exited, self._runs_again(followed.container))
 
     @staticmethod
     def _lines_of(followed: _Followed, most: int | None = None) -> Iterator[Written | Missed]:
