@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local import volume
@@ -26,7 +26,7 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.observe import observe_container
-from orchestra.driver.local.record import ContainerRecord, load_record, store_record
+from orchestra.driver.local.record import ContainerRecord, find_id, load_record, sound, store_record
 from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.strays import end_if_left, end_strays, stack_group
@@ -43,8 +43,6 @@ from orchestra.record import replace
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.runtime import Runtime
@@ -53,7 +51,6 @@ if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec
     from orchestra.model.observed import Container
 
-T = TypeVar("T")
 LAST = (*BUNDLE, RECORD)
 """What goes last of a directory: the bundle, without which a record looks damaged, and the record."""
 
@@ -84,7 +81,7 @@ class Containers:
                 self.remove(name, volumes=AnonymousVolumes.HAND_ON)  # a crash came before its record, or after
                 continue
             self._known.add(name)
-            attachment = _sound(attachments.load, directory)
+            attachment = sound(attachments.load, directory)
             if attachment is not None and attachment.ports:
                 try:
                     self._ports.reserve(name, attachment.ports)
@@ -113,10 +110,10 @@ class Containers:
 
     def _make_anew(self, spec: ContainerSpec, image_digest: str) -> Attachment:
         directory = self._stack_home.container(spec.name)
-        record = _sound(load_record, directory)
+        record = sound(load_record, directory)
         made = None if record is None else (record.container.service, record.container.config_hash)
         if record is not None and made == (spec.service, spec.config_hash):
-            attachment = _sound(attachments.load, directory)
+            attachment = sound(attachments.load, directory)
             if attachment is not None and record.container.image_digest == image_digest:
                 return attachment
         if ContainerDirectory(directory).has(RECORD):
@@ -126,7 +123,7 @@ class Containers:
         try:
             return self._make(spec, image_digest, directory)
         except BaseException as error:
-            record = _sound(load_record, directory)
+            record = sound(load_record, directory)
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
             if record is not None:
                 volume.delete_anonymous_volumes(self._home, record.container.volumes, since=began)
@@ -235,7 +232,7 @@ class Containers:
         if mode != "service":
             return name
         for container in self.names():
-            record = _sound(load_record, self._stack_home.container(container))
+            record = sound(load_record, self._stack_home.container(container))
             if record is not None and (record.container.service, record.container.index) == (name, 1):
                 return container
         return container_name(self._stack, name, 1)
@@ -243,7 +240,7 @@ class Containers:
     def publish(self, name: str) -> bool:
         """Before a run: publish what ``withdraw`` took back. Whether rules have to follow. Raises FatalError."""
         directory = self._stack_home.container(name)
-        record, attachment = _sound(load_record, directory), _sound(attachments.load, directory)
+        record, attachment = sound(load_record, directory), sound(attachments.load, directory)
         if record is None or attachment is None:
             raise self._spoil(name)
         if not record.ports or attachment.ports:
@@ -255,7 +252,7 @@ class Containers:
     def withdraw(self, name: str) -> bool:
         """After a commanded stop: let others have the published ports. Whether rules have to follow."""
         directory = self._stack_home.container(name)
-        attachment = _sound(attachments.load, directory)
+        attachment = sound(attachments.load, directory)
         if attachment is None or not attachment.ports:
             return False
         attachments.store(directory, replace(attachment, ports=()))
@@ -268,7 +265,7 @@ class Containers:
         Raises TemporaryError while one of them does not run.
         """
         directory = self._stack_home.container(name)
-        record = _sound(load_record, directory)
+        record = sound(load_record, directory)
         if record is None or not record.joins:
             return
         files = ContainerDirectory(directory)
@@ -285,7 +282,7 @@ class Containers:
     def explain(self, name: str) -> DriverError | None:
         """Why a container cannot have started, where what the host has tells it better than the kernel."""
         files = ContainerDirectory(self._stack_home.container(name))
-        record = _sound(load_record, files.path)
+        record = sound(load_record, files.path)
         if record is None:
             return None
         if damage := self.find_damage(name):
@@ -304,7 +301,7 @@ class Containers:
     def _spoil(self, name: str) -> TemporaryError:
         """Have the container replaced, of which a file is damaged or gone."""
         directory = self._stack_home.container(name)
-        record = _sound(load_record, directory)
+        record = sound(load_record, directory)
         if record is not None:
             store_record(directory, replace(record, container=replace(record.container, config_hash="")))
         return TemporaryError(f"container {name}: a file in {directory} is damaged, or gone: it is made anew")
@@ -320,11 +317,11 @@ class Containers:
         self._known.discard(name)
         if not os.path.isdir(directory) and not was_known:
             return False
-        record, attachment = _sound(load_record, directory), _sound(attachments.load, directory)
+        record, attachment = sound(load_record, directory), sound(attachments.load, directory)
         if record is None:
             end_strays(self._home, self._stack)
         self._runtime.delete(directory)
-        if container_id := _id(directory, record, attachment):
+        if container_id := find_id(directory, record, attachment):
             end_if_left(self._home, self._stack, container_id)
             detach(self._home, self._stack, container_id, directory)
         if record is not None:
@@ -399,27 +396,6 @@ def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:
         whose = "stop_signal" if spec.stop_signal else "the image's STOPSIGNAL, or give the service a stop_signal"
         raise FatalError(f"service {spec.service}: {error}", hint=f"mend {whose}") from None
     return name
-
-
-def _sound(load: Callable[[str], T], directory: str) -> T | None:
-    """None, too, for what is damaged."""
-    try:
-        return load(directory)
-    except DamagedFile:
-        return None
-
-
-def _id(directory: str, record: ContainerRecord | None, attachment: Attachment | None) -> str:
-    """The id of the container, by the first of its files that is sound; empty where none is."""
-    if record is not None:
-        return record.container.id
-    if attachment is not None:
-        return attachment.container_id
-    try:
-        group = ContainerDirectory(directory).load_config()["linux"]["cgroupsPath"]
-    except (DamagedFile, FileNotFoundError, LookupError, TypeError):
-        return ""
-    return os.path.basename(str(group))
 
 
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:

@@ -68,7 +68,7 @@ def find(home: Home) -> list[Item]:
         *_cgroups(home, living),
         *_mounts(home, living),
         *_containers(home, names - living),
-        *(Item(Kind.NETWORK, f"{n.kind} {n.name}", "", n) for n in leftovers.find_leftovers(home, living)),
+        *_networks(home),
         *_names(home, living),
         *_snapshots(home, living),
         *(Item(Kind.STACK, name, name) for name in sorted(names - living)),
@@ -186,6 +186,11 @@ def _containers(home: Home, dead: set[str]) -> Iterator[Item]:
     for stack in sorted(dead):
         for name in sorted(_list(home.stack(stack).containers)):
             yield Item(Kind.CONTAINER, name, stack, home.stack(stack).container(name))
+
+
+def _networks(home: Home) -> Iterator[Item]:
+    for left in leftovers.find_leftovers(home, lambda stack: is_living(home.stack(stack))):
+        yield Item(Kind.NETWORK, f"{left.kind} {left.name}", left.stack, left)
 
 
 def _names(home: Home, living: set[str]) -> Iterator[Item]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING, TypeVar
+
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.look import HEALTH, RECORD, START, STOP
 from orchestra.model.codec import decode, encode
@@ -10,6 +13,13 @@ from orchestra.model.health import Health  # noqa: TC001 - the same
 from orchestra.model.observed import Container  # noqa: TC001 - the same
 from orchestra.record import Record
 from orchestra.shim.state import Status, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.driver.local.net.attachment import Attachment
+
+T = TypeVar("T")
 
 
 class ContainerRecord(Record):
@@ -31,6 +41,27 @@ def load_record(directory: str) -> ContainerRecord | None:
         return None if content is None else decode(ContainerRecord, content)
     except ValueError as error:
         raise DamagedFile(files.file(RECORD), str(error)) from error
+
+
+def sound(load: Callable[[str], T], directory: str) -> T | None:
+    """None, too, for what is damaged."""
+    try:
+        return load(directory)
+    except DamagedFile:
+        return None
+
+
+def find_id(directory: str, record: ContainerRecord | None, attachment: Attachment | None) -> str:
+    """The id of the container, by the first of its files that is sound; empty where none is."""
+    if record is not None:
+        return record.container.id
+    if attachment is not None:
+        return attachment.container_id
+    try:
+        group = ContainerDirectory(directory).load_config()["linux"]["cgroupsPath"]
+    except (DamagedFile, FileNotFoundError, LookupError, TypeError):
+        return ""
+    return os.path.basename(str(group))
 
 
 def store_record(directory: str, record: ContainerRecord) -> None:

@@ -15,13 +15,14 @@ from orchestra.driver.local.net import lease_file, link, ruleset
 from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import restore_forwarding
+from orchestra.driver.local.record import find_id, load_record, sound
 from orchestra.linux.netlink import Netlink
 from orchestra.linux.network_namespace import remove_shared_directory, unpin_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Iterator
 
-    from orchestra.home import Home
+    from orchestra.home import Home, StackHome
 
 
 class Kind(StrEnum):
@@ -34,36 +35,54 @@ class Kind(StrEnum):
 
 
 class Leftover(NamedTuple):
-    """name: a container's id for a namespace, else the name that the kernel knows it by."""
+    """name: a container's id for a namespace, else the name that the kernel knows it by.
+
+    stack: whose it was, which may come to life again and take it up; empty where nobody can tell.
+    """
 
     kind: Kind
     name: str
+    stack: str = ""
 
 
-def find_leftovers(home: Home, living: Collection[str] | None = None) -> list[Leftover]:
-    """What belongs to this home, but to no stack of ``living``: by default, the stacks that have a run directory."""
-    stacks = set(_list(home.stacks_run) if living is None else living)
-    entries = [entry.attachment for stack in stacks for entry in attachments.load_all(home.stack(stack))]
-    containers = {entry.container_id for entry in entries}
-    leases = lease_file.load(home)
-    bridges = {lease.bridge for lease in leases.networks.values() if lease.stack in stacks}
-    found = [Leftover(Kind.NAMESPACE, name) for name in pinned_ids(home) if name not in containers]
+def find_leftovers(home: Home, lives: Callable[[str], bool]) -> list[Leftover]:
+    """What belongs to this home, but is of no use to a stack that lives.
+
+    The kernel is asked before the books are read: whatever it has is in them by then, if somebody is at work on it.
+    """
+    pins = pinned_ids(home)
     with kernel_errors("leftovers"), Netlink() as connection:
         links = connection.links()
-    living_numbers = {found.number for found in links if found.name in bridges}
+    tables = rules.list_tables()
+    leases = lease_file.load(home).networks
+    living = {name for name in _list(home.stacks_run) if lives(name)}
+    containers = {found for name in living for found in _containers(home.stack(name))}
+    in_use = {name for name, lease in leases.items() if lease.stack in living or lease.addresses.keys() & containers}
+    bridges = {leases[name].bridge for name in in_use}
+    needed = living | {leases[name].stack for name in in_use}
+    found = [Leftover(Kind.NAMESPACE, name) for name in pins if name not in containers]
     for candidate in links:
         mark = link.parse_mark(candidate.alias)
         if mark is None or mark.home != link.home_hash(home):
             continue
+        stack = leases[mark.network].stack if mark.network in leases else ""
         if candidate.kind == "bridge" and candidate.name not in bridges:
-            found.append(Leftover(Kind.BRIDGE, candidate.name))
-        elif candidate.kind != "bridge" and candidate.master not in living_numbers:
-            found.append(Leftover(Kind.INTERFACE, candidate.name))
-    for table in rules.list_tables():
-        stack = rules.stack_of_table(home, table)
-        if stack is not None and stack not in stacks:
-            found.append(Leftover(Kind.TABLE, table))
+            found.append(Leftover(Kind.BRIDGE, candidate.name, stack))
+        elif candidate.kind != "bridge" and mark.network not in in_use:
+            found.append(Leftover(Kind.INTERFACE, candidate.name, stack))
+    for table in tables:
+        owner = rules.stack_of_table(home, table)
+        if owner is not None and owner not in needed:
+            found.append(Leftover(Kind.TABLE, table, owner))
     return sorted(found, key=lambda item: (list(Kind).index(item.kind), item.name))
+
+
+def _containers(stack: StackHome) -> Iterator[str]:
+    """The ids of the containers of a stack, those included that are just being made."""
+    for name in _list(stack.containers):
+        directory = stack.container(name)
+        if found := find_id(directory, sound(load_record, directory), sound(attachments.load, directory)):
+            yield found
 
 
 def remove_leftover(home: Home, leftover: Leftover) -> None:
