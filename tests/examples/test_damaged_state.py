@@ -105,7 +105,9 @@ def check_recovers(stack, *options: str) -> None:
     """What follows a look: ``up``, and all that it promises."""
     check(stack, " ".join(("up", "-d", *options)), 0)
     assert stack.containers()["web"]["State"] == "running"
-    assert stack.run("exec", "-T", "web", "getent", "hosts", "web").stdout
+    published = (stack.home / "run/networks/names/stack_default/stack.json").read_text()
+    found = stack.run("exec", "-T", "web", "getent", "hosts", "web", code=None)
+    assert found.stdout, f"{found}\n{published}\n{stack.trouble()}"
     assert find_strays(home_of(stack), "stack") == []
     assert "Traceback" not in stack.trouble(), stack.trouble()
 

@@ -237,17 +237,20 @@ class Containers:
                 return container
         return container_name(self._stack, name, 1)
 
-    def publish(self, name: str) -> bool:
-        """Before a run: publish what ``withdraw`` took back. Whether rules have to follow. Raises FatalError."""
+    def publish(self, name: str) -> tuple[Attachment, bool]:
+        """Before a run: publish what ``withdraw`` took back. The attachment, and whether rules have to follow.
+
+        Raises FatalError.
+        """
         directory = self._stack_home.container(name)
         record, attachment = sound(load_record, directory), sound(attachments.load, directory)
         if record is None or attachment is None:
             raise self._spoil(name)
         if not record.ports or attachment.ports:
-            return False
-        ports = self._ports.reserve(name, record.ports)
-        attachments.store(directory, replace(attachment, ports=ports))
-        return True
+            return attachment, False
+        attachment = replace(attachment, ports=self._ports.reserve(name, record.ports))
+        attachments.store(directory, attachment)
+        return attachment, True
 
     def withdraw(self, name: str) -> bool:
         """After a commanded stop: let others have the published ports. Whether rules have to follow."""

@@ -32,6 +32,7 @@ from orchestra.shim.finding import find_again
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
+    from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
@@ -188,8 +189,6 @@ class LocalDriver:
         self._watch.add(spec.name)
         if attachment.interfaces:
             self._projections.ask()
-            if self._names is not None:
-                await self._names.add(attachment)
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None:
         try:
@@ -201,11 +200,15 @@ class LocalDriver:
 
     async def _start(self, name: str, restarts: int, backoff: int) -> None:
         with runtime_errors(name):
-            published = await run_sync(self._prepare_run, name, restarts, backoff)
-        if published is None:
+            prepared = await run_sync(self._prepare_run, name, restarts, backoff)
+        if prepared is None:
             return
+        attachment, published = prepared
         if published:
             self._projections.ask()
+        # Here, not where it is made: whoever has made it may have been cancelled since.
+        if self._names is not None:
+            await self._names.add(attachment)
         await self._projections.settle()
         for warning in await run_sync(self._run, name):
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
@@ -221,16 +224,16 @@ class LocalDriver:
         except FatalError as error:
             raise self._containers.explain(name) or error from error
 
-    def _prepare_run(self, name: str, restarts: int, backoff: int) -> bool | None:
-        """Everything before a run. Whether rules have to follow; None when there is nothing to do, as it runs."""
+    def _prepare_run(self, name: str, restarts: int, backoff: int) -> tuple[Attachment, bool] | None:
+        """Everything before a run, with what ``publish`` tells; None when there is nothing to do, as it runs."""
         directory = self._stack_home.container(name)
         container = observe_container(directory)
         if container is not None and isinstance(container.status, Running):
             return None
-        published = self._containers.publish(name)
+        prepared = self._containers.publish(name)
         self._containers.join_namespaces(name)
         store_start(directory, restarts, backoff)
-        return published
+        return prepared
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         with runtime_errors(name):

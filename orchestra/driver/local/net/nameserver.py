@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 from anyio.to_thread import run_sync
@@ -54,6 +54,13 @@ def open_sockets() -> Sockets:
     return Sockets(udp, tcp)
 
 
+class _Served(NamedTuple):
+    """path: of the namespace, which no other container has ever; scope: of its resolver."""
+
+    path: str
+    scope: anyio.CancelScope
+
+
 class NameServer:
     """Answers names for containers that are added, until they are removed."""
 
@@ -61,31 +68,35 @@ class NameServer:
         self._names = PublishedNames(home)
         self._tasks = tasks
         self._upstream_port = upstream_port
-        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._served: dict[str, _Served] = {}
         self._places = Shares(QUESTIONS_TOTAL, QUESTIONS_MAX)
         # Its own threads: a burst of queries must not hold up what else the supervisor does in threads, or wait for it.
         self._threads = anyio.CapacityLimiter(2)
 
     async def add(self, attachment: Attachment) -> None:
-        """Serve a container from now on; anew when it is served already. Nothing happens for one without networks.
+        """Serve a container from now on. Nothing happens for one that is served already, or has no networks.
 
         Raises FatalError.
         """
-        self.remove(attachment.container)
         path = attachment.namespace_path
         if path is None or not attachment.interfaces:
             return
+        served = self._served.get(attachment.container)
+        if served is not None and served.path == path:
+            return
+        self.remove(attachment.container)
         with kernel_errors(f"name server of container {attachment.container}"):
             sockets = await run_sync(inside, path, open_sockets)
-        scope = self._scopes[attachment.container] = anyio.CancelScope()
+        scope = anyio.CancelScope()
+        self._served[attachment.container] = _Served(path, scope)
         resolver = Resolver(attachment, sockets, self._names, self._places, self._threads, self._upstream_port)
         self._tasks.start_soon(self._serve, resolver, scope)
 
     def remove(self, container: str) -> None:
         """Serve a container no longer; before it is detached, or the sockets keep its namespace alive."""
-        scope = self._scopes.pop(container, None)
-        if scope is not None:
-            scope.cancel()
+        served = self._served.pop(container, None)
+        if served is not None:
+            served.scope.cancel()
 
     async def _serve(self, resolver: Resolver, scope: anyio.CancelScope) -> None:
         with scope:
