@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from orchestra.compose import sharing
 from orchestra.compose.addresses import check_addresses
 from orchestra.compose.control_characters import check_control_characters
 from orchestra.compose.implied import all_dependencies
@@ -104,6 +105,11 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     test = service.healthcheck.test if service.healthcheck else None
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         refuse("healthcheck.test", "a test begins with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')
+    for attribute in sharing.WORDS:
+        try:
+            sharing.sharing(attribute, service)
+        except ValueError as error:
+            refuse(attribute, str(error), f"write {sharing.choices(attribute)}")
     _check_logging(service, refuse)
     for index, watch in enumerate(service.develop.watch if service.develop else ()):
         place: Path = (*path, "develop", "watch", index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose.schema.process import UlimitRange
+from orchestra.compose.sharing import WORDS, sharing
 from orchestra.model.desired import (
     BlockIO,
     Device,
@@ -43,10 +44,7 @@ def settings(key: str, context: Context) -> dict[str, Any]:
         "hostname": service.hostname or "",
         "domainname": service.domainname or "",
         "annotations": dict(service.annotations or {}),
-        "network_mode": "" if service.network_mode == "bridge" else service.network_mode or "",
-        "pid": service.pid or "",
-        "ipc": service.ipc or "",
-        "uts": service.uts or "",
+        **{attribute: sharing(attribute, service) for attribute in WORDS},
         "expose": tuple(_exposed(port) for port in service.expose),
         "dns": service.dns,
         "dns_search": service.dns_search,

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+from orchestra.model.sharing import Own, Sharing
 from orchestra.model.wish import Wish
 from orchestra.record import Record, replace
 
@@ -186,10 +187,9 @@ class Logging(Record):
 class ContainerSpec(Record):
     """One container as it should be: replicas are expanded, images are named, nothing is relative.
 
-    command, entrypoint: None takes the image's. environment: without the image's own. network_mode: '' for the
-    networks in ``endpoints``, else ``none``, ``host``, ``service:NAME`` or ``container:NAME``; the same for
-    ``pid`` and ``ipc``. expose: ``PORT/PROTOCOL``, for information. hostname '' takes the name. rank: start rank of its
-    service in the dependency graph, 0 first.
+    command, entrypoint: None takes the image's. environment: without the image's own. network_mode: of Own, the
+    networks are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '' takes the name. rank:
+    start rank of its service in the dependency graph, 0 first.
     """
 
     name: ContainerName
@@ -211,10 +211,10 @@ class ContainerSpec(Record):
     annotations: Mapping[str, str] = {}
     mounts: tuple[Mount, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
-    network_mode: str = ""
-    pid: str = ""
-    ipc: str = ""
-    uts: str = ""
+    network_mode: Sharing = Own()
+    pid: Sharing = Own()
+    ipc: Sharing = Own()
+    uts: Sharing = Own()
     ports: tuple[Port, ...] = ()
     expose: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.sharing import OfService
 from orchestra.model.wish import Recreate
 from orchestra.plan.volumes import named_volumes
 
@@ -43,11 +44,10 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         for volume in named_volumes(spec):
             if volume not in container.volumes:
                 return f"volume {volume} is not mounted"
-    if ":" in spec.network_mode or ":" in spec.pid or ":" in spec.ipc:
-        for owner in shared_with(situation, spec):
-            seen = situation.observed.containers.get(owner.name)
-            if seen and container.created_at < seen.created_at:
-                return f"it shares a namespace with {owner.name}, which was replaced"
+    for owner in shared_with(situation, spec):
+        seen = situation.observed.containers.get(owner.name)
+        if seen and container.created_at < seen.created_at:
+            return f"it shares a namespace with {owner.name}, which was replaced"
     return None
 
 
@@ -58,9 +58,8 @@ def _is_to_be_renewed(situation: Situation, spec: ContainerSpec, container: Cont
 
 def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec]:
     """The containers whose namespaces ``spec`` joins by ``service:NAME``: the first replica of each."""
-    owners: list[ContainerSpec] = []
-    for mode in (spec.network_mode, spec.pid, spec.ipc):
-        kind, _, service = mode.partition(":")
-        if kind == "service" and situation.replicas.get(service):
-            owners.append(situation.replicas[service][0])
-    return owners
+    return [
+        situation.replicas[whose.service][0]
+        for whose in (spec.network_mode, spec.pid, spec.ipc)
+        if isinstance(whose, OfService) and situation.replicas.get(whose.service)
+    ]

@@ -24,6 +24,7 @@ from orchestra.model.desired import (
     RestartPolicy,
     Ulimit,
 )
+from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 
 SHOP = """\
 services:
@@ -256,6 +257,11 @@ services:
         ("mem_swappiness: 101", 42, "101 is not a swappiness"),
         ("cpu_rt_runtime: 2s", 42, "2000000 µs are more than the period of 1000000 µs"),
         ("device_cgroup_rules: ['c 1 r']", 48, "'c 1 r' is not a rule for devices"),
+        ("network_mode: sideways", 40, "network_mode sideways is not known"),
+        ("network_mode: 'service:'", 40, "network_mode service: is not known"),
+        ("pid: none", 31, "write private, host, service:NAME, container:NAME"),
+        ("ipc: sideways", 31, "write private, shareable, none, host, service:NAME, container:NAME"),
+        ("uts: 'container:x'", 31, "write private, host"),
         ("blkio_config: {weight: 5}", 49, "5 is not a weight"),
         ("blkio_config: {device_read_bps: [{path: /d, rate: -1}]}", 76, "a rate cannot be negative"),
     ],
@@ -369,8 +375,23 @@ def test_a_shared_network_is_a_dependency_and_has_no_endpoints(folder):
     desired = folder.load("services: {a: {image: x, network_mode: 'service:b'}, b: {image: x}}").desired
     a = desired.container("shop-a-1")
     assert a is not None
-    assert (a.network_mode, a.endpoints, a.rank) == ("service:b", (), 1)
+    assert (a.network_mode, a.endpoints, a.rank) == (OfService("b"), (), 1)
     assert a.depends_on == (Dependency("b", restart=True),)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ("", (Own(), Own(), Own(), Own())),
+        ("network_mode: bridge, pid: private, ipc: shareable, uts: private", (Own(), Own(), Own(), Own())),
+        ("network_mode: host, pid: host, ipc: host, uts: host", (Host(), Host(), Host(), Host())),
+        ("network_mode: none, pid: 'container:db', ipc: none", (Bare(), OfContainer("db"), Bare(), Own())),
+        ("network_mode: 'container:db', ipc: 'service:b'", (OfContainer("db"), Own(), OfService("b"), Own())),
+    ],
+)
+def test_whose_namespaces_a_service_shares(folder, attributes, expected):
+    spec = only(folder.load(f"services: {{a: {{image: x, {attributes}}}, b: {{image: x}}}}"), "a")
+    assert (spec.network_mode, spec.pid, spec.ipc, spec.uts) == expected
 
 
 def test_a_network_is_made_only_when_it_is_used(folder):

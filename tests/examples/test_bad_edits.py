@@ -94,9 +94,7 @@ EDITS = [
     ("mem_limit: 1m", "a memory limit of 1048576 bytes is too small"),
     (f"hostname: {'h' * 65}", "is longer than 64"),
     ("stop_signal: SIGNONE", "SIGNONE"),
-    ("network_mode: sideways", "network_mode sideways is not known"),
     ("extra_hosts: {other: nowhere}", "nowhere is not an IP address"),
-    ("ipc: sideways", "ipc sideways is not known"),
 ]
 
 

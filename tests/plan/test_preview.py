@@ -7,6 +7,7 @@ from textwrap import dedent
 
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Healthcheck, Image, Network, Observed, Running, Volume
+from orchestra.model.sharing import OfService
 from orchestra.model.wish import Recreate
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.preview import preview, render_data, render_text
@@ -141,7 +142,7 @@ def test_a_new_replica_of_a_dependency_restarts_nobody():
 
 
 def test_a_container_that_shares_a_namespace_is_replaced_with_its_owner():
-    side = service("side", "web!", network_mode="service:web", networks=())
+    side = service("side", "web!", network_mode=OfService("web"), networks=())
     before = stack(service("web"), side)
     after = stack(service("web", config_hash="web v2"), side, at=200.0)
     assert planned(after, world_after(before)) == lines("""

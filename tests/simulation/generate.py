@@ -23,6 +23,7 @@ from orchestra.model.desired import (
     VolumeSpec,
 )
 from orchestra.model.request import Changes
+from orchestra.model.sharing import OfService, Own, Sharing
 from orchestra.model.wish import Recreate
 from orchestra.plan.desire import desire, stop
 from orchestra.record import replace
@@ -47,7 +48,7 @@ class Service:
     healthcheck: HealthcheckSpec | None
     networks: tuple[str, ...]
     volumes: tuple[str, ...]
-    network_mode: str
+    network_mode: Sharing
     image: str
     replicas: int
     version: int = 1
@@ -64,7 +65,7 @@ class Service:
                 depends_on=self.depends_on,
                 restart=self.restart,
                 healthcheck=self.healthcheck,
-                endpoints=() if self.network_mode else tuple(Endpoint(network) for network in self.networks),
+                endpoints=tuple(map(Endpoint, self.networks)) if self.network_mode == Own() else (),
                 mounts=tuple(Mount(MountKind.VOLUME, f"/{volume}", volume) for volume in self.volumes),
                 network_mode=self.network_mode,
                 stop_grace_period=5.0,
@@ -85,7 +86,7 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
             healthcheck = HealthcheckSpec(
                 ("true",), interval=random.choice([2.0, 10.0]), retries=2, start_period=random.choice([0.0, 5.0])
             )
-        network_mode = ""
+        network_mode: Sharing = Own()
         depends_on = []
         for earlier in services:
             if random.random() < 0.4:
@@ -96,8 +97,8 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
                 elif earlier.healthcheck or (not well_behaved and random.random() < 0.1):
                     conditions = [Condition.STARTED, Condition.HEALTHY, Condition.HEALTHY]
                 restart = random.random() < 0.25
-                if not one and not network_mode and random.random() < 0.15:
-                    network_mode, restart = f"service:{earlier.name}", True
+                if not one and network_mode == Own() and random.random() < 0.15:
+                    network_mode, restart = OfService(earlier.name), True
                 required = random.random() < 0.85
                 depends_on.append(Dependency(earlier.name, random.choice(conditions), restart, required))
         programs[name] = _program(random, one_shot, well_behaved)
@@ -232,7 +233,7 @@ class Commands:
             case "drop" if len(names) > 1:
                 gone = random.choice(names)
                 self.services = [
-                    replace(s, depends_on=tuple(d for d in s.depends_on if d.service != gone), network_mode="")
+                    replace(s, depends_on=tuple(d for d in s.depends_on if d.service != gone), network_mode=Own())
                     for s in self.services
                     if s.name != gone
                 ]

@@ -24,6 +24,7 @@ from orchestra.errors import FatalError
 from orchestra.linux import libseccomp
 from orchestra.linux.syscall import SystemCallError
 from orchestra.model.desired import MountKind
+from orchestra.model.sharing import Host
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -72,9 +73,9 @@ def check_start(home: Home, stack: str, spec: ContainerSpec, image: ReadyImage, 
 
 def _attachment(stack: str, spec: ContainerSpec) -> Attachment:
     """With a network namespace where the container will have one: that is all a definition is judged by."""
-    hostname = spec.hostname or (os.uname().nodename if spec.network_mode == "host" else spec.name)
-    path = None if spec.network_mode == "host" else "/"
-    return Attachment(stack, spec.service, spec.name, "", hostname, spec.network_mode, path)
+    hostname = spec.hostname or (os.uname().nodename if isinstance(spec.network_mode, Host) else spec.name)
+    path = None if isinstance(spec.network_mode, Host) else "/"
+    return Attachment(stack, spec.service, spec.name, "", hostname, path)
 
 
 def _check_names(spec: ContainerSpec) -> None:

@@ -37,6 +37,7 @@ from orchestra.linux.process import parse_signal
 from orchestra.model.desired import Mount, MountKind
 from orchestra.model.names import container_name
 from orchestra.model.observed import Created, Image, Running
+from orchestra.model.sharing import OfContainer, OfService
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
 from orchestra.record import replace
@@ -217,7 +218,15 @@ class Containers:
         }
 
     def _joins(self, spec: ContainerSpec) -> tuple[tuple[str, str], ...]:
-        return tuple((kind, self._target(spec, kind)) for kind in SHARED if ":" in getattr(spec, kind))
+        """Kind of namespace to the container whose it is."""
+        found: list[tuple[str, str]] = []
+        for kind in SHARED:
+            match getattr(spec, kind):
+                case OfService(service):
+                    found.append((kind, self._first_of(service)))
+                case OfContainer(container):
+                    found.append((kind, container))
+        return tuple(found)
 
     def _joined_pid(self, name: str, kind: str, target: str) -> int:
         """Of a process in the namespace that a container shares. Raises TemporaryError while there is none."""
@@ -226,16 +235,13 @@ class Containers:
             raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, does not run")
         return other.status.pid
 
-    def _target(self, spec: ContainerSpec, kind: str) -> str:
-        """The container of the stack that ``service:NAME`` or ``container:NAME`` means: of a service the first."""
-        mode, _, name = str(getattr(spec, kind)).partition(":")
-        if mode != "service":
-            return name
+    def _first_of(self, service: str) -> str:
+        """The first container of a service, which may have a name of its own."""
         for container in self.names():
             record = sound(load_record, self._stack_home.container(container))
-            if record is not None and (record.container.service, record.container.index) == (name, 1):
+            if record is not None and (record.container.service, record.container.index) == (service, 1):
                 return container
-        return container_name(self._stack, name, 1)
+        return container_name(self._stack, service, 1)
 
     def publish(self, name: str) -> tuple[Attachment, bool]:
         """Before a run: publish what ``withdraw`` took back. The attachment, and whether rules have to follow.

@@ -34,13 +34,10 @@ def render_bundle(
     mounts: Iterable[ResolvedMount],
     cgroups_path: str,
     host: HostFacts,
-    pid_namespace: str = "",
-    ipc_namespace: str = "",
 ) -> dict[str, Any]:
     """config.json of one container, for a bundle with its root at ``rootfs``. Raises FatalError.
 
-    user: ``spec.user`` or the image's, resolved. pid_namespace, ipc_namespace: paths to join where the file says
-    ``service:`` or ``container:``; while they are not known, the container is given namespaces of its own.
+    user: ``spec.user`` or the image's, resolved. Namespaces of other containers are joined when it is started.
     """
     security = parse_security(spec)
     hostname = render_hostname(spec, attachment)
@@ -51,7 +48,7 @@ def render_bundle(
         "mounts": render_mounts(spec, mounts, security),
         "annotations": _annotations(spec, image),
         "linux": {
-            "namespaces": render_namespaces(spec, attachment, pid_namespace, ipc_namespace),
+            "namespaces": render_namespaces(spec, attachment),
             "sysctl": render_sysctls(spec, attachment),
             "cgroupsPath": cgroups_path,
             "resources": render_resources(spec, host),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestra.container.mounts import SUBPATH
 from orchestra.container.proc_mounts import MOUNTABLE, is_inside
 from orchestra.errors import FatalError
+from orchestra.model.sharing import Bare, Host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,13 +78,13 @@ def _fit(entry: Entry, spec: ContainerSpec, security: Security) -> bool:
     """Make a default what this container asks for; False when it asks for none."""
     options: list[str] = entry["options"]
     match entry["destination"]:
-        case "/dev/shm" if spec.ipc == "none":
+        case "/dev/shm" if isinstance(spec.ipc, Bare):
             return False
-        case "/dev/shm" if spec.ipc == "host":
+        case "/dev/shm" if isinstance(spec.ipc, Host):
             entry |= {"type": "bind", "source": "/dev/shm", "options": ["rbind", "rprivate"]}
         case "/dev/shm":
             options.append(f"size={spec.shm_size or SHM_SIZE}")
-        case "/dev/mqueue" if spec.ipc == "none":
+        case "/dev/mqueue" if isinstance(spec.ipc, Bare):
             return False
         case "/sys" if spec.privileged:
             options.remove("ro")

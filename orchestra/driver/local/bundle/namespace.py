@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.model.sharing import Host
 
 if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.model.desired import ContainerSpec
-
-PRIVATE = {"pid": ("", "private"), "ipc": ("", "private", "shareable", "none"), "uts": ("", "private")}
 
 # Kernel settings that exist once for each namespace of a kind; any other would change the host (sysctl(8)).
 IPC_SYSCTLS = (
@@ -25,40 +24,18 @@ IPC_SYSCTLS = (
 )
 
 
-def render_namespaces(
-    spec: ContainerSpec, attachment: Attachment, pid_namespace: str, ipc_namespace: str
-) -> list[dict[str, str]]:
-    """pid_namespace, ipc_namespace: paths to join where the file says ``service:`` or ``container:``."""
+def render_namespaces(spec: ContainerSpec, attachment: Attachment) -> list[dict[str, str]]:
+    """Those of its own; the network's is joined. What is another container's is known when it is started."""
     found = [{"type": "mount"}, {"type": "cgroup"}]
-    if not _is_hosts(spec, "uts"):
-        found.append({"type": "uts"})
-    for kind, path in (("ipc", ipc_namespace), ("pid", pid_namespace)):
-        if not _is_hosts(spec, kind):
-            found.append({"type": kind, "path": path} if path and joins(spec, kind) else {"type": kind})
+    found += [{"type": kind} for kind in ("uts", "ipc", "pid") if not isinstance(getattr(spec, kind), Host)]
     if attachment.namespace_path is not None:
         found.append({"type": "network", "path": attachment.namespace_path})
     return found
 
 
-def joins(spec: ContainerSpec, kind: str) -> bool:
-    """Whether a namespace is shared with another container."""
-    return str(getattr(spec, kind)).partition(":")[0] in ("service", "container")
-
-
-def _is_hosts(spec: ContainerSpec, kind: str) -> bool:
-    mode: str = getattr(spec, kind)
-    if mode == "host":
-        return True
-    if mode in PRIVATE[kind] or (kind != "uts" and joins(spec, kind)):
-        return False
-    choices = ["host", *filter(None, PRIVATE[kind]), *(() if kind == "uts" else ("service:NAME", "container:NAME"))]
-    message = f"service {spec.service}: {kind} {mode} is not known"
-    raise FatalError(message, hint=f"it is one of {', '.join(choices)}")
-
-
 def render_hostname(spec: ContainerSpec, attachment: Attachment) -> str:
     """Empty where the name is the host's: setting it would rename the host."""
-    if not _is_hosts(spec, "uts"):
+    if not isinstance(spec.uts, Host):
         # 64 is what sethostname(2) takes; a container's name may be longer.
         return attachment.hostname if spec.hostname else attachment.hostname[:64]
     for attribute in ("hostname", "domainname"):
@@ -91,7 +68,7 @@ def _sysctl(name: str, spec: ContainerSpec, attachment: Attachment) -> str:
     if parts[0] == "net":
         shared = "network_mode" if attachment.namespace_path is None else ""
     elif path in IPC_SYSCTLS or path.startswith("fs/mqueue/"):
-        shared = "ipc" if spec.ipc == "host" else ""
+        shared = "ipc" if isinstance(spec.ipc, Host) else ""
     elif path in ("kernel/hostname", "kernel/domainname"):
         attribute = parts[1]
         raise FatalError(f"service {spec.service}: sysctl {name} is set by `{attribute}`", hint=f"use {attribute}")

@@ -44,7 +44,7 @@ class Interface(Record):
 class Attachment(Record):
     """A container's part in networks.
 
-    mode: its ``network_mode``. namespace_path: the network namespace to join, None for the host's. interfaces: its
+    namespace_path: the network namespace to join, None for the host's. interfaces: its
     own, so none when it shares a namespace. ports: as published, host ports chosen. nameservers: the container's own
     upstream servers, empty for the host's. resolv_conf and hosts: texts of the two files in /etc.
     """
@@ -54,7 +54,6 @@ class Attachment(Record):
     container: str
     container_id: str
     hostname: str
-    mode: str = ""
     namespace_path: str | None = None
     interfaces: tuple[Interface, ...] = ()
     ports: tuple[Port, ...] = ()

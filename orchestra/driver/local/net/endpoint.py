@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import etc, ipam, lease_file, link
@@ -21,6 +21,7 @@ from orchestra.linux.network_namespace import (
     remove_shared_directory,
     unpin_namespace,
 )
+from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Endpoint
 
 RESOLVER = "127.0.0.11"
-MODES = ("", "none", "host", "service", "container")
+Joined = OfService | OfContainer
 MAC_ADDRESS = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
@@ -43,16 +44,15 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
     """
     _check_addresses(container)
     with kernel_errors(f"container {container.name}"):
-        mode, _, target = container.network_mode.partition(":")
-        match mode:
-            case "" | "none":
+        match container.network_mode:
+            case Own() | Bare():
                 made = _attach_own(home, stack, container, container_id)
-            case "host":
+            case Host():
                 made = _of_host(stack, container, container_id)
-            case "service" | "container":
-                made = _join(home, stack, container, container_id, mode, target)
-            case _:
-                raise _unknown_mode(container)
+            case OfService() | OfContainer() as whose:
+                made = _join(home, stack, container, container_id, whose)
+            case unreachable:
+                assert_never(unreachable)
         attachments.store(directory, made)
         return made
 
@@ -60,21 +60,13 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
 def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
     """What ``attach`` would raise, as far as the definition and the other containers tell."""
     _check_addresses(container)
-    mode, _, target = container.network_mode.partition(":")
-    if mode not in MODES:
-        raise _unknown_mode(container)
-    if mode in ("service", "container"):
-        _join(home, stack, container, "", mode, target)
-    if container.network_mode == "host":
-        _check_ports_of_host(container)
+    match container.network_mode:
+        case OfService() | OfContainer() as whose:
+            _join(home, stack, container, "", whose)
+        case Host():
+            _check_ports_of_host(container)
     for endpoint in container.endpoints:
         _mac_address(container, endpoint)
-
-
-def _unknown_mode(container: ContainerSpec) -> FatalError:
-    hint = "use none, host, service:NAME, container:NAME, or networks"
-    mode = container.network_mode.partition(":")[0]
-    return FatalError(f"container {container.name}: network_mode {mode} is not known", hint=hint)
 
 
 def _check_ports_of_host(container: ContainerSpec) -> None:
@@ -149,7 +141,7 @@ def pinned_ids(home: Home) -> list[str]:
 
 def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: str) -> Attachment:
     path = pin_path(home, container_id)
-    endpoints = () if container.network_mode else container.endpoints
+    endpoints = container.endpoints if isinstance(container.network_mode, Own) else ()
     ordered = sorted(endpoints, key=lambda endpoint: (-endpoint.priority, endpoint.network))
     with lease_file.locked(home) as file:
         make_shared_directory(home.network_namespaces)
@@ -171,7 +163,6 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         container=container.name,
         container_id=container_id,
         hostname=hostname,
-        mode=container.network_mode,
         namespace_path=path,
         interfaces=interfaces,
         ports=container.ports,
@@ -232,7 +223,6 @@ def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachm
         container=container.name,
         container_id=container_id,
         hostname=container.hostname or os.uname().nodename,
-        mode="host",
         resolv_conf=_resolv_conf(container, embedded=False),
         hosts=etc.host_hosts() + etc.render_extra(extra),
     )
@@ -247,26 +237,28 @@ def _resolv_conf(container: ContainerSpec, *, embedded: bool) -> str:
     return etc.render_resolv_conf(container.dns or host.nameservers, search, container.dns_options or host.options)
 
 
-def _join(home: Home, stack: str, container: ContainerSpec, container_id: str, mode: str, target: str) -> Attachment:
-    """Share the namespace, hosts file and host name of another container: ``service:`` means one of the stack."""
-    for other in _possible_targets(home, stack, mode):
-        named = (other.service,) if mode == "service" else (other.container, other.container_id)
-        if target in named and (other.namespace_path is None or is_pinned(other.namespace_path)):
+def _join(home: Home, stack: str, container: ContainerSpec, container_id: str, whose: Joined) -> Attachment:
+    """Share the namespace, hosts file and host name of another container."""
+    for other in _possible_targets(home, stack, whose):
+        if other.namespace_path is None or is_pinned(other.namespace_path):
             return replace(
                 other,
                 stack=stack,
                 service=container.service,
                 container=container.name,
                 container_id=container_id,
-                mode=container.network_mode,
                 interfaces=(),
                 ports=(),
             )
-    raise TemporaryError(f"container {container.name}: {mode} {target}, whose network it shares, is not there yet")
+    named = f"service {whose.service}" if isinstance(whose, OfService) else f"container {whose.container}"
+    raise TemporaryError(f"container {container.name}: {named}, whose network it shares, is not there yet")
 
 
-def _possible_targets(home: Home, stack: str, mode: str) -> list[Attachment]:
-    stacks = [stack]
-    if mode == "container" and os.path.isdir(home.stacks_run):
-        stacks += sorted(set(os.listdir(home.stacks_run)) - {stack})
-    return [entry.attachment for name in stacks for entry in attachments.load_all(home.stack(name))]
+def _possible_targets(home: Home, stack: str, whose: Joined) -> list[Attachment]:
+    """A container of the home may be named by any stack; a service is one of its own."""
+    own = [entry.attachment for entry in attachments.load_all(home.stack(stack))]
+    if isinstance(whose, OfService):
+        return [found for found in own if found.service == whose.service]
+    stacks = sorted(set(os.listdir(home.stacks_run)) - {stack}) if os.path.isdir(home.stacks_run) else []
+    others = [entry.attachment for name in stacks for entry in attachments.load_all(home.stack(name))]
+    return [found for found in (*own, *others) if whose.container in (found.container, found.container_id)]

@@ -29,7 +29,7 @@ def attachment(**more):
     return Attachment(**{**fields, **more})
 
 
-def render(image=IMAGE, *, mounts=(), user=ROOT, attached=None, host=HOST, pid_namespace="", ipc_namespace="", **more):
+def render(image=IMAGE, *, mounts=(), user=ROOT, attached=None, host=HOST, **more):
     return render_bundle(
         spec(**more),
         image,
@@ -38,6 +38,4 @@ def render(image=IMAGE, *, mounts=(), user=ROOT, attached=None, host=HOST, pid_n
         mounts=mounts,
         cgroups_path="/orchestra/s/c0ffee",
         host=host,
-        pid_namespace=pid_namespace,
-        ipc_namespace=ipc_namespace,
     )

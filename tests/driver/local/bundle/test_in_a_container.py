@@ -30,6 +30,7 @@ from orchestra.model.desired import (
     Ulimit,
     VolumeSpec,
 )
+from orchestra.model.sharing import Host
 from orchestra.shim import client, launch
 from tests.driver.local.bundle.containers import attachment, spec
 from tests.run import word
@@ -327,7 +328,7 @@ def test_a_privileged_container_has_it_all(machine):
 
 
 def test_the_host_is_shared_only_where_asked(machine):
-    machine.run("readlink /proc/self/ns/net; readlink /proc/self/ns/uts", uts="host", host_network=True)
+    machine.run("readlink /proc/self/ns/net; readlink /proc/self/ns/uts", uts=Host(), host_network=True)
     assert machine.wait() == 0
     ours = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("net", "uts")]
     assert machine.told("said").split() == ours

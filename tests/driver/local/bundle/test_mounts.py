@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from orchestra.driver.local.volume import ResolvedMount
 from orchestra.errors import FatalError
+from orchestra.model.sharing import Bare, Host
 from tests.driver.local.bundle.containers import render
 
 
@@ -105,9 +106,8 @@ def test_read_only_is_said_as_the_kind_of_mount_needs_it(mount, options):
     [
         ({}, "size=67108864", True),
         ({"shm_size": 1 << 20}, "size=1048576", True),
-        ({"ipc": "shareable"}, "size=67108864", True),
-        ({"ipc": "host"}, "rbind", True),
-        ({"ipc": "none"}, None, False),
+        ({"ipc": Host()}, "rbind", True),
+        ({"ipc": Bare()}, None, False),
     ],
 )
 def test_shared_memory(more, shm, mqueue):

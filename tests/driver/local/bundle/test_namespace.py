@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from orchestra.errors import FatalError
+from orchestra.model.sharing import Bare, Host, OfService
 from tests.driver.local.bundle.containers import attachment, render
 
-ON_HOST = attachment(namespace_path=None, mode="host")
+ON_HOST = attachment(namespace_path=None)
 
 
 def namespaces(config):
@@ -21,15 +22,11 @@ OWN = {"mount": "", "cgroup": "", "uts": "", "ipc": "", "pid": "", "network": "/
     ("more", "changed"),
     [
         ({}, {}),
-        ({"pid": "host"}, {"pid": None}),
-        ({"pid": "service:db", "pid_namespace": "/proc/7/ns/pid"}, {"pid": "/proc/7/ns/pid"}),
-        ({"pid": "container:other", "pid_namespace": "/proc/7/ns/pid"}, {"pid": "/proc/7/ns/pid"}),
-        ({"pid": "service:db"}, {}),
-        ({"pid_namespace": "/proc/7/ns/pid"}, {}),
-        ({"ipc": "host"}, {"ipc": None}),
-        ({"ipc": "shareable"}, {}),
-        ({"ipc": "service:db", "ipc_namespace": "/proc/7/ns/ipc"}, {"ipc": "/proc/7/ns/ipc"}),
-        ({"uts": "host"}, {"uts": None}),
+        ({"pid": Host()}, {"pid": None}),
+        ({"pid": OfService("db")}, {}),
+        ({"ipc": Host()}, {"ipc": None}),
+        ({"ipc": Bare()}, {}),
+        ({"uts": Host()}, {"uts": None}),
         ({"attached": ON_HOST}, {"network": None}),
     ],
 )
@@ -38,17 +35,8 @@ def test_namespaces(more, changed):
     assert namespaces(render(**more)) == expected
 
 
-@pytest.mark.parametrize(
-    "more", [{"pid": "db"}, {"pid": "shareable"}, {"ipc": "everybody"}, {"uts": "service:db"}, {"uts": "x"}]
-)
-def test_a_mode_that_is_not_known_is_named_with_those_that_are(more):
-    with pytest.raises(FatalError, match=r"service web: .* is not known") as caught:
-        render(**more)
-    assert "host" in caught.value.hint
-
-
 def test_the_hosts_name_is_never_set():
-    config = render(uts="host", attached=attachment(hostname="machine"))
+    config = render(uts=Host(), attached=attachment(hostname="machine"))
     assert "hostname" not in config
     assert "HOSTNAME=machine" in config["process"]["env"]
 
@@ -56,7 +44,7 @@ def test_the_hosts_name_is_never_set():
 @pytest.mark.parametrize("attribute", ["hostname", "domainname"])
 def test_a_name_needs_a_namespace(attribute):
     with pytest.raises(FatalError, match=f"{attribute} cannot be set with uts: host"):
-        render(uts="host", **{attribute: "box"})
+        render(uts=Host(), **{attribute: "box"})
 
 
 def test_a_domain_name_is_set_as_the_kernel_takes_it():
@@ -95,8 +83,8 @@ def test_kernel_settings_of_a_namespace(name, spelling):
         ("kernel.hostname", {}),
         ("kernel.domainname", {}),
         ("net.core.somaxconn", {"attached": ON_HOST}),
-        ("kernel.sem", {"ipc": "host"}),
-        ("fs.mqueue.msg_max", {"ipc": "host"}),
+        ("kernel.sem", {"ipc": Host()}),
+        ("fs.mqueue.msg_max", {"ipc": Host()}),
         ("kernel.core_pattern", {"privileged": True}),
     ],
 )
