@@ -6,7 +6,7 @@ import os.path
 from typing import TYPE_CHECKING
 
 from orchestra.compose.tmpfs import parse_tmpfs_options
-from orchestra.model.desired import Mount, MountKind
+from orchestra.model.mount import BindMount, FileMount, Mount, TmpfsMount, VolumeMount
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.mounts import FileReference, ServiceVolume, TmpfsOptions
     from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import FileObject
-
-# Only what a native mount can do; the other kinds belong to other systems.
-_KINDS = {"bind": MountKind.BIND, "volume": MountKind.VOLUME, "tmpfs": MountKind.TMPFS}
-
 
 Mounts = tuple[Mount, ...]
 
@@ -51,26 +47,32 @@ def _own(key: str, context: Context) -> list[Mount]:
 
 
 def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None:
-    kind = _KINDS.get(volume.type)
-    if kind is None:
-        context.problems.not_apply(f"mounts of type {volume.type} are not made", context.span(path), path)
-        return None
-    source = volume.source or ""
-    if kind is MountKind.VOLUME and source:
-        declared = context.stack.volumes.get(source)
-        source = (declared.name if declared else None) or source
-    bind, options, tmpfs = volume.bind, volume.volume, volume.tmpfs
-    return Mount(
-        kind=kind,
-        target=volume.target or "",
-        source=_source(kind, source),
-        read_only=volume.read_only,
-        create_host_path=bool(bind and bind.create_host_path),
-        propagation=(bind.propagation or "") if bind else "",
-        subpath=(options.subpath or "") if options else "",
-        no_copy=bool(options and options.nocopy),
-        tmpfs_options=_tmpfs_options(tmpfs) if tmpfs else (),
-    )
+    target, source, bind = volume.target or "", volume.source or "", volume.bind
+    propagation = (bind.propagation or "") if bind else ""
+    match volume.type:
+        case "bind":
+            return BindMount(
+                target,
+                os.path.normpath(source),
+                volume.read_only,
+                create_host_path=bool(bind and bind.create_host_path),
+                propagation=propagation,
+            )
+        case "volume":
+            declared, options = context.stack.volumes.get(source), volume.volume
+            return VolumeMount(
+                target,
+                (declared.name if declared else None) or source,
+                volume.read_only,
+                propagation=propagation,
+                subpath=(options.subpath or "") if options else "",
+                no_copy=bool(options and options.nocopy),
+            )
+        case "tmpfs":
+            return TmpfsMount(target, _tmpfs_options(volume.tmpfs) if volume.tmpfs else (), volume.read_only)
+        case other:  # it belongs to another system
+            context.problems.not_apply(f"mounts of type {other} are not made", context.span(path), path)
+            return None
 
 
 def _tmpfs_options(tmpfs: TmpfsOptions) -> tuple[str, ...]:
@@ -79,17 +81,11 @@ def _tmpfs_options(tmpfs: TmpfsOptions) -> tuple[str, ...]:
     return size if tmpfs.mode is None else (*size, f"mode={tmpfs.mode:o}")
 
 
-def _source(kind: MountKind, source: str) -> str:
-    if kind is MountKind.TMPFS:
-        return ""
-    return os.path.normpath(source) if kind is MountKind.BIND else source
-
-
-def _tmpfs(text: str) -> Mount:
+def _tmpfs(text: str) -> TmpfsMount:
     """``/run:size=64m,mode=1777``."""
     target, _, options = text.partition(":")
     read_only, words, _ = parse_tmpfs_options(options)
-    return Mount(MountKind.TMPFS, target, read_only=read_only, tmpfs_options=words)
+    return TmpfsMount(target, words, read_only)
 
 
 def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[Mount]:
@@ -101,13 +97,17 @@ def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[
         if name == "container":
             context.problems.not_apply("volumes of foreign containers cannot be taken", context.span(path), path)
             continue
-        taken = [mount for mount in known.get(name, ()) if mount.kind is not MountKind.TMPFS]
+        taken = [mount for mount in known.get(name, ()) if not isinstance(mount, TmpfsMount)]
         if not context.problems.may_make(len(taken)):
             message = "these are more mounts than a stack may have"
             context.problems.error("invalid-value", message, context.span(path), path)
             break
-        found += [replace(mount, read_only=True) if mode == "ro" else mount for mount in taken]
+        found += map(_read_only, taken) if mode == "ro" else taken
     return found
+
+
+def _read_only(mount: Mount) -> Mount:
+    return mount if isinstance(mount, FileMount) else replace(mount, read_only=True)
 
 
 def _files(service: Service, attribute: str, path: Path, context: Context) -> list[Mount]:
@@ -138,9 +138,9 @@ def _file(
 ) -> Mount:
     uid, gid = (_number(entry, name, place, context) for name in ("uid", "gid"))
     mode = None if entry.mode is None else int(entry.mode)
+    declaration = f"{declared[0][:-1]} {declared[1]}"
     if definition.file and uid is gid is mode is None:
-        declaration = f"{declared[0][:-1]} {declared[1]}"
-        return Mount(MountKind.BIND, target, source=definition.file, read_only=True, declared=declaration)
+        return BindMount(target, definition.file, read_only=True, declared=declaration)
     content = definition.content
     if definition.environment:
         content = context.project.environment.lookup(definition.environment)
@@ -149,8 +149,7 @@ def _file(
             message = f"the variable {definition.environment}, which is to be mounted at {target}, is not set"
             hint = f"set {definition.environment} in the environment or in .env"
             context.problems.warn("unset-variable", message, context.span(at), at, hint)
-    source = definition.file or ""
-    return Mount(MountKind.FILE, target, source, read_only=True, content=content, uid=uid, gid=gid, mode=mode)
+    return FileMount(target, definition.file or "", content, uid, gid, mode, declaration)
 
 
 def _number(entry: FileReference, name: str, place: Path, context: Context) -> int | None:

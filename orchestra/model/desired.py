@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from orchestra.model.location import Location
+from orchestra.model.mount import Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.sharing import Own, Sharing
 from orchestra.model.wish import Wish
-from orchestra.record import Record, replace
+from orchestra.record import Record
 
 
 class Condition(StrEnum):
@@ -29,13 +30,6 @@ class RestartPolicy(StrEnum):
     ALWAYS = "always"
     ON_FAILURE = "on-failure"
     UNLESS_STOPPED = "unless-stopped"
-
-
-class MountKind(StrEnum):
-    VOLUME = "volume"
-    BIND = "bind"
-    TMPFS = "tmpfs"
-    FILE = "file"
 
 
 class Dependency(Record):
@@ -66,36 +60,6 @@ class Restart(Record):
 
     policy: RestartPolicy = RestartPolicy.NO
     maximum_retries: int | None = None
-
-
-class Mount(Record):
-    """One entry of ``volumes``, ``tmpfs``, ``configs`` or ``secrets``.
-
-    source: for BIND an absolute host path, for VOLUME the volume's name on the host ('' for an anonymous one), for
-    TMPFS ''. create_host_path: make a missing BIND source, as the short syntax does. FILE is a file of the
-    container's own, made of ``content``, or of what ``source`` holds when the container is made; neither is said of
-    a variable that is not set. uid, gid, mode: of a FILE, None for the defaults. declared: what it is of, such as
-    ``secret token``, when that is no volume. tmpfs_options: words of the OCI runtime spec, each thing decided once.
-    """
-
-    kind: MountKind
-    target: str
-    source: str = ""
-    read_only: bool = False
-    create_host_path: bool = False
-    propagation: str = ""
-    subpath: str = ""
-    no_copy: bool = False
-    tmpfs_options: tuple[str, ...] = ()
-    content: str | None = None
-    uid: int | None = None
-    gid: int | None = None
-    mode: int | None = None
-    declared: str = ""
-
-    def __repr__(self) -> str:
-        """Without the content, which may be a secret."""
-        return Record.__repr__(replace(self, content=None))
 
 
 class Port(Record):

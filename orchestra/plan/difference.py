@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Mount, Port, Ulimit
+from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Port, Ulimit
+from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
 from orchestra.record import Record, fields
 from orchestra.units import format_bytes
 from orchestra.visible import visible
@@ -23,6 +24,7 @@ NOT_SET = "not set"
 LIMIT = 80
 """How many characters of a value are shown."""
 
+_READ_ONLY = ", read_only"
 _NAMES = {
     "working_directory": "working_dir",
     "groups": "group_add",
@@ -118,7 +120,8 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, _Value]]:
         for item in value:
             key, shown = _describe_item(item)
             compared = shown if isinstance(item, Port) else item  # where the file says it is no part of a port
-            yield key if isinstance(item, Mount) and item.declared else f"{_name(path)}.{key}", _Value(compared, shown)
+            is_declared = isinstance(item, BindMount | FileMount) and item.declared
+            yield key if is_declared else f"{_name(path)}.{key}", _Value(compared, shown)
     elif isinstance(value, Record):
         for name, item in fields(value).items():
             yield from _flatten(f"{path}.{name}", item)
@@ -138,11 +141,15 @@ def _name(path: str) -> str:
 def _describe_item(item: object) -> tuple[str, str]:
     """Of a list whose entries have names of their own: that name, and the entry."""
     match item:
-        case Mount(declared=declared) if declared:
+        case BindMount(declared=declared) | FileMount(declared=declared) if declared:
             return declared.replace(" ", "s.", 1), _shown(item.target)
-        case Mount():
-            parts = (item.source or item.kind.value, "read_only" if item.read_only else "", item.subpath)
-            return item.target, _shown(", ".join(part for part in parts if part))
+        case BindMount():
+            return item.target, _shown(item.source + _READ_ONLY * item.read_only)
+        case VolumeMount():
+            subpath = item.subpath and f", {item.subpath}"
+            return item.target, _shown((item.name or "volume") + _READ_ONLY * item.read_only + subpath)
+        case TmpfsMount():
+            return item.target, _shown("tmpfs" + _READ_ONLY * item.read_only)
         case Port():
             published = "" if item.published is None else f"{item.published}:"
             host = f"{item.host_ip}:" if item.host_ip else ""

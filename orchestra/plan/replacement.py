@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.mount import BindMount, FileMount
 from orchestra.model.resource import Kind
 from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveContainer, RemoveNetwork, StopContainer
 from orchestra.plan.difference import Change, differences
@@ -63,7 +64,9 @@ def _changes(resource: ResourceId, current: Desired | None, desired: Desired, ob
     changes = () if before is None else differences(before, wanted)
     if before is not None and not changes and before.config_hash != wanted.config_hash:
         # What the hash covers beyond the attributes: files of configs and secrets, and what has no effect here.
-        declared = [mount.declared for mount in wanted.mounts if mount.declared]
+        declared = [
+            mount.declared for mount in wanted.mounts if isinstance(mount, BindMount | FileMount) and mount.declared
+        ]
         changes = (Change(f"content of {' or '.join(declared)}", None, None),) if declared else ()
     digest = observed.images[wanted.image_key].digest if wanted.image_key in observed.images else ""
     if digest and container.image_digest and container.image_digest != digest and container.image == wanted.image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import MountKind
+from orchestra.model.mount import VolumeMount
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateContainer, CreateVolume, RemoveVolume
 from orchestra.plan.verdict import Blocked, Failed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def named_volumes(spec: ContainerSpec) -> tuple[str, ...]:
     """The names on the host of the named volumes that a container mounts."""
-    return tuple(mount.source for mount in spec.mounts if mount.kind is MountKind.VOLUME and mount.source)
+    return tuple(mount.name for mount in spec.mounts if isinstance(mount, VolumeMount) and mount.name)
 
 
 def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed | None:

@@ -61,6 +61,7 @@ SPECIAL: dict[str, Any] = {
     "services.*.links": ["b:c"],
     "services.*.network_mode": "none",
     "services.*.pid": "host",
+    "services.*.uts": "host",
     "services.*.ports.[].published": "8080",
     "services.*.ports.[].protocol": "udp",
     "services.*.pull_policy": "always",

@@ -6,9 +6,7 @@ import pytest
 
 from orchestra.cli.render.diagnostics import render_diagnostics
 from orchestra.compose import render_config
-from orchestra.model.desired import Mount, MountKind
-
-FILE = MountKind.FILE
+from orchestra.model.mount import BindMount, FileMount
 
 
 def mounts(folder, service: str, declared: str, **changes):
@@ -19,13 +17,13 @@ def mounts(folder, service: str, declared: str, **changes):
 
 def test_a_content_is_a_file_of_the_containers_own(folder):
     found, _ = mounts(folder, "configs: [c]", "configs: {c: {content: 'a $$b'}}")
-    assert found == (Mount(FILE, "/c", read_only=True, content="a $b"),)
+    assert found == (FileMount("/c", content="a $b", declared="config c"),)
 
 
 def test_a_variable_is_a_file_of_the_containers_own(folder):
     folder.write(".env", "TOKEN=abc\n")
     found, loaded = mounts(folder, "secrets: [{source: t, target: token}]", "secrets: {t: {environment: TOKEN}}")
-    assert found == (Mount(FILE, "/run/secrets/token", read_only=True, content="abc"),)
+    assert found == (FileMount("/run/secrets/token", content="abc", declared="secret t"),)
     assert not loaded.warnings
     assert not loaded.not_applied
     assert "abc" not in render_config(loaded.stack)
@@ -35,14 +33,14 @@ def test_a_variable_is_a_file_of_the_containers_own(folder):
 def test_a_file_is_bound_unless_it_is_to_be_another_users(folder):
     path = folder.write("key", "k")
     found, _ = mounts(folder, "secrets: [s]", "secrets: {s: {file: ./key}}")
-    assert found == (Mount(MountKind.BIND, "/run/secrets/s", path, read_only=True, declared="secret s"),)
+    assert found == (BindMount("/run/secrets/s", path, read_only=True, declared="secret s"),)
     found, _ = mounts(folder, "secrets: [{source: s, uid: '70', gid: '71', mode: 0400}]", "secrets: {s: {file: ./key}}")
-    assert found == (Mount(FILE, "/run/secrets/s", path, read_only=True, uid=70, gid=71, mode=0o400),)
+    assert found == (FileMount("/run/secrets/s", path, uid=70, gid=71, mode=0o400, declared="secret s"),)
 
 
 def test_a_variable_that_is_not_set_is_told_where_it_is_named(folder):
     found, loaded = mounts(folder, "secrets: [t]", "secrets:\n  t:\n    environment: TOKEN")
-    assert found == (Mount(FILE, "/run/secrets/t", read_only=True),)
+    assert found == (FileMount("/run/secrets/t", declared="secret t"),)
     told = render_diagnostics(loaded.warnings, color=False, severity="warning", directory=str(folder.path))
     assert told == (
         "warning: compose.yaml:5:18: "
@@ -94,4 +92,4 @@ def test_another_value_of_a_variable_is_another_container(folder):
 
 def test_files_of_ones_own_are_inherited_with_volumes(folder):
     text = "services: {a: {image: x, configs: [c]}, b: {image: x, volumes_from: [a]}}\nconfigs: {c: {content: x}}\n"
-    assert folder.load(text).desired.replicas("b")[0].mounts == (Mount(FILE, "/c", read_only=True, content="x"),)
+    assert folder.load(text).desired.replicas("b")[0].mounts == (FileMount("/c", content="x", declared="config c"),)

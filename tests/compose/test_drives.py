@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.desired import MountKind
+from orchestra.model.mount import VolumeMount
 
 STACK = "name: s\nservices:\n  web: {{image: 'rootfs:/', volumes: ['{volume}']}}\nvolumes: {{v: , V: }}\n"
 
@@ -16,7 +16,7 @@ STACK = "name: s\nservices:\n  web: {{image: 'rootfs:/', volumes: ['{volume}']}}
 def test_one_letter_volume(volume, source, target, read_only, folder):
     loaded = folder.load(STACK.format(volume=volume))
     (mount,) = loaded.desired.containers[0].mounts
-    assert (mount.kind, mount.source, mount.target, mount.read_only) == (MountKind.VOLUME, source, target, read_only)
+    assert mount == VolumeMount(target, source, read_only)
     assert loaded.warnings == ()
 
 

@@ -17,13 +17,12 @@ from orchestra.model.desired import (
     DeviceValue,
     HealthcheckSpec,
     Logging,
-    Mount,
-    MountKind,
     Resources,
     Restart,
     RestartPolicy,
     Ulimit,
 )
+from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 
 SHOP = """\
@@ -68,9 +67,9 @@ def test_a_simple_stack(folder):
         (53, 5353, "127.0.0.1", "udp"),
     ]
     assert web.mounts == (
-        Mount(MountKind.BIND, "/data", str(folder / "data"), create_host_path=True),
-        Mount(MountKind.VOLUME, "/cache", "shop_cache", read_only=True),
-        Mount(MountKind.VOLUME, "/tmp/anonymous"),
+        BindMount("/data", str(folder / "data"), create_host_path=True),
+        VolumeMount("/cache", "shop_cache", read_only=True),
+        VolumeMount("/tmp/anonymous"),
     )
 
 
@@ -165,7 +164,7 @@ def test_a_changed_secret_file_changes_the_hash_of_who_uses_it(folder):
     text = "services: {a: {image: x, secrets: [key]}, b: {image: x}}\nsecrets: {key: {file: ./key}}\n"
     folder.write("key", "one")
     before = folder.load(text)
-    secret = Mount(MountKind.BIND, "/run/secrets/key", str(folder / "key"), read_only=True, declared="secret key")
+    secret = BindMount("/run/secrets/key", str(folder / "key"), read_only=True, declared="secret key")
     assert only(before, "a").mounts == (secret,)
     folder.write("key", "two")
     after = folder.load(text)
@@ -440,7 +439,7 @@ services:
     assert spec.entrypoint == ()
     assert spec.command is None
     assert spec.logging == Logging("local", 10 * 2**20, 3)
-    assert spec.mounts == (Mount(MountKind.TMPFS, "/run", tmpfs_options=("size=64m", "mode=1777")),)
+    assert spec.mounts == (TmpfsMount("/run", options=("size=64m", "mode=1777")),)
     assert spec.ulimits == (Ulimit("nofile", 10, 20), Ulimit("nproc", 5, 5))
     assert spec.extra_hosts == (("b", "10.0.0.1"),)
     assert spec.devices[0].target == "/dev/fuse"
@@ -453,7 +452,7 @@ def test_volumes_from_takes_the_mounts_of_another_service(folder):
         "services: {a: {image: x, volumes_from: ['b:ro']}, b: {image: x, volumes: ['v1:/d'], tmpfs: /t}}\n"
         "volumes: {v1: }\n"
     )
-    assert only(folder.load(text), "a").mounts == (Mount(MountKind.VOLUME, "/d", "shop_v1", read_only=True),)
+    assert only(folder.load(text), "a").mounts == (VolumeMount("/d", "shop_v1", read_only=True),)
 
 
 def test_what_has_no_effect_is_named_and_kept(folder):

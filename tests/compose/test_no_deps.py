@@ -25,7 +25,7 @@ def test_a_service_that_lends_its_mounts_is_read_and_not_wanted(folder):
     text = CHAIN.replace(" env_file: gone.env,", "")
     desired = folder.load(text, services=("backup",), no_deps=True).desired
     (backup,) = desired.containers
-    assert [(mount.source, mount.target) for mount in backup.mounts] == [("shop_data", "/data"), ("", "/own")]
+    assert [(mount.name, mount.target) for mount in backup.mounts] == [("shop_data", "/data"), ("", "/own")]
     assert [volume.name for volume in desired.volumes] == ["shop_data"]
 
 

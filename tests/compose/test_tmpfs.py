@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestra.compose.tmpfs import parse_tmpfs_options
-from orchestra.model.desired import Mount, MountKind
+from orchestra.model.mount import TmpfsMount
 from tests.compose.test_loading import only
 
 
@@ -79,4 +79,4 @@ def test_every_refused_option_is_told_with_its_place(folder):
 )
 def test_the_long_syntax(folder, said, words):
     text = f"services: {{a: {{image: x, volumes: [{{type: tmpfs, target: /t, tmpfs: {said}}}]}}}}\n"
-    assert only(folder.load(text), "a").mounts == (Mount(MountKind.TMPFS, "/t", tmpfs_options=words),)
+    assert only(folder.load(text), "a").mounts == (TmpfsMount("/t", options=words),)

@@ -3,9 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import ContainerSpec, Dependency, Desired, Mount, MountKind, Port, Restart, RestartPolicy
+from orchestra.model.desired import ContainerSpec, Dependency, Desired, Port, Restart, RestartPolicy
 from orchestra.model.event import ActionEvent, ContainerEvent, Event, Phase
 from orchestra.model.health import Health, HealthStatus
+from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
 from orchestra.model.observed import Container, Created, Exited, Running
 from orchestra.model.resource import ResourceId
 
@@ -20,7 +21,13 @@ containers = st.builds(
     depends_on=st.lists(st.builds(Dependency, service=names), max_size=2).map(tuple),
     command=st.none() | st.lists(names, max_size=3).map(tuple),
     environment=st.dictionaries(names, names, max_size=3),
-    mounts=st.lists(st.builds(Mount, kind=st.sampled_from(MountKind), target=names), max_size=2).map(tuple),
+    mounts=st.lists(
+        st.builds(BindMount, target=names, source=names)
+        | st.builds(VolumeMount, target=names)
+        | st.builds(TmpfsMount, target=names)
+        | st.builds(FileMount, target=names, content=names),
+        max_size=2,
+    ).map(tuple),
     ports=st.lists(st.builds(Port, target=st.integers(1, 65535), published=st.none() | st.just(80)), max_size=2).map(
         tuple
     ),

@@ -12,14 +12,13 @@ from orchestra.model.desired import (
     Endpoint,
     HealthcheckSpec,
     ImageSpec,
-    Mount,
-    MountKind,
     NetworkSpec,
     Request,
     Restart,
     RestartPolicy,
     VolumeSpec,
 )
+from orchestra.model.mount import VolumeMount
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def service(name: str, depends_on: str = "", *, replicas: int = 1, restart: str 
                 depends_on=needs(depends_on),
                 restart=Restart(RestartPolicy(policy), int(limit) if limit else None),
                 healthcheck=PROBE if healthy is True else healthy or None,
-                mounts=tuple(Mount(MountKind.VOLUME, f"/{v}", f"{stack}_{v}") for v in volumes),
+                mounts=tuple(VolumeMount(f"/{v}", f"{stack}_{v}") for v in volumes),
                 endpoints=tuple(Endpoint(f"{stack}_{network}") for network in networks),
                 **fields,
             )
@@ -80,7 +79,7 @@ def stack(*services, at: float = 100.0, name: str = "s", **request) -> Desired:
 
     containers = tuple(spec for make in services for spec in make(name, rank(make.service)))
     networks = sorted({endpoint.network for spec in containers for endpoint in spec.endpoints})
-    volumes = sorted({mount.source for spec in containers for mount in spec.mounts})
+    volumes = sorted({mount.name for spec in containers for mount in spec.mounts})
     images = sorted({(spec.image, spec.platform) for spec in containers})
     return Desired(
         stack=name,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestra.errors import UserError
-from orchestra.model.desired import Mount, MountKind
 from orchestra.model.health import Health, HealthStatus
+from orchestra.model.mount import BindMount
 from orchestra.model.observed import Created, Exited, Observed, Running
 from orchestra.model.request import Changes
 from orchestra.model.resource import ResourceId
@@ -111,7 +111,7 @@ def test_anonymous_volumes_of_a_dependency_are_not_renewed_unless_it_is_replaced
 def test_a_named_volume_is_nothing_to_renew():
     before = stack(service("db", volumes=["data"]))
     assert acted(desire(before, before, Changes(renew_volumes=True), 200.0), world_after(before)) == []
-    spec = replace(before.containers[0], mounts=(*before.containers[0].mounts, Mount(MountKind.BIND, "/x", "/x")))
+    spec = replace(before.containers[0], mounts=(*before.containers[0].mounts, BindMount("/x", "/x")))
     bound = replace(before, containers=(spec,))
     assert acted(desire(bound, bound, Changes(renew_volumes=True), 200.0), world_after(before)) == []
 

@@ -11,8 +11,6 @@ from orchestra.model.desired import (
     Endpoint,
     HealthcheckSpec,
     Location,
-    Mount,
-    MountKind,
     NetworkSpec,
     Port,
     Resources,
@@ -20,6 +18,7 @@ from orchestra.model.desired import (
     RestartPolicy,
     Ulimit,
 )
+from orchestra.model.mount import BindMount, FileMount, TmpfsMount
 from orchestra.plan.difference import differences
 from orchestra.record import replace
 
@@ -71,14 +70,14 @@ def test_attributes_are_called_as_in_the_file():
 def test_entries_of_lists_are_told_one_by_one():
     assert changes(
         {
-            "mounts": (Mount(MountKind.BIND, "/data", "/srv/a"), Mount(MountKind.TMPFS, "/tmp")),
+            "mounts": (BindMount("/data", "/srv/a"), TmpfsMount("/tmp")),
             "ports": (Port(80, 8080), Port(53, 53, "127.0.0.1", "udp", Location("f", 1, 1))),
             "endpoints": (Endpoint("s_default", ("web",)),),
             "ulimits": (Ulimit("nofile", 1, 2),),
             "healthcheck": HealthcheckSpec(("true",), interval=5.0),
         },
         {
-            "mounts": (Mount(MountKind.BIND, "/data", "/srv/b", read_only=True),),
+            "mounts": (BindMount("/data", "/srv/b", read_only=True),),
             "ports": (Port(80, 8081), Port(53, 53, "127.0.0.1", "udp", Location("f", 9, 9))),
             "endpoints": (Endpoint("s_default", ("web", "www")), Endpoint("s_back", ("web",))),
             "ulimits": (Ulimit("nofile", 1, 3),),
@@ -127,7 +126,7 @@ def test_secrets_within_values_are_not_shown(value):
 
 
 def test_content_of_a_secret_is_not_shown():
-    token = Mount(MountKind.FILE, "/run/secrets/token", content="hunter1", declared="secret token")
+    token = FileMount("/run/secrets/token", content="hunter1", declared="secret token")
     (change,) = changes({"mounts": (token,)}, {"mounts": (replace(token, content="hunter2"),)})
     assert change == "secrets.token: changed (not shown)"
 

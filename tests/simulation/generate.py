@@ -14,14 +14,13 @@ from orchestra.model.desired import (
     Endpoint,
     HealthcheckSpec,
     ImageSpec,
-    Mount,
-    MountKind,
     NetworkSpec,
     Request,
     Restart,
     RestartPolicy,
     VolumeSpec,
 )
+from orchestra.model.mount import VolumeMount
 from orchestra.model.request import Changes
 from orchestra.model.sharing import OfService, Own, Sharing
 from orchestra.model.wish import Recreate
@@ -66,7 +65,7 @@ class Service:
                 restart=self.restart,
                 healthcheck=self.healthcheck,
                 endpoints=tuple(map(Endpoint, self.networks)) if self.network_mode == Own() else (),
-                mounts=tuple(Mount(MountKind.VOLUME, f"/{volume}", volume) for volume in self.volumes),
+                mounts=tuple(VolumeMount(f"/{volume}", volume) for volume in self.volumes),
                 network_mode=self.network_mode,
                 stop_grace_period=5.0,
             )
@@ -167,7 +166,7 @@ def desired_of(
 ) -> Desired:
     containers = tuple(spec for service in services for spec in service.containers())
     networks = sorted({endpoint.network for spec in containers for endpoint in spec.endpoints})
-    volumes = sorted({mount.source for spec in containers for mount in spec.mounts})
+    volumes = sorted({mount.name for spec in containers for mount in spec.mounts})
     return Desired(
         stack=STACK,
         services=tuple(service.name for service in services),

@@ -23,7 +23,7 @@ from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.errors import FatalError
 from orchestra.linux import libseccomp
 from orchestra.linux.syscall import SystemCallError
-from orchestra.model.desired import MountKind
+from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_start(home: Home, stack: str, spec: ContainerSpec, image: ReadyImage, 
         image.config,
         user=user,
         attachment=_attachment(stack, spec),
-        mounts=[volume.ResolvedMount(mount.target, "bind", mount.source) for mount in spec.mounts],
+        mounts=[volume.ResolvedMount(mount.target, "bind", "") for mount in spec.mounts],
         cgroups_path="",
         host=observe_host(spec),
     )
@@ -126,16 +126,18 @@ def _check_targets(spec: ContainerSpec, layers: tuple[str, ...]) -> None:
     others = _covered(spec)
     for mount in spec.mounts:
         target = posixpath.normpath(mount.target)
-        if mount.kind is MountKind.BIND and not os.path.exists(mount.source):
+        if isinstance(mount, BindMount) and not os.path.exists(mount.source):
             continue  # it will be made, a directory
+        if isinstance(mount, VolumeMount) and mount.subpath:
+            continue  # it may be of either kind
         try:
             found = find(layers, target, covered=others - {target})
         except CoveredError:
             continue
-        is_directory = mount.kind in (MountKind.VOLUME, MountKind.TMPFS) or (
-            mount.kind is MountKind.BIND and os.path.isdir(mount.source)
+        is_directory = isinstance(mount, VolumeMount | TmpfsMount) or (
+            isinstance(mount, BindMount) and os.path.isdir(mount.source)
         )
-        if found is not None and not mount.subpath and found.is_directory != is_directory:
+        if found is not None and found.is_directory != is_directory:
             hint = "what is mounted and what is there have to be two directories, or none"
             raise SystemCallError(ENOTDIR, "move_mount", mount.target, hint)
 

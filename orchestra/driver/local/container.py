@@ -34,7 +34,7 @@ from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.process import parse_signal
-from orchestra.model.desired import Mount, MountKind
+from orchestra.model.mount import VolumeMount
 from orchestra.model.names import container_name
 from orchestra.model.observed import Created, Image, Running
 from orchestra.model.sharing import OfContainer, OfService
@@ -380,10 +380,10 @@ class Containers:
         """With what the image adds: stop signal, volumes and exposed ports. Volumes without a name get theirs."""
         taken = {os.path.normpath(mount.target) for mount in spec.mounts}
         wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
-        mounts = spec.mounts + tuple(Mount(MountKind.VOLUME, path) for path in wanted)
+        mounts = spec.mounts + tuple(VolumeMount(path) for path in wanted)
         named = tuple(
-            replace(mount, source=volume.anonymous_name(self._stack, spec.name, mount.target))
-            if mount.kind is MountKind.VOLUME and not mount.source
+            replace(mount, name=volume.anonymous_name(self._stack, spec.name, mount.target))
+            if isinstance(mount, VolumeMount) and not mount.name
             else mount
             for mount in mounts
         )

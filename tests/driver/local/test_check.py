@@ -14,7 +14,8 @@ from orchestra.driver.local.image.store import ReadyImage
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.home import find_home
-from orchestra.model.desired import Mount, MountKind, Resources
+from orchestra.model.desired import Resources
+from orchestra.model.mount import BindMount
 from tests.driver.local.bundle.containers import spec
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="whiteouts are devices, which need root")
@@ -115,7 +116,7 @@ def test_path_and_working_directory_are_the_containers(check):
 def test_what_may_be_in_a_mount_is_not_judged(check, tmp_path, command, target):
     """Also where only a link of the image leads there."""
     source = tmp_path / ("lower/bin/static" if target == "/opt/tool" else "lower/opt")
-    check(command, mounts=(Mount(MountKind.BIND, target, str(source)),))
+    check(command, mounts=(BindMount(target, str(source)),))
 
 
 @pytest.mark.parametrize("cpuset", ["0", "0-0,0"])
@@ -128,14 +129,14 @@ def test_processors(check, cpuset):
 
 def test_a_file_is_mounted_over_a_file_and_a_directory_over_a_directory(check, tmp_path):
     (tmp_path / "file").touch()
-    check("static", mounts=(Mount(MountKind.BIND, "/etc/passwd", str(tmp_path / "file")),))
-    check("static", mounts=(Mount(MountKind.BIND, "/new", str(tmp_path / "file")),))
-    check("static", mounts=(Mount(MountKind.BIND, "/opt", str(tmp_path)),))
+    check("static", mounts=(BindMount("/etc/passwd", str(tmp_path / "file")),))
+    check("static", mounts=(BindMount("/new", str(tmp_path / "file")),))
+    check("static", mounts=(BindMount("/opt", str(tmp_path)),))
     for target, source in (("/opt", tmp_path / "file"), ("/etc/passwd", tmp_path)):
         with pytest.raises(FatalError, match=f"move_mount {target}: Not a directory"):
-            check("static", mounts=(Mount(MountKind.BIND, target, str(source)),))
+            check("static", mounts=(BindMount(target, str(source)),))
 
 
 def test_nothing_is_made(check, tmp_path):
-    check("static", mounts=(Mount(MountKind.BIND, "/new", str(tmp_path / "new"), create_host_path=True),))
+    check("static", mounts=(BindMount("/new", str(tmp_path / "new"), create_host_path=True),))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lower", "upper"]

@@ -14,14 +14,15 @@ from orchestra.errors import FatalError
 from orchestra.linux import private_files
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Mount
+    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.mount import FileMount
 
 FILES = "files"
 MODE = 0o444
 """Unless said otherwise, as in Compose: the program need not be root."""
 
 
-def write_file(directory: str, spec: ContainerSpec, mount: Mount) -> str:
+def write_file(directory: str, spec: ContainerSpec, mount: FileMount) -> str:
     """Where the file is on the host. It goes with the ``directory`` of its container. Raises FatalError."""
     content = _content(spec, mount)
     files = f"{directory}/{FILES}"
@@ -37,12 +38,12 @@ def write_file(directory: str, spec: ContainerSpec, mount: Mount) -> str:
     return path
 
 
-def check_file(spec: ContainerSpec, mount: Mount) -> None:
+def check_file(spec: ContainerSpec, mount: FileMount) -> None:
     """Raises FatalError where ``write_file`` would."""
     _content(spec, mount)
 
 
-def _content(spec: ContainerSpec, mount: Mount) -> bytes:
+def _content(spec: ContainerSpec, mount: FileMount) -> bytes:
     if mount.content is not None:
         return mount.content.encode()
     what = f"service {spec.service}: {mount.source or 'what'} is to be mounted at {mount.target}"

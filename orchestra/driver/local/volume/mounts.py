@@ -13,7 +13,7 @@ from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
-from orchestra.model.desired import MountKind
+from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
 from orchestra.record import Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec, Mount
+    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.mount import Mount
 
 MAKE_SUBPATH = "create it in the volume first"
 PROPAGATIONS = ("private", "rprivate", "slave", "rslave")
@@ -73,20 +74,20 @@ def _is_procfs(mount: ResolvedMount) -> bool:
 
 
 def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> ResolvedMount:
-    match mount.kind:
-        case MountKind.BIND:
+    match mount:
+        case BindMount():
             return _bind(spec, mount)
-        case MountKind.VOLUME:
-            if mount.source in ("", anonymous_name(stack, spec.name, mount.target)):
+        case VolumeMount():
+            if mount.name in ("", anonymous_name(stack, spec.name, mount.target)):
                 return _volume(home, spec, mount, ensure_anonymous_volume(home, stack, spec.name, mount.target))
-            return _volume(home, spec, mount, mount.source)
-        case MountKind.TMPFS:
+            return _volume(home, spec, mount, mount.name)
+        case TmpfsMount():
             return _tmpfs(mount)
-        case MountKind.FILE:
+        case FileMount():
             source = write_file(home.stack(stack).container(spec.name), spec, mount)
             return ResolvedMount(mount.target, "bind", source, ("rbind", "rprivate"), read_only=True)
-        case _:
-            assert_never(mount.kind)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool = True) -> None:
@@ -96,21 +97,21 @@ def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool 
     FatalError.
     """
     for mount in spec.mounts:
-        match mount.kind:
-            case MountKind.BIND:
+        match mount:
+            case BindMount():
                 _check_bind(spec, mount, starting=settled)
-            case MountKind.VOLUME:
-                if mount.source not in ("", anonymous_name(stack, spec.name, mount.target)):
-                    _volume(home, spec, mount, mount.source, starting=settled)
-            case MountKind.FILE:
+            case VolumeMount():
+                if mount.name not in ("", anonymous_name(stack, spec.name, mount.target)):
+                    _volume(home, spec, mount, mount.name, starting=settled)
+            case FileMount():
                 check_file(spec, mount)
-            case MountKind.TMPFS:
+            case TmpfsMount():
                 pass
-            case _:
-                assert_never(mount.kind)
+            case unreachable:
+                assert_never(unreachable)
 
 
-def _check_bind(spec: ContainerSpec, mount: Mount, *, starting: bool) -> None:
+def _check_bind(spec: ContainerSpec, mount: BindMount, *, starting: bool) -> None:
     if os.path.exists(mount.source):
         return
     what = f"{mount.declared}: " if mount.declared else ""
@@ -126,7 +127,7 @@ def _check_bind(spec: ContainerSpec, mount: Mount, *, starting: bool) -> None:
         raise FatalError(f"{message}, does not exist", hint=f"create it, or {other}")
 
 
-def _bind(spec: ContainerSpec, mount: Mount) -> ResolvedMount:
+def _bind(spec: ContainerSpec, mount: BindMount) -> ResolvedMount:
     _check_bind(spec, mount, starting=False)
     if mount.create_host_path and not os.path.exists(mount.source):
         try:
@@ -138,7 +139,7 @@ def _bind(spec: ContainerSpec, mount: Mount) -> ResolvedMount:
     return ResolvedMount(mount.target, "bind", mount.source, options, mount.read_only)
 
 
-def _propagation(spec: ContainerSpec, mount: Mount) -> str:
+def _propagation(spec: ContainerSpec, mount: BindMount | VolumeMount) -> str:
     if not mount.propagation or mount.propagation in PROPAGATIONS:
         return mount.propagation or "rprivate"
     message = f"service {spec.service}: the propagation {mount.propagation} of {mount.target} cannot be had"
@@ -146,7 +147,7 @@ def _propagation(spec: ContainerSpec, mount: Mount) -> str:
     raise FatalError(message, hint=hint)
 
 
-def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str, *, starting: bool = False) -> ResolvedMount:
+def _volume(home: Home, spec: ContainerSpec, mount: VolumeMount, name: str, *, starting: bool = False) -> ResolvedMount:
     must_exist = starting or not spec.depends_on
     record = load_record(home, name)
     if record is None:
@@ -174,11 +175,11 @@ def _volume(home: Home, spec: ContainerSpec, mount: Mount, name: str, *, startin
     return ResolvedMount(mount.target, "bind", place.source, shown, read_only, subpath)
 
 
-def _subpath(data: str, spec: ContainerSpec, mount: Mount, must_exist: bool) -> str:
+def _subpath(data: str, spec: ContainerSpec, mount: VolumeMount, must_exist: bool) -> str:
     """``subpath`` of ``data``, checked as far as it can be before the start."""
     if not mount.subpath:
         return ""
-    what = f"service {spec.service}: the subpath {mount.subpath} of volume {mount.source}"
+    what = f"service {spec.service}: the subpath {mount.subpath} of volume {mount.name}"
     if mount.subpath.startswith("/") or ".." in mount.subpath.split("/"):
         raise FatalError(f"{what} leads out of it", hint="a subpath is relative, without ..")
     if must_exist:
@@ -208,8 +209,8 @@ def explain_missing(service: str, entries: Iterable[Mapping[str, Any]]) -> Fatal
     return None
 
 
-def _tmpfs(mount: Mount) -> ResolvedMount:
-    asked = mount.tmpfs_options
+def _tmpfs(mount: TmpfsMount) -> ResolvedMount:
+    asked = mount.options
     options = [word for word, opposite in TMPFS_DEFAULTS.items() if not {word, opposite}.intersection(asked)]
     if not any(word.startswith("mode=") for word in asked):
         options.append(TMPFS_MODE)

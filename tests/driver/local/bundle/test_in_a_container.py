@@ -24,12 +24,11 @@ from orchestra.model.desired import (
     BlockIO,
     Device,
     DeviceValue,
-    Mount,
-    MountKind,
     Resources,
     Ulimit,
     VolumeSpec,
 )
+from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host
 from orchestra.shim import client, launch
 from tests.driver.local.bundle.containers import attachment, spec
@@ -87,7 +86,7 @@ class Machine:
         for name in APPLETS.split():
             (root / "bin" / name).symlink_to("busybox")
         container = spec(
-            mounts=(*mounts, Mount(MountKind.BIND, "/out", str(self.out))),
+            mounts=(*mounts, BindMount("/out", str(self.out))),
             user=user,
             command=("sh", "-c", TELL.replace("SCRIPT", script)),
             **more,
@@ -202,11 +201,11 @@ def test_mounts_are_as_read_only_and_as_large_as_asked(machine, tmp_path):
         read_only=True,
         shm_size=1 << 20,
         mounts=(
-            Mount(MountKind.BIND, "/srv/inner/file", f"{tmp_path}/file", read_only=True),
-            Mount(MountKind.VOLUME, "/srv/inner/data", "s_data"),
-            Mount(MountKind.TMPFS, "/srv/inner", tmpfs_options=("size=1m", "mode=711")),
-            Mount(MountKind.BIND, "/srv", f"{tmp_path}/outer", read_only=True),
-            Mount(MountKind.BIND, "/etc/hosts", f"{tmp_path}/file"),
+            BindMount("/srv/inner/file", f"{tmp_path}/file", read_only=True),
+            VolumeMount("/srv/inner/data", "s_data"),
+            TmpfsMount("/srv/inner", options=("size=1m", "mode=711")),
+            BindMount("/srv", f"{tmp_path}/outer", read_only=True),
+            BindMount("/etc/hosts", f"{tmp_path}/file"),
         ),
     )
     assert machine.wait() != 0
@@ -229,7 +228,7 @@ def test_a_read_only_bind_is_read_only_to_its_depth(machine, tmp_path):
     other.mkdir()
     mount.mount(str(other), f"{outer}/inner", flags=mount.MS_BIND)
     try:
-        machine.run("echo x > /srv/inner/x", mounts=(Mount(MountKind.BIND, "/srv", str(outer), read_only=True),))
+        machine.run("echo x > /srv/inner/x", mounts=(BindMount("/srv", str(outer), read_only=True),))
         assert machine.wait() != 0
     finally:
         mount.unmount(f"{outer}/inner", mount.MNT_DETACH)

@@ -9,7 +9,7 @@ import pytest
 
 from orchestra.driver.local.volume import ResolvedMount, resolve_mounts
 from orchestra.errors import FatalError
-from orchestra.model.desired import Mount, MountKind
+from orchestra.model.mount import FileMount
 from tests.driver.local.volume.conftest import spec
 
 
@@ -22,7 +22,7 @@ def resolve(home):
 
 
 def file(target="/f", source="", **more):
-    return Mount(MountKind.FILE, target, source, read_only=True, **more)
+    return FileMount(target, source, **more)
 
 
 def read(mount: ResolvedMount) -> tuple[bytes, int]:

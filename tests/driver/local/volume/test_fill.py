@@ -11,7 +11,7 @@ import pytest
 from orchestra.driver.local.image.lookup import OPAQUE
 from orchestra.driver.local.volume import fill_volumes, resolve_mounts
 from orchestra.driver.local.volume.fill import COPYING, FILLING
-from orchestra.model.desired import Mount, MountKind
+from orchestra.model.mount import VolumeMount
 from tests.driver.local.volume.conftest import spec
 
 pytestmark = [
@@ -26,7 +26,7 @@ def fill(home, create):
 
     def filled(*layers, target="/data", **more):
         data = create()
-        mounts = resolve_mounts(home, "s", spec(Mount(MountKind.VOLUME, target, "s_data", **more)))
+        mounts = resolve_mounts(home, "s", spec(VolumeMount(target, "s_data", **more)))
         fill_volumes(home, mounts, tuple(str(layer) for layer in layers))
         return data
 

@@ -10,17 +10,16 @@ from orchestra.container.mounts import open_below
 from orchestra.driver.local.volume import ResolvedMount, anonymous_name, check_sources, resolve_mounts
 from orchestra.driver.local.volume.options import Place, parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.model.desired import Dependency, Mount, MountKind
+from orchestra.model.desired import Dependency
+from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.record import replace
 from tests.driver.local.volume.conftest import spec
-
-BIND, VOLUME, TMPFS = MountKind.BIND, MountKind.VOLUME, MountKind.TMPFS
 
 
 @pytest.fixture
 def resolve(home):
-    def resolved(kind, target="/t", source="", **more):
-        [found] = resolve_mounts(home, "s", spec(Mount(kind, target, source, **more)))
+    def resolved(kind, target="/t", *values, **more):
+        [found] = resolve_mounts(home, "s", spec(kind(target, *values, **more)))
         return found
 
     return resolved
@@ -28,30 +27,30 @@ def resolve(home):
 
 def test_a_bind(resolve, tmp_path):
     source = str(tmp_path)
-    assert resolve(BIND, "/t", source) == ResolvedMount("/t", "bind", source, ("rbind", "rprivate"))
-    assert resolve(BIND, "/t", source, read_only=True).read_only
-    assert resolve(BIND, "/t", source, propagation="rslave").options == ("rbind", "rslave")
+    assert resolve(BindMount, "/t", source) == ResolvedMount("/t", "bind", source, ("rbind", "rprivate"))
+    assert resolve(BindMount, "/t", source, read_only=True).read_only
+    assert resolve(BindMount, "/t", source, propagation="rslave").options == ("rbind", "rslave")
 
 
 @pytest.mark.parametrize("propagation", ["shared", "rshared", "unbindable", "sideways"])
 def test_a_propagation_to_the_host_is_refused(resolve, tmp_path, propagation):
     with pytest.raises(FatalError, match=f"service web: the propagation {propagation} of /t cannot be had"):
-        resolve(BIND, "/t", str(tmp_path), propagation=propagation)
+        resolve(BindMount, "/t", str(tmp_path), propagation=propagation)
 
 
 def test_a_missing_source_is_made_only_where_the_file_allows_it(resolve, tmp_path):
     source = tmp_path / "deep/er"
     with pytest.raises(FatalError, match=f"service web: {source}, to be mounted at /t, does not exist") as caught:
-        resolve(BIND, "/t", str(source))
+        resolve(BindMount, "/t", str(source))
     assert "bind.create_host_path" in caught.value.hint
     assert not source.exists()
-    resolve(BIND, "/t", str(source), create_host_path=True)
+    resolve(BindMount, "/t", str(source), create_host_path=True)
     assert source.is_dir()
 
 
 def test_a_missing_file_of_a_secret_is_not_told_to_become_a_directory(resolve, tmp_path):
     with pytest.raises(FatalError, match=f"service web: secret key: {tmp_path}/key, to be mounted at /k") as caught:
-        resolve(BIND, "/k", f"{tmp_path}/key", declared="secret key")
+        resolve(BindMount, "/k", f"{tmp_path}/key", declared="secret key")
     assert caught.value.hint == "create it, or correct its path"
 
 
@@ -60,42 +59,42 @@ def test_a_source_that_cannot_be_made_is_named(resolve, tmp_path):
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for source in ("file/below", "dangling"):
         with pytest.raises(FatalError, match=f"service web: {tmp_path}/{source}, to be mounted at /t"):
-            resolve(BIND, "/t", f"{tmp_path}/{source}", create_host_path=True)
+            resolve(BindMount, "/t", f"{tmp_path}/{source}", create_host_path=True)
 
 
 def test_sources_may_be_files(resolve, tmp_path):
     (tmp_path / "secret").touch()
-    assert resolve(BIND, "/run/secrets/x", f"{tmp_path}/secret", read_only=True).source == f"{tmp_path}/secret"
+    assert resolve(BindMount, "/run/secrets/x", f"{tmp_path}/secret", read_only=True).source == f"{tmp_path}/secret"
 
 
 def test_only_a_procfs_is_mounted_at_proc(resolve, create, tmp_path):
     (tmp_path / "version").touch()
     create()
-    for kind, source in ((BIND, str(tmp_path)), (VOLUME, "s_data"), (TMPFS, "")):
+    for kind, source in ((BindMount, str(tmp_path)), (VolumeMount, "s_data"), (TmpfsMount, "")):
         with pytest.raises(FatalError, match="only a procfs may be mounted at /proc"):
             resolve(kind, "/proc/", source)
-    assert resolve(BIND, "/proc", "/proc").source == "/proc"
+    assert resolve(BindMount, "/proc", "/proc").source == "/proc"
 
 
 def test_a_named_volume(resolve, create):
     data = create()
     expected = ResolvedMount("/t", "bind", str(data), ("rbind", "rprivate"), fills="s_data")
-    assert resolve(VOLUME, "/t", "s_data") == expected
-    assert resolve(VOLUME, "/t", "s_data", no_copy=True, read_only=True).fills == ""
+    assert resolve(VolumeMount, "/t", "s_data") == expected
+    assert resolve(VolumeMount, "/t", "s_data", no_copy=True, read_only=True).fills == ""
 
 
 def test_a_volume_that_is_not_there_yet_is_waited_for(resolve):
     with pytest.raises(TemporaryError, match="service web: volume s_data does not exist yet"):
-        resolve(VOLUME, "/t", "s_data")
+        resolve(VolumeMount, "/t", "s_data")
 
 
 def test_an_anonymous_volume_is_made_for_the_container(resolve, home, volumes):
-    found = resolve(VOLUME, "/t")
+    found = resolve(VolumeMount, "/t")
     name = anonymous_name("s", "s-web-1", "/t")
     assert found.source == str(volumes / name / "_data")
     assert found.fills == name
     assert os.path.isdir(found.source)
-    assert resolve(VOLUME, "/t") == resolve(VOLUME, "/t", name) == found
+    assert resolve(VolumeMount, "/t") == resolve(VolumeMount, "/t", name) == found
 
 
 @pytest.mark.parametrize(
@@ -103,17 +102,17 @@ def test_an_anonymous_volume_is_made_for_the_container(resolve, home, volumes):
     [
         ({}, ("nosuid", "nodev", "noexec", "mode=1777"), False),
         (
-            {"tmpfs_options": ("size=4096", "mode=700"), "read_only": True},
+            {"options": ("size=4096", "mode=700"), "read_only": True},
             ("nosuid", "nodev", "noexec", "size=4096", "mode=700"),
             True,
         ),
-        ({"tmpfs_options": ("exec", "nosuid")}, ("nodev", "mode=1777", "exec", "nosuid"), False),
-        ({"tmpfs_options": ("suid", "dev", "mode=0")}, ("noexec", "suid", "dev", "mode=0"), False),
+        ({"options": ("exec", "nosuid")}, ("nodev", "mode=1777", "exec", "nosuid"), False),
+        ({"options": ("suid", "dev", "mode=0")}, ("noexec", "suid", "dev", "mode=0"), False),
     ],
 )
 def test_a_tmpfs(resolve, more, options, read_only):
     expected = ResolvedMount("/t", "tmpfs", "tmpfs", options, read_only)
-    assert resolve(TMPFS, **more) == expected
+    assert resolve(TmpfsMount, **more) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,19 +139,19 @@ def test_a_volume_elsewhere(resolve, create, tmp_path):
     (tmp_path / "srv/sub").mkdir(parents=True)
     create(driver_options={"type": "none", "o": "bind", "device": f"{tmp_path}/srv"})
     expected = ResolvedMount("/t", "bind", f"{tmp_path}/srv", ("bind", "rprivate"))
-    assert resolve(VOLUME, "/t", "s_data") == expected
-    assert resolve(VOLUME, "/t", "s_data", subpath="sub") == replace(expected, subpath="sub")
+    assert resolve(VolumeMount, "/t", "s_data") == expected
+    assert resolve(VolumeMount, "/t", "s_data", subpath="sub") == replace(expected, subpath="sub")
     (tmp_path / "srv").rename(tmp_path / "moved")
     with pytest.raises(FatalError, match=f"volume s_data: its device {tmp_path}/srv is no directory"):
-        resolve(VOLUME, "/t", "s_data")
+        resolve(VolumeMount, "/t", "s_data")
 
 
 def test_a_volume_of_another_file_system(resolve, create):
     create(driver_options={"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"})
     expected = ResolvedMount("/t", "nfs", ":/x", ("addr=10.0.0.1",), read_only=True)
-    assert resolve(VOLUME, "/t", "s_data", read_only=True) == expected
+    assert resolve(VolumeMount, "/t", "s_data", read_only=True) == expected
     with pytest.raises(FatalError, match="a subpath of volume s_data cannot be mounted"):
-        resolve(VOLUME, "/t", "s_data", subpath="sub")
+        resolve(VolumeMount, "/t", "s_data", subpath="sub")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_a_subpath_is_resolved_within_the_volume(resolve, create, subpath, place
     (data / "link").symlink_to("sub")
     (data / "absolute").symlink_to("/sub")
     (data / "f").touch()
-    found = resolve(VOLUME, "/t", "s_data", subpath=subpath)
+    found = resolve(VolumeMount, "/t", "s_data", subpath=subpath)
     assert (found.source, found.subpath, found.fills) == (str(data), subpath, "")
     fd = open_below(found.source, subpath, about="/t")
     assert os.readlink(f"/proc/self/fd/{fd}") == str(data / place)
@@ -174,10 +173,10 @@ def test_a_subpath_is_resolved_within_the_volume(resolve, create, subpath, place
 def test_what_a_dependency_may_make_is_looked_for_at_the_start(resolve, create, home, tmp_path):
     create()
     for kind, source, more in (
-        (BIND, f"{tmp_path}/missing", {}),
-        (VOLUME, "s_data", {"subpath": "missing"}),
+        (BindMount, f"{tmp_path}/missing", {}),
+        (VolumeMount, "s_data", {"subpath": "missing"}),
     ):
-        mount = Mount(kind, "/t", source, **more)
+        mount = kind("/t", source, **more)
         waiting = replace(spec(mount), depends_on=(Dependency("db"),))
         assert resolve_mounts(home, "s", waiting)
         with pytest.raises(FatalError, match="missing"):
@@ -189,12 +188,12 @@ def test_what_a_dependency_may_make_is_looked_for_at_the_start(resolve, create, 
 def test_a_check_of_sources_makes_nothing(home, tmp_path, create):
     create()
     (tmp_path / "file").touch()
-    check_sources(home, "s", spec(Mount(BIND, "/t", f"{tmp_path}/new/deep", create_host_path=True)))
+    check_sources(home, "s", spec(BindMount("/t", f"{tmp_path}/new/deep", create_host_path=True)))
     assert not (tmp_path / "new").exists()
     with pytest.raises(FatalError, match="file is not a directory"):
-        check_sources(home, "s", spec(Mount(BIND, "/t", f"{tmp_path}/file/deep", create_host_path=True)))
+        check_sources(home, "s", spec(BindMount("/t", f"{tmp_path}/file/deep", create_host_path=True)))
     with pytest.raises(TemporaryError):
-        check_sources(home, "s", spec(Mount(VOLUME, "/t", "s_other")))
+        check_sources(home, "s", spec(VolumeMount("/t", "s_other")))
 
 
 @pytest.mark.parametrize("subpath", ["/etc", "..", "sub/../../x", "out", "up", "missing"])
@@ -204,5 +203,5 @@ def test_a_subpath_never_leads_out(resolve, create, tmp_path, subpath):
     (data / "out").symlink_to(tmp_path / "out")
     (data / "up").symlink_to("../../../../out")
     with pytest.raises(FatalError, match=f"service web: the subpath {subpath} of volume s_data") as caught:
-        resolve(VOLUME, "/t", "s_data", subpath=subpath)
+        resolve(VolumeMount, "/t", "s_data", subpath=subpath)
     assert caught.value.hint

@@ -1,0 +1,69 @@
+"""What a container finds below ``/`` besides its image: entries of ``volumes``, ``tmpfs``, ``configs`` and ``secrets``.
+
+target: an absolute path in the container, in all of them.
+"""
+
+from __future__ import annotations
+
+from orchestra.model.codec import tagged
+from orchestra.record import Record, replace
+
+
+@tagged
+class BindMount(Record):
+    """A file or directory of the host. source: its absolute path.
+
+    create_host_path: make a missing directory, as the short syntax does. declared: what it is of, such as
+    ``secret token``, when it is no volume.
+    """
+
+    target: str
+    source: str
+    read_only: bool = False
+    create_host_path: bool = False
+    propagation: str = ""
+    declared: str = ""
+
+
+@tagged
+class VolumeMount(Record):
+    """A volume, by its name on the host; without one, an anonymous volume of the container."""
+
+    target: str
+    name: str = ""
+    read_only: bool = False
+    propagation: str = ""
+    subpath: str = ""
+    no_copy: bool = False
+
+
+@tagged
+class TmpfsMount(Record):
+    """A tmpfs. options: words of the OCI runtime specification, each thing decided once."""
+
+    target: str
+    options: tuple[str, ...] = ()
+    read_only: bool = False
+
+
+@tagged
+class FileMount(Record):
+    """A read-only file of the container's own, made of ``content``, or of what ``source`` holds when it is made.
+
+    Neither is said of a variable that is not set. uid, gid, mode: None for the defaults. declared: as of a BindMount.
+    """
+
+    target: str
+    source: str = ""
+    content: str | None = None
+    uid: int | None = None
+    gid: int | None = None
+    mode: int | None = None
+    declared: str = ""
+
+    def __repr__(self) -> str:
+        """Without the content, which may be a secret."""
+        return Record.__repr__(replace(self, content=None))
+
+
+Mount = BindMount | VolumeMount | TmpfsMount | FileMount
