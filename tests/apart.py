@@ -12,7 +12,8 @@ from errno import EPERM
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestra.linux import mount, namespaces
+from orchestra.linux import namespaces
+from orchestra.linux.mounts import mount
 from orchestra.linux.syscall import SystemCallError
 
 if TYPE_CHECKING:

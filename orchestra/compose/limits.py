@@ -70,7 +70,7 @@ def _check_healthcheck(service: Service, refuse: Refuse) -> None:
 
 
 def _check_capabilities(service: Service, context: Context, refuse: Refuse) -> None:
-    from orchestra.linux.capabilities import NAMES
+    from orchestra.linux.security.capabilities import NAMES
 
     short = [name.removeprefix("CAP_") for name in NAMES]
     for attribute in ("cap_add", "cap_drop"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EINVAL, ENOENT
 from typing import Any
 
-from orchestra.linux import seccomp
+from orchestra.linux.security import seccomp
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

@@ -8,7 +8,8 @@ import stat
 from errno import EEXIST, EIO, ELOOP, EPERM
 from typing import Any
 
-from orchestra.linux import devices, mount, mount_tree, resolve, user_namespace
+from orchestra.linux import devices, user_namespace
+from orchestra.linux.mounts import mount, mount_tree, resolve
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 from orchestra.container import isolation, oci, privileges, wire
 from orchestra.container.confinement import load_filter
 from orchestra.container.init import FAILED, hand_over_listener, tell
-from orchestra.linux import cgroup, freezer, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux import cgroup, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux.cgroup import freezer
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.cgroup import Cgroup
-    from orchestra.linux.seccomp import Filter
+    from orchestra.linux.security.seccomp import Filter
 
 JOINED = (
     namespaces.CLONE_NEWNS

@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 from orchestra.container import device_nodes, hooks, isolation, masks, privileges, rootfs, sysctls, wire
 from orchestra.container.confinement import load_filter
 from orchestra.container.directory import ContainerDirectory
-from orchestra.linux import keyring, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux import namespaces, process, tty, unix_socket, user_namespace
+from orchestra.linux.security import keyring
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestra.linux.mount import Options
+    from orchestra.linux.mounts.mount import Options
 
     Rows = Sequence[Mapping[str, int]]
 

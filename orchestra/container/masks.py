@@ -6,7 +6,7 @@ import os
 import stat
 from errno import ENODEV, ENOENT, ENOTDIR
 
-from orchestra.linux import mount, mount_tree, resolve
+from orchestra.linux.mounts import mount, mount_tree, resolve
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

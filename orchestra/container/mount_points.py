@@ -6,7 +6,7 @@ import os
 import stat
 from errno import ELOOP, ENOENT
 
-from orchestra.linux import resolve
+from orchestra.linux.mounts import resolve
 from orchestra.linux.syscall import SystemCallError
 
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from orchestra.container import device_nodes, mount_points, proc_mounts
 from orchestra.container.copy_up import copy_up
 from orchestra.container.mapped_owners import open_owners
-from orchestra.linux import mount, mount_tree, resolve, user_namespace
+from orchestra.linux import user_namespace
+from orchestra.linux.mounts import mount, mount_tree, resolve
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -278,7 +279,7 @@ def check_label(linux: Mapping[str, Any]) -> None:
     """EOPNOTSUPP for a ``mountLabel`` where no SELinux is active to understand it."""
     label = linux.get("mountLabel")
     if label:
-        from orchestra.linux import security_label
+        from orchestra.linux.security import security_label
 
         security_label.require(security_label.SELINUX, label)
 

@@ -11,14 +11,15 @@ import resource
 from errno import EACCES, EINVAL, EIO, ENOENT, ENOEXEC, EPERM
 from typing import Any, NoReturn
 
-from orchestra.linux import capabilities, oom_score, passwd, process, seccomp
+from orchestra.linux import oom_score, passwd, process
+from orchestra.linux.security import capabilities, seccomp
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestra.linux.security_label import ExecLabel
+    from orchestra.linux.security.security_label import ExecLabel
 
 KEEP_GROUPS_ANNOTATION = "run.oci.keep_original_groups"  # what podman's --group-add keep-groups becomes
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -115,7 +116,7 @@ def prepare(description: Mapping[str, Any], warn: Callable[[str], None]) -> None
         import orchestra.linux.scheduling  # noqa: F401
     labels = _labels(description)
     if labels:
-        from orchestra.linux import security_label
+        from orchestra.linux.security import security_label
 
         for module, label in labels:
             security_label.require(module, label)
@@ -200,7 +201,7 @@ def open_labels(description: Mapping[str, Any], root: int) -> list[ExecLabel]:
     labels = _labels(description)
     if not labels:
         return []
-    from orchestra.linux import security_label
+    from orchestra.linux.security import security_label
 
     return [security_label.ExecLabel(module, label, root) for module, label in labels]
 

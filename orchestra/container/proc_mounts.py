@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from errno import EINVAL
 
-from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
+from orchestra.linux.mounts.procfs import PROC_SUPER_MAGIC, file_system_kind
 from orchestra.linux.syscall import SystemCallError
 
 PROC = "/proc"

@@ -11,8 +11,9 @@ from errno import EINVAL, EPERM
 from typing import Any
 
 from orchestra.container import device_nodes, mounts
-from orchestra.linux import mount, mount_tree, namespaces, resolve
-from orchestra.linux.mountinfo import load_mounts
+from orchestra.linux import namespaces
+from orchestra.linux.mounts import mount, mount_tree, resolve
+from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

@@ -10,7 +10,7 @@ import os
 from errno import EINVAL
 
 from orchestra.container.isolation import Namespaces
-from orchestra.linux import procfs
+from orchestra.linux.mounts import procfs
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

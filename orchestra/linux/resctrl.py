@@ -9,7 +9,7 @@ import os
 from errno import EEXIST, EINVAL, ENODEV, ENOENT, ENOTSUP
 from typing import Any, NamedTuple
 
-from orchestra.linux.mountinfo import load_mounts
+from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

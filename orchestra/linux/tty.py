@@ -10,8 +10,8 @@ import termios
 from errno import ENODEV
 from typing import NamedTuple
 
-from orchestra.linux.procfs import file_system_kind
-from orchestra.linux.resolve import open_in_root
+from orchestra.linux.mounts.procfs import file_system_kind
+from orchestra.linux.mounts.resolve import open_in_root
 from orchestra.linux.syscall import SystemCallError
 
 TIOCGPTPEER = 0x5441

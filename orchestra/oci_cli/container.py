@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from orchestra.container import oci
 from orchestra.container.directory import ContainerDirectory
-from orchestra.linux import cgroup, freezer, namespaces, process, unix_socket
+from orchestra.linux import cgroup, namespaces, process, unix_socket
+from orchestra.linux.cgroup import freezer
 from orchestra.linux.syscall import SystemCallError
 
 GATE = "start.sock"

@@ -170,7 +170,7 @@ class _Creation:
         }
         profile = (config.get("linux") or {}).get("seccomp")
         if profile:
-            from orchestra.linux import libseccomp
+            from orchestra.linux.security import libseccomp
 
             with open(directory.file(SECCOMP), "wb") as file:
                 file.write(libseccomp.compile_profile(profile))

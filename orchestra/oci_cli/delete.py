@@ -9,7 +9,8 @@ from errno import EBUSY, EINVAL, ESRCH
 from typing import Any
 
 from orchestra.container import hooks
-from orchestra.linux import freezer, process
+from orchestra.linux import process
+from orchestra.linux.cgroup import freezer
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import fault

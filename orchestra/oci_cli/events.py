@@ -6,7 +6,8 @@ import json
 import select
 import time
 
-from orchestra.linux import cgroup_stats, oom, process
+from orchestra.linux import oom, process
+from orchestra.linux.cgroup.stats import load_stats
 from orchestra.oci_cli.arguments import UsageError
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ def events_command(context: Context, options: Options, words: list[str]) -> int:
         print(json.dumps(event if data is None else {**event, "data": data}, separators=(",", ":")), flush=True)
 
     if options.flag("stats"):
-        show("stats", cgroup_stats.load_stats(group))
+        show("stats", load_stats(group))
         return 0
     try:
         pidfd = process.open_pidfd(container.process_of(found.record))
@@ -48,7 +49,7 @@ def events_command(context: Context, options: Options, words: list[str]) -> int:
         if watch.happened():
             show("oom")
         if not ended and time.monotonic() >= due:
-            show("stats", cgroup_stats.load_stats(group))
+            show("stats", load_stats(group))
             due += interval
     return 0
 

@@ -6,7 +6,10 @@ import json
 
 from orchestra import __version__
 from orchestra.container import hooks, init, privileges
-from orchestra.linux import capabilities, libseccomp, mount, namespaces, seccomp, systemd_annotations
+from orchestra.linux import namespaces
+from orchestra.linux.mounts import mount
+from orchestra.linux.security import capabilities, libseccomp, seccomp
+from orchestra.linux.systemd.annotations import PREFIX
 from orchestra.oci_cli import OCI_VERSION
 
 TYPE_CHECKING = False
@@ -52,6 +55,6 @@ def features() -> dict[str, Any]:
         "potentiallyUnsafeConfigAnnotations": [
             init.REAPER_ANNOTATION,
             privileges.KEEP_GROUPS_ANNOTATION,
-            systemd_annotations.PREFIX,
+            PREFIX,
         ],
     }

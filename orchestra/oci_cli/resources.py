@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from orchestra.linux import freezer
+from orchestra.linux.cgroup import freezer
 from orchestra.oci_cli.arguments import UsageError
 from orchestra.oci_cli.container import describe
 

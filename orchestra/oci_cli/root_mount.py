@@ -6,7 +6,7 @@ import os
 import re
 from errno import EINVAL
 
-from orchestra.linux import mount
+from orchestra.linux.mounts import mount
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False

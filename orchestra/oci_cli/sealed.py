@@ -61,7 +61,7 @@ def _copy(interpreter: int) -> int:
         if error.errno != EACCES:
             raise
         # vm.memfd_noexec is 2. Slower, since unmounting in the end is: a read-only mount of its own.
-        from orchestra.linux import mount_tree
+        from orchestra.linux.mounts import mount_tree
 
         return mount_tree.read_only_file("/proc/self/exe")
     left = os.fstat(interpreter).st_size

@@ -10,7 +10,8 @@ import sys
 
 from orchestra.container import wire
 from orchestra.errors import TemporaryError
-from orchestra.linux import mount_tree, private_files, unix_socket
+from orchestra.linux import private_files, unix_socket
+from orchestra.linux.mounts import mount_tree
 from orchestra.shim.__main__ import LOCK_FD, READY_FD
 
 SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]

@@ -17,7 +17,8 @@ from orchestra.container import rootfs
 from orchestra.container.directory import RUNTIME_STATE
 from orchestra.container.init import REAPER_ANNOTATION
 from orchestra.container.mounts import SUBPATH, open_below
-from orchestra.linux import cgroup, mount, mount_tree, namespaces, oom_score, process
+from orchestra.linux import cgroup, namespaces, oom_score, process
+from orchestra.linux.mounts import mount, mount_tree
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
 

@@ -12,7 +12,7 @@ from orchestra.container.directory import ContainerDirectory
 from orchestra.driver import Part
 from orchestra.driver.local.bundle.process import render_process
 from orchestra.errors import EnvironmentLack, UserError
-from orchestra.linux.capabilities import NAMES, NUMBERS, held
+from orchestra.linux.security.capabilities import NAMES, NUMBERS, held
 from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
 from orchestra.record import Record
@@ -135,7 +135,7 @@ def _directory(asked: str, own: str) -> str:
 def _resolve_user(container: Container, text: str) -> User:
     """By the container's own files, which may hold anything: no link leads out of its root."""
     from orchestra.driver.local.user import resolve_user
-    from orchestra.linux.resolve import open_in_root
+    from orchestra.linux.mounts.resolve import open_in_root
 
     assert isinstance(container.status, Running)
     root = os.open(f"/proc/{container.status.pid}/root", os.O_PATH | os.O_CLOEXEC)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestra.linux import mount
+from orchestra.linux.mounts import mount
 from tests.ports import free_port
 
 if TYPE_CHECKING:

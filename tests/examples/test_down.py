@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from orchestra.linux import mount
+from orchestra.linux.mounts import mount
 from tests.examples.conftest import eventually
 
 pytestmark = [

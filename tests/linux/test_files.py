@@ -10,9 +10,10 @@ import subprocess
 
 import pytest
 
-from orchestra.linux import inotify, nftables, private_files, tty, unix_socket
+from orchestra.linux import inotify, private_files, tty, unix_socket
 from orchestra.linux.inotify import Inotify
-from orchestra.linux.network_namespace import inside, is_pinned, pin_namespace, unpin_namespace
+from orchestra.linux.network import nftables
+from orchestra.linux.network.namespace import inside, is_pinned, pin_namespace, unpin_namespace
 from orchestra.linux.pipe import tee
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import capabilities, process
+from orchestra.linux import process
 from orchestra.linux.process import Process, parse_signal
+from orchestra.linux.security import capabilities
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.linux.cgroup_v1 import _allot_real_time
+from orchestra.linux.cgroup.v1 import _allot_real_time
 
 PERIOD = 1_000_000
 

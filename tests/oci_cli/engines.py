@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import orchestra
-from orchestra.linux import cgroup, mount, namespaces
+from orchestra.linux import cgroup, namespaces
+from orchestra.linux.mounts import mount
 from tests.forking import fork
 from tests.run import word
 from tests.shim.conftest import eventually

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import scheduling, security_label
+from orchestra.linux import scheduling
+from orchestra.linux.security import security_label
 from orchestra.linux.syscall import check, raw
 from tests.oci_cli.conftest import OURS
 from tests.oci_cli.test_namespaces import mapped

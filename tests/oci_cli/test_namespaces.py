@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import orchestra
-from orchestra.linux import capabilities, namespaces, user_namespace
+from orchestra.linux import namespaces, user_namespace
+from orchestra.linux.security import capabilities
 from tests.forking import fork
 from tests.oci_cli.conftest import OURS
 

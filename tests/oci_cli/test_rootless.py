@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 import orchestra
-from orchestra.linux import cgroup, libseccomp
+from orchestra.linux import cgroup
+from orchestra.linux.security import libseccomp
 from tests.oci_cli.conftest import ALL, OURS, Bundle, Runtime, eventually
 from tests.oci_cli.test_sealed import ATTACK, UNPROTECTED
 from tests.oci_cli.test_terminal import Caller

@@ -94,7 +94,7 @@ def test_a_root_that_is_a_mount_is_taken_as_it_is(runtime, tmp_path):
     bundle.config["root"] = {"path": "rootfs", "readonly": False}
     root = bundle.path / "rootfs"
     root.mkdir()
-    from orchestra.linux import mount
+    from orchestra.linux.mounts import mount
 
     options = f"lowerdir={runtime.tree},upperdir={upper},workdir={tmp_path / 'work'}"
     (tmp_path / "work").mkdir()

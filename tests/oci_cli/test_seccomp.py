@@ -12,7 +12,8 @@ import threading
 
 import pytest
 
-from orchestra.linux import libseccomp, unix_socket
+from orchestra.linux import unix_socket
+from orchestra.linux.security import libseccomp
 from tests.oci_cli.conftest import OURS
 
 pytestmark = pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp")

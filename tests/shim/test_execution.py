@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import freezer, process, tty
+from orchestra.linux import process, tty
+from orchestra.linux.cgroup import freezer
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import client
 from tests.shim.conftest import eventually, wait_for_exit

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import capabilities, process
+from orchestra.linux import process
+from orchestra.linux.security import capabilities
 from tests.forking import fork
 from tests.shim.conftest import eventually
 

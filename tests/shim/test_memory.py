@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from orchestra.linux import capabilities, oom_score
+from orchestra.linux import oom_score
+from orchestra.linux.security import capabilities
 
 MAY_LOWER = capabilities.held() >> capabilities.NUMBERS["CAP_SYS_RESOURCE"] & 1
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from orchestra.container import wire
-from orchestra.linux import mount, process, unix_socket
+from orchestra.linux import process, unix_socket
+from orchestra.linux.mounts import mount
 from orchestra.linux.readiness import readable
 from orchestra.shim import client
 from tests.forking import fork

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import capabilities
-from orchestra.linux.network_namespace import pin_namespace, unpin_namespace
+from orchestra.linux.network.namespace import pin_namespace, unpin_namespace
+from orchestra.linux.security import capabilities
 from orchestra.shim import client
 from tests.shim.conftest import CAPABILITIES, NAMESPACES, eventually
 

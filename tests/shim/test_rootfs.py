@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.linux import capabilities, process
+from orchestra.linux import process
+from orchestra.linux.security import capabilities
 from orchestra.shim import launch
 from tests.forking import fork
 from tests.shim.conftest import eventually
@@ -232,7 +233,8 @@ def test_plain_directories_serve_as_a_root(stack, tmp_path):
 
 IN_A_CHROOT = """
 import os, sys
-from orchestra.linux import mount, namespaces
+from orchestra.linux import namespaces
+from orchestra.linux.mounts import mount
 from orchestra.container import rootfs
 
 cage = sys.argv[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.driver.local.bundle.seccomp import render_default_profile
-from orchestra.linux import capabilities, libseccomp
+from orchestra.linux.security import capabilities, libseccomp
 from tests.shim.conftest import CAPABILITIES
 
 pytestmark = pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp (Debian: libseccomp2)")

@@ -17,7 +17,7 @@ import tests.vm
 
 ROOT = Path(tests.vm.__file__).parents[2]
 PROGRAM = os.environ.get("ORCHESTRA_VM", "")
-LIMITS = ("tests/linux/test_cgroup.py", "tests/linux/test_device_filter.py", "tests/shim/test_limits.py")
+LIMITS = ("tests/linux/cgroup/test_cgroup.py", "tests/linux/cgroup/test_device_filter.py", "tests/shim/test_limits.py")
 RESOURCES = ("tests/oci_cli/test_resources.py",)
 SYSTEMD = ("tests/oci_cli/test_systemd.py",)
 

@@ -21,7 +21,7 @@ from orchestra.driver.local.image.lookup import CoveredError, Found, find, has_a
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.errors import FatalError
-from orchestra.linux import libseccomp
+from orchestra.linux.security import libseccomp
 from orchestra.linux.syscall import SystemCallError
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host

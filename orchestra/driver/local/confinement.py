@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from orchestra.errors import FatalError
-from orchestra.linux import libseccomp
+from orchestra.linux.security import libseccomp
 
 FILE = "seccomp.bpf"
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local import trial
 from orchestra.driver.local.net.link import home_hash
-from orchestra.linux import capabilities, cgroup, namespaces
+from orchestra.linux import cgroup, namespaces
+from orchestra.linux.security import capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,8 +24,9 @@ from orchestra.driver.local.record import load_record
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.strays import end_strays, group_roots, stack_group
 from orchestra.home import find_home
-from orchestra.linux import cgroup, mount, process
-from orchestra.linux.mountinfo import load_mounts
+from orchestra.linux import cgroup, process
+from orchestra.linux.mounts import mount
+from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.linux.process import Process
 from orchestra.shim import client
 from orchestra.shim.client import Status

@@ -12,10 +12,13 @@ import traceback
 from errno import EINVAL, EPERM
 from typing import NamedTuple
 
-from orchestra.linux import cgroup, libseccomp, mount, namespaces, netlink, nftables, process, seccomp
+from orchestra.linux import cgroup, namespaces, process
+from orchestra.linux.mounts import mount
+from orchestra.linux.mounts.resolve import open_in_root
 from orchestra.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.resolve import open_in_root
+from orchestra.linux.network import netlink, nftables
+from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.security import libseccomp, seccomp
 from orchestra.linux.syscall import SYS_CLONE3, SystemCallError, check, raw
 
 TYPE_CHECKING = False

@@ -12,7 +12,7 @@ import pytest
 from orchestra.driver.local.snapshot import ContainerSnapshot, Snapshotter
 from orchestra.errors import FatalError
 from orchestra.home import Home
-from orchestra.linux import mount
+from orchestra.linux.mounts import mount
 
 from .image.making import in_mount_namespace, mount_snapshot, needs_root, tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
-from orchestra.linux.capabilities import NAMES
+from orchestra.linux.security.capabilities import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,8 @@ from orchestra.driver.local.bundle.resources import block_devices
 from orchestra.driver.local.bundle.security import BUILT_IN, UNCONFINED, parse_security
 from orchestra.driver.local.bundle.world import HostDevice, HostFacts
 from orchestra.errors import FatalError
-from orchestra.linux import capabilities, cgroup
+from orchestra.linux import cgroup
+from orchestra.linux.security import capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.bundle.capability import choose_capabilities, render_capabilities
 from orchestra.errors import FatalError
-from orchestra.linux.capabilities import NAMES
+from orchestra.linux.security.capabilities import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.linux.capabilities import NAMES
+from orchestra.linux.security.capabilities import NAMES
 from orchestra.record import Record
 
 if TYPE_CHECKING:

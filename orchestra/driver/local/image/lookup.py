@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import FatalError
-from orchestra.linux.resolve import MAX_SYMBOLIC_LINKS, open_in_root
+from orchestra.linux.mounts.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

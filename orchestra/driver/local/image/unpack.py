@@ -24,7 +24,7 @@ from orchestra.driver.local.image.lookup import OPAQUE, find, is_whiteout
 from orchestra.driver.local.image.removal import remove_entry
 from orchestra.driver.local.image.tar import archive_errors, entries, open_tar
 from orchestra.errors import FatalError
-from orchestra.linux.resolve import MAX_SYMBOLIC_LINKS, open_in_root
+from orchestra.linux.mounts.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 
 if TYPE_CHECKING:
     import io

@@ -12,8 +12,7 @@ from orchestra.driver.local.net import etc, ipam, lease_file, link
 from orchestra.driver.local.net.attachment import Attachment, Interface
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import (
+from orchestra.linux.network.namespace import (
     inside,
     is_pinned,
     make_shared_directory,
@@ -21,6 +20,7 @@ from orchestra.linux.network_namespace import (
     remove_shared_directory,
     unpin_namespace,
 )
+from orchestra.linux.network.netlink import Netlink
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 

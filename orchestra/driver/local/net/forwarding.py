@@ -12,13 +12,13 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import link
-from orchestra.linux import netlink
+from orchestra.linux.network import netlink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestra.home import Home
-    from orchestra.linux.netlink import Netlink
+    from orchestra.linux.network.netlink import Netlink
 
 NOT_UPLINKS = frozenset({"all", "default", "lo"})
 

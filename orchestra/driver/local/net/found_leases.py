@@ -11,7 +11,7 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.ipam import Leases, NetworkLease
 from orchestra.driver.local.net.link import bridges, home_hash
 from orchestra.driver.local.net.options import masquerades, parse_mtu
-from orchestra.linux.netlink import Netlink
+from orchestra.linux.network.netlink import Netlink
 from orchestra.model.codec import decode
 from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import NetworkName

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.linux.traffic_control import (
+from orchestra.linux.network.traffic_control import (
     DROP,
     ETH_P_ARP,
     ETH_P_IP,
@@ -41,9 +41,9 @@ from orchestra.linux.traffic_control import (
 if TYPE_CHECKING:
     from ipaddress import IPv4Interface
 
-    from orchestra.linux.netlink import Netlink
-    from orchestra.linux.netlink_message import Request
-    from orchestra.linux.traffic_control import Instruction
+    from orchestra.linux.network.netlink import Netlink
+    from orchestra.linux.network.netlink_message import Request
+    from orchestra.linux.network.traffic_control import Instruction
 
 ADMITTED = 0x6F726368
 """The mark of a packet that the rules admit, set after every other rule and compared as a whole."""

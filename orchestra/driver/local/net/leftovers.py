@@ -16,8 +16,8 @@ from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import restore_forwarding
 from orchestra.driver.local.record import find_id, load_record, sound
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import remove_shared_directory, unpin_namespace
+from orchestra.linux.network.namespace import remove_shared_directory, unpin_namespace
+from orchestra.linux.network.netlink import Netlink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

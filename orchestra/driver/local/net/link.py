@@ -11,9 +11,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.gate import gate_of_bridge, gate_of_port
-from orchestra.linux import netlink
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import inside
+from orchestra.linux.network import netlink
+from orchestra.linux.network.namespace import inside
+from orchestra.linux.network.netlink import Netlink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Interface
     from orchestra.driver.local.net.ipam import NetworkLease
     from orchestra.home import Home
-    from orchestra.linux.netlink import Link
-    from orchestra.linux.netlink_message import Request
+    from orchestra.linux.network.netlink import Link
+    from orchestra.linux.network.netlink_message import Request
 
 BRIDGE_PREFIX = "orc-"
 VETH_PREFIX = "orcv"

@@ -20,8 +20,8 @@ from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.resolver import Resolver, Sockets
 from orchestra.driver.local.net.shares import Shares
 from orchestra.driver.local.net.zone import PublishedNames
-from orchestra.linux.network_namespace import inside, is_pinned
-from orchestra.linux.nftables import Redirection, redirect
+from orchestra.linux.network.namespace import inside, is_pinned
+from orchestra.linux.network.nftables import Redirection, redirect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

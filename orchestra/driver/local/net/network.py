@@ -21,8 +21,8 @@ from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_for
 from orchestra.driver.local.net.gate import has_gate
 from orchestra.driver.local.net.projection import apply, names_folder
 from orchestra.errors import FatalError, StillInUse, TemporaryError
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.nftables_watch import TableWatch
+from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.nftables_watch import TableWatch
 from orchestra.model import observed
 from orchestra.model.names import NetworkName
 

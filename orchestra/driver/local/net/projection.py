@@ -19,8 +19,8 @@ from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding
 from orchestra.driver.local.net.ports import ANY
 from orchestra.linux import private_files
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.nftables import has_table
+from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.nftables import has_table
 from orchestra.model.codec import decode, encode
 from orchestra.record import Record
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.net.filter import CHAINS, apply_rules, table_name
 from orchestra.errors import TemporaryError
 from orchestra.linux import private_files
-from orchestra.linux.nftables_watch import table_content
+from orchestra.linux.network.nftables_watch import table_content
 from orchestra.record import Record
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from orchestra.driver.local.volume.files import check_file, write_file
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.linux.procfs import PROC_SUPER_MAGIC, file_system_kind
+from orchestra.linux.mounts.procfs import PROC_SUPER_MAGIC, file_system_kind
 from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
 from orchestra.record import Record
 

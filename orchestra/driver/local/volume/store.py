@@ -18,7 +18,7 @@ from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux import private_files
-from orchestra.linux.mountinfo import load_mounts
+from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.model.codec import decode, encode
 from orchestra.model.names import VolumeName
 from orchestra.model.observed import Volume

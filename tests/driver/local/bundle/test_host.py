@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from orchestra.driver.local.bundle import HostDevice, observe_host
-from orchestra.linux.capabilities import NAMES
+from orchestra.linux.security.capabilities import NAMES
 from orchestra.model.desired import Device
 from tests.driver.local.bundle.containers import spec
 

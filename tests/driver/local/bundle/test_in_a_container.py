@@ -18,8 +18,10 @@ from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.user import resolve_user
 from orchestra.driver.local.volume import create_volume, resolve_mounts
 from orchestra.home import find_home
-from orchestra.linux import capabilities, cgroup, mount
-from orchestra.linux.network_namespace import pin_namespace, unpin_namespace
+from orchestra.linux import cgroup
+from orchestra.linux.mounts import mount
+from orchestra.linux.network.namespace import pin_namespace, unpin_namespace
+from orchestra.linux.security import capabilities
 from orchestra.model.desired import (
     BlockIO,
     Device,

@@ -12,7 +12,7 @@ from orchestra.driver.local.bundle.capability import DEFAULT, choose_capabilitie
 from orchestra.driver.local.image.config import ImageConfig
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
-from orchestra.linux.capabilities import NAMES
+from orchestra.linux.security.capabilities import NAMES
 from orchestra.model.desired import Ulimit
 from tests.driver.local.bundle.containers import attachment, render, spec
 

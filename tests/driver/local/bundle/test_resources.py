@@ -6,7 +6,7 @@ import pytest
 
 from orchestra.driver.local.bundle import HostDevice, HostFacts
 from orchestra.errors import FatalError
-from orchestra.linux.cgroup_settings import settings_v1, settings_v2
+from orchestra.linux.cgroup.settings import settings_v1, settings_v2
 from orchestra.model.desired import BlockIO, Device, DeviceValue, Resources
 from tests.driver.local.bundle.containers import render
 

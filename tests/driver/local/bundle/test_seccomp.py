@@ -13,10 +13,10 @@ from orchestra.driver.local.bundle.capability import DEFAULT
 from orchestra.driver.local.bundle.seccomp import render_default_profile, resolve_profile
 from orchestra.driver.local.confinement import store_filter
 from orchestra.errors import FatalError
-from orchestra.linux import libseccomp
-from orchestra.linux.capabilities import NAMES
+from orchestra.linux.security import libseccomp
+from orchestra.linux.security.capabilities import NAMES
 from tests.driver.local.bundle.containers import render, spec
-from tests.linux.test_libseccomp import errno_of
+from tests.linux.security.test_libseccomp import errno_of
 
 # Docker's documentation, "Significant syscalls blocked by the default profile": those that no argument makes good.
 CALLS = """

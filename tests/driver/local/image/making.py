@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestra.linux import mount, namespaces
+from orchestra.linux import namespaces
+from orchestra.linux.mounts import mount
 from tests.forking import fork
 
 if TYPE_CHECKING:

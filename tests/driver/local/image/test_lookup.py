@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orchestra.driver.local.image.lookup import find, read_file
 from orchestra.driver.local.image.unpack import unpack_layer
 from orchestra.errors import FatalError
-from orchestra.linux import mount
+from orchestra.linux.mounts import mount
 
 from .making import directory, entry, in_mount_namespace, layer, link, needs_root
 

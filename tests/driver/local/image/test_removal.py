@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from orchestra.driver.local.image.removal import remove_tree
-from orchestra.linux import mount
+from orchestra.linux.mounts import mount
 
 from .making import in_mount_namespace
 

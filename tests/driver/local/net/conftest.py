@@ -17,9 +17,9 @@ import pytest
 
 from orchestra.driver.local.net import network
 from orchestra.home import Home, find_home
-from orchestra.linux import netlink
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import inside, pin_namespace, unpin_namespace
+from orchestra.linux.network import netlink
+from orchestra.linux.network.namespace import inside, pin_namespace, unpin_namespace
+from orchestra.linux.network.netlink import Netlink
 from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec, Port
 from orchestra.model.names import ContainerName, NetworkName, ServiceName
 

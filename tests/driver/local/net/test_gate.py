@@ -11,8 +11,8 @@ import pytest
 
 from orchestra.driver.local.net import lease_file, link, network
 from orchestra.driver.local.net.gate import has_gate
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import inside
+from orchestra.linux.network.namespace import inside
+from orchestra.linux.network.netlink import Netlink
 
 from .conftest import needs_network
 

@@ -20,7 +20,7 @@ from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import QUESTIONS_MAX, serving_names
 from orchestra.driver.local.net.resolver import CONNECTIONS_MAX
 from orchestra.driver.local.net.shares import Shares
-from orchestra.linux.network_namespace import inside
+from orchestra.linux.network.namespace import inside
 
 from .conftest import eventually, needs_network
 

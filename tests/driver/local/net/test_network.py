@@ -21,9 +21,9 @@ from orchestra.driver.local.net.leftovers import Kind, Leftover, find_leftovers,
 from orchestra.driver.local.record import ContainerRecord, store_record
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.home import find_home
-from orchestra.linux import netlink
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import inside, is_pinned
+from orchestra.linux.network import netlink
+from orchestra.linux.network.namespace import inside, is_pinned
+from orchestra.linux.network.netlink import Netlink
 from orchestra.model.desired import Endpoint, Port
 from orchestra.model.names import NetworkName
 from orchestra.model.observed import Image

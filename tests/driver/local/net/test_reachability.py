@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchestra.driver.local.net import lease_file, link, network
-from orchestra.linux import netlink
-from orchestra.linux.netlink import Netlink
-from orchestra.linux.network_namespace import inside
+from orchestra.linux.network import netlink
+from orchestra.linux.network.namespace import inside
+from orchestra.linux.network.netlink import Netlink
 from orchestra.model.desired import Port
 
 from .conftest import needs_network

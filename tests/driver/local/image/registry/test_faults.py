@@ -400,7 +400,7 @@ def test_a_full_disk_is_told_and_not_made_worse(registry, environment, tmp_path)
     (tmp_path / "small").mkdir()
 
     def work():
-        from orchestra.linux import mount
+        from orchestra.linux.mounts import mount
 
         mount.mount("tmpfs", f"{tmp_path}/small", "tmpfs", data="size=200k")
         home = Home(f"{tmp_path}/small/data", f"{tmp_path}/small/run")

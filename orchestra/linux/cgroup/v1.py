@@ -7,16 +7,16 @@ import os
 from errno import EINVAL
 from typing import Any
 
-from orchestra.linux.cgroup_base import Hierarchy
-from orchestra.linux.cgroup_settings import ignored, settings_v1
-from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
+from orchestra.linux.cgroup.base import Hierarchy
+from orchestra.linux.cgroup.settings import ignored, settings_v1
+from orchestra.linux.cgroup.tree import CgroupTree, count, read_file, write_file
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestra.linux.systemd_scope import Scope
+    from orchestra.linux.systemd.scope import Scope
 
 
 # To be counted, and to be found and killed as a whole, limits or not.

@@ -7,8 +7,9 @@ from errno import EINVAL, ENOSYS, EPERM
 
 import pytest
 
-from orchestra.linux import libseccomp, process, seccomp
-from orchestra.linux.libseccomp import NEWER, compile_profile
+from orchestra.linux import process
+from orchestra.linux.security import libseccomp, seccomp
+from orchestra.linux.security.libseccomp import NEWER, compile_profile
 from orchestra.linux.syscall import raw
 from tests.forking import fork
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from errno import EINVAL
 
-from orchestra.linux.dbus import Variant
 from orchestra.linux.syscall import SystemCallError
+from orchestra.linux.systemd.dbus import Variant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from errno import EINVAL, ENOENT, EOPNOTSUPP
 
-from orchestra.linux import resolve
-from orchestra.linux.procfs import PROC_SUPER_MAGIC, STRICT, file_system_kind, open_root
+from orchestra.linux.mounts import resolve
+from orchestra.linux.mounts.procfs import PROC_SUPER_MAGIC, STRICT, file_system_kind, open_root
 from orchestra.linux.syscall import SystemCallError
 
 APPARMOR = "apparmor"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestra.linux.cgroup_settings import convert_block_weight, convert_shares
-from orchestra.linux.dbus import Variant
+from orchestra.linux.cgroup.settings import convert_block_weight, convert_shares
+from orchestra.linux.systemd.dbus import Variant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestra.linux.cgroup import find_hierarchy
-from orchestra.linux.cgroup_settings import convert_block_weight, ignored, settings_v1, settings_v2
-from orchestra.linux.mountinfo import Mount
+from orchestra.linux.cgroup.settings import convert_block_weight, ignored, settings_v1, settings_v2
+from orchestra.linux.mounts.mountinfo import Mount
 
 MIB = 1 << 20
 CASES = [

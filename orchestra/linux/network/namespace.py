@@ -13,7 +13,7 @@ from errno import EINVAL, ENOENT
 from typing import ParamSpec, TypeVar
 
 from orchestra.linux import private_files
-from orchestra.linux.mount import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_SHARED, UMOUNT_NOFOLLOW, mount, unmount
+from orchestra.linux.mounts.mount import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_SHARED, UMOUNT_NOFOLLOW, mount, unmount
 from orchestra.linux.namespaces import CLONE_NEWNET, join, unshare
 
 TYPE_CHECKING = False

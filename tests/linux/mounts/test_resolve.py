@@ -9,7 +9,7 @@ from errno import ELOOP, ENOENT, ENOTDIR
 
 import pytest
 
-from orchestra.linux.resolve import ensure_in_root, open_in_root
+from orchestra.linux.mounts.resolve import ensure_in_root, open_in_root
 from orchestra.linux.syscall import SystemCallError
 
 

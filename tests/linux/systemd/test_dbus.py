@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from orchestra.linux.dbus import BusError, Connection, Reader, Variant, marshal, split
 from orchestra.linux.syscall import SystemCallError
-from orchestra.linux.systemd_annotations import annotated_properties
-from orchestra.linux.systemd_properties import parse_set, resource_properties
-from orchestra.linux.systemd_scope import Scope, expand_slice
+from orchestra.linux.systemd.annotations import annotated_properties
+from orchestra.linux.systemd.dbus import BusError, Connection, Reader, Variant, marshal, split
+from orchestra.linux.systemd.properties import parse_set, resource_properties
+from orchestra.linux.systemd.scope import Scope, expand_slice
 
 VALUES = [
     ("y", 7, "07"),

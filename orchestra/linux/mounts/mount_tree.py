@@ -9,7 +9,7 @@ import os
 import stat
 from errno import EINVAL, ENOTDIR
 
-from orchestra.linux.mount import MOUNT_ATTR_RDONLY, set_attributes
+from orchestra.linux.mounts.mount import MOUNT_ATTR_RDONLY, set_attributes
 from orchestra.linux.syscall import (
     AT_EMPTY_PATH,
     AT_FDCWD,

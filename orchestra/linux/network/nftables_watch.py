@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-from orchestra.linux.netlink_message import (
+from orchestra.linux.network.netlink_message import (
     NLM_F_DUMP,
     NLM_F_DUMP_INTR,
     NLM_F_REQUEST,
@@ -26,7 +26,7 @@ from orchestra.linux.netlink_message import (
     render_message,
     text,
 )
-from orchestra.linux.nftables import (
+from orchestra.linux.network.nftables import (
     NETLINK_NETFILTER,
     NFNL_SUBSYS_NFTABLES,
     NFT_MSG_GETTABLE,

@@ -6,10 +6,10 @@ import os
 from errno import EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM
 from typing import Any
 
-from orchestra.linux.cgroup_base import Hierarchy
-from orchestra.linux.cgroup_settings import ignored, settings_v2
-from orchestra.linux.cgroup_tree import CgroupTree, count, read_file, write_file
-from orchestra.linux.device_filter import attach_device_filter
+from orchestra.linux.cgroup.base import Hierarchy
+from orchestra.linux.cgroup.device_filter import attach_device_filter
+from orchestra.linux.cgroup.settings import ignored, settings_v2
+from orchestra.linux.cgroup.tree import CgroupTree, count, read_file, write_file
 from orchestra.linux.process import fork_into_cgroup
 from orchestra.linux.syscall import SystemCallError
 
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestra.linux.systemd_scope import Scope
+    from orchestra.linux.systemd.scope import Scope
 
 
 class CgroupV2(CgroupTree):

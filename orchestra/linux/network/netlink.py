@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-from orchestra.linux.netlink_message import (
+from orchestra.linux.network.netlink_message import (
     NETLINK_CAP_ACK,
     NETLINK_EXT_ACK,
     NLM_F_ACK,

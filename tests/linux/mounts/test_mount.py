@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.linux import mount
-from orchestra.linux.mount import Options, attributes_of, parse_options
-from orchestra.linux.mountinfo import Mount, load_mounts, parse_mountinfo
+from orchestra.linux.mounts import mount
+from orchestra.linux.mounts.mount import Options, attributes_of, parse_options
+from orchestra.linux.mounts.mountinfo import Mount, load_mounts, parse_mountinfo
 
 
 @pytest.mark.parametrize(

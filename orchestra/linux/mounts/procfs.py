@@ -6,8 +6,14 @@ import ctypes
 import os
 from errno import EINVAL
 
-from orchestra.linux.mount_tree import clone
-from orchestra.linux.resolve import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_XDEV, open_in_root, open_with
+from orchestra.linux.mounts.mount_tree import clone
+from orchestra.linux.mounts.resolve import (
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_XDEV,
+    open_in_root,
+    open_with,
+)
 from orchestra.linux.syscall import SystemCallError, c_int, c_void_p, check, declare
 
 PROC_SUPER_MAGIC = 0x9FA0

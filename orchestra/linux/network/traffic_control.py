@@ -11,7 +11,7 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
-from orchestra.linux.netlink_message import (
+from orchestra.linux.network.netlink_message import (
     NLM_F_CREATE,
     NLM_F_REPLACE,
     Request,

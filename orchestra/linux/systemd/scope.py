@@ -11,9 +11,9 @@ from errno import EINVAL, ENOENT, EPROTO
 from typing import Any
 
 from orchestra.linux import process
-from orchestra.linux.dbus import MEMBER, SYSTEM_BUS, BusError, Connection, Variant
 from orchestra.linux.syscall import SystemCallError
-from orchestra.linux.systemd_properties import accounting, resource_properties
+from orchestra.linux.systemd.dbus import MEMBER, SYSTEM_BUS, BusError, Connection, Variant
+from orchestra.linux.systemd.properties import accounting, resource_properties
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

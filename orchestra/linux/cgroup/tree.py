@@ -20,7 +20,7 @@ from errno import (
     ESRCH,
 )
 
-from orchestra.linux.cgroup_base import Cgroup
+from orchestra.linux.cgroup.base import Cgroup
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from orchestra.linux.cgroup_settings import Setting
-    from orchestra.linux.systemd_scope import Scope
+    from orchestra.linux.cgroup.settings import Setting
+    from orchestra.linux.systemd.scope import Scope
 
 REMOVE_SECONDS = 10.0  # a process that waits for a disk ends when it has waited
 # xattr(7). Only who administers the machine can set the first, so nobody in a container can; where that is not us, the

@@ -10,7 +10,7 @@ import pytest
 
 from orchestra.linux import cgroup
 from orchestra.linux.cgroup import Hierarchy, at
-from orchestra.linux.device_filter import compile_rules
+from orchestra.linux.cgroup.device_filter import compile_rules
 from tests.forking import fork_in
 from tests.run import word
 

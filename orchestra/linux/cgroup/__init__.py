@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from orchestra.linux.cgroup_base import Cgroup, Hierarchy
-from orchestra.linux.mountinfo import load_mounts
+from orchestra.linux.cgroup.base import Cgroup, Hierarchy
+from orchestra.linux.mounts.mountinfo import load_mounts
 
 __all__ = ["Cgroup", "Hierarchy", "at", "find_hierarchy", "is_scope", "machine_hierarchy", "own_parent"]
 
@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestra.linux.dbus import Variant
-    from orchestra.linux.mountinfo import Mount
+    from orchestra.linux.mounts.mountinfo import Mount
+    from orchestra.linux.systemd.dbus import Variant
 
 # Every tree of version 1 that a container is put in, as runc and crun do: to be limited, counted, paused or found by
 # others. The last one has no controller: systemd made it for itself, and keeps what it did not put there.
@@ -59,23 +59,23 @@ def at(
         return Cgroup()
     scope = None
     if is_scope(path):
-        from orchestra.linux.systemd_scope import Scope
+        from orchestra.linux.systemd.scope import Scope
 
         properties: Sequence[tuple[str, Variant]] = ()
         if annotations:
-            from orchestra.linux.systemd_annotations import annotated_properties
+            from orchestra.linux.systemd.annotations import annotated_properties
 
             properties = annotated_properties(annotations)
         scope = Scope(path, found.version, properties)
         path = scope.path
     # Each imports only what it needs: a command's start is most of what it costs.
     if found.version == 1:
-        from orchestra.linux.cgroup_v1 import CgroupV1
+        from orchestra.linux.cgroup.v1 import CgroupV1
 
         # Beside version 1, systemd may keep its own account of who is where in the unified tree.
         trees = {**found.v1, "unified": found.v2} if scope is not None and found.v2 else found.v1
         return CgroupV1(trees, path, owner, scope, everywhere=everywhere)
-    from orchestra.linux.cgroup_v2 import CgroupV2
+    from orchestra.linux.cgroup.v2 import CgroupV2
 
     return CgroupV2(found.v2, path, owner, scope)
 

@@ -1,0 +1,1 @@
+"""Links, addresses, rules and network namespaces."""
