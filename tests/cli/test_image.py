@@ -12,7 +12,7 @@ import pytest
 
 from orchestra.cli.render.sizes import describe_size
 from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.image.name import DEFAULT_HOST
+from orchestra.driver.local.image.naming.name import DEFAULT_HOST
 from orchestra.driver.local.record import ContainerRecord, store_record
 from orchestra.model.observed import Container, Created
 from tests.cli.conftest import ByHand

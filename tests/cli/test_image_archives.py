@@ -16,9 +16,9 @@ import tarfile
 
 import pytest
 
+from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.image.lookup import read_file
-from orchestra.driver.local.image.name import DEFAULT_HOST
+from orchestra.driver.local.image.naming.name import DEFAULT_HOST
 from orchestra.home import Home
 from tests.driver.local.image.making import (
     ARCHITECTURE,

@@ -17,7 +17,7 @@ from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle
 from orchestra.driver.local.confinement import compile_filter
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.lookup import CoveredError, Found, find, has_access_list, read_start
+from orchestra.driver.local.image.layers.lookup import CoveredError, Found, find, has_access_list, read_start
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.errors import FatalError

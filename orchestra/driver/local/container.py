@@ -19,7 +19,7 @@ from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
-from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.net import attachment as attachments

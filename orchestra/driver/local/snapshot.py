@@ -22,7 +22,7 @@ import stat
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.lookup import OPAQUE
+from orchestra.driver.local.image.layers.lookup import OPAQUE
 from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.errors import FatalError
 from orchestra.linux import private_files

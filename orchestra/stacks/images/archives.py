@@ -44,8 +44,8 @@ def load_images(
 
     Raises UserError for what is none or not there, and EnvironmentLack for who may not keep images.
     """
-    from orchestra.driver.local.image.loading import load_archive
-    from orchestra.driver.local.image.platform import parse_platform
+    from orchestra.driver.local.image.archives.loading import load_archive
+    from orchestra.driver.local.image.naming.platform import parse_platform
 
     context.need_root("image load")
     library, wanted = open_library(context), parse_platform(platform or "", os.uname().machine)
@@ -70,7 +70,7 @@ def save_images(
 
     Raises UserError for an image that is not there.
     """
-    from orchestra.driver.local.image.saving import write_archive
+    from orchestra.driver.local.image.archives.saving import write_archive
 
     library = open_library(context)
     with library.content.held():
@@ -82,10 +82,10 @@ def save_images(
 
 def import_image(context: Context, archive: io.BufferedReader, what: str, options: ImportOptions) -> str:
     """An image of one layer, from a root file system in a tar archive. Its id."""
-    from orchestra.driver.local.image.changes import apply_changes
-    from orchestra.driver.local.image.name import parse_name
-    from orchestra.driver.local.image.platform import parse_platform
-    from orchestra.driver.local.image.rootfs import import_rootfs
+    from orchestra.driver.local.image.archives.rootfs import import_rootfs
+    from orchestra.driver.local.image.documents.changes import apply_changes
+    from orchestra.driver.local.image.naming.name import parse_name
+    from orchestra.driver.local.image.naming.platform import parse_platform
 
     name = parse_name(options.name) if options.name else None
     if name and name.digest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestra.driver import Part
-from orchestra.driver.local.image.check import Report, check_store
+from orchestra.driver.local.image.content.check import Report, check_store
 
 __all__ = ["Report", "check_images"]
 

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestra.driver.local.image.name import ImageName
+    from orchestra.driver.local.image.naming.name import ImageName
     from orchestra.stacks.context import Context
 
 

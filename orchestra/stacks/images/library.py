@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestra.driver import Part
 from orchestra.driver.local.image.library import Item, Library, name_of, reference_key
-from orchestra.driver.local.image.name import parse_name
+from orchestra.driver.local.image.naming.name import parse_name
 
 __all__ = ["Item", "Library", "name_of", "open_library", "parse_name", "reference_key"]
 

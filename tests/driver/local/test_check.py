@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from orchestra.driver.local.check import check_start
-from orchestra.driver.local.image.config import ImageConfig
+from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.image.store import ReadyImage
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError

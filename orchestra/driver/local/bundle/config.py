@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestra.driver.local.bundle.world import HostFacts
-    from orchestra.driver.local.image.config import ImageConfig
+    from orchestra.driver.local.image.documents.config import ImageConfig
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.user import User
     from orchestra.driver.local.volume import ResolvedMount

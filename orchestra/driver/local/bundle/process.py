@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.bundle.security import Security
     from orchestra.driver.local.bundle.world import HostFacts
-    from orchestra.driver.local.image.config import ImageConfig
+    from orchestra.driver.local.image.documents.config import ImageConfig
     from orchestra.driver.local.user import User
     from orchestra.model.desired import ContainerSpec, Ulimit
 

@@ -6,10 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestra.driver.local.image.manifest import Descriptor
-from orchestra.driver.local.image.name import ImageName, parse_name
-from orchestra.driver.local.image.parts import Parts, load_parts
-from orchestra.driver.local.image.reference import Registry, Tree, parse_reference
+from orchestra.driver.local.image.content.parts import Parts, load_parts
+from orchestra.driver.local.image.documents.manifest import Descriptor
+from orchestra.driver.local.image.naming.name import ImageName, parse_name
+from orchestra.driver.local.image.naming.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError, UserError
 from orchestra.record import Record, replace
@@ -17,8 +17,8 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestra.driver.local.image.collect import Collected
-    from orchestra.driver.local.image.content import Stored
+    from orchestra.driver.local.image.content.collect import Collected
+    from orchestra.driver.local.image.content.store import Stored
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.registry.push import Pushed
     from orchestra.home import Home
@@ -91,7 +91,7 @@ class Library:
 
     def nameless(self) -> list[Item]:
         """Images that are here and that no name leads to."""
-        from orchestra.driver.local.image.nameless import find_nameless
+        from orchestra.driver.local.image.content.nameless import find_nameless
 
         return [Item(entry, parts) for entry, parts in find_nameless(self.content)]
 
@@ -128,7 +128,7 @@ class Library:
         """Take one name away, or by id all of them, and the image with the last. Raises UserError for an image that
         containers need.
         """
-        from orchestra.driver.local.image.collect import remove_content
+        from orchestra.driver.local.image.content.collect import remove_content
 
         with self.content.collecting(self._wait):
             item = self.find(text)
@@ -148,7 +148,7 @@ class Library:
         return Removed([other.entry.reference for other in doomed], item.id if any(gone) else "", size)
 
     def _check_unused(self, item: Item, text: str, *, is_named: bool) -> None:
-        from orchestra.driver.local.image.collect import containers
+        from orchestra.driver.local.image.content.collect import containers
 
         users = [user.name for user in containers(self._home) if user.digest == item.entry.digest]
         if users:
@@ -159,7 +159,7 @@ class Library:
 
     def prune(self, *, everything: bool = False) -> Pruned:
         """What nothing refers to; everything: also names that no container uses."""
-        from orchestra.driver.local.image.collect import collect, containers
+        from orchestra.driver.local.image.content.collect import collect, containers
 
         names: list[str] = []
         before = {item.entry.digest: item.id for item in self.nameless()}

@@ -12,16 +12,16 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, assert_never
 
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.reference import DockerArchive, OciArchive, OciDirectory
+from orchestra.driver.local.image.naming.reference import DockerArchive, OciArchive, OciDirectory
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.driver.local.image.arrival import Arrival
-    from orchestra.driver.local.image.content import ContentStore
-    from orchestra.driver.local.image.manifest import Descriptor
-    from orchestra.driver.local.image.platform import Platform
+    from orchestra.driver.local.image.content.arrival import Arrival
+    from orchestra.driver.local.image.content.store import ContentStore
+    from orchestra.driver.local.image.documents.manifest import Descriptor
+    from orchestra.driver.local.image.naming.platform import Platform
 
 Local = OciDirectory | OciArchive | DockerArchive
 
@@ -50,9 +50,9 @@ class Source(Protocol):
 def opened_source(reference: Local, text: str, scratch: str) -> Iterator[Source]:
     """text: the reference as it was written, for errors; scratch: see ``opened_archive``."""
     # A stack whose images are ready never opens one, and its supervisor begins sooner without what that takes.
-    from orchestra.driver.local.image.docker import DockerImage
-    from orchestra.driver.local.image.files import Directory, opened_archive
-    from orchestra.driver.local.image.oci import OciImage
+    from orchestra.driver.local.image.archives.docker import DockerImage
+    from orchestra.driver.local.image.archives.files import Directory, opened_archive
+    from orchestra.driver.local.image.archives.oci import OciImage
 
     what = f"image {text}"
     with file_errors(what):

@@ -6,15 +6,15 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.arrival import HERE, Arrival
-from orchestra.driver.local.image.config import ImageConfig
-from orchestra.driver.local.image.content import ContentStore, Stored
+from orchestra.driver.local.image.content.arrival import HERE, Arrival
+from orchestra.driver.local.image.content.parts import EMPTY_LAYER, Parts, load_parts
+from orchestra.driver.local.image.content.store import ContentStore, Stored
+from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.lookup import is_opaque
-from orchestra.driver.local.image.name import parse_name
-from orchestra.driver.local.image.parts import EMPTY_LAYER, Parts, load_parts
-from orchestra.driver.local.image.platform import parse_platform
-from orchestra.driver.local.image.reference import OciDirectory, Registry, Tree, parse_reference
+from orchestra.driver.local.image.layers.lookup import is_opaque
+from orchestra.driver.local.image.naming.name import parse_name
+from orchestra.driver.local.image.naming.platform import parse_platform
+from orchestra.driver.local.image.naming.reference import OciDirectory, Registry, Tree, parse_reference
 from orchestra.driver.local.image.source import Stamp, opened_source, stamp_of
 from orchestra.driver.local.image.tree import PREFIX, tree_digest, tree_of
 from orchestra.driver.local.snapshot import Snapshotter
@@ -25,8 +25,8 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from orchestra.driver.local.image.name import ImageName
-    from orchestra.driver.local.image.platform import Platform
+    from orchestra.driver.local.image.naming.name import ImageName
+    from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.source import Local, Source
     from orchestra.home import Home
@@ -207,8 +207,8 @@ class ImageStore:
 
     def _unpack(self, digest: str, what: str, arrival: Callable[[str], Arrival] = lambda _: HERE) -> None:
         """arrival: of the blob of a layer."""
-        from orchestra.driver.local.image.layer import Layer
-        from orchestra.driver.local.image.layers import commit_layers
+        from orchestra.driver.local.image.layers.layer import Layer
+        from orchestra.driver.local.image.layers.parallel import commit_layers
 
         parts = self.parts(digest)
         if parts is None:

@@ -7,7 +7,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.lookup import find, is_opaque, is_whiteout
+from orchestra.driver.local.image.layers.lookup import find, is_opaque, is_whiteout
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.store import DATA, disk_errors, locked, volume_path
 
@@ -58,7 +58,7 @@ def fill_volume(home: Home, name: str, layers: Sequence[str], target: str) -> No
 
 
 class _Copy:
-    """Layers laid one over the other, lowest first, by the rules of ``image.lookup``."""
+    """Layers laid one over the other, lowest first, by the rules of ``image.layers.lookup``."""
 
     def __init__(self, home: Home) -> None:
         # A tree of this machine that is used as an image may hold the home, and so the copy itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestra.driver.local.bundle import HostFacts, render_bundle
-from orchestra.driver.local.image.config import ImageConfig
+from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.user import User
 from orchestra.model.desired import ContainerSpec

@@ -14,7 +14,7 @@ import pytest
 
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files, render_process
 from orchestra.driver.local.confinement import store_filter
-from orchestra.driver.local.image.config import ImageConfig
+from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.user import resolve_user
 from orchestra.driver.local.volume import create_volume, resolve_mounts
 from orchestra.home import find_home

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestra.driver.local.image import store as store_module
-from orchestra.driver.local.image.config import ImageConfig
-from orchestra.driver.local.image.content import ContentStore, Stored
-from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.content.store import ContentStore, Stored
+from orchestra.driver.local.image.documents.config import ImageConfig
+from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.source import stamp_of
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError
@@ -473,7 +473,7 @@ def test_killed_at_any_moment_it_leaves_nothing_that_is_taken_for_whole(home, tm
 
 def _die_after(files: int, writer: int) -> None:
     """Kill this process when it writes that many files of the big layer."""
-    from orchestra.driver.local.image import unpack
+    from orchestra.driver.local.image.layers import unpack
 
     original = unpack._Layer._make
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestra.driver.local.image.lookup import OPAQUE
+from orchestra.driver.local.image.layers.lookup import OPAQUE
 from orchestra.driver.local.volume import fill_volumes, resolve_mounts
 from orchestra.driver.local.volume.fill import COPYING, FILLING
 from orchestra.model.mount import VolumeMount

@@ -14,8 +14,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.document import DocumentError, mapping, parse_document, text
-from orchestra.driver.local.image.name import DEFAULT_CREDENTIALS, DEFAULT_HOST
+from orchestra.driver.local.image.documents.document import DocumentError, mapping, parse_document, text
+from orchestra.driver.local.image.naming.name import DEFAULT_CREDENTIALS, DEFAULT_HOST
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:

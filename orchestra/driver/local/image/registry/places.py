@@ -11,7 +11,7 @@ import ipaddress
 import os
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.name import ImageName, endpoint_of
+from orchestra.driver.local.image.naming.name import ImageName, endpoint_of
 from orchestra.errors import FatalError
 from orchestra.record import Record
 

@@ -14,9 +14,9 @@ from orchestra.errors import DriverError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from orchestra.driver.local.image.content import ContentStore
-    from orchestra.driver.local.image.manifest import Descriptor
-    from orchestra.driver.local.image.name import ImageName
+    from orchestra.driver.local.image.content.store import ContentStore
+    from orchestra.driver.local.image.documents.manifest import Descriptor
+    from orchestra.driver.local.image.naming.name import ImageName
     from orchestra.driver.local.image.registry import Access
 
 PARALLEL = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.document import DocumentError, mappings, parse_document, text
+from orchestra.driver.local.image.documents.document import DocumentError, mappings, parse_document, text
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.errors import FatalError, TemporaryError
 

@@ -7,8 +7,8 @@ import time
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from orchestra.driver.local.image.document import DIGEST, DocumentError, parse_document, text
-from orchestra.driver.local.image.manifest import DOCUMENT_LIMIT, INDEXES, MANIFESTS, Descriptor
+from orchestra.driver.local.image.documents.document import DIGEST, DocumentError, parse_document, text
+from orchestra.driver.local.image.documents.manifest import DOCUMENT_LIMIT, INDEXES, MANIFESTS, Descriptor
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.driver.local.image.registry.refusal import NotFound
 from orchestra.driver.local.image.registry.session import PULL, PUSH, Asked, unreachable
@@ -17,7 +17,7 @@ from orchestra.errors import DriverError, FatalError, TemporaryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestra.driver.local.image.ingest import Ingest
+    from orchestra.driver.local.image.content.ingest import Ingest
     from orchestra.driver.local.image.registry.http import Reply
     from orchestra.driver.local.image.registry.places import Place
     from orchestra.driver.local.image.registry.session import Session

@@ -6,22 +6,22 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestra.driver.local.image.arrival import Arrival
-from orchestra.driver.local.image.manifest import is_foreign, parse_manifest
+from orchestra.driver.local.image.content.arrival import Arrival
+from orchestra.driver.local.image.documents.manifest import is_foreign, parse_manifest
+from orchestra.driver.local.image.documents.selection import Selection
 from orchestra.driver.local.image.registry.places import find_places
 from orchestra.driver.local.image.registry.repository import Repository
 from orchestra.driver.local.image.registry.session import Session
-from orchestra.driver.local.image.selection import Selection
 from orchestra.errors import DriverError, FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
-    from orchestra.driver.local.image.content import ContentStore
-    from orchestra.driver.local.image.manifest import Descriptor
-    from orchestra.driver.local.image.name import ImageName
-    from orchestra.driver.local.image.platform import Platform
+    from orchestra.driver.local.image.content.store import ContentStore
+    from orchestra.driver.local.image.documents.manifest import Descriptor
+    from orchestra.driver.local.image.naming.name import ImageName
+    from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.registry import Access
 
 PARALLEL = 4

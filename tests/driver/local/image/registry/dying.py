@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestra.driver.local.image import unpack_process
+from orchestra.driver.local.image.layers import unpack_process
 
 from .puller import Operations
 

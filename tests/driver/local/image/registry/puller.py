@@ -15,8 +15,8 @@ import signal
 import sys
 import traceback
 
-import orchestra.driver.local.image.unpack  # noqa: F401
-from orchestra.driver.local.image import layers
+import orchestra.driver.local.image.layers.unpack  # noqa: F401
+from orchestra.driver.local.image.layers import parallel as layers
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.driver.local.image.store import ImageStore

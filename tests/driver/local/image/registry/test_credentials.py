@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from orchestra.driver.local.image.name import DEFAULT_CREDENTIALS, parse_name
+from orchestra.driver.local.image.naming.name import DEFAULT_CREDENTIALS, parse_name
 from orchestra.driver.local.image.registry.challenge import Challenge, parse_challenges
 from orchestra.driver.local.image.registry.credentials import Credentials, find_credentials
 from orchestra.errors import FatalError

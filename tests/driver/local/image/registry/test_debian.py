@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from orchestra.driver.local.image.check import check_store
+from orchestra.driver.local.image.content.check import check_store
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.snapshot import Snapshotter

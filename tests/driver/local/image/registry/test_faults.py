@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from orchestra.driver.local.image.check import check_store
-from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.content.check import check_store
+from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience, retry_after
 from orchestra.driver.local.image.store import ImageStore

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.image import layers as layers_module
-from orchestra.driver.local.image import unpackers as unpackers_module
-from orchestra.driver.local.image.check import check_store
-from orchestra.driver.local.image.compression import ZSTANDARD_MODULES, decompressed
-from orchestra.driver.local.image.growing import WHOLE, Eager, Growing, Reports
-from orchestra.driver.local.image.lookup import read_file
+from orchestra.driver.local.image.content.check import check_store
+from orchestra.driver.local.image.content.growing import WHOLE, Eager, Growing, Reports
+from orchestra.driver.local.image.layers import parallel as layers_module
+from orchestra.driver.local.image.layers import unpackers as unpackers_module
+from orchestra.driver.local.image.layers.compression import ZSTANDARD_MODULES, decompressed
+from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.patience import Patience
 from orchestra.driver.local.image.store import ImageStore

@@ -1,6 +1,6 @@
 import pytest
 
-from orchestra.driver.local.image.name import parse_name
+from orchestra.driver.local.image.naming.name import parse_name
 from orchestra.driver.local.image.registry.places import Place, find_place, find_places
 from orchestra.errors import FatalError
 

@@ -9,10 +9,10 @@ import subprocess
 
 import pytest
 
-from orchestra.driver.local.image.check import check_store
+from orchestra.driver.local.image.content.check import check_store
+from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.image.lookup import read_file
-from orchestra.driver.local.image.name import DEFAULT_HOST
+from orchestra.driver.local.image.naming.name import DEFAULT_HOST
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.errors import FatalError

@@ -1,0 +1,1 @@
+"""Blobs by digest: how they come in, what they belong to, and when they go."""

@@ -1,0 +1,132 @@
+"""Removing what nothing refers to: blobs, unpacked layers, and what is left of downloads.
+
+Roots are the references and the containers of every stack of the home, running or not. Collecting is alone: whoever
+pulls, loads or makes a container holds the store (``ContentStore.held``) until what he made is a root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestra.driver.local.image.content.nameless import find_nameless
+from orchestra.driver.local.image.content.parts import EMPTY_LAYER, load_parts
+from orchestra.driver.local.image.content.store import ContentStore
+from orchestra.driver.local.image.documents.document import DocumentError
+from orchestra.driver.local.image.documents.manifest import parse_index
+from orchestra.driver.local.image.tree import PREFIX
+from orchestra.driver.local.look import RECORD
+from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from orchestra.home import Home
+
+
+class Collected(NamedTuple):
+    """size: bytes, those of unpacked layers included."""
+
+    blobs: int
+    layers: int
+    size: int
+
+
+class User(NamedTuple):
+    """A container that needs an image."""
+
+    stack: str
+    name: str
+    digest: str
+
+
+def containers(home: Home) -> Iterator[User]:
+    """Of every stack of this home. One whose record cannot be read stops the collection: it may need anything."""
+    for stack in _list(home.stacks_run):
+        stack_home = home.stack(stack)
+        for name in _list(stack_home.containers):
+            path = f"{stack_home.container(name)}/{RECORD}"
+            try:
+                with open(path, "rb") as file:
+                    digest = json.load(file)["container"]["image_digest"]
+            except FileNotFoundError:
+                continue
+            except (ValueError, KeyError, TypeError) as error:
+                raise FatalError(
+                    f"{path} cannot be read: {error}", hint="run `orchestra system prune` first"
+                ) from error
+            if not digest.startswith(PREFIX):
+                yield User(stack, name, digest)
+
+
+def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
+    """wait: see ``ContentStore.collecting``."""
+    content, snapshots = ContentStore(home.content), Snapshotter(home)
+    with content.collecting(wait):
+        roots = {entry.digest for entry in content.entries().values()}
+        tops = {entry.source for entry in content.entries().values()}
+        roots |= {user.digest for user in containers(home)}
+        blobs, layers = _reached(content, roots)
+        blobs |= _indexes(content, tops)
+        doomed = [digest for digest in content.blobs() if digest not in blobs]
+        size = content.remove_ingests() + sum(content.remove(digest) for digest in doomed)
+        removed, freed = snapshots.remove_layers(layers)
+    return Collected(len(doomed), removed, size + freed)
+
+
+def remove_content(home: Home, digest: str) -> Collected | None:
+    """What only the image with this manifest needs; None when a name or a container needs it. While ``collecting``."""
+    content, snapshots = ContentStore(home.content), Snapshotter(home)
+    entries = content.entries().values()
+    roots = {entry.digest for entry in entries} | {user.digest for user in containers(home)}
+    if digest in roots:
+        return None
+    tops = {entry.source for entry in entries}
+    roots |= {stored.digest for stored, _ in find_nameless(content) if stored.digest != digest}
+    own = load_parts(content, digest)
+    blobs, layers = _reached(content, roots)
+    doomed = {digest, *((own.config_blob.digest, *own.blobs) if own else ())} - blobs - tops
+    size = sum(content.remove(blob) for blob in sorted(doomed))
+    chain_ids = set(own.chain_ids() if own else ()) - layers
+    removed, freed = snapshots.remove_layers(set(snapshots.chain_ids()) - chain_ids)
+    return Collected(len(doomed), removed, size + freed)
+
+
+def _reached(content: ContentStore, roots: Collection[str]) -> tuple[set[str], set[str]]:
+    """Blobs, and chain ids of unpacked layers."""
+    blobs: set[str] = set()
+    layers: set[str] = {EMPTY_LAYER}
+    for digest in roots:
+        parts = load_parts(content, digest)
+        blobs.add(digest)
+        if parts is None:
+            raise FatalError(
+                f"image {digest} is in use, but its documents are not there: nobody can say which layers it needs",
+                hint="`orchestra image fsck` tells more; pull it again, or remove what uses it",
+            )
+        blobs |= {parts.config_blob.digest, *parts.blobs}
+        layers |= set(parts.chain_ids())
+    return blobs, layers
+
+
+def _indexes(content: ContentStore, tops: Collection[str]) -> set[str]:
+    """Indexes that references named, kept since they are small and say what the name meant."""
+    found = set()
+    for digest in tops:
+        data = content.read_if_sound(digest)
+        if data is not None:
+            try:
+                parse_index(data)
+            except DocumentError:
+                continue
+            found.add(digest)
+    return found
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,60 @@
+"""What an image consists of, by the documents of the content store."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local.image.documents.config import ImageConfig, parse_config
+from orchestra.driver.local.image.documents.document import DocumentError, parse_document
+from orchestra.driver.local.image.documents.manifest import Descriptor, parse_diff_ids, parse_manifest
+from orchestra.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.driver.local.image.content.store import ContentStore
+
+# The one layer of an image that has none: overlayfs wants something below the writable directory.
+EMPTY_LAYER = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """layers and diff_ids: lowest layer first, of equal length. config: of which ``document`` is the whole file."""
+
+    config_blob: Descriptor
+    layers: tuple[Descriptor, ...]
+    diff_ids: tuple[str, ...]
+    config: ImageConfig
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        return tuple(layer.digest for layer in self.layers)
+
+    def chain_ids(self) -> tuple[str, ...]:
+        """OCI image-spec, "Layer ChainID": a layer together with all below it."""
+        chain: list[str] = []
+        for diff_id in self.diff_ids:
+            joined = f"{chain[-1]} {diff_id}".encode() if chain else b""
+            chain.append(f"sha256:{hashlib.sha256(joined).hexdigest()}" if joined else diff_id)
+        return tuple(chain) or (EMPTY_LAYER,)
+
+
+def load_parts(content: ContentStore, digest: str) -> Parts | None:
+    """Of the manifest with this digest; None when its documents are not there. Raises FatalError for nonsense."""
+    data = content.read(digest)
+    try:
+        manifest = parse_manifest(data) if data is not None else None
+        config = content.read(manifest.config.digest) if manifest else None
+        if manifest is None or config is None:
+            return None
+        document = parse_document(config)
+        diff_ids = parse_diff_ids(document)
+        if len(diff_ids) != len(manifest.layers):
+            raise DocumentError(f"has {len(manifest.layers)} layers, but its config {len(diff_ids)}")
+        return Parts(manifest.config, manifest.layers, diff_ids, parse_config(document), document)
+    except DocumentError as error:
+        raise FatalError(f"image {digest}: {error}", hint="make the image again") from error

@@ -1,0 +1,1 @@
+"""The JSON of images: manifests, indexes and configurations. Pure."""

@@ -1,0 +1,79 @@
+"""Operating system and processor of an image, in Go's names (OCI image-spec, "Image Index", platform). Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local.image.documents.document import text
+from orchestra.errors import FatalError
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# uname(2) machine: architecture and variant. Variants of x86-64 are a promise about the processor that we do not make.
+MACHINES = {
+    "x86_64": ("amd64", ""),
+    "aarch64": ("arm64", "v8"),
+    "armv8l": ("arm", "v7"),
+    "armv7l": ("arm", "v7"),
+    "armv6l": ("arm", "v6"),
+    "i386": ("386", ""),
+    "i686": ("386", ""),
+    "ppc64le": ("ppc64le", ""),
+    "s390x": ("s390x", ""),
+    "riscv64": ("riscv64", ""),
+    "loongarch64": ("loong64", ""),
+    "mips64": ("mips64le", ""),
+}
+# What people write: what images say.
+ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386", "i686": "386"}
+DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
+
+
+class Platform(Record):
+    system: str
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.system, self.architecture, self.variant) if part)
+
+    def is_same(self, other: Platform) -> bool:
+        """Whether both mean the same, said or not said."""
+        return self._whole() == other._whole()
+
+    def _whole(self) -> tuple[str, str, str]:
+        return self.system, self.architecture, self.variant or DEFAULT_VARIANTS.get(self.architecture, "")
+
+    def suits(self, wanted: Platform) -> int:
+        """How well an image for this platform runs on ``wanted``: 0 not at all, more is better."""
+        if (self.system, self.architecture) != (wanted.system, wanted.architecture):
+            return 0
+        if self.is_same(wanted):
+            return 100
+        mine, theirs = self._whole()[2], wanted._whole()[2]
+        if self.architecture == "arm" and mine < theirs:  # v7 runs what is made for v6 and v5
+            return 50 + int(mine[1:]) if mine[1:].isdigit() else 0
+        # A base version runs everywhere; a higher one only where it is asked for.
+        return 1 if not mine or mine == "v1" else 0
+
+
+def parse_platform(value: str, machine: str) -> Platform:
+    """``linux/arm64/v8``, or for the empty text the platform of ``machine`` as uname(2) names it."""
+    if not value:
+        architecture, variant = MACHINES.get(machine, (machine, ""))
+        return Platform("linux", architecture, variant)
+    parts = value.lower().split("/")
+    if not 1 <= len(parts) <= 3 or not all(parts):
+        raise FatalError(f"platform {value!r} is not OS/ARCHITECTURE[/VARIANT]", hint="write for instance linux/amd64")
+    if len(parts) == 1:
+        parts.insert(0, "linux")
+    system, architecture = parts[0], ALIASES.get(parts[1], parts[1])
+    return Platform(system, architecture, parts[2] if len(parts) == 3 else "")
+
+
+def platform_of(document: Mapping[str, Any]) -> Platform | None:
+    """The platform that a descriptor or an image configuration states, None when it states none."""
+    system, architecture = text(document, "os"), text(document, "architecture")
+    return Platform(system, architecture, text(document, "variant")) if system and architecture else None
