@@ -1,26 +1,18 @@
-"""What becomes of each attribute of Compose, told from the models: the table in docs/compatibility.md.
-
-    python -m orchestra.compose.compatibility docs/compatibility.md
-
-writes the table anew between its two marks in the page; a test fails when the page is out of date.
-"""
+"""What becomes of each attribute of Compose, told from the models and what a driver lacks: a table for a page."""
 
 from __future__ import annotations
 
-import sys
 import types
 import typing
 from enum import StrEnum
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, PlainValidator
 
-from orchestra.compose.not_applied import LACKS, LACKS_IN_USE
 from orchestra.compose.schema.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 BEGIN, END = "<!-- attributes: begin -->", "<!-- attributes: end -->"
 
@@ -41,7 +33,6 @@ class Attribute(NamedTuple):
     remark: str
 
 
-_ALL_LACKS = {**LACKS, **LACKS_IN_USE}
 _INFORMATION = "for information; nothing follows from it"
 _CONTENTS = "a file mounted read-only; with `uid`, `gid` or `mode`, a copy of it as it was when the container was made"
 _OWN_FILE = "a file of the container's own, read-only"
@@ -128,27 +119,26 @@ _KINDS = {
 }
 
 
-def attributes() -> tuple[Attribute, ...]:
-    """Every attribute that the loader understands, in alphabetical order."""
-    return tuple(sorted((*_OF_THE_FILES, *_walk(Stack, ""))))
+def attributes(unsupported: Mapping[str, str]) -> tuple[Attribute, ...]:
+    """Every attribute that the loader understands, in alphabetical order.
+
+    unsupported: those without effect, by the shape of their path, and why.
+    """
+    return tuple(sorted((*_OF_THE_FILES, *_walk(Stack, "", unsupported))))
 
 
-def _walk(model: type[BaseModel], prefix: str) -> Iterator[Attribute]:
+def _walk(model: type[BaseModel], prefix: str, unsupported: Mapping[str, str]) -> Iterator[Attribute]:
     for name, hint in typing.get_type_hints(model, include_extras=True).items():
         if name not in model.model_fields:
             continue
         path = f"{prefix}{name}"
         kind, inner, suffix = _describe(hint)
-        reason = _ALL_LACKS.get(path, "")
-        state = State.PARSED if _lack(path) else State.APPLIED
+        reason = unsupported.get(path, "")
+        is_lacking = any(f"{path}.".startswith(f"{known}.") for known in unsupported)
+        state = State.PARSED if is_lacking else State.APPLIED
         yield Attribute(path, kind, state, reason or REMARKS.get(path, ""))
         if inner is not None:
-            yield from _walk(inner, f"{path}{suffix}.")
-
-
-def _lack(path: str) -> str:
-    """The reason why an attribute, or one that holds it, is not applied."""
-    return next((reason for known, reason in _ALL_LACKS.items() if f"{path}.".startswith(f"{known}.")), "")
+            yield from _walk(inner, f"{path}{suffix}.", unsupported)
 
 
 def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:
@@ -177,22 +167,18 @@ def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:
 _PLURALS = {"text": "texts", "mapping": "mappings"}
 
 
-def render() -> str:
+def render(unsupported: Mapping[str, str]) -> str:
     """The table of the page, with a final newline."""
     lines = ["| attribute | what it is | state | remark |", "|---|---|---|---|"]
     lines += [
-        f"| `{path.replace('.[]', '[]')}` | {kind} | {state} | {remark} |" for path, kind, state, remark in attributes()
+        f"| `{path.replace('.[]', '[]')}` | {kind} | {state} | {remark} |"
+        for path, kind, state, remark in attributes(unsupported)
     ]
     return "\n".join(lines) + "\n"
 
 
-def renew(page: str) -> str:
+def renew(page: str, unsupported: Mapping[str, str]) -> str:
     """The page with its table made anew."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{render()}\n{END}{after}"
-
-
-if __name__ == "__main__":
-    file = FilePath(sys.argv[1])
-    file.write_text(renew(file.read_text(encoding="utf-8")), encoding="utf-8")
+    return f"{before}{BEGIN}\n\n{render(unsupported)}\n{END}{after}"

@@ -27,6 +27,7 @@ class Context:
     left_out: what ``--no-deps`` leaves out, see ``compose.select``: these services may be depended on, and nothing is
     read or made of them but their place in the order. Those of them in ``stack`` lend their mounts only.
     static_addresses: of each network, by the file's word for it, those that any service of the file asks for.
+    unsupported: as in the request.
     """
 
     stack: Stack
@@ -36,6 +37,7 @@ class Context:
     problems: Problems
     left_out: Mapping[str, Service] = field(default_factory=dict)
     static_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def related(self) -> Mapping[str, Service]:

@@ -152,7 +152,8 @@ def load(request: LoadRequest) -> Loaded:
     if request.runtime:
         completed = with_runtime(completed, request.runtime)
     beyond = left_out(declared, request.services) if request.no_deps and request.services else {}
-    context = Context(completed, document, project, reader, problems, beyond, static_addresses(declared.services))
+    addresses = static_addresses(declared.services)
+    context = Context(completed, document, project, reader, problems, beyond, addresses, request.unsupported)
     check(context, declared, request.scale)
     problems.raise_errors()
     for name in sorted(request.scale.keys() - (stack.services.keys() - beyond.keys())):

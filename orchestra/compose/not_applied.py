@@ -1,7 +1,7 @@
-"""Attributes that are understood and kept in ``config``, but have no effect on the containers yet, and why.
+"""Attributes that are understood and kept in ``config``, but have no effect with the driver, and why.
 
-``LACKS`` maps the shape of a path to the reason. Each attribute in use is named once, at its place. Lacks that depend
-on a value (a log driver, a kind of mount) are reported where that value is read.
+Each attribute in use is named once, at its place. Lacks that depend on a value (a log driver, a kind of mount) are
+reported where that value is read.
 """
 
 from __future__ import annotations
@@ -18,74 +18,13 @@ if TYPE_CHECKING:
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
 
-_WINDOWS = "it is for Windows only"
-_HOOKS = "hooks are not run"
-_SWARM = "it belongs to Swarm's own store"
-_ONE_MACHINE = "there is one machine only"
-_NO_GPU = "GPUs are not passed to containers"
-
-LACKS: dict[str, str] = {
-    "services.*.build": "images are not built; give the service an image",
-    "services.*.cgroup": "every container has a cgroup namespace of its own",
-    "services.*.cgroup_parent": "containers' cgroups have a fixed parent",
-    "services.*.cpu_count": f"{_WINDOWS}; use cpus",
-    "services.*.cpu_percent": f"{_WINDOWS}; use cpus",
-    "services.*.credential_spec": _WINDOWS,
-    "services.*.deploy.endpoint_mode": "names resolve to the addresses of all replicas",
-    "services.*.deploy.placement": _ONE_MACHINE,
-    "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",
-    "services.*.deploy.resources.reservations.devices": _NO_GPU,
-    "services.*.deploy.resources.reservations.generic_resources": _ONE_MACHINE,
-    "services.*.deploy.restart_policy.delay": "restarts back off on their own",
-    "services.*.deploy.restart_policy.window": "restarts back off on their own",
-    "services.*.deploy.rollback_config": "there is no going back to an earlier definition",
-    "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
-    "services.*.develop": "files are not watched",
-    "services.*.external_links": "containers outside the stack are reached through a shared network",
-    "services.*.gpus": _NO_GPU,
-    "services.*.isolation": _WINDOWS,
-    "services.*.models": "there is no runtime for AI models",
-    "services.*.networks.*.driver_opts": "interfaces have no options",
-    "services.*.networks.*.gw_priority": "the network with the highest priority is the way out",
-    "services.*.networks.*.interface_name": "interfaces are numbered",
-    "services.*.networks.*.ipv6_address": "networks have IPv4 addresses only",
-    "services.*.networks.*.link_local_ips": "interfaces have one address",
-    "services.*.post_start": _HOOKS,
-    "services.*.pre_start": _HOOKS,
-    "services.*.pre_stop": _HOOKS,
-    "services.*.provider": "there are no providers",
-    "services.*.storage_opt": "the root file system has no quota",
-    "services.*.use_api_socket": "there is no engine socket to mount",
-    "services.*.userns_mode": "containers share the user namespace of the stack",
-    "services.*.volumes.[].bind.recursive": "submounts are always included as they are",
-    "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
-    "services.*.volumes.[].volume.labels": "anonymous volumes have no labels of their own",
-    "services.*.volumes.[].image": "images are not mounted",
-    "networks.*.enable_ipv6": "networks have IPv4 addresses only",
-    "networks.*.ipam.options": "addresses are given out in turn",
-    "configs.*.driver": _SWARM,
-    "configs.*.driver_opts": _SWARM,
-    "configs.*.template_driver": "contents are taken as they are",
-    "secrets.*.driver": _SWARM,
-    "secrets.*.driver_opts": _SWARM,
-    "secrets.*.template_driver": "contents are taken as they are",
-}
-
-# Reported by ``compose.mounts`` where a service uses the config or secret: declaring one harms nobody.
-LACKS_IN_USE: dict[str, str] = {
-    **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
-    "models": "there is no runtime for AI models",
-}
-
 # Values that ask for nothing else than what is done anyway.
 _FULFILLED = {"cgroup": "private", "endpoint_mode": "dnsrr"}
-
-_ROOT = plant(LACKS)
 
 
 def report(context: Context) -> None:
     """Name each attribute in use that has no effect, at its place."""
-    for path, value, reason in _find(context.stack, (), _ROOT):
+    for path, value, reason in _find(context.stack, (), plant(context.unsupported)):
         if _FULFILLED.get(str(path[-1])) == value:
             continue
         attribute = ".".join(str(part) for part in path[2:] if isinstance(part, str))

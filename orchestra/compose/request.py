@@ -30,7 +30,8 @@ class LoadRequest(Record):
 
     files: ``-f`` in order, ``-`` for standard input. environment: the process's. services: the selection, with its
     dependencies unless ``no_deps``; empty for all that the profiles allow. Relative paths are relative to
-    ``working_directory``, which must be absolute. runtime: of services that name none.
+    ``working_directory``, which must be absolute. runtime: of services that name none. unsupported: attributes that
+    have no effect with the driver, by the shape of their path, and why.
     """
 
     environment: Mapping[str, str]
@@ -44,6 +45,7 @@ class LoadRequest(Record):
     no_deps: bool = False
     scale: Mapping[str, int] = {}
     runtime: str | None = None
+    unsupported: Mapping[str, str] = {}
 
     def plain(self) -> dict[str, Any]:
         """As plain data: the key under which ``orchestra.compose.remembered`` keeps the result."""
@@ -59,6 +61,7 @@ class LoadRequest(Record):
             "no_deps": self.no_deps,
             "scale": dict(self.scale),
             "runtime": self.runtime,
+            "unsupported": dict(self.unsupported),
         }
 
 

@@ -12,6 +12,8 @@ from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.engine.driver import Driver
     from orchestra.home import Home
 
@@ -26,15 +28,21 @@ class Part(StrEnum):
 
 
 class Entry(Record):
-    """module: has ``open_driver(home, stack)``, which makes a driver for one stack."""
+    """module: has ``open_driver(home, stack)``, which makes a driver for one stack.
+
+    unsupported: a module whose ``UNSUPPORTED`` says which attributes of Compose have no effect; '' where all have one.
+    """
 
     module: str
+    unsupported: str = ""
     parts: frozenset[Part] = frozenset()
     needs_root: bool = False
 
 
 DRIVERS = {
-    "local": Entry("orchestra.driver.local.driver", frozenset(Part), needs_root=True),
+    "local": Entry(
+        "orchestra.driver.local.driver", "orchestra.driver.local.unsupported", frozenset(Part), needs_root=True
+    ),
     "fake": Entry("orchestra.driver.fake.open"),
 }
 
@@ -42,3 +50,10 @@ DRIVERS = {
 def open_driver(name: str, home: Home, stack: str) -> Driver:
     opened: Driver = import_module(DRIVERS[name].module).open_driver(home, stack)
     return opened
+
+
+def unsupported(name: str) -> Mapping[str, str]:
+    """Shapes of paths, as in ``services.*.ports.[].mode``, to why they have no effect with this driver."""
+    module = DRIVERS[name].unsupported
+    found: Mapping[str, str] = import_module(module).UNSUPPORTED if module else {}
+    return found

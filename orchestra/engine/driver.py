@@ -39,15 +39,6 @@ if TYPE_CHECKING:
     from orchestra.plan.action import AnonymousVolumes
 
 
-class Capabilities(Record):
-    """What a driver can do, as data. unsupported: Compose attribute path to the reason it is not applied."""
-
-    driver: str
-    networks: bool = True
-    health: bool = True
-    unsupported: Mapping[str, str] = {}
-
-
 class PortUnavailable(FatalError):
     """A port cannot be published. location: where the file asks for it."""
 
@@ -80,8 +71,6 @@ class ProbeResult(Record):
 
 class Driver(Protocol):
     """The world behind the engine. ``stack`` is implied: a driver object serves one stack."""
-
-    async def capabilities(self) -> Capabilities: ...
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
         """Where credentials, proxies and settings of registries are looked for from now on: the command's own."""

@@ -8,6 +8,7 @@ import os
 from typing import NamedTuple
 
 from orchestra.compose.remembered import recall, remember
+from orchestra.driver import unsupported
 from orchestra.errors import Diagnostic, Span, UserError
 from orchestra.record import Record, replace
 
@@ -54,6 +55,7 @@ class StackFile:
     def __init__(self, context: Context) -> None:
         project = context.project
         self._loads = context.home.loads
+        self._driver = context.driver
         self._request: dict[str, Any] = {
             "environment": dict(context.environment),
             "working_directory": context.working_directory or os.getcwd(),
@@ -66,12 +68,14 @@ class StackFile:
             "no_deps": False,
             "scale": {},
             "runtime": project.runtime,
+            "driver": context.driver,
         }
 
     def load_request(self, chosen: Chosen) -> LoadRequest:
         from orchestra.compose import LoadRequest
 
-        plain = self._selection(chosen)
+        plain = {**self._selection(chosen), "unsupported": unsupported(self._driver)}
+        del plain["driver"]
         asked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
         return LoadRequest(**asked)
 

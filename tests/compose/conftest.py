@@ -9,6 +9,7 @@ import pytest
 
 from orchestra.cli.render.diagnostics import render_diagnostics
 from orchestra.compose import LoadRequest, load
+from orchestra.driver.local.unsupported import UNSUPPORTED
 from orchestra.errors import ComposeError
 from orchestra.record import replace
 
@@ -36,7 +37,7 @@ class Folder:
     def request(self, text: str | None = None, **changes: object) -> LoadRequest:
         if text is not None:
             self.write("compose.yaml", text)
-        request = LoadRequest(environment={"HOME": "/home/me"}, working_directory=str(self.path))
+        request = LoadRequest({"HOME": "/home/me"}, str(self.path), unsupported=UNSUPPORTED)
         return replace(request, **changes)
 
     def load(self, text: str | None = None, **changes: object) -> Loaded:

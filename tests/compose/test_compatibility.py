@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestra.compose.compatibility import REMARKS, Attribute, State, attributes, renew
-from orchestra.compose.not_applied import LACKS, LACKS_IN_USE
+from orchestra.driver.local.unsupported import UNSUPPORTED
 from orchestra.record import replace
+from orchestra.stacks.compatibility import LACKS
 
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
@@ -137,10 +138,10 @@ FREE = {path for path, remark in REMARKS.items() if remark.startswith(("for info
 
 
 def leaves() -> list[Attribute]:
-    paths = [item.path for item in attributes()]
+    paths = [item.path for item in attributes(LACKS)]
     return [
         item
-        for item in attributes()
+        for item in attributes(LACKS)
         if not any(other.startswith(f"{item.path}.") for other in paths)
         and not item.path.startswith(("include", "services.*.extends"))
     ]
@@ -216,12 +217,12 @@ def value_of(item: Attribute) -> Any:
 
 def test_the_page_is_up_to_date():
     page = PAGE.read_text()
-    assert page == renew(page), "run python -m orchestra.compose.compatibility docs/compatibility.md"
+    assert page == renew(page, LACKS), "run python -m orchestra.stacks.compatibility docs/compatibility.md"
 
 
 def test_the_tables_name_attributes_that_exist():
-    known = {item.path for item in attributes()}
-    assert known >= LACKS.keys() | LACKS_IN_USE.keys() | REMARKS.keys()
+    known = {item.path for item in attributes(LACKS)}
+    assert known >= LACKS.keys() | REMARKS.keys()
 
 
 @pytest.mark.parametrize(
@@ -242,17 +243,17 @@ def test_what_is_called_applied_changes_what_is_wanted(item, folder):
     assert load(folder, before) != load(folder, after)
 
 
-@pytest.mark.parametrize("path", [pytest.param(path, id=path) for path in sorted(LACKS)])
+@pytest.mark.parametrize("path", [pytest.param(path, id=path) for path in sorted(UNSUPPORTED)])
 def test_what_is_called_parsed_only_is_reported_once(path, folder):
     data = json.loads(json.dumps(BASE))
     inner = next((item for item in leaves() if item.path.startswith(f"{path}.")), None)
-    own = next(item for item in attributes() if item.path == path)
+    own = next(item for item in attributes(LACKS) if item.path == path)
     if path in WHOLE or inner is None:
         put(data, path.split("."), WHOLE[path] if path in WHOLE else value_of(own))
     else:
         put(data, inner.path.split("."), value_of(inner))
     for name in ("c", "s"):
         folder.write(name, "")
-    found = [note for note in folder.load(json.dumps(data)).not_applied if LACKS[path] in note.message]
+    found = [note for note in folder.load(json.dumps(data)).not_applied if UNSUPPORTED[path] in note.message]
     assert found, path
     assert len({note.span for note in found}) == len(found)

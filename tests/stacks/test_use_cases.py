@@ -21,7 +21,7 @@ from orchestra.stacks.logs import Logs, Selection
 from orchestra.stacks.ls import ls
 from orchestra.stacks.plan import PlanOptions, load_for_plan, plan
 from orchestra.stacks.ps import PsOptions, ps
-from orchestra.stacks.stack_file import Chosen
+from orchestra.stacks.stack_file import Chosen, StackFile
 from orchestra.stacks.up import UpOptions, begin_up, up
 
 FILE = "name: s\nservices: {db: {image: x}, web: {image: x, depends_on: [db]}}\n"
@@ -38,6 +38,14 @@ def context(tmp_path, monkeypatch):
 
 def changes(context, options=PlanOptions()):  # noqa: B008 - it is frozen
     return plan(context, load_for_plan(context, options), options).preview.changes
+
+
+@pytest.mark.parametrize(("driver", "told"), [("local", ["pre_stop: hooks are not run"]), ("fake", [])])
+def test_the_driver_says_what_has_no_effect_with_it(context, tmp_path, driver, told):
+    (tmp_path / "compose.yaml").write_text("name: s\nservices: {web: {image: x, pre_stop: [{command: bye}]}}\n")
+    file = StackFile(replace(context, driver=driver))
+    for _ in range(2):  # also from what is remembered of the first
+        assert [note.message for note in file.prepare(Chosen()).notes] == told
 
 
 def test_a_stack_from_its_plan_to_its_end(context):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestra.driver.fake.faults import Faults
-from orchestra.engine.driver import Capabilities, ProbeResult
+from orchestra.engine.driver import ProbeResult
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.names import NetworkName, VolumeName
 from orchestra.model.observed import Running
@@ -37,9 +37,6 @@ class FakeDriver:
         self._events: deque[str | None] = deque()
         self._arrived = anyio.Event()
         self._changed = anyio.Event()
-
-    async def capabilities(self) -> Capabilities:
-        return Capabilities("fake")
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

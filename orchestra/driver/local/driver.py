@@ -22,7 +22,6 @@ from orchestra.driver.local.record import store_error, store_health, store_start
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.native import NativeRuntime
 from orchestra.driver.local.watch import Watch
-from orchestra.engine.driver import Capabilities, ProbeResult
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
 from orchestra.model.names import StackName
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.net.nameserver import NameServer
+    from orchestra.engine.driver import ProbeResult
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health
@@ -63,9 +63,6 @@ class LocalDriver:
         self._projections = Projections(partial(network.restore, home, stack), partial(network.apply, home, stack))
         self._names: NameServer | None = None
         self._serves = False
-
-    async def capabilities(self) -> Capabilities:
-        return Capabilities("local")
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
         self._images.environment = environment
