@@ -1,13 +1,14 @@
-"""The settings of a service that all its replicas share, in the words of ``ContainerSpec``."""
+"""A service as a container: what all its replicas share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestra.compose.schema.process import UlimitRange
-from orchestra.compose.sharing import WORDS, sharing
+from orchestra.compose.sharing import sharing
 from orchestra.model.desired import (
     BlockIO,
+    ContainerSpec,
     Device,
     DeviceValue,
     HealthcheckSpec,
@@ -17,12 +18,14 @@ from orchestra.model.desired import (
     RestartPolicy,
     Ulimit,
 )
+from orchestra.model.names import ContainerName, ServiceName, container_name
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
     from orchestra.compose.context import Context
     from orchestra.compose.schema.process import BlkioConfig, BlkioRate
     from orchestra.compose.schema.service import Service
+    from orchestra.model.desired import Dependency
 
 _DEPLOY_RESTART = {
     "none": RestartPolicy.NO,
@@ -31,52 +34,66 @@ _DEPLOY_RESTART = {
 }
 
 
-def settings(key: str, context: Context) -> dict[str, Any]:
-    """Keyword arguments of ``ContainerSpec``, without what differs between replicas."""
+def first_replica(
+    key: str, image: str, config_hash: str, rank: int, depends_on: tuple[Dependency, ...], context: Context
+) -> ContainerSpec:
+    """The first container of a service, without what differs between replicas: networks, ports and labels."""
     service = context.stack.services[key]
-    return {
-        "command": service.command,
-        "entrypoint": service.entrypoint,
-        "environment": {name: value for name, value in (service.environment or {}).items() if value is not None},
-        "working_directory": service.working_dir or "",
-        "user": service.user or "",
-        "groups": service.group_add,
-        "hostname": service.hostname or "",
-        "domainname": service.domainname or "",
-        "annotations": dict(service.annotations or {}),
-        **{attribute: sharing(attribute, service) for attribute in WORDS},
-        "expose": tuple(_exposed(port) for port in service.expose),
-        "dns": service.dns,
-        "dns_search": service.dns_search,
-        "dns_options": service.dns_opt,
-        "extra_hosts": tuple((text.partition("=")[0], text.partition("=")[2]) for text in service.extra_hosts),
-        "healthcheck": _healthcheck(service),
-        "healthcheck_disabled": _is_disabled(service),
-        "restart": restart(service),
-        "stop_signal": service.stop_signal or "",
-        "stop_grace_period": 10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,
-        "init": bool(service.init),
-        "tty": service.tty,
-        "stdin_open": service.stdin_open,
-        "read_only": service.read_only,
-        "privileged": service.privileged,
-        "cap_add": service.cap_add,
-        "cap_drop": service.cap_drop,
-        "security_options": service.security_opt,
-        "sysctls": dict(service.sysctls or {}),
-        "ulimits": _ulimits(service),
-        "devices": tuple(
+    stack = context.stack.name or ""
+    return ContainerSpec(
+        name=ContainerName(service.container_name or container_name(stack, key, 1)),
+        service=ServiceName(key),
+        index=1,
+        image=image,
+        config_hash=config_hash,
+        rank=rank,
+        depends_on=depends_on,
+        location=context.location(("services", key), key=True),
+        command=service.command,
+        entrypoint=service.entrypoint,
+        environment={name: value for name, value in (service.environment or {}).items() if value is not None},
+        working_directory=service.working_dir or "",
+        user=service.user or "",
+        groups=service.group_add,
+        hostname=service.hostname or "",
+        domainname=service.domainname or "",
+        annotations=dict(service.annotations or {}),
+        network_mode=sharing("network_mode", service),
+        pid=sharing("pid", service),
+        ipc=sharing("ipc", service),
+        uts=sharing("uts", service),
+        expose=tuple(_exposed(port) for port in service.expose),
+        dns=service.dns,
+        dns_search=service.dns_search,
+        dns_options=service.dns_opt,
+        extra_hosts=tuple((text.partition("=")[0], text.partition("=")[2]) for text in service.extra_hosts),
+        healthcheck=_healthcheck(service),
+        healthcheck_disabled=_is_disabled(service),
+        restart=restart(service),
+        stop_signal=service.stop_signal or "",
+        stop_grace_period=10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,
+        init=bool(service.init),
+        tty=service.tty,
+        stdin_open=service.stdin_open,
+        read_only=service.read_only,
+        privileged=service.privileged,
+        cap_add=service.cap_add,
+        cap_drop=service.cap_drop,
+        security_options=service.security_opt,
+        sysctls=dict(service.sysctls or {}),
+        ulimits=_ulimits(service),
+        devices=tuple(
             Device(device.source, device.target or device.source, device.permissions) for device in service.devices
         ),
-        "shm_size": int(service.shm_size) if service.shm_size else None,
-        "oom_score_adj": service.oom_score_adj,
-        "resources": resources(service),
-        "logging": _logging(key, service, context),
-        "runtime": service.runtime or "",
-        "platform": service.platform or context.project.environment.lookup("DOCKER_DEFAULT_PLATFORM") or "",
-        "pull_policy": _pull_policy(service),
-        "attach": service.attach is not False,
-    }
+        shm_size=int(service.shm_size) if service.shm_size else None,
+        oom_score_adj=service.oom_score_adj,
+        resources=resources(service),
+        logging=_logging(key, service, context),
+        runtime=service.runtime or "",
+        platform=service.platform or context.project.environment.lookup("DOCKER_DEFAULT_PLATFORM") or "",
+        pull_policy=_pull_policy(service),
+        attach=service.attach is not False,
+    )
 
 
 def _exposed(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
-from orchestra.compose import container
 from orchestra.compose.config_hash import config_hash, service_hash
+from orchestra.compose.container import first_replica
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.joining import endpoints, networks, ports
 from orchestra.compose.mounts import Mounts, mounts
@@ -16,6 +16,7 @@ from orchestra.compose.render import dump
 from orchestra.graph import ranks
 from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, VolumeSpec
 from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -95,25 +96,19 @@ def _replicas(
     digest = service_digest(service, context)
     dependencies = _dependencies(service, context)
     image = image_reference(key, service, context)
-    shared = container.settings(key, context)
+    first = first_replica(key, image, digest, rank, dependencies, context)
     specs: list[ContainerSpec] = []
     for index in range(1, count + 1):
         name = ContainerName(service.container_name or container_name(stack, key, index))
         specs.append(
-            ContainerSpec(
+            replace(
+                first,
                 name=name,
-                service=ServiceName(key),
                 index=index,
-                image=image,
-                config_hash=digest,
-                rank=rank,
-                depends_on=dependencies,
                 mounts=shared_mounts,
                 endpoints=endpoints(key, name, context),
                 ports=ports(key, index, count, context),
                 labels=_labels(key, service, index, digest, dependencies, context),
-                location=context.location(("services", key), key=True),
-                **shared,
             )
         )
     return specs
