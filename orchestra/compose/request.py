@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from orchestra.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 class Passes(Record):
@@ -48,7 +48,7 @@ class LoadRequest(Record):
     unsupported: Mapping[str, str] = {}
 
     def plain(self) -> dict[str, Any]:
-        """As plain data: the key under which ``orchestra.compose.remembered`` keeps the result."""
+        """As plain data, but for ``unsupported``: what ``orchestra.compose.remembered`` keeps a result by."""
         return {
             "environment": dict(self.environment),
             "working_directory": self.working_directory,
@@ -61,7 +61,6 @@ class LoadRequest(Record):
             "no_deps": self.no_deps,
             "scale": dict(self.scale),
             "runtime": self.runtime,
-            "unsupported": dict(self.unsupported),
         }
 
 

@@ -8,6 +8,7 @@ import os
 from typing import NamedTuple
 
 from orchestra.compose.remembered import recall, remember
+from orchestra.compose.request import LoadRequest
 from orchestra.driver import unsupported
 from orchestra.errors import Diagnostic, Span, UserError
 from orchestra.record import Record, replace
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from orchestra.compose import Loaded, LoadRequest
+    from orchestra.compose import Loaded
     from orchestra.model.request import Changes
     from orchestra.stacks.context import Context
 
@@ -56,28 +57,19 @@ class StackFile:
         project = context.project
         self._loads = context.home.loads
         self._driver = context.driver
-        self._request: dict[str, Any] = {
-            "environment": dict(context.environment),
-            "working_directory": context.working_directory or os.getcwd(),
-            "files": list(project.files),
-            "project_directory": project.directory,
-            "project_name": project.name,
-            "profiles": list(project.profiles),
-            "env_files": list(project.env_files),
-            "services": [],
-            "no_deps": False,
-            "scale": {},
-            "runtime": project.runtime,
-            "driver": context.driver,
-        }
+        self._all = LoadRequest(
+            environment=context.environment,
+            working_directory=context.working_directory or os.getcwd(),
+            files=tuple(project.files),
+            project_directory=project.directory,
+            project_name=project.name,
+            profiles=tuple(project.profiles),
+            env_files=tuple(project.env_files),
+            runtime=project.runtime,
+        )
 
     def load_request(self, chosen: Chosen) -> LoadRequest:
-        from orchestra.compose import LoadRequest
-
-        plain = {**self._selection(chosen), "unsupported": unsupported(self._driver)}
-        del plain["driver"]
-        asked: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
-        return LoadRequest(**asked)
+        return replace(self._request(chosen), unsupported=unsupported(self._driver))
 
     def identify(self) -> Identity:
         """Raises what a load raises."""
@@ -85,7 +77,7 @@ class StackFile:
         return identity or _identity(self.load(Chosen()))
 
     def recall_identity(self) -> Identity | None:
-        payload = recall(self._loads, self._identity_key)
+        payload = recall(self._loads, self._key(Chosen(), text="identity"))
         return None if payload is None else _identity_of(json.loads(payload))
 
     def prepare(self, chosen: Chosen) -> Prepared:
@@ -93,13 +85,13 @@ class StackFile:
         return self.recall_prepared(chosen) or self._prepare(chosen)
 
     def recall_prepared(self, chosen: Chosen) -> Prepared | None:
-        payload = recall(self._loads, self._selection(chosen))
+        payload = recall(self._loads, self._key(chosen))
         return None if payload is None else _unpack(payload)
 
     def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:
         """A text made of a load, remembered under ``what``."""
         chosen = Chosen(tuple(services))
-        key = {**self._selection(chosen), "text": what}
+        key = self._key(chosen, text=what)
         payload = recall(self._loads, key)
         if payload is not None:
             return payload.decode()
@@ -113,16 +105,15 @@ class StackFile:
         from orchestra.compose import load
 
         loaded = load(self.load_request(chosen))
-        self._remember(self._identity_key, loaded, json.dumps(_identity(loaded)).encode())
+        self._remember(self._key(Chosen(), text="identity"), loaded, json.dumps(_identity(loaded)).encode())
         return loaded
 
-    @property
-    def _identity_key(self) -> dict[str, Any]:
-        return {**self._request, "text": "identity"}
+    def _request(self, chosen: Chosen) -> LoadRequest:
+        return replace(self._all, services=tuple(chosen.services), no_deps=chosen.no_deps, scale=chosen.scale)
 
-    def _selection(self, chosen: Chosen) -> dict[str, Any]:
-        scale = dict(chosen.scale)
-        return {**self._request, "services": list(chosen.services), "no_deps": chosen.no_deps, "scale": scale}
+    def _key(self, chosen: Chosen, **more: str) -> dict[str, Any]:
+        """What a result is remembered by."""
+        return {**self._request(chosen).plain(), "driver": self._driver, **more}
 
     def _prepare(self, chosen: Chosen) -> Prepared:
         from orchestra.model.codec import encode
@@ -140,7 +131,7 @@ class StackFile:
             "notes": [*loaded.warnings, *loaded.not_applied],
         }
         payload = json.dumps(head).encode() + b"\n" + json.dumps(encode(desired), separators=(",", ":")).encode()
-        self._remember(self._selection(chosen), loaded, payload)
+        self._remember(self._key(chosen), loaded, payload)
         return _unpack(payload)
 
     def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:
