@@ -48,10 +48,6 @@ class Standing(Record):
     failures: tuple[Failed, ...] = ()
     look_at: float | None = None
 
-    @property
-    def is_up(self) -> bool:
-        return not (self.starting or self.unproven or self.failures)
-
 
 def judge_up(
     desired: Desired,

@@ -31,7 +31,8 @@ def judge(desired, world, *, now=NOW, in_flight=(), **options) -> Standing:
 
 
 def is_up(desired, world, wait=False, services=()):
-    return judge(desired, world, wait=wait, services=services).is_up
+    standing = judge(desired, world, wait=wait, services=services)
+    return not (standing.starting or standing.unproven or standing.failures)
 
 
 def errors(desired, world, **options):
