@@ -81,9 +81,7 @@ class Warm:
         Path(directory, "config.json").write_text(json.dumps(describe(name, "rootfs", *args)))
         layers = [{"type": "bind", "source": str(self.root), "options": ["rbind", "ro"]}]
         log = {"path": f"{self.home.logs}/{name}.log"}
-        Path(directory, "shim.json").write_text(
-            json.dumps({"rootfs": layers, "log": log, "stack": "b", "container": name})
-        )
+        Path(directory, "shim.json").write_text(json.dumps({"rootfs": layers, "log": log}))
         self.directories.append(directory)
         return directory
 

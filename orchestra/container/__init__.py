@@ -8,7 +8,7 @@ who writes them:
 
     config.json    driver   the OCI runtime configuration (runtime-spec 1.2)
     shim.json      driver   what the shim needs beyond OCI, see below
-    spec.json      driver   ContainerSpec, image digest, id and creation time, for observing
+    container.json driver   the container as it was created, for observing; others of the driver's files stand beside it
     stdin, stdout, stderr   shim: FIFOs of a container without a terminal; the container opens stdout and stderr
                             read-write, so a reader always exists and a lost shim never costs it a SIGPIPE
     shim.sock      shim     attach: raw bytes of stdin in, of stdout and stderr out; terminal master handed out here
@@ -22,10 +22,8 @@ start_time is field 22 of /proc/PID/stat in clock ticks: with the pid it names a
 temporary name and rename(2). A run begins by removing exit.json and state.json and ends
 by exit.json appearing; state.json stays.
 
-shim.json: {"rootfs": [{"type", "source", "options": [..]}, ..], "log": {"path", "max_size", "max_file"} or null,
-"stack", "container", "seccomp"}. The mounts of ``rootfs`` are made over rootfs/ in order (containerd's notion of a
-snapshot), in a mount namespace of the container's own: the host's mount table never shows them. ``seccomp`` names the
-file beside it that holds ``linux.seccomp`` compiled; it may be missing where there is none.
+shim.json is ``orchestra.container.settings``. The mounts of its ``rootfs`` are made over rootfs/ in order (containerd's
+notion of a snapshot), in a mount namespace of the container's own: the host's mount table never shows them.
 """
 
 OCI_VERSION = "1.2.0"

@@ -19,10 +19,10 @@ NOTIFY = "SCMP_ACT_NOTIFY"
 HANDING_OVER = "sendmsg"
 
 
-def load_filter(
-    directory: ContainerDirectory, config: Mapping[str, Any], settings: Mapping[str, Any]
-) -> seccomp.Filter | None:
-    """None where ``linux.seccomp`` is not asked for. Read from the host's side, before anything of the container runs.
+def load_filter(directory: ContainerDirectory, config: Mapping[str, Any], file: str) -> seccomp.Filter | None:
+    """None where ``linux.seccomp`` is not asked for. file: its compiled form, '' for none.
+
+    Read from the host's side, before anything of the container runs.
 
     A configuration that asks for a filter and has none compiled is refused: nobody runs unconfined by mistake. So is
     one whose filter would ask about the very call by which the listener is handed over: nobody could answer yet.
@@ -30,12 +30,11 @@ def load_filter(
     profile = (config.get("linux") or {}).get("seccomp")
     if not profile:
         return None
-    name = settings.get("seccomp")
-    if not name:
+    if not file:
         raise SystemCallError(ENOENT, "config", "linux.seccomp", "its compiled filter is not in the bundle")
-    path = name if name.startswith("/") else directory.file(name)
-    with open(path, "rb") as file:
-        program = file.read()
+    path = file if file.startswith("/") else directory.file(file)
+    with open(path, "rb") as opened:
+        program = opened.read()
     if not program or len(program) % seccomp.INSTRUCTION_SIZE:
         raise SystemCallError(EINVAL, "seccomp", path, "not a filter")
     flags = seccomp.parse_flags(profile.get("flags") or ())

@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 
 from orchestra.container import isolation, oci, privileges, wire
 from orchestra.container.confinement import load_filter
-from orchestra.container.init import FAILED, hand_over_listener, tell
-from orchestra.linux import cgroup, namespaces, process, tty, unix_socket, user_namespace
+from orchestra.container.description import parse_process
+from orchestra.container.init import FAILED, hand_over_listener, take_terminal, tell
+from orchestra.container.settings import load_settings
+from orchestra.linux import cgroup, namespaces, process, unix_socket, user_namespace
 from orchestra.linux.cgroup import freezer
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
@@ -25,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestra.container.description import ProcessDescription
     from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.cgroup import Cgroup
     from orchestra.linux.security.seccomp import Filter
@@ -77,19 +80,20 @@ def _execute(
         raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run") from None
     config = directory.load("config.json")
     linux = config.get("linux") or {}
-    wanted = load_filter(directory, config, directory.load("shim.json"))
+    wanted = load_filter(directory, config, load_settings(directory).seccomp)
     process.set_name("orchestra-exec")
     process.hide_origin("orchestra-exec")  # the container sees the second process: its paths are the host's
     bear_within(linux, container.pid, target)
     group = cgroup.at(linux.get("cgroupsPath") or "")
     if freezer.is_frozen(group):
         raise SystemCallError(EBUSY, "exec", directory.name, "the container is paused: its cgroup is frozen")
+    described = parse_process(description)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = group.fork(beside=container.pid)
     if pid == 0:
         connection.detach()
         ours.detach()
-        become_program(description, config, streams, target, joined(linux, container.pid), group, wanted, theirs)
+        become_program(described, config, streams, target, joined(linux, container.pid), group, wanted, theirs)
     theirs.close()
     pidfd = os.pidfd_open(pid)
     for fd in (target, *streams):
@@ -171,7 +175,7 @@ def joined(linux: Mapping[str, Any], container: int) -> int:
 
 
 def become_program(
-    description: Mapping[str, Any],
+    description: ProcessDescription,
     config: Mapping[str, Any],
     streams: Sequence[int],
     target: int,
@@ -193,16 +197,15 @@ def become_program(
         tell(channel, {"warning": text})
 
     try:
-        affinity = description.get("execCPUAffinity") or {}
-        if affinity:
+        if description.initial_cpus or description.final_cpus:
             from orchestra.linux import scheduling
         process.restore_signals()
         os.setsid()
-        if affinity.get("initial"):
-            scheduling.set_affinity(affinity["initial"])
+        if description.initial_cpus:
+            scheduling.set_affinity(description.initial_cpus)
         group.enter()
-        if affinity.get("final"):
-            scheduling.set_affinity(affinity["final"])
+        if description.final_cpus:
+            scheduling.set_affinity(description.final_cpus)
         privileges.prepare(description, warn)
         process.forbid_imports()
         # Nobody in the container may look into a process of ours that is just joining it: see ptrace(2). Not before,
@@ -219,16 +222,8 @@ def become_program(
             isolation.go_on_in_sibling(channel)
         os.chdir("/")
         root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        uid = (description.get("user") or {}).get("uid", 0)
-        if description.get("terminal"):
-            master, slave = tty.open_pair(root)
-            size = description.get("consoleSize") or {}
-            if size:
-                tty.set_size(master, tty.Size(size["height"], size["width"]))
-            tell(channel, {"terminal": True}, (master,))
-            os.fchown(slave, uid, -1)
-            tty.take_control(slave)
-            streams = (slave, slave, slave)
+        if description.terminal:
+            take_terminal(description, channel, root)  # it stays open until execve(2)
         for number, fd in enumerate(streams):
             os.dup2(fd, number)
         labels = privileges.open_labels(description, root)

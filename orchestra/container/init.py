@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 from orchestra.container import device_nodes, hooks, isolation, masks, privileges, rootfs, sysctls, wire
 from orchestra.container.confinement import load_filter
+from orchestra.container.description import parse_process
 from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import namespaces, process, tty, unix_socket, user_namespace
 from orchestra.linux.security import keyring
@@ -31,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestra.container.description import ProcessDescription
+    from orchestra.container.settings import Settings
     from orchestra.linux.cgroup import Cgroup
 
 START = b"start"
@@ -41,7 +44,7 @@ REAPER_ANNOTATION = "io.orchestra.init"
 
 def run(
     config: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: Settings,
     bundle: str,
     cgroup: Cgroup,
     channel: socket.socket,
@@ -49,10 +52,7 @@ def run(
 ) -> NoReturn:
     """The whole life of the process up to its program. The current directory is the container's.
 
-    settings: shim.json, and for a runtime without a shim {"streams": "inherited"}, {"pivot": false} where the host's
-    root cannot be pivoted away from, {"preserved": how many descriptors from 3 up the program gets}, {"keyring": name
-    of a session keyring of its own}, {"unmounted": true} when somebody unmounts what a container without a mount
-    namespace leaves. gate: a listening socket, for who may be told to ``wait``.
+    gate: a listening socket, for who may be told to ``wait``.
     """
     try:
         _become_container(config, settings, bundle, cgroup, channel, gate)
@@ -75,7 +75,7 @@ def tell(channel: socket.socket, message: wire.Message, fds: tuple[int, ...] = (
 
 def _become_container(
     config: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: Settings,
     bundle: str,
     cgroup: Cgroup,
     channel: socket.socket,
@@ -91,47 +91,45 @@ def _become_container(
         process.hide_origin("orchestra-init")  # paths and variables of the machine are nothing for a container to read
     os.setsid()
     cgroup.enter()
-    description = config["process"]
+    description = parse_process(config["process"])
     linux = config.get("linux") or {}
-    terminal = bool(description.get("terminal"))
-    wanted = load_filter(ContainerDirectory(bundle), config, settings)
+    wanted = load_filter(ContainerDirectory(bundle), config, settings.seccomp)
     privileges.prepare(description, warn)
     # Who owns them is said in the numbers of the host, before a user namespace is entered.
-    owner = _owner(description, linux)
-    if settings.get("streams") == "inherited":
-        if not terminal:
+    owner = _owner(description.uid, linux)
+    if settings.inherited_streams:
+        if not description.terminal:
             _own_streams(owner)
-    elif not terminal:
-        _open_streams(owner, bool(settings.get("stdin")))
-    layers = settings.get("rootfs") or ()
+    elif not description.terminal:
+        _open_streams(owner, settings.stdin)
     space = isolation.Namespaces(linux)
     nodes: dict[str, int] = {}
     apart, rootless = "mount" in space, space.are_rootless
-    if not apart and not settings.get("unmounted"):
+    if not apart and not settings.unmounted:
         raise SystemCallError(EINVAL, "config", "linux.namespaces", "a container needs a mount namespace")
     if "mount" in space.fresh and "user" in space and os.geteuid() == 0:
         namespaces.unshare(namespaces.CLONE_NEWNS)
-        sources = iter(list(rootfs.prepare(config, layers, bundle, cgroup)))
+        sources = iter(list(rootfs.prepare(config, settings.rootfs, bundle, cgroup)))
         nodes = device_nodes.prepare(linux)
         isolation.enter(linux, channel)
     else:
         isolation.enter(linux, channel)
-        sources = rootfs.prepare(config, layers, bundle, cgroup, apart=apart)
-    if settings.get("keyring"):
-        keyring.join_session(settings["keyring"])
+        sources = rootfs.prepare(config, settings.rootfs, bundle, cgroup, apart=apart)
+    if settings.keyring:
+        keyring.join_session(settings.keyring)
     root = rootfs.build(config, sources, nodes)
     state: dict[str, Any] = {}
     hooked = hooks.wanted(config, *hooks.BEFORE_START)
     if hooked:
         state = _run_hooks_of_creation(config, channel)
-    rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.get("pivot", True), apart=apart)
+    rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.pivot, apart=apart)
     process.forbid_imports()
     if config.get("hostname"):
         socket.sethostname(config["hostname"])
     if config.get("domainname"):
         process.set_domain_name(config["domainname"])
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if terminal:
+    if description.terminal:
         _open_terminal(description, channel, here)
     device_nodes.finish(here, config.get("mounts") or ())
     sysctls.apply(here, linux.get("sysctl") or {})
@@ -154,7 +152,7 @@ def _become_container(
     if stays:
         program.confine(hand_over)  # whoever stays as PID 1 is a process of the container too
         _leave_program_to_child(channel)
-    process.close_on_exec_from(3 + settings.get("preserved", 0))
+    process.close_on_exec_from(3 + settings.preserved)
     tell(channel, {"executing": True})
     program.confine(hand_over)
     program.execute()
@@ -167,9 +165,8 @@ def hand_over_listener(channel: socket.socket, listener: int) -> None:
         os._exit(FAILED)
 
 
-def _owner(description: Mapping[str, Any], linux: Mapping[str, Any]) -> int:
+def _owner(uid: int, linux: Mapping[str, Any]) -> int:
     """The container's user as the host knows it; -1 where nobody can tell."""
-    uid: int = (description.get("user") or {}).get("uid", 0)
     space = isolation.Namespaces(linux)
     if "user" not in space:
         return uid
@@ -230,20 +227,25 @@ def _open_streams(owner: int, stdin: bool) -> None:
         os.dup2(fd, number)
 
 
-def _open_terminal(description: Mapping[str, Any], channel: socket.socket, root: int) -> None:
+def _open_terminal(description: ProcessDescription, channel: socket.socket, root: int) -> None:
     """A terminal of the container's own devpts as standard streams and as /dev/console."""
+    slave = take_terminal(description, channel, root)
+    device_nodes.mount_console(root, slave)
+    os.close(slave)
+
+
+def take_terminal(description: ProcessDescription, channel: socket.socket, root: int) -> int:
+    """A terminal of the devpts below ``root`` as standard streams; its master goes to the other side. Its slave."""
     master, slave = tty.open_pair(root)
-    size = description.get("consoleSize") or {}
-    if size:
-        tty.set_size(master, tty.Size(size["height"], size["width"]))
+    if description.size is not None:
+        tty.set_size(master, tty.Size(*description.size))
     tell(channel, {"terminal": True}, (master,))
     os.close(master)
-    os.fchown(slave, (description.get("user") or {}).get("uid", 0), -1)
+    os.fchown(slave, description.uid, -1)
     tty.take_control(slave)
     for number in (0, 1, 2):
         os.dup2(slave, number)
-    device_nodes.mount_console(root, slave)
-    os.close(slave)
+    return slave
 
 
 def _leave_program_to_child(channel: socket.socket) -> None:

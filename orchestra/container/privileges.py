@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestra.container.description import ProcessDescription
     from orchestra.linux.security.security_label import ExecLabel
 
 KEEP_GROUPS_ANNOTATION = "run.oci.keep_original_groups"  # what podman's --group-add keep-groups becomes
@@ -30,9 +31,9 @@ class Program:
 
     __slots__ = ("arguments", "environment", "filter", "granted", "labels", "path")
 
-    def __init__(self, description: Mapping[str, Any]) -> None:
-        self.arguments: list[str] = description["args"]
-        self.environment = dict(word.partition("=")[::2] for word in description.get("env") or ())
+    def __init__(self, description: ProcessDescription) -> None:
+        self.arguments = description.args
+        self.environment = dict(word.partition("=")[::2] for word in description.env)
         self.path = ""
         self.filter: seccomp.Filter | None = None
         self.granted: tuple[capabilities.Sets, int] | None = None
@@ -99,20 +100,19 @@ def _check_executable(path: str) -> None:
         raise SystemCallError(EACCES, "execve", path, "not an executable file")
 
 
-def prepare(description: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+def prepare(description: ProcessDescription, warn: Callable[[str], None]) -> None:
     """What neither root of a user namespace may do nor somebody who has the container's /proc before him.
 
     Hard limits are raised as far as they are asked for; ``become`` sets them, when they hinder nobody at work any more.
     """
-    score = description.get("oomScoreAdj")
-    if score is not None:
-        _adjust_oom_score(score, warn)
+    if description.oom_score_adj is not None:
+        _adjust_oom_score(description.oom_score_adj, warn)
     else:
         oom_score.restore()
-    for limit in description.get("rlimits") or ():
-        process.raise_hard_limit(limit["type"], limit["hard"])
+    for limit in description.limits:
+        process.raise_hard_limit(limit.type, limit.hard)
     # Loaded here where they are wanted: within the container nothing is any more.
-    if description.get("scheduler") or description.get("ioPriority"):
+    if description.scheduler or description.io_priority:
         import orchestra.linux.scheduling  # noqa: F401
     labels = _labels(description)
     if labels:
@@ -123,7 +123,7 @@ def prepare(description: Mapping[str, Any], warn: Callable[[str], None]) -> None
 
 
 def become(
-    description: Mapping[str, Any],
+    description: ProcessDescription,
     config: Mapping[str, Any],
     labels: list[ExecLabel],
     warn: Callable[[str], None],
@@ -136,7 +136,7 @@ def become(
     config: that of the container; labels, wanted: what ``Program.confine`` is to set and to load; dumpable: whether
     others of the container may look into this process (ptrace(2)).
     """
-    user = description.get("user") or {}
+    uid, gid, granted = description.uid, description.gid, description.capabilities
     _limit(description, warn)
     program = Program(description)
     _schedule(description)
@@ -144,8 +144,7 @@ def become(
     if domain is not None:
         process.set_personality(domain)
     program.labels = labels
-    enter_directory(description.get("cwd") or "/")
-    granted = description.get("capabilities")
+    enter_directory(description.cwd)
     sets = capabilities.Sets(granted or {})
     for name in sets.unknown:
         warn(f"unknown capability {name}")
@@ -155,48 +154,46 @@ def become(
         for number in (n for n in range(capabilities.LAST + 1) if missing >> n & 1):
             warn(f"{capabilities.NAMES[number]} is not ours to give")
         capabilities.limit_bounding(sets.bounding)
-    uid, gid = user.get("uid", 0), user.get("gid", 0)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
     if (config.get("annotations") or {}).get(KEEP_GROUPS_ANNOTATION) != "1":
-        _set_groups(user.get("additionalGids") or ())
+        _set_groups(description.groups)
     _change_user(uid, gid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
     # The change of user set it to fs.suid_dumpable; it holds until execve(2).
     process.prctl(process.PR_SET_DUMPABLE, int(dumpable))
     program.filter = wanted
-    if wanted is not None and not description.get("noNewPrivileges"):
+    if wanted is not None and not description.no_new_privileges:
         if granted is not None or uid:
             program.granted = (sets, available)
             capabilities.apply(sets.with_("CAP_SYS_ADMIN"), available)
     elif granted is not None:
         capabilities.apply(sets, available)
-    if description.get("noNewPrivileges"):
+    if description.no_new_privileges:
         process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
-    os.umask(user.get("umask", 0o022))
+    os.umask(description.umask)
     if not program.environment.get("HOME"):
         program.environment["HOME"] = passwd.home_of(uid)
     program.find()
     return program
 
 
-def _schedule(description: Mapping[str, Any]) -> None:
-    scheduler, priority = description.get("scheduler"), description.get("ioPriority")
-    if scheduler or priority:
+def _schedule(description: ProcessDescription) -> None:
+    if description.scheduler or description.io_priority:
         from orchestra.linux import scheduling
 
-        if priority:
-            scheduling.set_io_priority(priority)
-        if scheduler:
-            scheduling.set_scheduler(scheduler)
+        if description.io_priority:
+            scheduling.set_io_priority(description.io_priority)
+        if description.scheduler:
+            scheduling.set_scheduler(description.scheduler)
 
 
-def _labels(description: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _labels(description: ProcessDescription) -> list[tuple[str, str]]:
     """Module and label of those that are wanted."""
-    wanted = ("apparmor", description.get("apparmorProfile")), ("selinux", description.get("selinuxLabel"))
+    wanted = ("apparmor", description.apparmor_profile), ("selinux", description.selinux_label)
     return [(module, label) for module, label in wanted if label]
 
 
-def open_labels(description: Mapping[str, Any], root: int) -> list[ExecLabel]:
+def open_labels(description: ProcessDescription, root: int) -> list[ExecLabel]:
     """root: a descriptor of the container's root."""
     labels = _labels(description)
     if not labels:
@@ -224,15 +221,15 @@ def _set_groups(groups: Sequence[int]) -> None:
             raise
 
 
-def _limit(description: Mapping[str, Any], warn: Callable[[str], None]) -> None:
-    for limit in description.get("rlimits") or ():
+def _limit(description: ProcessDescription, warn: Callable[[str], None]) -> None:
+    for limit in description.limits:
         try:
-            process.set_rlimit(limit["type"], limit["soft"], limit["hard"])
+            process.set_rlimit(limit.type, limit.soft, limit.hard)
         except OSError as error:
             if error.errno != EPERM:
                 raise
-            now = resource.getrlimit(getattr(resource, limit["type"]))
-            warn(f"{limit['type']} stays at {now[0]}:{now[1]}: raising a hard limit needs CAP_SYS_RESOURCE")
+            now = resource.getrlimit(getattr(resource, limit.type))
+            warn(f"{limit.type} stays at {now[0]}:{now[1]}: raising a hard limit needs CAP_SYS_RESOURCE")
 
 
 def _adjust_oom_score(score: int, warn: Callable[[str], None]) -> None:

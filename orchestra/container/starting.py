@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from orchestra.container.settings import Settings
     from orchestra.linux.cgroup import Cgroup
 
     Warn = Callable[[str], None]
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def fork(
     config: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: Settings,
     bundle: str,
     group: Cgroup,
     warn: Warn,

@@ -10,6 +10,7 @@ from errno import EACCES, ECANCELED, EPERM, EROFS
 from typing import Any, NamedTuple
 
 from orchestra.container import device_nodes, hooks, init, isolation, starting
+from orchestra.container.settings import Settings
 from orchestra.container.starting import StartingProcess
 from orchestra.linux import cgroup, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
@@ -159,31 +160,32 @@ class _Creation:
             hooks.run_all(self.bundle.config, "poststop", self._describe("stopped"), self.report.warning)
         self.container.remove()
 
-    def _store_settings(self) -> dict[str, Any]:
+    def _store_settings(self) -> Settings:
         config, directory = self.bundle.config, self.container.directory
-        settings: dict[str, Any] = {
-            "streams": "inherited",
-            "pivot": self.wishes.pivot,
-            "preserved": self.wishes.preserved,
-            "keyring": self.container.name if self.wishes.own_keyring else None,
-            "unmounted": True,
-        }
+        filter_file = ""
         profile = (config.get("linux") or {}).get("seccomp")
         if profile:
             from orchestra.linux.security import libseccomp
 
             with open(directory.file(SECCOMP), "wb") as file:
                 file.write(libseccomp.compile_profile(profile))
-            settings["seccomp"] = directory.file(SECCOMP)
+            filter_file = directory.file(SECCOMP)
         if "NOTIFY_SOCKET" in os.environ:
             from orchestra.oci_cli import readiness
 
             readiness.offer(directory, config)
             self.readiness = readiness.Readiness(directory) if self.wishes.start else None
         directory.store("config.json", config)
-        return settings
+        return Settings(
+            seccomp=filter_file,
+            inherited_streams=True,
+            pivot=self.wishes.pivot,
+            preserved=self.wishes.preserved,
+            keyring=self.container.name if self.wishes.own_keyring else "",
+            unmounted=True,
+        )
 
-    def _fork(self, settings: dict[str, Any]) -> StartingProcess:
+    def _fork(self, settings: Settings) -> StartingProcess:
         gate = None if self.wishes.start else unix_socket.listen(self.container.gate, kind=socket.SOCK_SEQPACKET)
         config, warn = self.bundle.config, self.report.warning
         self.pid, channel = starting.fork(

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestra.container import isolation
 from orchestra.container.confinement import load_filter
+from orchestra.container.description import parse_process
 from orchestra.container.execution import bear_within, become_program, joined
 from orchestra.container.starting import StartingProcess
 from orchestra.linux import namespaces, process
@@ -37,11 +38,11 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     if found.status == "paused" and not options.flag("ignore-paused"):
         raise SystemCallError(EBUSY, "exec", words[0], "cannot exec in a paused container without --ignore-paused")
     config = container.directory.load("config.json")
-    description = _describe(config["process"], options, words[1:])
+    description = parse_process(_describe(config["process"], options, words[1:]))
     detached = options.flag("detach")
-    terminal = bool(description.get("terminal"))
+    terminal = description.terminal
     keeper = console.open_console(options.value("console-socket"), terminal=terminal, detached=detached)
-    wanted = load_filter(container.directory, config, {"seccomp": SECCOMP})
+    wanted = load_filter(container.directory, config, SECCOMP)
     target = process.open_pidfd(container.process_of(found.record))
     linux = config.get("linux") or {}
     flags = joined(linux, found.pid)

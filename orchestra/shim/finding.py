@@ -6,6 +6,8 @@ import os
 import time
 from contextlib import suppress
 
+from orchestra.container.directory import DamagedFile
+from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process
 
 TYPE_CHECKING = False
@@ -20,7 +22,10 @@ def group_of(files: ContainerDirectory) -> Cgroup:
     linux = files.load_sound("config.json").get("linux")
     path = linux.get("cgroupsPath") if isinstance(linux, dict) else None
     # What another runtime has made is not marked as ours.
-    is_others = bool(files.load_sound("shim.json").get("runtime"))
+    try:
+        is_others = bool(load_settings(files).runtime)
+    except (FileNotFoundError, DamagedFile):
+        is_others = False
     return cgroup.at(path if isinstance(path, str) else "", owner=None if is_others else files.path)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from orchestra.container import execution, wire
 from orchestra.container.directory import RUNTIME_STATE
 from orchestra.container.init import tell
+from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
@@ -33,7 +34,10 @@ CONSOLE_SECONDS = 5.0
 
 def find_program(directory: ContainerDirectory) -> RuntimeProgram | None:
     """The runtime that the bundle asks for; None for our own."""
-    path = (directory.load_if_there("shim.json") or {}).get("runtime")
+    try:
+        path = load_settings(directory).runtime
+    except FileNotFoundError:
+        return None
     return RuntimeProgram(path, directory) if path else None
 
 
@@ -72,8 +76,7 @@ class RuntimeShim(Shim):
         else:
             streams = self._open_ends()
         try:
-            layers = self.settings.get("rootfs") or ()
-            pid = self.program.create(self.config, layers, streams, console.path if console else "")
+            pid = self.program.create(self.config, self.settings.rootfs, streams, console.path if console else "")
             self.container = process.identify(pid)
             if console is not None:
                 master = console.receive()
@@ -104,7 +107,7 @@ class RuntimeShim(Shim):
         output = [os.open(name, os.O_RDWR | os.O_CLOEXEC) for name in ("stdout", "stderr")]
         for fd in output:
             os.fchown(fd, user, -1)
-        if self.settings.get("stdin"):
+        if self.settings.stdin:
             return [os.open("stdin", os.O_RDWR | os.O_CLOEXEC), *output]
         reader, writer = os.pipe2(os.O_CLOEXEC)
         os.close(writer)

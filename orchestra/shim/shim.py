@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestra.container import hooks, init, oci, open_files, starting, wire
 from orchestra.container.directory import RUN_FILES, UNFINISHED, DamagedFile, named_process
+from orchestra.container.settings import Settings, load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
@@ -57,7 +58,7 @@ class Shim:
         self.zygote = zygote
         self.over = False
         self.config: dict[str, Any] = {}
-        self.settings: dict[str, Any] = {}
+        self.settings = Settings()
         self.cgroup = cgroup.Cgroup()
         self.selector = selectors.DefaultSelector()
         self.container: Process | None = None
@@ -82,7 +83,7 @@ class Shim:
             self._settle()
             self._load()
             self._make_pipes()
-            self.streams.open_log(self.settings.get("log"))
+            self.streams.open_log(self.settings.log)
             self._make(start=start)
         except OSError as error:
             self._give_up(wire.describe_error(error))
@@ -100,14 +101,14 @@ class Shim:
 
     def _load(self) -> None:
         self.config = self.directory.load("config.json")
-        self.settings = self.directory.load("shim.json")
+        self.settings = load_settings(self.directory)
         path = (self.config.get("linux") or {}).get("cgroupsPath") or ""
         self.cgroup = cgroup.at(path, owner=self.directory.path, everywhere=False)
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])
         if not self.config["process"].get("terminal"):
-            self.streams.make_pipes(stdin=bool(self.settings.get("stdin")))
+            self.streams.make_pipes(stdin=self.settings.stdin)
 
     def _listen(self) -> None:
         operations = {"start": self._start_for, "keep": self._hand_streams, "attach": self._attach}
@@ -257,7 +258,7 @@ class Shim:
             connection.close()
         # Callbacks refer to it and it to them: what it holds must not wait until the collector looks at old objects,
         # which it does less often the more there are.
-        self.config, self.settings = {}, {}
+        self.config, self.settings = {}, Settings()
         self.starting = self.requests = self.orphan = None
 
     # A run whose first shim was killed
@@ -285,7 +286,7 @@ class Shim:
             self._leave()
             return
         self.started_at = state["started_at"]
-        self.streams.open_log(self.settings.get("log"))
+        self.streams.open_log(self.settings.log)
         if terminal >= 0:
             self.streams.keep_terminal(terminal)
         else:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from orchestra.container import hooks, open_files, wire
 from orchestra.container.directory import ContainerDirectory
 from orchestra.container.isolation import Namespaces
+from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.shim.runtime_shim import make_shim
 from orchestra.shim.shim import Shim, let_go
@@ -37,14 +38,14 @@ def may_wait(directory: ContainerDirectory) -> bool:
     such: whoever makes a container of it says what is wrong.
     """
     try:
-        config, settings = directory.load("config.json"), directory.load("shim.json")
+        config, settings = directory.load("config.json"), load_settings(directory)
         linux: Mapping[str, Any] = config.get("linux") or {}
         namespaces = Namespaces(linux)
         return (
             "pid" not in namespaces.fresh
             or namespaces.have_process_between
             or hooks.wanted(config, *EVERY_HOOK)
-            or bool(settings.get("runtime") or (linux.get("seccomp") or {}).get("listenerPath"))
+            or bool(settings.runtime or (linux.get("seccomp") or {}).get("listenerPath"))
             or cgroup.is_scope(linux.get("cgroupsPath") or "")
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-from typing import Any
 
 from orchestra.shim.log import LogFile, LogWriter
 from orchestra.shim.spectators import Spectators
@@ -13,9 +12,9 @@ from orchestra.shim.spectators import Spectators
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
 
     from orchestra.container.directory import ContainerDirectory
+    from orchestra.container.settings import Log
 
 PIPES = {1: "stdout", 2: "stderr"}
 
@@ -41,12 +40,8 @@ class Streams:
         for name in ("stdout", "stderr", *(("stdin",) if stdin else ())):
             os.mkfifo(self._directory.file(name), 0o600)
 
-    def open_log(self, log: Mapping[str, Any] | None) -> None:
-        file = None
-        if log is not None:
-            max_size, max_file = log.get("max_size") or 0, log.get("max_file") or 1
-            file = LogFile(log["path"], max_size, max_file, log.get("followers") or "")
-        self.log.open(file)
+    def open_log(self, log: Log | None) -> None:
+        self.log.open(None if log is None else LogFile(log.path, log.max_size, log.max_file, log.followers))
 
     def open_pipes(self) -> None:
         """Not blocking, so they open whether or not the other end is there.

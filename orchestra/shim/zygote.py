@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from orchestra.container import init, wire
 from orchestra.container.directory import ContainerDirectory
+from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, namespaces, process, unix_socket
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import stack_log
@@ -129,4 +130,4 @@ def _become_first_process(order: bytes, channel: int) -> NoReturn:
     config = directory.load("config.json")
     path = (config.get("linux") or {}).get("cgroupsPath") or ""
     group = cgroup.at(path, cgroup.Hierarchy(orders["v1"], orders["v2"]), owner=directory.path)
-    init.run(config, directory.load("shim.json"), directory.path, group, socket.socket(fileno=channel))
+    init.run(config, load_settings(directory), directory.path, group, socket.socket(fileno=channel))

@@ -10,13 +10,14 @@ from orchestra.linux import oom_score
 PROBE = """
 from orchestra.linux import oom_score
 from orchestra.container import privileges
+from orchestra.container.description import ProcessDescription
 score = lambda: open(oom_score.PATH).read().strip()
 open(oom_score.PATH, "w").write("600")
 before = score()
 oom_score.LAST = {last!r}
 oom_score.lower()
 lowered = score()
-privileges.prepare({process!r}, print)
+privileges.prepare(ProcessDescription(("true",), **{process!r}), print)
 print(before, lowered, score())
 """
 
@@ -31,7 +32,7 @@ def test_programs_have_the_score_that_was_given():
 
 
 def test_programs_have_the_score_that_is_asked_for():
-    assert scores(b"500", {"oomScoreAdj": 700}) == ["600", "500", "700"]
+    assert scores(b"500", {"oom_score_adj": 700}) == ["600", "500", "700"]
 
 
 def test_the_score_stays_where_it_may_not_be_lowered():

@@ -254,8 +254,6 @@ class Stack:
                 "rootfs": [],
                 "log": {"path": f"{self.home.logs}/{name}.log", **(log or {})},
                 "stdin": stdin,
-                "stack": "s",
-                "container": name,
             },
         )
         directory = Path(container.directory)

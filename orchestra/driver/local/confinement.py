@@ -14,25 +14,25 @@ from orchestra.linux.security import libseccomp
 FILE = "seccomp.bpf"
 
 
-def store_filter(config: dict[str, Any], directory: str) -> dict[str, str]:
-    """Write the filter of ``linux.seccomp`` into the bundle. Returns what shim.json has to say of it.
+def store_filter(config: dict[str, Any], directory: str) -> str:
+    """Write the filter of ``linux.seccomp`` into the bundle. Returns the name of its file, '' where there is none.
 
     Where libseccomp is missing the container runs without: the wish is taken out of ``config``, and that is said once.
     """
     profile = config["linux"].get("seccomp")
     if profile is None:
-        return {}
+        return ""
     if not libseccomp.is_installed():
         del config["linux"]["seccomp"]
         _warn()
-        return {}
+        return ""
     program = compile_filter(profile)
     fd = os.open(f"{directory}/{FILE}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, program)
     finally:
         os.close(fd)
-    return {"seccomp": FILE}
+    return FILE
 
 
 def compile_filter(profile: dict[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
+from orchestra.container.settings import Log, Settings, load_settings, store_settings
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.check import check_start
@@ -191,31 +192,16 @@ class Containers:
         files = ContainerDirectory(directory)
         seccomp = store_filter(config, directory)
         files.store("config.json", config)
-        files.store(
-            "shim.json",
-            {
-                "rootfs": layers,
-                "log": self._log(spec),
-                "stdin": spec.stdin_open,
-                "stack": self._stack,
-                "container": spec.name,
-                "runtime": find_runtime(spec.runtime, spec.service),
-                **seccomp,
-            },
-        )
+        runtime = find_runtime(spec.runtime, spec.service)
+        store_settings(files, Settings(layers, self._log(spec), spec.stdin_open, runtime, seccomp))
         return config
 
-    def _log(self, spec: ContainerSpec) -> dict[str, Any] | None:
+    def _log(self, spec: ContainerSpec) -> Log | None:
         if spec.logging.driver == "none":
             return None
         private_files.make_directories(self._stack_home.logs)
         path = f"{self._stack_home.logs}/{spec.name}.log"
-        return {
-            "path": path,
-            "max_size": spec.logging.max_size,
-            "max_file": spec.logging.max_file,
-            "followers": self._stack_home.followers,
-        }
+        return Log(path, spec.logging.max_size, spec.logging.max_file, self._stack_home.followers)
 
     def _joins(self, spec: ContainerSpec) -> tuple[tuple[str, str], ...]:
         """Kind of namespace to the container whose it is."""
@@ -302,7 +288,7 @@ class Containers:
         """That a file of its bundle is damaged or gone; the container is replaced for it."""
         files = ContainerDirectory(self._stack_home.container(name))
         try:
-            files.load_config(), files.load("shim.json")
+            files.load_config(), load_settings(files)
         except (DamagedFile, FileNotFoundError):
             return self._spoil(name)
         return None

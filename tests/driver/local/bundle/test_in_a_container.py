@@ -107,7 +107,7 @@ class Machine:
         )
         for name, text in render_etc_files(attached).items():
             (self.directory / name).write_text(text)
-        settings = {"rootfs": [], "log": None, "stdin": False, **store_filter(config, str(self.directory))}
+        settings = {"seccomp": store_filter(config, str(self.directory))}
         (self.directory / "config.json").write_text(json.dumps(config))
         (self.directory / "shim.json").write_text(json.dumps(settings))
         self.config = config

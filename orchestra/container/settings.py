@@ -1,0 +1,60 @@
+"""What a container's start is told beyond its OCI configuration: ``shim.json``, or by a runtime without a shim."""
+
+from __future__ import annotations
+
+from orchestra.container.directory import DamagedFile
+from orchestra.record import Record, fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from orchestra.container.directory import ContainerDirectory
+
+FILE = "shim.json"
+
+
+class Log(Record):
+    """Where what the container writes goes. max_size: in bytes, 0 without end. followers: who is to be told, a path."""
+
+    path: str
+    max_size: int = 0
+    max_file: int = 1
+    followers: str = ""
+
+
+class Settings(Record):
+    """rootfs: the layers, as entries of ``mounts``, made over rootfs/ in order. log: None for none. stdin: whether
+    somebody may write to it. runtime: the path of another OCI runtime. seccomp: the file of its compiled filter.
+
+    Of a runtime without a shim: inherited_streams: the caller's. pivot: false where the host's root cannot be pivoted
+    away from. preserved: how many descriptors from 3 up the program gets. keyring: the name of a session keyring of
+    its own. unmounted: somebody unmounts what a container without a mount namespace has mounted.
+    """
+
+    rootfs: Sequence[Mapping[str, Any]] = ()
+    log: Log | None = None
+    stdin: bool = False
+    runtime: str = ""
+    seccomp: str = ""
+    inherited_streams: bool = False
+    pivot: bool = True
+    preserved: int = 0
+    keyring: str = ""
+    unmounted: bool = False
+
+
+def load_settings(directory: ContainerDirectory) -> Settings:
+    """Raises FileNotFoundError or DamagedFile."""
+    content = directory.load(FILE)
+    try:
+        log = content.pop("log", None)
+        return Settings(**content, log=Log(**log) if log else None)
+    except TypeError as error:
+        raise DamagedFile(directory.file(FILE), str(error)) from error
+
+
+def store_settings(directory: ContainerDirectory, settings: Settings) -> None:
+    log = settings.log
+    directory.store(FILE, {**fields(settings), "log": None if log is None else fields(log)})
