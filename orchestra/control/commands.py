@@ -15,6 +15,7 @@ import anyio.to_thread
 from orchestra.control.desired_file import store_desired
 from orchestra.control.failures import report_failures
 from orchestra.engine.foresight import with_foreseen_failures
+from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
 from orchestra.errors import UserError
 from orchestra.model.desired import Desired, Request
 from orchestra.model.health import HealthStatus
@@ -110,10 +111,10 @@ class Commands:
         await self._want(lambda current: with_earlier(desire(current, new, changes, at), current, observed))
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(request.wait_timeout) as limit:
-            failures = await self._engine.wait_until_up(wait=request.wait, services=services)
+            failures = await wait_until_up(self._engine, wait=request.wait, services=services)
         unproven: tuple[str, ...] = ()
         if limit.cancelled_caught:
-            standing = self._engine.judge_up(wait=request.wait, services=services)
+            standing = standing_of_up(self._engine, wait=request.wait, services=services)
             blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
             chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
             unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
@@ -124,7 +125,7 @@ class Commands:
             if not limit.cancelled_caught:
                 # What was stopped along with a container that has gone back is started again.
                 with anyio.move_on_after(request.wait_timeout):
-                    await self._engine.wait_until_up(services=services)
+                    await wait_until_up(self._engine, services=services)
         if desired.is_down and new.containers:
             raise UserError("another command has asked for the stack to go down meanwhile")
         return UpResult(
@@ -160,7 +161,7 @@ class Commands:
 
         await self._want(less)
         down = self._wanted.is_down
-        failures = await (self._unless_wanted_again() if down else self._engine.wait_until_down(gone))
+        failures = await (self._unless_wanted_again() if down else wait_until_down(self._engine, gone))
         desired = self._engine.desired
         return DownResult(
             failures=report_failures((failure for failure in failures if not failure.in_use), desired),
@@ -204,7 +205,7 @@ class Commands:
         return AttendResult(tuple(Exit(c.name, c.service, status.exit_code) for c, status in ended))
 
     async def settle(self, request: SettleRequest) -> SettleResult:
-        await self._engine.wait_until_up(services=frozenset(request.services))
+        await wait_until_up(self._engine, services=frozenset(request.services))
         return SettleResult()
 
     async def events(self, _request: EventsRequest) -> EventsResult:
@@ -251,7 +252,7 @@ class Commands:
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(watch)
-            failures = await self._engine.wait_until_down()
+            failures = await wait_until_down(self._engine)
             tasks.cancel_scope.cancel()
         if wanted_again:
             raise UserError("another command has asked for the stack to be up meanwhile")

@@ -17,7 +17,7 @@ import anyio.lowlevel
 
 from orchestra.engine.broadcast import Broadcast
 from orchestra.engine.dispatch import LIMITS, container_of, perform
-from orchestra.engine.driver import Measures, Settles, failure_of
+from orchestra.engine.driver import Measures, failure_of
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
@@ -27,7 +27,6 @@ from orchestra.model.observed import Failure, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import CheckContainer, PullImage, StopContainer
 from orchestra.plan.backoff import delay
-from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
 from orchestra.plan.earlier import is_refusal
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
@@ -35,7 +34,7 @@ from orchestra.plan.supersede import is_superseded
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from orchestra.model.health import Health
     from orchestra.model.observed import Image, Observed
     from orchestra.plan.action import Action
-    from orchestra.plan.verdict import Failed
 
 RESYNC = 60.0
 """Seconds after which everything is looked at again, in case an event was lost."""
@@ -69,16 +67,16 @@ class _Flight:
 class Engine:
     """Keeps one stack converged on what is desired, for as long as ``run`` runs.
 
-    known: whether ``desired`` is; if not, nothing is done before it is set. clock: Unix seconds; must advance with
-    ``anyio.current_time``. Not thread-safe: call from the loop that runs it.
+    known: whether ``desired`` is; if not, nothing is done before it is set. clock, ``now``: Unix seconds; must advance
+    with ``anyio.current_time``. Not thread-safe: call from the loop that runs it.
     """
 
     def __init__(
         self, driver: Driver, desired: Desired, *, known: bool = True, clock: Callable[[], float] = time.time
     ) -> None:
-        self._driver = driver
+        self.driver = driver
         self._known = known
-        self._clock = clock
+        self.now = clock
         self._wanted = desired
         self._desired = desired
         self._adopted: Desired | None = None
@@ -122,7 +120,7 @@ class Engine:
 
     def recap(self) -> list[Event]:
         """What has begun and is not over, as the events that told of it: for a subscriber that comes late."""
-        now = self._clock()
+        now = self.now()
         events: list[Event] = [self._begun(flight) for flight in self._flights.values() if flight.began_at is not None]
         if self._plan.blocked:
             events.append(_blocked(self._plan, self._desired, now))
@@ -144,61 +142,28 @@ class Engine:
         while self._planned_for is not self._wanted or not predicate(self._desired, self.observed, self._plan):
             await self._planned.wait()
 
-    async def wait_until_up(self, *, wait: bool = False, services: Collection[str] = ()) -> tuple[Failed, ...]:
-        """Until ``up`` is done: returns nothing when it has succeeded, else why it cannot any more.
+    async def wait_for_plan(self, *, until: float | None) -> None:
+        """Until the next plan has been made, or until that moment (Unix seconds)."""
+        with anyio.move_on_after(None if until is None else max(SHORTEST_SLEEP, until - self.now())):
+            await self._planned.wait()
 
-        One that fails goes on until everything has been started that can be, so that the outcome does not depend on
-        what happens first. wait and services as in ``plan.done.judge_up``.
-        """
-        failed_at: float | None = None
-        sure = False
-        while True:
-            await self.wait(lambda *_: True)
-            standing = self.judge_up(wait=wait, services=services)
-            now = self._clock()
-            failed_at = (failed_at or now) if standing.failures and not standing.starting else None
-            out_of_time = failed_at is not None and now >= failed_at + SETTLING
-            may_fail_too = bool(standing.unproven) or (wait and bool(standing.failures))
-            if not standing.starting and (out_of_time or not may_fail_too):
-                if sure or not (wait or standing.failures):
-                    break
-                await self._look_afresh()  # the end of a container may not have been noticed yet
-                sure = True
-                continue
-            sure = False
-            moments = [standing.look_at, None if failed_at is None else failed_at + SETTLING]
-            due = min((at for at in moments if at is not None), default=None)
-            with anyio.move_on_after(None if due is None else max(SHORTEST_SLEEP, due - now)):
-                await self._planned.wait()
-        if not standing.failures and isinstance(self._driver, Settles):
-            await self._driver.settle()
-        return standing.failures
+    async def look_afresh(self) -> None:
+        """Look at everything now, and plan for what is seen."""
+        mark = self._view.mark()
+        seen = await self._look_at_everything(self._desired)
+        self._view.merge(seen, mark, self._flights, images=False)
+        self._wake.set()
+        await self._planned.wait()
 
-    def judge_up(self, *, wait: bool = False, services: Collection[str] = ()) -> Standing:
-        """How an ``up`` stands, by the last plan."""
-        in_flight = {resource: flight.action for resource, flight in self._flights.items()}
-        world = self._desired, self.observed, self._plan, in_flight
-        return judge_up(*world, self._clock(), wait=wait, services=services)
-
-    async def wait_until_down(self, services: Collection[str] = ()) -> tuple[Failed, ...]:
-        """Until everything has been removed that can be: returns what could not be. services: only their containers."""
-        standing = Standing()
-
-        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
-            nonlocal standing
-            in_flight = {resource: flight.action for resource, flight in self._flights.items() if flight.began_at}
-            standing = judge_down(desired, observed, plan, in_flight, services)
-            return not standing.starting
-
-        await self.wait(is_decided)
-        if not standing.failures and isinstance(self._driver, Settles):
-            await self._driver.settle()
-        return standing.failures
+    def in_flight(self, *, begun: bool = False) -> dict[ResourceId, Action]:
+        """Actions under way by what they are about. begun: without those that wait for their turn."""
+        flights = self._flights.items()
+        return {resource: flight.action for resource, flight in flights if flight.began_at is not None or not begun}
 
     async def run(self) -> None:
         """Converge until cancelled. Raises what is a bug, and FatalError when the world cannot be observed at all."""
         try:
-            async with self._driver.serving(), anyio.create_task_group() as tasks:
+            async with self.driver.serving(), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._observe, name="full looks")
                 tasks.start_soon(self._follow_events, tasks, name="container events")
                 while True:
@@ -211,15 +176,14 @@ class Engine:
     def _step(self, tasks: TaskGroup) -> None:
         """Plan and start what is ready."""
         before = self._plan
-        in_flight = {resource: flight.action for resource, flight in self._flights.items()}
-        self._plan = plan(self._desired, self.observed, in_flight, self._clock())
+        self._plan = plan(self._desired, self.observed, self.in_flight(), self.now())
         self._planned_for = self._desired
         for action in self._plan.ready:
             flight = _Flight(action, anyio.CancelScope())
             self._flights[action.resource] = flight
             tasks.start_soon(self._act, flight, name=f"{action.verb} {action.resource}")
-            if isinstance(action, PullImage) and isinstance(self._driver, Measures):
-                tasks.start_soon(self._measure, self._driver, flight, action, name=f"measure {action.resource}")
+            if isinstance(action, PullImage) and isinstance(self.driver, Measures):
+                tasks.start_soon(self._measure, self.driver, flight, action, name=f"measure {action.resource}")
         self._probes.watch(self._runs_to_probe(), tasks)
         self._tell(before, self._plan)
         self._planned.set()
@@ -227,13 +191,13 @@ class Engine:
 
     async def _sleep(self) -> None:
         wake_at = self._plan.wake_at
-        pause = None if wake_at is None else max(SHORTEST_SLEEP, wake_at - self._clock())
+        pause = None if wake_at is None else max(SHORTEST_SLEEP, wake_at - self.now())
         with anyio.move_on_after(pause):
             await self._wake.wait()
         self._wake = anyio.Event()
 
     def _tell(self, before: Plan, after: Plan) -> None:
-        now = self._clock()
+        now = self.now()
         if after.blocked != before.blocked:
             self._broadcast.send(_blocked(after, self._desired, now))
         if after.converged and (not before.converged or before.failed != after.failed):
@@ -258,18 +222,10 @@ class Engine:
         attempts = 0
         while True:
             try:
-                return await self._driver.observe(desired)
+                return await self.driver.observe(desired)
             except TemporaryError:
                 await anyio.sleep(delay(attempts))
                 attempts += 1
-
-    async def _look_afresh(self) -> None:
-        """Look at everything now, and plan for what is seen."""
-        mark = self._view.mark()
-        seen = await self._look_at_everything(self._desired)
-        self._view.merge(seen, mark, self._flights, images=False)
-        self._wake.set()
-        await self._planned.wait()
 
     def _adopt(self, desired: Desired, seen: Observed, mark: int) -> None:
         is_new = desired is not self._adopted
@@ -291,17 +247,17 @@ class Engine:
             async with self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed although the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
-                flight.began_at = self._clock()
+                flight.began_at = self.now()
                 self._broadcast.send(self._begun(flight))
                 try:
-                    image = await perform(self._driver, action)
+                    image = await perform(self.driver, action)
                 except (DriverError, EnvironmentLack) as raised:
                     error = raised
         cancelled = flight.scope.cancelled_caught
         if error is not None and flight.scope.cancel_called:
             error, cancelled = None, True  # what fails because it is being given up says nothing about the resource
         await self._learn(action, image, complete=not cancelled and error is None)
-        now = self._clock()
+        now = self.now()
         if error is not None and flight.began_at is not None:
             failure = self._failure(action.resource, action.verb, error, flight.began_at)
             if is_refusal(self._desired, self.observed, action, failure):
@@ -326,7 +282,7 @@ class Engine:
             )
 
     def _begun(self, flight: _Flight) -> ActionEvent:
-        action, at = flight.action, flight.began_at or self._clock()
+        action, at = flight.action, flight.began_at or self.now()
         service = self._service_of(action.resource)
         return ActionEvent(at, action.verb, action.resource, Phase.STARTED, action.reason, service=service)
 
@@ -346,7 +302,7 @@ class Engine:
             except DriverError:
                 return  # the pull itself tells what is wrong
             if seen is not None and seen != last:
-                self._broadcast.send(PullEvent(self._clock(), action.resource, *seen))
+                self._broadcast.send(PullEvent(self.now(), action.resource, *seen))
                 last = seen
             await anyio.sleep(MEASURING)
 
@@ -361,9 +317,9 @@ class Engine:
             # Nobody knows how far it came, and until that is known nothing may be decided on this resource.
             self._view.put_seen(action.resource, await self._look_at_everything(self._desired))
         elif image is not None:
-            self._view.put_image(replace(image, pulled_at=self._clock()))
+            self._view.put_image(replace(image, pulled_at=self.now()))
         else:
-            self._view.put_predicted(action.resource, predict(self.observed, action, self._clock()))
+            self._view.put_predicted(action.resource, predict(self.observed, action, self.now()))
 
     def _failure(self, resource: ResourceId, verb: Verb, error: OrchestraError, at: float) -> Failure:
         before = self.observed.failures.get(resource)
@@ -375,7 +331,7 @@ class Engine:
         self._view.put_failure(self._failure(resource, verb, error, at))
 
     async def _follow_events(self, tasks: TaskGroup) -> None:
-        async for name in self._driver.events():
+        async for name in self.driver.events():
             if name is None:
                 self._doubt.set()
             elif name not in self._looks_due:
@@ -389,12 +345,12 @@ class Engine:
             self._looks_due.discard(name)
             while True:
                 try:
-                    container = await self._driver.inspect(name)
+                    container = await self.driver.inspect(name)
                 except TemporaryError:
                     await anyio.sleep(delay(attempts))
                     attempts += 1
                 except DriverError as error:
-                    self._fail(ResourceId.container(name), Verb.LOOK, error, self._clock())
+                    self._fail(ResourceId.container(name), Verb.LOOK, error, self.now())
                     break
                 else:
                     self._view.put_container(name, container)
@@ -420,12 +376,12 @@ class Engine:
         while True:
             async with self._locks[name]:
                 try:
-                    await self._driver.record_health(name, health)
+                    await self.driver.record_health(name, health)
                 except TemporaryError:
                     pass
                 except DriverError as error:
                     # It holds all the same, but the next engine has to find it out anew.
-                    self._fail(ResourceId.container(name), Verb.PROBE, error, self._clock())
+                    self._fail(ResourceId.container(name), Verb.PROBE, error, self.now())
                     self._view.put_health(name, started_at, health)
                     break
                 else:

@@ -12,6 +12,7 @@ from orchestra.driver.fake.faults import Faults
 from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
+from orchestra.engine.outcome import wait_until_down, wait_until_up
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.desired import Request
 from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
@@ -55,13 +56,13 @@ async def test_a_stack_comes_up_in_order_and_goes_down_in_reverse():
     )
     world = world_of(desired, db=Program((Run(healthy_from=0.05),)), migrate=one_shot(0.05))
     async with running(FakeDriver(world), desired) as engine:
-        assert await engine.wait_until_up() == ()
+        assert await wait_until_up(engine) == ()
         started = [name for _, name in happened(world, "started")]
         assert started[:2] == ["s-db-1", "s-migrate-1"]
         assert sorted(started[2:]) == ["s-web-1", "s-web-2"]
         assert [name for _, name in happened(world, "healthy")] == ["s-db-1"]
         engine.set_desired(going_down(desired, at=clock()))
-        assert await engine.wait_until_down() == ()
+        assert await wait_until_down(engine) == ()
     assert [name for _, name in happened(world, "stopping")][-1] == "s-db-1"
     assert not world.observed.containers
     assert not world.observed.networks
@@ -72,7 +73,7 @@ async def test_waiting_for_health_ends_when_every_container_is_healthy():
     desired = stack(service("web", healthy=True, replicas=3), at=1.0)
     world = world_of(desired, web=Program((Run(healthy_from=0.1),)))
     async with running(FakeDriver(world), desired) as engine:
-        assert await engine.wait_until_up(wait=True) == ()
+        assert await wait_until_up(engine, wait=True) == ()
         statuses = [c.status.health.status for c in engine.observed.containers.values()]
     assert statuses == [HealthStatus.HEALTHY] * 3
 
@@ -81,10 +82,10 @@ async def test_a_second_up_does_nothing():
     desired = stack(service("db"), service("web", "db"), at=1.0)
     world = world_of(desired)
     async with running(FakeDriver(world), desired) as engine:
-        await engine.wait_until_up()
+        await wait_until_up(engine)
         before = len(world.journal)
         engine.set_desired(asked(desired, at=clock()))
-        await engine.wait_until_up()
+        await wait_until_up(engine)
         assert len(world.journal) == before
 
 
@@ -95,7 +96,7 @@ async def test_an_engine_that_was_cancelled_midway_is_carried_on_by_the_next():
         await engine.wait(lambda _desired, observed, _plan: "s-db-1" in observed.containers)
     assert happened(world, "started") == []
     async with running(FakeDriver(world), desired) as engine:
-        assert await engine.wait_until_up() == ()
+        assert await wait_until_up(engine) == ()
     assert happened(world, "started") == [("started", "s-db-1"), ("started", "s-web-1")]
 
 
@@ -122,7 +123,7 @@ async def test_a_temporary_error_is_tried_again_and_a_fatal_one_ends_the_up():
     faults = Faults()
     faults.fail("create", "s-web-1", [TemporaryError("busy"), TemporaryError("busy")])
     async with running(FakeDriver(world, faults), desired) as engine:
-        failures = await engine.wait_until_up()
+        failures = await wait_until_up(engine)
         assert [str(failure) for failure in failures] == ["image/missing: no such image: missing"]
         assert failures[0].hint == "check the reference"
         await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-web-1"))
@@ -134,7 +135,7 @@ async def test_a_failed_dependency_ends_the_up_in_the_words_of_docker_compose():
     world = world_of(desired, db=one_shot(0.02, 3))
     world.programs["db"] = Program((Run(exits_after=0.05, exit_code=3, healthy_from=None),))
     async with running(FakeDriver(world), desired) as engine:
-        failures = await engine.wait_until_up()
+        failures = await wait_until_up(engine)
     assert [failure.error for failure in failures] == ["dependency failed to start: container s-db-1 exited (3)"]
 
 
@@ -145,7 +146,7 @@ async def test_a_hanging_call_delays_its_own_resource_only():
         await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-quick-1"))
         assert "s-slow-1" not in engine.observed.containers
         engine.set_desired(going_down(desired, at=clock()))
-        assert await engine.wait_until_down() == ()
+        assert await wait_until_down(engine) == ()
 
 
 async def test_down_in_the_middle_of_up_cancels_what_is_no_longer_wanted():
@@ -156,7 +157,7 @@ async def test_down_in_the_middle_of_up_cancels_what_is_no_longer_wanted():
         await engine.wait(lambda _desired, observed, _plan: "s_default" in observed.networks)
         events = engine.subscribe()
         engine.set_desired(going_down(desired, at=clock()))
-        assert await engine.wait_until_down() == ()
+        assert await wait_until_down(engine) == ()
         with events:
             async for event in events:
                 if isinstance(event, ActionEvent) and event.resource == ResourceId.image("app"):
@@ -189,7 +190,7 @@ async def test_down_waits_for_what_is_being_made_and_removes_it_too():
         await engine.wait(lambda desired, _observed, _plan: desired is down)
         assert engine.is_making
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(engine.wait_until_down)
+            tasks.start_soon(wait_until_down, engine)
             await anyio.wait_all_tasks_blocked()
             driver.gate.set()
         assert not engine.is_making
@@ -201,11 +202,11 @@ async def test_an_impatient_stop_replaces_a_patient_one():
     desired = stack(service("web", stop_grace_period=1e9), at=1.0)
     world = world_of(desired, web=Program((Run(stops_after=None),)))
     async with running(FakeDriver(world), desired) as engine:
-        await engine.wait_until_up()
+        await wait_until_up(engine)
         engine.set_desired(wished(asked(desired, clock()), "web", stopped=True))
         await engine.wait(lambda *_: ("stopping", "s-web-1") in happened(world, "stopping"))
         engine.set_desired(wished(asked(desired, clock(), stop_timeout=0.0), "web", stopped=True))
-        await engine.wait_until_up()
+        await wait_until_up(engine)
         status = engine.observed.containers["s-web-1"].status
     assert isinstance(status, Exited)
     assert status.exit_code == 137
@@ -268,7 +269,7 @@ async def test_the_stream_of_events_ends_with_the_engine():
     desired = stack(service("web"), at=1.0)
     async with running(FakeDriver(world_of(desired)), desired) as engine:
         events = engine.subscribe()
-        await engine.wait_until_up()
+        await wait_until_up(engine)
     with events, anyio.fail_after(5):
         assert [event async for event in events]
 
@@ -278,10 +279,10 @@ async def test_a_refused_edit_stops_nothing():
     world, faults = world_of(old), Faults()
     faults.fail("check", "s-web-1", [FatalError("no such user")])
     async with running(FakeDriver(world, faults), old) as engine:
-        assert await engine.wait_until_up() == ()
+        assert await wait_until_up(engine) == ()
         started = engine.observed.containers["s-web-1"].status
         engine.set_desired(with_earlier(replace(new, request=Request(at=clock())), old, engine.observed))
-        [failure] = await engine.wait_until_up()
+        [failure] = await wait_until_up(engine)
         assert failure.error == "no such user"
         assert engine.observed.containers["s-web-1"].status == started
         assert not happened(world, "stopping")
@@ -292,10 +293,10 @@ async def test_an_edit_that_is_refused_too_late_is_taken_back(method):
     old, new = stack(service("web"), at=1.0), stack(service("web", config_hash="web v2"))
     world, faults = world_of(old), Faults()
     async with running(FakeDriver(world, faults), old) as engine:
-        assert await engine.wait_until_up() == ()
+        assert await wait_until_up(engine) == ()
         faults.fail(method, "s-web-1", [FatalError("the kernel will not")])
         engine.set_desired(with_earlier(replace(new, request=Request(at=clock())), old, engine.observed))
-        [failure] = await engine.wait_until_up()
+        [failure] = await wait_until_up(engine)
         assert failure.error == "the kernel will not"
         assert "started again" in failure.hint
         container = engine.observed.containers["s-web-1"]
@@ -308,12 +309,12 @@ async def test_what_cannot_be_started_leaves_its_siblings_alone_and_is_tried_aga
     faults = Faults()
     faults.fail("start", "s-bad-1", [FatalError("no such program")])
     async with running(FakeDriver(world, faults), desired) as engine:
-        failures = await engine.wait_until_up()
+        failures = await wait_until_up(engine)
         assert [str(failure) for failure in failures] == ["container/s-bad-1: no such program"]
         seen = {name: type(container.status) for name, container in engine.observed.containers.items()}
         assert seen == {"s-bad-1": Created, "s-good-1": Running, "s-after-1": Created}
         engine.set_desired(asked(desired, clock() + 0.001))
-        assert await engine.wait_until_up() == ()
+        assert await wait_until_up(engine) == ()
         assert [name for _, name in happened(world, "started")] == ["s-good-1", "s-bad-1", "s-after-1"]
 
 
@@ -348,7 +349,7 @@ async def test_lost_firewall_rules_are_put_back_and_told():
     desired = stack(service("web"), at=1.0)
     world = world_of(desired)
     async with running(FakeDriver(world), desired) as engine:
-        await engine.wait_until_up()
+        await wait_until_up(engine)
         with engine.subscribe() as events:
             world.lose_rules()
             async for event in events:

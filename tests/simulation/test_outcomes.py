@@ -16,6 +16,7 @@ from orchestra.driver.fake.faults import Faults
 from orchestra.driver.fake.program import Program, Run
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
+from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
 from orchestra.errors import FatalError
 from orchestra.model.desired import HealthcheckSpec
 from orchestra.model.observed import Exited, Running
@@ -133,16 +134,16 @@ class Case:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(engine.run)
             with anyio.move_on_after(PATIENCE) as limit:
-                failures = await engine.wait_until_up(wait=self.wait, services=self.services)
+                failures = await wait_until_up(engine, wait=self.wait, services=self.services)
             if limit.cancelled_caught:
-                failures = engine.judge_up(wait=self.wait, services=self.services).failures
+                failures = standing_of_up(engine, wait=self.wait, services=self.services).failures
             chosen = {s.name for s in self.desired.containers if not self.services or s.service in self.services}
             left = {name: self.describe(c) for name, c in sorted(world.observed.containers.items()) if name in chosen}
             again = asked(self.desired, clock())
             engine.set_desired(again)
             await engine.wait(lambda desired, *_: desired is again)
             engine.set_desired(going_down(self.desired, at=clock()))
-            assert await engine.wait_until_down() == ()
+            assert await wait_until_down(engine) == ()
             assert not world.observed.containers
             assert not world.observed.networks
             tasks.cancel_scope.cancel()

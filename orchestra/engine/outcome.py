@@ -1,0 +1,69 @@
+"""When an ``up`` or a ``down`` is over, and how it has ended: asked of an engine that converges meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.engine.driver import Settles
+from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from orchestra.engine.loop import Engine
+    from orchestra.model.desired import Desired
+    from orchestra.model.observed import Observed
+    from orchestra.plan.plan import Plan
+    from orchestra.plan.verdict import Failed
+
+
+async def wait_until_up(engine: Engine, *, wait: bool = False, services: Collection[str] = ()) -> tuple[Failed, ...]:
+    """Until ``up`` is done: returns nothing when it has succeeded, else why it cannot any more.
+
+    One that fails goes on until everything has been started that can be, so that the outcome does not depend on what
+    happens first. wait and services as in ``plan.done.judge_up``.
+    """
+    failed_at: float | None = None
+    sure = False
+    while True:
+        await engine.wait(lambda *_: True)
+        standing = standing_of_up(engine, wait=wait, services=services)
+        now = engine.now()
+        failed_at = (failed_at or now) if standing.failures and not standing.starting else None
+        out_of_time = failed_at is not None and now >= failed_at + SETTLING
+        may_fail_too = bool(standing.unproven) or (wait and bool(standing.failures))
+        if not standing.starting and (out_of_time or not may_fail_too):
+            if sure or not (wait or standing.failures):
+                break
+            await engine.look_afresh()  # the end of a container may not have been noticed yet
+            sure = True
+            continue
+        sure = False
+        moments = [standing.look_at, None if failed_at is None else failed_at + SETTLING]
+        await engine.wait_for_plan(until=min((at for at in moments if at is not None), default=None))
+    return await _settled(engine, standing)
+
+
+def standing_of_up(engine: Engine, *, wait: bool = False, services: Collection[str] = ()) -> Standing:
+    """How an ``up`` stands, by the last plan."""
+    world = engine.desired, engine.observed, engine.plan, engine.in_flight()
+    return judge_up(*world, engine.now(), wait=wait, services=services)
+
+
+async def wait_until_down(engine: Engine, services: Collection[str] = ()) -> tuple[Failed, ...]:
+    """Until everything has been removed that can be: returns what could not be. services: only their containers."""
+    standing = Standing()
+
+    def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+        nonlocal standing
+        standing = judge_down(desired, observed, plan, engine.in_flight(begun=True), services)
+        return not standing.starting
+
+    await engine.wait(is_decided)
+    return await _settled(engine, standing)
+
+
+async def _settled(engine: Engine, standing: Standing) -> tuple[Failed, ...]:
+    if not standing.failures and isinstance(engine.driver, Settles):
+        await engine.driver.settle()
+    return standing.failures
