@@ -47,7 +47,7 @@ from orchestra.shim.finding import find_again
 if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
     from orchestra.driver.local.net.attachment import Attachment
-    from orchestra.driver.local.runtime import Runtime
+    from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec

@@ -20,7 +20,7 @@ from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.driver.local.projections import Projections
 from orchestra.driver.local.record import store_error, store_health, store_start, store_stop
 from orchestra.driver.local.runtime.failure import runtime_errors
-from orchestra.driver.local.runtime.native import NativeRuntime
+from orchestra.driver.local.runtime.runtime import Runtime
 from orchestra.driver.local.watch import Watch
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.process import parse_signal
@@ -58,7 +58,7 @@ class LocalDriver:
         self._stack = stack
         self._stack_home = home.stack(stack)
         self._images = ImageStore(home)
-        self._runtime = NativeRuntime(self._stack_home.fork_socket)
+        self._runtime = Runtime(self._stack_home.fork_socket)
         self._containers = Containers(home, stack, self._images, self._runtime)
         self._projections = Projections(partial(network.restore, home, stack), partial(network.apply, home, stack))
         self._names: NameServer | None = None

@@ -17,7 +17,7 @@ from orchestra.errors import FatalError, TemporaryError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestra.driver.local.runtime import Runtime
+    from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.shim.client import Entering, Execution
 
 OUTPUT_MAX = 4096

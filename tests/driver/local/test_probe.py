@@ -7,7 +7,7 @@ import os
 import pytest
 
 from orchestra.driver.local import probe
-from orchestra.driver.local.runtime.native import NativeRuntime
+from orchestra.driver.local.runtime.runtime import Runtime
 from tests.shim.conftest import eventually, stack, tree
 
 __all__ = ["stack", "tree"]
@@ -22,7 +22,7 @@ pytestmark = [
 async def test_a_probe_that_the_container_stops_runs_into_its_timeout_and_leaves_nothing(stack):
     container = stack.shell("while :; do kill -STOP -1; done")
     container.run()
-    runtime = NativeRuntime(stack.home.fork_socket)
+    runtime = Runtime(stack.home.fork_socket)
     for _ in range(3):
         result = await probe.run(runtime, container.directory, ("sleep", "1000"), 0.3)
         assert (result.exit_code, result.output) == (None, "timed out after 0.3 s.")
@@ -33,7 +33,7 @@ async def test_a_probe_that_the_container_stops_runs_into_its_timeout_and_leaves
 async def test_a_probe_keeps_its_first_output(stack):
     container = stack.container("sleep", "60")
     container.run()
-    runtime = NativeRuntime(stack.home.fork_socket)
+    runtime = Runtime(stack.home.fork_socket)
     result = await probe.run(runtime, container.directory, ("sh", "-c", "echo well; exit 3"), 5)
     assert (result.exit_code, result.output) == (3, "well\n")
     result = await probe.run(runtime, container.directory, ("sh", "-c", "echo wait; sleep 60"), 0.5)

@@ -1,4 +1,7 @@
-"""Our own runtime: the stack's fork server makes containers, and their directories tell of them."""
+"""Containers of bundles, whichever OCI runtime makes them.
+
+The stack's fork server has a shim for each, which makes it itself, or has the runtime make it that the bundle names.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,26 @@ from orchestra.shim import client
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestra.shim.client import Entering, Execution, State
+    from orchestra.shim.client import Entering, Execution
 
 
-class NativeRuntime:
-    """fork_socket: of the fork server of the stack."""
+class Runtime:
+    """fork_socket: of the fork server of the stack.
+
+    A *directory* holds the bundle and everything that becomes known of the container, see ``orchestra.container``. All
+    calls block and are idempotent where their result already holds; they raise DriverError.
+    """
 
     def __init__(self, fork_socket: str) -> None:
         self._fork_socket = fork_socket
 
-    def create(self, directory: str) -> tuple[str, ...]:
-        with self._errors(directory):
-            return client.create(self._fork_socket, directory).warnings
-
-    def start(self, directory: str) -> None:
-        with self._errors(directory):
-            client.start(directory)
-
     def run(self, directory: str) -> tuple[str, ...]:
+        """Create and start. Returns when the program runs, with what this machine could not apply."""
         with self._errors(directory):
             return client.run(self._fork_socket, directory).warnings
 
-    def state(self, directory: str) -> State:
-        return client.state(directory)
-
     def kill(self, directory: str, signal: int) -> None:
+        """Send a signal to the first process. Nothing happens when it has ended."""
         with self._errors(directory):
             try:
                 client.kill(directory, signal)
@@ -44,14 +42,17 @@ class NativeRuntime:
                 return
 
     def delete(self, directory: str) -> None:
+        """End what is left of the container and remove all of it but the directory."""
         with self._errors(directory):
             client.delete(directory)
 
     def enter(self, directory: str, process: Mapping[str, Any], stdio: Sequence[int]) -> Entering:
+        """Have one more program run in a running container; closing what is returned kills it on its way there."""
         with self._errors(directory, errno.ESRCH):
             return client.enter(self._fork_socket, directory, process, stdio, tied=True)
 
     def begun(self, directory: str, entering: Entering) -> Execution:
+        """Wait until that program runs; it is killed when the execution is closed."""
         with self._errors(directory, errno.ESRCH):
             return entering.begun()
 
