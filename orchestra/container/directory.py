@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from errno import EBADMSG
+from errno import EBADMSG, ENOTEMPTY
 from typing import Any, NamedTuple
 
 from orchestra.linux import private_files
@@ -13,7 +13,7 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
 """What the shim makes for one run and removes at its end, beside ``shim.pid``, which goes last."""
@@ -23,6 +23,10 @@ UNFINISHED = (".shim.pid.new", ".state.json.new", ".exit.json.new")
 
 RUNTIME_STATE = "runtime"
 """What another OCI runtime keeps of the container it has made for the shim."""
+
+
+ATTEMPTS = 100
+"""To remove a directory that somebody else is still writing to."""
 
 
 class DamagedFile(SystemCallError):
@@ -99,15 +103,18 @@ class ContainerDirectory(NamedTuple):
                 continue
 
     def remove_tree(self, name: str) -> None:
-        for here, below, files in os.walk(self.file(name), topdown=False):
-            for file in files:
-                os.unlink(f"{here}/{file}")
-            for directory in below:
-                os.rmdir(f"{here}/{directory}")
-        try:
-            os.rmdir(self.file(name))
-        except FileNotFoundError:
-            return
+        """Also what somebody who is just ending removes, or writes there, meanwhile."""
+        for attempt in range(ATTEMPTS):
+            for here, _below, files in os.walk(self.file(name), topdown=False):
+                for file in files:
+                    _remove(os.unlink, f"{here}/{file}")
+                try:
+                    _remove(os.rmdir, here)
+                except OSError as error:
+                    if error.errno != ENOTEMPTY or attempt == ATTEMPTS - 1:
+                        raise
+            if not self.has(name):
+                return
 
     def has(self, name: str) -> bool:
         return os.path.exists(self.file(name))
@@ -115,6 +122,13 @@ class ContainerDirectory(NamedTuple):
     def load_process(self, name: str) -> Process | None:
         """Which process ``shim.pid`` or ``state.json`` names; None when it is not there, or damaged."""
         return named_process(self.load_sound(name))
+
+
+def _remove(remove: Callable[[str], None], path: str) -> None:
+    try:
+        remove(path)
+    except FileNotFoundError:
+        return
 
 
 def named_process(record: Mapping[str, Any]) -> Process | None:

@@ -116,8 +116,13 @@ class RuntimeProgram(NamedTuple):
 
     def delete(self) -> None:
         """Whatever there is of it. Nothing happens when there is nothing."""
-        if os.path.isdir(self.file("state")):
-            self._call(["delete", "--force", self.directory.name])
+        try:
+            if os.path.isdir(self.file("state")):
+                self._call(["delete", "--force", self.directory.name], tied=True)
+        except OSError:
+            # A shim that was killed may have begun the same: what it has done already is no failure.
+            if os.path.isdir(self.file(f"state/{self.directory.name}")):
+                raise
         self.directory.remove_tree(RUNTIME_STATE)
 
     def execute(
@@ -151,12 +156,18 @@ class RuntimeProgram(NamedTuple):
         *,
         program: str = "",
         requester: socket.socket | None = None,
+        tied: bool = False,
     ) -> None:
-        """program: what is to be executed; an error about it is told as if it were ours."""
+        """program: what is to be executed; an error about it is told as if it were ours. tied: it dies with us."""
         log = f"{RUNTIME_STATE}/log-{os.getpid()}"
         arguments = [self.path, "--root", self.file("state"), "--log", self.directory.file(log), "--log-format", "json"]
+        own_pid = os.getpid()
         pid = os.fork()
         if pid == 0:
+            if tied:
+                process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
+                if os.getppid() != own_pid:
+                    os._exit(1)
             oom_score.restore()
             _become([*arguments, *words], streams, layers, self.directory.file("rootfs"), subpaths)
         if requester is not None and not _ends_before(pid, requester):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim.client import Status
-from orchestra.shim.runtime_program import adapt
+from orchestra.shim.runtime_program import RuntimeProgram, adapt
 from tests.shim.conftest import Stack
 from tests.shim.test_execution import (
     running,  # noqa: F401
@@ -167,3 +168,19 @@ def test_a_bundle_is_adapted():
             {"destination": "/data", "source": "/srv", "options": ["bind"]},
         ],
     }
+
+
+def test_what_another_has_deleted_meanwhile_is_no_failure(tmp_path):
+    """A shim that was killed has begun to delete the container, and its runtime was quicker."""
+    program = tmp_path / "runtime"
+    program.write_text("#!/bin/sh\necho 'container does not exist' >&2\nexit 1\n")
+    program.chmod(0o755)
+    directory = tmp_path / "s-web-1"
+    (directory / "rootfs").mkdir(parents=True)
+    (directory / "runtime/state/s-web-1").mkdir(parents=True)
+    runtime = RuntimeProgram(str(program), ContainerDirectory(str(directory)))
+    with pytest.raises(SystemCallError, match="runtime delete"):
+        runtime.delete()
+    (directory / "runtime/state/s-web-1").rmdir()
+    runtime.delete()
+    assert not (directory / "runtime").exists()
