@@ -100,15 +100,22 @@ class Commands:
         return (self._damage.message,)
 
     async def up(self, request: UpRequest, new: Desired) -> UpResult:
-        """Raises UserError when a ``down`` comes in between."""
+        """Raises UserError when a ``down`` comes in between, or has come since it was asked for."""
         changes = request.changes
         damage = self._need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
         if request.environment is not None:
             self._driver.take_environment(request.environment)
         at = self._clock()
+        asked_at = request.asked_at or at
         observed = self._engine.observed
-        await self._want(lambda current: with_earlier(desire(current, new, changes, at), current, observed))
+
+        def more(current: Desired) -> Desired:
+            if current.is_down and current.request.at > asked_at:
+                return current
+            return with_earlier(desire(current, new, changes, at, asked_at=asked_at), current, observed)
+
+        await self._want(more)
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(request.wait_timeout) as limit:
             failures = await wait_until_up(self._engine, wait=request.wait, services=services)
@@ -172,10 +179,22 @@ class Commands:
         )
 
     async def stop(self, request: StopRequest) -> StopResult:
+        """Raises UserError when another command has some of them started again before all have ended."""
         self._need_to_know()
         chosen = frozenset(request.services)
-        await self._want(lambda current: stop(current, chosen, request.timeout))
-        await self._engine.wait(lambda _desired, observed, plan: not judge_stop(observed, plan, chosen).starting)
+        await self._want(lambda current: stop(current, chosen, request.timeout, self._clock()))
+        asked = {spec.service for spec in self._wanted.containers if not chosen or spec.service in chosen}
+        wanted_again: frozenset[ServiceName] = frozenset()
+
+        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            nonlocal wanted_again
+            wanted_again = frozenset(name for name in asked if not desired.wish(name).stopped)
+            return bool(wanted_again) or not judge_stop(observed, plan, chosen).starting
+
+        await self._engine.wait(is_decided)
+        if wanted_again:
+            names = ", ".join(sorted(wanted_again))
+            raise UserError(f"another command has asked for {names} to run meanwhile")
         failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
         return StopResult(report_failures(failures, self._engine.desired))
 

@@ -46,13 +46,15 @@ class UpRequest(Record):
     """Have the stack be as a ``Desired``, which goes beside this, says.
 
     wait: until services are running or healthy. environment: see ``orchestra.control.environment``; None to go on with
-    what the supervisor has.
+    what the supervisor has. asked_at: Unix time of the command, 0 for now. A supervisor that ends before it answers is
+    asked again, perhaps after another command has had services stop: what was asked for later holds.
     """
 
     changes: Changes = Changes()
     environment: Mapping[str, str] | None = None
     wait: bool = False
     wait_timeout: float | None = None
+    asked_at: float = 0.0
 
 
 class ForeseeRequest(Record):

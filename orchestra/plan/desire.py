@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from orchestra.model.desired import Desired
+    from orchestra.model.names import ServiceName
     from orchestra.model.request import Changes
 
 
-def desire(current: Desired | None, new: Desired, changes: Changes, at: float) -> Desired:
+def desire(
+    current: Desired | None, new: Desired, changes: Changes, at: float, *, asked_at: float | None = None
+) -> Desired:
     """What is desired after ``up``. current: what was until now; new: what the file says; at: Unix seconds.
 
+    asked_at: when the command was given, if that was before: services that were asked to stop since stay stopped.
     Raises UserError when that cannot be had beside what stays.
     """
     if changes.pull:
@@ -28,7 +32,10 @@ def desire(current: Desired | None, new: Desired, changes: Changes, at: float) -
     dependencies = tuple(service for service in taken if service not in named)
     replaced = frozenset(taken if changes.recreate_dependencies else named)
 
-    def wish(service: str) -> Wish:
+    def wish(service: ServiceName) -> Wish:
+        before = current.wish(service) if current else Wish()
+        if asked_at is not None and before.stopped and before.at > asked_at:
+            return before
         recreate = changes.recreate
         if recreate is not Recreate.NEVER and service in dependencies:
             recreate = Recreate.ALWAYS if changes.recreate_dependencies else Recreate.CHANGED
@@ -45,9 +52,12 @@ def desire(current: Desired | None, new: Desired, changes: Changes, at: float) -
     return merge_desired(current, asked, frozenset(changes.services), as_they_are)
 
 
-def stop(current: Desired, services: Collection[str], timeout: float | None) -> Desired:
-    """What is desired after these services, or all, were asked to stop. timeout: in seconds; None for what held."""
+def stop(current: Desired, services: Collection[str], timeout: float | None, at: float) -> Desired:
+    """What is desired after these services, or all, were asked to stop. timeout: in seconds; None for what held.
+
+    at: Unix seconds.
+    """
     chosen = {spec.service for spec in current.containers if not services or spec.service in services}
-    wishes = {service: replace(current.wish(service), stopped=True) for service in sorted(chosen)}
+    wishes = {service: replace(current.wish(service), at=at, stopped=True) for service in sorted(chosen)}
     request = current.request if timeout is None else replace(current.request, stop_timeout=timeout)
     return replace(current, request=request, wishes={**current.wishes, **wishes})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from orchestra.control.environment import for_registries
 from orchestra.model.request import Changes, UpRequest
 from orchestra.model.result import UpResult
@@ -36,7 +38,8 @@ class Beginning(Record):
 
     def request(self, options: UpOptions) -> UpRequest:
         changes = concern(options.changes, options.chosen, self.prepared)
-        return UpRequest(changes, for_registries(self.context.environment), options.wait, options.wait_timeout)
+        environment = for_registries(self.context.environment)
+        return UpRequest(changes, environment, options.wait, options.wait_timeout, asked_at=time.time())
 
 
 def begin_up(context: Context, chosen: Chosen) -> Beginning:

@@ -53,6 +53,7 @@ class Foreground:
     """An attached ``up``."""
 
     def __init__(self, stack, *arguments) -> None:
+        self.stack = stack
         self.process = stack.start("up", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.out: list[str] = []
 
@@ -67,7 +68,11 @@ class Foreground:
 
     def end(self):
         """All of standard output, standard error, exit code."""
-        out, err = self.process.communicate(timeout=40)
+        try:
+            out, err = self.process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"no end within 40 s: {self.process.communicate()}\n{self.stack.trouble()}")
         return [*self.out, *out.splitlines()], err, self.process.returncode
 
 

@@ -80,9 +80,12 @@ class Supervised:
         ask = partial(Client(self.home).ask, RESULTS[type(question)], question, hear, desired=desired)
         return await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
 
-    async def up(self, desired, hear=None, *, wait=False, wait_timeout=None, **changes):
-        request = UpRequest(Changes(**changes), wait=wait, wait_timeout=wait_timeout)
+    async def up(self, desired, hear=None, *, wait=False, wait_timeout=None, asked_at=0.0, **changes):
+        request = UpRequest(Changes(**changes), wait=wait, wait_timeout=wait_timeout, asked_at=asked_at)
         return await self.ask(request, hear, json.dumps(encode(desired)).encode())
+
+    def states(self):
+        return {name: type(container.status) for name, container in self.world.observed.containers.items()}
 
     def happened(self, *what):
         return [(entry.what, entry.name) for entry in self.world.journal if entry.what in what]

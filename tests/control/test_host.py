@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 
 import anyio
 import anyio.to_thread
@@ -20,7 +21,7 @@ from orchestra.errors import EnvironmentLack, OrchestraError, TemporaryError
 from orchestra.linux import unix_socket
 from orchestra.model.codec import encode
 from orchestra.model.event import ActionEvent, ContainerEvent
-from orchestra.model.observed import Running
+from orchestra.model.observed import Exited, Running
 from orchestra.model.request import (
     AttendRequest,
     DownRequest,
@@ -122,6 +123,47 @@ async def test_two_ups_at_once_both_wait_for_the_merged_result(supervised):
     assert sorted(row.name for result in results for row in result.containers) == ["s-db-1", "s-web-1"]
     assert sorted(name for _, name in s.happened("started")) == ["s-db-1", "s-web-1"]
     assert [spec.name for spec in kept.containers] == ["s-db-1", "s-web-1"]
+
+
+async def test_an_up_that_is_asked_again_after_a_stop_starts_nothing(supervised):
+    """Its supervisor was killed, and the next one hears of the stop first."""
+    s = supervised()
+    async with s.running():
+        await s.up(two_services())
+        await s.ask(StopRequest(("web",)))
+        await s.up(two_services(), asked_at=time.time() - 60)
+        assert s.states() == {"s-db-1": Running, "s-web-1": Exited}
+        await s.up(two_services())
+        assert s.states() == {"s-db-1": Running, "s-web-1": Running}
+
+
+async def test_an_up_that_is_asked_again_after_a_down_is_refused(supervised):
+    s = supervised()
+    async with s.running():
+        await s.up(two_services())
+        with unix_socket.connect(s.home.control_socket):  # so that it does not leave
+            await s.ask(DownRequest())
+            with pytest.raises(OrchestraError, match="another command has asked for the stack to go down"):
+                await s.up(two_services(), asked_at=time.time() - 60)
+            assert s.states() == {}
+
+
+async def test_a_stop_ends_when_an_up_wants_the_services_again(supervised):
+    s = supervised(web=Program((Run(stops_after=None),)))
+    async with s.running():
+        await s.up(two_services())
+        async with anyio.create_task_group() as tasks:
+
+            async def stop_patiently():
+                with pytest.raises(OrchestraError, match="another command has asked for web to run meanwhile"):
+                    await s.ask(StopRequest(("web",)))
+                await s.ask(StopRequest(("web",), timeout=0.0))
+
+            tasks.start_soon(stop_patiently)
+            while not s.happened("stopping"):
+                await s.ask(PingRequest())
+            await s.up(two_services())
+    assert [entry.exit_code for entry in s.world.journal if entry.what == "exited"] == [137]
 
 
 async def test_a_client_that_hangs_up_does_not_stop_the_work(supervised):

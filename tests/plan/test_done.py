@@ -31,7 +31,10 @@ def judge(desired, world, *, now=NOW, in_flight=(), **options) -> Standing:
 
 
 def is_up(desired, world, wait=False, services=()):
-    standing = judge(desired, world, wait=wait, services=services)
+    return is_over(judge(desired, world, wait=wait, services=services))
+
+
+def is_over(standing):
     return not (standing.starting or standing.unproven or standing.failures)
 
 
@@ -78,7 +81,7 @@ def test_without_a_healthcheck_a_container_counts_for_wait_once_it_has_run_for_a
     assert is_up(desired, world)
     early = judge(desired, world, now=NOW + 0.1, wait=True)
     assert early == Standing(unproven=("s-web-1",), look_at=NOW + SETTLING)
-    assert judge(desired, world, now=NOW + SETTLING, wait=True).is_up
+    assert is_over(judge(desired, world, now=NOW + SETTLING, wait=True))
 
 
 def test_a_stack_is_not_up_while_something_has_to_be_replaced_or_removed():
@@ -177,7 +180,7 @@ def test_a_restart_by_policy_is_not_part_of_an_up():
     desired = stack(service("web", restart="always"))
     world = changed(world_after(desired), "s-web-1", status=Exited(1, 101.0, 102.0), restarts=3)
     assert is_up(desired, world)
-    assert judge(desired, world, in_flight=[StartContainer("s-web-1", 4, 4, "")]).is_up
+    assert is_over(judge(desired, world, in_flight=[StartContainer("s-web-1", 4, 4, "")]))
     assert judge(desired, world, in_flight=[StartContainer("s-web-1", 0, 0, "")]).starting
 
 
@@ -187,7 +190,7 @@ def test_failures_of_services_nobody_asked_for_do_not_count():
     world = changed(world, "s-front-1", status=Created())
     containers = {name: container for name, container in world.containers.items() if name != "s-other-1"}
     world = replace(world, images={"app": world.images["app"]}, containers=containers)
-    assert judge(desired, world, services=["web"]).is_up
+    assert is_over(judge(desired, world, services=["web"]))
     assert len(errors(desired, world, services=["other"])) == 1
     assert [f.resource for f in judge(desired, world, services=["front"]).failures] == [ResourceId.image("broken")]
 

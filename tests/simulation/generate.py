@@ -228,7 +228,7 @@ class Commands:
             case "network":
                 self.network_version += 1
             case "stop":
-                return stop(self._desired(request), (), random.choice([None, 0.0]))
+                return stop(self._desired(request), (), random.choice([None, 0.0]), request.at)
             case "drop" if len(names) > 1:
                 gone = random.choice(names)
                 self.services = [
