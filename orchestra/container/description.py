@@ -9,7 +9,7 @@ from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 
@@ -52,31 +52,32 @@ class ProcessDescription(Record):
 def parse_process(process: Mapping[str, Any]) -> ProcessDescription:
     """Raises SystemCallError for what is no process object."""
     try:
-        return _parse(process, process.get)
+        return _parse(process)
     except (AttributeError, KeyError, TypeError) as error:
         raise SystemCallError(EINVAL, "config", "process", f"it cannot be read: {error!r}") from error
 
 
-def _parse(process: Mapping[str, Any], get: Callable[[str], Any]) -> ProcessDescription:
+def _parse(process: Mapping[str, Any]) -> ProcessDescription:
+    get = process.get
     user, console, affinity = get("user") or {}, get("consoleSize"), get("execCPUAffinity") or {}
     return ProcessDescription(
-        process["args"],
-        get("env") or (),
-        get("cwd") or "/",
-        bool(get("terminal")),
-        (console["height"], console["width"]) if console else None,
-        user.get("uid", 0),
-        user.get("gid", 0),
-        user.get("additionalGids") or (),
-        user.get("umask", 0o022),
-        [Limit(limit["type"], limit["soft"], limit["hard"]) for limit in get("rlimits") or ()],
-        get("capabilities"),
-        bool(get("noNewPrivileges")),
-        get("oomScoreAdj"),
-        get("scheduler") or None,
-        get("ioPriority") or None,
-        get("apparmorProfile") or "",
-        get("selinuxLabel") or "",
-        affinity.get("initial") or "",
-        affinity.get("final") or "",
+        args=process["args"],
+        env=get("env") or (),
+        cwd=get("cwd") or "/",
+        terminal=bool(get("terminal")),
+        size=(console["height"], console["width"]) if console else None,
+        uid=user.get("uid", 0),
+        gid=user.get("gid", 0),
+        groups=user.get("additionalGids") or (),
+        umask=user.get("umask", 0o022),
+        limits=[Limit(limit["type"], limit["soft"], limit["hard"]) for limit in get("rlimits") or ()],
+        capabilities=get("capabilities"),
+        no_new_privileges=bool(get("noNewPrivileges")),
+        oom_score_adj=get("oomScoreAdj"),
+        scheduler=get("scheduler") or None,
+        io_priority=get("ioPriority") or None,
+        apparmor_profile=get("apparmorProfile") or "",
+        selinux_label=get("selinuxLabel") or "",
+        initial_cpus=affinity.get("initial") or "",
+        final_cpus=affinity.get("final") or "",
     )

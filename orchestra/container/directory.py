@@ -26,7 +26,7 @@ RUNTIME_STATE = "runtime"
 
 
 ATTEMPTS = 100
-"""To remove a directory that somebody else is still writing to."""
+"""How often a directory is emptied that another process still writes to."""
 
 
 class DamagedFile(SystemCallError):
@@ -103,7 +103,7 @@ class ContainerDirectory(NamedTuple):
                 continue
 
     def remove_tree(self, name: str) -> None:
-        """Also what somebody who is just ending removes, or writes there, meanwhile."""
+        """Another process may still remove files there, or add some, while it ends."""
         for attempt in range(ATTEMPTS):
             for here, _below, files in os.walk(self.file(name), topdown=False):
                 for file in files:

@@ -16,7 +16,7 @@ FILE = "shim.json"
 
 
 class Log(Record):
-    """Where what the container writes goes. max_size: in bytes, 0 without end. followers: who is to be told, a path."""
+    """Where what the container writes goes. max_size: in bytes, 0 without end. followers: the path to tell them at."""
 
     path: str
     max_size: int = 0
@@ -26,11 +26,11 @@ class Log(Record):
 
 class Settings(Record):
     """rootfs: the layers, as entries of ``mounts``, made over rootfs/ in order. log: None for none. stdin: whether
-    somebody may write to it. runtime: the path of another OCI runtime. seccomp: the file of its compiled filter.
+    there is standard input. runtime: the path of another OCI runtime. seccomp: the file of its compiled filter.
 
     Of a runtime without a shim: inherited_streams: the caller's. pivot: false where the host's root cannot be pivoted
     away from. preserved: how many descriptors from 3 up the program gets. keyring: the name of a session keyring of
-    its own. unmounted: somebody unmounts what a container without a mount namespace has mounted.
+    its own. unmounted: the mounts of a container without a mount namespace are undone at its end.
     """
 
     rootfs: Sequence[Mapping[str, Any]] = ()

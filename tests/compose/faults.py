@@ -67,7 +67,7 @@ SERVICE: dict[str, tuple[str, str]] = {
     "an undefined link": ("    links: [nowhere@]\n", "undefined"),
     "an undefined source of volumes": ("    volumes_from: [nowhere@]\n", "undefined"),
     "an undefined service to share with": ("    network_mode: 'service:nowhere@'\n", "undefined"),
-    "a namespace of nobody": ("    ipc: sideways\n", "invalid-value"),
+    "an unknown namespace": ("    ipc: sideways\n", "invalid-value"),
     "health that never comes": ("    depends_on: {good: {condition: service_healthy}}\n", "no-healthcheck"),
     "a network and none": ("    network_mode: host\n    networks: [known]\n", "conflict"),
     "limits that differ": (

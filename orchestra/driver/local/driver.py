@@ -203,7 +203,7 @@ class LocalDriver:
         attachment, published = prepared
         if published:
             self._projections.ask()
-        # Here, not where it is made: whoever has made it may have been cancelled since.
+        # Not in create, which may have been cancelled just before it came to this.
         if self._names is not None:
             await self._names.add(attachment)
         await self._projections.settle()

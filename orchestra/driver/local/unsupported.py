@@ -58,7 +58,7 @@ UNSUPPORTED: dict[str, str] = {
     "secrets.*.template_driver": "contents are taken as they are",
 }
 
-# Reported by ``compose.mounts`` where a service uses the config or secret: declaring one harms nobody.
+# Reported by ``compose.mounts`` where a service uses the config or secret: a declaration alone is no problem.
 UNSUPPORTED_IN_USE: dict[str, str] = {
     **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
     "models": "there is no runtime for AI models",

@@ -37,7 +37,7 @@ class Kind(StrEnum):
 class Leftover(NamedTuple):
     """name: a container's id for a namespace, else the name that the kernel knows it by.
 
-    stack: whose it was, which may come to life again and take it up; empty where nobody can tell.
+    stack: the one it belonged to, which may be started again and use it; empty when that is unknown.
     """
 
     kind: Kind
@@ -48,7 +48,7 @@ class Leftover(NamedTuple):
 def find_leftovers(home: Home, lives: Callable[[str], bool]) -> list[Leftover]:
     """What belongs to this home, but is of no use to a stack that lives.
 
-    The kernel is asked before the books are read: whatever it has is in them by then, if somebody is at work on it.
+    The kernel is asked first and the files are read afterwards: what is being made meanwhile is in them by then.
     """
     pins = pinned_ids(home)
     with kernel_errors("leftovers"), Netlink() as connection:
