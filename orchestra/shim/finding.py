@@ -41,7 +41,10 @@ def find_again(files: ContainerDirectory, *, gone: bool = False) -> bool:
         return False
     pid, start_time = first
     born = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + start_time / os.sysconf("SC_CLK_TCK")
-    files.store("state.json", {"pid": pid, "start_time": start_time, "started_at": born})
+    try:
+        files.store("state.json", {"pid": pid, "start_time": start_time, "started_at": born})
+    except FileNotFoundError:
+        return False  # its directory is being removed: there is no such container any more
     return True
 
 

@@ -207,7 +207,9 @@ class LocalDriver:
         if self._names is not None:
             await self._names.add(attachment)
         await self._projections.settle()
-        for warning in await run_sync(self._run, name):
+        with runtime_errors(name):
+            warnings = await run_sync(self._run, name)
+        for warning in warnings:
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
 
     def _run(self, name: str) -> tuple[str, ...]:
