@@ -383,13 +383,14 @@ class Engine:
                     # It holds all the same, but the next engine has to find it out anew.
                     self._fail(ResourceId.container(name), Verb.PROBE, error, self.now())
                     self._view.put_health(name, started_at, health)
+                    self._wake.set()
                     break
                 else:
-                    self._view.put_health(name, started_at, health)
+                    if self._view.put_health(name, started_at, health):
+                        self._wake.set()
                     break
             await anyio.sleep(delay(attempts))
             attempts += 1
-        self._wake.set()
 
 
 def _blocked(plan: Plan, desired: Desired, now: float) -> BlockedEvent:

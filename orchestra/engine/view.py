@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestra.model.event import ContainerEvent, HealthEvent
+from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Container, Exited, Failure, Observed, Running
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.predict import with_container
@@ -68,16 +69,20 @@ class View:
         self._touch(ResourceId.container(name))
         self._put_container(name, container, quiet=False)
 
-    def put_health(self, name: str, started_at: float, health: Health) -> None:
-        """What probes have shown of the run that began at ``started_at``; nothing when that run is over."""
+    def put_health(self, name: str, started_at: float, health: Health) -> bool:
+        """What probes have shown of the run that began at ``started_at``; nothing when that run is over.
+
+        Returns whether there is anything to plan for: a container that stays healthy changes nothing.
+        """
         container = self.observed.containers.get(name)
         if container is None or not isinstance(container.status, Running) or container.status.started_at != started_at:
-            return
+            return False
         before = container.status.health
         changed = replace(container, status=replace(container.status, health=health))
         self.observed = with_container(self.observed, name, changed)
         if before.status != health.status:
             self._emit(HealthEvent(self._now(), container.name, container.service, health))
+        return not before.status == health.status == HealthStatus.HEALTHY
 
     def put_image(self, image: Image) -> None:
         self._touch(ResourceId.image(image.key))

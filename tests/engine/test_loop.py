@@ -14,7 +14,7 @@ from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.engine.outcome import wait_until_down, wait_until_up
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.model.desired import Request
+from orchestra.model.desired import HealthcheckSpec, Request
 from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
@@ -360,3 +360,27 @@ async def test_lost_firewall_rules_are_put_back_and_told():
             "its firewall rules were removed or changed",
         )
         assert all(network.guarded for network in world.observed.networks.values())
+
+
+class Recording(FakeDriver):
+    """Tells of each health that is recorded."""
+
+    recorded = anyio.Event()
+
+    async def record_health(self, name, health):
+        await super().record_health(name, health)
+        self.recorded.set()
+        self.recorded = anyio.Event()
+
+
+async def test_a_container_that_stays_healthy_is_not_planned_for_anew():
+    desired = stack(service("web", healthy=HealthcheckSpec(("true",), interval=0.1)), at=1.0)
+    driver = Recording(world_of(desired, web=Program((Run(healthy_from=0.0),))))
+    async with running(driver, desired) as engine:
+        assert await wait_until_up(engine, wait=True) == ()
+        driver.recorded = anyio.Event()
+        await driver.recorded.wait()
+        plan = engine.plan
+        await driver.recorded.wait()
+        await driver.recorded.wait()
+        assert engine.plan is plan
