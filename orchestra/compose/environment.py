@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from orchestra.compose.reader import Reader
 
 
-# What YAML takes for text (YAML 1.2, chapter 5.1).
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What YAML does not take for text (YAML 1.2, chapter 5.1). As one class it would take 7 ms to compile.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]|[\ufffe\uffff]")
 
 
 class Environment:
