@@ -178,6 +178,7 @@ def test_a_hostile_file_takes_little_memory(name, folder):
         ("services:\n" + lines(50_000, lambda _: "  s: a"), 2_000),  # twice the errors that are kept: keys and values
         ("a: b\n---\n" * 5_000, 3_000),
     ],
+    ids=["values", "errors", "documents"],
 )
 def test_what_is_refused_is_not_read_to_its_end(text, most):
     problems, budget = Problems(), Budget()

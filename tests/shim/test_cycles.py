@@ -15,10 +15,10 @@ from tests.shim.test_namespaces import isolated
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
-CYCLES = 500
+CYCLES = 250
 SECONDS = 120
 WARM = 20  # the first ones fill caches of the interpreter
-MEMORY = 1024  # KiB that a process may grow by
+MEMORY = 512  # KiB that a process may grow by: two for each cycle
 
 
 def memory(pid):

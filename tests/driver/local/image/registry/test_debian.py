@@ -33,6 +33,13 @@ def host(request, tmp_path):
 
 
 @pytest.fixture
+def servers(request, host):
+    """Behind TLS and a password two are enough to see that their common layer is not sent twice."""
+    plain = request.node.callspec.params["host"] == "plain"
+    return SERVERS if plain else {name: SERVERS[name] for name in ("nginx", "redis")}
+
+
+@pytest.fixture
 def access(tmp_path):
     return Access({"HOME": str(tmp_path), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(tmp_path)})
 
@@ -51,10 +58,10 @@ def says(home, store, image, command, place):
     return in_mount_namespace(work)
 
 
-def test_every_server_comes_back_as_it_went_and_runs(debian_images, host, access, tmp_path):
+def test_every_server_comes_back_as_it_went_and_runs(debian_images, host, servers, access, tmp_path):
     here, there = Library(home_in(tmp_path / "here"), access), Library(home_in(tmp_path / "there"), access)
     base = None
-    for name, command in SERVERS.items():
+    for name, command in servers.items():
         target = f"{host}/servers/{name}:1"
         image = here.store.pull(ImageSpec(f"oci:{debian_images}:{name}"))
         here.tag(f"oci:{debian_images}:{name}", target)
@@ -71,5 +78,5 @@ def test_every_server_comes_back_as_it_went_and_runs(debian_images, host, access
     report = check_store(home_in(tmp_path / "there"))
     assert report.is_sound
     assert not report.not_unpacked
-    assert report.blobs == 3 * len(SERVERS) + 1
+    assert report.blobs == 3 * len(servers) + 1
     assert len(json.loads((debian_images / "index.json").read_text())["manifests"]) == len(SERVERS)
