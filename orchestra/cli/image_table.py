@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestra.cli.syntax import FLAG, LIST, TEXT, Argument, Command, Option
+from orchestra.cli.syntax import Argument, Command
+from orchestra.command_line.option import FLAG, LIST, TEXT, Option
 
 SERVICES = Argument("services", "[SERVICE]...", "Services; all when none is named", many=True)
 REFERENCES = Argument("references", "REFERENCE...", "Names or ids of images", many=True, some=True)

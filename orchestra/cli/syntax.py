@@ -1,34 +1,9 @@
-"""What a command, an option and an argument are, for the tables of them. Standard library only, and cheap."""
+"""What a command and an argument are, for the tables of them. Standard library only, and cheap."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from orchestra.command_line.option import Option  # noqa: TC001 - the hints of a record are evaluated
 from orchestra.record import Record
-
-FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
-"""Kinds of options: present or not; one string; one integer; any number of strings, in order."""
-
-
-class Option(NamedTuple):
-    """name: of the value. flags: as typed. default: None for a text or number that was not given.
-
-    metavar: what stands for the value in help; choices: all it may be, if not everything.
-    """
-
-    name: str
-    flags: tuple[str, ...]
-    kind: str
-    help: str
-    default: str | int | None = None
-    metavar: str = ""
-    choices: tuple[str, ...] = ()
-    hidden: bool = False
-
-    @property
-    def initial(self) -> object:
-        """The value when the option is not given."""
-        return {FLAG: False, LIST: []}.get(self.kind, self.default)
 
 
 class Argument(Record):

@@ -6,7 +6,8 @@ Names and letters are Docker Compose's wherever it has them.
 from __future__ import annotations
 
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
-from orchestra.cli.syntax import FLAG, LIST, NUMBER, TEXT, Argument, Command, Option
+from orchestra.cli.syntax import Argument, Command
+from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
 GLOBAL = (
     Option("files", ("-f", "--file"), LIST, "Compose file; may be given several times", metavar="FILE"),

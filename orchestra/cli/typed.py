@@ -10,16 +10,18 @@ import typer
 from typer._click.exceptions import NoArgsIsHelpError
 from typer._click.exceptions import UsageError as TyperUsageError
 
-from orchestra.cli import syntax, table
+from orchestra.cli import table
 from orchestra.cli.execute import execute
 from orchestra.cli.invocation import Invocation, use_colors
 from orchestra.cli.render.errors import render_error
 from orchestra.cli.usage import USAGE, explain_usage
+from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestra.cli.syntax import Argument, Command, Option
+    from orchestra.cli.syntax import Argument, Command
+    from orchestra.command_line.option import Option
 
 
 def run_typed(argv: Sequence[str]) -> int:
@@ -72,7 +74,7 @@ def _function(
     options: Sequence[Option], arguments: Sequence[Argument], body: Callable[[typer.Context, dict[str, Any]], None]
 ) -> Callable[..., None]:
     """A function with the signature that makes Typer offer these options and arguments."""
-    lists = {option.name for option in options if option.kind == syntax.LIST}
+    lists = {option.name for option in options if option.kind == LIST}
     lists |= {argument.name for argument in arguments if argument.many}
 
     def function(context: typer.Context, **values: Any) -> None:
@@ -89,14 +91,14 @@ def _function(
 
 
 def _option_parameter(option: Option) -> inspect.Parameter:
-    types: dict[str, Any] = {syntax.FLAG: bool, syntax.TEXT: str | None, syntax.NUMBER: int | None}
+    types: dict[str, Any] = {FLAG: bool, TEXT: str | None, NUMBER: int | None}
     type_: Any = types.get(option.kind, list[str] | None)
     if option.choices:
         type_ = Literal[option.choices]
     details = typer.Option(
         *option.flags, help=option.help, metavar=option.metavar or None, hidden=option.hidden, show_default=False
     )
-    default = None if option.kind == syntax.LIST else option.initial
+    default = None if option.kind == LIST else option.initial
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[type_, details]
     )

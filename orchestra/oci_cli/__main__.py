@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from orchestra.oci_cli.arguments import Options, UsageError
+from orchestra.command_line.option import FLAG, LIST
+from orchestra.command_line.read import Misused
+from orchestra.oci_cli.arguments import declared, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from orchestra.oci_cli.arguments import Options
     from orchestra.oci_cli.context import Context
 
     Command = Callable[[Context, Options, list[str]], int]
@@ -56,10 +59,9 @@ def usage() -> str:
 def command_usage(name: str) -> str:
     _module, options, words, _mixed, text = COMMANDS[name]
     lines = [f"usage: orchestra-runtime {name} [OPTION...] {words}".rstrip(), "", f"  {text}", ""]
-    for option in options.split():
-        long, *short = option.rstrip("=*").split("|")
-        names = ", ".join([f"--{long}", *(f"{'--' if len(other) > 1 else '-'}{other}" for other in short)])
-        lines.append(f"  {names}{' VALUE' if option[-1] in '=*' else ''}{' ...' if option[-1] == '*' else ''}")
+    for option in declared(options):
+        value = {FLAG: "", LIST: " VALUE ..."}.get(option.kind, " VALUE")
+        lines.append(f"  {', '.join(option.flags)}{value}")
     return "\n".join(lines)
 
 
@@ -70,10 +72,9 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
 
         open_closed_streams()
     everything = words = list(sys.argv[1:] if argv is None else argv)
-    options = Options(GLOBAL)
     try:
-        words = options.parse(words, all_of_them=False)
-    except UsageError as error:
+        options, words = parse(GLOBAL, words, interspersed=False)
+    except Misused as error:
         return _misused(str(error))
     if options.flag("version"):
         return _print_version()
@@ -90,19 +91,18 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
         report = Report(options.value("log"), options.value("log-format"), debug=options.flag("debug"))
         manager = "systemd" if options.flag("systemd-cgroup") else options.value("cgroup-manager") or MANAGERS[0]
         if manager not in MANAGERS:
-            raise UsageError(f"--cgroup-manager: {', '.join(MANAGERS)} are known, not {manager!r}")
-    except UsageError as error:
+            raise Misused(f"--cgroup-manager: {', '.join(MANAGERS)} are known, not {manager!r}")
+    except Misused as error:
         return _misused(str(error))
-    given = Options(f"{row[1]} help|h")
     try:
-        words = given.parse(words, all_of_them=row[3])
+        given, words = parse(f"{row[1]} help|h", words, interspersed=row[3])
         if given.flag("help"):
             print(command_usage(name))
             return 0
         needed = sum(1 for word in row[2].split() if word == "ID")
         if len(words) < needed or (row[3] and len(words) > len(row[2].split())):
-            raise UsageError(f"expected: {name} {row[2]}")
-    except UsageError as error:
+            raise Misused(f"expected: {name} {row[2]}")
+    except Misused as error:
         report.error(f"{name}: {error}")
         return 1
     if name in ENTERING:
@@ -127,7 +127,7 @@ def _call(name: str, module: str, context: Context, options: Options, words: lis
     try:
         function: Command = getattr(import_module(f"orchestra.oci_cli.{module}"), f"{name}_command")
         return function(context, options, words)
-    except UsageError as error:
+    except Misused as error:
         report.error(f"{name}: {error}")
         return 1
     except OSError as error:

@@ -6,71 +6,53 @@ A command's options are one line of words: ``name|n=`` takes a value, ``name|n*`
 
 from __future__ import annotations
 
+from orchestra.command_line.option import FLAG, LIST, TEXT, Option
+from orchestra.command_line.read import Misused, read
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
+
+KINDS = {"=": TEXT, "*": LIST}
 
 
-class UsageError(Exception):
-    """What is wrong with a command line, in words."""
+def declared(declaration: str) -> list[Option]:
+    """The options that a line of words declares."""
+    options: list[Option] = []
+    for word in declaration.split():
+        names = word.rstrip("=*").split("|")
+        flags = [f"{'-' if len(name) == 1 else '--'}{name}" for name in names]
+        options.append(Option(names[0], flags, KINDS.get(word[-1], FLAG)))
+    return options
 
 
 class Options:
     """What was given. Asking for what was not gives None, an empty list or False, as the option is declared."""
 
-    def __init__(self, declaration: str) -> None:
-        self._kinds: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-        self._values: dict[str, list[str]] = {}
-        for word in declaration.split():
-            kind = word[-1] if word[-1] in "=*" else ""
-            names = word.rstrip("=*").split("|")
-            self._kinds[names[0]] = kind
-            self._names.update(dict.fromkeys(names, names[0]))
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
 
     def flag(self, name: str) -> bool:
-        assert self._kinds[name] == ""
-        return name in self._values
+        return self._values[name] is True
 
     def value(self, name: str) -> str | None:
-        assert self._kinds[name] == "="
-        return self._values.get(name, [None])[-1]
+        text: str | None = self._values[name]
+        return text
 
     def values(self, name: str) -> list[str]:
-        assert self._kinds[name] == "*"
-        return self._values.get(name, [])
+        texts: list[str] = self._values[name]
+        return texts
 
     def number(self, name: str) -> int | None:
         text = self.value(name)
         try:
             return None if text is None else int(text)
         except ValueError:
-            raise UsageError(f"--{name}: {text!r} is not a number") from None
+            raise Misused(f"--{name}: {text!r} is not a number") from None
 
-    def parse(self, words: Sequence[str], *, all_of_them: bool) -> list[str]:
-        """Take the options out of ``words``. Returns the others; unless ``all_of_them``, the first of these ends it."""
-        rest: list[str] = []
-        pending = list(reversed(words))
-        while pending:
-            word = pending.pop()
-            if word == "--" or not word.startswith("-") or word == "-":
-                if word != "--":
-                    rest.append(word)
-                if word == "--" or not all_of_them:
-                    return rest + pending[::-1]
-                continue
-            name, equals, value = word.lstrip("-").partition("=")
-            canonical = self._names.get(name)
-            if canonical is None:
-                raise UsageError(f"unknown option {word.partition('=')[0]}")
-            if self._kinds[canonical]:
-                if not equals:
-                    if not pending:
-                        raise UsageError(f"{word} needs a value")
-                    value = pending.pop()
-                self._values.setdefault(canonical, []).append(value)
-            elif value in ("", "true"):
-                self._values[canonical] = []
-            elif value != "false":
-                raise UsageError(f"{word}: true or false is expected")
-        return rest
+
+def parse(declaration: str, words: Sequence[str], *, interspersed: bool) -> tuple[Options, list[str]]:
+    """The options and the other words; unless ``interspersed``, the first of these ends the options. Raises Misused."""
+    values, others = read(declared(declaration), words, interspersed=interspersed, letters=False)
+    return Options(values), others

@@ -8,13 +8,13 @@ import signal
 from errno import EBUSY, EINVAL, ESRCH
 from typing import Any
 
+from orchestra.command_line.read import Misused
 from orchestra.container import hooks
 from orchestra.linux import process
 from orchestra.linux.cgroup import freezer
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import fault
-from orchestra.oci_cli.arguments import UsageError
 from orchestra.oci_cli.container import RECORD, Container, Found, describe
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ def kill_command(context: Context, options: Options, words: list[str]) -> int:
     try:
         number = 0 if word == "0" else process.parse_signal(word)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise Misused(str(error)) from None
     container = context.container(words[0])
     found = container.find()
     if options.flag("all"):

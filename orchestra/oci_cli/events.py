@@ -6,9 +6,9 @@ import json
 import select
 import time
 
+from orchestra.command_line.read import Misused
 from orchestra.linux import oom, process
 from orchestra.linux.cgroup.stats import load_stats
-from orchestra.oci_cli.arguments import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ def _seconds(text: str) -> float:
         number = text.removesuffix(unit)
         if number != text and number.replace(".", "", 1).isdigit():
             return max(0.001, float(number) * factor)
-    raise UsageError(f"--interval: {text!r} is not a number with one of the units {', '.join(SECONDS)}")
+    raise Misused(f"--interval: {text!r} is not a number with one of the units {', '.join(SECONDS)}")

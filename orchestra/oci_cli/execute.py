@@ -9,6 +9,7 @@ import socket
 from errno import EBUSY, ECANCELED, EINVAL
 from typing import Any
 
+from orchestra.command_line.read import Misused
 from orchestra.container import isolation
 from orchestra.container.confinement import load_filter
 from orchestra.container.description import parse_process
@@ -17,7 +18,6 @@ from orchestra.container.starting import StartingProcess
 from orchestra.linux import namespaces, process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import console, fault
-from orchestra.oci_cli.arguments import UsageError
 from orchestra.oci_cli.bundle import check_process
 from orchestra.oci_cli.container import SECCOMP, describe
 from orchestra.oci_cli.creation import store_pid
@@ -125,7 +125,7 @@ def _describe(own: Mapping[str, Any], options: Options, arguments: list[str]) ->
             description["terminal"] = True
     else:
         if not arguments:
-            raise UsageError("exec: a command, or --process FILE, is expected")
+            raise Misused("exec: a command, or --process FILE, is expected")
         description = {**own, "args": arguments, "terminal": options.flag("tty")}
         _change(description, options)
     if not description.get("args"):
@@ -142,7 +142,7 @@ def _change(description: dict[str, Any], options: Options) -> None:
     if user is not None:
         uid, _, gid = user.partition(":")
         if not uid.isdigit() or (gid and not gid.isdigit()):
-            raise UsageError(f"--user: UID[:GID] in numbers is expected, not {user!r}")
+            raise Misused(f"--user: UID[:GID] in numbers is expected, not {user!r}")
         description["user"] = {"uid": int(uid), "gid": int(gid or 0)}
     groups = options.values("additional-gids")
     if groups:

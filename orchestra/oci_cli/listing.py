@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from orchestra.oci_cli.arguments import UsageError
+from orchestra.command_line.read import Misused
 from orchestra.oci_cli.container import describe
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def ps_command(context: Context, options: Options, words: list[str]) -> int:
         return code or 1
     header = lines[0].split()
     if "PID" not in header:
-        raise UsageError("ps: these options show no column PID")
+        raise Misused("ps: these options show no column PID")
     column = header.index("PID")
     chosen = {str(pid) for pid in pids}
     for line in (lines[0], *(line for line in lines[1:] if line.split()[column] in chosen)):
@@ -75,5 +75,5 @@ def ps_command(context: Context, options: Options, words: list[str]) -> int:
 def _format(options: Options) -> str:
     form = options.value("format") or "table"
     if form not in ("table", "json"):
-        raise UsageError(f"--format: table or json is expected, not {form!r}")
+        raise Misused(f"--format: table or json is expected, not {form!r}")
     return form

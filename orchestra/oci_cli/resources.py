@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from orchestra.command_line.read import Misused
 from orchestra.linux.cgroup import freezer
-from orchestra.oci_cli.arguments import UsageError
 from orchestra.oci_cli.container import describe
 
 TYPE_CHECKING = False
@@ -117,4 +117,4 @@ def _size(name: str, text: str) -> int:
     try:
         return int(number) << UNITS.get(unit, 0) if not number.startswith("-") else -1
     except ValueError:
-        raise UsageError(f"--{name}: {text!r} is not a size such as 64m") from None
+        raise Misused(f"--{name}: {text!r} is not a size such as 64m") from None
