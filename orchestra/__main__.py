@@ -15,6 +15,7 @@ def main() -> None:
 
         print(f"Orchestra version {__version__}")
         return
+    gc.set_threshold(50_000)
     from orchestra.cli.start import start
 
     code = start(argv)

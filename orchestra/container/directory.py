@@ -57,9 +57,11 @@ class ContainerDirectory(NamedTuple):
         # Not by a file object, whose layers a process that was just forked would have to copy.
         fd = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            text = b""
-            while part := os.read(fd, os.fstat(fd).st_size + 1):
-                text += part
+            asked = os.fstat(fd).st_size + 1
+            text = part = os.read(fd, asked)
+            # One that brings less than was asked for has come to the end.
+            while len(part) == asked:
+                text += (part := os.read(fd, asked))
         finally:
             os.close(fd)
         try:
