@@ -165,7 +165,7 @@ def seeds(first: int) -> range:
     return range(int(ALONE), int(ALONE) + 1) if ALONE else range(first, first + CHUNK)
 
 
-@pytest.mark.parametrize("first", range(0, 1 if ALONE else 200, CHUNK))
+@pytest.mark.parametrize("first", range(0, 1 if ALONE else 125, CHUNK))
 def test_the_outcome_of_up_does_not_depend_on_the_order_of_events(first):
     for seed in seeds(first):
         case = Case(seed)
