@@ -14,6 +14,7 @@ from orchestra.model.event import (
     HealthEvent,
     PullEvent,
     SkippedEvent,
+    SnapshotEvent,
 )
 from orchestra.model.health import HealthStatus
 from orchestra.model.resource import ResourceId
@@ -23,20 +24,22 @@ from orchestra.visible import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
-    from orchestra.model.event import Event
+    from orchestra.model.event import Change, Event
 
 
 def run(invocation: Invocation) -> int:
     as_json = invocation.values["json"]
 
     def show(event: Event) -> None:
+        if isinstance(event, SnapshotEvent):
+            return  # ``ps`` shows that
         print(json.dumps(encode(event)) if as_json else render_event(event), flush=True)
 
     follow_events(invocation.context, invocation.values["services"], show)
     return 0
 
 
-def render_event(event: Event) -> str:
+def render_event(event: Change) -> str:
     """One line: time, kind of resource, what happened, its name, and details in brackets."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at)) + f".{int(event.at % 1 * 1e6):06d}"
     detail = ""

@@ -16,12 +16,12 @@ from orchestra.control.desired_file import store_desired
 from orchestra.control.failures import report_failures
 from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
+from orchestra.engine.standing import container_state
 from orchestra.errors import UserError
 from orchestra.model.desired import Desired, Request
-from orchestra.model.health import HealthStatus
 from orchestra.model.names import ServiceName
 from orchestra.model.observation import ForeseeResult, ObserveResult
-from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.observed import Exited
 from orchestra.model.request import Until
 from orchestra.model.resource import ResourceId
 from orchestra.model.result import (
@@ -278,21 +278,9 @@ class Commands:
         return failures
 
     def _containers(self, desired: Desired, services: Collection[str]) -> tuple[ContainerState, ...]:
-        rows: list[ContainerState] = []
-        for spec in desired.containers:
-            container = self._engine.observed.containers.get(spec.name)
-            if container is None or (services and spec.service not in services):
-                continue
-            health = HealthStatus.NONE
-            match container.status:
-                case Running(health=seen):
-                    state, health = "running", seen.status
-                case Exited():
-                    state = "exited"
-                case Created():
-                    state = "created"
-            rows.append(ContainerState(spec.name, spec.service, state, health))
-        return tuple(rows)
+        chosen = [spec.name for spec in desired.containers if not services or spec.service in services]
+        seen = self._engine.observed.containers
+        return tuple(container_state(seen[name]) for name in chosen if name in seen)
 
     def _ended(
         self, desired: Desired, observed: Observed, plan: Plan, chosen: Collection[str]

@@ -210,7 +210,9 @@ class Server:
         self.answered = anyio.Event()
         try:
             async with self._engine.subscribe() as events, anyio.create_task_group() as tasks:
-                tasks.start_soon(self._send_events, connection, events, tasks.cancel_scope)
+                # Nothing is awaited between the two: it is told of every change of this, and of no other.
+                first = self._engine.snapshot()
+                tasks.start_soon(self._send_events, connection, first, events, tasks.cancel_scope)
                 tasks.start_soon(self._until_hung_up, connection, tasks.cancel_scope)
                 await self.leaving.wait()
                 tasks.cancel_scope.cancel()
@@ -221,13 +223,21 @@ class Server:
             self.busy += 1
 
     async def _send_events(
-        self, connection: SocketStream, events: MemoryObjectReceiveStream[Event], scope: anyio.CancelScope
+        self,
+        connection: SocketStream,
+        first: Event,
+        events: MemoryObjectReceiveStream[Event],
+        scope: anyio.CancelScope,
     ) -> None:
+        async def send(event: Event) -> None:
+            # A line is sent whole or the connection is of no use any more.
+            with anyio.CancelScope(shield=True), anyio.fail_after(SLOWEST):
+                await connection.send(wire.encode({"event": encode(event)}))
+
         try:
+            await send(first)
             async for event in events:
-                # A line is sent whole or the connection is of no use any more.
-                with anyio.CancelScope(shield=True), anyio.fail_after(SLOWEST):
-                    await connection.send(wire.encode({"event": encode(event)}))
+                await send(event)
         except (*GONE, TimeoutError):
             scope.cancel()
 

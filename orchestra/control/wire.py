@@ -1,6 +1,7 @@
 """Messages on the control socket: JSON objects, one per line. Standard library only.
 
-The supervisor greets; the client sends one request; events follow; one result or error ends the conversation.
+The supervisor greets; the client sends one request; events follow, where they are all that was asked for after a
+snapshot; one result or error ends the conversation.
 
     greeting   {"orchestra": version, "stack": name, "supervisor": pid, "fork_server": pid}
     request    {"op": ..., "version": the client's, "request": one of ``orchestra.model.request``, "desired"?: Desired}

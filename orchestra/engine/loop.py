@@ -19,9 +19,19 @@ from orchestra.engine.broadcast import Broadcast
 from orchestra.engine.dispatch import LIMITS, container_of, perform
 from orchestra.engine.driver import Measures, failure_of
 from orchestra.engine.health import Probes, Watch
+from orchestra.engine.standing import container_state
 from orchestra.engine.view import View
 from orchestra.errors import DriverError, EnvironmentLack, StillInUse, TemporaryError
-from orchestra.model.event import ActionEvent, Awaited, BlockedEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
+from orchestra.model.event import (
+    ActionEvent,
+    Awaited,
+    BlockedEvent,
+    ConvergedEvent,
+    HealthEvent,
+    Phase,
+    PullEvent,
+    SnapshotEvent,
+)
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Failure, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
@@ -121,7 +131,7 @@ class Engine:
     def recap(self) -> list[Event]:
         """What has begun and is not over, as the events that told of it: for a subscriber that comes late."""
         now = self.now()
-        events: list[Event] = [self._begun(flight) for flight in self._flights.values() if flight.began_at is not None]
+        events: list[Event] = [*self._under_way()]
         if self._plan.blocked:
             events.append(_blocked(self._plan, self._desired, now))
         for container in self.observed.containers.values():
@@ -129,6 +139,15 @@ class Engine:
             if isinstance(status, Running) and status.health.status is HealthStatus.STARTING:
                 events.append(HealthEvent(now, container.name, container.service, status.health))
         return events
+
+    def snapshot(self) -> SnapshotEvent:
+        """How things stand: whoever subscribes at the same moment misses nothing."""
+        containers = (container for _, container in sorted(self.observed.containers.items()))
+        blocked = tuple((blocked.resource, blocked.reason) for blocked in self._plan.blocked)
+        return SnapshotEvent(self.now(), tuple(map(container_state, containers)), self._under_way(), blocked)
+
+    def _under_way(self) -> tuple[ActionEvent, ...]:
+        return tuple(self._begun(flight) for flight in self._flights.values() if flight.began_at is not None)
 
     def set_desired(self, desired: Desired) -> None:
         """Converge on this instead, from the next full look on. What it no longer wants is cancelled then."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from orchestra.model.codec import decode, tagged
 from orchestra.model.health import Health
 from orchestra.model.resource import ResourceId
+from orchestra.model.result import ContainerState
 from orchestra.record import Record
 
 
@@ -105,7 +106,22 @@ class ConvergedEvent(Record):
     failed: tuple[str, ...] = ()
 
 
-Event = ActionEvent | PullEvent | SkippedEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent
+@tagged
+class SnapshotEvent(Record):
+    """How things stand when one begins to listen: the first event, of which the next ones are changes.
+
+    containers: all there are, in the order of their names; under_way: what has begun and is not over; blocked: as in
+    ``BlockedEvent``.
+    """
+
+    at: float
+    containers: tuple[ContainerState, ...]
+    under_way: tuple[ActionEvent, ...] = ()
+    blocked: tuple[tuple[ResourceId, str], ...] = ()
+
+
+Change = ActionEvent | PullEvent | SkippedEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent
+Event = Change | SnapshotEvent
 
 
 def decode_event(value: object) -> Event:

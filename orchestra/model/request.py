@@ -98,7 +98,7 @@ class SettleRequest(Record):
 
 
 class EventsRequest(Record):
-    """Hear of everything that happens, until one hangs up."""
+    """Hear how things stand, then of everything that happens, until one hangs up."""
 
 
 class PingRequest(Record):

@@ -20,7 +20,7 @@ from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.errors import EnvironmentLack, OrchestraError, TemporaryError
 from orchestra.linux import unix_socket
 from orchestra.model.codec import encode
-from orchestra.model.event import ActionEvent, ContainerEvent
+from orchestra.model.event import ActionEvent, ContainerEvent, SnapshotEvent
 from orchestra.model.observed import Exited, Running
 from orchestra.model.request import (
     AttendRequest,
@@ -270,6 +270,27 @@ async def test_events_are_told_until_the_supervisor_leaves(supervised):
                 await s.ask(DownRequest())
     changes = [event.change for event in heard if isinstance(event, ContainerEvent)]
     assert changes[-2:] == ["exited", "removed"]
+
+
+async def test_who_begins_to_listen_is_told_how_things_stand(supervised):
+    s = supervised(job=one_shot(0.05, exit_code=3))
+    heard = []
+    async with s.running():
+        await s.up(stack(service("db", healthy=True), service("job")))
+        await s.ask(AttendRequest(services=("job",)))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(s.ask, EventsRequest(), heard.append)
+            with anyio.fail_after(5):
+                while not heard:
+                    await s.ask(PingRequest())
+            await s.ask(DownRequest())
+    first, *changes = heard
+    assert [(state.name, state.state) for state in first.containers] == [("s-db-1", "running"), ("s-job-1", "exited")]
+    assert first.under_way == first.blocked == ()
+    # What follows are the changes of just this, and not told twice.
+    removed = [event.container for event in changes if isinstance(event, ContainerEvent) and event.change == "removed"]
+    assert sorted(removed) == [state.name for state in first.containers]
+    assert not any(isinstance(event, SnapshotEvent) for event in changes)
 
 
 async def test_a_client_of_another_version_is_told_what_to_do(supervised):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 
 from orchestra.errors import UserError
 from orchestra.home import find_home
-from orchestra.model.event import ActionEvent, Phase
+from orchestra.model.event import ActionEvent, ContainerEvent, Phase
 from orchestra.model.request import Changes
 from orchestra.model.wish import Recreate
 from orchestra.record import replace
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.context import Context, Project
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
+from orchestra.stacks.events import follow_events
 from orchestra.stacks.exec import ExecOptions, find_target
 from orchestra.stacks.images.library import open_library
 from orchestra.stacks.images.pull import PullOptions, pull
@@ -96,3 +100,25 @@ def test_a_stack_without_a_file_is_known_by_its_name_alone(context, tmp_path):
     named = find_stack(replace(context, project=Project(name="other")))
     assert (named.stack, named.services) == ("other", None)
     assert ps(replace(context, project=Project(name="other")), PsOptions()).containers == []
+
+
+@pytest.mark.parametrize(("services", "names"), [((), ["s-db-1", "s-web-1"]), (("web",), ["s-web-1"])])
+def test_who_follows_events_is_told_how_things_stand_and_what_changes(context, services, names):
+    options, heard, begun = UpOptions(), [], Event()
+
+    def hear(event):
+        heard.append(event)
+        begun.set()
+
+    up(begin_up(context, options.chosen), options)
+    with ThreadPoolExecutor(1) as executor:
+        following = executor.submit(follow_events, context, services, hear)
+        assert begun.wait(30)
+        known, _ = find_stack_for_down(context, DownOptions())
+        down(context, known, DownOptions())
+        following.result(30)
+    assert [state.name for state in heard[0].containers] == names
+    removed = [
+        event.container for event in heard[1:] if isinstance(event, ContainerEvent) and event.change == "removed"
+    ]
+    assert sorted(removed) == names
