@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestra.container.configuration import Configuration
     from orchestra.container.directory import ContainerDirectory
 
 
@@ -19,7 +20,7 @@ NOTIFY = "SCMP_ACT_NOTIFY"
 HANDING_OVER = "sendmsg"
 
 
-def load_filter(directory: ContainerDirectory, config: Mapping[str, Any], file: str) -> seccomp.Filter | None:
+def load_filter(directory: ContainerDirectory, config: Configuration, file: str) -> seccomp.Filter | None:
     """None where ``linux.seccomp`` is not asked for. file: its compiled form, '' for none.
 
     Read from the host's side, before anything of the container runs.
@@ -27,7 +28,7 @@ def load_filter(directory: ContainerDirectory, config: Mapping[str, Any], file: 
     A configuration that asks for a filter and has none compiled is refused: nobody runs unconfined by mistake. So is
     one whose filter would ask about the very call by which the listener is handed over: nobody could answer yet.
     """
-    profile = (config.get("linux") or {}).get("seccomp")
+    profile = config.linux.seccomp
     if not profile:
         return None
     if not file:

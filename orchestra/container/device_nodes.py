@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 from errno import EEXIST, EIO, ELOOP, EPERM
-from typing import Any
 
 from orchestra.linux import devices, user_namespace
 from orchestra.linux.mounts import mount, mount_tree, resolve
@@ -15,6 +14,8 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from orchestra.container.configuration import Device, Linux, Mount
 
 # OCI runtime spec, config-linux, "Default Devices": name, major, minor.
 DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
@@ -27,27 +28,27 @@ LINKS = (
 )
 
 
-def is_dev(entry: Mapping[str, Any]) -> bool:
+def is_dev(entry: Mount) -> bool:
     """Whether an entry of ``mounts`` is an empty /dev to be filled."""
-    return bool(entry["destination"].rstrip("/") == "/dev" and entry.get("type") == "tmpfs")
+    return entry.destination.rstrip("/") == "/dev" and entry.type == "tmpfs"
 
 
-def finish(root: int, entries: Iterable[Mapping[str, Any]]) -> None:
+def finish(root: int, entries: Iterable[Mount]) -> None:
     """/dev is read-only, where that is asked for, once devices, terminals and what else is mounted there are in it."""
     for entry in entries:
-        if is_dev(entry) and "ro" in (entry.get("options") or ()):
+        if is_dev(entry) and "ro" in entry.options:
             dev = resolve.open_in_root(root, "/dev")
             mount.set_attributes(dev, mount.MOUNT_ATTR_RDONLY, about="/dev")
             os.close(dev)
 
 
-def prepare(linux: Mapping[str, Any]) -> dict[str, int]:
+def prepare(linux: Linux) -> dict[str, int]:
     """What ``linux.devices`` asks for as detached mounts, by path: for a user namespace, in which none can be made.
 
     On a file system of its own, which nobody sees: in the current directory, for a moment. Whom the nodes belong to is
     said in the numbers of the namespace. Empty where we may make none either, or do not know the numbers.
     """
-    wanted, users, groups = (linux.get(key) or () for key in ("devices", "uidMappings", "gidMappings"))
+    wanted, users, groups = linux.devices, linux.uid_mappings, linux.gid_mappings
     if not wanted or not users or not groups:
         return {}
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -60,12 +61,10 @@ def prepare(linux: Mapping[str, Any]) -> dict[str, int]:
         for device in wanted:
             name = str(len(nodes))
             os.mknod(name, _mode(device), _number(device), dir_fd=store)
-            owner, group = (
-                user_namespace.to_host(maps, device.get(key) or 0) for maps, key in ((users, "uid"), (groups, "gid"))
-            )
+            owner, group = user_namespace.to_host(users, device.uid), user_namespace.to_host(groups, device.gid)
             os.chown(name, owner or 0, group or 0, dir_fd=store, follow_symlinks=False)
             node = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=store)
-            nodes[device["path"]] = mount_tree.clone(node, about=device["path"])
+            nodes[device.path] = mount_tree.clone(node, about=device.path)
             os.close(node)
         return nodes
     except PermissionError:
@@ -76,19 +75,19 @@ def prepare(linux: Mapping[str, Any]) -> dict[str, int]:
         os.close(store)
 
 
-def make_devices(root: int, extra: Iterable[Mapping[str, Any]], nodes: Mapping[str, int]) -> None:
+def make_devices(root: int, extra: Iterable[Device], nodes: Mapping[str, int]) -> None:
     """nodes: what ``prepare`` made of ``extra``. What is there already stays as it is."""
     dev = resolve.ensure_in_root(root, "/dev", directory=True)
     mask = os.umask(0)
     try:
         for device in extra:
-            parent, _, name = device["path"].rstrip("/").rpartition("/")
+            parent, _, name = device.path.rstrip("/").rpartition("/")
             fd = resolve.ensure_in_root(root, parent or "/", directory=True)
             try:
-                if device["path"] in nodes:
-                    _bind(fd, name, nodes[device["path"]])
+                if device.path in nodes:
+                    _bind(fd, name, nodes[device.path])
                 elif _make_device(fd, name, _mode(device), _number(device)):
-                    os.chown(name, device.get("uid") or 0, device.get("gid") or 0, dir_fd=fd, follow_symlinks=False)
+                    os.chown(name, device.uid, device.gid, dir_fd=fd, follow_symlinks=False)
             finally:
                 os.close(fd)
         for name, major, minor in DEVICES:
@@ -101,14 +100,13 @@ def make_devices(root: int, extra: Iterable[Mapping[str, Any]], nodes: Mapping[s
         os.close(dev)
 
 
-def _mode(device: Mapping[str, Any]) -> int:
-    kind = {"b": stat.S_IFBLK, "p": stat.S_IFIFO}.get(device["type"], stat.S_IFCHR)
-    mode: int = device.get("fileMode", 0o666)
-    return kind | mode
+def _mode(device: Device) -> int:
+    kind = {"b": stat.S_IFBLK, "p": stat.S_IFIFO}.get(device.type, stat.S_IFCHR)
+    return kind | device.file_mode
 
 
-def _number(device: Mapping[str, Any]) -> int:
-    return os.makedev(device.get("major", 0), device.get("minor", 0))
+def _number(device: Device) -> int:
+    return os.makedev(device.major, device.minor)
 
 
 def _make_device(directory: int, name: str, mode: int, number: int) -> bool:

@@ -14,6 +14,7 @@ from errno import EBUSY, ECANCELED, EINVAL, ESRCH
 from typing import Any, NoReturn
 
 from orchestra.container import isolation, oci, privileges, wire
+from orchestra.container.configuration import read_configuration
 from orchestra.container.confinement import load_filter
 from orchestra.container.description import parse_process
 from orchestra.container.init import FAILED, hand_over_listener, take_terminal, tell
@@ -27,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestra.container.configuration import Configuration, Linux
     from orchestra.container.description import ProcessDescription
     from orchestra.container.directory import ContainerDirectory
     from orchestra.linux.cgroup import Cgroup
@@ -78,13 +80,13 @@ def _execute(
         target = process.open_pidfd(container)
     except ProcessLookupError:
         raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run") from None
-    config = directory.load("config.json")
-    linux = config.get("linux") or {}
+    config = read_configuration(directory.load("config.json"))
+    linux = config.linux
     wanted = load_filter(directory, config, load_settings(directory).seccomp)
     process.set_name("orchestra-exec")
     process.hide_origin("orchestra-exec")  # the container sees the second process: its paths are the host's
     bear_within(linux, container.pid, target)
-    group = cgroup.at(linux.get("cgroupsPath") or "")
+    group = cgroup.at(linux.cgroups_path)
     if freezer.is_frozen(group):
         raise SystemCallError(EBUSY, "exec", directory.name, "the container is paused: its cgroup is frozen")
     described = parse_process(description)
@@ -115,8 +117,8 @@ def _execute(
         if "warning" in message:
             warnings.append(message["warning"])
         if "listener" in message:
-            state = oci.state(directory.name, "running", container.pid, directory.path, config.get("annotations"))
-            oci.send_listener(linux["seccomp"], fds.pop(), pid, state)
+            state = oci.state(directory.name, "running", container.pid, directory.path, config.annotations)
+            oci.send_listener(linux.seccomp, fds.pop(), pid, state)
             ours.send(isolation.GO)
         if "error" in message:
             os.waitpid(pid, 0)
@@ -139,7 +141,7 @@ def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
-def bear_within(linux: Mapping[str, Any], container: int, target: int) -> None:
+def bear_within(linux: Linux, container: int, target: int) -> None:
     """For children: the program is born in the PID namespace, while this process stays outside of it.
 
     target: a pidfd of the container's first process, whose pid is ``container``.
@@ -153,7 +155,7 @@ def _is_shared(kind: str, space: isolation.Namespaces, container: int) -> bool:
     return kind not in space.fresh and namespaces.is_ours(kind, container)
 
 
-def joined(linux: Mapping[str, Any], container: int) -> int:
+def joined(linux: Linux, container: int) -> int:
     """Flags of the namespaces of a container's first process that one more is to be in: not of what we are in as well.
 
     Without root the PID namespace is not open to who is outside of the user namespace: it is among them, and whoever
@@ -176,7 +178,7 @@ def joined(linux: Mapping[str, Any], container: int) -> int:
 
 def become_program(
     description: ProcessDescription,
-    config: Mapping[str, Any],
+    config: Configuration,
     streams: Sequence[int],
     target: int,
     flags: int,

@@ -23,44 +23,45 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from orchestra.container.configuration import Configuration, Hook
+
 BEFORE_START = ("prestart", "createRuntime", "createContainer", "startContainer")
 LAST_LENIENT = [1, 2, 0]
 OUTPUT = 1000  # bytes of what a failed hook has written that go into the error
 
 
-def wanted(config: Mapping[str, Any], *kinds: str) -> bool:
-    described = config.get("hooks") or {}
-    return any(described.get(kind) for kind in kinds)
+def wanted(config: Configuration, *kinds: str) -> bool:
+    return any(config.hooks.get(kind) for kind in kinds)
 
 
-def run(config: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
+def run(config: Configuration, kind: str, state: Mapping[str, Any]) -> None:
     """One after the other, as listed; the first that fails is an error."""
-    for hook in (config.get("hooks") or {}).get(kind) or ():
+    for hook in config.hooks.get(kind, ()):
         _run(hook, kind, state)
 
 
-def run_all(config: Mapping[str, Any], kind: str, state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+def run_all(config: Configuration, kind: str, state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
     """Each of them, whatever becomes of the others: a failure is only a warning."""
-    for hook in (config.get("hooks") or {}).get(kind) or ():
+    for hook in config.hooks.get(kind, ()):
         try:
             _run(hook, kind, state)
         except OSError as error:
             warn(str(error))
 
 
-def run_started(config: Mapping[str, Any], state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+def run_started(config: Configuration, state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
     """``poststart``. Up to version 1.2.0 of the specification, runtime, "Lifecycle", has a failure be a warning and the
     container go on; from then on it is an error, and the container is to be stopped.
     """
-    numbers = [int(number) for number in re.findall(r"\d+", config.get("ociVersion") or "")[:3]]
+    numbers = [int(number) for number in re.findall(r"\d+", config.oci_version)[:3]]
     if numbers > LAST_LENIENT:
         run(config, "poststart", state)
     else:
         run_all(config, "poststart", state, warn)
 
 
-def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
-    path = hook["path"]
+def _run(hook: Hook, kind: str, state: Mapping[str, Any]) -> None:
+    path = hook.path
     if not path.startswith("/"):
         raise SystemCallError(EINVAL, f"{kind} hook", path, "the path must be absolute")
     process.close_on_exec_from(3)  # what the caller has open is nobody's in the container
@@ -72,7 +73,7 @@ def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
         try:
             pid = os.posix_spawn(
                 path,
-                hook.get("args") or [path],
+                list(hook.args) or [path],
                 _environment(hook, kind),
                 file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((told, said, said))],
                 setsigmask=(),
@@ -81,7 +82,7 @@ def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
             )
         except OSError as error:
             raise SystemCallError(error.errno or EINVAL, f"{kind} hook", path) from error
-        code = _wait(pid, hook.get("timeout"))
+        code = _wait(pid, hook.timeout)
         if code:
             text = os.pread(said, OUTPUT, max(0, os.fstat(said).st_size - OUTPUT)).decode(errors="replace").strip()
             number, reason = (ECANCELED, f"it ended with {code}") if code > 0 else (ETIMEDOUT, "it took too long")
@@ -91,9 +92,9 @@ def _run(hook: Mapping[str, Any], kind: str, state: Mapping[str, Any]) -> None:
         os.close(said)
 
 
-def _environment(hook: Mapping[str, Any], kind: str) -> dict[str, str]:
+def _environment(hook: Hook, kind: str) -> dict[str, str]:
     """That of the runtime where nothing is said of it, as runc and crun have it; not for a program of the container."""
-    words = hook.get("env")
+    words = hook.env
     if words is None and kind != "startContainer":
         return dict(os.environ)
     return dict(word.partition("=")[::2] for word in words or ())

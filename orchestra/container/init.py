@@ -30,8 +30,7 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from orchestra.container.configuration import Configuration, Linux
     from orchestra.container.description import ProcessDescription
     from orchestra.container.settings import Settings
     from orchestra.linux.cgroup import Cgroup
@@ -43,7 +42,7 @@ REAPER_ANNOTATION = "io.orchestra.init"
 
 
 def run(
-    config: Mapping[str, Any],
+    config: Configuration,
     settings: Settings,
     bundle: str,
     cgroup: Cgroup,
@@ -74,7 +73,7 @@ def tell(channel: socket.socket, message: wire.Message, fds: tuple[int, ...] = (
 
 
 def _become_container(
-    config: Mapping[str, Any],
+    config: Configuration,
     settings: Settings,
     bundle: str,
     cgroup: Cgroup,
@@ -86,13 +85,13 @@ def _become_container(
 
     os.chdir(bundle)
     process.restore_signals()
-    stays = (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true"
+    stays = config.annotations.get(REAPER_ANNOTATION) == "true"
     if stays:
         process.hide_origin("orchestra-init")  # paths and variables of the machine are nothing for a container to read
     os.setsid()
     cgroup.enter()
-    description = parse_process(config["process"])
-    linux = config.get("linux") or {}
+    description = parse_process(config.process)
+    linux = config.linux
     wanted = load_filter(ContainerDirectory(bundle), config, settings.seccomp)
     privileges.prepare(description, warn)
     # Who owns them is said in the numbers of the host, before a user namespace is entered.
@@ -122,18 +121,18 @@ def _become_container(
     hooked = hooks.wanted(config, *hooks.BEFORE_START)
     if hooked:
         state = _run_hooks_of_creation(config, channel)
-    rootfs.enter(root, linux.get("rootfsPropagation") or "", pivot=settings.pivot, apart=apart)
+    rootfs.enter(root, linux.rootfs_propagation, pivot=settings.pivot, apart=apart)
     process.forbid_imports()
-    if config.get("hostname"):
-        socket.sethostname(config["hostname"])
-    if config.get("domainname"):
-        process.set_domain_name(config["domainname"])
+    if config.hostname:
+        socket.sethostname(config.hostname)
+    if config.domainname:
+        process.set_domain_name(config.domainname)
     here = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if description.terminal:
         _open_terminal(description, channel, here)
-    device_nodes.finish(here, config.get("mounts") or ())
-    sysctls.apply(here, linux.get("sysctl") or {})
-    masks.hide(here, linux.get("maskedPaths") or (), linux.get("readonlyPaths") or ())
+    device_nodes.finish(here, config.mounts)
+    sysctls.apply(here, linux.sysctl)
+    masks.hide(here, linux.masked_paths, linux.readonly_paths)
     labels = privileges.open_labels(description, here)
     os.close(here)
     program = privileges.become(description, config, labels, warn, wanted, dumpable=rootless)
@@ -165,16 +164,16 @@ def hand_over_listener(channel: socket.socket, listener: int) -> None:
         os._exit(FAILED)
 
 
-def _owner(uid: int, linux: Mapping[str, Any]) -> int:
+def _owner(uid: int, linux: Linux) -> int:
     """The container's user as the host knows it; -1 where nobody can tell."""
     space = isolation.Namespaces(linux)
     if "user" not in space:
         return uid
-    known = user_namespace.to_host(linux.get("uidMappings") or (), uid)
+    known = user_namespace.to_host(linux.uid_mappings, uid)
     return -1 if known is None else known
 
 
-def _run_hooks_of_creation(config: Mapping[str, Any], channel: socket.socket) -> dict[str, Any]:
+def _run_hooks_of_creation(config: Configuration, channel: socket.socket) -> dict[str, Any]:
     """The other side runs those that belong on the host, then those follow that belong here. Returns the state."""
     tell(channel, {"prepared": True})
     data = channel.recv(wire.MAX_LINE)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import signal
 from errno import ECANCELED, EINVAL, EPERM
-from typing import Any
 
 from orchestra.container import wire
 from orchestra.linux import namespaces, process, unix_socket, user_namespace
@@ -24,8 +23,9 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from orchestra.container.configuration import Linux
     from orchestra.linux.cgroup import Cgroup
 
 GO = b"go"
@@ -38,18 +38,18 @@ class Namespaces:
 
     __slots__ = ("fresh", "paths")
 
-    def __init__(self, linux: Mapping[str, Any]) -> None:
-        entries = linux.get("namespaces") or ()
-        self.paths: dict[str, str] = {entry["type"]: entry["path"] for entry in entries if entry.get("path")}
-        self.fresh = [entry["type"] for entry in entries if not entry.get("path")]
+    def __init__(self, linux: Linux) -> None:
+        entries = linux.namespaces
+        self.paths: dict[str, str] = {entry.type: entry.path for entry in entries if entry.path}
+        self.fresh = [entry.type for entry in entries if not entry.path]
         for kind in (*self.paths, *self.fresh):
             if kind not in namespaces.FLAGS:
                 raise _invalid("linux.namespaces", f"{kind} is not known")
         if len(entries) != len({*self.paths, *self.fresh}):
             raise _invalid("linux.namespaces", "each kind may be named once")
-        if "user" in self.fresh and not (linux.get("uidMappings") and linux.get("gidMappings")):
+        if "user" in self.fresh and not (linux.uid_mappings and linux.gid_mappings):
             raise _invalid("linux.uidMappings", "a new user namespace needs uidMappings and gidMappings")
-        if linux.get("timeOffsets") and "time" not in self.fresh:
+        if linux.time_offsets and "time" not in self.fresh:
             raise _invalid("linux.timeOffsets", "only a new time namespace can have offsets")
 
     def __contains__(self, kind: str) -> bool:
@@ -68,7 +68,7 @@ class Namespaces:
         return "user" in self.fresh and os.geteuid() != 0
 
 
-def fork(linux: Mapping[str, Any], group: Cgroup) -> int:
+def fork(linux: Linux, group: Cgroup) -> int:
     """Fork into the group and, unless a process between sees to that, into the PID namespace; we stay outside."""
     wanted = Namespaces(linux)
     if "pid" not in wanted or wanted.have_process_between:
@@ -93,14 +93,14 @@ def fork(linux: Mapping[str, Any], group: Cgroup) -> int:
         os.close(own)
 
 
-def await_first_process(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+def await_first_process(pid: int, channel: socket.socket, linux: Linux, warn: Callable[[str], None]) -> int:
     """The container's first process, a child of ours: the forked one, or its sibling when that was only between."""
     if not Namespaces(linux).have_process_between:
         return pid
     return await_sibling(pid, channel, linux, warn)
 
 
-def await_sibling(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+def await_sibling(pid: int, channel: socket.socket, linux: Linux, warn: Callable[[str], None]) -> int:
     """Of a child of ours that is only between: who goes on in its place."""
     try:
         first = _attend(pid, channel, linux, warn)
@@ -112,7 +112,7 @@ def await_sibling(pid: int, channel: socket.socket, linux: Mapping[str, Any], wa
     return first
 
 
-def _attend(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Callable[[str], None]) -> int:
+def _attend(pid: int, channel: socket.socket, linux: Linux, warn: Callable[[str], None]) -> int:
     while True:
         data, fds = unix_socket.receive(channel, 65536)
         if not data:
@@ -128,14 +128,14 @@ def _attend(pid: int, channel: socket.socket, linux: Mapping[str, Any], warn: Ca
             wanted = Namespaces(linux)
             try:
                 if "user" in wanted.fresh:
-                    user_namespace.write_maps(fds[0], linux["uidMappings"], linux["gidMappings"], pid=pid)
-                namespaces.write_time_offsets(fds[0], linux.get("timeOffsets") or {})
+                    user_namespace.write_maps(fds[0], linux.uid_mappings, linux.gid_mappings, pid=pid)
+                namespaces.write_time_offsets(fds[0], linux.time_offsets)
             finally:
                 os.close(fds[0])
             channel.send(GO)
 
 
-def enter(linux: Mapping[str, Any], channel: socket.socket) -> None:
+def enter(linux: Linux, channel: socket.socket) -> None:
     """Join and make all of them. Returns in the container's first process, root of its user namespace."""
     wanted = Namespaces(linux)
     rootless = wanted.are_rootless

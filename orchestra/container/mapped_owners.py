@@ -8,53 +8,49 @@ from __future__ import annotations
 
 import os
 from errno import EINVAL
-from typing import Any
 
 from orchestra.linux import user_namespace
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from orchestra.container.configuration import Linux, Mount, Rows
     from orchestra.linux.mounts.mount import Options
 
-    Rows = Sequence[Mapping[str, int]]
 
-MAPS = {"uids": "uidMappings", "gids": "gidMappings"}
-
-
-def open_owners(entry: Mapping[str, Any], options: Options, linux: Mapping[str, Any]) -> int:
+def open_owners(entry: Mount, options: Options, linux: Linux) -> int:
     """A user namespace that maps owners as the mount wants it, or -1. Without maps of its own it is the container's."""
-    users: Rows = entry.get("uidMappings") or ()
-    groups: Rows = entry.get("gidMappings") or ()
+    users, groups = entry.uid_mappings, entry.gid_mappings
     if options.owner_maps:
         try:
             users, groups = parse_maps(options.owner_maps, linux)
         except ValueError as error:
             hint = f"idmap={options.owner_maps}: uids=FILES-HOST-COUNT;gids=FILES-HOST-COUNT is expected ({error})"
-            raise SystemCallError(EINVAL, "config", entry["destination"], hint) from None
+            raise SystemCallError(EINVAL, "config", entry.destination, hint) from None
     elif not users and not groups:
         if options.owners is None:
             return -1
-        for row in linux.get("namespaces") or ():
-            if row["type"] == "user" and row.get("path"):
-                return os.open(row["path"], os.O_RDONLY | os.O_CLOEXEC)
-        users, groups = linux.get("uidMappings") or (), linux.get("gidMappings") or ()
+        for space in linux.namespaces:
+            if space.type == "user" and space.path:
+                return os.open(space.path, os.O_RDONLY | os.O_CLOEXEC)
+        users, groups = linux.uid_mappings, linux.gid_mappings
     if not users or not groups:
         hint = "an id-mapped mount needs uidMappings and gidMappings"
-        raise SystemCallError(EINVAL, "config", entry["destination"], hint)
+        raise SystemCallError(EINVAL, "config", entry.destination, hint)
     return user_namespace.make(users, groups)
 
 
-def parse_maps(text: str, linux: Mapping[str, Any]) -> tuple[Rows, Rows]:
+def parse_maps(text: str, linux: Linux) -> tuple[Rows, Rows]:
     """Rows for users and for groups. linux: of the container. ValueError for what is no such text."""
+    maps = {"uids": linux.uid_mappings, "gids": linux.gid_mappings}
     found: dict[str, Rows] = {}
     for part in text.split(";"):
         name, _, rows = part.partition("=")
-        if name not in MAPS:
+        if name not in maps:
             raise ValueError(f"{name!r} is not known")
-        found[name] = [_parse_row(row, linux.get(MAPS[name]) or ()) for row in rows.split("#")]
+        found[name] = [_parse_row(row, maps[name]) for row in rows.split("#")]
     return found.get("uids", ()), found.get("gids", ())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from errno import EEXIST, EINVAL, ENOENT, EPERM
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orchestra.container import device_nodes, mount_points, proc_mounts
 from orchestra.container.copy_up import copy_up
@@ -21,13 +21,12 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from orchestra.container.configuration import Linux, Mount
     from orchestra.linux.cgroup import Cgroup
 
 CGROUP = ("cgroup", "cgroup2")
-SUBPATH = "io.orchestra.subpath"
-"""Property of a bind in ``mounts``: the path below its source that is bound, as it is when the container starts."""
 PROTECTING = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
 UNLABELLED = ("proc", "sysfs", "mqueue")  # the kernel labels their files itself
 # Who has no namespace of its own of that kind may not mount these in a user namespace.
@@ -75,12 +74,10 @@ def _leads_to(name: str, parent: int, text: str) -> bool:
     return stat.S_ISLNK(status.st_mode) and os.readlink(name, dir_fd=parent) == text
 
 
-def open_sources(
-    entry: Mapping[str, Any], linux: Mapping[str, Any], bundle: str, cgroup: Cgroup
-) -> list[Source | Link]:
+def open_sources(entry: Mount, linux: Linux, bundle: str, cgroup: Cgroup) -> list[Source | Link]:
     """What is bound by an entry of ``mounts``: nothing, or one, or of a cgroup of version 1 one for each controller."""
-    options = mount.parse_options(entry.get("options") or ())
-    destination, kind = entry["destination"], entry.get("type") or ""
+    options = mount.parse_options(entry.options)
+    destination, kind = entry.destination, entry.type
     if kind in CGROUP:
         # The container's own groups and nothing above them: alike with and without a cgroup namespace.
         plain = options._replace(flags=options.flags & ~mount.MS_REC, data="")
@@ -89,14 +86,16 @@ def open_sources(
             for name, directory in cgroup.views().items()
         ]
     if kind == "bind" or options.flags & mount.MS_BIND:
+        if entry.source is None:
+            raise SystemCallError(EINVAL, "config", destination, "a bind needs a source")
         owners = open_owners(entry, options, linux)
         below = -1
         try:
-            source = os.path.join(bundle, entry["source"])
+            source = os.path.join(bundle, entry.source)
             if options.copies_link and os.path.islink(source):
                 return [Link(os.readlink(source), destination)]
-            if SUBPATH in entry:
-                below = open_below(source, entry[SUBPATH], about=destination)
+            if entry.subpath is not None:
+                below = open_below(source, entry.subpath, about=destination)
             tree = clone(source if below < 0 else below, options, about=destination, owners=owners)
             return [Source(tree, destination, options)]
         finally:
@@ -122,10 +121,10 @@ def open_below(source: str, path: str, *, about: str) -> int:
         os.close(top)
 
 
-def place(root: int, entry: Mapping[str, Any], sources: list[Source | Link], linux: Mapping[str, Any]) -> None:
+def place(root: int, entry: Mount, sources: list[Source | Link], linux: Linux) -> None:
     """Put in place what ``open_sources`` found, or mount a new file system."""
-    options = mount.parse_options(entry.get("options") or ())
-    destination, kind = entry["destination"], entry.get("type") or ""
+    options = mount.parse_options(entry.options)
+    destination, kind = entry.destination, entry.type
     proc_mounts.check_name(destination)
     holder = kind in CGROUP and not any(source.target == destination for source in sources)
     if holder:
@@ -148,10 +147,10 @@ def reach(fd: int) -> str:
     return f"/proc/self/fd/{fd}"
 
 
-def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: Mapping[str, Any]) -> None:
-    destination, kind = entry["destination"], entry.get("type") or ""
+def _mount(root: int, entry: Mount, options: mount.Options, linux: Linux) -> None:
+    destination, kind = entry.destination, entry.type
     data = options.data
-    label = linux.get("mountLabel")
+    label = linux.mount_label
     if label and kind not in UNLABELLED:
         data = ",".join([*([data] if data else ()), f'context="{label}"'])
     flags = options.flags
@@ -167,7 +166,7 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
     try:
         if kind != "proc":
             proc_mounts.check(root, target, destination)
-        mount.mount(entry.get("source") or kind, reach(target), kind, flags, data, about=destination)
+        mount.mount(entry.source or kind, reach(target), kind, flags, data, about=destination)
         if options.copies_up:
             _copy_up(root, destination, target, read_only=bool(options.flags & mount.MS_RDONLY))
     except SystemCallError as error:
@@ -193,11 +192,11 @@ def _mount(root: int, entry: Mapping[str, Any], options: mount.Options, linux: M
         _propagate(root, destination, flag)
 
 
-def _unmapped_owner(data: str, linux: Mapping[str, Any]) -> str:
+def _unmapped_owner(data: str, linux: Linux) -> str:
     """The option of a file system that names an owner whom the container does not have, such as devpts' ``gid=5``."""
     for word in data.split(","):
         name, _, number = word.partition("=")
-        maps = linux.get({"uid": "uidMappings", "gid": "gidMappings"}.get(name, "")) or ()
+        maps = {"uid": linux.uid_mappings, "gid": linux.gid_mappings}.get(name, ())
         if maps and number.isdecimal() and user_namespace.to_host(maps, int(number)) is None:
             return word
     return ""
@@ -225,9 +224,9 @@ def _copy_up(root: int, destination: str, covered: int, *, read_only: bool) -> N
         os.close(above)
 
 
-def _is_hosts_own(kind: str, linux: Mapping[str, Any]) -> bool:
+def _is_hosts_own(kind: str, linux: Linux) -> bool:
     """Whether the container sees that of the host anyway; a network made beforehand has no sysfs of its own either."""
-    paths = {entry["type"]: entry.get("path") for entry in linux.get("namespaces") or ()}
+    paths = {space.type: space.path for space in linux.namespaces}
     return kind in HOSTS_OWN and (HOSTS_OWN[kind][0] not in paths or (kind == "sysfs" and bool(paths["network"])))
 
 
@@ -275,22 +274,20 @@ def _propagate(root: int, destination: str, flag: int) -> None:
         os.close(fd)
 
 
-def check_label(linux: Mapping[str, Any]) -> None:
+def check_label(linux: Linux) -> None:
     """EOPNOTSUPP for a ``mountLabel`` where no SELinux is active to understand it."""
-    label = linux.get("mountLabel")
+    label = linux.mount_label
     if label:
         from orchestra.linux.security import security_label
 
         security_label.require(security_label.SELINUX, label)
 
 
-def mount_all(
-    root: int, entries: Iterable[Mapping[str, Any]], sources: Iterable[list[Source | Link]], linux: Mapping[str, Any]
-) -> bool:
+def mount_all(root: int, entries: Iterable[Mount], sources: Iterable[list[Source | Link]], linux: Linux) -> bool:
     """In order. Returns whether there are to be devices in /dev: unless that is a bind, or already has some."""
     bare = True
     for entry, found in zip(entries, sources, strict=True):
         place(root, entry, found, linux)
-        if entry["destination"].rstrip("/") == "/dev":
+        if entry.destination.rstrip("/") == "/dev":
             bare = device_nodes.is_dev(entry)
     return bare

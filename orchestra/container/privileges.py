@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 from errno import EACCES, EINVAL, EIO, ENOENT, ENOEXEC, EPERM
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from orchestra.linux import oom_score, passwd, process
 from orchestra.linux.security import capabilities, seccomp
@@ -17,8 +17,9 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from orchestra.container.configuration import Configuration
     from orchestra.container.description import ProcessDescription
     from orchestra.linux.security.security_label import ExecLabel
 
@@ -124,7 +125,7 @@ def prepare(description: ProcessDescription, warn: Callable[[str], None]) -> Non
 
 def become(
     description: ProcessDescription,
-    config: Mapping[str, Any],
+    config: Configuration,
     labels: list[ExecLabel],
     warn: Callable[[str], None],
     wanted: seccomp.Filter | None = None,
@@ -140,7 +141,7 @@ def become(
     _limit(description, warn)
     program = Program(description)
     _schedule(description)
-    domain = ((config.get("linux") or {}).get("personality") or {}).get("domain")
+    domain = config.linux.personality.domain
     if domain is not None:
         process.set_personality(domain)
     program.labels = labels
@@ -155,7 +156,7 @@ def become(
             warn(f"{capabilities.NAMES[number]} is not ours to give")
         capabilities.limit_bounding(sets.bounding)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
-    if (config.get("annotations") or {}).get(KEEP_GROUPS_ANNOTATION) != "1":
+    if config.annotations.get(KEEP_GROUPS_ANNOTATION) != "1":
         _set_groups(description.groups)
     _change_user(uid, gid)
     process.prctl(process.PR_SET_KEEPCAPS, 0)

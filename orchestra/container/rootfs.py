@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from orchestra.container.configuration import Configuration
     from orchestra.container.mounts import Link, Source
     from orchestra.linux.cgroup import Cgroup
 
@@ -27,7 +28,7 @@ PAGE = 4096  # mount(2): options are cut off at one page
 
 
 def prepare(
-    config: Mapping[str, Any],
+    config: Configuration,
     layers: Iterable[Mapping[str, Any]],
     bundle: str,
     cgroup: Cgroup,
@@ -40,31 +41,29 @@ def prepare(
     layers: the ``rootfs`` of shim.json; apart: this mount namespace is not the host's. One that is made after this
     takes the current directory along, where no path would lead who has lost the host's privileges.
     """
-    linux = config.get("linux") or {}
-    mounts.check_label(linux)
+    mounts.check_label(config.linux)
     if apart:
         # What is mounted from here on must not appear on the host, while unmounting there may still reach us.
         mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
-    root = os.path.join(bundle, config.get("root", {}).get("path") or "rootfs")
+    root = os.path.join(bundle, config.root.path or "rootfs")
     for layer in layers:
         mount_layer(layer, root)
     os.chdir(root)
-    return (mounts.open_sources(entry, linux, bundle, cgroup) for entry in config.get("mounts") or ())
+    return (mounts.open_sources(entry, config.linux, bundle, cgroup) for entry in config.mounts)
 
 
-def build(config: Mapping[str, Any], sources: Iterable[list[Source | Link]], nodes: Mapping[str, int]) -> int:
+def build(config: Configuration, sources: Iterable[list[Source | Link]], nodes: Mapping[str, int]) -> int:
     """Mount everything. Returns a descriptor of the new root. nodes: devices that are made already."""
     # pivot_root(2) wants a mount point, and one that was made in this mount namespace.
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     root = mount_tree.clone(here, recursive=True, about="the root")
     mount_tree.attach(root, here, about="the root")
     os.close(here)
-    linux = config.get("linux") or {}
-    if mounts.mount_all(root, config.get("mounts") or (), sources, linux):
-        device_nodes.make_devices(root, linux.get("devices") or (), nodes)
+    if mounts.mount_all(root, config.mounts, sources, config.linux):
+        device_nodes.make_devices(root, config.linux.devices, nodes)
     # As Docker does for WORKDIR; what is executed later must find its own.
-    os.close(resolve.ensure_in_root(root, config["process"].get("cwd") or "/", directory=True))
-    if config.get("root", {}).get("readonly"):
+    os.close(resolve.ensure_in_root(root, config.process.get("cwd") or "/", directory=True))
+    if config.root.readonly:
         mount.set_attributes(root, mount.MOUNT_ATTR_RDONLY, about="the root")
     return root
 

@@ -13,8 +13,9 @@ from orchestra.linux import process, unix_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from orchestra.container.configuration import Configuration
     from orchestra.container.settings import Settings
     from orchestra.linux.cgroup import Cgroup
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def fork(
-    config: Mapping[str, Any],
+    config: Configuration,
     settings: Settings,
     bundle: str,
     group: Cgroup,
@@ -35,7 +36,7 @@ def fork(
 
     let_go: done by it first, of all that is the maker's alone; told the descriptor of its end of the channel.
     """
-    linux = config.get("linux") or {}
+    linux = config.linux
     sysctls.check(linux)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # In a PID namespace that it shares, others see it from its birth on.
@@ -58,7 +59,7 @@ class StartingProcess:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
+        config: Configuration,
         channel: socket.socket,
         describe: Callable[[str], dict[str, Any]],
         warn: Warn,
@@ -97,7 +98,7 @@ class StartingProcess:
             self._run_hooks()
         if "listener" in message:
             state = self._describe("created")
-            oci.send_listener(self._config["linux"]["seccomp"], fds[0], self._executed or state["pid"], state)
+            oci.send_listener(self._config.linux.seccomp, fds[0], self._executed or state["pid"], state)
             self.channel.send(isolation.GO)
         self.created = self.created or "created" in message
         self.executing = self.executing or "executing" in message

@@ -16,7 +16,8 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+
+    from orchestra.container.configuration import Linux
 
 # ipc/ipc_sysctl.c and ipc/mq_sysctl.c of the kernel; kernel/utsname_sysctl.c, whose host name has a field of its own.
 KERNEL_IPC = """auto_msgmni msgmax msgmnb msgmni msg_next_id sem sem_next_id
@@ -24,13 +25,12 @@ shmall shmmax shmmni shm_next_id shm_rmid_forced"""
 BELOW = (("net/", "network"), ("fs/mqueue/", "ipc"), ("user/", "user"))
 
 
-def check(linux: Mapping[str, Any]) -> None:
+def check(linux: Linux) -> None:
     """EINVAL for a parameter that is not, or not certainly, of a namespace of the container's own."""
-    wanted = linux.get("sysctl") or {}
-    if not wanted:
+    if not linux.sysctl:
         return
     space = Namespaces(linux)
-    for key in wanted:
+    for key in linux.sysctl:
         path = _path(key)
         if path == "kernel/hostname":
             raise _refused(key, "the host name is said by the field hostname")

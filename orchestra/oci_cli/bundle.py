@@ -8,6 +8,7 @@ from errno import EINVAL, ENOENT, ENOTDIR, EPERM
 from typing import Any, NamedTuple
 
 from orchestra.container import isolation
+from orchestra.container.configuration import read_linux
 from orchestra.linux.cgroup import is_scope, own_parent
 from orchestra.linux.syscall import SystemCallError
 
@@ -52,7 +53,7 @@ def load_bundle(path: str | None, name: str, configuration: str | None = None, *
     if not isinstance(root, dict) or not root.get("path"):
         raise _invalid("root.path", "a container needs a root")
     _map_caller(config.get("linux") or {})
-    if os.geteuid() and "user" not in isolation.Namespaces(config.get("linux") or {}):
+    if os.geteuid() and "user" not in isolation.Namespaces(read_linux(config.get("linux") or {})):
         hint = "without root a container needs a user namespace: see `spec --rootless`"
         raise SystemCallError(EPERM, "config", "linux.namespaces", hint)
     bundle = Bundle(directory, config, cgroup_path(config, name, manager))

@@ -6,6 +6,7 @@ import os
 from errno import EACCES
 
 from orchestra.container import isolation
+from orchestra.container.configuration import read_configuration, read_linux
 from orchestra.linux import process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.oci_cli import console, creation, fault
@@ -31,7 +32,7 @@ def run_command(context: Context, options: Options, words: list[str]) -> int:
     from orchestra.oci_cli.start import tell_started
 
     try:
-        tell_started(context, container, bundle.config)
+        tell_started(context, container, read_configuration(bundle.config))
     finally:
         container.unlock()
     if made.readiness is not None:
@@ -74,7 +75,7 @@ def _create(
     except PermissionError as error:
         hint = "without root it is below $XDG_RUNTIME_DIR, or where --root says"
         raise SystemCallError(EACCES, "mkdir", context.root, hint) from error
-    if not isolation.Namespaces(bundle.config["linux"]).are_rootless:
+    if not isolation.Namespaces(read_linux(bundle.config["linux"])).are_rootless:
         # Until its program is executed nobody of the container may look into a process of ours (ptrace(2)).
         process.prctl(process.PR_SET_DUMPABLE, 0)
     return container, bundle, creation.create(container, bundle, wishes, context.report)

@@ -10,6 +10,7 @@ from errno import EACCES, ECANCELED, EPERM, EROFS
 from typing import Any, NamedTuple
 
 from orchestra.container import device_nodes, hooks, init, isolation, starting
+from orchestra.container.configuration import read_configuration, read_linux
 from orchestra.container.settings import Settings
 from orchestra.container.starting import StartingProcess
 from orchestra.linux import cgroup, process, unix_socket, user_namespace
@@ -157,7 +158,9 @@ class _Creation:
         self.container.remove_resctrl(self.record)
         self.container.unmount(self.record)
         if self.first is not None and self.first.hooked:
-            hooks.run_all(self.bundle.config, "poststop", self._describe("stopped"), self.report.warning)
+            hooks.run_all(
+                read_configuration(self.bundle.config), "poststop", self._describe("stopped"), self.report.warning
+            )
         self.container.remove()
 
     def _store_settings(self) -> Settings:
@@ -187,7 +190,7 @@ class _Creation:
 
     def _fork(self, settings: Settings) -> StartingProcess:
         gate = None if self.wishes.start else unix_socket.listen(self.container.gate, kind=socket.SOCK_SEQPACKET)
-        config, warn = self.bundle.config, self.report.warning
+        config, warn = read_configuration(self.bundle.config), self.report.warning
         self.pid, channel = starting.fork(
             config, settings, self.bundle.path, self.group, warn, gate=gate, let_go=self._let_go
         )
@@ -258,7 +261,7 @@ def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
 
 def _root_mount(bundle: Bundle) -> dict[str, int] | None:
     """Where the mounts of the container are the caller's, too, what its root was before them."""
-    if "mount" in isolation.Namespaces(bundle.config.get("linux") or {}):
+    if "mount" in isolation.Namespaces(read_linux(bundle.config.get("linux") or {})):
         return None
     from orchestra.oci_cli.root_mount import describe_root
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestra.command_line.read import Misused
 from orchestra.container import hooks
+from orchestra.container.configuration import read_configuration
 from orchestra.linux import process
 from orchestra.linux.cgroup import freezer
 from orchestra.linux.readiness import readable
@@ -80,7 +81,7 @@ def delete(context: Context, container: Container, *, force: bool) -> None:
             EINVAL, "delete", container.name, f"it is not stopped but {found.status}: kill it first, or use --force"
         )
     end(context, container, found.record)
-    config = container.directory.load_if_there("config.json") or {}
+    config = read_configuration(container.directory.load_if_there("config.json") or {})
     if hooks.wanted(config, "poststop"):
         state = describe(Found(found.record, "stopped", 0), container.name)
         hooks.run_all(config, "poststop", state, context.report.warning)

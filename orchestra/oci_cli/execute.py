@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestra.command_line.read import Misused
 from orchestra.container import isolation
+from orchestra.container.configuration import read_configuration
 from orchestra.container.confinement import load_filter
 from orchestra.container.description import parse_process
 from orchestra.container.execution import bear_within, become_program, joined
@@ -37,14 +38,14 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     found = container.find_running("created", "running", "paused")
     if found.status == "paused" and not options.flag("ignore-paused"):
         raise SystemCallError(EBUSY, "exec", words[0], "cannot exec in a paused container without --ignore-paused")
-    config = container.directory.load("config.json")
-    description = parse_process(_describe(config["process"], options, words[1:]))
+    config = read_configuration(container.directory.load("config.json"))
+    description = parse_process(_describe(dict(config.process), options, words[1:]))
     detached = options.flag("detach")
     terminal = description.terminal
     keeper = console.open_console(options.value("console-socket"), terminal=terminal, detached=detached)
     wanted = load_filter(container.directory, config, SECCOMP)
     target = process.open_pidfd(container.process_of(found.record))
-    linux = config.get("linux") or {}
+    linux = config.linux
     flags = joined(linux, found.pid)
     between = bool(flags & namespaces.CLONE_NEWPID)
     if not between:

@@ -7,6 +7,7 @@ import socket
 from errno import ECANCELED, ECONNREFUSED, EINVAL, ENOENT
 
 from orchestra.container import hooks, init
+from orchestra.container.configuration import read_configuration
 from orchestra.container.starting import StartingProcess
 from orchestra.linux import process, unix_socket
 from orchestra.linux.syscall import SystemCallError
@@ -15,9 +16,9 @@ from orchestra.oci_cli.container import GATE, NOTIFY, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
+    from orchestra.container.configuration import Configuration
     from orchestra.oci_cli.arguments import Options
     from orchestra.oci_cli.container import Container
     from orchestra.oci_cli.context import Context
@@ -28,7 +29,7 @@ def start_command(context: Context, _options: Options, words: list[str]) -> int:
     container.load()
     container.lock_existing()
     found = container.find_running("created")
-    config = container.directory.load("config.json")
+    config = read_configuration(container.directory.load("config.json"))
 
     def describe_it(status: str) -> dict[str, Any]:
         return describe(found._replace(status=status), container.name)
@@ -64,7 +65,7 @@ def _start(first: StartingProcess) -> None:
         raise SystemCallError(ECANCELED, "start", "", "its first process was killed before it ran the program")
 
 
-def tell_started(context: Context, container: Container, config: Mapping[str, Any]) -> None:
+def tell_started(context: Context, container: Container, config: Configuration) -> None:
     """The program runs: that is what poststart hooks are told. An error of theirs stops the container."""
     if not hooks.wanted(config, "poststart"):
         return

@@ -14,9 +14,10 @@ from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
 from typing import Any, NamedTuple, NoReturn
 
 from orchestra.container import rootfs
+from orchestra.container.configuration import SUBPATH
 from orchestra.container.directory import RUNTIME_STATE
 from orchestra.container.init import REAPER_ANNOTATION
-from orchestra.container.mounts import SUBPATH, open_below
+from orchestra.container.mounts import open_below
 from orchestra.linux import cgroup, namespaces, oom_score, process
 from orchestra.linux.mounts import mount, mount_tree
 from orchestra.linux.readiness import first_readable

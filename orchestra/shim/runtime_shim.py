@@ -59,24 +59,25 @@ class RuntimeShim(Shim):
     def _load(self) -> None:
         super()._load()
         # Made, and so not marked as ours, by the runtime.
-        self.cgroup = cgroup.at((self.config.get("linux") or {}).get("cgroupsPath") or "")
+        self.cgroup = cgroup.at(self.config.linux.cgroups_path)
 
     def _make(self, *, start: bool) -> None:
         if self.cgroup.processes():
             self.cgroup = cgroup.Cgroup()
             raise SystemCallError(EBUSY, "create", self.directory.name, "processes of somebody else are in its cgroup")
-        self.warnings += lacks(self.config)
+        described = self.directory.load("config.json")
+        self.warnings += lacks(described)
         self.program.delete()  # of a run whose shim was killed
         # So that its parents stay: they go with another stack's last container, and runtimes do not make them again.
         self.cgroup.create({})
         streams: list[int] = []
         console = None
-        if self.config["process"].get("terminal"):
+        if self.config.process.get("terminal"):
             console = _Console()
         else:
             streams = self._open_ends()
         try:
-            pid = self.program.create(self.config, self.settings.rootfs, streams, console.path if console else "")
+            pid = self.program.create(described, self.settings.rootfs, streams, console.path if console else "")
             self.container = process.identify(pid)
             if console is not None:
                 master = console.receive()
@@ -103,7 +104,7 @@ class RuntimeShim(Shim):
         Without input a pipe that nobody writes to: crun would give the machine's own /dev/null to the root of a
         container's user namespace.
         """
-        user = (self.config["process"].get("user") or {}).get("uid", 0)
+        user = (self.config.process.get("user") or {}).get("uid", 0)
         output = [os.open(name, os.O_RDWR | os.O_CLOEXEC) for name in ("stdout", "stderr")]
         for fd in output:
             os.fchown(fd, user, -1)

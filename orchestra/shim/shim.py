@@ -17,6 +17,7 @@ from errno import EALREADY, ECANCELED, EINVAL
 from typing import Any
 
 from orchestra.container import hooks, init, oci, open_files, starting, wire
+from orchestra.container.configuration import Configuration, read_configuration
 from orchestra.container.directory import RUN_FILES, UNFINISHED, DamagedFile, named_process
 from orchestra.container.settings import Settings, load_settings
 from orchestra.linux import cgroup, process, unix_socket
@@ -57,7 +58,7 @@ class Shim:
         self.identity = identity
         self.zygote = zygote
         self.over = False
-        self.config: dict[str, Any] = {}
+        self.config = Configuration()
         self.settings = Settings()
         self.cgroup = cgroup.Cgroup()
         self.selector = selectors.DefaultSelector()
@@ -100,14 +101,13 @@ class Shim:
         self.selector.register(self.parent, selectors.EVENT_READ, self._hear_parent)
 
     def _load(self) -> None:
-        self.config = self.directory.load("config.json")
+        self.config = read_configuration(self.directory.load("config.json"))
         self.settings = load_settings(self.directory)
-        path = (self.config.get("linux") or {}).get("cgroupsPath") or ""
-        self.cgroup = cgroup.at(path, owner=self.directory.path, everywhere=False)
+        self.cgroup = cgroup.at(self.config.linux.cgroups_path, owner=self.directory.path, everywhere=False)
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])
-        if not self.config["process"].get("terminal"):
+        if not self.config.process.get("terminal"):
             self.streams.make_pipes(stdin=self.settings.stdin)
 
     def _listen(self) -> None:
@@ -116,7 +116,7 @@ class Shim:
         self.requests.listen(self.directory.file("shim.sock"))
 
     def _make(self, *, start: bool) -> None:
-        self.warnings += self.cgroup.create((self.config.get("linux") or {}).get("resources") or {})
+        self.warnings += self.cgroup.create(self.config.linux.resources)
         pid = 0
         if self.zygote is not None:
             channel = self.zygote.fork(self.directory, self.cgroup)
@@ -150,7 +150,7 @@ class Shim:
 
     def _describe(self, status: str) -> dict[str, Any]:
         pid = self.container.pid if self.container and status != "stopped" else 0
-        return oci.state(self.directory.name, status, pid, self.directory.path, self.config.get("annotations"))
+        return oci.state(self.directory.name, status, pid, self.directory.path, self.config.annotations)
 
     def _give_keeper(self, what: bytes, fds: list[int]) -> None:
         """The fork server keeps a second one of each: what nobody has open is lost, a pipe's content or a terminal."""
@@ -258,7 +258,7 @@ class Shim:
             connection.close()
         # Callbacks refer to it and it to them: what it holds must not wait until the collector looks at old objects,
         # which it does less often the more there are.
-        self.config, self.settings = {}, Settings()
+        self.config, self.settings = Configuration(), Settings()
         self.starting = self.requests = self.orphan = None
 
     # A run whose first shim was killed
@@ -380,10 +380,7 @@ class Shim:
 
     def _finish(self) -> None:
         """Everything the container wrote is in the log before its record appears, and everything of it is gone."""
-        shares_processes = not any(
-            entry["type"] == "pid" and not entry.get("path")
-            for entry in (self.config.get("linux") or {}).get("namespaces") or ()
-        )
+        shares_processes = not any(space.type == "pid" and not space.path for space in self.config.linux.namespaces)
         if shares_processes:
             self.cgroup.kill()
         self.streams.drain()
@@ -418,7 +415,7 @@ class Shim:
         there = self.directory.load_sound("config.json")
         if not there:
             return not self.directory.has("shim.pid")
-        return _group_of(there) not in ("", _group_of(self.config))
+        return _group_of(there) not in ("", self.config.linux.cgroups_path)
 
     def _clean(self) -> None:
         self._remove_group()

@@ -12,9 +12,10 @@ import os
 import selectors
 import signal
 import socket
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from orchestra.container import hooks, open_files, wire
+from orchestra.container.configuration import read_configuration
 from orchestra.container.directory import ContainerDirectory
 from orchestra.container.isolation import Namespaces
 from orchestra.container.settings import load_settings
@@ -25,7 +26,7 @@ from orchestra.shim.zygote import Zygote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 EVERY_HOOK = (*hooks.BEFORE_START, "poststart", "poststop")
 
@@ -38,15 +39,14 @@ def may_wait(directory: ContainerDirectory) -> bool:
     such: whoever makes a container of it says what is wrong.
     """
     try:
-        config, settings = directory.load("config.json"), load_settings(directory)
-        linux: Mapping[str, Any] = config.get("linux") or {}
-        namespaces = Namespaces(linux)
+        config, settings = read_configuration(directory.load("config.json")), load_settings(directory)
+        namespaces = Namespaces(config.linux)
         return (
             "pid" not in namespaces.fresh
             or namespaces.have_process_between
             or hooks.wanted(config, *EVERY_HOOK)
-            or bool(settings.runtime or (linux.get("seccomp") or {}).get("listenerPath"))
-            or cgroup.is_scope(linux.get("cgroupsPath") or "")
+            or bool(settings.runtime or config.linux.seccomp.get("listenerPath"))
+            or cgroup.is_scope(config.linux.cgroups_path)
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return True

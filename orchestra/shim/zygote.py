@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from orchestra.container import init, wire
+from orchestra.container.configuration import read_configuration
 from orchestra.container.directory import ContainerDirectory
 from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, namespaces, process, unix_socket
@@ -127,7 +128,6 @@ def _say(channel: int, word: bytes) -> None:
 def _become_first_process(order: bytes, channel: int) -> NoReturn:
     orders = wire.decode(order)
     directory = ContainerDirectory(orders["directory"])
-    config = directory.load("config.json")
-    path = (config.get("linux") or {}).get("cgroupsPath") or ""
-    group = cgroup.at(path, cgroup.Hierarchy(orders["v1"], orders["v2"]), owner=directory.path)
+    config = read_configuration(directory.load("config.json"))
+    group = cgroup.at(config.linux.cgroups_path, cgroup.Hierarchy(orders["v1"], orders["v2"]), owner=directory.path)
     init.run(config, load_settings(directory), directory.path, group, socket.socket(fileno=channel))

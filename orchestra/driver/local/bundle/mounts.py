@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from orchestra.container.mounts import SUBPATH
+from orchestra.container.configuration import SUBPATH
 from orchestra.container.proc_mounts import MOUNTABLE, is_inside
 from orchestra.errors import FatalError
 from orchestra.model.sharing import Bare, Host

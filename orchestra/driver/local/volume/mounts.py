@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, assert_never
 
-from orchestra.container.mounts import SUBPATH, open_below
+from orchestra.container.configuration import SUBPATH
+from orchestra.container.mounts import open_below
 from orchestra.container.proc_mounts import NO_PROC, PROC
 from orchestra.driver.local.volume.anonymous import anonymous_name, ensure_anonymous_volume
 from orchestra.driver.local.volume.files import check_file, write_file
