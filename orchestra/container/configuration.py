@@ -6,8 +6,10 @@ A field is the property of the same name, ``uid_mappings`` being ``uidMappings``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from errno import EINVAL
 from typing import Any, ClassVar, Self
 
+from orchestra.linux.syscall import SystemCallError
 from orchestra.record import Record
 
 Rows = Sequence[Mapping[str, int]]
@@ -29,9 +31,14 @@ class Object(Record):
 
     @classmethod
     def read(cls, described: Mapping[str, Any]) -> Self:
-        """Raises TypeError for one that lacks what it needs, AttributeError for what is no object."""
+        """Raises SystemCallError for one that lacks what it needs, AttributeError for what is no object."""
         keys = cls._keys
-        return cls(**{keys[key]: value for key, value in described.items() if key in keys and value is not None})
+        given = {keys[key]: value for key, value in described.items() if key in keys and value is not None}
+        try:
+            return cls(**given)
+        except TypeError:
+            missing = next(key for key, field in keys.items() if field not in {**cls._field_defaults, **given})
+            raise SystemCallError(EINVAL, "config", cls.__name__.lower(), f"it has no {missing}") from None
 
 
 def _property(field: str) -> str:
@@ -122,7 +129,7 @@ class Configuration(Object):
 
 
 def read_linux(described: Mapping[str, Any]) -> Linux:
-    """Raises TypeError or AttributeError for what cannot be understood."""
+    """Raises SystemCallError, TypeError or AttributeError for what cannot be understood."""
     nested = {
         "namespaces": tuple(map(Namespace.read, described.get("namespaces") or ())),
         "devices": tuple(map(Device.read, described.get("devices") or ())),
@@ -132,7 +139,7 @@ def read_linux(described: Mapping[str, Any]) -> Linux:
 
 
 def read_configuration(described: Mapping[str, Any]) -> Configuration:
-    """Raises TypeError or AttributeError for what cannot be understood."""
+    """Raises SystemCallError, TypeError or AttributeError for what cannot be understood."""
     nested = {
         "root": Root.read(described.get("root") or {}),
         "mounts": tuple(map(Mount.read, described.get("mounts") or ())),
