@@ -213,6 +213,10 @@ class LogCursor:
         if not self._is_followed():
             while fd < 0 and (names := list_files(self._path)):
                 fd = self._open(names[-1])
+                # A rotation in between gives its name to a newer one, or hides one that is being renamed.
+                if fd >= 0 and not self._is_oldest(fd):
+                    os.close(fd)
+                    fd = -1
         if self._is_followed():
             if fd >= 0:
                 os.close(fd)  # rotated meanwhile: it is not older
@@ -221,6 +225,12 @@ class LogCursor:
             return False
         self._go_on(fd)
         return True
+
+    def _is_oldest(self, fd: int) -> bool:
+        """Also when it has been removed meanwhile, as the oldest is."""
+        own = identify(os.fstat(fd))
+        known = [identity_of(name) for name in list_files(self._path)]
+        return own not in known[:-1]
 
     def _is_followed(self) -> bool:
         """Whether the file after this one, or any where there is none yet, has been handed over."""

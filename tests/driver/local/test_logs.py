@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestra.driver.local import logs
+from orchestra.driver.local.log_files import list_files
 from orchestra.driver.local.logs import LogCursor
 from orchestra.model.log import Line
 from orchestra.shim.log import LogFile, render_records
@@ -140,6 +141,31 @@ def test_following_a_writer_that_rotates_all_the_time(path, cursor):
     thread.join()
     seen += texts(cursor.lines())
     assert seen == [b"line %d" % number for number in range(count)]
+
+
+def test_the_oldest_file_is_begun_with_though_a_rotation_comes_between(path, cursor, monkeypatch):
+    write(f"{path}.1", (1, "stdout", b"oldest\n"))
+    write(path, (2, "stdout", b"newer\n"))
+    found = []
+
+    def list_then_rotate(path):
+        found.append(list_files(path))
+        if len(found) == 1:
+            os.rename(f"{path}.1", f"{path}.2")
+            os.rename(path, f"{path}.1")
+            write(path, (3, "stdout", b"newest\n"))
+        return found[-1]
+
+    monkeypatch.setattr(logs, "list_files", list_then_rotate)
+    assert texts(cursor.lines()) == [b"oldest", b"newer", b"newest"]
+
+
+def test_the_oldest_file_is_begun_with_though_it_was_missing_from_a_list(path, cursor, monkeypatch):
+    write(f"{path}.1", (1, "stdout", b"oldest\n"))
+    write(path, (2, "stdout", b"newer\n"))
+    lists = iter([[path]])
+    monkeypatch.setattr(logs, "list_files", lambda path: next(lists, None) or list_files(path))
+    assert texts(cursor.lines()) == [b"oldest", b"newer"]
 
 
 def test_a_container_made_anew_has_a_new_log(path, cursor):
