@@ -15,7 +15,6 @@ from orchestra.record import Record
 Rows = Sequence[Mapping[str, int]]
 """Of a map of users or groups: containerID, hostID, size."""
 
-
 SUBPATH = "io.orchestra.subpath"
 """Property of a bind in ``mounts``: the path below its source that is bound, as it is when the container starts."""
 

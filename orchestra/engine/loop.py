@@ -141,7 +141,7 @@ class Engine:
         return events
 
     def snapshot(self) -> SnapshotEvent:
-        """How things stand: whoever subscribes at the same moment misses nothing."""
+        """The state right now. Subscribe in the same step of the event loop, and no event is lost or told twice."""
         containers = (container for _, container in sorted(self.observed.containers.items()))
         blocked = tuple((blocked.resource, blocked.reason) for blocked in self._plan.blocked)
         return SnapshotEvent(self.now(), tuple(map(container_state, containers)), self._under_way(), blocked)

@@ -55,18 +55,19 @@ class RuntimeShim(Shim):
     ) -> None:
         super().__init__(directory, parent, identity)
         self.program = program
+        self.described: dict[str, Any] = {}  # what the runtime is given
 
-    def _load(self) -> None:
-        super()._load()
+    def _load(self) -> dict[str, Any]:
+        self.described = super()._load()
         # Made, and so not marked as ours, by the runtime.
         self.cgroup = cgroup.at(self.config.linux.cgroups_path)
+        return self.described
 
     def _make(self, *, start: bool) -> None:
         if self.cgroup.processes():
             self.cgroup = cgroup.Cgroup()
             raise SystemCallError(EBUSY, "create", self.directory.name, "processes of somebody else are in its cgroup")
-        described = self.directory.load("config.json")
-        self.warnings += lacks(described)
+        self.warnings += lacks(self.described)
         self.program.delete()  # of a run whose shim was killed
         # So that its parents stay: they go with another stack's last container, and runtimes do not make them again.
         self.cgroup.create({})
@@ -77,7 +78,7 @@ class RuntimeShim(Shim):
         else:
             streams = self._open_ends()
         try:
-            pid = self.program.create(described, self.settings.rootfs, streams, console.path if console else "")
+            pid = self.program.create(self.described, self.settings.rootfs, streams, console.path if console else "")
             self.container = process.identify(pid)
             if console is not None:
                 master = console.receive()

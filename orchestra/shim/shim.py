@@ -100,10 +100,13 @@ class Shim:
         self.directory.store("shim.pid", self.identity._asdict())
         self.selector.register(self.parent, selectors.EVENT_READ, self._hear_parent)
 
-    def _load(self) -> None:
-        self.config = read_configuration(self.directory.load("config.json"))
+    def _load(self) -> dict[str, Any]:
+        """Returns the configuration as it is written."""
+        described = self.directory.load("config.json")
+        self.config = read_configuration(described)
         self.settings = load_settings(self.directory)
         self.cgroup = cgroup.at(self.config.linux.cgroups_path, owner=self.directory.path, everywhere=False)
+        return described
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])
