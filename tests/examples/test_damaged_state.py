@@ -46,12 +46,20 @@ FILES = (
     f"{WEB}/shim.pid",
     f"{JOB}/exit.json",
 )
-DAMAGES = {
-    "cut": lambda text: text[: len(text) // 2],
-    "no JSON": lambda _text: b"\0\xff{",
-    "a list": lambda _text: b"[]",
-    "other keys": lambda _text: b'{"container": {"name": 7}, "a": []}',
-}
+NO_JSON = {"cut": lambda text: text[: len(text) // 2], "no JSON": lambda _text: b"\0\xff{"}
+OTHER_JSON = {"a list": lambda _text: b"[]", "other keys": lambda _text: b'{"container": {"name": 7}, "a": []}'}
+DAMAGES = NO_JSON | OTHER_JSON
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Each file with one damage of either kind, by turns: within a kind all files are read alike."""
+    return [
+        (file, [*kind][number % 2 ^ turn])
+        for number, file in enumerate(FILES)
+        for turn, kind in enumerate((NO_JSON, OTHER_JSON))
+    ]
+
+
 LOOKING = ("ps -a", "ls -a", "logs", "plan", "exec -T web true", "system prune -f", "system df")
 
 
@@ -141,8 +149,7 @@ def kill_supervisor(stack) -> None:
     eventually(lambda: greeting(stack.home / RUN)["supervisor"] != before)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(("file", "damage"), pairs())
 def test_corrupt_state_hangs(stack, file, damage):
     path = stack.home / file
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
