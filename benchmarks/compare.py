@@ -1,6 +1,7 @@
-"""Measure Orchestra side by side with other Compose tools, and print the table of docs/benchmarks.md.
+"""Measure Orchestra side by side with other Compose tools, and print the table of docs/explanation/benchmarks.md.
 
-    python benchmarks/compare.py --image rootfs:DIR [--peers peers.json] [--rounds N] [--write docs/benchmarks.md]
+    python benchmarks/compare.py --image rootfs:DIR [--peers peers.json] [--rounds N]
+                                 [--write docs/explanation/benchmarks.md]
 
 DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). peers.json lists the other tools, each as
 

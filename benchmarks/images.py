@@ -1,7 +1,7 @@
 """Measure how long it takes to pull an image from a registry on this machine, beside podman and skopeo.
 
     python benchmarks/images.py [--podman COMMAND] [--storage DIR] [--skopeo COMMAND] [--layout DIR] [--rounds N]
-                                [--rate MB] [--write docs/benchmarks.md]
+                                [--rate MB] [--write docs/explanation/benchmarks.md]
 
 The image is made of packages of Debian or Ubuntu, a base and nine layers (``LAYERS``), and pushed to a registry that
 runs for the while (``docker-registry``). Needs root and what ``examples/stacks/webshop/images.py`` needs. COMMAND leads

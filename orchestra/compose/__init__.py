@@ -1,4 +1,4 @@
-"""The file: Compose YAML to ``Stack`` to ``Desired``, as a pipeline of passes (docs/loading.md).
+"""The file: Compose YAML to ``Stack`` to ``Desired``, as a pipeline of passes (docs/explanation/loading.md).
 
 pydantic and ruamel.yaml are imported by the first use of ``load``, never by importing this package:
 ``orchestra.compose.remembered`` must stay cheap.

@@ -1,6 +1,6 @@
-"""What becomes of each attribute of Compose on this machine: the table in docs/compatibility.md.
+"""What becomes of each attribute of Compose on this machine: the table in docs/reference/compose-attributes.md.
 
-    python -m orchestra.stacks.compatibility docs/compatibility.md
+    python -m orchestra.stacks.compatibility docs/reference/compose-attributes.md
 
 writes it anew between its two marks in the page; a test fails when the page is out of date.
 """

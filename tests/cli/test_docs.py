@@ -9,13 +9,13 @@ import pytest
 from orchestra.cli import table
 from orchestra.errors import ComposeError, ComposeFileNotFound
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
+REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference"
 
 
 @pytest.fixture(scope="module")
 def sections():
     """Text by heading of the page of commands."""
-    parts = (DOCS / "commands.md").read_text().split("\n## ")
+    parts = (REFERENCE / "commands.md").read_text().split("\n## ")
     return {part.partition("\n")[0]: part for part in parts}
 
 
@@ -24,9 +24,9 @@ def test_every_option_of_a_command_is_on_the_page(sections, command):
     section = sections[command.name]
     for option in command.options:
         for flag in option.flags:
-            assert (f"`{flag}`" in section) or option.hidden, f"docs/commands.md: {command.name} lacks {flag}"
+            assert (f"`{flag}`" in section) or option.hidden, f"docs/reference/commands.md: {command.name} lacks {flag}"
         assert option.help in section or option.hidden, (
-            f"docs/commands.md: {command.name} says otherwise of {option.name}"
+            f"docs/reference/commands.md: {command.name} says otherwise of {option.name}"
         )
     for argument in command.arguments:
         assert argument.metavar in section
@@ -40,6 +40,6 @@ def test_the_page_knows_no_other_commands_and_all_global_options(sections):
 
 
 def test_exit_codes_of_errors_are_in_the_table():
-    page = (DOCS / "exit-codes.md").read_text()
+    page = (REFERENCE / "exit-codes.md").read_text()
     for code in (0, 1, 2, ComposeFileNotFound.exit_code, ComposeError.exit_code, 16, 126, 127, 130, 141):
         assert f"\n| {code} | " in page

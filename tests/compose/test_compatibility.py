@@ -16,7 +16,7 @@ from orchestra.stacks.compatibility import LACKS
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
 
-PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compose-attributes.md"
 
 BASE: dict[str, Any] = {
     "services": {
@@ -217,7 +217,9 @@ def value_of(item: Attribute) -> Any:
 
 def test_the_page_is_up_to_date():
     page = PAGE.read_text()
-    assert page == renew(page, LACKS), "run python -m orchestra.stacks.compatibility docs/compatibility.md"
+    assert page == renew(page, LACKS), (
+        "run python -m orchestra.stacks.compatibility docs/reference/compose-attributes.md"
+    )
 
 
 def test_the_tables_name_attributes_that_exist():

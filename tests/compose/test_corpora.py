@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = corpora.needed
 FOLDERS = ("corpus", "compose-go-cases/load")
-# Where the answer differs on purpose; docs/compatibility.md says why of each kind.
+# Where the answer differs on purpose; docs/reference/compose-attributes.md says why of each kind.
 DIFFERENT = {
     "loader/TestLoadSSHWithKeyValueInBuildConfig": "build.ssh with a path is printed",
     "loader/TestLoadSSHWithKeysValuesInBuildConfig": "build.ssh with a path is printed",

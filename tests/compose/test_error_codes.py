@@ -1,4 +1,4 @@
-"""Every code that a diagnostic may carry is explained in docs/errors.md, and nothing else is."""
+"""Every code that a diagnostic may carry is explained in docs/reference/errors.md, and nothing else is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def used_codes() -> set[str]:
 
 
 def documented_codes() -> set[str]:
-    text = (ROOT / "docs" / "errors.md").read_text()
+    text = (ROOT / "docs" / "reference" / "errors.md").read_text()
     return {code for line in re.findall(r"^### (.*)$", text, re.MULTILINE) for code in line.split(", ")}
 
 

@@ -1,4 +1,4 @@
-"""The files of a container's directory are those that docs/processes.md lists."""
+"""The files of a container's directory are those that docs/explanation/processes.md lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.examples.conftest import eventually, needs_containers
 
 pytestmark = [*needs_containers, pytest.mark.skipif(not shutil.which("crun"), reason="needs crun")]
 
-DOCS = Path(__file__).parent.parent.parent / "docs/processes.md"
+DOCS = Path(__file__).parent.parent.parent / "docs/explanation/processes.md"
 FILE = """
 services:
   web:

@@ -1,4 +1,4 @@
-"""The table of docs/exit-codes.md: what `up`, `up -d` and `up --wait` return for what containers do. One test a row."""
+"""The table in docs/reference/exit-codes.md: what `up`, `up -d` and `up --wait` return. One test a row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.timeout(120 + 60 * TIMES),
 ]
 
-DOCS = Path(__file__).parent.parent.parent / "docs" / "exit-codes.md"
+DOCS = Path(__file__).parent.parent.parent / "docs" / "reference" / "exit-codes.md"
 
 
 def container(command: str, **keys: str) -> str:

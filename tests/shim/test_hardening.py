@@ -1,4 +1,4 @@
-"""Known ways out of a container, each tried: docs/security.md has the list."""
+"""Known ways out of a container, each tried: docs/explanation/security.md has the list."""
 
 from __future__ import annotations
 
