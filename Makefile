@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 
-.PHONY: demo test repeat test-vm lint docs lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat test-vm lint reference docs lock bench bench-images packages test-packages clean
 
 # Without root make would end in "Error 1", whatever the demo says.
 ifeq ($(shell id -u),0)
@@ -35,6 +35,10 @@ bench: $(VENV)/dev.stamp packages
 
 bench-images: $(VENV)/dev.stamp test-packages
 	$(BIN)/python benchmarks/images.py $(BENCH)
+
+# The generated parts of docs/reference, from the command table, the models and whatever else knows.
+reference: $(VENV)/dev.stamp
+	$(BIN)/python -m tools.reference
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """A place in a source text: lines and columns count from 1, the end column is exclusive."""
+    """A place in a source text. Lines and columns count from 1; the end column is exclusive."""
 
     path: str
     line: int
@@ -32,10 +32,12 @@ class Span(NamedTuple):
 
 
 class Diagnostic(NamedTuple):
-    """One problem of a file or a request, complete enough to be fixed without asking back.
+    """One problem of a file or a request.
 
-    code: stable and documented, such as ``unknown-key``; message: lower case, no full stop; subject: the path in
-    the document, such as ``services.web.ports``; source_line: the text of the line at ``span``, for the caret.
+    - ``code``: stable and documented, such as ``unknown-key``.
+    - ``message``: what is wrong, in lower case and without a full stop. ``hint``: what to do about it, or empty.
+    - ``span``: the place. ``source_line``: the text of its line, for the caret.
+    - ``subject``: the path in the document, such as ``services.web.ports``.
     """
 
     code: str
@@ -47,7 +49,7 @@ class Diagnostic(NamedTuple):
 
 
 class OrchestraError(Exception):
-    """Base of the tree. ``hint`` says what to do about it; ``exit_code`` is the process's exit code."""
+    """Base of all errors that users see. ``hint`` says what to do, or is empty."""
 
     exit_code = 1
 
@@ -58,11 +60,11 @@ class OrchestraError(Exception):
 
 
 class UserError(OrchestraError):
-    """Something the user wrote or asked for cannot be done as it stands."""
+    """The user wrote or asked for something that cannot be done."""
 
 
 class ComposeError(UserError):
-    """A Compose file is wrong. Holds every problem that the failing phase found, sorted by position."""
+    """A Compose file is wrong. ``diagnostics`` has every problem that was found, sorted by position."""
 
     exit_code = 15
 

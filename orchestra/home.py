@@ -25,39 +25,52 @@ class StackHome(Record):
 
     @property
     def desired(self) -> str:
-        """The last ``Desired`` asked for, as JSON."""
+        """What the stack should be, as the last command asked for it."""
         return f"{self.data}/desired.json"
 
     @property
     def logs(self) -> str:
+        """The containers' output: `CONTAINER.log`, then rotated files."""
         return f"{self.data}/logs"
 
     @property
     def supervisor_log(self) -> str:
-        """What the supervisor and the fork server have to say: their stderr."""
+        """Messages of the supervisor and the fork server: their standard error."""
         return f"{self.data}/supervisor.log"
 
     @property
     def lock(self) -> str:
-        """flock(2)ed by the supervisor for as long as it lives; never deleted while the stack exists."""
+        """Locked (flock(2)) by the supervisor for as long as it lives; never deleted while the stack exists."""
         return f"{self.run}/lock"
 
     @property
+    def launch_lock(self) -> str:
+        """Locked while a command starts the fork server."""
+        return f"{self.run}/launch.lock"
+
+    @property
+    def fork_lock(self) -> str:
+        """Locked for as long as a fork server lives."""
+        return f"{self.run}/fork.lock"
+
+    @property
     def control_socket(self) -> str:
-        """The supervisor's socket; the fork server holds it listening, so it outlives the supervisor."""
+        """Where commands reach the supervisor. The fork server keeps it open, so it outlives the supervisor."""
         return f"{self.run}/control.sock"
 
     @property
     def fork_socket(self) -> str:
+        """Where the fork server is asked for processes."""
         return f"{self.run}/fork.sock"
 
     @property
     def followers(self) -> str:
-        """Sockets of the processes that follow logs, see ``orchestra.shim.followers``."""
+        """Sockets of the processes that follow logs; `orchestra.shim.followers` has the protocol."""
         return f"{self.run}/followers"
 
     @property
     def containers(self) -> str:
+        """One directory for each container: see below."""
         return f"{self.run}/containers"
 
     def container(self, name: str) -> str:
@@ -76,37 +89,42 @@ class Home(NamedTuple):
 
     @property
     def stacks_run(self) -> str:
+        """One directory for each stack that runs: see below."""
         return f"{self.run}/stacks"
 
     @property
     def stacks_data(self) -> str:
+        """One directory for each stack, with what survives a reboot: see below."""
         return f"{self.data}/stacks"
 
     @property
     def content(self) -> str:
-        """An OCI image layout: blobs by digest and ``index.json``."""
+        """Images: an OCI image layout, with blobs by digest and `index.json`."""
         return f"{self.data}/content"
 
     @property
     def snapshots(self) -> str:
+        """The layers of images, unpacked, and the writable layers of containers."""
         return f"{self.data}/snapshots"
 
     @property
     def volumes(self) -> str:
+        """Volumes: the files in `NAME/_data`, labels and options in `NAME/volume.json`."""
         return f"{self.data}/volumes"
 
     @property
     def loads(self) -> str:
-        """Remembered loads of Compose files; may be deleted at any time."""
+        """Remembered loads of Compose files. May be deleted at any time."""
         return f"{self.data}/loads"
 
     @property
     def network_namespaces(self) -> str:
+        """The containers' network namespaces, mounted so that they outlive any process."""
         return f"{self.run}/netns"
 
     @property
     def networks(self) -> str:
-        """Address leases and what each stack publishes on each network."""
+        """Address leases, and the names and ports that each stack publishes."""
         return f"{self.run}/networks"
 
 

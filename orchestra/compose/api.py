@@ -27,15 +27,17 @@ def load(
     name: str | None = None,
     directory: str | os.PathLike[str] | None = None,
 ) -> Stack:
-    """Read, merge and check Compose files: what ``orchestra config`` prints, as models.
+    """Read, merge and check Compose files, as ``orchestra config`` does.
 
-    paths: the files, later ones over earlier ones; none for those that the command would find from here.
-    profiles: those that are active; ``*`` is all. environment: the variables that files may use, the process's own
-    when None; ``.env`` beside the first file fills what it leaves open. name: of the stack, instead of the files' or
-    the directory's. directory: what relative paths are relative to, instead of the first file's own.
+    - ``paths``: the files; later ones are merged over earlier ones. Without any, the file that the command would find.
+    - ``profiles``: the active profiles; ``*`` activates all.
+    - ``environment``: the variables that the files may use; None means those of this process. ``.env`` in the project
+      directory adds those that are missing.
+    - ``name``: the name of the stack, instead of the one in the files or that of the directory.
+    - ``directory``: the project directory, which relative paths start from, instead of that of the first file.
 
-    The result is complete (names, defaults, absolute paths) and cannot be changed. Raises ``orchestra.errors``'s
-    ComposeFileNotFound, ComposeError with every problem of the files, or UserError for what does not fit them.
+    The result is complete (names, defaults, absolute paths) and cannot be changed. Raises ComposeFileNotFound,
+    ComposeError with every problem in the files, or UserError for arguments that do not fit them.
     """
     files = (paths,) if isinstance(paths, (str, os.PathLike)) else tuple(paths)
     request = LoadRequest(

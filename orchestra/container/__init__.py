@@ -4,7 +4,7 @@ What may live here: standard library and ``orchestra.linux`` only, single-thread
 it runs in a process that was forked to become a container's own.
 
 One *container directory* (``StackHome.container(name)``) holds all there is to know about a container:
-docs/explanation/processes.md lists its files and who writes them. They are written by temporary name and rename(2).
+docs/reference/files.md lists its files and who writes them. They are written by temporary name and rename(2).
 
 shim.json is ``orchestra.container.settings``. The mounts of its ``rootfs`` are made over rootfs/ in order (containerd's
 notion of a snapshot), in a mount namespace of the container's own: the host's mount table never shows them.

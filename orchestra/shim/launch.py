@@ -36,7 +36,7 @@ def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
 def _is_launched(stack_home: StackHome, supervisor_argv: list[str]) -> bool:
     private_files.make_directories(stack_home.containers)
     private_files.make_directories(stack_home.data)
-    launch_lock, fork_lock = f"{stack_home.run}/launch.lock", f"{stack_home.run}/fork.lock"
+    launch_lock, fork_lock = stack_home.launch_lock, stack_home.fork_lock
     with contextlib.ExitStack() as opened:
         lock = -1
         try:
@@ -64,7 +64,7 @@ def _is_file(descriptor: int, path: str) -> bool:
 
 def is_running(stack_home: StackHome) -> bool:
     """Whether a fork server of the stack lives."""
-    return is_locked(f"{stack_home.run}/fork.lock")
+    return is_locked(stack_home.fork_lock)
 
 
 def is_locked(path: str) -> bool:

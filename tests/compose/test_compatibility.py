@@ -1,22 +1,18 @@
-"""The page on compatibility says the truth: it is up to date, and what it calls applied has an effect."""
+"""The page of Compose attributes is true: what it calls applied has an effect, what it calls parsed only has none."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestra.compose.compatibility import REMARKS, Attribute, State, attributes, renew
-from orchestra.driver.local.unsupported import UNSUPPORTED
+from orchestra.driver.local.unsupported import LACKS, UNSUPPORTED
 from orchestra.record import replace
-from orchestra.stacks.compatibility import LACKS
+from tools.reference.attributes import REMARKS, Attribute, State, attributes
 
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
-
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "compose-attributes.md"
 
 BASE: dict[str, Any] = {
     "services": {
@@ -39,10 +35,10 @@ BASE: dict[str, Any] = {
     "secrets": {"s": {"file": "./s"}},
     "models": {"k": {"model": "m"}},
 }
-VALUES = {"whole number": 7, "number": 1.5, "true or false": True, "size": "64m", "duration": "7s", "file mode": 0o440}
-VALUES |= {"size or per cent": "10%"}
-VALUES |= {"mapping to text": {"k": "v"}, "mapping to text, or nothing": {"k": "v"}, "list of texts": ["t"]}
-VALUES |= {"text": "t", "microseconds, or duration": 5000, "text, or nothing": "t"}
+VALUES = {"integer": 7, "number": 1.5, "boolean": True, "size": "64m", "duration": "7s", "file mode": 0o440}
+VALUES |= {"size or percentage": "10%"}
+VALUES |= {"mapping of strings": {"k": "v"}, "mapping of strings or nulls": {"k": "v"}, "list of strings": ["t"]}
+VALUES |= {"string": "t", "microseconds or duration": 5000, "string or null": "t"}
 # What must be of a certain look, or needs something beside it, which is then in both files.
 SPECIAL: dict[str, Any] = {
     "services.*.attach": False,
@@ -212,14 +208,7 @@ def value_of(item: Attribute) -> Any:
         return VALUES[item.kind]
     if item.kind.startswith("`"):
         return item.kind.split("`")[1]
-    return {"whole number, or `soft` and `hard`": 7}.get(item.kind, {"k": 7} if "mapping" in item.kind else "t")
-
-
-def test_the_page_is_up_to_date():
-    page = PAGE.read_text()
-    assert page == renew(page, LACKS), (
-        "run python -m orchestra.stacks.compatibility docs/reference/compose-attributes.md"
-    )
+    return {"integer, or `soft` and `hard`": 7}.get(item.kind, {"k": 7} if "mapping" in item.kind else "t")
 
 
 def test_the_tables_name_attributes_that_exist():

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.compose.compatibility import attributes
-from orchestra.stacks.compatibility import LACKS
+from orchestra.driver.local.unsupported import LACKS
+from tools.reference.attributes import attributes
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples" / "stacks"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestra.cli.render.diagnostics import render_diagnostics
-from orchestra.compose.compatibility import attributes
 from orchestra.compose.traps import MAPPINGS, MODES
-from orchestra.stacks.compatibility import LACKS
+from orchestra.driver.local.unsupported import LACKS
+from tools.reference.attributes import attributes
 
 WEB = "services:\n  web:\n    image: rootfs:/\n"
 
@@ -140,8 +140,8 @@ def test_traps_of_included_files_are_told_too(folder):
 
 def test_the_tables_hold_every_mapping_to_text_and_every_mode():
     found = attributes(LACKS)
-    texts = {item.path for item in found if item.kind.startswith("mapping to text")}
-    assert set(MAPPINGS) == texts - {"services.*.ulimits"}
+    texts = {item.path for item in found if item.kind.startswith("mapping of strings")}
+    assert set(MAPPINGS) == texts
     assert set(MODES) == {item.path for item in found if item.kind == "file mode"}
 
 

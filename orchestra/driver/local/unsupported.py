@@ -63,3 +63,6 @@ UNSUPPORTED_IN_USE: dict[str, str] = {
     **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
     "models": "there is no runtime for AI models",
 }
+
+LACKS = {**UNSUPPORTED, **UNSUPPORTED_IN_USE}
+"""Every attribute that has no effect, or only some of what it says, with the reason."""

@@ -1,4 +1,4 @@
-"""What becomes of each attribute of Compose, told from the models and what a driver lacks: a table for a page."""
+"""The page of Compose attributes: the state of each, from the models and from what the local driver lacks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import BaseModel, PlainValidator
 
 from orchestra.compose.schema.stack import Stack
+from orchestra.driver.local.unsupported import LACKS
+from tools.reference import marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-BEGIN, END = "<!-- attributes: begin -->", "<!-- attributes: end -->"
-
 
 class State(StrEnum):
-    """PARSED: checked, merged, kept in ``config``, and reported by ``up`` as not applied."""
+    """PARSED: checked, merged, printed by ``config``, and reported by ``up`` as not applied."""
 
     APPLIED = "applied"
     PARSED = "parsed only"
@@ -93,29 +93,29 @@ REMARKS: dict[str, str] = {
 # Consumed while files are put together: gone before there is a model.
 _OF_THE_FILES = (
     Attribute("include", "list of files", State.APPLIED, "files of this machine only"),
-    Attribute("include.[].path", "text or list", State.APPLIED, "several files are merged in order"),
-    Attribute("include.[].project_directory", "text", State.APPLIED, ""),
-    Attribute("include.[].env_file", "text or list", State.APPLIED, ""),
-    Attribute("services.*.extends", "text, or mapping", State.APPLIED, ""),
-    Attribute("services.*.extends.file", "text", State.APPLIED, "files of this machine only"),
-    Attribute("services.*.extends.service", "text", State.APPLIED, ""),
+    Attribute("include.[].path", "string or list", State.APPLIED, "several files are merged in order"),
+    Attribute("include.[].project_directory", "string", State.APPLIED, ""),
+    Attribute("include.[].env_file", "string or list", State.APPLIED, ""),
+    Attribute("services.*.extends", "string or mapping", State.APPLIED, ""),
+    Attribute("services.*.extends.file", "string", State.APPLIED, "files of this machine only"),
+    Attribute("services.*.extends.service", "string", State.APPLIED, ""),
 )
 
 _KINDS = {
-    "_text": "text",
-    "_text_or_empty": "text",
-    "_text_or_none": "text, or nothing",
-    "_integer": "whole number",
+    "_text": "string",
+    "_text_or_empty": "string",
+    "_text_or_none": "string or null",
+    "_integer": "integer",
     "_number": "number",
-    "_boolean": "true or false",
+    "_boolean": "boolean",
     "_bytes": "size",
     "_duration": "duration",
-    "_microseconds": "microseconds, or duration",
+    "_microseconds": "microseconds or duration",
     "_file_mode": "file mode",
-    "_tmpfs_size": "size or per cent",
-    "_count": "whole number, or `all`",
-    "_text_or_boolean": "true, false or text",
-    "_ulimit": "whole number, or `soft` and `hard`",
+    "_tmpfs_size": "size or percentage",
+    "_count": "integer or `all`",
+    "_text_or_boolean": "boolean or string",
+    "_ulimit": "integer, or `soft` and `hard`",
 }
 
 
@@ -158,27 +158,45 @@ def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:
         return f"list of {_PLURALS.get(kind, kind)}", inner, ".[]"
     if origin is dict:
         kind, inner, suffix = _describe(arguments[1])
-        return f"mapping to {kind}", inner, f".*{suffix}"
+        return f"mapping of {_PLURALS.get(kind, kind)}", inner, f".*{suffix}"
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return "mapping", hint, ""
-    return "text", None, ""
+    return "string", None, ""
 
 
-_PLURALS = {"text": "texts", "mapping": "mappings"}
+_PLURALS = {
+    "string": "strings",
+    "string or null": "strings or nulls",
+    "mapping": "mappings",
+    "list of strings": "lists of strings",
+    "integer, or `soft` and `hard`": "integers, or of `soft` and `hard`",
+}
 
 
-def render(unsupported: Mapping[str, str]) -> str:
-    """The table of the page, with a final newline."""
-    lines = ["| attribute | what it is | state | remark |", "|---|---|---|---|"]
-    lines += [
-        f"| `{path.replace('.[]', '[]')}` | {kind} | {state} | {remark} |"
-        for path, kind, state, remark in attributes(unsupported)
-    ]
-    return "\n".join(lines) + "\n"
+# The tables of the page: the name of each, and the beginning of the paths in it. The longest beginning counts.
+_TABLES = {
+    "top level": "",
+    "services": "services.*.",
+    "build": "services.*.build.",
+    "deploy": "services.*.deploy.",
+    "develop": "services.*.develop.",
+    "networks": "networks.*.",
+    "volumes": "volumes.*.",
+    "configs": "configs.*.",
+    "secrets": "secrets.*.",
+    "models": "models.*.",
+}
 
 
-def renew(page: str, unsupported: Mapping[str, str]) -> str:
-    """The page with its table made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{render(unsupported)}\n{END}{after}"
+def renew(page: str) -> str:
+    """The page with its tables made anew."""
+    rows: dict[str, list[tuple[str, ...]]] = {name: [] for name in _TABLES}
+    for path, kind, state, remark in attributes(LACKS):
+        name = max(
+            (name for name, start in _TABLES.items() if path.startswith(start)), key=lambda name: len(_TABLES[name])
+        )
+        short = path.removeprefix(_TABLES[name]).replace(".[]", "[]").replace(".*", "")
+        rows[name].append((f"`{short}`", kind, state, remark))
+    for name in _TABLES:
+        page = marks.replace(page, name, marks.table(("attribute", "value", "state", "remark"), rows[name]))
+    return page

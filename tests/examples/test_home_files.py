@@ -1,4 +1,4 @@
-"""The files of a container's directory are those that docs/explanation/processes.md lists."""
+"""The files that docs/reference/files.md lists are those that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.examples.conftest import eventually, needs_containers
 
 pytestmark = [*needs_containers, pytest.mark.skipif(not shutil.which("crun"), reason="needs crun")]
 
-DOCS = Path(__file__).parent.parent.parent / "docs/explanation/processes.md"
+DOCS = Path(__file__).parent.parent.parent / "docs/reference/files.md"
 FILE = """
 services:
   web:
@@ -32,9 +32,19 @@ secrets:
 
 
 def documented() -> set[str]:
-    section = DOCS.read_text().partition("## The directory of a container")[2].partition("\n## ")[0]
+    section = DOCS.read_text().partition("## A container")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def paths() -> set[str]:
+    """Those that the page lists in the home and of a stack."""
+    return set(re.findall(r"^\| `((?:data|run)/[^`]+)` \|", DOCS.read_text(), re.MULTILINE))
+
+
+def places(home: Path) -> set[Path]:
+    """What is directly in the two directories of the home, and in those of a stack."""
+    return {path for pattern in ("data/*", "run/*", "*/stacks/stack/*") for path in home.glob(pattern)}
 
 
 def test_every_file_of_a_container_is_documented_and_every_documented_file_is_there(write_stack):
@@ -53,3 +63,6 @@ def test_every_file_of_a_container_is_documented_and_every_documented_file_is_th
         up.wait(timeout=60)
     look()
     assert seen == documented()
+    assert {
+        str(path.relative_to(stack.home)).replace("stacks/stack/", "stacks/STACK/") for path in places(stack.home)
+    } <= paths()

@@ -1,0 +1,78 @@
+"""The page of environment variables. What they mean is written here; a test compares their names with the sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orchestra
+from orchestra.control.environment import VARIABLES
+from tools.reference import marks
+from tools.reference.variables import read_variables
+
+TABLES: dict[str, dict[str, str]] = {
+    "orchestra": {
+        "ORCHESTRA_HOME": "Directory for everything that Orchestra stores, as `data/` and `run/` in it.",
+        "XDG_DATA_HOME": "Without root: parent of the data directory (default: `~/.local/share`).",
+        "XDG_RUNTIME_DIR": "Without root: parent of the run directory (otherwise `/tmp/orchestra-UID`). "
+        "`containers/auth.json` in it is the first file to be searched for credentials.",
+        "HOME": "The user's directory, where `.docker/config.json`, `.config` and `.local/share` are.",
+        "PATH": "Where OCI runtimes (`runtime:`, `--runtime`), `nft` and credential helpers are searched for.",
+        "NO_COLOR": "If not empty: no colours, unless `--ansi always` is given.",
+        "COLUMNS": "Width of tables, instead of the terminal's.",
+    },
+    "compose": {
+        "COMPOSE_FILE": "The Compose files, separated by `COMPOSE_PATH_SEPARATOR`. `-f` takes precedence.",
+        "COMPOSE_PATH_SEPARATOR": "What separates the paths in `COMPOSE_FILE` (default: `:`).",
+        "COMPOSE_PROJECT_NAME": "Name of the stack. `-p` takes precedence. "
+        "Files can use it as `${COMPOSE_PROJECT_NAME}`, even if the name comes from elsewhere.",
+        "COMPOSE_PROFILES": "Active profiles, separated by commas. `--profile` takes precedence.",
+        "COMPOSE_ENV_FILES": "Files of variables to read instead of `.env`, separated by commas. "
+        "`--env-file` takes precedence.",
+        "COMPOSE_DISABLE_ENV_FILE": "`1`, `true`, `yes`, `t` or `y`: do not read `.env`.",
+        "DOCKER_DEFAULT_PLATFORM": "Platform of services without `platform:`, such as `linux/arm64`.",
+    },
+    "registries": {
+        "REGISTRY_AUTH_FILE": "The only file with credentials to use, instead of those listed under [files](files.md).",
+        "DOCKER_CONFIG": "Directory of Docker's `config.json` (default: `~/.docker`).",
+        "XDG_CONFIG_HOME": "Parent of the user's `containers/` directory (default: `~/.config`): `auth.json`, "
+        "`registries.conf`, `certs.d`.",
+        "CONTAINERS_REGISTRIES_CONF": "The `registries.conf` to read, instead of the user's or the system's.",
+        "SSL_CERT_FILE": "File of certificate authorities to trust, instead of the system's.",
+        "SSL_CERT_DIR": "Directory of certificate authorities to trust, instead of the system's.",
+        "HTTP_PROXY": "Proxy for registries without TLS.",
+        "HTTPS_PROXY": "Proxy for registries with TLS.",
+        "ALL_PROXY": "Proxy for both, where the specific variable is not set.",
+        "NO_PROXY": "Hosts, domains, addresses and networks to reach without a proxy, with commas; `*` for all.",
+    },
+    "orchestra-runtime": {
+        "NOTIFY_SOCKET": "Socket of the service manager; readiness messages of the program are passed on to it.",
+        "LISTEN_FDS": "Number of descriptors to pass on to the program, from 3 up: sd_listen_fds(3).",
+        "LISTEN_PID": "Process that `LISTEN_FDS` is meant for. Ignored if it is another one.",
+        "LISTEN_FDNAMES": "Names of these descriptors.",
+    },
+}
+"""By the names of the page's generated parts. ``orchestra-runtime`` also has XDG_RUNTIME_DIR, as said there."""
+
+INTERNAL = {
+    "ORCHESTRA_CONTROL_FD": "descriptor of the control socket, from the fork server to the supervisor",
+    "ORCHESTRA_PARENT_FD": "pipe whose end of file tells the supervisor that its fork server is gone",
+    "ORCHESTRA_TEST_RUNTIME_DIES_AT": "point at which a test lets orchestra-runtime die",
+}
+"""Read, but not for people to set."""
+
+
+def renew(page: str) -> str:
+    for name, variables in TABLES.items():
+        rows = [(f"`{variable}`", meaning) for variable, meaning in variables.items()]
+        page = marks.replace(page, name, marks.table(("variable", "meaning"), rows))
+    return page
+
+
+def documented() -> set[str]:
+    return {name for variables in (*TABLES.values(), INTERNAL) for name in variables}
+
+
+def read() -> set[str]:
+    """Every variable that the program reads; a proxy's once, though small letters count too."""
+    found = read_variables(Path(orchestra.__file__).parent)
+    return {name.upper() for name in (*found, *VARIABLES)}

@@ -1,0 +1,38 @@
+"""The table of exit codes, with the numbers that the program uses."""
+
+from __future__ import annotations
+
+from orchestra.cli.execute import BROKEN_PIPE, INTERRUPTED
+from orchestra.cli.plan import CHANGES
+from orchestra.cli.usage import USAGE
+from orchestra.errors import ComposeError, ComposeFileNotFound, OrchestraError
+from orchestra.stacks.exec import NOT_EXECUTABLE, NOT_FOUND
+from tools.reference import marks
+
+MEANINGS: dict[int, str] = {
+    0: "success",
+    OrchestraError.exit_code: "failure; the message on standard error says what failed, why, and what to do",
+    CHANGES: "`plan` only: `up` would change something, and nothing is known to fail (otherwise 1)",
+    ComposeFileNotFound.exit_code: "no Compose file was found, or one given with `-f` does not exist",
+    ComposeError.exit_code: "the Compose file is wrong; every problem is shown at its place: see [errors](errors.md)",
+    USAGE: "the command line is not valid",
+    NOT_EXECUTABLE: "`exec`: the program exists but cannot be executed",
+    NOT_FOUND: "`exec`: the container has no such program",
+    INTERRUPTED: "interrupted by Ctrl-C; `up` in the foreground also by SIGTERM, once everything has been stopped",
+    BROKEN_PIPE: "the reader of the output is gone, as in `orchestra logs | head`",
+}
+
+
+def renew(page: str) -> str:
+    rows = [(str(code), meaning) for code, meaning in sorted(MEANINGS.items())]
+    return marks.replace(page, "exit codes", marks.table(("code", "meaning"), rows))
+
+
+def of_errors() -> set[int]:
+    """The exit codes of all classes of errors that are loaded."""
+    classes, found = [OrchestraError], set()
+    while classes:
+        one = classes.pop()
+        found.add(one.exit_code)
+        classes += one.__subclasses__()
+    return found

@@ -1,0 +1,23 @@
+"""Which page has what generated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.reference import attributes, commands, environment, exit_codes, files, python_api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+
+PAGES: dict[Path, Callable[[str], str]] = {
+    FOLDER / "commands.md": commands.renew,
+    FOLDER / "compose-attributes.md": attributes.renew,
+    FOLDER / "exit-codes.md": exit_codes.renew,
+    FOLDER / "environment.md": environment.renew,
+    FOLDER / "files.md": files.renew,
+    FOLDER / "python-api.md": python_api.renew,
+}
+"""Each takes the page and gives it back with its generated parts made anew."""
