@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.reference import attributes, commands, environment, exit_codes, files, python_api
+from tools.reference import attributes, commands, environment, exit_codes, figures, files, python_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "reference"
 
 PAGES: dict[Path, Callable[[str], str]] = {
     FOLDER / "commands.md": commands.renew,
@@ -19,5 +20,6 @@ PAGES: dict[Path, Callable[[str], str]] = {
     FOLDER / "environment.md": environment.renew,
     FOLDER / "files.md": files.renew,
     FOLDER / "python-api.md": python_api.renew,
+    ROOT / "README.md": figures.renew,
 }
 """Each takes the page and gives it back with its generated parts made anew."""

@@ -1,0 +1,37 @@
+"""The figures of the README: some rows of the measured table of docs/explanation/benchmarks.md, in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.reference import marks
+
+MEASURED = Path(__file__).parents[2] / "docs" / "explanation" / "benchmarks.md"
+
+ROWS = {
+    "`up -d`, 1 services": "`up -d`, 1 service",
+    "`up -d`, 50 services": "`up -d`, 50 services",
+    "`up -d` again, 50 services running": "`up -d` again, nothing to do, 50 services",
+    "`up -d`, chain of 10, each healthy before the next (interval 1 s)": "`up -d`, 10 services, each healthy before the next",
+    "`ps`, 50 services running": "`ps`, 50 services",
+    "`config`, 50 services": "`config`, 50 services",
+    "`down`, 50 services": "`down`, 50 services",
+}
+"""What a row is called there, and here."""
+
+
+def renew(page: str) -> str:
+    measured = dict(map(_cells, MEASURED.read_text(encoding="utf-8").splitlines()))
+    rows = [(name, *map(_seconds, measured[key][:3])) for key, name in ROWS.items()]
+    return marks.replace(
+        page, "figures", marks.table(("seconds", "Orchestra", "Docker Compose", "podman-compose"), rows)
+    )
+
+
+def _cells(line: str) -> tuple[str, list[str]]:
+    first, *others = [cell.strip() for cell in line.strip("|").split("|")]
+    return first, others
+
+
+def _seconds(milliseconds: str) -> str:
+    return f"{int(milliseconds) / 1000:.2f}" if milliseconds.isdecimal() else "-"
