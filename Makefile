@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 
-.PHONY: demo test repeat test-vm lint reference recording docs lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat test-vm lint reference pictures recording docs lock bench bench-images packages test-packages clean
 
 # Without root make would end in "Error 1", whatever the demo says.
 ifeq ($(shell id -u),0)
@@ -39,6 +39,10 @@ bench-images: $(VENV)/dev.stamp test-packages
 # The generated parts of docs/reference, from the command table, the models and whatever else knows.
 reference: $(VENV)/dev.stamp
 	$(BIN)/python -m tools.reference
+
+# The drawings of the documentation.
+pictures: $(VENV)/dev.stamp
+	$(BIN)/python -m tools.pictures
 
 # The terminal block of README.md, recorded anew.
 recording: $(VENV)/dev.stamp packages
