@@ -172,6 +172,21 @@ COMMANDS = (
         ),
     ),
     Command(
+        "cp",
+        "cp",
+        "Copy files between containers and the host",
+        (
+            Option("everything", ("--all",), FLAG, "Include containers of one-off commands"),
+            Option("archive", ("-a", "--archive"), FLAG, "Keep owners and groups"),
+            Option("follow_link", ("-L", "--follow-link"), FLAG, "Follow a symbolic link at the source's path"),
+            Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+        ),
+        (
+            Argument("source", "SOURCE", "SERVICE:PATH, a path of the host, or - for an archive on standard input"),
+            Argument("destination", "DESTINATION", "The same; - for an archive on standard output"),
+        ),
+    ),
+    Command(
         "config",
         "config",
         "Check the file and show it in canonical form",

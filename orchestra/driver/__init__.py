@@ -25,6 +25,7 @@ class Part(StrEnum):
     LOGS = "logs"
     EXEC = "containers to execute anything in"
     IMAGES = "images"
+    COPY = "files of containers to copy"
 
 
 class Entry(Record):

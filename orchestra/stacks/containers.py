@@ -93,8 +93,18 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
     known = {*existing, *(declared or ())}
     for service in services:
         if service not in known:
-            hint = f"services are {', '.join(sorted(known))}" if known else "nothing is up"
-            raise UserError(f"no such service: {service}", hint=hint)
+            raise UserError(f"no such service: {service}", hint=_describe_services(service, sorted(known)))
+
+
+def _describe_services(wanted: str, known: Sequence[str]) -> str:
+    """Which there are, beginning with one that may have been meant."""
+    from difflib import get_close_matches
+
+    if not known:
+        return "nothing is up"
+    near = get_close_matches(wanted, known, 1)
+    services = f"services are {', '.join(known)}"
+    return f"did you mean {near[0]}? {services}" if near else services
 
 
 def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:

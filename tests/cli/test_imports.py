@@ -20,12 +20,14 @@ HEAVY = frozenset(
     {"pydantic", "networkx", "ruamel", "typer", "click", "rich", "anyio", "asyncio", "trio", "dns", "httpx2", "httpx"}
 )
 # A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
-COMMANDS = frozenset({"up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system"}) | {
+COMMANDS = frozenset(
+    {"up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system", "cp"}
+) | {
     *("pull", "push", "images", "disk"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
 USE_CASES = frozenset(
-    {"up", "attached", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk", "prune"}
+    {"up", "attached", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk", "prune", "cp"}
 )
 
 PROBE = """
@@ -115,6 +117,7 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
         "up": ["up", "-d"],
         "logs": ["logs", "-n", "5"],
         "exec": ["exec", "-T", "web", "true"],
+        "cp": ["cp", "web:/etc/hostname", str(tmp_path / "hostname")],
         "ls": ["ls"],
         "images": ["images"],
         "pull": ["pull"],

@@ -13,6 +13,7 @@ from anyio.to_thread import run_sync
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local import probe, volume
 from orchestra.driver.local.container import Containers
+from orchestra.driver.local.copying.root import locked
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import serving_names
@@ -213,11 +214,13 @@ class LocalDriver:
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
 
     def _run(self, name: str) -> tuple[str, ...]:
+        directory = self._stack_home.container(name)
         try:
-            return self._runtime.run(self._stack_home.container(name))
+            with locked(directory):
+                return self._runtime.run(directory)
         except TemporaryError as error:
             # If it runs already, the file that says so has been removed.
-            if find_again(ContainerDirectory(self._stack_home.container(name)), gone=True):
+            if find_again(ContainerDirectory(directory), gone=True):
                 raise
             raise self._containers.find_damage(name) or error from error
         except FatalError as error:

@@ -36,7 +36,7 @@ def remove_entry(parent: int, name: str) -> None:
         return
     fd = os.open(name, DIRECTORY, dir_fd=parent)
     try:
-        if _mount_of(fd) != _mount_of(parent):
+        if mount_of(fd) != mount_of(parent):
             raise OSError(EBUSY, os.strerror(EBUSY), name)
         _empty(fd)
     finally:
@@ -77,7 +77,7 @@ def _sweep(directory: int, top: int, token: str, moved: int, pending: list[str])
     return moved
 
 
-def _mount_of(fd: int) -> str:
+def mount_of(fd: int) -> str:
     """The id of the mount a descriptor is on (proc_pid_fdinfo(5)): st_dev is alike for two binds of one file system."""
     with open(f"/proc/self/fdinfo/{fd}") as file:
         return next((line for line in file if line.startswith("mnt_id:")), "")

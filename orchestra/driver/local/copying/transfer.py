@@ -1,0 +1,92 @@
+"""From the host into containers, and from a container to the host."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.copying.archive import Output, read_archive, write_archive
+from orchestra.driver.local.copying.place import Host, Inside, find_destination, find_directory, find_origin
+from orchestra.driver.local.copying.reading import Reader
+from orchestra.driver.local.copying.root import opened_root
+from orchestra.driver.local.copying.writing import Ownership, Writer, write
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable, Mapping
+
+    from orchestra.driver.local.copying.place import Destination, Origin
+
+
+class Rules(Record):
+    """archive: owners are copied. follow_link: what a link at the source's path leads to is copied.
+
+    directory: what relative paths on the host are relative to.
+    """
+
+    archive: bool
+    follow_link: bool
+    directory: str
+
+
+def copy_in(
+    containers: Mapping[str, str],
+    source: str | io.BufferedReader,
+    path: str,
+    rules: Rules,
+    warn: Callable[[str], None],
+) -> None:
+    """A path of the host, or an archive, into each container. containers: their directories by name.
+
+    Everything is checked before anything is written, as far as it can be known. Raises UserError or FatalError.
+    """
+    with contextlib.ExitStack() as stack:
+        worlds = [Inside(stack.enter_context(opened_root(directory)), name) for name, directory in containers.items()]
+        ownership = Ownership(kept=rules.archive, trusted=isinstance(source, str))
+        if not isinstance(source, str):
+            found = [find_directory(world, path) for world in worlds]
+            write(read_archive(source, "the archive"), [_opened(one, ownership, warn, stack) for one in found])
+            return
+        origin = _opened_origin(find_origin(Host(rules.directory), source, follow=rules.follow_link), stack)
+        found = [find_destination(world, path, origin) for world in worlds]
+        _write(origin, found, [_opened(one, ownership, warn, stack) for one in found])
+
+
+def copy_out(
+    container: str, directory: str, path: str, target: str | Output, rules: Rules, warn: Callable[[str], None]
+) -> None:
+    """A path of a container to a path of the host, or as an archive. Raises UserError."""
+    with contextlib.ExitStack() as stack:
+        world = Inside(stack.enter_context(opened_root(directory)), container)
+        origin = _opened_origin(find_origin(world, path, follow=rules.follow_link), stack)
+        if not isinstance(target, str):
+            top = "." if origin.only_content else origin.name
+            write_archive(Reader(origin.fd).walk(), target, top)
+            return
+        found = find_destination(Host(rules.directory), target, origin)
+        ownership = Ownership(kept=rules.archive, trusted=False, uid=os.geteuid(), gid=os.getegid())
+        _write(origin, [found], [_opened(found, ownership, warn, stack)])
+
+
+def _write(origin: Origin, destinations: list[Destination], writers: list[Writer]) -> None:
+    there = [writer for writer, found in zip(writers, destinations, strict=True) if found.exists]
+    if there:
+        for entry, _ in Reader(origin.fd, with_content=False).walk():
+            for writer in there:
+                writer.check(entry)
+    write(Reader(origin.fd).walk(), writers)
+
+
+def _opened(
+    destination: Destination, ownership: Ownership, warn: Callable[[str], None], stack: contextlib.ExitStack
+) -> Writer:
+    writer = Writer(destination, ownership, warn)
+    stack.callback(writer.close)
+    return writer
+
+
+def _opened_origin(origin: Origin, stack: contextlib.ExitStack) -> Origin:
+    stack.callback(os.close, origin.fd)
+    return origin

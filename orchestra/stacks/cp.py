@@ -1,0 +1,93 @@
+"""``cp``: files and directories into containers, and out of one. Standard library only."""
+
+from __future__ import annotations
+
+import os
+
+from orchestra.driver import Part
+from orchestra.errors import UserError
+from orchestra.record import Record
+from orchestra.stacks.containers import Seen, ignore
+from orchestra.stacks.replicas import find_replicas
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable
+
+    from orchestra.driver.local.copying.archive import Output
+    from orchestra.stacks.context import Context
+
+STREAM = "-"
+
+
+class CopyOptions(Record):
+    """source and destination: ``SERVICE:PATH`` or a path of the host, or ``-`` for an archive.
+
+    replica: the index of one container; without it all of the service's are copied to, and the first is
+    copied from.
+    everything: containers of one-off commands are included. archive: owners are copied. follow_link: a link at the
+    end of the source's path is followed.
+    """
+
+    source: str
+    destination: str
+    replica: int | None = None
+    everything: bool = False
+    archive: bool = False
+    follow_link: bool = False
+
+
+class Copied(Record):
+    """From where to where, as the user wrote it, with the container's name in place of the service's."""
+
+    container: str
+    source: str
+    destination: str
+
+
+def copy(
+    context: Context,
+    options: CopyOptions,
+    *,
+    stdin: Callable[[], io.BufferedReader],
+    stdout: Callable[[], Output],
+    warn: Callable[[str], None],
+    tell: Callable[[Seen], None] = ignore,
+) -> list[Copied]:
+    """stdin, stdout: called when an archive is to be read or written. warn: is told what is left out.
+
+    Raises UserError for what cannot be copied, before anything is written as far as that can be known.
+    """
+    origin, target = split(options.source), split(options.destination)
+    if origin[0] is not None and target[0] is not None:
+        raise UserError("cp copies between the host and a service, not between services", hint="copy to the host first")
+    service = target[0] if origin[0] is None else origin[0]
+    if service is None:
+        raise UserError("neither path is in a service", hint="write one of them as SERVICE:PATH")
+    inside = target if origin[0] is None else origin
+    if not service or not inside[1]:
+        raise UserError(f"{service}:{inside[1]} is not SERVICE:PATH", hint="name a service and a path, as in web:/etc")
+    context.need_root("cp")
+    context.need(Part.COPY)
+    home, containers = find_replicas(context, service, options.replica, tell)
+    from orchestra.driver.local.copying.transfer import Rules, copy_in, copy_out
+
+    rules = Rules(options.archive, options.follow_link, context.working_directory or os.getcwd())
+    if inside is origin:
+        name = containers[0].name
+        to = stdout() if target[1] == STREAM else target[1]
+        copy_out(name, home.container(name), origin[1], to, rules, warn)
+        return [Copied(name, f"{name}:{origin[1]}", target[1])]
+    names = [container.name for container in containers]
+    source = stdin() if origin[1] == STREAM else origin[1]
+    copy_in({name: home.container(name) for name in names}, source, target[1], rules, warn)
+    return [Copied(name, origin[1], f"{name}:{target[1]}") for name in names]
+
+
+def split(argument: str) -> tuple[str | None, str]:
+    """Service and path; None for a path of the host, which is absolute, begins with a dot, or has no colon."""
+    service, colon, path = argument.partition(":")
+    if argument.startswith(("/", ".")) or not colon:
+        return None, argument
+    return service, path

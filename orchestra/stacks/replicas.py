@@ -1,0 +1,38 @@
+"""The containers of one service that a command is about, whether they run or not. Standard library only."""
+
+from __future__ import annotations
+
+from orchestra.errors import UserError
+from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestra.home import StackHome
+    from orchestra.model.observed import Container
+    from orchestra.stacks.context import Context
+
+
+def find_replicas(
+    context: Context, service: str, index: int | None, tell: Callable[[Seen], None] = ignore
+) -> tuple[StackHome, list[Container]]:
+    """By index; only one where that is given, and not 0. Raises UserError where there is none."""
+    known = find_stack(context)
+    containers = observe_containers(context, known.stack)
+    survey(known, containers, [service], tell)
+    return context.home.stack(known.stack), choose_replicas(containers, service, index)
+
+
+def choose_replicas(containers: Sequence[Container], service: str, index: int | None) -> list[Container]:
+    """Those that are made: of one that could not be there is only a record. Raises UserError."""
+    replicas = sorted((c for c in containers if c.service == service and c.config_hash), key=lambda c: c.index)
+    if not replicas:
+        raise UserError(f'service "{service}" has no container', hint="orchestra up makes one")
+    if not index:
+        return replicas
+    chosen = [container for container in replicas if container.index == index]
+    if not chosen:
+        indices = ", ".join(str(container.index) for container in replicas)
+        raise UserError(f'service "{service}" has no container {index}', hint=f"--index may be {indices}")
+    return chosen
