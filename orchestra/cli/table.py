@@ -187,6 +187,32 @@ COMMANDS = (
         ),
     ),
     Command(
+        "export",
+        "export",
+        "Export a container's file system as a tar archive",
+        (
+            Option("output", ("-o", "--output"), TEXT, "Write to a file, not to standard output", metavar="FILE"),
+            Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+        ),
+        (Argument("service", "SERVICE", "The service"),),
+    ),
+    Command(
+        "commit",
+        "commit",
+        "Create an image from a container's changes",
+        (
+            Option("author", ("-a", "--author"), TEXT, "Author of the image", metavar="TEXT"),
+            Option("changes", ("-c", "--change"), LIST, "A Dockerfile instruction, such as CMD", metavar="INSTRUCTION"),
+            Option("message", ("-m", "--message"), TEXT, "What its history says", metavar="TEXT"),
+            Option("pause", ("-p", "--pause"), FLAG, "Pause the container meanwhile (default true)", True),
+            Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+        ),
+        (
+            Argument("service", "SERVICE", "The service"),
+            Argument("name", "[REPOSITORY[:TAG]]", "Name of the image", optional=True),
+        ),
+    ),
+    Command(
         "config",
         "config",
         "Check the file and show it in canonical form",

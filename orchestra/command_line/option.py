@@ -11,7 +11,8 @@ FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
 
 
 class Option:
-    """name: of the value. flags: as typed. default: None for a text or number that was not given.
+    """name: of the value. flags: as typed. default: None for a text or number that was not given; true for a
+    flag that is set unless ``=false`` follows it.
 
     metavar: what stands for the value in help; choices: all it may be, if not everything.
     """
@@ -39,4 +40,4 @@ class Option:
     @property
     def initial(self) -> object:
         """The value when the option is not given."""
-        return {FLAG: False, LIST: []}.get(self.kind, self.default)
+        return {FLAG: bool(self.default), LIST: []}.get(self.kind, self.default)

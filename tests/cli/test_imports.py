@@ -27,7 +27,24 @@ COMMANDS = frozenset(
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
 USE_CASES = frozenset(
-    {"up", "attached", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk", "prune", "cp"}
+    {
+        "up",
+        "attached",
+        "down",
+        "ps",
+        "logs",
+        "exec",
+        "config",
+        "plan",
+        "events",
+        "ls",
+        "doctor",
+        "disk",
+        "prune",
+        "cp",
+        "export",
+        "commit",
+    }
 )
 
 PROBE = """

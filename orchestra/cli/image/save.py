@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-import sys
-import tempfile
 from functools import partial
 
-from orchestra.errors import UserError
+from orchestra.cli.archive_output import opened_output
 from orchestra.stacks.images.archives import save_images
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import IO
-
     from orchestra.cli.invocation import Invocation
 
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    save_images(invocation.context, values["references"], partial(_opened, values["output"]))
+    save_images(invocation.context, values["references"], partial(opened_output, values["output"]))
     return 0
-
-
-@contextlib.contextmanager
-def _opened(path: str | None) -> Iterator[IO[bytes]]:
-    """A file appears as a whole, or not at all."""
-    if path is None:
-        if sys.stdout.isatty():
-            raise UserError("an archive is nothing for a terminal", hint="use -o FILE, or redirect the output")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-        with open(path, "wb") as file:
-            yield file
-        return
-    directory = os.path.dirname(path) or "."
-    if not os.path.isdir(directory):
-        raise UserError(f"{path}: {directory} is not a directory", hint="name another file after -o")
-    with tempfile.NamedTemporaryFile(dir=directory, prefix=".save-", delete=False) as temporary:
-        try:
-            yield temporary
-            temporary.flush()
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary.name, 0o666 & ~mask)
-            os.replace(temporary.name, path)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise

@@ -99,6 +99,10 @@ class Snapshotter:
             lower = ":".join(self._short(layer) for layer in layers)
         return (_overlay([f"lowerdir={lower}"], "view of layers"),)
 
+    def upper(self, stack: str, name: str) -> str:
+        """Where what the container wrote is, in overlayfs' form."""
+        return f"{self._container(stack, name)}/fs"
+
     def remove(self, stack: str, name: str) -> None:
         """Take the container's snapshot away, and the stack's directory with its last one. Idempotent."""
         directory = self._container(stack, name)

@@ -70,6 +70,12 @@ def copy_out(
         _write(origin, [found], [_opened(found, ownership, warn, stack)])
 
 
+def export_root(directory: str, output: Output) -> None:
+    """The container's own file system as an archive. What is mounted in it is left out."""
+    with opened_root(directory, bare=True) as root:
+        write_archive(Reader(root).walk(), output, "")
+
+
 def _write(origin: Origin, destinations: list[Destination], writers: list[Writer]) -> None:
     there = [writer for writer, found in zip(writers, destinations, strict=True) if found.exists]
     if there:

@@ -54,9 +54,9 @@ def import_rootfs(
             "rootfs": {"type": "layers", "diff_ids": [diff_id]},
             "history": [{"created": created, "comment": message or f"Imported from {what}"}],
         }
-        described, image_id = _add_document(content, document, CONFIG)
+        described, image_id = add_document(content, document, CONFIG)
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": [layer]}
-        top, digest = _add_document(content, manifest, MANIFEST)
+        top, digest = add_document(content, manifest, MANIFEST)
         store.unpack(digest, what)
         if name:
             content.put_entry(Stored(name, digest, digest, top["size"], str(platform)))
@@ -90,7 +90,7 @@ def _hash(source: IO[bytes], target: gzip.GzipFile | None = None) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _add_document(content: ContentStore, document: Mapping[str, Any], media_type: str) -> tuple[dict[str, Any], str]:
+def add_document(content: ContentStore, document: Mapping[str, Any], media_type: str) -> tuple[dict[str, Any], str]:
     data = json.dumps(document).encode()
     digest = content.add_document(data)
     return cast("dict[str, Any]", {"mediaType": media_type, "digest": digest, "size": len(data)}), digest

@@ -11,10 +11,10 @@ from orchestra.errors import UserError
 from orchestra.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SHELL = ("/bin/sh", "-c")
-INSTRUCTIONS = "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR"
+INSTRUCTIONS = "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR"
 HEALTHCHECK_TIMES = {
     "interval": "Interval",
     "timeout": "Timeout",
@@ -23,9 +23,12 @@ HEALTHCHECK_TIMES = {
 }
 
 
-def apply_changes(changes: Iterable[str]) -> dict[str, Any]:
-    """The ``config`` of an image configuration (OCI image-spec, "Image Configuration"). Raises UserError."""
-    config: dict[str, Any] = {}
+def apply_changes(changes: Iterable[str], base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The ``config`` of an image configuration (OCI image-spec, "Image Configuration"). Raises UserError.
+
+    base: what it was before.
+    """
+    config: dict[str, Any] = dict(base or {})
     for change in changes:
         word, _, rest = change.strip().partition(" ")
         rest = rest.strip()
@@ -45,22 +48,24 @@ def _apply(config: dict[str, Any], word: str, rest: str) -> None:
         case "ENTRYPOINT":
             config["Entrypoint"] = _command(rest)
         case "ENV":
-            environment = dict(item.split("=", 1) for item in config.get("Env", ()))
+            environment = dict(item.split("=", 1) for item in config.get("Env") or ())
             config["Env"] = [f"{name}={value}" for name, value in (environment | _pairs(rest)).items()]
         case "LABEL":
-            config["Labels"] = config.get("Labels", {}) | _pairs(rest)
+            config["Labels"] = (config.get("Labels") or {}) | _pairs(rest)
         case "EXPOSE":
             ports = (port if "/" in port else f"{port}/tcp" for port in rest.split())
-            config["ExposedPorts"] = config.get("ExposedPorts", {}) | {port: {} for port in ports}
+            config["ExposedPorts"] = (config.get("ExposedPorts") or {}) | {port: {} for port in ports}
         case "VOLUME":
             places = _list(rest) if rest.startswith("[") else rest.split()
-            config["Volumes"] = config.get("Volumes", {}) | {place: {} for place in places}
+            config["Volumes"] = (config.get("Volumes") or {}) | {place: {} for place in places}
+        case "ONBUILD":
+            config["OnBuild"] = [*(config.get("OnBuild") or ()), rest]
         case "HEALTHCHECK":
             config["Healthcheck"] = _healthcheck(rest)
         case "USER":
             config["User"] = rest
         case "WORKDIR":
-            config["WorkingDir"] = posixpath.normpath(posixpath.join("/", config.get("WorkingDir", ""), rest))
+            config["WorkingDir"] = posixpath.normpath(posixpath.join("/", config.get("WorkingDir") or "", rest))
         case "STOPSIGNAL":
             config["StopSignal"] = rest
         case _:

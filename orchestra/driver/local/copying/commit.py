@@ -1,0 +1,255 @@
+"""An image of what a container has changed: one more layer on its image, and its configuration.
+
+A container of a directory tree (``rootfs:DIR``) has no image to add to: all of its file system becomes the one layer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import os
+import posixpath
+import tarfile
+import tempfile
+from errno import ENODATA, ENOTSUP, EOPNOTSUPP
+from typing import IO, TYPE_CHECKING, Any
+
+from orchestra.container.directory import ContainerDirectory
+from orchestra.driver.local.bundle.process import DEFAULT_PATH, HOME_ANNOTATION
+from orchestra.driver.local.copying.archive import write_archive
+from orchestra.driver.local.copying.item import Item
+from orchestra.driver.local.copying.place import STRICT
+from orchestra.driver.local.copying.reading import Reader
+from orchestra.driver.local.copying.root import opened_root
+from orchestra.driver.local.image.archives.rootfs import add_document
+from orchestra.driver.local.image.content.store import Stored
+from orchestra.driver.local.image.documents.changes import apply_changes
+from orchestra.driver.local.image.documents.manifest import CONFIG, LAYER, MANIFEST
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.layers.lookup import is_opaque
+from orchestra.driver.local.image.layers.unpack import OPAQUE_MARK, WHITEOUT
+from orchestra.driver.local.image.naming.platform import parse_platform
+from orchestra.driver.local.image.store import ImageStore
+from orchestra.driver.local.image.tree import PREFIX
+from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.errors import FatalError
+from orchestra.linux import cgroup
+from orchestra.linux.cgroup import freezer
+from orchestra.linux.mounts.resolve import open_with
+from orchestra.model.observed import Running
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from orchestra.driver.local.image.content.store import ContentStore
+    from orchestra.home import Home
+    from orchestra.linux.cgroup import Cgroup
+    from orchestra.model.observed import Container
+
+# What overlayfs keeps where the rest of a file or directory is in another place of a lower layer.
+ELSEWHERE = ("trusted.overlay.redirect", "trusted.overlay.metacopy")
+OWN_VARIABLES = ("HOSTNAME", "TERM")
+
+
+class Commit(Record):
+    """name: a whole one, or empty. created: RFC 3339. changes: lines of a Dockerfile."""
+
+    name: str
+    author: str
+    message: str
+    changes: tuple[str, ...]
+    created: str
+    pause: bool
+
+
+def commit_container(home: Home, stack: str, container: Container, wanted: Commit) -> str:
+    """The id of the image. Raises UserError for a change that makes no sense, FatalError for what is damaged."""
+    directory = home.stack(stack).container(container.name)
+    config = ContainerDirectory(directory).load_config()
+    store = ImageStore(home)
+    content = store.content
+    what = f"container {container.name}"
+    with content.held(), file_errors(what):
+        parts = None if container.image_digest.startswith(PREFIX) else store.parts(container.image_digest)
+        if parts is None and not container.image_digest.startswith(PREFIX):
+            raise FatalError(f"{what}: its image is not on this machine any more", hint="pull it again")
+        document: dict[str, Any] = dict(parts.document) if parts else _scratch()
+        inherited = inherit_config(document.get("config") or {}, config)
+        document["config"] = apply_changes(wanted.changes, inherited)
+        with contextlib.ExitStack() as reading:
+            if wanted.pause and isinstance(container.status, Running):
+                reading.enter_context(paused(cgroup.at(config["linux"].get("cgroupsPath") or "")))
+            if parts:
+                upper = os.open(Snapshotter(home).upper(stack, container.name), os.O_PATH | os.O_DIRECTORY)
+                reading.callback(os.close, upper)
+                items = changed(upper, {entry["destination"] for entry in config["mounts"]})
+            else:
+                items = Reader(reading.enter_context(opened_root(directory, bare=True))).walk()
+            layer, diff_id = _add_layer(content, items, what)
+        layers = [_descriptor(blob.media_type, blob.digest, blob.size) for blob in parts.layers] if parts else []
+        step = {"created": wanted.created, "created_by": " ".join(config["process"]["args"]), "comment": wanted.message}
+        history: list[Any] = [*(document.get("history") or ()), {**step, **_author(wanted)}]
+        document |= {
+            "created": wanted.created,
+            "rootfs": {"type": "layers", "diff_ids": [*(parts.diff_ids if parts else ()), diff_id]},
+            "history": history,
+            **_author(wanted),
+        }
+        described, image_id = add_document(content, document, CONFIG)
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": [*layers, layer]}
+        top, digest = add_document(content, manifest, MANIFEST)
+        store.unpack(digest, what)
+        if wanted.name:
+            place = "/".join(filter(None, (document.get(key) for key in ("os", "architecture", "variant"))))
+            content.put_entry(Stored(wanted.name, digest, digest, top["size"], place))
+    return image_id
+
+
+def inherit_config(image: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The image's ``config`` with what the container runs instead. config: of its bundle. Pure.
+
+    The bundle has numbers for users: a name that the image gives stays, unless it gives a number that is another one.
+    """
+    process = config["process"]
+    found = dict(image)
+    entrypoint, command = list(image.get("Entrypoint") or ()), list(image.get("Cmd") or ())
+    arguments = list(process["args"])
+    if arguments != [*entrypoint, *command]:
+        if not entrypoint or arguments[: len(entrypoint)] != entrypoint:
+            found.pop("Entrypoint", None)
+            entrypoint = []
+        found["Cmd"] = arguments[len(entrypoint) :]
+    set_by_image = {line.partition("=")[0] for line in image.get("Env") or ()}
+    ours = set(OWN_VARIABLES)
+    if (config.get("annotations") or {}).get(HOME_ANNOTATION) == "true":
+        ours.add("HOME")
+    found["Env"] = [
+        line
+        for line in process.get("env") or ()
+        if line.partition("=")[0] in set_by_image
+        or (line.partition("=")[0] not in ours and line != f"PATH={DEFAULT_PATH}")
+    ]
+    if process["cwd"] != f"/{(image.get('WorkingDir') or '').lstrip('/')}":
+        found["WorkingDir"] = process["cwd"]
+    uid, gid = process["user"]["uid"], process["user"]["gid"]
+    user = str(image.get("User") or "0").partition(":")[0]
+    if user.isdecimal() and int(user) != uid:
+        found["User"] = f"{uid}:{gid}"
+    return found
+
+
+def changed(upper: int, mounted: Collection[str]) -> Iterator[Item]:
+    """What the directory of an overlay says, in the words of a layer (see ``layers.unpack``).
+
+    upper: O_PATH. mounted: paths at which the container has mounts: empty files there were made to be mounted on.
+    Raises FatalError where overlayfs tells only a part of a file.
+    """
+    for item in Reader(upper).walk():
+        entry = item.entry
+        above, name = posixpath.split(entry.name)
+        if entry.ischr() and entry.devmajor == entry.devminor == 0:
+            yield _mark(posixpath.join(above, f"{WHITEOUT}{name}"))
+            continue
+        if entry.isreg() and not entry.size and f"/{entry.name}" in mounted:
+            continue
+        yield item
+        if entry.isdir() or entry.isreg():
+            fd = open_with(upper, entry.name.rstrip("/") or ".", os.O_PATH | os.O_NOFOLLOW, STRICT)
+            try:
+                _refuse_elsewhere(fd, entry.name)
+                if entry.isdir() and entry.name and is_opaque(fd):
+                    yield _mark(posixpath.join(entry.name.rstrip("/"), OPAQUE_MARK))
+            finally:
+                os.close(fd)
+
+
+@contextlib.contextmanager
+def paused(group: Cgroup) -> Iterator[None]:
+    """Its processes stand still meanwhile, where there is a freezer. They go on however this process ends."""
+    if freezer.is_frozen(group):
+        yield
+        return
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    guard = os.fork()
+    if guard == 0:
+        try:
+            os.setsid()
+            os.close(writer)
+            os.read(reader, 1)  # returns when the last copy of the other end is closed
+            with contextlib.suppress(OSError):
+                freezer.thaw(group)
+        finally:
+            os._exit(0)
+    os.close(reader)
+    try:
+        try:
+            freezer.freeze(group)
+        except OSError as error:
+            if error.errno != ENOTSUP:
+                raise
+        yield
+    finally:
+        os.close(writer)
+        os.waitpid(guard, 0)
+
+
+def _mark(name: str) -> Item:
+    entry = tarfile.TarInfo(name)
+    entry.mode = 0o600
+    return Item(entry)
+
+
+def _refuse_elsewhere(fd: int, name: str) -> None:
+    for attribute in ELSEWHERE:
+        try:
+            os.getxattr(f"/proc/self/fd/{fd}", attribute)
+        except OSError as error:
+            if error.errno in (ENODATA, EOPNOTSUPP):
+                continue
+            raise
+        hint = "set the parameters redirect_dir and metacopy of the module overlay to off, and make the container anew"
+        raise FatalError(f"/{name} cannot be committed: overlayfs has only a part of it ({attribute})", hint=hint)
+
+
+def _add_layer(content: ContentStore, items: Iterable[Item], what: str) -> tuple[dict[str, Any], str]:
+    """Its descriptor, and the digest of what it is uncompressed."""
+    with tempfile.TemporaryFile(dir=content.scratch()) as packed:
+        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=4) as target:
+            hashed = _Hashed(target)
+            write_archive(items, hashed, "")
+        packed.seek(0)
+        digest, size = content.add(packed, what)
+    return _descriptor(f"{LAYER}+gzip", digest, size), hashed.digest
+
+
+class _Hashed:
+    """Tells what the bytes were that were written."""
+
+    def __init__(self, target: gzip.GzipFile | IO[bytes]) -> None:
+        self._target = target
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self._hash.update(data)
+        return self._target.write(data)
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": digest, "size": size}
+
+
+def _author(wanted: Commit) -> dict[str, str]:
+    return {"author": wanted.author} if wanted.author else {}
+
+
+def _scratch() -> dict[str, Any]:
+    """The configuration of an image of nothing, for this machine."""
+    platform = parse_platform("", os.uname().machine)
+    variant = {"variant": platform.variant} if platform.variant else {}
+    return {"architecture": platform.architecture, "os": platform.system, **variant}

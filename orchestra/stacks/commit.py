@@ -1,0 +1,52 @@
+"""``commit``: an image of a container's changes. Standard library only."""
+
+from __future__ import annotations
+
+import time
+
+from orchestra.driver import Part
+from orchestra.errors import UserError
+from orchestra.record import Record
+from orchestra.stacks.replicas import find_replicas
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.stacks.context import Context
+
+
+class CommitOptions(Record):
+    """name: of the image, with or without a tag; none for one that only its id tells. changes: lines of a Dockerfile.
+
+    pause: the container's processes stand still while its files are read. replica: the index of the container; None
+    for the first.
+    """
+
+    service: str
+    name: str | None = None
+    author: str | None = None
+    changes: tuple[str, ...] = ()
+    message: str | None = None
+    pause: bool = True
+    replica: int | None = None
+
+
+def commit(context: Context, options: CommitOptions) -> str:
+    """The id of the image. Raises UserError, or FatalError where the container's image is not whole any more."""
+    context.need_root("commit")
+    context.need(Part.COPY)
+    home, containers = find_replicas(context, options.service, options.replica)
+    from orchestra.driver.local.copying.commit import Commit, commit_container
+    from orchestra.driver.local.image.naming.name import parse_name
+
+    name = parse_name(options.name) if options.name else None
+    if name and name.digest:
+        raise UserError(f"{name} has a digest, which cannot be given", hint="name a tag")
+    wanted = Commit(
+        name=str(name or ""),
+        author=options.author or "",
+        message=options.message or "",
+        changes=options.changes,
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        pause=options.pause,
+    )
+    return commit_container(context.home, home.name, containers[0], wanted)

@@ -1,0 +1,35 @@
+"""``export``: a container's file system as an archive. Standard library only."""
+
+from __future__ import annotations
+
+from orchestra.driver import Part
+from orchestra.record import Record
+from orchestra.stacks.replicas import find_replicas
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from typing import IO
+
+    from orchestra.stacks.context import Context
+
+
+class ExportOptions(Record):
+    """replica: the index of the container; None for the first."""
+
+    service: str
+    replica: int | None = None
+
+
+def export(
+    context: Context, options: ExportOptions, open_output: Callable[[], AbstractContextManager[IO[bytes]]]
+) -> None:
+    """Without what is mounted in it. The output is opened when the container has been found. Raises UserError."""
+    context.need_root("export")
+    context.need(Part.COPY)
+    home, containers = find_replicas(context, options.service, options.replica)
+    from orchestra.driver.local.copying.transfer import export_root
+
+    with open_output() as output:
+        export_root(home.container(containers[0].name), output)
