@@ -1,0 +1,58 @@
+"""Values that templates are executed on: what JSON has, and rows of which some fields are only known when asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from orchestra.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Lazy(Record):
+    """A field that costs something: computed when a template names it, or for the whole row as JSON."""
+
+    compute: Callable[[], Any]
+
+
+class Method(Record):
+    """A field that takes arguments, as ``{{.Label "name"}}`` has it. No part of JSON."""
+
+    call: Callable[..., Any]
+
+
+def plain(value: Any) -> str:
+    """As Go's fmt prints it by %v."""
+    match value:
+        case None:
+            return "<no value>"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case Mapping():
+            return f"map[{' '.join(f'{plain(key)}:{plain(value[key])}' for key in sorted(value))}]"
+        case list() | tuple():
+            return f"[{' '.join(map(plain, value))}]"
+        case Lazy():
+            return plain(value.compute())
+        case _:
+            return str(value)
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(_encodable(value))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, Lazy):
+        return _encodable(value.compute())
+    if isinstance(value, Mapping):
+        return {key: _encodable(field) for key, field in value.items() if not isinstance(field, Method)}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_encodable(item) for item in value]
+    return value
