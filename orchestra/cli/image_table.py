@@ -43,7 +43,7 @@ IMAGE_COMMANDS = (
         "images",
         "images",
         "List the images of the stack's containers",
-        (Option("format", ("--format",), TEXT, "Output format", "table", choices=("table", "json")), IDS),
+        (TEMPLATE, IDS),
         (SERVICES,),
     ),
     Command(

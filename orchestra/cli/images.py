@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 
 from orchestra.cli.image.columns import NONE, describe_age, repository_and_tag, short_id
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
+from orchestra.cli.render.template import check_format, is_table, render_rows
 from orchestra.cli.warnings import tell_what_there_is
 from orchestra.stacks.images.of_containers import images_of_containers
 
@@ -21,20 +21,22 @@ if TYPE_CHECKING:
     from orchestra.stacks.images.library import Item
 
 HEADER = ("CONTAINER", "REPOSITORY", "TAG", "PLATFORM", "IMAGE ID", "SIZE", "CREATED")
+HEADINGS = {"ContainerName": "CONTAINER", "ID": "IMAGE ID"}
 EXPENDABLE = ("CREATED", "PLATFORM", "IMAGE ID")
 
 
 def run(invocation: Invocation) -> int:
     context, values = invocation.context, invocation.values
+    check_format(values["format"])
     found = images_of_containers(context, values["services"], partial(tell_what_there_is, invocation, context))
     rows = [_data(*pair) for pair in found]
     if values["quiet"]:
         ids = dict.fromkeys(row["ID"].removeprefix("sha256:") for row in rows if row["ID"])
         text = "".join(f"{image_id}\n" for image_id in ids)
-    elif values["format"] == "json":
-        text = json.dumps(rows) + "\n"
-    else:
+    elif is_table(values["format"]):
         text = render_columns(HEADER, [_cells(row) for row in rows], width=output_width(), expendable=EXPENDABLE)
+    else:
+        text = render_rows(values["format"], HEADINGS, rows, array=True)
     sys.stdout.write(text)
     return 0
 

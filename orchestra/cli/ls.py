@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
-from orchestra.cli.render.columns import output_width, render_columns
+from orchestra.cli.render.columns import output_width
+from orchestra.cli.render.template import check_format, render_rows
 from orchestra.cli.warnings import tell_of_root, warn_of_damage
 from orchestra.stacks.ls import ls
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.ls import StackRow
 
-HEADER = ("NAME", "STATUS", "CONFIG FILES")
+HEADER = {"Name": "NAME", "Status": "STATUS", "ConfigFiles": "CONFIG FILES"}
 
 
 def run(invocation: Invocation) -> int:
     context = invocation.context
-    stacks = ls(context)
+    check_format(invocation.values["format"])
+    stacks = ls(context, invocation.values["filters"])
     for stack in stacks:
         warn_of_damage(stack.damage)
-    if not stacks:
+    if not stacks and not invocation.values["filters"]:
         tell_of_root(invocation, context)
     shown = [stack for stack in stacks if invocation.values["all"] or "running" in stack.states]
     sys.stdout.write(render(shown, invocation.values, output_width()))
@@ -35,10 +36,8 @@ def run(invocation: Invocation) -> int:
 def render(stacks: Sequence[StackRow], values: dict[str, Any], width: int | None = None) -> str:
     if values["quiet"]:
         return "".join(f"{stack.name}\n" for stack in stacks)
-    rows = [(stack.name, _status(stack), ",".join(stack.files)) for stack in stacks]
-    if values["format"] == "json":
-        return json.dumps([dict(zip(("Name", "Status", "ConfigFiles"), row, strict=True)) for row in rows]) + "\n"
-    return render_columns(HEADER, rows, width=width)
+    rows = [{"Name": stack.name, "Status": _status(stack), "ConfigFiles": ",".join(stack.files)} for stack in stacks]
+    return render_rows(values["format"], HEADER, rows, width=width, array=True)
 
 
 def _status(stack: StackRow) -> str:

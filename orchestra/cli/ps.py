@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from functools import partial
 
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
+from orchestra.cli.render.sizes import describe_size
+from orchestra.cli.render.template import check_format, is_table, render_rows
+from orchestra.cli.template.values import Lazy, Method
 from orchestra.cli.warnings import tell_what_there_is
 from orchestra.model.health import HealthStatus
+from orchestra.stacks.details import Details
 from orchestra.stacks.ps import PsOptions, ps
 
 TYPE_CHECKING = False
@@ -22,30 +25,36 @@ if TYPE_CHECKING:
     from orchestra.stacks.containers import ContainerRow
 
 HEADER = ("NAME", "IMAGE", "COMMAND", "SERVICE", "CREATED", "STATUS", "PORTS")
+HEADINGS = {"ID": "CONTAINER ID", "RunningFor": "CREATED"}
 EXPENDABLE = ("COMMAND", "CREATED", "IMAGE", "SERVICE")
 COMMAND_WIDTH = 20
 ERROR_WIDTH = 60
+MOUNT_WIDTH = 15
+SHORT_ID = 12
 
 
 def run(invocation: Invocation) -> int:
-    context = invocation.context
+    context, values = invocation.context, invocation.values
+    check_format(values["format"])
     result = ps(context, invocation.options(PsOptions), partial(tell_what_there_is, invocation, context))
-    sys.stdout.write(render(result.containers, result.stack, invocation.values, time.time(), output_width()))
+    if values["quiet"] or values["only_services"] or is_table(values["format"]):
+        text = render(result.containers, values, time.time(), output_width())
+    else:
+        details, now = Details(context, result.stack), time.time()
+        rows = [_data(row, result.stack, details, now, full=values["no_trunc"]) for row in result.containers]
+        text = render_rows(values["format"], HEADINGS, rows)
+    sys.stdout.write(text)
     return 0
 
 
-def render(
-    containers: Sequence[ContainerRow], stack: str, values: dict[str, Any], now: float, width: int | None = None
-) -> str:
-    """values: ``quiet``, ``only_services``, ``format`` and ``no_trunc`` of the command line. width: columns of the
-    terminal.
+def render(containers: Sequence[ContainerRow], values: dict[str, Any], now: float, width: int | None = None) -> str:
+    """What is no template. values: ``quiet``, ``only_services`` and ``no_trunc`` of the command line. width: columns
+    of the terminal.
     """
     if values["quiet"]:
         return "".join(f"{container.id}\n" for container in containers)
     if values["only_services"]:
         return "".join(f"{service}\n" for service in sorted({container.service for container in containers}))
-    if values["format"] == "json":
-        return "".join(f"{json.dumps(_data(container, stack, now))}\n" for container in containers)
     full = values["no_trunc"]
     rows = [_row(container, now, full=full) for container in containers]
     return render_columns(HEADER, rows, width=None if full else width, expendable=EXPENDABLE)
@@ -89,18 +98,25 @@ def _status(container: ContainerRow, now: float) -> str:
             return "Created"
 
 
-def _data(container: ContainerRow, stack: str, now: float) -> dict[str, Any]:
+def _data(container: ContainerRow, stack: str, details: Details, now: float, *, full: bool) -> dict[str, Any]:
+    """Docker Compose's fields, and some of ours: Error, HealthExitCode, HealthOutput and OOMKilled."""
     ports = _ports(container)
     return {
-        "Command": " ".join(container.command),
+        "Command": f'"{_shortened(" ".join(container.command), COMMAND_WIDTH, full=full)}"',
         "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(container.created_at)),
         "Error": container.error,
         "ExitCode": container.exit_code,
         "Health": _health(container),
         "HealthExitCode": container.health.exit_code,
         "HealthOutput": container.health.output,
-        "ID": container.id,
+        "ID": container.id if full else container.id[:SHORT_ID],
         "Image": container.image,
+        "Label": Method(lambda name: details.labels(container).get(name, "")),
+        "Labels": Lazy(lambda: ",".join(f"{name}={text}" for name, text in sorted(details.labels(container).items()))),
+        "LocalVolumes": str(len(container.volumes)),
+        "Mounts": Lazy(
+            lambda: ",".join(_shortened(name, MOUNT_WIDTH, full=full) for name in details.mounts(container))
+        ),
         "Name": container.name,
         "Names": container.name,
         "Networks": ",".join(container.networks),
@@ -110,6 +126,7 @@ def _data(container: ContainerRow, stack: str, now: float) -> dict[str, Any]:
         "Publishers": [_publisher(port) for port in ports],
         "RunningFor": f"{describe_span(now - container.created_at)} ago",
         "Service": container.service,
+        "Size": Lazy(lambda: describe_size(details.size(container))),
         "State": container.state,
         "Status": _status(container, now),
     }

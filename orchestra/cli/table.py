@@ -6,6 +6,7 @@ Names and letters are Docker Compose's wherever it has them.
 from __future__ import annotations
 
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
+from orchestra.cli.look_table import LOOK_COMMANDS
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
@@ -37,7 +38,6 @@ GLOBAL = (
 )
 
 _TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Seconds to wait before killing", metavar="SECONDS")
-_FORMAT = Option("format", ("--format",), TEXT, "Output format", "table", choices=("table", "json"))
 _NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Without colours")
 _NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Without the container's name before each line")
 
@@ -122,19 +122,7 @@ COMMANDS = (
         ),
         (SERVICES,),
     ),
-    Command(
-        "ps",
-        "ps",
-        "List containers",
-        (
-            Option("all", ("-a", "--all"), FLAG, "Those that do not run too"),
-            _FORMAT,
-            Option("quiet", ("-q", "--quiet"), FLAG, "Only IDs"),
-            Option("only_services", ("--services",), FLAG, "Only names of services"),
-            Option("no_trunc", ("--no-trunc",), FLAG, "Do not shorten"),
-        ),
-        (SERVICES,),
-    ),
+    *LOOK_COMMANDS,
     Command(
         "logs",
         "logs",
@@ -258,25 +246,6 @@ COMMANDS = (
         "Show what happens, as it happens",
         (Option("json", ("--json",), FLAG, "One JSON object per line"),),
         (SERVICES,),
-    ),
-    Command(
-        "ls",
-        "ls",
-        "List stacks",
-        (
-            Option("all", ("-a", "--all"), FLAG, "Those without running containers too"),
-            _FORMAT,
-            Option("quiet", ("-q", "--quiet"), FLAG, "Only names"),
-        ),
-    ),
-    Command(
-        "version",
-        "version",
-        "Show the version",
-        (
-            Option("format", ("-f", "--format"), TEXT, "Output format", "pretty", choices=("pretty", "json")),
-            Option("short", ("--short",), FLAG, "Only the number"),
-        ),
     ),
     Command(
         "doctor",

@@ -39,6 +39,7 @@ class ContainerRow(Record):
 
     Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
     None where it could not be learned. error: why it could not start. damage: which of its files cannot be read.
+    index: which replica of its service. pid: of its first process while it runs, else 0. volumes: names on the host.
     """
 
     name: str
@@ -59,6 +60,9 @@ class ContainerRow(Record):
     health: Health = NOT_PROBED
     error: str = ""
     damage: str = ""
+    index: int = 1
+    pid: int = 0
+    volumes: tuple[str, ...] = ()
 
 
 def find_stack(context: Context) -> Known:
@@ -93,18 +97,10 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
     known = {*existing, *(declared or ())}
     for service in services:
         if service not in known:
-            raise UserError(f"no such service: {service}", hint=_describe_services(service, sorted(known)))
+            from orchestra.nearest import suggest
 
-
-def _describe_services(wanted: str, known: Sequence[str]) -> str:
-    """Which there are, beginning with one that may have been meant."""
-    from difflib import get_close_matches
-
-    if not known:
-        return "nothing is up"
-    near = get_close_matches(wanted, known, 1)
-    services = f"services are {', '.join(known)}"
-    return f"did you mean {near[0]}? {services}" if near else services
+            hint = suggest(service, known, "services") or "nothing is up"
+            raise UserError(f"no such service: {service}", hint=hint)
 
 
 def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:
@@ -190,4 +186,7 @@ def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
         health=_health(status.get("health", {})),
         error=container.get("error", ""),
         damage=container.get("damage", ""),
+        index=container["index"],
+        pid=status.get("pid", 0),
+        volumes=tuple(container.get("volumes", ())),
     )

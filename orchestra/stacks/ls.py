@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 
-from orchestra.errors import EnvironmentLack
+from orchestra.errors import EnvironmentLack, UserError
 from orchestra.record import Record
 from orchestra.stacks.containers import damage_of, look_at_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestra.home import Home, StackHome
     from orchestra.stacks.context import Context
@@ -27,10 +28,16 @@ class StackRow(Record):
     damage: list[str]
 
 
-def ls(context: Context) -> list[StackRow]:
-    """By name. Raises EnvironmentLack for who may not see them."""
+def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
+    """By name. filters: ``name=PATTERN``, a regular expression that a part of the name matches; with several, one of
+    them. Raises UserError for any other filter, EnvironmentLack for who may not see the stacks.
+    """
+    patterns = [_pattern(text) for text in filters]
     try:
-        return [_look(context, name) for name in find_stacks(context.home)]
+        names = find_stacks(context.home)
+        return [
+            _look(context, name) for name in names if not patterns or any(pattern.search(name) for pattern in patterns)
+        ]
     except PermissionError as error:
         hint = "run it as the user that the stacks belong to, or with sudo"
         raise EnvironmentLack(f"{error.filename} is not for this user to see", hint=hint) from error
@@ -41,6 +48,16 @@ def find_stacks(home: Home) -> list[str]:
     names = {name for name in _list(home.stacks_data) if os.path.exists(home.stack(name).desired)}
     names.update(name for name in _list(home.stacks_run) if _list(home.stack(name).containers))
     return sorted(names)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    key, equals, value = text.partition("=")
+    if key.strip().lower() != "name" or not equals:
+        raise UserError(f"--filter {text}: there is no such filter", hint="name=PATTERN is the only one")
+    try:
+        return re.compile(value.strip())
+    except re.error as error:
+        raise UserError(f"--filter {text}: this is no regular expression: {error}") from error
 
 
 def _look(context: Context, name: str) -> StackRow:

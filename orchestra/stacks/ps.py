@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestra.errors import UserError
 from orchestra.record import Record
 from orchestra.stacks.containers import ContainerRow, Seen, find_stack, ignore, look_at_containers, survey
 
@@ -11,12 +12,21 @@ if TYPE_CHECKING:
 
     from orchestra.stacks.context import Context
 
+STATES = ("created", "dead", "exited", "paused", "removing", "restarting", "running")
+"""Docker's words for what a container can be at."""
+
 
 class PsOptions(Record):
-    """all: also those that do not run. services: empty for all."""
+    """all: also those that do not run. services: empty for all. orphans: with services that the file does not declare.
+
+    statuses: only these states, of all containers; empty for any. filter: ``status=STATE``, for one more.
+    """
 
     all: bool = False
     services: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    filter: str | None = None
+    orphans: bool = True
 
 
 class PsResult(Record):
@@ -25,14 +35,34 @@ class PsResult(Record):
 
 
 def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = ignore) -> PsResult:
-    """Raises UserError for a service that neither the file nor any container knows, and what a load raises."""
+    """Raises UserError for a service that neither the file nor any container knows, for a state or a filter that there
+    is not, and what a load raises.
+    """
+    states = _states(options)
     known = find_stack(context)
     there = look_at_containers(context, known.stack, tell_restarts=True)
     survey(known, there, options.services, tell)
-    shown = [
-        container
-        for container in there
-        if (options.all or container.state in ("running", "restarting"))
-        and (not options.services or container.service in options.services)
-    ]
-    return PsResult(known.stack, shown)
+
+    def is_wanted(service: str) -> bool:
+        if options.services:
+            return service in options.services
+        return options.orphans or known.services is None or service in known.services
+
+    return PsResult(known.stack, [each for each in there if each.state in states and is_wanted(each.service)])
+
+
+def _states(options: PsOptions) -> tuple[str, ...]:
+    asked = list(options.statuses)
+    if options.filter:
+        key, equals, value = options.filter.partition("=")
+        if key != "status":
+            raise UserError(f"--filter {options.filter}: there is no filter {key}", hint="status=running is one")
+        if not equals:
+            raise UserError(f"--filter {options.filter}: a value is missing", hint="status=running is a filter")
+        asked.append(value)
+    for state in asked:
+        if state not in STATES:
+            from orchestra.nearest import suggest
+
+            raise UserError(f"no such status: {state}", hint=suggest(state, STATES, "statuses"))
+    return tuple(asked) or (STATES if options.all else ("running", "restarting"))

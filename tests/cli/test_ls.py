@@ -52,6 +52,20 @@ def test_running_stacks_with_all_they_are_made_from(home, orchestra):
     ]
 
 
+def test_stacks_by_a_pattern_and_a_template(home, orchestra):
+    for name in ("shop", "shop-test", "blog"):
+        ByHand(home, name).want(config_files=[f"/srv/{name}.yaml"])
+    assert orchestra("ls", "-aq", "--filter", "name=shop")[1] == "shop\nshop-test\n"
+    assert orchestra("ls", "-aq", "--filter", "name=^shop$", "--filter", "name=b.o")[1] == "blog\nshop\n"
+    assert orchestra("ls", "-a", "--format", "{{.Name}}={{.ConfigFiles}}")[1].splitlines()[0] == "blog=/srv/blog.yaml"
+    shown = orchestra("ls", "-a", "--filter", "name=blog", "--format", r"table {{upper .Name}}\t{{.ConfigFiles}}")[1]
+    assert shown == "NAME   CONFIG FILES\nBLOG   /srv/blog.yaml\n"
+    for filter in ("status=running", "name", "name=("):
+        code, out, error = orchestra("ls", "--filter", filter)
+        assert (code, out) == (1, "")
+        assert f"--filter {filter}: " in error
+
+
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else for a while")
 def test_a_home_that_is_not_for_this_user_to_see(home, orchestra):

@@ -57,7 +57,7 @@ CONTAINERS = (
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_ps_fits(width):
-    text = render(CONTAINERS, "guestbook", AS_ASKED, NOW, width)
+    text = render(CONTAINERS, AS_ASKED, NOW, width)
     assert max(map(len, text.splitlines())) <= width
     for word in ("guestbook-database-1", "0.0.0.0:8080->80/tcp,", "[::]:8080->80/tcp", "(healthy)", "seconds"):
         assert word in text
@@ -69,7 +69,7 @@ def test_ps_fits(width):
 
 def test_ps_at_80_columns_is_this():
     assert (
-        render(CONTAINERS, "guestbook", AS_ASKED, NOW, 80)
+        render(CONTAINERS, AS_ASKED, NOW, 80)
         == """\
 NAME                   SERVICE    STATUS               PORTS
 guestbook-web-1        web        Up 50 seconds        0.0.0.0:8080->80/tcp,
@@ -84,7 +84,7 @@ Not shown in 80 columns: COMMAND, CREATED, IMAGE
 
 
 def test_ps_where_no_table_fits_has_a_paragraph_for_each_container():
-    text = render(CONTAINERS, "guestbook", AS_ASKED, NOW, 40)
+    text = render(CONTAINERS, AS_ASKED, NOW, 40)
     assert (
         text.partition("\n\n")[0]
         == """\
@@ -100,10 +100,10 @@ PORTS     0.0.0.0:8080->80/tcp,
 
 
 def test_a_file_and_no_trunc_have_a_line_for_each_container():
-    whole = render(CONTAINERS, "guestbook", AS_ASKED, NOW)
+    whole = render(CONTAINERS, AS_ASKED, NOW)
     assert len(whole.splitlines()) == 3
-    assert len(render(CONTAINERS, "guestbook", {**AS_ASKED, "no_trunc": True}, NOW, 60).splitlines()) == 3
-    assert render(CONTAINERS, "guestbook", AS_ASKED, NOW, 500) == whole
+    assert len(render(CONTAINERS, {**AS_ASKED, "no_trunc": True}, NOW, 60).splitlines()) == 3
+    assert render(CONTAINERS, AS_ASKED, NOW, 500) == whole
 
 
 @given(rows=st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=4), width=st.sampled_from([60, 80, 100]))

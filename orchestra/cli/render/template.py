@@ -35,7 +35,7 @@ def render_rows(
         from orchestra.cli.template.values import to_json
 
         return f"{to_json(rows)}\n" if array else "".join(f"{to_json(row)}\n" for row in rows)
-    if format.strip() in ("", TABLE):
+    if is_table(format):
         cells = [[str(row[key]) for key in header] for row in rows]
         return render_columns(list(header.values()), cells, width=width, expendable=expendable)
     if not format.startswith(TABLE):
@@ -55,9 +55,14 @@ def fill(template: str, value: Any) -> str:
     return _template(template).render(value)
 
 
+def is_table(format: str) -> bool:
+    """Whether it is the table that no template asked for."""
+    return format.strip() in ("", TABLE)
+
+
 def check_format(format: str) -> None:
     """Raise UserError for what can be seen to be wrong before there is anything to show."""
-    if format not in ("", TABLE, JSON):
+    if format != JSON and not is_table(format):
         _template(format, begin=len(TABLE) if format.startswith(TABLE) else 0)
 
 
@@ -66,7 +71,7 @@ def _template(format: str, *, begin: int = 0) -> Template:
     from orchestra.cli.template.execute import Template
 
     if "{{" not in format:
-        from orchestra.cli.template.error import suggest
+        from orchestra.nearest import suggest
 
         hint = suggest(format, (TABLE, JSON), "formats") + "; a template looks like {{.Name}}"
         raise UserError(f"--format {format}: there is no such format", hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, assert_never
 
-from orchestra.cli.template.error import TemplateError, suggest
+from orchestra.cli.template.error import TemplateError
 from orchestra.cli.template.functions import FUNCTIONS, HEADING_FUNCTIONS, Unfit
 from orchestra.cli.template.parse import parse_template
 from orchestra.cli.template.syntax import (
@@ -22,6 +22,7 @@ from orchestra.cli.template.syntax import (
     With,
 )
 from orchestra.cli.template.values import Lazy, Method, plain
+from orchestra.nearest import suggest
 from orchestra.visible import visible
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.cli.template.error import TemplateError, suggest
+from orchestra.cli.template.error import TemplateError
 from orchestra.cli.template.functions import FUNCTIONS
 from orchestra.cli.template.syntax import (
     Command,
@@ -19,6 +19,7 @@ from orchestra.cli.template.syntax import (
     With,
 )
 from orchestra.cli.template.tokens import Token, read_tokens, unquote
+from orchestra.nearest import suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,55 @@
+"""The commands that list what there is, as rows of the command table. Names and letters are Docker Compose's."""
+
+from __future__ import annotations
+
+from orchestra.cli.image_table import IDS, NO_TRUNC, SERVICES
+from orchestra.cli.syntax import Command
+from orchestra.command_line.option import FLAG, LIST, TEXT, Option
+
+_FORMAT = Option("format", ("--format",), TEXT, "table, json, or a template such as {{.Name}}", "table", "FORMAT")
+
+LOOK_COMMANDS = (
+    Command(
+        "ps",
+        "ps",
+        "List containers",
+        (
+            Option("all", ("-a", "--all"), FLAG, "Include stopped containers"),
+            Option("filter", ("--filter",), TEXT, "Only containers with this property", metavar="status=STATE"),
+            Option("statuses", ("--status",), LIST, "Only containers in this state", metavar="STATE"),
+            Option("orphans", ("--orphans",), FLAG, "Include services that the file does not declare", True),
+            _FORMAT,
+            IDS,
+            Option("only_services", ("--services",), FLAG, "Only names of services"),
+            NO_TRUNC,
+        ),
+        (SERVICES,),
+    ),
+    Command(
+        "ls",
+        "ls",
+        "List stacks",
+        (
+            Option("all", ("-a", "--all"), FLAG, "Include stacks without running containers"),
+            Option("filters", ("--filter",), LIST, "Only stacks with this property", metavar="name=PATTERN"),
+            _FORMAT,
+            Option("quiet", ("-q", "--quiet"), FLAG, "Only names"),
+        ),
+    ),
+    Command(
+        "version",
+        "version",
+        "Show the version",
+        (
+            Option(
+                "format",
+                ("-f", "--format"),
+                TEXT,
+                "pretty, json, or a template such as {{.version}}",
+                "pretty",
+                "FORMAT",
+            ),
+            Option("short", ("--short",), FLAG, "Only the number"),
+        ),
+    ),
+)
