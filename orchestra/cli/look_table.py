@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestra.cli.image_table import IDS, NO_TRUNC, SERVICES
-from orchestra.cli.syntax import Command
-from orchestra.command_line.option import FLAG, LIST, TEXT, Option
+from orchestra.cli.syntax import Argument, Command
+from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
 _FORMAT = Option("format", ("--format",), TEXT, "table, json, or a template such as {{.Name}}", "table", "FORMAT")
 
@@ -23,6 +23,26 @@ LOOK_COMMANDS = (
             Option("only_services", ("--services",), FLAG, "Only names of services"),
             NO_TRUNC,
         ),
+        (SERVICES,),
+    ),
+    Command(
+        "port",
+        "port",
+        "Print the public port for a port of a service",
+        (
+            Option("index", ("--index",), NUMBER, "Which replica", 0, "NUM"),
+            Option("protocol", ("--protocol",), TEXT, "tcp or udp", "tcp", "PROTOCOL"),
+        ),
+        (
+            Argument("service", "SERVICE", "The service"),
+            Argument("private_port", "PRIVATE_PORT", "The port in the container"),
+        ),
+    ),
+    Command(
+        "volumes",
+        "volumes",
+        "List volumes",
+        (_FORMAT, Option("quiet", ("-q", "--quiet"), FLAG, "Only names")),
         (SERVICES,),
     ),
     Command(

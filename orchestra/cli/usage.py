@@ -31,10 +31,9 @@ NOT_YET = frozenset(
             "export",
             "kill",
             "pause",
-            "port",
             "publish",
         ),
-        *("restart", "rm", "run", "scale", "start", "stats", "stop", "top", "unpause", "volumes", "wait", "watch"),
+        *("restart", "rm", "run", "scale", "start", "stats", "stop", "top", "unpause", "wait", "watch"),
     }
 )
 """Commands of Docker Compose that do not exist here yet."""

@@ -26,6 +26,8 @@ class Part(StrEnum):
     EXEC = "containers to execute anything in"
     IMAGES = "images"
     COPY = "files of containers to copy"
+    VOLUMES = "volumes"
+    PROCESSES = "processes that can be looked at"
 
 
 class Entry(Record):

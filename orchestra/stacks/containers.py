@@ -103,6 +103,12 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
             raise UserError(f"no such service: {service}", hint=hint)
 
 
+def not_running(service: str, index: int | None) -> UserError:
+    """index: which replica was asked for; None for any."""
+    which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
+    return UserError(f"{which} is not running", hint="orchestra ps -a shows what there is; up -d starts it")
+
+
 def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:
     """Every container of the stack by name, whether or not a supervisor lives, if the driver can look without one.
 

@@ -17,7 +17,7 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
 from orchestra.record import Record
 from orchestra.shim.client import Execution, enter
-from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
+from orchestra.stacks.containers import Seen, find_stack, ignore, not_running, observe_containers, survey
 
 __all__ = ["ExecOptions", "Execution", "Target", "choose_container", "find_target"]
 
@@ -106,8 +106,7 @@ def choose_container(containers: Sequence[Container], service: str, index: int |
     replicas = [c for c in containers if c.service == service and index in (None, c.index)]
     running = [c for c in replicas if isinstance(c.status, Running)]
     if not running:
-        which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
-        raise UserError(f"{which} is not running", hint="orchestra ps -a shows what there is; up -d starts it")
+        raise not_running(service, index)
     return min(running, key=lambda container: container.index)
 
 

@@ -21,7 +21,7 @@ HEAVY = frozenset(
 )
 # A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
 COMMANDS = frozenset(
-    {"up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system", "cp"}
+    {"cp", "up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system", "port", "volumes"}
 ) | {
     *("pull", "push", "images", "disk"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
@@ -44,6 +44,8 @@ USE_CASES = frozenset(
         "cp",
         "export",
         "commit",
+        "port",
+        "volumes",
     }
 )
 
@@ -137,6 +139,7 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
         "cp": ["cp", "web:/etc/hostname", str(tmp_path / "hostname")],
         "ls": ["ls"],
         "images": ["images"],
+        "volumes": ["volumes"],
         "pull": ["pull"],
         "push": ["push"],
         "down": ["down", "-t", "1"],

@@ -123,6 +123,17 @@ def observe_volumes(
     return tuple(found[name] for name in sorted(found))
 
 
+def named_volumes(home: Home, stack: str) -> list[VolumeRecord]:
+    """Those that the stack has made for a name of its file, by name."""
+    found = (record for record in _records(home) if record.stack == stack and not record.container)
+    return sorted(found, key=lambda record: record.name)
+
+
+def volume_data(home: Home, name: str) -> str:
+    """The directory of what a volume holds, unless its options name another place. Raises FatalError."""
+    return f"{volume_path(home, name)}/{DATA}"
+
+
 def remove_volume(home: Home, stack: str, name: str) -> None:
     """Delete the volume with its data. Only the stack's own, and only while no container has it mounted."""
     record = load_record(home, name)
