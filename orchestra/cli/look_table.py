@@ -25,6 +25,19 @@ LOOK_COMMANDS = (
         ),
         (SERVICES,),
     ),
+    Command("top", "top", "Show the running processes", (), (SERVICES,)),
+    Command(
+        "stats",
+        "stats",
+        "Show what containers use, as it changes",
+        (
+            Option("all", ("-a", "--all"), FLAG, "Include stopped containers"),
+            _FORMAT,
+            Option("no_stream", ("--no-stream",), FLAG, "Show it once"),
+            NO_TRUNC,
+        ),
+        (Argument("service", "[SERVICE]", "The service; all when none is named", optional=True),),
+    ),
     Command(
         "port",
         "port",

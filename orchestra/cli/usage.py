@@ -33,7 +33,7 @@ NOT_YET = frozenset(
             "pause",
             "publish",
         ),
-        *("restart", "rm", "run", "scale", "start", "stats", "stop", "top", "unpause", "wait", "watch"),
+        *("restart", "rm", "run", "scale", "start", "stop", "unpause", "wait", "watch"),
     }
 )
 """Commands of Docker Compose that do not exist here yet."""

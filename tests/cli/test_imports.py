@@ -21,7 +21,24 @@ HEAVY = frozenset(
 )
 # A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
 COMMANDS = frozenset(
-    {"cp", "up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "system", "port", "volumes"}
+    {
+        "cp",
+        "up",
+        "down",
+        "ps",
+        "logs",
+        "exec",
+        "config",
+        "plan",
+        "events",
+        "ls",
+        "doctor",
+        "system",
+        "port",
+        "volumes",
+        "top",
+        "stats",
+    }
 ) | {
     *("pull", "push", "images", "disk"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
@@ -46,6 +63,8 @@ USE_CASES = frozenset(
         "commit",
         "port",
         "volumes",
+        "top",
+        "stats",
     }
 )
 
@@ -140,6 +159,8 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
         "ls": ["ls"],
         "images": ["images"],
         "volumes": ["volumes"],
+        "top": ["top"],
+        "stats": ["stats", "--no-stream"],
         "pull": ["pull"],
         "push": ["push"],
         "down": ["down", "-t", "1"],

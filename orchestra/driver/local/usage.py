@@ -1,0 +1,91 @@
+"""What a running container is using right now: its processes, and what its control group and its network count."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from orchestra.container.directory import ContainerDirectory
+from orchestra.linux.namespaces import is_ours, processes_beside
+from orchestra.record import Record
+from orchestra.shim.finding import group_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+    from orchestra.linux.cgroup import Cgroup
+
+LOOPBACK = "lo"
+
+
+class Usage(Record):
+    """at: seconds of the monotonic clock. processor: nanoseconds so far. memory and everything below: bytes.
+
+    memory: without files that the kernel could drop at once, as Docker counts. memory_limit: the machine's memory where
+    the container has no limit. received, sent: of its own network, so far; read, written: of block devices, so far.
+    """
+
+    at: float
+    processor: int = 0
+    memory: int = 0
+    memory_limit: int = 0
+    received: int = 0
+    sent: int = 0
+    read: int = 0
+    written: int = 0
+    processes: int = 0
+
+
+def find_group(stack_home: StackHome, name: str) -> Cgroup:
+    """The control group of a container, to be measured again and again."""
+    return group_of(ContainerDirectory(stack_home.container(name)))
+
+
+def processes_of(stack_home: StackHome, name: str, pid: int) -> list[int]:
+    """Of all that run in the container, whoever started them, in the order of their numbers. pid: of its first one.
+
+    Without a control group, those in its PID namespace.
+    """
+    return find_group(stack_home, name).processes() or processes_beside(pid)
+
+
+def measure(group: Cgroup, pid: int) -> Usage:
+    """pid: of the container's first process; of one that has just ended there is no network to measure."""
+    from orchestra.linux.cgroup.stats import load_stats
+
+    stats = load_stats(group)
+    memory, used = stats["memory"], stats["memory"]["usage"].get("usage", 0)
+    reclaimable = memory["raw"].get("total_inactive_file", memory["raw"].get("inactive_file", 0))
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    received, sent = _network(pid)
+    return Usage(
+        at=time.monotonic(),
+        processor=stats["cpu"]["usage"].get("total", 0),
+        memory=used - reclaimable if reclaimable < used else used,
+        memory_limit=min(memory["usage"].get("limit", machine), machine),
+        received=received,
+        sent=sent,
+        read=_block_bytes(stats, "R"),
+        written=_block_bytes(stats, "W"),
+        processes=stats["pids"].get("current", 0),
+    )
+
+
+def _block_bytes(stats: dict[str, dict[str, list[dict[str, int | str]]]], operation: str) -> int:
+    """operation: the first letter of the kernel's word for it."""
+    rows = stats["blkio"].get("ioServiceBytesRecursive", ())
+    return sum(int(row["value"]) for row in rows if str(row["op"]).startswith(operation))
+
+
+def _network(pid: int) -> tuple[int, int]:
+    """Bytes received and sent by all interfaces but the loopback; none of a container in the host's own network."""
+    try:
+        if is_ours("network", pid):
+            return 0, 0
+        with open(f"/proc/{pid}/net/dev") as file:
+            lines = file.read().splitlines()[2:]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0, 0
+    counts = [(name.strip(), words.split()) for name, _, words in (line.rpartition(":") for line in lines)]
+    others = [words for name, words in counts if name != LOOPBACK]
+    return sum(int(words[0]) for words in others), sum(int(words[8]) for words in others)
