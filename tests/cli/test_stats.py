@@ -38,7 +38,6 @@ services:
 """
 FIELDS = {"BlockIO", "CPUPerc", "Container", "ID", "MemPerc", "MemUsage", "Name", "NetIO", "PIDs"}
 UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "B": 1}
-LISTEN = "nc -l -p 99 > /dev/null"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ class TestRealContainers:
 services:
   sink:
     image: "rootfs:BUSYBOX"
-    command: [sh, -c, "nc -l -p 99 > /dev/null; sleep infinity"]
+    command: [sh, -c, "sleep infinity | nc -l -p 99 > /dev/null"]
     stop_signal: SIGKILL
   source:
     image: "rootfs:BUSYBOX"
