@@ -26,7 +26,10 @@ from orchestra.stacks.ls import ls
 from orchestra.stacks.plan import PlanOptions, load_for_plan, plan
 from orchestra.stacks.ps import PsOptions, ps
 from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stats import Meter, StatsOptions
+from orchestra.stacks.top import top
 from orchestra.stacks.up import UpOptions, begin_up, up
+from orchestra.stacks.volumes import volumes
 
 FILE = "name: s\nservices: {db: {image: x}, web: {image: x, depends_on: [db]}}\n"
 
@@ -87,6 +90,9 @@ def test_a_stack_from_its_plan_to_its_end(context):
         (open_library, "images"),
         (lambda context: Logs(context, Selection()), "logs"),
         (lambda context: find_target(context, ExecOptions("web", ("true",))), "containers to execute anything in"),
+        (volumes, "volumes"),
+        (top, "processes that can be looked at"),
+        (lambda context: Meter(context, StatsOptions()), "processes that can be looked at"),
     ],
 )
 def test_a_driver_that_lacks_a_part_says_so_and_touches_nothing(context, ask, part, tmp_path):
