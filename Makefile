@@ -77,7 +77,8 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 # the programs that are missing, as far as the distribution has them; other users are told. Nothing is ever removed for them.
 PACKAGES := nft=nftables ip=iproute2
 TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd docker-registry=docker-registry skopeo=skopeo \
-  openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap podman=podman
+  openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap podman=podman \
+  zsh=zsh fish=fish
 packages: WANTED := $(PACKAGES)
 test-packages: WANTED := $(TEST_PACKAGES)
 packages test-packages:

@@ -57,6 +57,8 @@ def _assigned(command: Command, positional: list[str]) -> dict[str, Any]:
             values[argument.name], positional = positional[0] if positional else None, positional[1:]
         if argument.is_required and not values[argument.name]:
             raise Misused(f"{argument.metavar} is missing")
+        if argument.choices and values[argument.name] not in argument.choices:
+            raise Misused(f"{argument.metavar}: {', '.join(argument.choices)} are known")
     if positional:
         raise Misused(f"not expected: {positional[0]}")
     return values

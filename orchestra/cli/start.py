@@ -18,6 +18,10 @@ def start(argv: Sequence[str]) -> int:
         from orchestra.cli.render.encoding import spell_what_cannot_be_encoded
 
         spell_what_cannot_be_encoded()
+    if argv and argv[0] == "__complete":
+        from orchestra.cli.complete.answer import answer
+
+        return answer(argv[1:])
     invocation = parse(argv)
     if invocation is None:
         from orchestra.cli.typed import run_typed

@@ -8,7 +8,7 @@ from orchestra.record import Record
 
 class Argument(Record):
     """A positional value. optional: None when it is left out. many: all that is left, perhaps none; some: at least
-    one of them; rest: all that is left, options included.
+    one of them; rest: all that is left, options included. choices: all it may be, if not everything.
     """
 
     name: str
@@ -18,6 +18,7 @@ class Argument(Record):
     rest: bool = False
     optional: bool = False
     some: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def is_required(self) -> bool:

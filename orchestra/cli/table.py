@@ -254,6 +254,13 @@ COMMANDS = (
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
     ),
     Command(
+        "completion",
+        "completion",
+        "Print a completion script for a shell",
+        (),
+        (Argument("shell", "SHELL", "bash, zsh or fish", choices=("bash", "zsh", "fish")),),
+    ),
+    Command(
         "system prune",
         "system",
         "Remove what dead stacks left behind",

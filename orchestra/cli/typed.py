@@ -107,7 +107,9 @@ def _option_parameter(option: Option) -> inspect.Parameter:
 def _argument_parameter(argument: Argument) -> inspect.Parameter:
     details = typer.Argument(help=argument.help, metavar=argument.metavar, show_default=False)
     type_: Any = list[str] if argument.many else str
-    if not argument.is_required:
+    if argument.choices:
+        type_ = Literal[argument.choices]
+    elif not argument.is_required:
         type_ = type_ | None
     return inspect.Parameter(
         argument.name,

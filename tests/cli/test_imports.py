@@ -40,6 +40,7 @@ COMMANDS = frozenset(
         "stats",
     }
 ) | {
+    *("completion", "examples", "complete.answer", "complete.words"),
     *("pull", "push", "images", "disk"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
@@ -195,3 +196,18 @@ def test_asking_whether_a_tag_has_moved_loads_what_that_takes(tmp_path):
     unneeded = {"concurrent.futures", "subprocess", "tomllib", "tarfile", "orchestra.cli.image.parallel"}
     assert loaded & unneeded == set()
     assert others(loaded, "image.pull") == set()
+
+
+def test_completion_loads_no_library_once_the_file_is_known(tmp_path, monkeypatch):
+    (tmp_path / "compose.yaml").write_text(STACK)
+    monkeypatch.chdir(tmp_path)
+    own = {"completion", "complete.answer", "complete.words"}
+    for line in (["up", "w"], ["--profile", ""], ["-p", ""], ["image", "rm", ""], ["up", "--"], [""]):
+        modules(["__complete", "zsh", *line], tmp_path)
+        loaded = modules(["__complete", "zsh", *line], tmp_path)
+        assert heavy(loaded) == set(), line
+        assert "orchestra.compose.loading" not in loaded, line
+        assert others(loaded, *own, "config", "ls") == set(), line
+    loaded = modules(["__complete", "zsh", "up", "--"], tmp_path)
+    assert not any(name.startswith("orchestra.stacks.") for name in loaded - {"orchestra.stacks.context"})
+    assert heavy(modules(["completion", "bash"], tmp_path)) == set()

@@ -1,0 +1,115 @@
+"""The words that fit at a spot: from the table where it lists them, else from the stacks."""
+
+from __future__ import annotations
+
+import os
+
+from orchestra.cli.complete.spot import Choice
+from orchestra.cli.invocation import Invocation
+from orchestra.errors import OrchestraError
+from orchestra.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from orchestra.cli.complete.spot import Spot, Value
+    from orchestra.stacks.context import Context
+
+FILES, DIRECTORIES = "files", "directories"
+"""What the shell itself completes better."""
+
+
+class Words(Record):
+    """Whole words with what each means, or what the shell is to complete instead."""
+
+    meanings: Mapping[str, str]
+    shell: str = ""
+
+
+def find_words(spot: Spot) -> Words:
+    """None where the file is broken, or the user may not look: this is no place to explain."""
+    kind = spot.kind
+    if isinstance(kind, Choice):
+        return Words(_fitting(spot, kind.meanings))
+    source = SOURCES.get(kind.name) or SOURCES.get(kind.metavar)
+    if source is None:
+        return Words({})
+    if isinstance(source, str):
+        return Words({}, source)
+    try:
+        return Words(_fitting(spot, dict.fromkeys(source(_context(spot.shared), kind, spot.begun), "")))
+    except (OrchestraError, OSError):
+        return Words({})
+
+
+def _fitting(spot: Spot, meanings: Mapping[str, str]) -> dict[str, str]:
+    """Whole words. Names that a shell would read as something else are left out: no valid name has such characters."""
+    return {
+        f"{spot.before}{word}": help
+        for word, help in meanings.items()
+        if word.startswith(spot.begun) and not set(word) - _PLAIN
+    }
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,:/@=+")
+
+
+def _context(shared: Mapping[str, Any]) -> Context:
+    """Shells hand over ``~`` as it was typed."""
+    paths = {name: [os.path.expanduser(path) for path in shared[name]] for name in ("files", "env_files")}
+    directory = shared["project_directory"]
+    paths["project_directory"] = directory and os.path.expanduser(directory)
+    return Invocation("", {**shared, **paths}, {}).context
+
+
+def _services(context: Context, value: Value, _begun: str) -> list[str]:
+    from orchestra.stacks.names import find_service_names
+
+    return [name for name in find_service_names(context) if name not in value.taken]
+
+
+def _services_and(end: str) -> Callable[[Context, Value, str], list[str]]:
+    """Services as the beginning of a value."""
+    return lambda context, value, begun: [f"{name}{end}" for name in _services(context, value, begun)]
+
+
+def _listed_services(context: Context, value: Value, begun: str) -> list[str]:
+    """Services that are listed with commas."""
+    listed = begun.split(",")[:-1]
+    return [",".join((*listed, name)) for name in _services(context, value, begun) if name not in listed]
+
+
+def _profiles(context: Context, value: Value, _begun: str) -> list[str]:
+    from orchestra.stacks.names import find_profile_names
+
+    return [name for name in find_profile_names(context) if name not in value.taken]
+
+
+def _stacks(context: Context, _value: Value, _begun: str) -> list[str]:
+    from orchestra.stacks.names import find_stack_names
+
+    return find_stack_names(context)
+
+
+def _images(context: Context, value: Value, _begun: str) -> list[str]:
+    from orchestra.stacks.names import find_image_names
+
+    return [name for name in find_image_names(context) if name not in value.taken]
+
+
+SOURCES: Mapping[str, Callable[[Context, Value, str], list[str]] | str | None] = {
+    "project_name": _stacks,
+    "profiles": _profiles,
+    "project_directory": DIRECTORIES,
+    "SERVICE": _services,
+    "SERVICE=NUM": _services_and("="),
+    "SERVICE.PATH": _services_and("."),
+    "SERVICES": _listed_services,
+    "REFERENCE": _images,
+    "SOURCE": _images,
+    "FILE": FILES,
+    "PROGRAM": FILES,
+}
+"""By the name of an option or argument, else by its metavar."""

@@ -1,0 +1,43 @@
+"""Names that a user may type: of services, profiles, stacks and images. For completion, so each is quick to find."""
+
+from __future__ import annotations
+
+from orchestra.record import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.stacks.context import Context
+
+
+def find_service_names(context: Context) -> list[str]:
+    """Services that the file declares or that have containers. Raises what a load of the file raises."""
+    from orchestra.stacks.containers import find_stack, look_at_containers
+
+    known = find_stack(context)
+    names = dict.fromkeys(known.services or ())
+    names.update(dict.fromkeys(row.service for row in look_at_containers(context, known.stack)))
+    return list(names)
+
+
+def find_profile_names(context: Context) -> list[str]:
+    """Profiles that the file names, active or not. Raises what a load of the file raises."""
+    from orchestra.stacks.config import ConfigOptions, View, config
+
+    every = replace(context, project=replace(context.project, profiles=()))
+    return config(every, ConfigOptions(view=View.PROFILES)).text.splitlines()
+
+
+def find_stack_names(context: Context) -> list[str]:
+    """Raises PermissionError where they cannot be seen."""
+    from orchestra.stacks.ls import find_stacks
+
+    return find_stacks(context.home)
+
+
+def find_image_names(context: Context) -> list[str]:
+    """With their tags, as short as a user would type them. Raises UserError when the driver keeps no images."""
+    from orchestra.stacks.images.library import name_of, open_library
+
+    references = open_library(context).content.entries()
+    names = (name_of(reference) for reference in references if reference)
+    return sorted({f"{name.familiar}:{name.tag}" for name in names if name is not None and name.tag})
