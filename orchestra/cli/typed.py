@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer._click.exceptions import NoArgsIsHelpError
 from typer._click.exceptions import UsageError as TyperUsageError
+from typer.core import TyperCommand, TyperGroup
 
 from orchestra.cli import table
+from orchestra.cli.examples import render_examples
 from orchestra.cli.execute import execute
 from orchestra.cli.invocation import Invocation, use_colors
 from orchestra.cli.render.errors import render_error
@@ -20,8 +22,29 @@ from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from typer._click.core import Context
+    from typer._click.formatting import HelpFormatter
+
     from orchestra.cli.syntax import Argument, Command
     from orchestra.command_line.option import Option
+
+
+WIDEST = 100
+"""Columns of help on a wide terminal."""
+
+
+class _Command(TyperCommand):
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        _write_examples(ctx, formatter)
+
+
+class _Group(TyperGroup):
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        _write_examples(ctx, formatter)
+
+
+def _write_examples(context: Context, formatter: HelpFormatter) -> None:
+    formatter.write(render_examples(context.command_path.partition(" ")[2], formatter.width))
 
 
 def run_typed(argv: Sequence[str]) -> int:
@@ -44,17 +67,24 @@ def application(execute: Callable[[Invocation], int]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
         help="Run multi-container stacks from Compose files, with no daemon.",
+        cls=_Group,
     )
     app.callback()(_function(table.GLOBAL, (), _keep_shared))
-    groups = {name: typer.Typer(no_args_is_help=True) for name in table.GROUPS}
+    groups = {name: typer.Typer(no_args_is_help=True, cls=_Group) for name in table.GROUPS}
     for name, group in groups.items():
         app.add_typer(group, name=name, help=table.GROUPS[name])
     for command in table.COMMANDS:
         first, _, second = command.name.rpartition(" ")
         settings = {"allow_interspersed_args": False} if command.takes_rest else {}
-        register = (groups[first] if first else app).command(second, help=command.help, context_settings=settings)
+        register = (groups[first] if first else app).command(
+            second,
+            help=command.help,
+            short_help=command.help.partition(";")[0],
+            cls=_Command,
+            context_settings=settings,
+        )
         register(_function(command.options, command.arguments, _runner(command, execute)))
     return app
 

@@ -1,0 +1,103 @@
+"""Examples of each command, for help and manual pages. Not imported unless one of them is wanted.
+
+A line fits a terminal of 60 columns, and names the services, files and images that ``tests/cli/test_examples.py`` runs
+it with.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from orchestra.record import Record
+
+
+class Example(Record):
+    """line: what to type after ``orchestra``. meaning: what that does, as an imperative."""
+
+    line: str
+    meaning: str
+
+    @property
+    def command_line(self) -> str:
+        return f"orchestra {self.line}"
+
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "": (
+        Example("up -d", "Start the stack of compose.yaml in this directory"),
+        Example("-f base.yaml -f prod.yaml config", "Show two files merged into one"),
+    ),
+    "up": (
+        Example("up -d", "Start every service, and return when all are running"),
+        Example("up --wait --wait-timeout 60 web", "Start web and what it depends on, and wait until it is healthy"),
+    ),
+    "down": (
+        Example("down", "Stop and remove containers and networks, and keep volumes"),
+        Example("down -v web", "Remove the containers of web, with its anonymous volumes"),
+    ),
+    "ps": (
+        Example("ps -a", "List every container, including those that have stopped"),
+        Example("ps --format json web", "Print one JSON object for each container of web"),
+    ),
+    "logs": (
+        Example("logs -f web db", "Follow the logs of two services"),
+        Example("logs --since 10m --tail 100", "Show up to 100 lines of each container from the last 10 minutes"),
+    ),
+    "exec": (
+        Example("exec web sh", "Open a shell in the container of web"),
+        Example("exec -T -u 1000 -e DEBUG=1 web env", "Run a command as another user, without a terminal"),
+    ),
+    "config": (
+        Example("config -q", "Only check the file"),
+        Example("config --explain web.image", "Show where a value comes from"),
+    ),
+    "plan": (
+        Example("plan", "Show what up would change"),
+        Example("plan --offline --format json", "Print the plan for an empty machine as JSON"),
+    ),
+    "events": (Example("events --json", "Print events as JSON, one object per line"),),
+    "ls": (Example("ls -a", "List every stack, including those without running containers"),),
+    "version": (Example("version --short", "Print only the version number"),),
+    "doctor": (Example("doctor", "Check whether this machine can run containers"),),
+    "completion": (
+        Example("completion bash", "Print the script; see orchestra-completion(1) for where to put it"),
+        Example("completion fish", "Print the script for fish"),
+    ),
+    "pull": (
+        Example("pull", "Fetch the images of all services"),
+        Example("pull --policy missing --include-deps web", "Fetch what web and its dependencies lack"),
+    ),
+    "push": (Example("push web", "Send the image of web to its registry"),),
+    "images": (Example("images --format json", "Print the images of the stack's containers as JSON"),),
+    "image": (Example("image ls", "List images"),),
+    "image ls": (
+        Example("image ls", "List images"),
+        Example("image ls --format '{{.ID}} {{.Size}}' '*demo*'", "Print two columns of the images with such a name"),
+    ),
+    "image inspect": (Example("image inspect -f '{{.Config.Cmd}}' demo:1", "Print the default command of an image"),),
+    "image history": (Example("image history --no-trunc demo:1", "Show the steps of an image in full"),),
+    "image pull": (Example("image pull --platform linux/arm64 alpine:3.20", "Fetch an image for another platform"),),
+    "image push": (
+        Example("image push localhost:5000/demo:1", "Send an image to the registry that its name begins with"),
+    ),
+    "image rm": (Example("image rm demo:1", "Remove one name, and the image with its last name"),),
+    "image prune": (Example("image prune --all --force", "Remove every image that no container uses, without asking"),),
+    "image save": (Example("image save -o demo.tar demo:1", "Write an image to an archive"),),
+    "image load": (Example("image load -i demo.tar", "Read images from an archive"),),
+    "image tag": (Example("image tag demo:1 localhost:5000/demo:1", "Give an image the name that a push needs"),),
+    "image import": (Example("image import -c 'CMD sh' root.tar demo:1", "Make an image with a default command"),),
+    "image fsck": (Example("image fsck --repair", "Check all images, and remove damaged parts"),),
+    "system": (Example("system df", "Show how much space images, containers and volumes take"),),
+    "system df": (Example("system df -v", "List each image, container, volume and log with its size"),),
+    "system prune": (Example("system prune --force", "Remove what dead stacks left behind, without asking"),),
+}
+"""By the command's name; groups have some too, and the empty name stands for the whole program."""
+
+
+def render_examples(name: str, width: int) -> str:
+    """The end of a command's help, '' for a command without examples."""
+    text = ""
+    for example in EXAMPLES.get(name, ()):
+        meaning = textwrap.fill(example.meaning, width, initial_indent="    ", subsequent_indent="    ")
+        text += f"  {example.command_line}\n{meaning}\n"
+    return text and f"\nExamples:\n{text}"

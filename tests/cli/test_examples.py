@@ -1,0 +1,100 @@
+"""Examples in help are command lines that work, and fit where they are shown."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from orchestra.cli import table
+from orchestra.cli.examples import EXAMPLES
+from orchestra.cli.parse import parse
+from orchestra.cli.typed import run_typed
+from tests.cli.test_generated import typed
+
+FILE = """
+services:
+  db: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true}
+  web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true, depends_on: [db]}
+"""
+LINES = [example.line for examples in EXAMPLES.values() for example in examples]
+# Not run, with what each would need.
+NOT_RUN = {
+    "exec web sh": "a terminal",
+    "logs -f web db": "Ctrl-C",
+    "events --json": "Ctrl-C",
+    "image pull --platform linux/arm64 alpine:3.20": "a registry",
+    "image push localhost:5000/demo:1": "a registry",
+}
+# In the order of a stack's life.
+FIRST, LAST = ("image import", "up", "image save", "image tag"), ("down", "image rm", "image prune")
+
+
+def rank(line):
+    first = next((place for place, begin in enumerate(FIRST) if line.startswith(begin)), len(FIRST))
+    last = next((place for place, begin in enumerate(LAST) if line.startswith(begin)), -1)
+    return first, last
+
+
+def test_every_command_and_group_has_an_example_and_nothing_else_has():
+    assert set(EXAMPLES) == {"", *(command.name for command in table.COMMANDS), *table.GROUPS}
+    assert all(1 <= len(examples) <= 2 for examples in EXAMPLES.values())
+    assert len(set(LINES)) == len(LINES) - 2  # groups repeat the example of a command
+    assert set(NOT_RUN) <= set(LINES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES, ids=lambda name: name or "orchestra")
+def test_an_example_is_understood_and_is_of_its_command(name):
+    for example in EXAMPLES[name]:
+        words = shlex.split(example.line)
+        invocation = parse(words)
+        assert invocation is not None, example.line
+        assert invocation == typed(words)
+        assert invocation.command.startswith(name)
+        assert not example.meaning.endswith(".")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("name", EXAMPLES, ids=lambda name: name or "orchestra")
+def test_help_ends_with_the_examples_and_fits(name, width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert run_typed([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= width
+    assert "..." not in shown.partition("\nCommands:")[2]
+    shown_examples = shown.partition("\nExamples:\n")[2]
+    for example in EXAMPLES[name]:
+        assert f"  {example.command_line}\n    {example.meaning.split()[0]} " in shown_examples
+
+
+def test_a_wide_terminal_is_used(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    run_typed(["up", "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 80
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")
+@pytest.mark.timeout(180)
+def test_examples_work(write_stack):
+    stack = write_stack(FILE)
+    for name in ("base.yaml", "prod.yaml"):
+        (stack.folder / name).write_text(stack.file.read_text())
+    with tarfile.open(stack.folder / "root.tar", "w") as archive:
+        archive.add(stack.busybox_root, ".")
+    failed = {}
+    for line in sorted(set(LINES) - set(NOT_RUN), key=rank):
+        command = [sys.executable, "-m", "orchestra", *shlex.split(line)]
+        done = subprocess.run(
+            command, cwd=stack.folder, env=stack.environment, stdin=subprocess.DEVNULL, **CAPTURED, check=False
+        )
+        if done.returncode not in (0, *([2] if line.startswith("plan") else [])):
+            failed[line] = done.stderr
+    assert failed == {}
+
+
+CAPTURED = {"capture_output": True, "text": True, "timeout": 60}
