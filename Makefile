@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 
-.PHONY: demo test repeat test-vm lint reference pictures recording docs lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
 
 # Without root make would end in "Error 1", whatever the demo says.
 ifeq ($(shell id -u),0)
@@ -51,6 +51,9 @@ recording: $(VENV)/dev.stamp packages
 docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict
 
+man: $(VENV)/runtime.stamp
+	$(BIN)/python -m orchestra.cli.manual build/man
+
 lock: $(VENV)/dev.stamp
 	$(PIP) install uv
 	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
@@ -78,7 +81,7 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 PACKAGES := nft=nftables ip=iproute2
 TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd docker-registry=docker-registry skopeo=skopeo \
   openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap podman=podman \
-  zsh=zsh fish=fish
+  man=man-db mandoc=mandoc zsh=zsh fish=fish
 packages: WANTED := $(PACKAGES)
 test-packages: WANTED := $(TEST_PACKAGES)
 packages test-packages:
@@ -102,4 +105,4 @@ $(VENV)/engines: | $(VENV)/bin/python test-packages
 	fi; rm -rf $@/archives
 
 clean:
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site build .mypy_cache .ruff_cache .hypothesis
