@@ -47,6 +47,19 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("exec web sh", "Open a shell in the container of web"),
         Example("exec -T -u 1000 -e DEBUG=1 web env", "Run a command as another user, without a terminal"),
     ),
+    "cp": (
+        Example("cp web:/etc/hostname .", "Copy a file out of the container of web"),
+        Example("cp compose.yaml web:/tmp", "Copy a file into every container of web"),
+    ),
+    "export": (Example("export -o web.tar web", "Write the file system of web to an archive"),),
+    "commit": (Example("commit -m 'with data' web demo:2", "Make an image of what web has changed"),),
+    "top": (Example("top web", "Show the processes of web"),),
+    "stats": (
+        Example("stats", "Watch what each container uses, until Ctrl-C"),
+        Example("stats --no-stream --format json", "Measure once, and print JSON"),
+    ),
+    "port": (Example("port web 80", "Print where port 80 of web is published"),),
+    "volumes": (Example("volumes -q", "Print only the names of the stack's volumes"),),
     "config": (
         Example("config -q", "Only check the file"),
         Example("config --explain web.image", "Show where a value comes from"),

@@ -170,8 +170,8 @@ COMMANDS = (
             Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
         ),
         (
-            Argument("source", "SOURCE", "SERVICE:PATH, a path of the host, or - for an archive on standard input"),
-            Argument("destination", "DESTINATION", "The same; - for an archive on standard output"),
+            Argument("source", "SRC_PATH", "SERVICE:PATH, a path of the host, or - for an archive on standard input"),
+            Argument("destination", "DEST_PATH", "The same; - for an archive on standard output"),
         ),
     ),
     Command(

@@ -20,19 +20,7 @@ USAGE = 16
 
 NOT_YET = frozenset(
     {
-        *(
-            "attach",
-            "bridge",
-            "build",
-            "commit",
-            "convert",
-            "cp",
-            "create",
-            "export",
-            "kill",
-            "pause",
-            "publish",
-        ),
+        *("attach", "bridge", "build", "convert", "create", "kill", "pause", "publish"),
         *("restart", "rm", "run", "scale", "start", "stop", "unpause", "wait", "watch"),
     }
 )

@@ -19,7 +19,7 @@ from tests.cli.test_generated import typed
 FILE = """
 services:
   db: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true}
-  web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true, depends_on: [db]}
+  web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true, depends_on: [db], ports: ["80"]}
 """
 LINES = [example.line for examples in EXAMPLES.values() for example in examples]
 # Not run, with what each would need.
@@ -27,6 +27,7 @@ NOT_RUN = {
     "exec web sh": "a terminal",
     "logs -f web db": "Ctrl-C",
     "events --json": "Ctrl-C",
+    "stats": "Ctrl-C",
     "image pull --platform linux/arm64 alpine:3.20": "a registry",
     "image push localhost:5000/demo:1": "a registry",
 }

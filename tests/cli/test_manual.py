@@ -92,7 +92,7 @@ def test_the_first_page_has_what_all_commands_share(pages):
 
 
 def test_exit_codes_are_those_of_the_documentation():
-    page = (ROOT / "docs/exit-codes.md").read_text().partition("\n## ")[0]
+    page = (ROOT / "docs/reference/exit-codes.md").read_text().partition("\n## ")[0]
     assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == list(EXIT_STATUS)
 
 

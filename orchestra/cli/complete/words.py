@@ -109,6 +109,8 @@ SOURCES: Mapping[str, Callable[[Context, Value, str], list[str]] | str | None] =
     "SERVICES": _listed_services,
     "REFERENCE": _images,
     "SOURCE": _images,
+    "SRC_PATH": FILES,
+    "DEST_PATH": FILES,
     "FILE": FILES,
     "PROGRAM": FILES,
 }

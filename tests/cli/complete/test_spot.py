@@ -13,7 +13,8 @@ BREAKS = " \t\n\"'@><=;|&(:"
 # Of what nothing is known before it is typed.
 FREE = frozenset(
     {"SECONDS", "NUM", "LINES", "TIME", "USER[:GROUP]", "NAME=VALUE", "COMMAND", "FORMAT", "OS/ARCH[/VARIANT]", "TEXT"}
-    | {"INSTRUCTION", "TARGET", "NAME", "DIR"}
+    | {"INSTRUCTION", "TARGET", "NAME", "DIR", "PRIVATE_PORT", "PROTOCOL", "STATE", "status=STATE", "name=PATTERN"}
+    | {"REPOSITORY[:TAG"}
 )
 
 
