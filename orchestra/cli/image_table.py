@@ -5,25 +5,27 @@ from __future__ import annotations
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, TEXT, Option
 
-SERVICES = Argument("services", "[SERVICE]...", "Services; all when none is named", many=True)
-REFERENCES = Argument("references", "REFERENCE...", "Names or ids of images", many=True, some=True)
-QUIET = Option("quiet", ("-q", "--quiet"), FLAG, "Without progress")
-IDS = Option("quiet", ("-q", "--quiet"), FLAG, "Only IDs")
-NO_TRUNC = Option("no_trunc", ("--no-trunc",), FLAG, "Do not shorten")
-TEMPLATE = Option("format", ("--format",), TEXT, "table, json, or a template such as {{.ID}}", "table", "FORMAT")
-PLATFORM = Option("platform", ("--platform",), TEXT, "For this platform", metavar="OS/ARCH[/VARIANT]")
-INCLUDE_DEPS = Option("include_deps", ("--include-deps",), FLAG, "With the services that the named ones depend on")
+SERVICES = Argument("services", "[SERVICE]...", "Services (default: all)", many=True)
+REFERENCES = Argument("references", "REFERENCE...", "Image names or IDs", many=True, some=True)
+QUIET = Option("quiet", ("-q", "--quiet"), FLAG, "Do not show progress")
+IDS = Option("quiet", ("-q", "--quiet"), FLAG, "Show only IDs")
+NO_TRUNC = Option("no_trunc", ("--no-trunc",), FLAG, "Do not truncate output")
+TEMPLATE = Option(
+    "format", ("--format",), TEXT, "Output as table, json, or a template such as {{.ID}}", "table", "FORMAT"
+)
+PLATFORM = Option("platform", ("--platform",), TEXT, "Platform of the image", metavar="OS/ARCH[/VARIANT]")
+INCLUDE_DEPS = Option("include_deps", ("--include-deps",), FLAG, "Include the services' dependencies")
 
 IMAGE_COMMANDS = (
     Command(
         "pull",
         "pull",
-        "Fetch the images of services",
+        "Pull service images",
         (
-            Option("ignore_failures", ("--ignore-pull-failures",), FLAG, "Go on when an image cannot be fetched"),
-            Option("ignore_buildable", ("--ignore-buildable",), FLAG, "Without images that can be built"),
+            Option("ignore_failures", ("--ignore-pull-failures",), FLAG, "Continue if an image cannot be pulled"),
+            Option("ignore_buildable", ("--ignore-buildable",), FLAG, "Ignore images that can be built"),
             INCLUDE_DEPS,
-            Option("policy", ("--policy",), TEXT, "When to ask the registry", choices=("missing", "always")),
+            Option("policy", ("--policy",), TEXT, "When to pull images", choices=("missing", "always")),
             QUIET,
         ),
         (SERVICES,),
@@ -31,9 +33,9 @@ IMAGE_COMMANDS = (
     Command(
         "push",
         "push",
-        "Send the images of services to their registries",
+        "Push service images",
         (
-            Option("ignore_failures", ("--ignore-push-failures",), FLAG, "Go on when an image cannot be sent"),
+            Option("ignore_failures", ("--ignore-push-failures",), FLAG, "Continue if an image cannot be pushed"),
             INCLUDE_DEPS,
             QUIET,
         ),
@@ -42,7 +44,7 @@ IMAGE_COMMANDS = (
     Command(
         "images",
         "images",
-        "List the images of the stack's containers",
+        "List images used by the stack's containers",
         (TEMPLATE, IDS),
         (SERVICES,),
     ),
@@ -51,61 +53,70 @@ IMAGE_COMMANDS = (
         "image.ls",
         "List images",
         (
-            Option("all", ("-a", "--all"), FLAG, "Those without a name too"),
+            Option("all", ("-a", "--all"), FLAG, "Include images without a name"),
             IDS,
-            Option("digests", ("--digests",), FLAG, "With the digests of manifests"),
+            Option("digests", ("--digests",), FLAG, "Show digests"),
             NO_TRUNC,
             TEMPLATE,
         ),
-        (Argument("reference", "[REFERENCE]", "Only those with this name; * stands for anything", optional=True),),
+        (Argument("reference", "[REFERENCE]", "Show only images with this name; * matches anything", optional=True),),
     ),
     Command(
         "image inspect",
         "image.inspect",
-        "Show all about images, as JSON",
-        (Option("format", ("-f", "--format"), TEXT, "A template such as {{.Config.Env}}", "json", "FORMAT"),),
+        "Print detailed information about images",
+        (
+            Option(
+                "format",
+                ("-f", "--format"),
+                TEXT,
+                "Output as json, or a template such as {{.Config.Env}}",
+                "json",
+                "FORMAT",
+            ),
+        ),
         (REFERENCES,),
     ),
     Command(
         "image history",
         "image.history",
-        "Show the steps that an image was made by",
+        "Show the history of an image",
         (IDS, NO_TRUNC, TEMPLATE),
-        (Argument("reference", "REFERENCE", "Name or id of the image"),),
+        (Argument("reference", "REFERENCE", "Image name or ID"),),
     ),
-    Command("image pull", "image.pull", "Fetch images", (PLATFORM, QUIET), (REFERENCES,)),
-    Command("image push", "image.push", "Send images to their registries", (QUIET,), (REFERENCES,)),
+    Command("image pull", "image.pull", "Pull images", (PLATFORM, QUIET), (REFERENCES,)),
+    Command("image push", "image.push", "Push images", (QUIET,), (REFERENCES,)),
     Command(
         "image rm",
         "image.rm",
         "Remove images",
-        (Option("force", ("-f", "--force"), FLAG, "All names of an id; names of images that containers use too"),),
+        (Option("force", ("-f", "--force"), FLAG, "Remove all names of an ID, even if the image is in use"),),
         (REFERENCES,),
     ),
     Command(
         "image prune",
         "image.prune",
-        "Remove images that nothing needs",
+        "Remove unused images",
         (
-            Option("all", ("-a", "--all"), FLAG, "Every image that no container uses, not only those without a name"),
-            Option("force", ("-f", "--force"), FLAG, "Do not ask"),
+            Option("all", ("-a", "--all"), FLAG, "Remove all unused images, not only unnamed ones"),
+            Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),
         ),
     ),
     Command(
         "image save",
         "image.save",
-        "Write images to an archive",
-        (Option("output", ("-o", "--output"), TEXT, "Write to a file, not to standard output", metavar="FILE"),),
+        "Save images to a tar archive",
+        (Option("output", ("-o", "--output"), TEXT, "Write to a file instead of standard output", metavar="FILE"),),
         (REFERENCES,),
     ),
     Command(
         "image load",
         "image.load",
-        "Read images from an archive",
+        "Load images from a tar archive",
         (
-            Option("input", ("-i", "--input"), TEXT, "Read from a file, not from standard input", metavar="FILE"),
+            Option("input", ("-i", "--input"), TEXT, "Read from a file instead of standard input", metavar="FILE"),
             PLATFORM,
-            Option("quiet", ("-q", "--quiet"), FLAG, "Say nothing"),
+            Option("quiet", ("-q", "--quiet"), FLAG, "Print nothing"),
         ),
     ),
     Command(
@@ -114,34 +125,40 @@ IMAGE_COMMANDS = (
         "Give an image another name",
         (),
         (
-            Argument("source", "SOURCE", "Name or id of the image"),
-            Argument("target", "TARGET", "Its new name"),
+            Argument("source", "SOURCE", "Image name or ID"),
+            Argument("target", "TARGET", "New name"),
         ),
     ),
     Command(
         "image import",
         "image.import_",
-        "Make an image of a root file system in a tar archive",
+        "Create an image from a root file system in a tar archive",
         (
-            Option("changes", ("-c", "--change"), LIST, "A Dockerfile instruction, such as CMD", metavar="INSTRUCTION"),
-            Option("message", ("-m", "--message"), TEXT, "What its history says", metavar="TEXT"),
+            Option(
+                "changes",
+                ("-c", "--change"),
+                LIST,
+                "Apply a Dockerfile instruction, such as CMD",
+                metavar="INSTRUCTION",
+            ),
+            Option("message", ("-m", "--message"), TEXT, "Comment in the history of the image", metavar="TEXT"),
             PLATFORM,
         ),
         (
-            Argument("file", "FILE", "The archive; - for standard input"),
-            Argument("name", "[NAME]", "Name of the image", optional=True),
+            Argument("file", "FILE", "Tar archive; - for standard input"),
+            Argument("name", "[NAME]", "Name for the image", optional=True),
         ),
     ),
     Command(
         "image fsck",
         "image.fsck",
-        "Check that all images are whole; exit code 1 when one is not",
-        (Option("repair", ("--repair",), FLAG, "Drop what is damaged, so that it is fetched again"),),
+        "Check images for damage (exit code 1: damaged)",
+        (Option("repair", ("--repair",), FLAG, "Remove damaged data so that it is pulled again"),),
     ),
     Command(
         "system df",
         "disk",
-        "Show what takes space on disk",
-        (Option("verbose", ("-v", "--verbose"), FLAG, "Each image, container, volume and log"), TEMPLATE),
+        "Show disk usage",
+        (Option("verbose", ("-v", "--verbose"), FLAG, "Show each image, container, volume and log"), TEMPLATE),
     ),
 )

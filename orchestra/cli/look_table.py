@@ -20,7 +20,7 @@ LOOK_COMMANDS = (
             Option("orphans", ("--orphans",), FLAG, "Include services that the file does not declare", True),
             _FORMAT,
             IDS,
-            Option("only_services", ("--services",), FLAG, "Only names of services"),
+            Option("only_services", ("--services",), FLAG, "Show only service names"),
             NO_TRUNC,
         ),
         (SERVICES,),
@@ -33,7 +33,7 @@ LOOK_COMMANDS = (
         (
             Option("all", ("-a", "--all"), FLAG, "Include stopped containers"),
             _FORMAT,
-            Option("no_stream", ("--no-stream",), FLAG, "Show it once"),
+            Option("no_stream", ("--no-stream",), FLAG, "Show only one measurement"),
             NO_TRUNC,
         ),
         (Argument("service", "[SERVICE]", "The service; all when none is named", optional=True),),
@@ -43,7 +43,7 @@ LOOK_COMMANDS = (
         "port",
         "Print the public port for a port of a service",
         (
-            Option("index", ("--index",), NUMBER, "Which replica", 0, "NUM"),
+            Option("index", ("--index",), NUMBER, "Container number, if the service has several", 0, "NUM"),
             Option("protocol", ("--protocol",), TEXT, "tcp or udp", "tcp", "PROTOCOL"),
         ),
         (
@@ -55,7 +55,7 @@ LOOK_COMMANDS = (
         "volumes",
         "volumes",
         "List volumes",
-        (_FORMAT, Option("quiet", ("-q", "--quiet"), FLAG, "Only names")),
+        (_FORMAT, Option("quiet", ("-q", "--quiet"), FLAG, "Show only names")),
         (SERVICES,),
     ),
     Command(
@@ -66,7 +66,7 @@ LOOK_COMMANDS = (
             Option("all", ("-a", "--all"), FLAG, "Include stacks without running containers"),
             Option("filters", ("--filter",), LIST, "Only stacks with this property", metavar="name=PATTERN"),
             _FORMAT,
-            Option("quiet", ("-q", "--quiet"), FLAG, "Only names"),
+            Option("quiet", ("-q", "--quiet"), FLAG, "Show only names"),
         ),
     ),
     Command(
@@ -82,7 +82,7 @@ LOOK_COMMANDS = (
                 "pretty",
                 "FORMAT",
             ),
-            Option("short", ("--short",), FLAG, "Only the number"),
+            Option("short", ("--short",), FLAG, "Show only the version number"),
         ),
     ),
 )

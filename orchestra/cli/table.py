@@ -11,11 +11,11 @@ from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
 GLOBAL = (
-    Option("files", ("-f", "--file"), LIST, "Compose file; may be given several times", metavar="FILE"),
-    Option("project_name", ("-p", "--project-name"), TEXT, "Name of the stack", metavar="NAME"),
-    Option("project_directory", ("--project-directory",), TEXT, "What relative paths are relative to", metavar="DIR"),
-    Option("profiles", ("--profile",), LIST, "Profile to activate; may be given several times", metavar="NAME"),
-    Option("env_files", ("--env-file",), LIST, "File of variables, instead of .env", metavar="FILE"),
+    Option("files", ("-f", "--file"), LIST, "Compose file; repeat to merge several", metavar="FILE"),
+    Option("project_name", ("-p", "--project-name"), TEXT, "Stack name (Compose's project name)", metavar="NAME"),
+    Option("project_directory", ("--project-directory",), TEXT, "Base directory for relative paths", metavar="DIR"),
+    Option("profiles", ("--profile",), LIST, "Profile to enable; repeat to enable several", metavar="NAME"),
+    Option("env_files", ("--env-file",), LIST, "Read variables from this file instead of .env", metavar="FILE"),
     Option(
         "ansi",
         ("--ansi",),
@@ -28,43 +28,43 @@ GLOBAL = (
         "progress",
         ("--progress",),
         TEXT,
-        "How to show progress",
+        "Type of progress output",
         "auto",
         choices=("auto", "tty", "plain", "json", "quiet"),
     ),
-    Option("driver", ("--driver",), TEXT, "The world that containers live in", "local", choices=("local", "fake")),
-    Option("runtime", ("--runtime",), TEXT, "OCI runtime of services that name none", metavar="PROGRAM"),
+    Option("driver", ("--driver",), TEXT, "Driver that runs the containers", "local", choices=("local", "fake")),
+    Option("runtime", ("--runtime",), TEXT, "OCI runtime for services that do not set one", metavar="PROGRAM"),
     Option("debug", ("--debug",), FLAG, "Show tracebacks"),
 )
 
-_TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Seconds to wait before killing", metavar="SECONDS")
-_NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Without colours")
-_NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Without the container's name before each line")
+_TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Shutdown timeout in seconds", metavar="SECONDS")
+_NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Do not use colours")
+_NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Do not print container names before lines")
 
 _REMOVE_ORPHANS = Option(
-    "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers of services the file does not declare"
+    "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers for services not in the file"
 )
 
 _WISH = (
-    Option("scale", ("--scale",), LIST, "Number of containers of a service", metavar="SERVICE=NUM"),
-    Option("force_recreate", ("--force-recreate",), FLAG, "Replace containers even if nothing changed"),
-    Option("no_recreate", ("--no-recreate",), FLAG, "Leave existing containers as they are"),
-    Option("always_recreate_deps", ("--always-recreate-deps",), FLAG, "Replace dependencies of the named services too"),
+    Option("scale", ("--scale",), LIST, "Number of containers to run for a service", metavar="SERVICE=NUM"),
+    Option("force_recreate", ("--force-recreate",), FLAG, "Recreate containers even if nothing changed"),
+    Option("no_recreate", ("--no-recreate",), FLAG, "Do not recreate containers that already exist"),
+    Option("always_recreate_deps", ("--always-recreate-deps",), FLAG, "Recreate the dependencies as well"),
     Option(
         "renew_volumes",
         ("-V", "--renew-anon-volumes"),
         FLAG,
-        "Replace containers that have anonymous volumes; delete these",
+        "Recreate anonymous volumes and discard their data",
     ),
     Option(
         "pull",
         ("--pull",),
         TEXT,
-        "When to ask for images, whatever their pull_policy",
+        "When to pull images; overrides pull_policy",
         "policy",
         choices=("always", "missing", "never", "policy"),
     ),
-    Option("no_deps", ("--no-deps",), FLAG, "Leave the dependencies of the named services alone"),
+    Option("no_deps", ("--no-deps",), FLAG, "Do not start or recreate dependencies"),
     _REMOVE_ORPHANS,
 )
 """The options of ``up`` that change what it would do; ``plan`` has them too."""
@@ -73,41 +73,39 @@ COMMANDS = (
     Command(
         "up",
         "up",
-        "Create and start what the file declares",
+        "Create and start containers",
         (
-            Option("detach", ("-d", "--detach"), FLAG, "Return when everything runs"),
-            Option("wait", ("--wait",), FLAG, "Wait until services are running or healthy; implies -d"),
-            Option(
-                "wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait for services at most", metavar="SECONDS"
-            ),
+            Option("detach", ("-d", "--detach"), FLAG, "Run containers in the background"),
+            Option("wait", ("--wait",), FLAG, "Wait for services to be running or healthy; implies -d"),
+            Option("wait_timeout", ("--wait-timeout",), NUMBER, "Maximum number of seconds to wait", metavar="SECONDS"),
             _TIMEOUT,
             *_WISH,
-            Option("quiet_pull", ("--quiet-pull",), FLAG, "Without progress of pulling"),
+            Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress"),
             Option(
                 "abort_on_container_exit",
                 ("--abort-on-container-exit",),
                 FLAG,
-                "Stop everything when one container ends",
+                "Stop all containers if any container stops",
             ),
             Option(
                 "abort_on_container_failure",
                 ("--abort-on-container-failure",),
                 FLAG,
-                "Stop everything when one container fails",
+                "Stop all containers if any container fails",
             ),
             Option(
                 "exit_code_from",
                 ("--exit-code-from",),
                 TEXT,
-                "Exit with the code of this service; implies --abort-on-container-exit",
+                "Exit with this service's code; implies --abort-on-container-exit",
                 metavar="SERVICE",
             ),
-            Option("attach", ("--attach",), LIST, "Show the logs of these services only", metavar="SERVICE"),
+            Option("attach", ("--attach",), LIST, "Show the logs of only these services", metavar="SERVICE"),
             Option("no_attach", ("--no-attach",), LIST, "Do not show the logs of these services", metavar="SERVICE"),
-            Option("attach_dependencies", ("--attach-dependencies",), FLAG, "Show the logs of dependencies too"),
+            Option("attach_dependencies", ("--attach-dependencies",), FLAG, "Also show the logs of dependencies"),
             _NO_COLOR,
             _NO_LOG_PREFIX,
-            Option("timestamps", ("--timestamps",), FLAG, "Show when each line was written"),
+            Option("timestamps", ("--timestamps",), FLAG, "Show timestamps"),
         ),
         (SERVICES,),
     ),
@@ -116,7 +114,7 @@ COMMANDS = (
         "down",
         "Stop and remove containers and networks",
         (
-            Option("volumes", ("-v", "--volumes"), FLAG, "Remove the stack's own volumes too"),
+            Option("volumes", ("-v", "--volumes"), FLAG, "Also remove the stack's own volumes"),
             _TIMEOUT,
             _REMOVE_ORPHANS,
         ),
@@ -126,14 +124,14 @@ COMMANDS = (
     Command(
         "logs",
         "logs",
-        "Show what containers wrote",
+        "Show container logs",
         (
             Option("follow", ("-f", "--follow"), FLAG, "Follow log output"),
-            Option("tail", ("-n", "--tail"), TEXT, "Lines from the end of each container's log", "all", "LINES"),
-            Option("timestamps", ("-t", "--timestamps"), FLAG, "Show when each line was written"),
-            Option("since", ("--since",), TEXT, "From a time, or a duration ago", metavar="TIME"),
-            Option("until", ("--until",), TEXT, "Up to a time, or a duration ago", metavar="TIME"),
-            Option("index", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+            Option("tail", ("-n", "--tail"), TEXT, "Number of lines to show from the end of each log", "all", "LINES"),
+            Option("timestamps", ("-t", "--timestamps"), FLAG, "Show timestamps"),
+            Option("since", ("--since",), TEXT, "Show logs since a time, or a duration ago", metavar="TIME"),
+            Option("until", ("--until",), TEXT, "Show logs until a time, or a duration ago", metavar="TIME"),
+            Option("index", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
             _NO_COLOR,
             _NO_LOG_PREFIX,
         ),
@@ -144,19 +142,19 @@ COMMANDS = (
         "exec",
         "Run a command in a running container",
         (
-            Option("detach", ("-d", "--detach"), FLAG, "Do not wait for it"),
-            Option("no_tty", ("-T", "--no-tty"), FLAG, "Without a terminal"),
-            Option("user", ("-u", "--user"), TEXT, "As this user", metavar="USER[:GROUP]"),
-            Option("env", ("-e", "--env"), LIST, "Set a variable", metavar="NAME=VALUE"),
-            Option("workdir", ("-w", "--workdir"), TEXT, "In this directory", metavar="DIR"),
-            Option("index", ("--index",), NUMBER, "Which replica", metavar="NUM"),
-            Option("privileged", ("--privileged",), FLAG, "With every capability of the container's world"),
-            Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (always)", hidden=True),
-            Option("tty", ("-t", "--tty"), FLAG, "With a terminal (when standard input is one)", hidden=True),
+            Option("detach", ("-d", "--detach"), FLAG, "Run the command in the background"),
+            Option("no_tty", ("-T", "--no-tty"), FLAG, "Do not allocate a terminal"),
+            Option("user", ("-u", "--user"), TEXT, "Run the command as this user", metavar="USER[:GROUP]"),
+            Option("env", ("-e", "--env"), LIST, "Set an environment variable", metavar="NAME=VALUE"),
+            Option("workdir", ("-w", "--workdir"), TEXT, "Run the command in this directory", metavar="DIR"),
+            Option("index", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+            Option("privileged", ("--privileged",), FLAG, "Give the command all available capabilities"),
+            Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", hidden=True),
+            Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
         ),
         (
-            Argument("service", "SERVICE", "The service"),
-            Argument("command", "COMMAND...", "The command and its arguments", many=True, rest=True),
+            Argument("service", "SERVICE", "Service to run the command in"),
+            Argument("command", "COMMAND...", "Command to run, with its arguments", many=True, rest=True),
         ),
     ),
     Command(
@@ -167,7 +165,7 @@ COMMANDS = (
             Option("everything", ("--all",), FLAG, "Include containers of one-off commands"),
             Option("archive", ("-a", "--archive"), FLAG, "Keep owners and groups"),
             Option("follow_link", ("-L", "--follow-link"), FLAG, "Follow a symbolic link at the source's path"),
-            Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
         ),
         (
             Argument("source", "SRC_PATH", "SERVICE:PATH, a path of the host, or - for an archive on standard input"),
@@ -180,7 +178,7 @@ COMMANDS = (
         "Export a container's file system as a tar archive",
         (
             Option("output", ("-o", "--output"), TEXT, "Write to a file, not to standard output", metavar="FILE"),
-            Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
         ),
         (Argument("service", "SERVICE", "The service"),),
     ),
@@ -193,7 +191,7 @@ COMMANDS = (
             Option("changes", ("-c", "--change"), LIST, "A Dockerfile instruction, such as CMD", metavar="INSTRUCTION"),
             Option("message", ("-m", "--message"), TEXT, "What its history says", metavar="TEXT"),
             Option("pause", ("-p", "--pause"), FLAG, "Pause the container meanwhile (default true)", True),
-            Option("replica", ("--index",), NUMBER, "Which replica", metavar="NUM"),
+            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
         ),
         (
             Argument("service", "SERVICE", "The service"),
@@ -203,39 +201,41 @@ COMMANDS = (
     Command(
         "config",
         "config",
-        "Check the file and show it in canonical form",
+        "Check the Compose file and print it in canonical form",
         (
             Option("format", ("--format",), TEXT, "Output format", "yaml", choices=("yaml", "json")),
-            Option("services", ("--services",), FLAG, "Only names of services"),
-            Option("volumes", ("--volumes",), FLAG, "Only names of volumes"),
-            Option("networks", ("--networks",), FLAG, "Only names of networks"),
-            Option("images", ("--images",), FLAG, "Only names of images"),
-            Option("models", ("--models",), FLAG, "Only names of models"),
-            Option("profiles", ("--profiles",), FLAG, "Only names of profiles"),
-            Option("hash", ("--hash",), TEXT, "Hashes of services by name, with commas; * for all", metavar="SERVICES"),
-            Option("environment", ("--environment",), FLAG, "The variables that the file may use"),
-            Option("variables", ("--variables",), FLAG, "The variables that the file does use"),
-            Option("explain", ("--explain",), TEXT, "Where a value comes from", metavar="SERVICE.PATH"),
-            Option("schema", ("--schema",), FLAG, "The JSON Schema of Compose files"),
-            Option("no_interpolate", ("--no-interpolate",), FLAG, "Leave variables as they are"),
-            Option("no_path_resolution", ("--no-path-resolution",), FLAG, "Leave relative paths as they are"),
-            Option("no_env_resolution", ("--no-env-resolution",), FLAG, "Leave env_file as it is"),
-            Option("no_normalize", ("--no-normalize",), FLAG, "Without names and networks that the file leaves out"),
-            Option("no_consistency", ("--no-consistency",), FLAG, "Without checking what must agree"),
-            Option("resolve_image_digests", ("--resolve-image-digests",), FLAG, "With the digests of images"),
-            Option("lock_image_digests", ("--lock-image-digests",), FLAG, "Only the digests of images, as an override"),
-            Option("quiet", ("-q", "--quiet"), FLAG, "Only check"),
-            Option("output", ("-o", "--output"), TEXT, "Write to a file", metavar="FILE"),
+            Option("services", ("--services",), FLAG, "Print only service names"),
+            Option("volumes", ("--volumes",), FLAG, "Print only volume names"),
+            Option("networks", ("--networks",), FLAG, "Print only network names"),
+            Option("images", ("--images",), FLAG, "Print only image names"),
+            Option("models", ("--models",), FLAG, "Print only model names"),
+            Option("profiles", ("--profiles",), FLAG, "Print only profile names"),
+            Option("hash", ("--hash",), TEXT, "Print the hashes of these services; * for all", metavar="SERVICES"),
+            Option("environment", ("--environment",), FLAG, "Print the variables available to the file"),
+            Option("variables", ("--variables",), FLAG, "Print the variables that the file uses"),
+            Option("explain", ("--explain",), TEXT, "Show where a value comes from", metavar="SERVICE.PATH"),
+            Option("schema", ("--schema",), FLAG, "Print the JSON Schema of Compose files"),
+            Option("no_interpolate", ("--no-interpolate",), FLAG, "Do not interpolate variables"),
+            Option("no_path_resolution", ("--no-path-resolution",), FLAG, "Do not resolve relative paths"),
+            Option("no_env_resolution", ("--no-env-resolution",), FLAG, "Do not read the files named by env_file"),
+            Option("no_normalize", ("--no-normalize",), FLAG, "Do not fill in default names and networks"),
+            Option("no_consistency", ("--no-consistency",), FLAG, "Do not check consistency"),
+            Option("resolve_image_digests", ("--resolve-image-digests",), FLAG, "Pin images to their digests"),
+            Option(
+                "lock_image_digests", ("--lock-image-digests",), FLAG, "Print an override file with the image digests"
+            ),
+            Option("quiet", ("-q", "--quiet"), FLAG, "Only validate; print nothing"),
+            Option("output", ("-o", "--output"), TEXT, "Write to a file instead of standard output", metavar="FILE"),
         ),
-        (Argument("selected", "[SERVICE]...", "Services; all when none is named", many=True),),
+        (Argument("selected", "[SERVICE]...", "Services (default: all)", many=True),),
     ),
     Command(
         "plan",
         "plan",
-        "Show what up would do, and why; exit code 2 when there is something to do",
+        "Show what up would do, and why (exit code 2: changes)",
         (
             Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
-            Option("offline", ("--offline",), FLAG, "As if nothing existed yet; works for anybody"),
+            Option("offline", ("--offline",), FLAG, "Plan as if nothing existed; needs no root"),
             *_WISH,
         ),
         (SERVICES,),
@@ -243,14 +243,14 @@ COMMANDS = (
     Command(
         "events",
         "events",
-        "Show what happens, as it happens",
-        (Option("json", ("--json",), FLAG, "One JSON object per line"),),
+        "Print events as they happen",
+        (Option("json", ("--json",), FLAG, "Print one JSON object per line"),),
         (SERVICES,),
     ),
     Command(
         "doctor",
         "doctor",
-        "Show what this machine offers, and what each lack costs",
+        "Check what this machine supports, and what is missing",
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
     ),
     Command(
@@ -263,15 +263,15 @@ COMMANDS = (
     Command(
         "system prune",
         "system",
-        "Remove what dead stacks left behind",
-        (Option("force", ("-f", "--force"), FLAG, "Do not ask"),),
+        "Remove leftovers of stacks that no longer run",
+        (Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),),
     ),
     *IMAGE_COMMANDS,
 )
 
 GROUPS = {
-    "image": "Look after images",
-    "system": "Look after what belongs to no single stack",
+    "image": "Manage images",
+    "system": "Manage disk space and leftovers of all stacks",
 }
 """First words of commands of two words, with their help."""
 
