@@ -28,7 +28,7 @@ def read_changes(values: dict[str, Any]) -> Changes:
     """values: of the command line. Raises UserError for options that exclude each other."""
     for name, flag in _RECREATING.items():
         if values["no_recreate"] and values[name]:
-            raise UserError(f"--no-recreate and {flag} exclude each other")
+            raise UserError(f"--no-recreate and {flag} cannot be combined")
     recreate = Recreate.ALWAYS if values["force_recreate"] else Recreate.CHANGED
     return Changes(
         recreate=Recreate.NEVER if values["no_recreate"] else recreate,
@@ -46,6 +46,6 @@ def parse_scale(entries: Sequence[str]) -> dict[str, int]:
     for entry in entries:
         service, equals, number = entry.partition("=")
         if not service or not equals or not number.isdecimal():
-            raise UserError(f"--scale {entry}: SERVICE=NUM is expected", hint="for example --scale web=3")
+            raise UserError(f"--scale {entry}: expected SERVICE=NUM", hint="for example --scale web=3")
         scale[service] = int(number)
     return scale

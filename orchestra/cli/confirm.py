@@ -11,7 +11,9 @@ from orchestra.visible import visible
 def need_terminal() -> None:
     """Raise UserError where nobody could answer."""
     if not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask at", hint="say --force when it shall not ask")
+        raise UserError(
+            "cannot ask for confirmation: standard input is not a terminal", hint="use --force to skip the question"
+        )
 
 
 def is_sure(warning: str) -> bool:

@@ -37,7 +37,7 @@ def render(facts: list[Fact], *, runs: bool, color: bool) -> str:
         if fact.remedy:
             text += f"         do:   {fact.remedy}\n"
     limited = sum(fact.state is State.LIMITED for fact in facts)
-    verdict = "Stacks can run here." if runs else "No stack can run here: see what is lacking above."
+    verdict = "Stacks can run here." if runs else "No stack can run here: see above for what is missing."
     if runs and limited:
         verdict = f"Stacks can run here, with {limited} limitation{'s' if limited > 1 else ''}."
     return f"{text}\n{verdict}\n"

@@ -26,7 +26,7 @@ def run(invocation: Invocation) -> int:
     warn_of_damage(result.damage)
     warn_of_orphans(result.orphans)
     for kept in result.kept:
-        print(f"warning: {visible(kept)}: it stays.", file=sys.stderr)
+        print(f"warning: {visible(kept)}: it was not removed", file=sys.stderr)
     if result.failures:
         print(render_failures(result.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
         return 1

@@ -69,7 +69,7 @@ def _variable(entry: str, environment: Mapping[str, str]) -> tuple[str, str | No
     """``NAME=VALUE``; a name alone takes its value from the environment, if it has one."""
     name, equals, value = entry.partition("=")
     if not name:
-        raise UserError(f"--env {entry}: NAME=VALUE is expected")
+        raise UserError(f"--env {entry}: expected NAME=VALUE")
     return name, value if equals else environment.get(name)
 
 
@@ -117,7 +117,7 @@ def _run_on_pipes(execute: Callable[[Sequence[int], Signals], Execution], owner:
         code = relay(execution, Direction(0, stdin, owned=[stdin]), outward, signals, _Passing(execution))
     for name, direction in zip(("output", "error"), outward, strict=True):
         if direction.failure is not None:
-            raise UserError(f"the program's standard {name} is not whole: {direction.failure.strerror}")
+            raise UserError(f"the program's standard {name} is incomplete: {direction.failure.strerror}")
     return code
 
 

@@ -45,9 +45,9 @@ def read_selection(values: dict[str, Any], now: float) -> Selection:
     """Raises UserError."""
     services, index, tail = values["services"], values["index"], values["tail"]
     if index is not None and len(services) != 1:
-        raise UserError("--index needs one service to be named", hint="for example logs --index 2 web")
+        raise UserError("--index needs exactly one service", hint="for example logs --index 2 web")
     if tail != "all" and not tail.removeprefix("-").isdecimal():
-        raise UserError(f"--tail {tail}: a number of lines or all is expected")
+        raise UserError(f"--tail {tail}: expected a number of lines, or all")
     count = None if tail == "all" or int(tail) < 0 else int(tail)
     since, until = (
         parse_moment(f"--{name}", values[name], now) if values[name] is not None else b"" for name in ("since", "until")

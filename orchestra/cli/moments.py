@@ -32,8 +32,8 @@ def parse_moment(option: str, text: str, now: float) -> bytes:
             return _stamp(moment // 1_000_000_000, f"{moment % 1_000_000_000:09d}")
         return _stamp(_seconds(match), match[7])
     except (ValueError, OverflowError):
-        hint = "a duration ago such as 90s or 1h30m, a date such as 2026-01-31T12:00:00Z, or seconds since 1970"
-        raise UserError(f"{option} {text}: not a moment", hint=hint) from None
+        hint = "use a duration such as 90s or 1h30m, a date such as 2026-01-31T12:00:00Z, or seconds since 1970"
+        raise UserError(f"{option} {text}: not a valid time", hint=hint) from None
 
 
 def _seconds(match: re.Match[str]) -> int:

@@ -56,9 +56,9 @@ def _assigned(command: Command, positional: list[str]) -> dict[str, Any]:
         else:
             values[argument.name], positional = positional[0] if positional else None, positional[1:]
         if argument.is_required and not values[argument.name]:
-            raise Misused(f"{argument.metavar} is missing")
+            raise Misused(f"missing argument {argument.metavar}")
         if argument.choices and values[argument.name] not in argument.choices:
             raise Misused(f"{argument.metavar}: {', '.join(argument.choices)} are known")
     if positional:
-        raise Misused(f"not expected: {positional[0]}")
+        raise Misused(f"unexpected argument: {positional[0]}")
     return values

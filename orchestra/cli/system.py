@@ -48,5 +48,5 @@ def describe(item: Item) -> str:
 
 
 def _warning(items: Sequence[Item]) -> str:
-    lines = ["This will remove what dead stacks have left; volumes, logs and images stay:"]
+    lines = ["This will remove leftovers of stacks that no longer run; volumes, logs and images are kept:"]
     return "\n".join([*lines, *(f"  - {describe(item)}" for item in items)])

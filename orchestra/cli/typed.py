@@ -68,7 +68,7 @@ def application(execute: Callable[[Invocation], int]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
-        help="Run multi-container stacks from Compose files, with no daemon.",
+        help="Run multi-container stacks from Compose files, without a daemon.",
         cls=_Group,
     )
     app.callback()(_function(table.GLOBAL, (), _keep_shared))

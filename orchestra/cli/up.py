@@ -45,4 +45,6 @@ def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -
 def _check(values: dict[str, Any], attached: bool) -> None:
     for name in ("abort_on_container_exit", "abort_on_container_failure", "exit_code_from", "attach", "no_attach"):
         if values[name] and not attached:
-            raise UserError(f"--{name.replace('_', '-')} does not go with -d or --wait: nothing is attached then")
+            raise UserError(
+                f"--{name.replace('_', '-')} cannot be used with -d or --wait, which do not attach to containers"
+            )

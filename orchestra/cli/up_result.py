@@ -24,6 +24,6 @@ def conclude(invocation: Invocation, result: UpResult) -> int:
         waiting = f": waiting for {', '.join(result.unproven)}" if result.unproven else ""
         raise UserError(
             f"application not healthy after {invocation.values['wait_timeout']}s{waiting}",
-            hint="orchestra ps and orchestra logs show why; the containers go on running",
+            hint="run orchestra ps and orchestra logs to see why; the containers keep running",
         )
     return 1 if result.failures else 0

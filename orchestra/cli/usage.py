@@ -38,15 +38,15 @@ def explain_usage(argv: Sequence[str], found: TyperUsageError) -> UsageError:
     if (word := command_word(argv)) is not None:
         if word in NOT_YET:
             message = f"docker compose's command {word} is not available yet"
-            return UsageError(message, hint="orchestra --help lists the commands that are")
+            return UsageError(message, hint="run orchestra --help to list the available commands")
         if find_command(word) is None and word not in table.GROUPS:
             names = [command.name for command in table.COMMANDS]
             near = get_close_matches(word, [*names, *table.GROUPS], n=1)
-            hint = f"did you mean {near[0]}?" if near else "orchestra --help lists the commands"
+            hint = f"did you mean {near[0]}?" if near else "run orchestra --help to list the commands"
             return UsageError(f"no such command: {word}", hint=hint)
     message = found.format_message().rstrip(".")
     path = found.ctx.command_path if found.ctx else "orchestra"
-    hint = _point_forward(argv) or f"{path} --help shows what it takes"
+    hint = _point_forward(argv) or f"run {path} --help for usage"
     return UsageError(message[:1].lower() + message[1:], hint=hint)
 
 
@@ -59,5 +59,5 @@ def _point_forward(argv: Sequence[str]) -> str:
     shared = {flag for option in table.GLOBAL for flag in option.flags} - own
     for word in words[first:]:
         if (flag := word.partition("=")[0]) in shared:
-            return f"{flag} stands before the command: orchestra {flag} … {words[first]}"
+            return f"put {flag} before the command: orchestra {flag} … {words[first]}"
     return ""

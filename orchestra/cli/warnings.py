@@ -54,6 +54,7 @@ def tell_of_root(invocation: Invocation, context: Context) -> None:
         import os
 
         print(
-            f"note: only stacks of user {os.geteuid()} are shown; sudo orchestra {invocation.command} shows root's",
+            f"note: only stacks of user {os.geteuid()} are shown; "
+            f"run sudo orchestra {invocation.command} to see root's",
             file=sys.stderr,
         )

@@ -77,7 +77,7 @@ def _take(
         raise Misused(f"unknown option {flag}")
     if option.kind == FLAG:
         if given is not None and given not in TRUTH:
-            raise Misused(f"{flag}: true or false is expected, not {given!r}")
+            raise Misused(f"{flag}: expected true or false, not {given!r}")
         values[option.name] = given is None or TRUTH[given]
         return
     if given is None:
@@ -85,7 +85,7 @@ def _take(
             raise Misused(f"{flag} needs a value")
         given = pending.pop()
     if option.choices and given not in option.choices:
-        raise Misused(f"{flag}: {', '.join(option.choices)} are known, not {given!r}")
+        raise Misused(f"{flag}: expected one of {', '.join(option.choices)}, not {given!r}")
     if option.kind == LIST:
         values[option.name] = [*values[option.name], given]
     elif option.kind == NUMBER:

@@ -95,15 +95,15 @@ class Client:
                     return conversation.ask(request, hear)
             except (ConnectionResetError, BrokenPipeError):
                 continue
-        message = f"the supervisor of stack {self._home.name} keeps ending before it answers"
+        message = f"the supervisor of stack {self._home.name} keeps exiting before it answers"
         raise EnvironmentLack(message, hint=self._reason())
 
     def _reason(self) -> str:
         for directory in (self._home.data, self._home.run):
             room = os.statvfs(directory)
             if not room.f_bavail or (room.f_files and not room.f_favail):  # the log says nothing then
-                return f"the file system of {directory}, or its inodes, are used up: free some"
-        return f"see the end of {self._home.supervisor_log} for its reason"
+                return f"the file system of {directory} has no space or no inodes left: free some"
+        return f"see the end of {self._home.supervisor_log} for the reason"
 
     def _open(self, *, start: bool) -> Conversation:
         try:
@@ -117,7 +117,7 @@ class Client:
         try:
             return Conversation(unix_socket.connect(self._home.control_socket))
         except (FileNotFoundError, ConnectionRefusedError):
-            raise ConnectionResetError("the fork server has ended already") from None
+            raise ConnectionResetError("the fork server has already exited") from None
 
 
 class Conversation:
@@ -156,7 +156,7 @@ class Conversation:
             self._searched = len(self._buffer)
             data = self._connection.recv(1 << 16)
             if not data:
-                raise ConnectionResetError("the supervisor broke off")
+                raise ConnectionResetError("the supervisor closed the connection")
             self._buffer += data
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -173,5 +173,5 @@ def _version_error(greeting: Message) -> UserError:
     stack, other, pid = greeting.get("stack"), greeting.get("orchestra"), greeting.get("fork_server")
     return UserError(
         f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",
-        hint=f"kill {pid} ends its fork server; this version takes over, and no container stops",
+        hint=f"run kill {pid} to end its fork server; this version then takes over, and no container stops",
     )

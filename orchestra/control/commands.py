@@ -134,7 +134,7 @@ class Commands:
                 with anyio.move_on_after(request.wait_timeout):
                     await wait_until_up(self._engine, services=services)
         if desired.is_down and new.containers:
-            raise UserError("another command has asked for the stack to go down meanwhile")
+            raise UserError("another command has taken the stack down in the meantime")
         return UpResult(
             containers=self._containers(desired, services),
             orphans=orphans(desired, self._engine.observed),
@@ -194,7 +194,7 @@ class Commands:
         await self._engine.wait(is_decided)
         if wanted_again:
             names = ", ".join(sorted(wanted_again))
-            raise UserError(f"another command has asked for {names} to run meanwhile")
+            raise UserError(f"another command has started {names} in the meantime")
         failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
         return StopResult(report_failures(failures, self._engine.desired))
 
@@ -274,7 +274,7 @@ class Commands:
             failures = await wait_until_down(self._engine)
             tasks.cancel_scope.cancel()
         if wanted_again:
-            raise UserError("another command has asked for the stack to be up meanwhile")
+            raise UserError("another command has brought the stack up in the meantime")
         return failures
 
     def _containers(self, desired: Desired, services: Collection[str]) -> tuple[ContainerState, ...]:

@@ -23,7 +23,7 @@ def load_desired(stack_home: StackHome) -> Desired | None:
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
-        hint = "run orchestra up, or down, for the whole stack: it is written anew"
+        hint = "run orchestra up or orchestra down for the whole stack to write it again"
         raise FatalError(f"{stack_home.desired} cannot be read: {error}", hint=hint) from error
 
 

@@ -87,7 +87,7 @@ class Host:
 
     async def _watch_parent(self, fork_server: ForkServer, scope: anyio.CancelScope) -> None:
         await anyio.wait_readable(fork_server.pipe)
-        print("the fork server is gone: starting another", file=sys.stderr, flush=True)
+        print("the fork server has exited: starting another", file=sys.stderr, flush=True)
         backoff = Backoff()
         while True:
             try:

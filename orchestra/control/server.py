@@ -149,7 +149,7 @@ class Server:
         if request.get("version") != __version__:
             raise UserError(
                 f"the supervisor of stack {self._stack} is orchestra {__version__}, not {request.get('version')}",
-                hint=f"kill {os.getppid()} ends its fork server; another takes over, and no container stops",
+                hint=f"run kill {os.getppid()} to end its fork server; another then takes over, and no container stops",
             )
         handler = self._handlers.get(str(request.get("op")))
         if handler is None:
@@ -252,7 +252,7 @@ class Server:
         try:
             await connection.send(wire.encode(message))
         except GONE:
-            print("a client hung up before it heard of its error", file=sys.stderr, flush=True)
+            print("a client disconnected before it received its error", file=sys.stderr, flush=True)
 
 
 def _plain(type_: type[T], carry_out: Callable[[T], Awaitable[object]]) -> Handler:
@@ -278,5 +278,5 @@ def _check_peer(connection: socket.socket) -> None:
     _pid, uid, _gid = struct.unpack("iii", credentials)
     if uid not in (0, os.geteuid()):
         raise EnvironmentLack(
-            f"the stack belongs to user {os.geteuid()}, not to user {uid}", hint="ask as that user, or as root"
+            f"the stack belongs to user {os.geteuid()}, not to user {uid}", hint="run it as that user, or as root"
         )

@@ -44,7 +44,7 @@ def decode(line: bytes) -> Message:
     """Raises ValueError for anything but a JSON object."""
     message = json.loads(line)
     if not isinstance(message, dict):
-        raise ValueError("a JSON object is expected")
+        raise ValueError("expected a JSON object")
     return message
 
 

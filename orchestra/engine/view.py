@@ -103,7 +103,7 @@ class View:
                 known = None if image is None else _pulled_as_before(image, here.images.get(name))
                 self.observed = replace(here, images=_with(here.images, name, known))
             case _:
-                raise ValueError(f"{resource} is looked at by itself")
+                raise ValueError(f"{resource} is observed on its own")
 
     def put_predicted(self, resource: ResourceId, predicted: Observed) -> None:
         """The world after a call that succeeded and whose effect is known beforehand."""

@@ -136,7 +136,7 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
     try:
         if not os.read(reader, 1):
             raise TemporaryError(
-                "the fork server could not start", hint=f"see the end of {stack_home.supervisor_log} for its reason"
+                "the fork server could not start", hint=f"see the end of {stack_home.supervisor_log} for the reason"
             )
     finally:
         os.close(reader)

@@ -96,7 +96,7 @@ class AttachOptions(Record):
         for services in (self.attach, self.no_attach, [self.exit_code_from] if self.exit_code_from else ()):
             check_services(prepared.identity, services)
         if self.attach and self.attach_dependencies:
-            raise UserError("--attach and --attach-dependencies do not go together")
+            raise UserError("--attach and --attach-dependencies cannot be combined")
 
 
 class Attached:

@@ -99,7 +99,7 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
         if service not in known:
             from orchestra.nearest import suggest
 
-            hint = suggest(service, known, "services") or "nothing is up"
+            hint = suggest(service, known, "services") or "nothing is running"
             raise UserError(f"no such service: {service}", hint=hint)
 
 

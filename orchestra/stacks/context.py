@@ -58,8 +58,8 @@ class Context(Record):
         """Raise EnvironmentLack when containers cannot be made or entered by this user."""
         if DRIVERS[self.driver].needs_root and os.geteuid() != 0:
             raise EnvironmentLack(
-                f"orchestra {command} needs root: this user may not make namespaces, mounts and networks",
-                hint="run it with sudo; config, plan --offline, version and doctor work for anybody",
+                f"orchestra {command} needs root: this user cannot create namespaces, mounts and networks",
+                hint="run it with sudo; config, plan --offline, version and doctor need no root",
             )
 
     @property

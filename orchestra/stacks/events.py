@@ -35,7 +35,7 @@ def follow_events(context: Context, services: Sequence[str], hear: Callable[[Eve
             hear(event)
 
     if context.client(known.stack).ask_if_running(EventsResult, EventsRequest(), choose) is None:
-        raise UserError(f"stack {known.stack} is not up", hint="orchestra up -d starts it")
+        raise UserError(f"stack {known.stack} is not up", hint="run orchestra up -d to start it")
 
 
 def _narrowed(snapshot: SnapshotEvent, services: Sequence[str]) -> SnapshotEvent:

@@ -86,7 +86,7 @@ class Target:
                 continue  # the fork server was killed before it had forked: its successor is asked
             except SystemCallError as error:
                 raise _explain(error, self._container, self._process["args"][0]) from error
-        raise EnvironmentLack(f"the fork server of stack {home.name} keeps ending", hint=f"see {home.supervisor_log}")
+        raise EnvironmentLack(f"the fork server of stack {home.name} keeps exiting", hint=f"see {home.supervisor_log}")
 
 
 def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], None] = ignore) -> Target:
@@ -157,7 +157,9 @@ def _resolve_user(container: Container, text: str) -> User:
 
 def _explain(error: SystemCallError, container: Container, program: str) -> OSError | UserError:
     if error.errno == ESRCH:
-        return UserError(f'service "{container.service}" is not running', hint="it has just ended; see orchestra logs")
+        return UserError(
+            f'service "{container.service}" is not running', hint="it has just stopped; see orchestra logs"
+        )
     if error.call != "execve":
         return error
     problem = UserError(f"cannot execute {program} in {container.name}: {error.strerror}", hint=error.hint)

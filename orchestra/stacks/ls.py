@@ -39,8 +39,8 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
             _look(context, name) for name in names if not patterns or any(pattern.search(name) for pattern in patterns)
         ]
     except PermissionError as error:
-        hint = "run it as the user that the stacks belong to, or with sudo"
-        raise EnvironmentLack(f"{error.filename} is not for this user to see", hint=hint) from error
+        hint = "run it as the owner of the stacks, or with sudo"
+        raise EnvironmentLack(f"this user cannot read {error.filename}", hint=hint) from error
 
 
 def find_stacks(home: Home) -> list[str]:

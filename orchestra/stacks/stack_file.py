@@ -121,7 +121,7 @@ class StackFile:
         loaded = self.load(chosen)
         if not loaded.stack.services:
             raise UserError(
-                "no service selected", hint="the file has none, or none without a profile that is not active"
+                "no service selected", hint="the file declares no services, or all of them belong to inactive profiles"
             )
         desired = loaded.desired
         selected = {spec.service for spec in desired.containers}.union(chosen.services)

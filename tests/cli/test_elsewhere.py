@@ -41,7 +41,9 @@ def run_as_user(directory, *arguments, roots_home="", **environment):
 def test_a_user_without_stacks_is_told_of_roots(arguments, roots_home, tmp_path):
     done = run_as_user(tmp_path, *arguments, roots_home=roots_home)
     assert done.returncode == 0
-    assert done.stderr == f"note: only stacks of user {USER} are shown; sudo orchestra {arguments[-1]} shows root's\n"
+    assert (
+        done.stderr == f"note: only stacks of user {USER} are shown; run sudo orchestra {arguments[-1]} to see root's\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["ps", "logs", "images"])
@@ -50,7 +52,7 @@ def test_a_user_hears_of_roots_stacks_before_a_service_is_refused(command, tmp_p
     note, error, hint = done.stderr.splitlines()
     assert done.returncode == 1
     assert note.startswith(f"note: only stacks of user {USER} are shown")
-    assert (error, hint) == ("error: no such service: web", "  hint: nothing is up")
+    assert (error, hint) == ("error: no such service: web", "  hint: nothing is running")
 
 
 def test_nothing_is_said_where_root_has_no_stacks_or_another_home_is_meant(tmp_path):

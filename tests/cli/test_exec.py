@@ -168,7 +168,7 @@ def test_output_that_has_no_room_is_an_error(web):
             )
             _out, err = command.communicate(timeout=20)
             assert command.returncode == 1
-            assert "standard output is not whole: No space left on device" in err
+            assert "standard output is incomplete: No space left on device" in err
 
 
 def test_the_end_of_input_is_passed_on_when_it_comes(web):

@@ -132,9 +132,9 @@ def test_a_command_of_docker_compose_that_is_missing_is_said_to_be(word, capsys)
     ("line", "shown"),
     [
         (["upp"], "error: no such command: upp\n  hint: did you mean up?\n"),
-        (["nonsense"], "error: no such command: nonsense\n  hint: orchestra --help lists the commands\n"),
-        (["up", "--bogus"], "error: no such option: --bogus\n  hint: orchestra up --help shows what it takes\n"),
-        (["image", "foo"], "error: no such command 'foo'\n  hint: orchestra image --help shows what it takes\n"),
+        (["nonsense"], "error: no such command: nonsense\n  hint: run orchestra --help to list the commands\n"),
+        (["up", "--bogus"], "error: no such option: --bogus\n  hint: run orchestra up --help for usage\n"),
+        (["image", "foo"], "error: no such command 'foo'\n  hint: run orchestra image --help for usage\n"),
     ],
 )
 def test_usage_errors_look_like_every_other_error(line, shown, capsys):

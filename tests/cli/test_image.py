@@ -184,7 +184,7 @@ def test_pruning_asks_at_a_terminal_and_refuses_without_one(home, orchestra, put
         os.close(master)
         os.close(slave)
         assert done.returncode == 0
-        assert done.stdout.startswith("WARNING! This will remove all images without a name")
+        assert done.stdout.startswith("WARNING! This will remove all unnamed images")
         assert len(orchestra("image", "ls", "-aq")[1].splitlines()) == left
 
 
@@ -220,7 +220,7 @@ def test_removing_waits_for_what_others_are_fetching_and_says_so(home, orchestra
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with Library(home).content.held():
             process = subprocess.Popen(command, env=environment, text=True, **options)
-            assert process.stderr.readline() == "Waiting for another command that fetches or makes something.\n"
+            assert process.stderr.readline() == "Waiting for another command that is pulling or creating something.\n"
         out, _ = process.communicate(timeout=30)
         assert (process.returncode, bool(out)) == (0, True)
 
@@ -240,8 +240,8 @@ def test_damage_is_told_with_what_to_do_and_dropped_on_demand(home, orchestra, p
     assert os.listdir(".") == []
     code, out, _ = orchestra("image", "fsck", "--repair")
     assert code == 1
-    assert f"damaged: {blob}, dropped\n" in out
-    assert f"Fetch it with `orchestra image pull {DEFAULT_HOST}/library/app:1`, or load it again." in out
+    assert f"damaged: {blob}, removed\n" in out
+    assert f"Run `orchestra image pull {DEFAULT_HOST}/library/app:1` to pull it again, or load it again." in out
     code, out, _ = orchestra("image", "fsck")
     assert code == 1
     assert "damaged" not in out
@@ -255,7 +255,7 @@ def test_damage_of_no_image_is_gone_when_it_is_dropped(home, orchestra, put):
         file.write(b"?")
     assert orchestra("image", "fsck")[0] == 1
     assert orchestra("image", "fsck", "--repair")[0] == 0
-    assert orchestra("image", "fsck")[1].endswith("All images are whole.\n")
+    assert orchestra("image", "fsck")[1].endswith("All images are complete and undamaged.\n")
 
 
 def test_layers_that_are_not_unpacked_are_no_damage(home, orchestra, put):

@@ -126,9 +126,9 @@ def test_the_images_of_a_stack_are_fetched_each_once(host, home, orchestra, publ
     lines = err.splitlines()
     assert lines.count(f" Image {host}/web:1  Pulling") == 1
     assert {line for line in lines if "Skipped" in line} == {
-        " Service own  Skipped - No image to be pulled",
-        " Service never  Skipped - Its pull_policy is never",
-        " Service tree  Skipped - A directory is used as it is",
+        " Service own  Skipped - No image to pull",
+        " Service never  Skipped - pull_policy is never",
+        " Service tree  Skipped - A directory needs no pull",
     }
     assert names(home) == {f"{host}/{name}:1" for name in ("web", "db", "idle")}
     again = orchestra("-f", file, "pull")[2]
@@ -192,8 +192,8 @@ services:
     code, _, err = orchestra("-f", file, "push")
     assert code == 0, err
     assert {line for line in err.splitlines() if "Skipped" in line} == {
-        " Service own  Skipped - No image to be pushed",
-        " Service two  Skipped - Image is not built by the file; name the service to push it",
+        " Service own  Skipped - No image to push",
+        " Service two  Skipped - The service has no build; name it on the command line to push its image",
         " Service tree  Skipped - Image is not from a registry",
     }
     assert err.count("  Pushed\n") == 2
@@ -215,7 +215,7 @@ def test_progress_as_json(host, home, orchestra, published, tmp_path):
     told = [row for row in rows if "current" in row]  # of a pull that takes its time
     assert all(row["text"] == "Pulling" and 0 <= row["current"] <= row["total"] for row in told)
     assert [row for row in rows if row not in told] == [
-        {"id": "Service own", "status": "done", "text": "Skipped - No image to be pulled"},
+        {"id": "Service own", "status": "done", "text": "Skipped - No image to pull"},
         {"id": f"Image {host}/json:1", "status": "working", "text": "Pulling"},
         {"id": f"Image {host}/json:1", "status": "done", "text": "Pulled"},
     ]

@@ -69,7 +69,7 @@ def test_a_replica_by_its_number(by_hand, orchestra):
     assert orchestra("-p", "s", "logs", "--index", "2", "web")[1] == "web-2  | replica 2\n"
     code, out, err = orchestra("-p", "s", "logs", "--index", "2")
     assert (code, out) == (1, "")
-    assert "--index needs one service" in err
+    assert "--index needs exactly one service" in err
 
 
 def test_a_container_with_a_name_of_its_own_is_called_by_it(by_hand, orchestra):
@@ -131,7 +131,7 @@ def test_moments_are_dates_numbers_and_durations():
     for text in ("", "soon", "5", "5x", "2026-02-30", "2026-01-01T25:00"):
         if text == "5":
             continue
-        with pytest.raises(UserError, match="not a moment"):
+        with pytest.raises(UserError, match="not a valid time"):
             parse_moment("--since", text, now)
 
 

@@ -78,5 +78,5 @@ def test_a_home_that_is_not_for_this_user_to_see(home, orchestra):
     finally:
         os.seteuid(0)
     assert code != 0
-    assert "is not for this user to see" in error
+    assert "this user cannot read" in error
     assert "sudo" in error

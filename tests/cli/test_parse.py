@@ -164,8 +164,8 @@ def test_no_flag_means_two_things_in_one_command():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("up --progress plain", "--progress stands before the command: orchestra --progress … up"),
-        ("ps -f other.yaml", "-f stands before the command: orchestra -f … ps"),
+        ("up --progress plain", "put --progress before the command: orchestra --progress … up"),
+        ("ps -f other.yaml", "put -f before the command: orchestra -f … ps"),
         ("up --bogus", ""),
         ("nonsense --progress plain", ""),
     ],
@@ -174,4 +174,4 @@ def test_a_global_option_in_the_wrong_place_is_told_its_own(line, said, capsys):
     assert run_typed(shlex.split(line)) == USAGE
     errors = capsys.readouterr().err
     assert said in errors
-    assert bool(said) is ("stands before" in errors)
+    assert bool(said) is ("before the command" in errors)

@@ -58,8 +58,8 @@ def test_one_dash_may_be_as_good_as_two():
         ("--tail", "--tail needs a value"),
         ("-an", "-n needs a value"),
         ("-n x", "-n: 'x' is not a number"),
-        ("--all=maybe", "--all: true or false is expected, not 'maybe'"),
-        ("--format xml", "--format: table, json are known, not 'xml'"),
+        ("--all=maybe", "--all: expected true or false, not 'maybe'"),
+        ("--format xml", "--format: expected one of table, json, not 'xml'"),
     ],
 )
 def test_what_is_wrong_is_said(line, said):

@@ -143,7 +143,7 @@ async def test_an_up_that_is_asked_again_after_a_down_is_refused(supervised):
         await s.up(two_services())
         with unix_socket.connect(s.home.control_socket):  # so that it does not leave
             await s.ask(DownRequest())
-            with pytest.raises(OrchestraError, match="another command has asked for the stack to go down"):
+            with pytest.raises(OrchestraError, match="another command has taken the stack down"):
                 await s.up(two_services(), asked_at=time.time() - 60)
             assert s.states() == {}
 
@@ -155,7 +155,7 @@ async def test_a_stop_ends_when_an_up_wants_the_services_again(supervised):
         async with anyio.create_task_group() as tasks:
 
             async def stop_patiently():
-                with pytest.raises(OrchestraError, match="another command has asked for web to run meanwhile"):
+                with pytest.raises(OrchestraError, match="another command has started web in the meantime"):
                     await s.ask(StopRequest(("web",)))
                 await s.ask(StopRequest(("web",), timeout=0.0))
 

@@ -117,7 +117,7 @@ def test_a_full_file_system_is_told_where_no_log_can_tell_of_it(write_stack, tmp
             while True:
                 fill.write(bytes(4096))
         done = stack.run("up", "-d", code=1)
-        assert f"the file system of {home}/data/stacks/stack, or its inodes, are used up" in done.stderr
+        assert f"the file system of {home}/data/stacks/stack has no space or no inodes left" in done.stderr
         assert_one_screen(done.stderr)
         (home / "fill").unlink()
         stack.run("up", "-d")

@@ -69,7 +69,7 @@ def test_existing_containers_stay_as_they_are_when_that_is_asked_for(write_stack
     assert stack.run("plan", "--no-recreate").stdout == "nothing to do\n"
     stack.run("up", "-d", "--no-recreate")
     assert ids(stack) == before
-    assert "exclude each other" in stack.run("up", "--no-recreate", "--force-recreate", code=1).stderr
+    assert "cannot be combined" in stack.run("up", "--no-recreate", "--force-recreate", code=1).stderr
     stack.run("up", "-d")
     assert not set(ids(stack).values()) & set(before.values())
 

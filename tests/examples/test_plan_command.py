@@ -87,7 +87,7 @@ def test_plan_takes_the_options_of_up(write_stack):
     assert replaced("--no-recreate") == []
     assert "create container/stack-db-2" in stack.run("plan", "--scale", "db=2", code=2).stdout
     assert "pull_policy is always" in stack.run("plan", "--pull", "always", code=2).stdout
-    assert "exclude each other" in stack.run("plan", "--no-recreate", "-V", code=1).stderr
+    assert "cannot be combined" in stack.run("plan", "--no-recreate", "-V", code=1).stderr
     before = stack.containers()
     assert replaced("--offline", "--force-recreate") == []
     assert stack.containers()["db"]["ID"] == before["db"]["ID"], "nothing is done"

@@ -32,7 +32,7 @@ def for_each(invocation: Invocation, references: Iterable[str], work: Callable[[
 
 def say_waiting() -> None:
     """What is being fetched must not be taken for what nobody needs."""
-    print("Waiting for another command that fetches or makes something.", file=sys.stderr)
+    print("Waiting for another command that is pulling or creating something.", file=sys.stderr)
 
 
 def show_error(invocation: Invocation, error: OrchestraError | OSError, image: str) -> None:

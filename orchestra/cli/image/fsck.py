@@ -19,7 +19,7 @@ def run(invocation: Invocation) -> int:
     say(f"Checked {report.blobs} blobs of {describe_size(report.size)}.")
     _tell(report, repair=repair)
     if report.is_sound:
-        say("All images are whole.")
+        say("All images are complete and undamaged.")
         return 0
     # What was dropped and belonged to no image is no longer anybody's trouble.
     return 0 if repair and not report.incomplete else 1
@@ -27,16 +27,16 @@ def run(invocation: Invocation) -> int:
 
 def _tell(report: Report, *, repair: bool) -> None:
     for digest in report.damaged:
-        say(f"damaged: {digest}" + (", dropped" if repair else ""))
+        say(f"damaged: {digest}" + (", removed" if repair else ""))
     for reference, lacking in report.incomplete.items():
         say(f"incomplete: {reference} lacks {', '.join(lacking)}")
     for reference in report.not_unpacked:
-        say(f"not unpacked: {reference}, which is done when it is used")
+        say(f"not unpacked: {reference} (it is unpacked on first use)")
     if report.unfinished:
         size = describe_size(report.unfinished)
-        say(f"unfinished: {size} of downloads that broke off; the next pull goes on with them")
+        say(f"unfinished: {size} of interrupted downloads; the next pull resumes them")
     if report.damaged and not repair:
-        say("What is damaged is dropped by `orchestra image fsck --repair`, so that it is fetched again.")
+        say("Run `orchestra image fsck --repair` to remove the damaged data, so that it is pulled again.")
     for reference in report.incomplete:
-        again = "or load it again" if name_of(reference) else "or remove it with `orchestra image rm`"
-        say(f"Fetch it with `orchestra image pull {reference}`, {again}.")
+        again = "load it again" if name_of(reference) else "remove it with `orchestra image rm`"
+        say(f"Run `orchestra image pull {reference}` to pull it again, or {again}.")

@@ -23,7 +23,7 @@ def run(invocation: Invocation) -> int:
         with open(path, "rb") as file:
             print(import_image(context, file, path, options))
     elif sys.stdin.isatty():
-        raise UserError("a terminal gives no archive", hint="name a file, or redirect the input")
+        raise UserError("cannot read an archive from a terminal", hint="name a file, or redirect the input")
     else:
         stdin = io.FileIO(sys.stdin.fileno(), closefd=False)
         print(import_image(context, io.BufferedReader(stdin), "standard input", options))

@@ -28,6 +28,6 @@ def _load(invocation: Invocation) -> list[LoadedImage]:
     context, path, platform = invocation.context, invocation.values["input"], invocation.values["platform"]
     if path is None:
         if sys.stdin.isatty():
-            raise UserError("a terminal gives no archive", hint="use -i FILE, or redirect the input")
+            raise UserError("cannot read an archive from a terminal", hint="use -i FILE, or redirect the input")
         return load_images(context, sys.stdin.buffer, platform, "standard input")
     return load_images(context, path, platform)

@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
 
-ALL = "all images that no container uses"
-NAMELESS = "all images without a name that no container uses"
+ALL = "all images not used by any container"
+NAMELESS = "all unnamed images not used by any container"
 
 
 def run(invocation: Invocation) -> int:
@@ -21,7 +21,7 @@ def run(invocation: Invocation) -> int:
     if not values["force"]:
         need_terminal()
         what = ALL if values["all"] else NAMELESS
-        if not is_sure(f"WARNING! This will remove {what}, and what is left of downloads that broke off."):
+        if not is_sure(f"WARNING! This will remove {what}, and the remains of interrupted downloads."):
             return 0
     pruned = open_library(invocation.context, say_waiting).prune(everything=values["all"])
     if pruned.names or pruned.ids:

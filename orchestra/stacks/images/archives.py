@@ -51,7 +51,7 @@ def load_images(
     library, wanted = open_library(context), parse_platform(platform or "", os.uname().machine)
     if isinstance(archive, str):
         if not os.path.exists(archive):
-            raise UserError(f"{archive} does not exist", hint="name an archive after -i")
+            raise UserError(f"{archive} does not exist", hint="check the path after -i")
         found = load_archive(library.store, archive, wanted)
     else:
         # An archive is read here and there, which a pipe cannot do.
@@ -89,7 +89,7 @@ def import_image(context: Context, archive: io.BufferedReader, what: str, option
 
     name = parse_name(options.name) if options.name else None
     if name and name.digest:
-        raise UserError(f"{name} has a digest, which cannot be given", hint="name a tag")
+        raise UserError(f"{name} has a digest, which cannot be assigned", hint="use a tag")
     config = apply_changes(options.changes)
     platform = parse_platform(options.platform or "", os.uname().machine)
     context.need_root("image import")

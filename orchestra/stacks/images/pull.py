@@ -52,12 +52,12 @@ def pull(context: Context, options: PullOptions, hear: Callable[[Event], None]) 
 def _reason_to_skip(row: ServiceImage, library: Library, options: PullOptions) -> str:
     """As Docker Compose says it; empty for an image that is to be fetched."""
     if not row.image:
-        return "No image to be pulled"
+        return "No image to pull"
     if row.image.startswith("rootfs:"):
-        return "A directory is used as it is"
+        return "A directory needs no pull"
     match options.policy or row.policy:
         case "never" | "build" as policy:
-            return f"Its pull_policy is {policy}"
+            return f"pull_policy is {policy}"
         case "missing" | "if_not_present" if library.store.observe([ImageSpec(row.image, row.platform)]):
             return "Image is already present locally"
     return "Image can be built" if row.is_built and options.ignore_buildable else ""

@@ -52,12 +52,12 @@ def push(context: Context, options: PushOptions, hear: Callable[[Event], None]) 
 
 def _reason_to_skip(row: ServiceImage, options: PushOptions) -> str:
     if not row.image:
-        return "No image to be pushed"
+        return "No image to push"
     if name_of(row.image) is None:
         return "Image is not from a registry"
     if not row.is_built and row.service not in options.services:
         # As Docker Compose: what comes from elsewhere is rarely ours to send there.
-        return "Image is not built by the file; name the service to push it"
+        return "The service has no build; name it on the command line to push its image"
     return ""
 
 
