@@ -81,7 +81,7 @@ def parse_duration(text: str) -> Duration:
         total += int(whole or "0") * unit + int(fraction or "0") * unit // 10 ** len(fraction)
         position = match.end()
     if position == 0 or position < len(rest):
-        raise ValueError(f"{_shown(text)} is not a duration; write a number with a unit, such as 90s or 1m30s")
+        raise ValueError(f"{_shown(text)} is not a duration; use a number with a unit, such as 90s or 1m30s")
     return Duration(sign * total)
 
 
@@ -114,7 +114,7 @@ def parse_bytes(text: str) -> ByteSize:
     match = _SIZE.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if match is None:
         raise ValueError(
-            f"{_shown(text)} is not a size; write a number of bytes or one with a unit, such as 512m or 2g"
+            f"{_shown(text)} is not a size; use a number of bytes, or a number with a unit, such as 512m or 2g"
         )
     scale = 1024 ** _EXPONENT[match[2].lower()]
     whole, _, fraction = match[1].partition(".")
@@ -137,7 +137,7 @@ def parse_port_range(text: str) -> PortRange:
     """``80`` or ``8000-8010``; ValueError for anything else, for ports above 65535 and for a falling range."""
     match = _PORTS.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
-        raise ValueError(f"{_shown(text)} is not a port or a range of ports")
+        raise ValueError(f"{_shown(text)} is not a port or a port range")
     first = int(match[1])
     last = int(match[2] or first)
     if last > 65535:

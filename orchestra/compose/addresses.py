@@ -54,8 +54,8 @@ def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
             place = ("services", key, "networks", name, "ipv4_address")
             if name in networks and not networks[name].external and name not in subnets:
                 # Docker Compose loads this, too, and the engine refuses it: a subnet of its own choice has others.
-                hint = f"give the network one: ipam: {{config: [{{subnet: {_around(attachment.ipv4_address)}}}]}}"
-                message = f"network {name} has no subnet that {attachment.ipv4_address} could be of"
+                hint = f"give the network a subnet: ipam: {{config: [{{subnet: {_around(attachment.ipv4_address)}}}]}}"
+                message = f"network {name} has no subnet that contains {attachment.ipv4_address}"
                 context.problems.warn("invalid-value", message, context.span(place), place, hint)
                 continue
             count = replicas(key)
@@ -98,9 +98,9 @@ def _claim(
     if address is None:
         refuse(place, f"{text} is not an IPv4 address", "")
     elif subnet is not None and not _is_host(address, subnet):
-        refuse(place, f"{text} is not an address for a host of {subnet}", "")
+        refuse(place, f"{text} is not a host address of {subnet}", "")
     elif (other := owners.setdefault(str(address), owner)) != owner:
-        refuse(place, f"the address {text} of {owner} is taken by {other}", "choose another address")
+        refuse(place, f"the address {text} of {owner} is already used by {other}", "choose another address")
 
 
 def _parse(text: str) -> IPv4Address | None:

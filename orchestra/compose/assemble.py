@@ -123,7 +123,7 @@ class Assembler:
             if not isinstance(entry, Map) or not paths:
                 path = entry.get("path") if isinstance(entry, Map) else None
                 if path is None or path.tag != WRONG:
-                    message = "an entry of include must be a path, or have a path"
+                    message = "an entry of include must be a path, or a mapping with a path"
                     self.problems.error("wrong-type", message, entry.span, ("include", index))
                 self.problems.leave_out(("include",))
                 continue
@@ -139,7 +139,9 @@ class Assembler:
     ) -> Map | None:
         self._included_files += len(paths)
         if self._included_files > MAXIMUM_INCLUDED or len(trail) > MAXIMUM_CHAIN:
-            message = f"more than {MAXIMUM_INCLUDED} files are included, or over {MAXIMUM_CHAIN} within another"
+            message = (
+                f"more than {MAXIMUM_INCLUDED} files are included, or includes are nested deeper than {MAXIMUM_CHAIN}"
+            )
             self.problems.error("invalid-value", message, entry.span, ("include",))
             return None
         for path in paths:

@@ -42,7 +42,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
             break
         path: Path = ("services", key)
         if not _SERVICE_NAME.fullmatch(key):
-            message = f"{key!r} is not a name for a service"
+            message = f"{key!r} is not a valid service name"
             hint = "use letters, digits, dots, dashes and underscores"
             context.problems.error("invalid-name", message, context.span(path, key=True), path, hint)
         _check_image(service, path, context)
@@ -64,15 +64,15 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
 def _check_image(service: Service, path: Path, context: Context) -> None:
     if not service.image and not service.build and not service.provider and not _may_have_origin(path, context):
         message = f"service {path[-1]} has neither an image nor a build"
-        context.problems.error("missing-key", message, context.span(path, key=True), path, "give it an image")
+        context.problems.error("missing-key", message, context.span(path, key=True), path, "set image:")
     if service.build and service.build.dockerfile and service.build.dockerfile_inline:
         place = (*path, "build")
-        message = "dockerfile and dockerfile_inline exclude each other"
+        message = "dockerfile and dockerfile_inline cannot be combined"
         context.problems.error("conflict", message, context.span((*place, "dockerfile_inline"), key=True), place)
     platforms = service.build.platforms if service.build else ()
     if service.platform and platforms and service.platform not in platforms:
         place = (*path, "build", "platforms")
-        message = f"build.platforms does not hold the service's platform {service.platform}"
+        message = f"build.platforms does not include the service's platform {service.platform}"
         context.problems.error("conflict", message, context.span(place), place)
 
 
@@ -98,13 +98,13 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
 
     if service.restart is not None and not _RESTART.fullmatch(service.restart):
         choices = ", ".join(RestartPolicy) + ", on-failure:N"
-        refuse("restart", f"{service.restart!r} is not a restart policy", f"it is one of {choices}")
+        refuse("restart", f"{service.restart!r} is not a valid restart policy", f"use one of {choices}")
     if service.pull_policy is not None and not _is_pull_policy(service.pull_policy):
-        hint = "it is always, missing, never, build, daily, weekly, every_DURATION such as every_12h, or refresh"
-        refuse("pull_policy", f"{service.pull_policy!r} is not a pull policy", hint)
+        hint = "use always, missing, never, build, daily, weekly, every_DURATION such as every_12h, or refresh"
+        refuse("pull_policy", f"{service.pull_policy!r} is not a valid pull policy", hint)
     test = service.healthcheck.test if service.healthcheck else None
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
-        refuse("healthcheck.test", "a test begins with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')
+        refuse("healthcheck.test", "a test must begin with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')
     for attribute in sharing.WORDS:
         try:
             sharing.sharing(attribute, service)
@@ -119,7 +119,7 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     for index, port in enumerate(service.ports):
         place = (*path, "ports", index)
         if not 0 < port.target < 65536:
-            message = f"{port.target} is not a port: it must be 1 to 65535"
+            message = f"{port.target} is not a valid port: it must be from 1 to 65535"
             context.problems.error("invalid-port", message, context.span(place), place)
         try:
             parse_port_range(port.published or "0")
@@ -131,7 +131,7 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
             refuse("deploy", "a device needs capabilities", "write capabilities: [gpu]")
     for request in (*service.gpus, *(requests.devices if requests else ())):
         if request.count not in (None, -1) and request.device_ids:
-            refuse("deploy", "count and device_ids of a device exclude each other")
+            refuse("deploy", "count and device_ids of a device cannot be combined")
 
 
 def _check_logging(service: Service, refuse: Callable[[str, str], None]) -> None:
@@ -150,7 +150,7 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
     problems = context.problems
     if service.network_mode and service.networks:
         place: Path = (*path, "network_mode")
-        message = "network_mode and networks exclude each other"
+        message = "network_mode and networks cannot be combined"
         problems.error("conflict", message, context.span(place), place, "remove one of the two")
     targets: dict[str, Path] = {}
     for index, text in enumerate(service.tmpfs):
@@ -171,7 +171,7 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
             hint = "begin it with a slash"
             if mount.target[1:2] == ":":
                 message = (
-                    f"one letter before a colon is a Windows drive, so {mount.target} is no volume {mount.target[0]}"
+                    f"one letter before a colon is a Windows drive: {mount.target} is not volume {mount.target[0]}"
                 )
                 hint = f"declare {mount.target[0]} under volumes:, or give the volume a longer name"
             problems.warn("relative-target", message, context.span(place), place, hint)
@@ -220,11 +220,11 @@ def _check_scale(service: Service, path: Path, context: Context, asked: int | No
     count = replicas(service, asked)
     place = (*path, "scale") if service.scale is not None else (*path, "deploy", "replicas")
     if not 0 <= count <= MAXIMUM_REPLICAS:
-        message = f"{count} is not a number of containers: it must be 0 to {MAXIMUM_REPLICAS}"
+        message = f"{count} is not a valid number of containers: it must be from 0 to {MAXIMUM_REPLICAS}"
         context.problems.error("invalid-value", message, context.span(place), place)
     if service.container_name and count > 1:
         place = (*path, "container_name")
-        message = f"{count} containers of {path[-1]} cannot all be called {service.container_name}"
+        message = f"{count} containers of {path[-1]} cannot all be named {service.container_name}"
         context.problems.error("conflict", message, context.span(place), place, "remove container_name")
 
 
@@ -232,7 +232,7 @@ def _check_number(context: Context, scale: Mapping[str, int]) -> None:
     counts = {key: replicas(service, scale.get(key)) for key, service in context.stack.services.items()}
     if sum(counts.values()) > MAXIMUM_CONTAINERS:
         path: Path = ("services", max(counts, key=counts.__getitem__))
-        message = f"the stack has {sum(counts.values())} containers; {MAXIMUM_CONTAINERS} is the most"
+        message = f"the stack has {sum(counts.values())} containers; the maximum is {MAXIMUM_CONTAINERS}"
         context.problems.error("invalid-value", message, context.span(path, key=True), path)
 
 
@@ -243,7 +243,7 @@ def _check_names(context: Context) -> None:
         check_name(("services", key, "container_name"), name, context)
         if name and name in owners:
             place = ("services", key, "container_name")
-            message = f"services {owners[name]} and {key} both call their container {name}"
+            message = f"services {owners[name]} and {key} both name their container {name}"
             context.problems.error("conflict", message, context.span(place), place)
         elif name:
             owners[name] = key

@@ -207,7 +207,7 @@ def _logging(key: str, service: Service, context: Context) -> Logging:
     path = ("services", key, "logging")
     driver = service.logging.driver or "json-file"
     if driver not in ("json-file", "local", "none"):
-        context.problems.not_apply(f"the log driver {driver} is not known; json-file is used", context.span(path), path)
+        context.problems.not_apply(f"unknown log driver {driver}; json-file is used instead", context.span(path), path)
         driver = "json-file"
     max_size, max_file = options.pop("max-size", "0"), options.pop("max-file", "1")
     for name in sorted(options):

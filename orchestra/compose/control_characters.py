@@ -55,7 +55,7 @@ def _check(place: Path, text: str, context: Context) -> None:
         return
     attribute = next(word for word in reversed(place[:-1] if place[-2] == "labels" else place) if isinstance(word, str))
     what = "a line break" if found[0] in "\n\r" else f"the control character {found[0]!r}"
-    hint = "write it on one line; a block text ends without a line break with `|-` or `>-`" if found[0] == "\n" else ""
+    hint = "write it on one line; use `|-` or `>-` for a block without a final line break" if found[0] == "\n" else ""
     context.problems.error(
-        "invalid-value", f"{attribute}: {what} is not possible here", context.span(place), place, hint
+        "invalid-value", f"{attribute}: {what} is not allowed here", context.span(place), place, hint
     )

@@ -83,14 +83,20 @@ def _search(start: str, reader: Reader, problems: Problems) -> tuple[str, ...]:
             break
         parent = os.path.dirname(directory)
         if parent == directory:
-            hint = f"write one of {', '.join(DEFAULT_FILES)}, or name a file with -f"
+            hint = f"create one of {', '.join(DEFAULT_FILES)}, or give a file with -f"
             raise ComposeFileNotFound(
-                (Diagnostic("file-not-found", f"there is no Compose file in {start} or above it", hint=hint),)
+                (
+                    Diagnostic(
+                        "file-not-found", f"no Compose file found in {start} or its parent directories", hint=hint
+                    ),
+                )
             )
         directory = parent
     if len(found) > 1:
         others = ", ".join(os.path.basename(path) for path in found[1:])
-        problems.warn("several-files", f"{os.path.basename(found[0])} is used; {others} beside it are not")
+        problems.warn(
+            "several-files", f"{os.path.basename(found[0])} is used; {others} in the same directory are ignored"
+        )
     overrides = (os.path.join(directory, name) for name in OVERRIDE_FILES)
     override = next((path for path in overrides if reader.read(path) is not None), None)
     return (found[0], override) if override else (found[0],)
@@ -129,13 +135,13 @@ def project_name(request: LoadRequest, project: Project, declared: str | None) -
     if asked:
         if not _NAME.fullmatch(asked):
             raise UserError(
-                f"{asked!r} is not a project name",
-                hint="it must begin with a lower-case letter or digit and hold only those, - and _",
+                f"{asked!r} is not a valid project name",
+                hint="use lower-case letters, digits, - and _, beginning with a letter or digit",
             )
         return asked
     name = _DROPPED.sub("", (declared or os.path.basename(project.directory)).lower()).lstrip("_-")
     if not name:
-        raise UserError("the project name must not be empty", hint="give one with -p or with name: in the file")
+        raise UserError("the project name must not be empty", hint="set one with -p, or with name: in the file")
     return name
 
 

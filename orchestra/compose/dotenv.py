@@ -62,7 +62,7 @@ def parse_raw(text: str) -> dict[str, str | None]:
             continue
         key, equals, value = stripped.partition("=")
         if not key or key != key.strip() or " " in key:
-            raise DotenvError(f"{key!r} is not a name for a variable", number)
+            raise DotenvError(f"{key!r} is not a valid variable name", number)
         values[key] = value if equals else None
     return values
 
@@ -134,7 +134,7 @@ class _Parser:
         if character == "#":
             self._skip_line()
             return key, False
-        hint = "a comment begins with #" if " " in self.text[match.start() : self.position] else ""
+        hint = "begin a comment with #" if " " in self.text[match.start() : self.position] else ""
         raise self._error(f"unexpected {character!r} in the name of a variable", hint)
 
     def _value(self) -> str:
@@ -154,7 +154,7 @@ class _Parser:
         start = self.position + 1
         close = _CLOSING[quote].match(self.text, start)
         if close is None:
-            raise self._error(f"the quote {quote} is never closed", "close it, or put the value into the other quotes")
+            raise self._error(f"the quote {quote} is never closed", "close it, or use the other kind of quotes")
         raw = close[1]
         value = raw.replace("\\'", "'") if quote == "'" else self._double_quoted(raw)
         self.position = close.end()

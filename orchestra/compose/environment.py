@@ -90,7 +90,7 @@ def warn_of_unset(path: str, problems: Problems) -> Callable[[str, int], None]:
 
     def unset(name: str, line: int) -> None:
         message = f"the variable {name} is not set; an empty string is used"
-        hint = "for a literal $ write $$, or put the value between single quotes"
+        hint = "for a literal $, write $$ or put the value in single quotes"
         problems.warn("unset-variable", message, Span(path, line, 1, line, 2), (), hint)
 
     return unset
@@ -114,7 +114,7 @@ def check_printable(path: str, text: str, problems: Problems) -> str:
     if match := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
         column = match.start() - text.rfind("\n", 0, match.start())
-        message = f"{path} holds the character U+{ord(match[0]):04X}, which is in no text"
+        message = f"{path} contains the character U+{ord(match[0]):04X}, which is not text"
         problems.error("encoding", message, Span(path, line, column, line, column + 1))
         problems.unreadable.add(path)
         return ""

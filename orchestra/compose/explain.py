@@ -59,14 +59,16 @@ def _resolve(data: Any, text: str, asked: str) -> Path:
             fitting = [key for key in data if rest == key or rest.startswith((f"{key}.", f"{key}["))]
             if not fitting:
                 known = ", ".join(sorted(map(str, data))[:20])
-                raise UserError(f"the stack says nothing of {asked}", hint=f"{render_path(path) or 'it'} has {known}")
+                raise UserError(
+                    f"no such value: {asked}", hint=f"keys of {render_path(path) or 'the stack'} are {known}"
+                )
             key = max(fitting, key=len)
             path, data, rest = (*path, key), data[key], rest[len(key) :].removeprefix(".")
             continue
         match = re.match(r"\[(\d+)\]\.?|(\d+)(?:\.|$)", rest)
         number = int(match[1] or match[2]) if match else -1
         if match is None or not isinstance(data, list) or not 0 <= number < len(data):
-            raise UserError(f"the stack says nothing of {asked}", hint=f"{render_path(path)} is {_short(data)}")
+            raise UserError(f"no such value: {asked}", hint=f"{render_path(path)} is {_short(data)}")
         path, data, rest = (*path, number), data[number], rest[match.end() :]
     return path
 
@@ -129,7 +131,7 @@ def _describe(assembled: Assembled, layer: Layer, node: Node, span: Span, relati
         else:
             lines.append(f"    {variable.name} is {_short(value)}, from {origin}")
     if isinstance(node, Scalar) and node.value is None:
-        lines.append("    no value is given there")
+        lines.append("    it has no value there")
     return lines
 
 
@@ -150,7 +152,7 @@ def _unwritten(assembled: Assembled, stack: Stack, path: Path) -> list[str]:
             for number, line in enumerate(assembled.problems.texts.get(file, "").splitlines(), 1):
                 if re.match(rf"\s*(export\s+)?{name}\s*([=:]|$)", line):
                     return [f"  set at {file}:{number}:1", f"    {number} | {line}"]
-    return ["  in no file: filled in by Compose's rules"]
+    return ["  not in any file: a default of Compose"]
 
 
 def _short(value: Any) -> str:

@@ -105,12 +105,12 @@ class Extender:
     def _refusal(self, target: Node | None, here: tuple[str, str], trail: Trail) -> tuple[str, str] | None:
         """The code and message of what is wrong with an ``extends``, if anything is."""
         if not isinstance(target, Scalar) or not isinstance(target.value, str):
-            return "missing-key", "extends needs the key service"
+            return "missing-key", "extends needs a service"
         if here in trail:
             chain = " -> ".join(f"{key} ({os.path.basename(file)})" for file, key in (*trail, here))
             return "cycle", f"services extend each other: {chain}"
         if len(trail) >= MAXIMUM_CHAIN:
-            return "invalid-value", f"services extend each other over more than {MAXIMUM_CHAIN} steps"
+            return "invalid-value", f"a chain of extends is longer than {MAXIMUM_CHAIN} services"
         return None
 
     def _may_copy(self, base: Map, extends: Map, name: str) -> bool:
@@ -120,7 +120,7 @@ class Extender:
         if self.problems.may_make(self._sizes[id(base)]):
             return True
         place = ("services", name, "extends")
-        self.problems.error("invalid-value", "the stack becomes too large by this", extends.span, place)
+        self.problems.error("invalid-value", "this makes the stack too large", extends.span, place)
         return False
 
     def _base(self, name: str, extends: Map, document: Map, path: str, trail: Trail) -> _Resolved:
@@ -134,8 +134,8 @@ class Extender:
             document = other
         services = find_map(document, "services")
         if services is None or name not in services.items:
-            message = f"there is no service {name} in {os.path.basename(path)} to extend"
-            hint = f"services there are {', '.join(sorted(services.items)[:50])}" if services and services.items else ""
+            message = f"cannot extend service {name}: it is not declared in {os.path.basename(path)}"
+            hint = f"its services are {', '.join(sorted(services.items)[:50])}" if services and services.items else ""
             self.problems.error("undefined", message, extends.span, at, hint)
             return _Resolved(None)
         return self._service(name, document, path, trail)

@@ -115,7 +115,7 @@ def _invalid(text: str, offset: int) -> InterpolationError:
         f"{shown} is not a valid variable reference",
         offset,
         len(text),
-        "write ${NAME} or ${NAME:-default}; a literal $ is written $$",
+        "write ${NAME} or ${NAME:-default}; for a literal $, write $$",
     )
 
 
@@ -125,7 +125,7 @@ def substitute(text: str, lookup: Lookup, unset: Callable[[str, int], None], bas
     ``base`` is the offset of ``text`` in the whole that errors and ``unset`` refer to. Raises InterpolationError.
     """
     if depth > MAXIMUM_DEPTH:
-        hint = "give some of the variables a name of their own in .env"
+        hint = "define some of the nested parts as variables in .env"
         raise InterpolationError("interpolation", "variables are nested too deeply", base, len(text), hint)
     parts: list[str] = []
     length = 0
@@ -133,10 +133,10 @@ def substitute(text: str, lookup: Lookup, unset: Callable[[str, int], None], bas
         parts.append(part if isinstance(part, str) else _evaluate(part, lookup, unset, depth))
         length += len(parts[-1])
         if length > MAXIMUM_LENGTH and len(parts) > 1:
-            message = f"variables make this longer than {MAXIMUM_LENGTH // 1024**2} MiB"
+            message = f"after interpolation this is longer than {MAXIMUM_LENGTH // 1024**2} MiB"
             raise InterpolationError("interpolation", message, base, len(text), "")
         if len(parts) > 2 * MAXIMUM_REFERENCES:
-            message = f"there are more than {MAXIMUM_REFERENCES} variables in this"
+            message = f"this value has more than {MAXIMUM_REFERENCES} variables"
             raise InterpolationError("interpolation", message, base, len(text), "")
     return "".join(parts)
 
@@ -215,10 +215,10 @@ class _Interpolation:
         try:
             self.references += text.count("$")
             if self.references > 20 * MAXIMUM_REFERENCES:
-                message = f"there are more than {20 * MAXIMUM_REFERENCES} variables in the file"
+                message = f"the file has more than {20 * MAXIMUM_REFERENCES} variables"
                 raise InterpolationError("interpolation", message, 0, len(text), "")
             if self.total > MAXIMUM_TOTAL:
-                message = f"variables make the file longer than {MAXIMUM_TOTAL // 1024**2} MiB"
+                message = f"after interpolation the file is longer than {MAXIMUM_TOTAL // 1024**2} MiB"
                 raise InterpolationError("interpolation", message, 0, len(text), "")
             with self.problems.at(node.span, path):
                 value = substitute(text, self.lookup, unset)

@@ -80,10 +80,10 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
         path = ("networks", key)
         if network.enable_ipv4 is False:
             place: Path = (*path, "enable_ipv4")
-            context.problems.not_apply("networks always have IPv4 addresses", context.span(place), place)
+            context.problems.not_apply("networks always use IPv4", context.span(place), place)
         if network.driver not in (None, "", "bridge", "default"):
             place = (*path, "driver")
-            message = f"the driver {network.driver} is not known; the network becomes a bridge"
+            message = f"unknown driver {network.driver}; the network is created as a bridge"
             context.problems.not_apply(message, context.span(place), place)
         found.append(
             NetworkSpec(

@@ -36,23 +36,23 @@ def check_limits(service: Service, path: Path, context: Context) -> None:
         _check_capabilities(service, context, refuse)
     for index, port in enumerate(service.expose):
         if not _is_port(port):
-            refuse(("expose", index), f"{port!r} is not a port to expose", "it is PORT[-PORT][/tcp|udp|sctp]")
+            refuse(("expose", index), f"{port!r} is not a valid port to expose", "use PORT[-PORT][/tcp|udp|sctp]")
     for index, rule in enumerate(service.device_cgroup_rules):
         if not _DEVICE_RULE.fullmatch(rule):
-            hint = "it is TYPE MAJOR:MINOR ACCESS, such as c 13:* rwm"
-            refuse(("device_cgroup_rules", index), f"{rule!r} is not a rule for devices", hint)
+            hint = "use TYPE MAJOR:MINOR ACCESS, such as c 13:* rwm"
+            refuse(("device_cgroup_rules", index), f"{rule!r} is not a valid device rule", hint)
     if service.stop_grace_period is not None and service.stop_grace_period < 0:
-        refuse(("stop_grace_period",), "a time cannot be negative", "0s is the shortest")
+        refuse(("stop_grace_period",), "a duration cannot be negative", "the minimum is 0s")
     if service.oom_score_adj is not None and not -1000 <= service.oom_score_adj <= 1000:
-        refuse(("oom_score_adj",), f"{service.oom_score_adj} is out of range", "it is -1000 to 1000")
+        refuse(("oom_score_adj",), f"{service.oom_score_adj} is out of range", "use a number from -1000 to 1000")
     _check_healthcheck(service, refuse)
     if service.cpuset and not all(_is_range(part) for part in service.cpuset.split(",")):
-        refuse(("cpuset",), f"{service.cpuset!r} is not a set of processors", "it is like 0-2,4")
+        refuse(("cpuset",), f"{service.cpuset!r} is not a valid list of CPUs", "use a list such as 0-2,4")
     if service.mem_swappiness is not None and not -1 <= service.mem_swappiness <= 100:
-        refuse(("mem_swappiness",), f"{service.mem_swappiness} is not a swappiness", "it is 0 to 100")
+        refuse(("mem_swappiness",), f"{service.mem_swappiness} is not a valid swappiness", "use a number from 0 to 100")
     runtime, period = service.cpu_rt_runtime or 0, service.cpu_rt_period or 1_000_000
     if not 0 <= runtime <= period:
-        refuse(("cpu_rt_runtime",), f"{runtime} µs are more than the period of {period} µs, or none", "")
+        refuse(("cpu_rt_runtime",), f"{runtime} µs is negative, or longer than the period of {period} µs", "")
     for place, message, hint in _block_io(service.blkio_config):
         refuse(("blkio_config", *place), message, hint)
 
@@ -64,9 +64,9 @@ def _check_healthcheck(service: Service, refuse: Refuse) -> None:
     for attribute in ("interval", "timeout", "start_period", "start_interval"):
         time: Duration | None = getattr(check, attribute)
         if time is not None and time < 0:
-            refuse(("healthcheck", attribute), "a time cannot be negative", "")
+            refuse(("healthcheck", attribute), "a duration cannot be negative", "")
     if check.retries is not None and check.retries < 0:
-        refuse(("healthcheck", "retries"), "a number of retries cannot be negative", "")
+        refuse(("healthcheck", "retries"), "the number of retries cannot be negative", "")
 
 
 def _check_capabilities(service: Service, context: Context, refuse: Refuse) -> None:
@@ -78,7 +78,11 @@ def _check_capabilities(service: Service, context: Context, refuse: Refuse) -> N
             name = word.strip().upper().removeprefix("CAP_")
             if name not in short and word.strip().upper() != "ALL":
                 near = context.problems.nearest(name, short)
-                hint = f"did you mean {near}?" if near else "capabilities(7) has the names; CAP_ may be left out"
+                hint = (
+                    f"did you mean {near}?"
+                    if near
+                    else "see capabilities(7) for the names; the prefix CAP_ is optional"
+                )
                 refuse((attribute, index), f"{word!r} is not a capability", hint)
 
 
@@ -103,7 +107,7 @@ def _block_io(config: BlkioConfig | None) -> Iterator[tuple[tuple[str | int, ...
     weights += [(("weight_device", index, "weight"), row.weight) for index, row in enumerate(config.weight_device)]
     for place, weight in weights:
         if weight and not 10 <= weight <= 1000:
-            yield place, f"{weight} is not a weight", "it is 10 to 1000"
+            yield place, f"{weight} is not a valid weight", "use a number from 10 to 1000"
     for attribute in ("device_read_bps", "device_read_iops", "device_write_bps", "device_write_iops"):
         for index, row in enumerate(getattr(config, attribute)):
             if row.rate < 0:

@@ -157,7 +157,7 @@ def load(request: LoadRequest) -> Loaded:
     check(context, declared, request.scale)
     problems.raise_errors()
     for name in sorted(request.scale.keys() - (stack.services.keys() - beyond.keys())):
-        problems.warn("no-effect", f"--scale {name} has no effect: {name} is not among the services of this command")
+        problems.warn("no-effect", f"--scale {name} has no effect: this command does not concern {name}")
     desired = normalise(context, declared.services, request.scale)
     if not request.services:
         disabled = sorted(declared.services.keys() - stack.services.keys())

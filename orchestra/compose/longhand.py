@@ -44,7 +44,7 @@ def pairs(node: Node, path: Path, problems: Problems) -> Node:
         text = text_of(item)
         if text is None:
             message = f"{render_path((*path, index))} must be KEY=VALUE or KEY"
-            problems.error("wrong-type", message, item.span, (*path, index), "write a mapping, or put it in quotes")
+            problems.error("wrong-type", message, item.span, (*path, index), "write it as a mapping, or quote it")
             continue
         key, equals, value = text.partition("=")
         items[key] = Scalar(value if equals else None, item.span, plain=False)
@@ -102,7 +102,7 @@ def command(node: Node, path: Path, problems: Problems) -> Node:
     if rest:
         problems.warn(
             "command-cut",
-            f"the command ends before {rest[:1]!r}: it is not run by a shell",
+            f"the command is cut off at {rest[:1]!r}: it is not run by a shell",
             node.span,
             path,
             'write ["sh", "-c", "…"] to use shell syntax',

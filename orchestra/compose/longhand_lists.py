@@ -32,7 +32,7 @@ def ports(node: Node, path: Path, problems: Problems) -> Node:
         try:
             entries = shorthand.parse_port(render(item.value))
             if not problems.may_publish(len(entries)):
-                problems.error("invalid-port", "these are more ports than a stack may have", item.span, (*path, index))
+                problems.error("invalid-port", "the stack has too many ports", item.span, (*path, index))
                 break
             items += [build_node(entry, item.span) for entry in entries]
         except ValueError as error:

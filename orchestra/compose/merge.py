@@ -163,7 +163,7 @@ def _merge(base: Node, override: Node, path: Path, rules: Branch[How] | None, pr
         f"{_kind(override)} cannot be merged with {_kind(base)} from {base.span.path}:{base.span.line}",
         override.span,
         path,
-        "use the same form in both places, or write !override before the value to replace it",
+        "use the same type in both places, or write !override before the value to replace it",
     )
     return base
 

@@ -71,7 +71,7 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
         case "tmpfs":
             return TmpfsMount(target, _tmpfs_options(volume.tmpfs) if volume.tmpfs else (), volume.read_only)
         case other:  # it belongs to another system
-            context.problems.not_apply(f"mounts of type {other} are not made", context.span(path), path)
+            context.problems.not_apply(f"mounts of type {other} are not supported", context.span(path), path)
             return None
 
 
@@ -95,11 +95,13 @@ def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[
         name, _, mode = entry.partition(":")
         path = ("services", key, "volumes_from", index)
         if name == "container":
-            context.problems.not_apply("volumes of foreign containers cannot be taken", context.span(path), path)
+            context.problems.not_apply(
+                "volumes of containers outside the stack cannot be mounted", context.span(path), path
+            )
             continue
         taken = [mount for mount in known.get(name, ()) if not isinstance(mount, TmpfsMount)]
         if not context.problems.may_make(len(taken)):
-            message = "these are more mounts than a stack may have"
+            message = "the stack has too many mounts"
             context.problems.error("invalid-value", message, context.span(path), path)
             break
         found += map(_read_only, taken) if mode == "ro" else taken
@@ -122,7 +124,7 @@ def _files(service: Service, attribute: str, path: Path, context: Context) -> li
         place = (*path, attribute, index)
         if definition.external or not (definition.file or definition.content or definition.environment):
             kind = "external" if definition.external else "a driver's"
-            message = f"{attribute[:-1]} {entry.source}: it is {kind}, and there is no store of {attribute}"
+            message = f"{attribute[:-1]} {entry.source}: it is {kind}, and Orchestra has no store of {attribute}"
             hint = "give it a file, content or environment"
             context.problems.not_apply(message, context.span(place), place, hint)
             continue
@@ -157,5 +159,5 @@ def _number(entry: FileReference, name: str, place: Path, context: Context) -> i
     if not text or (text.isdecimal() and text.isascii() and int(text[:20]) < 2**32 - 1):
         return int(text) if text else None
     at = (*place, name)
-    context.problems.not_apply(f"{name}: {text} is not a number of the kernel's", context.span(at), at)
+    context.problems.not_apply(f"{name}: {text} is not a valid number for the kernel", context.span(at), at)
     return None

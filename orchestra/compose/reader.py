@@ -43,8 +43,8 @@ class Reader:
     def lack(self, path: str) -> str:
         """Why ``read`` found nothing at ``path``, in words."""
         if is_remote(path):
-            return f"{path} is on another machine: only files of this one are read"
-        return f"{path} is a directory" if os.path.isdir(path) else f"there is no file {path}"
+            return f"{path} is on another machine: only local files can be read"
+        return f"{path} is a directory" if os.path.isdir(path) else f"{path} does not exist"
 
     def digest(self, path: str) -> str:
         """A fingerprint of a file that the loader itself does not read: of its content, unless that is large."""
@@ -62,8 +62,8 @@ class Reader:
         """A variable of the process environment. Raises ComposeError when its value is no text."""
         value = self._environment.get(name)
         if value is not None and not _is_text(value):
-            message = f"the variable {name} of the environment is not UTF-8 text"
-            raise ComposeError((Diagnostic("encoding", message, hint=f"unset {name}, or set it anew"),))
+            message = f"the environment variable {name} is not UTF-8 text"
+            raise ComposeError((Diagnostic("encoding", message, hint="unset it, or set it to UTF-8 text"),))
         self._variables[name] = value
         return value
 
@@ -86,7 +86,7 @@ class Reader:
             self._is_repeatable = False
             return _bounded(sys.stdin.buffer, "standard input")
         if "\0" in path or not _is_text(path):
-            raise refuse_file(ascii(path), "has a name that is not UTF-8 text, or holds NUL")
+            raise refuse_file(ascii(path), "has a name that is not UTF-8 text, or that contains NUL")
         try:
             # Opening a pipe that nobody writes to would wait for somebody to do so.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

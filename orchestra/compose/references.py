@@ -44,7 +44,7 @@ def _undefined(noun: str, name: str, path: Path, part: str | int, known: Collect
     close = context.problems.nearest(name, known)
     hint = f"did you mean {close}?" if close else f"declare it at the top level, under {noun}s:"
     if noun == "volume" and "/" in name:
-        hint = f"a path of the host begins with a dot, a slash or a tilde: ./{name}"
+        hint = f"begin a host path with a dot, a slash or a tilde: ./{name}"
     message = f"service {path[1]} refers to the undefined {noun} {name}"
     context.problems.error("undefined", message, context.span(place, key=True), place, hint)
 

@@ -32,7 +32,7 @@ def check_resources(stack: Stack, context: Context) -> None:
             # A config may be left to Swarm's own driver; a secret that says nothing else is refused by Docker Compose.
             is_left = bool(item.driver) and attribute == "configs"
             if not item.external and not is_left and len(sources) != 1 and not context.problems.lacks(*path):
-                problem = "needs one of" if not sources else "may have only one of"
+                problem = "needs one of" if not sources else "must have only one of"
                 message = f"{attribute[:-1]} {key} {problem} file, environment and content"
                 context.problems.error("conflict", message, context.span(path, key=True), path)
             elif item.external and sources:
@@ -56,7 +56,9 @@ def check_name(path: Path, name: str | None, context: Context) -> None:
 
 def _refuse_name(path: Path, name: str, context: Context, *, is_key: bool = False) -> None:
     shown = name if len(name) <= 60 else f"{name[:59]}…"
-    message = f"{shown!r} is not a name for {'a container' if path[0] == 'services' else f'one of {path[0]}'}"
+    message = (
+        f"{shown!r} is not a valid {'container' if path[0] == 'services' else str(path[0]).removesuffix('s')} name"
+    )
     hint = "use letters, digits, dots, dashes and underscores"
     context.problems.error("invalid-name", message, context.span(path, key=is_key), path, hint)
 

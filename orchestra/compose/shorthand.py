@@ -22,11 +22,11 @@ def parse_port(text: str) -> list[dict[str, Any]]:
     rest, slash, protocol = text.partition("/")
     protocol = protocol.lower()
     if slash and protocol not in _PROTOCOLS:
-        raise ValueError(f"the protocol {protocol!r} is not one of tcp, udp, sctp")
+        raise ValueError(f"unknown protocol {protocol!r}: use tcp, udp or sctp")
     head, _, container_text = rest.rpartition(":")
     host_ip, _, published_text = head.rpartition(":")
     if not container_text:
-        raise ValueError("no container port is given")
+        raise ValueError("the container port is missing")
     target = parse_port_range(container_text)
     if host_ip:
         host_ip = host_ip.removeprefix("[").removesuffix("]")
@@ -43,7 +43,7 @@ def parse_port(text: str) -> list[dict[str, Any]]:
     if len(target) == 1:
         return [{**entry, "target": target.first, "published": str(published)}]
     if len(target) != len(published):
-        raise ValueError(f"the ranges {published} and {target} differ in length")
+        raise ValueError(f"the port ranges {published} and {target} differ in length")
     return [{**entry, "target": target.first + i, "published": str(published.first + i)} for i in range(len(target))]
 
 

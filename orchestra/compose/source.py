@@ -156,13 +156,13 @@ class _Builder:
         if isinstance(event, AliasEvent):
             return self.alias(event, path, depth)
         if depth > MAXIMUM_DEPTH:
-            self.refuse(f"this is nested more than {MAXIMUM_DEPTH} levels deep", event, path)
+            self.refuse(f"this is nested deeper than {MAXIMUM_DEPTH} levels", event, path)
         budget = self.budget
         before = budget.total
         budget.written += 1
         budget.total += 1
         if budget.is_spent:
-            self.refuse(f"there are too many values: {budget.written} for {budget.services} services", event, path)
+            self.refuse(f"too many values: {budget.written} for {budget.services} services", event, path)
         anchor = event.anchor
         if anchor is not None:
             self.anchors[anchor] = self.span(event.start_mark, event.end_mark)
@@ -190,10 +190,10 @@ class _Builder:
             if self.budget.total > MAXIMUM_NODES + 4 * self.budget.written:
                 self.refuse(f"aliases expand to more than {MAXIMUM_NODES} values", event, path)
             if depth + known.height > MAXIMUM_DEPTH:
-                self.refuse(f"aliases nest this more than {MAXIMUM_DEPTH} levels deep", event, path)
+                self.refuse(f"aliases nest this deeper than {MAXIMUM_DEPTH} levels", event, path)
             return known.node, known.height
         if known is None:
-            self.refuse(f"there is no anchor &{event.anchor} before this", event, path)
+            self.refuse(f"there is no earlier anchor &{event.anchor}", event, path)
         assert isinstance(known, Span)
         self.problems.error("yaml", "an anchor contains an alias to itself", known, path)
         raise _Refused
@@ -201,8 +201,10 @@ class _Builder:
     def scalar(self, event: Any, path: Path) -> Scalar:
         span, text = self.span(event.start_mark, event.end_mark), event.value
         if _NO_TEXT.search(text):
-            hint = "such a value cannot be given to any program"
-            self.problems.error("invalid-value", "the text holds a NUL or half of a character", span, path, hint)
+            hint = "no program can be given such a value"
+            self.problems.error(
+                "invalid-value", "the string contains a NUL or an incomplete character", span, path, hint
+            )
             return wrong(span)
         tag = event.tag
         plain = event.style in (None, "")
@@ -218,8 +220,8 @@ class _Builder:
         if tag in (RESET, OVERRIDE):
             return str(tag)
         if tag is not None and tag != "!" and tag not in _KNOWN:
-            hint = "Compose files know !reset and !override only"
-            self.problems.error("yaml", f"the tag {tag} is not known", span, path, hint)
+            hint = "Compose files support only !reset and !override"
+            self.problems.error("yaml", f"unknown tag {tag}", span, path, hint)
         return ""
 
     def sequence(self, start: Any, path: Path, depth: int) -> tuple[Seq, int]:
@@ -257,8 +259,8 @@ class _Builder:
                 raise _Refused
             key = self.key(event, key_span, path, depth)
             if key is not None and key in items:
-                message = f"the key {key} is already there at line {keys[key].line}"
-                hint = "a mapping may hold each key once; remove one of the two"
+                message = f"duplicate key {key}; first used at line {keys[key].line}"
+                hint = "remove one of the two"
                 self.problems.error("duplicate-key", message, key_span, (*path, key), hint)
             value, below = self.build(next(self.events), (*path, key or ""), depth + 1)
             height = max(height, below)

@@ -19,8 +19,8 @@ _FOUND_CHARACTER = re.compile(r"found character '(.+)' that cannot start any tok
 _FOUND_ESCAPE = re.compile(r"found unknown escape character '(.)'", re.DOTALL)
 _KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- )?([\w.-]+):(\S.*)")
 _PAIRS = {"[": ("list", "]"), "{": ("mapping", "}")}
-_QUOTE = "put the whole value between quotes"
-_ALIGN = "lines of one mapping or list begin at the same column"
+_QUOTE = "put the whole value in quotes"
+_ALIGN = "begin all lines of a mapping or list at the same column"
 
 
 class SyntaxProblem(NamedTuple):
@@ -57,7 +57,7 @@ def _explain(context: str, problem: str, lines: list[str], at: _Place, began: _P
         return _stray_character(match[1], lines, at)
     if match := _FOUND_ESCAPE.match(problem):
         return (
-            f"\\{match[1]} means nothing between double quotes",
+            f"\\{match[1]} has no meaning in double quotes",
             at,
             "write \\\\ for a backslash, or use single quotes",
         )
@@ -72,20 +72,20 @@ def _explain(context: str, problem: str, lines: list[str], at: _Place, began: _P
     if "block end" in problem or "document start" in problem:
         return _out_of_line(lines, at)
     if "chomping or indentation" in problem:
-        return "text must begin on the line after | or >", at, "move it to a line of its own, indented"
+        return "the text must begin on the line after | or >", at, "move it to a line of its own, indented"
     if "anchor" in context or "alias" in context:
         return f"{_at(lines, began)} must be followed by the name of an anchor", began, f"if none is meant, {_QUOTE}"
     if "expected the node content" in problem:
         return "a value is missing before this", at, ""
-    return f"YAML cannot be read here: {problem}".replace("\n", " "), at, ""
+    return f"invalid YAML: {problem}".replace("\n", " "), at, ""
 
 
 def _stray_character(character: str, lines: list[str], at: _Place) -> tuple[str, _Place, str]:
     if character in ("\t", "\\t"):
         before = _line(lines, at.line)[: at.column]
         if before.strip():
-            return "a tab stands where YAML takes spaces only", at, "put a space in its place"
-        return "this line is indented with a tab", at, "indent with spaces: YAML does not take tabs"
+            return "there is a tab where YAML allows only spaces", at, "replace it with a space"
+        return "this line is indented with a tab", at, "indent with spaces: YAML does not allow tabs"
     return f"a value must not begin with {character}", at, _QUOTE
 
 
@@ -107,14 +107,18 @@ def _unfinished(lines: list[str], at: _Place, began: _Place) -> tuple[str, _Plac
     opening = _at(lines, began)
     kind, closing = _PAIRS.get(opening, ("list or mapping", "bracket"))
     if at.line != began.line or at.line >= len(lines):
-        return f"the {kind} that begins here is never closed", began, f"end it with {closing}"
-    return f"a comma or {closing} is missing before this", at, f"a value that holds {', : [ ] { } or #'} needs quotes"
+        return f"this {kind} is never closed", began, f"end it with {closing}"
+    return (
+        f"a comma or {closing} is missing before this",
+        at,
+        f"a value that contains {', : [ ] { } or #'} needs quotes",
+    )
 
 
 def _colon_out_of_place(lines: list[str], at: _Place) -> tuple[str, _Place, str]:
     line = _line(lines, at.line)
     if ": " in line[: at.column]:
-        return "a value must not hold a colon followed by a space", at, _QUOTE
+        return "a value must not contain a colon followed by a space", at, _QUOTE
     above = at.line - 1
     while above >= 0 and not _line(lines, above).strip():
         above -= 1
@@ -123,7 +127,7 @@ def _colon_out_of_place(lines: list[str], at: _Place) -> tuple[str, _Place, str]
     text = _line(lines, above)
     if text.strip() and ":" not in text and not text.lstrip().startswith(("-", "#")):
         return _missing_colon(lines, above)
-    return "this line is indented deeper than the line above permits", _Place(at.line, _indentation(line)), _ALIGN
+    return "this line is indented too deeply for the line above", _Place(at.line, _indentation(line)), _ALIGN
 
 
 def _missing_space(lines: list[str], number: int) -> tuple[str, _Place, str] | None:
@@ -141,8 +145,8 @@ def _missing_colon(lines: list[str], number: int) -> tuple[str, _Place, str]:
 
 def _out_of_line(lines: list[str], at: _Place) -> tuple[str, _Place, str]:
     if _line(lines, at.line)[: at.column].strip():
-        return "this does not belong to the value before it", at, _QUOTE
-    return "the indentation of this line fits no line above", at, _ALIGN
+        return "unexpected text after the value", at, _QUOTE
+    return "the indentation of this line matches no line above", at, _ALIGN
 
 
 def _indentation(line: str) -> int:

@@ -63,9 +63,9 @@ def parse_tmpfs_options(text: str) -> TmpfsOptions:
             except ValueError as error:
                 problems.append(f"tmpfs option {option}: {error}")
         elif name in _VALUES:
-            problems.append(f"tmpfs option {option}: a value is missing, as in {name}={_EXAMPLES[name]}")
+            problems.append(f"tmpfs option {option}: needs a value, such as {name}={_EXAMPLES[name]}")
         elif option != "defaults":
-            problems.append(f"tmpfs option {option}: a tmpfs has no such option")
+            problems.append(f"tmpfs option {option}: no such option")
     return TmpfsOptions(read_only, tuple(words.values()), tuple(problems))
 
 
@@ -81,31 +81,31 @@ def parse_tmpfs_size(value: str) -> str:
 
 def _mode(value: str) -> str:
     if not re.fullmatch(r"[0-7]{1,6}", value) or int(value, 8) > LARGEST_MODE:
-        raise ValueError("a mode is an octal number, such as 1777 or 0700")
+        raise ValueError("use an octal number, such as 1777 or 0700")
     return f"{int(value, 8):o}"
 
 
 def _id(value: str) -> str:
     if not (value.isascii() and value.isdecimal() and int(value[:20]) <= LARGEST_ID):
-        raise ValueError("it is a number: the kernel does not know the names of a container's users")
+        raise ValueError("use a number: the kernel does not know a container's user names")
     return value
 
 
 def _count(value: str) -> str:
     if not _NUMBER.fullmatch(value):
-        raise ValueError("it is a number, to which k, m or g may be added")
+        raise ValueError("use a number, with k, m or g after it if needed")
     return value
 
 
 def _huge(value: str) -> str:
     if value not in HUGE:
-        raise ValueError(f"it is one of {', '.join(HUGE)}")
+        raise ValueError(f"use one of {', '.join(HUGE)}")
     return value
 
 
 def _policy(value: str) -> str:
     if re.split("[:=]", value)[0] not in MEMORY_POLICIES:
-        raise ValueError(f"it is one of {', '.join(MEMORY_POLICIES)}")
+        raise ValueError(f"use one of {', '.join(MEMORY_POLICIES)}")
     return value
 
 

@@ -76,7 +76,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def look_for_traps(document: Map, problems: Problems) -> None:
     """Warn of what is in one document of a file, before its variables are replaced."""
     if "version" in document.items:
-        message = "version is obsolete: what is understood does not depend on it"
+        message = "the attribute version is obsolete and is ignored"
         problems.warn("obsolete", message, document.keys["version"], ("version",), "remove it")
     known: set[tuple[int, int]] = set()
     for key, node in document.items.items():
@@ -126,7 +126,7 @@ def _misread(text: str, node: Scalar, path: Path, problems: Problems) -> None:
         taken = "a date"
     else:
         return
-    message = f"{text} is a text here, but other readers of YAML take it for {taken}"
+    message = f"{text} is a string here, but some YAML parsers read it as {taken}"
     problems.warn("ambiguous", message, node.span, path, f'write "{text}"')
 
 
@@ -142,8 +142,8 @@ def _quoted(text: str, node: Scalar, path: Path, problems: Problems) -> None:
     key, equals, value = text.partition("=")
     quote = value[-1:]
     if equals and len(value) > 1 and value[0] == quote and value.count(quote) == 2:
-        message = f"the quotes are a part of the value of {key}"
-        hint = f"remove them, or put the whole entry between quotes: {quote}{key}={value[1:-1]}{quote}"
+        message = f"the quotes are part of the value of {key}"
+        hint = f"remove them, or quote the whole entry: {quote}{key}={value[1:-1]}{quote}"
         problems.warn("quotes-kept", message, node.span, path, hint)
 
 
@@ -151,14 +151,14 @@ def _decimal(value: int, node: Scalar, path: Path, problems: Problems) -> None:
     written = _written(node, problems)
     if written.isdigit() and not written.startswith("0") and set(written) <= set("01234567") and value > 7:
         message = f"the mode {written} is a decimal number: in octal it is 0{value:o}"
-        problems.warn("decimal-mode", message, node.span, path, f"write 0{written} if that is what is meant")
+        problems.warn("decimal-mode", message, node.span, path, f"write 0{written} if you meant an octal mode")
 
 
 def _changed(value: float, node: Scalar, path: Path, problems: Problems) -> None:
     written, given = _written(node, problems), render(value)
     if written != given and resolve(written) == value:
-        message = f"{written} is a number here, and is given as {given}"
-        problems.warn("value-changed", message, node.span, path, f'write "{written}" to keep it as it is')
+        message = f"{written} is a number here, and is passed on as {given}"
+        problems.warn("value-changed", message, node.span, path, f'write "{written}" to keep it unchanged')
 
 
 def _written(node: Scalar, problems: Problems) -> str:

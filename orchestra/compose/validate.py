@@ -72,7 +72,7 @@ def _report(document: Map, item: Mapping[str, Any], path: Path, problems: Proble
     elif kind == "missing":
         key = str(item["loc"][-1])
         place = locate(document, path[:-1], key=True)
-        problems.error("missing-key", f"{render_path(path[:-1])} needs the key {key}", place, path)
+        problems.error("missing-key", f"{render_path(path[:-1])} is missing the key {key}", place, path)
     elif kind == "literal_error":
         expected = item["ctx"]["expected"].replace("'", "")
         message = f"{subject} must be {expected}, not {describe(item['input'])}"
@@ -100,7 +100,7 @@ def _expected(item: Mapping[str, Any], path: Path, written: str) -> tuple[str, s
         if kind == "string_type":
             return expected, f'quote it: "{written}"'
     elif is_text and kind == "tuple_type":
-        return expected, "begin each entry with a dash"
+        return expected, "write a list, with a dash before each entry"
     elif is_text and kind in ("dict_type", "model_type") and _KEY_WITHOUT_SPACE.match(given):
         return expected, f"a space is missing after the colon: {given.replace(':', ': ', 1)}"
     return expected, ""
@@ -130,7 +130,7 @@ def _nearest(key: str, owner: Path, problems: Problems) -> str:
     if close:
         problems.leave_out((*owner, close))
         return f"did you mean {close}?"
-    return f"known keys are {', '.join(sorted(keys))}" if 0 < len(keys) <= 12 else "keys of your own begin with x-"
+    return f"known keys are {', '.join(sorted(keys))}" if 0 < len(keys) <= 12 else "custom keys begin with x-"
 
 
 def known_keys(path: Path) -> tuple[str, ...]:

@@ -44,19 +44,23 @@ def test_ip_range_gateway_and_auxiliary_addresses_are_applied(folder):
 @pytest.mark.parametrize(
     ("text", "place", "said"),
     [
-        (services(a="10.9.0.2", b="10.9.0.2") + NETWORK % "", "3:48", "10.9.0.2 of service b is taken by service a"),
-        (services(a="10.9.0.1") + NETWORK % "", "2:48", "is taken by the gateway"),
-        (services(a="10.9.1.1") + NETWORK % "", "2:48", "is not an address for a host of 10.9.0.0/24"),
-        (services(a="10.9.0.255") + NETWORK % "", "2:48", "is not an address for a host"),
+        (
+            services(a="10.9.0.2", b="10.9.0.2") + NETWORK % "",
+            "3:48",
+            "10.9.0.2 of service b is already used by service a",
+        ),
+        (services(a="10.9.0.1") + NETWORK % "", "2:48", "is already used by the gateway"),
+        (services(a="10.9.1.1") + NETWORK % "", "2:48", "is not a host address of 10.9.0.0/24"),
+        (services(a="10.9.0.255") + NETWORK % "", "2:48", "is not a host address"),
         (services(a="10.9.0.256") + NETWORK % "", "2:48", "10.9.0.256 is not an IPv4 address"),
         (services(a="10.9.0.7") + NETWORK % ", aux_addresses: {nas: 10.9.0.7}", "2:48", "auxiliary address nas"),
         (services() + NETWORK % ", ip_range: 10.8.0.0/24", "3:", "is not within the subnet 10.9.0.0/24"),
         (services() + NETWORK % ", ip_range: bogus", "3:", "bogus is not an IPv4 range"),
-        (services() + NETWORK % ", gateway: 10.8.0.1", "3:", "10.8.0.1 is not an address for a host"),
+        (services() + NETWORK % ", gateway: 10.8.0.1", "3:", "10.8.0.1 is not a host address"),
         (
             services() + NETWORK % ", aux_addresses: {nas: 10.9.0.1}",
             "3:",
-            "of auxiliary address nas is taken by the gateway",
+            "of auxiliary address nas is already used by the gateway",
         ),
         (services() + "networks: {lan: {ipam: {config: [{subnet: 10.9.0.1/24}]}}}\n", "3:", "is not an IPv4 subnet"),
     ],
@@ -69,7 +73,7 @@ def test_what_does_not_fit_is_refused_at_its_place(folder, text, place, said):
 
 def test_an_address_without_a_subnet_is_told(folder):
     (note,) = folder.load(services(a="10.9.0.7") + "networks: {lan: }\n").warnings
-    assert "network lan has no subnet that 10.9.0.7 could be of" in note.message
+    assert "network lan has no subnet that contains 10.9.0.7" in note.message
 
 
 def test_replicas_cannot_share_an_address(folder):
@@ -99,7 +103,7 @@ def test_no_search_domains_are_kept_apart_from_the_hosts(folder):
 )
 def test_control_characters_are_refused_at_their_place(folder, attribute, place):
     shown = folder.refused(f"services: {{s: {{image: x, {attribute}}}}}\n")
-    assert "is not possible here" in shown
+    assert "is not allowed here" in shown
     assert f"compose.yaml:{place}" in shown
 
 
@@ -111,4 +115,4 @@ def test_control_characters_in_labels_of_networks_and_volumes_are_refused(folder
         r'volumes: {v: {labels: {a: "b\nc"}}}'
         "\n"
     )
-    assert shown.count("a line break is not possible here") == 2
+    assert shown.count("a line break is not allowed here") == 2

@@ -150,4 +150,4 @@ def test_the_command_shows_them_all(folder, capfd):
     services = "".join(f"  s{number}: {{image: x, restart: maybe}}\n" for number in range(30))
     path = folder.write("compose.yaml", f"services:\n{services}")
     assert start(("-f", path, "config")) == 15
-    assert capfd.readouterr().err.count("is not a restart policy") == 30
+    assert capfd.readouterr().err.count("is not a valid restart policy") == 30

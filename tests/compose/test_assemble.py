@@ -48,9 +48,9 @@ def test_services_that_extend_each_other_are_a_cycle(folder):
 def test_extending_what_is_not_there_names_what_is(folder):
     folder.write("base.yaml", "services: {one: {image: x}}")
     refused = folder.refused("services: {a: {image: x, extends: {file: base.yaml, service: two}}}")
-    assert "there is no service two in base.yaml to extend [undefined]" in refused
-    assert "hint: services there are one" in refused
-    assert "there is no file" in folder.refused("services: {a: {extends: {file: no.yaml, service: two}}}")
+    assert "cannot extend service two: it is not declared in base.yaml [undefined]" in refused
+    assert "hint: its services are one" in refused
+    assert "no.yaml does not exist" in folder.refused("services: {a: {extends: {file: no.yaml, service: two}}}")
 
 
 def test_an_included_file_is_a_project_of_its_own(folder):

@@ -58,14 +58,14 @@ def test_what_is_in_a_store_is_told_to_be_missing(declared, what, folder):
     found, loaded = mounts(folder, "configs: [c]", f"configs: {{c: {{{declared}}}}}")
     assert found == ()
     messages = [note.message for note in loaded.not_applied]
-    assert f"config c: {what}, and there is no store of configs" in messages
+    assert f"config c: {what}, and Orchestra has no store of configs" in messages
 
 
 @pytest.mark.parametrize("name", ["postgres", "-1", "4294967295", "9" * 30, "\u0663"])
 def test_an_owner_that_is_no_number_is_told_to_have_no_effect(name, folder):
     found, loaded = mounts(folder, f"configs: [{{source: c, uid: '{name}'}}]", "configs: {c: {content: x}}")
     assert found[0].uid is None
-    assert [note.message for note in loaded.not_applied] == [f"uid: {name} is not a number of the kernel's"]
+    assert [note.message for note in loaded.not_applied] == [f"uid: {name} is not a valid number for the kernel"]
 
 
 @pytest.mark.parametrize(

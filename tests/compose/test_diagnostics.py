@@ -105,13 +105,13 @@ error: compose.yaml:4:13: required variable WHO is missing a value: name somebod
 error: compose.yaml:2:3: service web has neither an image nor a build [missing-key]
   2 |   web: {command: x}
     |   ^^^
-  hint: give it an image
+  hint: set image:
 """,
     ),
     "bad port": (
         WEB + "    ports:\n      - '80:http'\n",
         """\
-error: compose.yaml:5:9: '80:http': 'http' is not a port or a range of ports [invalid-port]
+error: compose.yaml:5:9: '80:http': 'http' is not a port or a port range [invalid-port]
   5 |       - '80:http'
     |         ^^^^^^^^^
   hint: write [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL], such as 8080:80
@@ -129,7 +129,7 @@ error: compose.yaml:4:18: service web waits for db to be healthy, but db has no 
     "one name for two": (
         WEB + "    container_name: one\n    scale: 2\n",
         """\
-error: compose.yaml:4:21: 2 containers of web cannot all be called one [conflict]
+error: compose.yaml:4:21: 2 containers of web cannot all be named one [conflict]
   4 |     container_name: one
     |                     ^^^
   hint: remove container_name
@@ -138,7 +138,7 @@ error: compose.yaml:4:21: 2 containers of web cannot all be called one [conflict
     "missing env file": (
         WEB + "    env_file: [a.env]\n",
         """\
-error: compose.yaml:4:16: env file: there is no file DIRECTORY/a.env [file-not-found]
+error: compose.yaml:4:16: env file: DIRECTORY/a.env does not exist [file-not-found]
   4 |     env_file: [a.env]
     |                ^^^^^
   hint: create it, or write required: false
@@ -150,7 +150,7 @@ error: compose.yaml:4:16: env file: there is no file DIRECTORY/a.env [file-not-f
 error: compose.yaml:2:1: this line is indented with a tab [yaml]
   2 |  web:
     | ^
-  hint: indent with spaces: YAML does not take tabs
+  hint: indent with spaces: YAML does not allow tabs
 """,
     ),
     "empty file": (

@@ -41,7 +41,7 @@ def test_named_env_files_replace_dotenv_and_the_later_wins(folder):
 
 
 def test_a_named_env_file_must_exist(folder):
-    with pytest.raises(UserError, match="there is no file"):
+    with pytest.raises(UserError, match=r"no\.env does not exist"):
         folder.load(WEB, env_files=("no.env",))
 
 
@@ -76,7 +76,7 @@ def test_the_project_name_is_a_variable_too(folder):
 
 
 def test_a_name_that_is_asked_for_must_be_a_name(folder):
-    with pytest.raises(UserError, match="'My Shop' is not a project name"):
+    with pytest.raises(UserError, match="'My Shop' is not a valid project name"):
         folder.load(WEB, project_name="My Shop")
 
 

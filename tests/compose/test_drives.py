@@ -22,5 +22,5 @@ def test_one_letter_volume(volume, source, target, read_only, folder):
 
 def test_one_letter_that_no_volume_has_is_explained(folder):
     (warning,) = folder.load(STACK.format(volume="w:/data")).warnings
-    assert warning.message == "one letter before a colon is a Windows drive, so w:/data is no volume w"
+    assert warning.message == "one letter before a colon is a Windows drive: w:/data is not volume w"
     assert "declare w under volumes:, or give the volume a longer name" in warning.hint

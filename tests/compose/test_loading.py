@@ -247,21 +247,21 @@ services:
         ("cap_add: [kill, FOO]", 42, "'FOO' is not a capability"),
         ("cap_add: [NET_ADMIM]", 36, "did you mean NET_ADMIN?"),
         ("cap_drop: ['']", 37, "'' is not a capability"),
-        ("expose: [http]", 35, "'http' is not a port to expose"),
-        ("expose: [90-80]", 35, "'90-80' is not a port to expose"),
-        ("expose: [70000]", 35, "'70000' is not a port to expose"),
-        ("stop_grace_period: -1s", 45, "a time cannot be negative"),
-        ("cpuset: 0-", 34, "'0-' is not a set of processors"),
-        ("cpuset: 3-1", 34, "'3-1' is not a set of processors"),
-        ("mem_swappiness: 101", 42, "101 is not a swappiness"),
-        ("cpu_rt_runtime: 2s", 42, "2000000 µs are more than the period of 1000000 µs"),
-        ("device_cgroup_rules: ['c 1 r']", 48, "'c 1 r' is not a rule for devices"),
+        ("expose: [http]", 35, "'http' is not a valid port to expose"),
+        ("expose: [90-80]", 35, "'90-80' is not a valid port to expose"),
+        ("expose: [70000]", 35, "'70000' is not a valid port to expose"),
+        ("stop_grace_period: -1s", 45, "a duration cannot be negative"),
+        ("cpuset: 0-", 34, "'0-' is not a valid list of CPUs"),
+        ("cpuset: 3-1", 34, "'3-1' is not a valid list of CPUs"),
+        ("mem_swappiness: 101", 42, "101 is not a valid swappiness"),
+        ("cpu_rt_runtime: 2s", 42, "2000000 µs is negative, or longer than the period of 1000000 µs"),
+        ("device_cgroup_rules: ['c 1 r']", 48, "'c 1 r' is not a valid device rule"),
         ("network_mode: sideways", 40, "network_mode sideways is not known"),
         ("network_mode: 'service:'", 40, "network_mode service: is not known"),
         ("pid: none", 31, "write private, host, service:NAME, container:NAME"),
         ("ipc: sideways", 31, "write private, shareable, none, host, service:NAME, container:NAME"),
         ("uts: 'container:x'", 31, "write private, host"),
-        ("blkio_config: {weight: 5}", 49, "5 is not a weight"),
+        ("blkio_config: {weight: 5}", 49, "5 is not a valid weight"),
         ("blkio_config: {device_read_bps: [{path: /d, rate: -1}]}", 76, "a rate cannot be negative"),
     ],
 )
@@ -352,7 +352,7 @@ def test_a_name_that_only_a_build_gives_is_asked_of_no_registry(folder, more):
 def test_what_is_no_pull_policy_is_refused(folder, policy):
     with pytest.raises(ComposeError) as caught:
         folder.load(f"services: {{a: {{image: x, pull_policy: {policy}}}}}")
-    assert f"'{policy}' is not a pull policy" in str(caught.value)
+    assert f"'{policy}' is not a valid pull policy" in str(caught.value)
 
 
 def test_the_environment_says_which_platform_when_the_service_does_not(folder):
@@ -493,7 +493,7 @@ def test_no_file_is_an_error_of_its_own(folder):
         folder.load(files=("missing.yaml", "absent.yaml"))
     assert caught.value.exit_code == 14
     told = [diagnostic.message for diagnostic in caught.value.diagnostics]
-    assert told == [f"there is no file {folder.path}/{name}" for name in ("missing.yaml", "absent.yaml")]
+    assert told == [f"{folder.path}/{name} does not exist" for name in ("missing.yaml", "absent.yaml")]
 
 
 def test_inputs_are_all_that_the_result_depended_on(folder):

@@ -51,4 +51,4 @@ def test_what_no_active_profile_enables_is_told_from_what_is_scaled_to_nothing(f
 def test_a_number_of_containers_for_a_service_that_is_not_named_is_warned_of(folder):
     text = CHAIN.replace(" env_file: gone.env,", "")
     (warning,) = folder.load(text, services=("api",), scale={"web": 2, "store": 2}).warnings
-    assert warning.message == "--scale web has no effect: web is not among the services of this command"
+    assert warning.message == "--scale web has no effect: this command does not concern web"

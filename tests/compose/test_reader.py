@@ -42,7 +42,7 @@ def test_a_large_file_is_refused_unread(folder, reader):
 def test_a_directory_is_no_file_and_is_told_apart(folder, reader):
     assert reader.read(str(folder.path)) is None
     assert reader.lack(str(folder.path)) == f"{folder.path} is a directory"
-    assert reader.lack("/none") == "there is no file /none"
+    assert reader.lack("/none") == "/none does not exist"
 
 
 def test_what_a_shell_hands_over_through_a_pipe_is_read(folder):

@@ -26,7 +26,7 @@ def test_a_warning_of_one_service_names_no_others(folder):
 
 def test_a_repeated_error(folder):
     shown = folder.refused(STACK.format(attribute="restart: sometimes"))
-    assert shown.count("not a restart policy") == 1
+    assert shown.count("not a valid restart policy") == 1
     assert "(services one, three, two)" in shown
 
 

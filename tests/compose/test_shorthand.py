@@ -34,12 +34,12 @@ def test_a_short_port_is_one_or_more_long_ones(text, entries):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no container port is given"),
-        ("80:", "no container port is given"),
-        ("a", "'a' is not a port or a range of ports"),
+        ("", "the container port is missing"),
+        ("80:", "the container port is missing"),
+        ("a", "'a' is not a port or a port range"),
         ("99999", "port 99999 is above 65535"),
-        ("80/icmp", "the protocol 'icmp' is not one of tcp, udp, sctp"),
-        ("1-3:80-81", "the ranges 1-3 and 80-81 differ in length"),
+        ("80/icmp", "unknown protocol 'icmp': use tcp, udp or sctp"),
+        ("1-3:80-81", "the port ranges 1-3 and 80-81 differ in length"),
         ("host:8080:80", "'host' is not an IP address"),
     ],
 )

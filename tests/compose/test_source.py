@@ -55,11 +55,11 @@ def test_several_documents_come_in_order_and_empty_ones_are_left_out():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", "3:1 the key a is already there at line 1"),
+        ("a: 1\nb: 2\na: 3\n", "3:1 duplicate key a; first used at line 1"),
         ("a:\n\tb: 1\n", "2:1 this line is indented with a tab"),
         ("- a\n", "1:1 a Compose file must be a mapping at its top level"),
         ("1: a\n", "1:1 the key 1 must be a string, not a number"),
-        ("a: !python/object x\n", "1:4 the tag !python/object is not known"),
+        ("a: !python/object x\n", "1:4 unknown tag !python/object"),
         ("a: &a [*a]\n", "1:4 an anchor contains an alias to itself"),
         ("a: {<<: 5}\n", "1:5 a merge key (<<) takes a mapping or a list of mappings"),
     ],

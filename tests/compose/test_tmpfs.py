@@ -38,20 +38,20 @@ def test_of_ro_and_rw_the_later_counts(text, read_only):
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ("exce", "a tmpfs has no such option"),
-        ("bind", "a tmpfs has no such option"),
-        ("remount", "a tmpfs has no such option"),
-        ("exec=1", "a tmpfs has no such option"),
-        ("uid", "a value is missing, as in uid=1000"),
-        ("uid=www-data", "it is a number"),
-        ("gid=4294967295", "it is a number"),
+        ("exce", "no such option"),
+        ("bind", "no such option"),
+        ("remount", "no such option"),
+        ("exec=1", "no such option"),
+        ("uid", "needs a value, such as uid=1000"),
+        ("uid=www-data", "use a number"),
+        ("gid=4294967295", "use a number"),
         ("mode=888", "an octal number"),
         ("mode=17777", "an octal number"),
         ("size=much", "is not a size"),
         ("size=-1", "a size cannot be negative"),
-        ("nr_inodes=50%", "it is a number"),
-        ("huge=yes", "it is one of never"),
-        ("mpol=random", "it is one of default"),
+        ("nr_inodes=50%", "use a number"),
+        ("huge=yes", "use one of never"),
+        ("mpol=random", "use one of default"),
     ],
 )
 def test_what_is_refused(option, reason):
@@ -62,7 +62,9 @@ def test_what_is_refused(option, reason):
 
 def test_every_refused_option_is_told_with_its_place(folder):
     text = folder.refused("services:\n  a:\n    image: x\n    tmpfs:\n      - /run:exce,mode=9\n      - /x:uid=me\n")
-    assert [line.partition(": a")[0].partition(": it")[0] for line in text.splitlines() if "tmpfs option" in line] == [
+    assert [
+        line.partition(": no")[0].partition(": use")[0] for line in text.splitlines() if "tmpfs option" in line
+    ] == [
         "error: compose.yaml:5:9: tmpfs option exce",
         "error: compose.yaml:5:9: tmpfs option mode=9",
         "error: compose.yaml:6:9: tmpfs option uid=me",

@@ -15,7 +15,7 @@ GOLDEN = {
     "an obsolete version": (
         f"version: '3.8'\n{WEB}",
         """\
-warning: compose.yaml:1:1: version is obsolete: what is understood does not depend on it [obsolete]
+warning: compose.yaml:1:1: the attribute version is obsolete and is ignored [obsolete]
   1 | version: '3.8'
     | ^^^^^^^
   hint: remove it
@@ -24,7 +24,7 @@ warning: compose.yaml:1:1: version is obsolete: what is understood does not depe
     "ports to the base of sixty": (
         WEB + "    ports:\n      - 22:22\n      - 8080:80\n",
         """\
-warning: compose.yaml:5:9: 22:22 is a text here, but other readers of YAML take it for the number 1342 [ambiguous]
+warning: compose.yaml:5:9: 22:22 is a string here, but some YAML parsers read it as the number 1342 [ambiguous]
   5 |       - 22:22
     |         ^^^^^
   hint: write "22:22"
@@ -33,7 +33,7 @@ warning: compose.yaml:5:9: 22:22 is a text here, but other readers of YAML take 
     "a day": (
         WEB + "    labels: {since: 2026-01-31, no-day: 2026-13-31}\n",
         """\
-warning: compose.yaml:4:21: 2026-01-31 is a text here, but other readers of YAML take it for a date [ambiguous]
+warning: compose.yaml:4:21: 2026-01-31 is a string here, but some YAML parsers read it as a date [ambiguous]
   4 |     labels: {since: 2026-01-31, no-day: 2026-13-31}
     |                     ^^^^^^^^^^
   hint: write "2026-01-31"
@@ -42,19 +42,19 @@ warning: compose.yaml:4:21: 2026-01-31 is a text here, but other readers of YAML
     "leading zeros": (
         WEB + "    environment:\n      ZIP: 01234\n",
         """\
-warning: compose.yaml:5:12: 01234 is a number here, and is given as 668 [value-changed]
+warning: compose.yaml:5:12: 01234 is a number here, and is passed on as 668 [value-changed]
   5 |       ZIP: 01234
     |            ^^^^^
-  hint: write "01234" to keep it as it is
+  hint: write "01234" to keep it unchanged
 """,
     ),
     "trailing zeros": (
         WEB + "    build: {context: ., args: {VERSION: 1.10}}\n",
         """\
-warning: compose.yaml:4:41: 1.10 is a number here, and is given as 1.1 [value-changed]
+warning: compose.yaml:4:41: 1.10 is a number here, and is passed on as 1.1 [value-changed]
   4 |     build: {context: ., args: {VERSION: 1.10}}
     |                                         ^^^^
-  hint: write "1.10" to keep it as it is
+  hint: write "1.10" to keep it unchanged
 """,
     ),
     "a decimal mode": (
@@ -63,22 +63,22 @@ warning: compose.yaml:4:41: 1.10 is a number here, and is given as 1.1 [value-ch
 warning: compose.yaml:4:33: the mode 440 is a decimal number: in octal it is 0670 [decimal-mode]
   4 |     configs: [{source: c, mode: 440}]
     |                                 ^^^
-  hint: write 0440 if that is what is meant
+  hint: write 0440 if you meant an octal mode
 """,
     ),
     "quotes within an entry": (
         WEB + '    environment:\n      - NAME="some body"\n      - JSON=["a", "b"]\n      - TWO=\'a\' \'b\'\n',
         """\
-warning: compose.yaml:5:9: the quotes are a part of the value of NAME [quotes-kept]
+warning: compose.yaml:5:9: the quotes are part of the value of NAME [quotes-kept]
   5 |       - NAME="some body"
     |         ^^^^^^^^^^^^^^^^
-  hint: remove them, or put the whole entry between quotes: "NAME=some body"
+  hint: remove them, or quote the whole entry: "NAME=some body"
 """,
     ),
     "a volume taken for a drive": (
         WEB + "    volumes: ['v:/data']\n",
         """\
-warning: compose.yaml:4:15: one letter before a colon is a Windows drive, so v:/data is no volume v [relative-target]
+warning: compose.yaml:4:15: one letter before a colon is a Windows drive: v:/data is not volume v [relative-target]
   4 |     volumes: ['v:/data']
     |               ^^^^^^^^^
   hint: declare v under volumes:, or give the volume a longer name
@@ -134,8 +134,8 @@ def test_a_trap_behind_an_anchor_is_told_once_where_it_is_written(folder):
 def test_traps_of_included_files_are_told_too(folder):
     folder.write("more.yaml", "version: '2'\nservices: {api: {image: x, ports: [53:53]}}\n")
     told = warned(folder, f"include: [more.yaml]\n{WEB}")
-    assert "more.yaml:1:1: version is obsolete" in told
-    assert "more.yaml:2:36: 53:53 is a text here" in told
+    assert "more.yaml:1:1: the attribute version is obsolete" in told
+    assert "more.yaml:2:36: 53:53 is a string here" in told
 
 
 def test_the_tables_hold_every_mapping_to_text_and_every_mode():
@@ -148,4 +148,4 @@ def test_the_tables_hold_every_mapping_to_text_and_every_mode():
 def test_a_path_without_its_dot_is_recognised(folder):
     shown = folder.refused(WEB + "    volumes: ['data/db:/var/lib/db']\n")
     assert "refers to the undefined volume data/db [undefined]" in shown
-    assert "hint: a path of the host begins with a dot, a slash or a tilde: ./data/db" in shown
+    assert "hint: begin a host path with a dot, a slash or a tilde: ./data/db" in shown
