@@ -43,7 +43,7 @@ def send_listener(profile: Mapping[str, Any], listener: int, pid: int, container
         with unix_socket.connect(path) as connection:
             unix_socket.send(connection, json.dumps(told).encode(), (listener,))
     except OSError as error:
-        hint = "nobody takes the seccomp listener there (linux.seccomp.listenerPath)"
+        hint = "no program accepts the seccomp listener there (linux.seccomp.listenerPath)"
         raise SystemCallError(error.errno or EPIPE, "connect", path, hint) from error
     finally:
         os.close(listener)

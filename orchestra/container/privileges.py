@@ -85,8 +85,8 @@ class Program:
             os.execve(self.path, self.arguments, self.environment)
         except OSError as error:
             hint = {
-                ENOENT: "the interpreter or loader that the program asks for is not in the container",
-                ENOEXEC: "not a program of this machine's architecture, nor a script that begins with #!",
+                ENOENT: "the program's interpreter or loader does not exist in the container",
+                ENOEXEC: "not a program for this machine's architecture, nor a script that begins with #!",
             }.get(error.errno or 0, "")
             raise SystemCallError(error.errno or 0, "execve", self.path, hint) from error
 
@@ -153,7 +153,7 @@ def become(
     if granted is not None:
         missing = sets.bounding & ~available & (1 << capabilities.LAST + 1) - 1
         for number in (n for n in range(capabilities.LAST + 1) if missing >> n & 1):
-            warn(f"{capabilities.NAMES[number]} is not ours to give")
+            warn(f"{capabilities.NAMES[number]} cannot be granted: this process does not hold it")
         capabilities.limit_bounding(sets.bounding)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
     if config.annotations.get(KEEP_GROUPS_ANNOTATION) != "1":
@@ -209,7 +209,7 @@ def _change_user(uid: int, gid: int) -> None:
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
     except OSError as error:
-        hint = "the user namespace's maps have no such id" if error.errno == EINVAL else ""
+        hint = "the user namespace does not map this id" if error.errno == EINVAL else ""
         raise SystemCallError(error.errno or EIO, "setresuid", f"{uid}:{gid}", hint) from None
 
 
@@ -257,4 +257,4 @@ def enter_directory(path: str) -> None:
     try:
         os.getcwd()
     except FileNotFoundError as error:
-        raise SystemCallError(EACCES, "chdir", path, "it leads out of the container") from error
+        raise SystemCallError(EACCES, "chdir", path, "it leads outside the container") from error

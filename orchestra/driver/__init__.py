@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Part(StrEnum):
     """What a driver may offer beyond the contract; in words, for who asks for it where it is missing."""
 
-    FILES = "containers that can be looked at without their supervisor"
+    FILES = "containers that can be observed without their supervisor"
     LOGS = "logs"
-    EXEC = "containers to execute anything in"
+    EXEC = "containers that commands can be executed in"
     IMAGES = "images"
     COPY = "files of containers to copy"
     VOLUMES = "volumes"

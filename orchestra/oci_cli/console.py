@@ -35,7 +35,7 @@ def open_console(path: str | None, *, terminal: bool, detached: bool) -> socket.
     """The socket that waits for the master, connected before anything is made."""
     if path is None:
         if terminal and detached:
-            raise SystemCallError(EINVAL, "console", "", "for a terminal that nobody stays with, use --console-socket")
+            raise SystemCallError(EINVAL, "console", "", "use --console-socket for a terminal of a detached process")
         return None
     if not terminal:
         raise SystemCallError(EINVAL, "console", path, "--console-socket is for a process with a terminal")

@@ -66,4 +66,4 @@ def _tell(warn: Callable[[str], None]) -> None:
         try:
             manager.sendto(READY, address)
         except OSError as error:
-            warn(f"nobody is told that the program is ready: {os.environ[VARIABLE]}: {error.strerror}")
+            warn(f"cannot report that the program is ready: {os.environ[VARIABLE]}: {error.strerror}")

@@ -145,7 +145,7 @@ class ForkServer:
             try:
                 wire.send(connection, {"error": error})
             except OSError as problem:
-                stack_log.write(f"nobody hears the answer: {problem}")
+                stack_log.write(f"the answer cannot be delivered: {problem}")
 
     def _execute(
         self, connection: socket.socket, directory: ContainerDirectory, request: dict[str, Any], fds: list[int]

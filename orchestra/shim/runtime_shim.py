@@ -66,7 +66,9 @@ class RuntimeShim(Shim):
     def _make(self, *, start: bool) -> None:
         if self.cgroup.processes():
             self.cgroup = cgroup.Cgroup()
-            raise SystemCallError(EBUSY, "create", self.directory.name, "processes of somebody else are in its cgroup")
+            raise SystemCallError(
+                EBUSY, "create", self.directory.name, "its cgroup contains processes of another owner"
+            )
         self.warnings += lacks(self.described)
         self.program.delete()  # of a run whose shim was killed
         # So that its parents stay: they go with another stack's last container, and runtimes do not make them again.

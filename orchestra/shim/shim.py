@@ -226,7 +226,7 @@ class Shim:
         try:
             wire.send(requester, message)
         except OSError as error:
-            stack_log.write(f"{self.directory.name}: nobody hears the answer: {error}")
+            stack_log.write(f"{self.directory.name}: the answer cannot be delivered: {error}")
         requester.close()
 
     def _give_up(self, error: wire.Message) -> None:

@@ -50,7 +50,7 @@ FILES = {
         SERVICE + "    ports: ['127.0.0.1:61007:7', '192.0.2.1:61007:8']\n",
         1,
         ":6:34",
-        "no interface of this machine has that address",
+        "no network interface of this machine has that address",
     ),
     "silent registry": (SERVICE.replace("rootfs:/", "127.0.0.1:1/web:1"), 1, ":3:12", "127.0.0.1:1/web:1"),
 }

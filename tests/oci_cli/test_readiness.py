@@ -96,4 +96,4 @@ def test_a_manager_that_is_gone_is_a_warning(ours, manager):
     manager.close()
     say(ours, b"READY=1")
     assert process.wait(30) == 0
-    assert "nobody is told" in (ours.path / "said").read_text()
+    assert "cannot report" in (ours.path / "said").read_text()

@@ -79,7 +79,7 @@ def test_unknown_and_missing_capabilities_are_warnings(stack):
     assert warnings[0] == "unknown capability CAP_NONSENSE"
     lacking = [name for name in capabilities.NAMES if not capabilities.held() >> capabilities.NUMBERS[name] & 1]
     known = [name for name in lacking if capabilities.NUMBERS[name] <= capabilities.LAST]
-    assert [*warnings[1:]] == [f"{name} is not ours to give" for name in known]
+    assert [*warnings[1:]] == [f"{name} cannot be granted: this process does not hold it" for name in known]
     assert container.wait().exit_code == 0
 
 

@@ -89,7 +89,10 @@ def test_a_stack_from_its_plan_to_its_end(context):
         (lambda context: push(context, PushOptions(), print), "images"),
         (open_library, "images"),
         (lambda context: Logs(context, Selection()), "logs"),
-        (lambda context: find_target(context, ExecOptions("web", ("true",))), "containers to execute anything in"),
+        (
+            lambda context: find_target(context, ExecOptions("web", ("true",))),
+            "containers that commands can be executed in",
+        ),
         (volumes, "volumes"),
         (top, "processes that can be looked at"),
         (lambda context: Meter(context, StatsOptions()), "processes that can be looked at"),

@@ -42,7 +42,7 @@ LATE = (
     "/proc/sys/net/ipv4/neigh/",
     "/proc/sys/net/ipv6/neigh/",
 )
-INTERPRETER = "the interpreter or loader that the program asks for is not in the container"
+INTERPRETER = "the program's interpreter or loader does not exist in the container"
 
 
 def check_start(home: Home, stack: str, spec: ContainerSpec, image: ReadyImage, user: User, *, settled: bool) -> None:
@@ -82,7 +82,7 @@ def _check_names(spec: ContainerSpec) -> None:
     for attribute in ("hostname", "domainname"):
         if len(os.fsencode(getattr(spec, attribute))) > LONGEST_HOSTNAME:
             message = f"service {spec.service}: the {attribute} is longer than {LONGEST_HOSTNAME} bytes"
-            raise FatalError(message, hint="the kernel takes no longer one")
+            raise FatalError(message, hint="use a shorter name")
 
 
 def _check_processors(spec: ContainerSpec) -> None:
@@ -97,8 +97,8 @@ def _check_processors(spec: ContainerSpec) -> None:
         message = f"service {spec.service}: cpuset {wanted} is not a list of processors"
         raise FatalError(message, hint="as in 0-2,4") from None
     if missing:
-        message = f"service {spec.service}: cpuset {wanted}: this machine has the processors {online}"
-        raise FatalError(message, hint="name processors that it has")
+        message = f"service {spec.service}: cpuset {wanted}: this machine has only the processors {online}"
+        raise FatalError(message, hint="choose from these")
 
 
 def _numbers(text: str) -> set[int]:
@@ -138,7 +138,7 @@ def _check_targets(spec: ContainerSpec, layers: tuple[str, ...]) -> None:
             isinstance(mount, BindMount) and os.path.isdir(mount.source)
         )
         if found is not None and found.is_directory != is_directory:
-            hint = "what is mounted and what is there have to be two directories, or none"
+            hint = "the source and the target of a mount must both be directories, or both files"
             raise SystemCallError(ENOTDIR, "move_mount", mount.target, hint)
 
 

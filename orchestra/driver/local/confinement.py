@@ -51,5 +51,5 @@ def _compile(profile: str) -> bytes:
 
 @functools.cache
 def _warn() -> None:
-    message = "libseccomp is not installed: containers run without a filter of system calls"
+    message = "libseccomp is not installed: containers run without a seccomp filter"
     print(message, file=sys.stderr, flush=True)

@@ -218,7 +218,7 @@ class Containers:
         """Of a process in the namespace that a container shares. Raises TemporaryError while there is none."""
         other = observe_container(self._stack_home.container(target))
         if other is None or not isinstance(other.status, Running):
-            raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, does not run")
+            raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, is not running")
         return other.status.pid
 
     def _first_of(self, service: str) -> str:
@@ -299,7 +299,9 @@ class Containers:
         record = sound(load_record, directory)
         if record is not None:
             store_record(directory, replace(record, container=replace(record.container, config_hash="")))
-        return TemporaryError(f"container {name}: a file in {directory} is damaged, or gone: it is made anew")
+        return TemporaryError(
+            f"container {name}: a file in {directory} is damaged or missing: the container is recreated"
+        )
 
     def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
         """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
@@ -389,7 +391,7 @@ def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:
             parse_signal(name)
     except ValueError as error:
         whose = "stop_signal" if spec.stop_signal else "the image's STOPSIGNAL, or give the service a stop_signal"
-        raise FatalError(f"service {spec.service}: {error}", hint=f"mend {whose}") from None
+        raise FatalError(f"service {spec.service}: {error}", hint=f"correct {whose}") from None
     return name
 
 

@@ -90,14 +90,14 @@ class LocalDriver:
         try:
             watch = network.RulesWatch(self._home, self._stack)
         except OSError as error:
-            print(f"changes of the firewall cannot be noticed: {error}", file=sys.stderr, flush=True)
+            print(f"cannot watch the firewall for changes: {error}", file=sys.stderr, flush=True)
             return
         with watch:
             while True:
                 await anyio.wait_readable(watch)
                 loss = await run_sync(watch.loss)
                 if loss is not None:
-                    print(f"stack {self._stack}: {loss}; they are put back", file=sys.stderr, flush=True)
+                    print(f"stack {self._stack}: {loss}; restoring them", file=sys.stderr, flush=True)
                     tell(None)
                     await anyio.sleep(REPAIR_PAUSE)
 
@@ -289,4 +289,4 @@ def _signal(container: Container, name: str) -> int:
     try:
         return parse_signal(name or DEFAULT_SIGNAL)
     except ValueError as error:
-        raise FatalError(f"container {container.name}: {error}", hint="mend stop_signal") from None
+        raise FatalError(f"container {container.name}: {error}", hint="correct stop_signal") from None

@@ -90,8 +90,8 @@ class Snapshotter:
             for layer in layers:
                 if any(True for _ in self._hidden_in(layer)):
                     raise FatalError(
-                        f"{layer} holds Orchestra's own files, so it cannot be viewed as a whole",
-                        hint="move ORCHESTRA_HOME out of it, or view a smaller tree",
+                        f"{layer} holds Orchestra's own files, so it cannot be used as an image",
+                        hint="move ORCHESTRA_HOME out of it, or use a smaller tree",
                     )
             if len(layers) == 1:  # overlayfs wants two when nothing is written
                 return ({"type": "bind", "source": layers[0], "options": ["bind", "ro"]},)
@@ -197,13 +197,13 @@ class Snapshotter:
     def _container(self, stack: str, name: str) -> str:
         for part in (stack, name):
             if part in ("", ".", "..") or "/" in part or "\0" in part or SPECIAL & set(part):
-                raise FatalError(f"{part!r} cannot name a snapshot", hint="use letters, digits, '-', '_' and '.'")
+                raise FatalError(f"{part!r} is not a valid snapshot name", hint="use letters, digits, '-', '_' and '.'")
         return f"{self._containers}/{stack}/{name}"
 
     def _check_home(self) -> None:
         if SPECIAL & set(self._root):
             raise FatalError(
-                f"{self._root}: overlayfs options cannot name a path with a comma, colon, backslash or newline",
+                f"{self._root}: overlayfs options cannot contain a path with a comma, colon, backslash or newline",
                 hint="set ORCHESTRA_HOME to a path without them",
             )
 
@@ -236,7 +236,7 @@ class Snapshotter:
                 os.symlink(target, link)
             if os.readlink(link) == target:
                 return link
-        raise FatalError(f"{self._links} has no name left for {layer}", hint="remove what is in it")
+        raise FatalError(f"no free name is left in {self._links} for {layer}", hint="remove its contents")
 
     @contextlib.contextmanager
     def _locked(self, chain_id: str, flags: int = 0) -> Iterator[None]:
@@ -253,7 +253,7 @@ def _overlay(options: list[str], what: str) -> LayerMount:
     size = len(os.fsencode(",".join(options)))
     if size >= PAGE:
         raise FatalError(
-            f"{what}: its layers need {size} bytes of mount options, and the kernel takes {PAGE - 1}",
+            f"{what}: its layers need {size} bytes of mount options; the kernel allows {PAGE - 1}",
             hint="set ORCHESTRA_HOME to a shorter path, or use an image with fewer layers",
         )
     return {"type": "overlay", "source": "overlay", "options": options}
@@ -276,8 +276,8 @@ def _hide(tree: str, hidden: str, upper: str) -> None:
         os.setxattr(upper, OPAQUE, b"y")
     except PermissionError as error:
         raise FatalError(
-            f"{upper}: the attribute {OPAQUE} is not permitted, so {hidden} cannot be hidden from the container",
-            hint="it needs CAP_SYS_ADMIN outside of any user namespace: run as root, or use an image of its own",
+            f"{upper}: attribute {OPAQUE} is not permitted, so {hidden} cannot be hidden from the container",
+            hint="this needs CAP_SYS_ADMIN outside any user namespace: run as root, or use another image",
         ) from error
     for original, copy in reversed(made):
         if os.path.isdir(original):

@@ -59,7 +59,7 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 def _end(home: Home, stack: str, container_id: str) -> None:
     group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
     if group.processes():
-        text = f"container {container_id[:12]} of stack {stack} is ended: its directory is gone, or damaged"
+        text = f"container {container_id[:12]} of stack {stack} is killed: its directory is missing or damaged"
         print(text, file=sys.stderr, flush=True)
     group.kill()
     group.remove()

@@ -172,7 +172,7 @@ def pidfd() -> str:
     signal.pidfd_send_signal(fd, signal.SIGKILL)
     os.waitpid(child, 0)
     if not joined:
-        raise SystemCallError(EINVAL, "setns by pidfd", "", "it needs Linux 5.8")
+        raise SystemCallError(EINVAL, "setns by pidfd", "", "needs Linux 5.8")
     return "tells exit codes" if process.foreign_exit_code(known, fd) is not None else ""
 
 

@@ -50,7 +50,7 @@ def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str
     account = next((a for a in accounts if (a.uid == number if number is not None else a.name == user_word)), None)
     if account is None and number is None:
         hint = "use a name from the image's /etc/passwd, or a number"
-        raise FatalError(f"user {user_word!r} is not known in the image", hint=hint)
+        raise FatalError(f"user {user_word!r} does not exist in the image", hint=hint)
     uid, gid, home = (account.uid, account.gid, account.home) if account else (number or 0, 0, "/")
     supplementary: list[int] = []
     if group_word:
@@ -70,7 +70,7 @@ def _find_group(word: str, groups: Iterable[_Group]) -> int:
         if entry.name == word:
             return entry.gid
     hint = "use a name from the image's /etc/group, or a number"
-    raise FatalError(f"group {word!r} is not known in the image", hint=hint)
+    raise FatalError(f"group {word!r} does not exist in the image", hint=hint)
 
 
 def _parse_id(word: str, what: str) -> int | None:
@@ -79,7 +79,7 @@ def _parse_id(word: str, what: str) -> int | None:
         return None
     number = int(word)
     if not 0 <= number <= LARGEST_ID:
-        raise FatalError(f"{what} {word} is out of range", hint=f"an id is between 0 and {LARGEST_ID}")
+        raise FatalError(f"{what} {word} is out of range", hint=f"use an id from 0 to {LARGEST_ID}")
     return number
 
 

@@ -68,7 +68,7 @@ class CgroupTree(Cgroup):
         for directory in self._unique():
             if not self._is_ours(directory) and _processes([directory]):
                 self._let_go()
-                raise SystemCallError(EBUSY, "create", directory, "processes of somebody else are in this cgroup")
+                raise SystemCallError(EBUSY, "create", directory, "this cgroup contains processes of another owner")
         if self._scope is not None:
             try:
                 self._scope.start(resources)

@@ -72,7 +72,7 @@ def attach(tree: int, target: int, *, about: str = "") -> None:
     except SystemCallError as error:
         if error.errno != EINVAL or _is_directory(tree) == _is_directory(target):
             raise
-        hint = "what is mounted and what is there have to be two directories, or none"
+        hint = "the source and the target of a mount must both be directories, or both files"
         raise SystemCallError(ENOTDIR, "move_mount", about, hint) from None
 
 

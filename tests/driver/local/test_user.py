@@ -63,13 +63,13 @@ def test_a_user_is_resolved(text, expected):
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("nobody", "user 'nobody' is not known in the image", "/etc/passwd"),
-        ("broken", "user 'broken' is not known in the image", "/etc/passwd"),
-        ("app:nogroup", "group 'nogroup' is not known in the image", "/etc/group"),
-        ("app:nogid", "group 'nogid' is not known in the image", "/etc/group"),
-        ("-1", "user -1 is out of range", "between 0 and 2147483647"),
-        ("2147483648", "user 2147483648 is out of range", "between 0 and 2147483647"),
-        ("0:4294967295", "group 4294967295 is out of range", "between 0 and 2147483647"),
+        ("nobody", "user 'nobody' does not exist in the image", "/etc/passwd"),
+        ("broken", "user 'broken' does not exist in the image", "/etc/passwd"),
+        ("app:nogroup", "group 'nogroup' does not exist in the image", "/etc/group"),
+        ("app:nogid", "group 'nogid' does not exist in the image", "/etc/group"),
+        ("-1", "user -1 is out of range", "from 0 to 2147483647"),
+        ("2147483648", "user 2147483648 is out of range", "from 0 to 2147483647"),
+        ("0:4294967295", "group 4294967295 is out of range", "from 0 to 2147483647"),
     ],
 )
 def test_what_is_unknown_is_named(text, message, hint):

@@ -59,6 +59,6 @@ def _normalise(word: str, spec: ContainerSpec) -> str:
         return name
     name = f"CAP_{name.removeprefix('CAP_')}"
     if name not in NAMES:
-        hint = "capabilities(7) has the names; CAP_ in front may be left out"
-        raise FatalError(f"service {spec.service}: capability {word} is not known", hint=hint)
+        hint = "see capabilities(7) for the names; the prefix CAP_ is optional"
+        raise FatalError(f"service {spec.service}: unknown capability {word}", hint=hint)
     return name

@@ -48,10 +48,10 @@ def _load_profile(spec: ContainerSpec) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"service {spec.service}: the seccomp profile {path} cannot be read: {reason}"
-        raise FatalError(message, hint="it is a JSON file as Docker takes it, or the word unconfined") from error
+        raise FatalError(message, hint="give a JSON file in Docker's format, or the word unconfined") from error
     if not isinstance(found, dict):
-        message = f"service {spec.service}: the seccomp profile {path} is no JSON object"
-        raise FatalError(message, hint="it begins with defaultAction, as Docker's do")
+        message = f"service {spec.service}: the seccomp profile {path} is not a JSON object"
+        raise FatalError(message, hint="use Docker's format, which begins with defaultAction")
     return found
 
 

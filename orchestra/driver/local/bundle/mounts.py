@@ -61,11 +61,11 @@ def is_within(path: str, parent: str) -> bool:
 def _target(mount: ResolvedMount, spec: ContainerSpec) -> str:
     target = posixpath.normpath(f"/{mount.target.lstrip('/')}")
     if not mount.target.startswith("/") or target == "/":
-        message = f"service {spec.service}: nothing can be mounted at {mount.target or 'an empty path'}"
-        raise FatalError(message, hint="a mount's target is an absolute path below /")
+        message = f"service {spec.service}: cannot mount anything at {mount.target or 'an empty path'}"
+        raise FatalError(message, hint="use an absolute path other than /")
     if is_inside(target):
         message = f"service {spec.service}: {mount.target} is inside /proc, where nothing may be mounted"
-        raise FatalError(message, hint=f"use another target; permitted are {', '.join(MOUNTABLE)}")
+        raise FatalError(message, hint=f"use another target; inside /proc only {', '.join(MOUNTABLE)} are allowed")
     return target
 
 

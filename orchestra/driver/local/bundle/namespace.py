@@ -63,7 +63,9 @@ def _sysctl(name: str, spec: ContainerSpec, attachment: Attachment) -> str:
         path = name.translate(str.maketrans("./", "/."))
     parts = path.split("/")
     if any(part in ("", ".", "..") for part in parts):
-        raise FatalError(f"service {spec.service}: sysctl {name} is malformed", hint="as in net.core.somaxconn")
+        raise FatalError(
+            f"service {spec.service}: sysctl {name} is malformed", hint="use a name such as net.core.somaxconn"
+        )
     shared = ""
     if parts[0] == "net":
         shared = "network_mode" if attachment.namespace_path is None else ""
@@ -73,7 +75,7 @@ def _sysctl(name: str, spec: ContainerSpec, attachment: Attachment) -> str:
         attribute = parts[1]
         raise FatalError(f"service {spec.service}: sysctl {name} is set by `{attribute}`", hint=f"use {attribute}")
     else:
-        hint = "set it on the host: the kernel has it once for all containers"
+        hint = "set it on the host: the kernel has one value for all containers"
         raise FatalError(f"service {spec.service}: sysctl {name} cannot be set for a container", hint=hint)
     if shared:
         message = f"service {spec.service}: sysctl {name} would change the host"

@@ -62,7 +62,7 @@ def render_own_process(
     if spec.oom_score_adj is not None:
         if not -1000 <= spec.oom_score_adj <= 1000:
             message = f"service {spec.service}: oom_score_adj {spec.oom_score_adj} is out of range"
-            raise FatalError(message, hint="it is between -1000 and 1000")
+            raise FatalError(message, hint="use a number from -1000 to 1000")
         process["oomScoreAdj"] = spec.oom_score_adj
     return process
 
@@ -126,7 +126,7 @@ def _arguments(spec: ContainerSpec, image: ImageConfig) -> list[str]:
         command = () if spec.entrypoint else image.command
     arguments = [*entrypoint, *command]
     if not arguments or not arguments[0]:
-        message = f"service {spec.service}: neither the file nor the image says what to run"
+        message = f"service {spec.service}: neither the file nor the image has a command"
         raise FatalError(message, hint="set `command`")
     return arguments
 
@@ -157,8 +157,8 @@ def _rlimits(spec: ContainerSpec) -> list[dict[str, Any]]:
 def _rlimit(limit: Ulimit, spec: ContainerSpec) -> dict[str, Any]:
     kind = ULIMITS.get(limit.name.lower())
     if kind is None:
-        message = f"service {spec.service}: ulimit {limit.name} is not known"
-        raise FatalError(message, hint=f"it is one of {', '.join((*ULIMITS, *WITHOUT_EFFECT))}")
+        message = f"service {spec.service}: unknown ulimit {limit.name}"
+        raise FatalError(message, hint=f"use one of {', '.join((*ULIMITS, *WITHOUT_EFFECT))}")
     soft, hard = (UNLIMITED if value < 0 else value for value in (limit.soft, limit.hard))
     if soft > hard:
         message = f"service {spec.service}: the soft ulimit {limit.name} is higher than the hard one"

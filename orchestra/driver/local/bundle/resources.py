@@ -42,7 +42,7 @@ def render_resources(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
     cpu: dict[str, Any] = {}
     if resources.cpus:
         if resources.cpus < LEAST_CPUS:
-            raise FatalError(f"service {spec.service}: {resources.cpus} CPUs are too few", hint="0.01 is the least")
+            raise FatalError(f"service {spec.service}: {resources.cpus} CPUs is too low", hint="the minimum is 0.01")
         cpu |= {"quota": round(resources.cpus * PERIOD), "period": PERIOD}
     rows = {
         "quota": resources.cpu_quota,
@@ -90,8 +90,8 @@ def block_devices(block: BlockIO) -> tuple[str, ...]:
 def _block_device(path: str, spec: ContainerSpec, host: HostFacts) -> HostDevice:
     nodes = host.devices.get(path, ())
     if len(nodes) != 1 or nodes[0].kind != "b":
-        message = f"service {spec.service}: there is no block device {path} on this machine"
-        raise FatalError(message, hint="`blkio_config` limits whole disks, such as /dev/sda")
+        message = f"service {spec.service}: block device {path} does not exist on this machine"
+        raise FatalError(message, hint="`blkio_config` applies to whole disks, such as /dev/sda")
     return nodes[0]
 
 
@@ -101,17 +101,17 @@ def _memory(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
     limit, swap, reservation = resources.memory, resources.memory_swap, resources.memory_reservation
     if limit and limit < LEAST_MEMORY:
         raise FatalError(
-            f"service {spec.service}: a memory limit of {limit} bytes is too small", hint="6m is the least"
+            f"service {spec.service}: a memory limit of {limit} bytes is too small", hint="the minimum is 6m"
         )
     if reservation and limit and reservation > limit:
-        message = f"service {spec.service}: more memory is reserved than the limit allows"
+        message = f"service {spec.service}: mem_reservation is higher than mem_limit"
         raise FatalError(message, hint="lower mem_reservation or raise mem_limit")
     if swap and swap > 0:
         if not limit:
             raise FatalError(f"service {spec.service}: memswap_limit needs mem_limit", hint="set mem_limit too")
         if swap < limit:
             message = f"service {spec.service}: memswap_limit is lower than mem_limit"
-            raise FatalError(message, hint="memswap_limit is memory and swap together")
+            raise FatalError(message, hint="memswap_limit is the sum of memory and swap")
     elif not swap and limit and host.swap_accounting:
         swap = 2 * limit
     values: dict[str, Any] = {"limit": limit, "swap": max(swap, -1) if swap else None, "reservation": reservation}
@@ -169,8 +169,8 @@ def _wanted(spec: ContainerSpec, host: HostFacts) -> Iterator[tuple[str, HostDev
         _check(device, spec)
         nodes = host.devices.get(device.source, ())
         if not nodes:
-            message = f"service {spec.service}: there is no device {device.source} on this machine"
-            raise FatalError(message, hint="`devices` are HOST[:CONTAINER[:PERMISSIONS]]")
+            message = f"service {spec.service}: device {device.source} does not exist on this machine"
+            raise FatalError(message, hint="write HOST[:CONTAINER[:PERMISSIONS]]")
         for node in nodes:
             below = node.path.removeprefix(device.source) if node.path.startswith(f"{device.source}/") else ""
             yield f"{device.target.rstrip('/')}{below}", node, device.permissions
@@ -178,11 +178,11 @@ def _wanted(spec: ContainerSpec, host: HostFacts) -> Iterator[tuple[str, HostDev
 
 def _check(device: Device, spec: ContainerSpec) -> None:
     if not device.source.startswith("/"):
-        message = f"service {spec.service}: the device {device.source} is no path"
-        raise FatalError(message, hint="devices by CDI name are not supported: name the nodes below /dev")
+        message = f"service {spec.service}: the device {device.source} is not a path"
+        raise FatalError(message, hint="CDI device names are not supported: use the device's path in /dev")
     if not device.target.startswith("/"):
-        message = f"service {spec.service}: the device {device.target} in the container is no absolute path"
+        message = f"service {spec.service}: the device path {device.target} in the container is not absolute"
         raise FatalError(message, hint="begin it with a slash")
     if not device.permissions or set(device.permissions) - set("rwm"):
-        message = f"service {spec.service}: the permissions {device.permissions} of {device.source} are not known"
-        raise FatalError(message, hint="they are letters of rwm: read, write, make")
+        message = f"service {spec.service}: unknown permissions {device.permissions} of {device.source}"
+        raise FatalError(message, hint="use the letters r, w and m: read, write, mknod")

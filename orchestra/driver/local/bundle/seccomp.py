@@ -49,8 +49,8 @@ def render_profile(
     try:
         return resolve_profile(host.seccomp_profile, capabilities, host.machine, host.kernel)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        message = f"service {spec.service}: {security.seccomp} is no seccomp profile: {error}"
-        raise FatalError(message, hint="it has a defaultAction and syscalls, as Docker's profiles") from error
+        message = f"service {spec.service}: {security.seccomp} is not a seccomp profile: {error}"
+        raise FatalError(message, hint="write it with defaultAction and syscalls, as in Docker's profiles") from error
 
 
 @functools.lru_cache(maxsize=64)

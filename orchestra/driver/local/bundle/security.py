@@ -61,11 +61,11 @@ def parse_security(spec: ContainerSpec) -> Security:
             case "apparmor" | "label":
                 if value != FULFILLED[name]:
                     message = f"service {spec.service}: security_opt {option} cannot be applied"
-                    hint = f"only {name}={FULFILLED[name]} is: see the page on security"
+                    hint = f"only {name}={FULFILLED[name]} is supported: see docs/security.md"
                     raise FatalError(message, hint=hint)
             case _:
-                message = f"service {spec.service}: security_opt {option} is not known"
-                hint = "no-new-privileges:true, seccomp=FILE, systempaths=unconfined and writable-cgroups=true are"
+                message = f"service {spec.service}: security_opt {option} is not supported"
+                hint = "use no-new-privileges:true, seccomp=FILE, systempaths=unconfined or writable-cgroups=true"
                 raise FatalError(message, hint=hint)
     masked, read_only = ((), ()) if all_visible else (MASKED, READ_ONLY)
     return Security(no_new_privileges, masked, read_only, writable_cgroups, seccomp)

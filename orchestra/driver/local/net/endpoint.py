@@ -71,7 +71,7 @@ def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
 
 def _check_ports_of_host(container: ContainerSpec) -> None:
     if container.ports:
-        hint = "remove ports: what the container listens on is the host's already"
+        hint = "remove ports: with network_mode host, the container listens on the host's own ports"
         raise FatalError(f"container {container.name}: ports cannot be published with network_mode host", hint=hint)
 
 
@@ -94,7 +94,7 @@ def _check_addresses(container: ContainerSpec) -> None:
             if address != etc.HOST_GATEWAY or attribute == "dns":
                 ipaddress.ip_address(address)
         except ValueError:
-            hint = f"an entry of {attribute} is {name and 'HOST='}ADDRESS, such as {name}10.0.0.5"
+            hint = f"write {name and 'HOST='}ADDRESS, such as {name}10.0.0.5"
             message = f"container {container.name}: {attribute} {name}{address}: {address} is not an IP address"
             raise FatalError(message, hint=hint) from None
 
@@ -251,7 +251,7 @@ def _join(home: Home, stack: str, container: ContainerSpec, container_id: str, w
                 ports=(),
             )
     named = f"service {whose.service}" if isinstance(whose, OfService) else f"container {whose.container}"
-    raise TemporaryError(f"container {container.name}: {named}, whose network it shares, is not there yet")
+    raise TemporaryError(f"container {container.name}: {named}, whose network it shares, is not running yet")
 
 
 def _possible_targets(home: Home, stack: str, whose: Joined) -> list[Attachment]:

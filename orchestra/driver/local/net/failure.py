@@ -16,7 +16,7 @@ HINTS = {
     errno.EACCES: "networks need CAP_NET_ADMIN and CAP_SYS_ADMIN: run as root",
     errno.EOPNOTSUPP: "the kernel lacks bridge or veth: load the modules bridge and veth",
     errno.ENOENT: "the kernel may lack packet filters on interfaces: load the modules sch_ingress and cls_bpf",
-    errno.ENOSPC: "a limit of the kernel is reached: see /proc/sys/user/max_net_namespaces",
+    errno.ENOSPC: "a kernel limit is reached: see /proc/sys/user/max_net_namespaces",
 }
 
 

@@ -240,6 +240,6 @@ def _nft(arguments: list[str], *inherited: int) -> str:
         hint = "install the package nftables"
         raise FatalError("the program nft is not installed: ports and networks need it", hint=hint) from None
     if done.returncode:
-        hint = "see whether the kernel has nf_tables, and whether this process may change it (CAP_NET_ADMIN)"
-        raise FatalError(f"nft refused the rules: {done.stderr.strip()}", hint=hint)
+        hint = "check that the kernel has nf_tables, and that this process has CAP_NET_ADMIN"
+        raise FatalError(f"nft rejected the rules: {done.stderr.strip()}", hint=hint)
     return done.stdout

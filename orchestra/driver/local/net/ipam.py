@@ -81,7 +81,7 @@ def choose_subnet(taken: Iterable[IPv4Network], random: Random) -> IPv4Network:
         high = low + size - 1
         if all(high < other_low or low > other_high for other_low, other_high in occupied):
             return IPv4Network((low, PREFIX))
-    raise FatalError(f"no free subnet is left in {POOL}", hint="remove networks, or give the network a subnet")
+    raise FatalError(f"no subnet in {POOL} is free", hint="remove networks, or give the network a subnet")
 
 
 def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Network, str]) -> tuple[str, str]:
@@ -94,10 +94,10 @@ def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Networ
     except ValueError as error:
         raise FatalError(f"network {name}: subnet {subnet} is not an IPv4 subnet: {error}") from None
     if network.prefixlen > 30:
-        raise FatalError(f"network {name}: subnet {subnet} has no room for containers")
+        raise FatalError(f"network {name}: subnet {subnet} is too small for containers")
     for other, use in taken.items():
         if network.overlaps(other):
-            hint = "choose another subnet, or remove what uses this one"
+            hint = "choose another subnet, or remove the network that uses this one"
             raise FatalError(f"network {name}: subnet {subnet} overlaps {other}, {use}", hint=hint)
     if not gateway:
         return str(network), str(network.network_address + 1)
@@ -124,7 +124,7 @@ def lease_address(
         if address in lease.reserved:
             raise FatalError(f"network {name}: ipv4_address {wanted} is one of the network's aux_addresses")
         if address in others:
-            hint = "it has got it before the file named the address: recreate that container"
+            hint = "that container was given it before the file set the address: recreate that container"
             raise FatalError(f"network {name}: ipv4_address {wanted} is leased to another container", hint=hint)
         return replace(lease, addresses={**lease.addresses, container_id: address})
     address = _next_free(name, lease, network, {*others, *lease.reserved, *kept})
@@ -148,7 +148,7 @@ def _next_free(name: str, lease: NetworkLease, network: IPv4Network, occupied: C
         if address != lease.gateway and address not in occupied:
             return address
     raise FatalError(
-        f"network {name}: no address is left in {given}",
+        f"network {name}: no address in {given} is free",
         hint=f"give the network a larger {'ip_range' if lease.ip_range else 'subnet'}",
     )
 

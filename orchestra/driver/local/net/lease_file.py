@@ -36,7 +36,7 @@ def locked(home: Home) -> Iterator[LeaseFile]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         stored, damage = _read(home)
         if damage:
-            print(f"{damage}: made anew from what there is", file=sys.stderr, flush=True)
+            print(f"{damage}: rebuilt from the existing networks and containers", file=sys.stderr, flush=True)
         file = LeaseFile(stored if stored is not None else _find(home))
         yield file
         if file.leases != stored:

@@ -133,7 +133,7 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         connection.send(netlink.new_bridge(name, address=address, mtu=lease.mtu))
         link = connection.link(name)
     if link is None:
-        raise FileNotFoundError(f"bridge {name} went away while it was made")
+        raise FileNotFoundError(f"bridge {name} disappeared while it was being created")
     # All of this while a new bridge is still down: from its first moment up, it takes nothing that it should not.
     with Ipv6Settings() as settings:
         for key, value in QUIET.items():
@@ -176,7 +176,7 @@ def connect(
                 _new_port(connection, mark_of(home, interface.network), namespace_path, interface, lease)
                 link = own.link(interface.device)
             if link is None:
-                raise FileNotFoundError(f"interface {interface.device} went away while it was made")
+                raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
             # A network has no IPv6: without this, a container takes a router for it from any neighbour's message.
             settings.set(interface.device, "disable_ipv6", 1)
             requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
@@ -202,7 +202,7 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
         os.close(descriptor)
     port = connection.link(name)
     if port is None:
-        raise FileNotFoundError(f"interface {name} went away while it was made")
+        raise FileNotFoundError(f"interface {name} disappeared while it was being created")
     connection.send(
         *_close_port(port.number, name),
         netlink.set_alias(name, mark.render()),

@@ -49,7 +49,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
     """
     if not NAME.fullmatch(spec.name) or len(spec.name) > NAME_MAX:
         hint = f"use at most {NAME_MAX} letters, digits, _, . and -"
-        raise FatalError(f"network {spec.name}: this cannot be the name of a network", hint=hint)
+        raise FatalError(f"network {spec.name}: invalid network name", hint=hint)
     with kernel_errors(f"network {spec.name}"), Netlink() as connection:
         if spec.external:
             _check_external(connection, home, spec)
@@ -70,7 +70,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
                 connection.remove_link(lease.bridge)
                 file.leases = file.leases.without_network(spec.name)
             else:
-                raise TemporaryError(f"network {spec.name}: every subnet that was tried is taken by another network")
+                raise TemporaryError(f"network {spec.name}: every subnet tried is used by another network")
         ensure_forwarding(connection, home)
     return made
 
@@ -170,7 +170,7 @@ class RulesWatch(TableWatch):
 def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:
     lease = lease_file.load(home).networks.get(spec.name)
     if lease is None or not _exists(connection, home, spec.name, lease):
-        hint = f"start the stack that makes it, or remove 'external' from network {spec.key}"
+        hint = f"start the stack that creates it, or remove `external` from network {spec.key}"
         raise FatalError(f"network {spec.name} is declared as external, but does not exist", hint=hint)
 
 
@@ -204,7 +204,7 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
     existing = connection.link(bridge)
     if existing is not None:
         if link.parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
-            raise FatalError(f"network {spec.name}: interface {bridge} exists and is not Orchestra's")
+            raise FatalError(f"network {spec.name}: interface {bridge} already exists and does not belong to Orchestra")
         connection.remove_link(bridge)  # ours, from before its lease was lost or its definition changed
     taken: dict[IPv4Network, str] = link.host_networks(connection)
     for name, lease in leases.networks.items():

@@ -19,7 +19,7 @@ def check_options(spec: NetworkSpec) -> None:
     unknown = sorted(set(spec.driver_options) - {NAME, MTU, MASQUERADE})
     if spec.driver != "bridge" or unknown:
         what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
-        raise FatalError(f"network {spec.name}: {what} is not supported", hint="use driver bridge, without the option")
+        raise FatalError(f"network {spec.name}: {what} is not supported", hint="use the bridge driver without it")
 
 
 def masquerades(spec: NetworkSpec) -> bool:

@@ -123,7 +123,7 @@ def bind(port: Port) -> socket.socket:
     """A socket bound to the host port, any free one when ``published`` is None. Raises OSError, PortUnavailable."""
     kind = TYPES.get(port.protocol)
     if kind is None:
-        hint = "publish tcp and udp ports"
+        hint = "publish only tcp and udp ports"
         raise PortUnavailable(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint, port.location)
     holder = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC)
     try:
@@ -161,10 +161,10 @@ def _in_use(port: Port, owner: str) -> PortUnavailable:
 
 def _refused(port: Port, error: OSError) -> PortUnavailable:
     hints = {
-        errno.EADDRNOTAVAIL: "no interface of this machine has that address",
+        errno.EADDRNOTAVAIL: "no network interface of this machine has that address",
         errno.EACCES: "ports below net.ipv4.ip_unprivileged_port_start need root",
     }
-    hint = hints.get(error.errno or 0, "see whether the address is an IPv4 address of this machine")
+    hint = hints.get(error.errno or 0, "check that the address is an IPv4 address of this machine")
     return PortUnavailable(f"port {_text(port)} cannot be published: {error.strerror or error}", hint, port.location)
 
 

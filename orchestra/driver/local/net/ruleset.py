@@ -47,7 +47,9 @@ def apply(home: Home, stack: str, transaction: Rule) -> None:
         if not wanted:
             forget(home, stack)
         elif not held:
-            raise TemporaryError(f"the rules of stack {stack} were changed by another program while they were made")
+            raise TemporaryError(
+                f"the rules of stack {stack} were changed by another program while they were being written"
+            )
         else:
             private_files.make_directories(os.path.dirname(_path(home, stack)))
             private_files.store(_path(home, stack), f"{asked} {held}\n".encode())

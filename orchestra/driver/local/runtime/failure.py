@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 PASSING = {
     errno.EAGAIN: "too many processes: see ulimit -u and /proc/sys/kernel/pid_max",
-    errno.EALREADY: "another run of it is just ending",
-    errno.EBUSY: "something of an earlier run is still in use",
+    errno.EALREADY: "an earlier run is still ending",
+    errno.EBUSY: "something left by an earlier run is still in use",
     errno.ECONNREFUSED: "the fork server is being replaced",
     errno.ECONNRESET: "the fork server is being replaced",
     errno.EPIPE: "the fork server is being replaced",
     errno.EMFILE: "too many open files: see ulimit -n",
     errno.ENFILE: "too many open files on this machine: see /proc/sys/fs/file-max",
-    errno.ENOMEM: "memory is short",
+    errno.ENOMEM: "out of memory",
 }
 HINTS = {
-    errno.EPERM: "a capability is missing: orchestra doctor shows which",
-    errno.ENOSPC: "the disk is full, or a limit of the kernel is reached: see /proc/sys/user",
-    errno.ENOSYS: "this kernel lacks the system call: orchestra doctor shows what it offers",
+    errno.EPERM: "a capability is missing: run orchestra doctor to see which",
+    errno.ENOSPC: "the disk is full, or a kernel limit is reached: see /proc/sys/user",
+    errno.ENOSYS: "this kernel lacks the system call: run orchestra doctor to see what it supports",
 }
 
 

@@ -21,5 +21,7 @@ def find_runtime(name: str, service: str) -> str:
     found = shutil.which(program)
     if found is None:
         message = f"service {service}: the runtime {name} is not installed"
-        raise FatalError(message, hint="`runtime` is a program such as crun, or its path; without it it is our own")
+        raise FatalError(
+            message, hint="set `runtime` to a program such as crun or to its path, or remove it to use Orchestra's own"
+        )
     return os.path.abspath(found)

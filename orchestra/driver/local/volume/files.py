@@ -48,12 +48,12 @@ def _content(spec: ContainerSpec, mount: FileMount) -> bytes:
         return mount.content.encode()
     what = f"service {spec.service}: {mount.source or 'what'} is to be mounted at {mount.target}"
     if not mount.source:
-        raise FatalError(f"{what}, but its variable is not set", hint="set the variable that the file names")
+        raise FatalError(f"{what}, but its variable is not set", hint="set the variable in the environment or in .env")
     try:
         # Opening a pipe that nobody writes to would wait for somebody to do so.
         with open(os.open(mount.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return file.read()
     except OSError as error:
-        raise FatalError(f"{what}: {error.strerror}", hint="create it, or mend its path") from error
-    raise FatalError(f"{what}, but is no file", hint="only a file can be given an owner and a mode")
+        raise FatalError(f"{what}: {error.strerror}", hint="create it, or correct its path") from error
+    raise FatalError(f"{what}, but is not a file", hint="only a file can have an owner and a mode")

@@ -124,7 +124,7 @@ def _check_bind(spec: ContainerSpec, mount: BindMount, *, starting: bool) -> Non
         if not os.path.isdir(above):
             raise FatalError(f"{message}: {above} is not a directory", hint="correct its path")
     elif starting or not spec.depends_on:
-        other = "correct its path" if mount.declared else "set bind.create_host_path to have a directory made"
+        other = "correct its path" if mount.declared else "set bind.create_host_path to create a directory"
         raise FatalError(f"{message}, does not exist", hint=f"create it, or {other}")
 
 
@@ -143,7 +143,7 @@ def _bind(spec: ContainerSpec, mount: BindMount) -> ResolvedMount:
 def _propagation(spec: ContainerSpec, mount: BindMount | VolumeMount) -> str:
     if not mount.propagation or mount.propagation in PROPAGATIONS:
         return mount.propagation or "rprivate"
-    message = f"service {spec.service}: the propagation {mount.propagation} of {mount.target} cannot be had"
+    message = f"service {spec.service}: propagation {mount.propagation} of {mount.target} is not supported"
     hint = f"use one of {', '.join(PROPAGATIONS)}; mounts made in a container never reach the host"
     raise FatalError(message, hint=hint)
 
@@ -163,13 +163,11 @@ def _volume(home: Home, spec: ContainerSpec, mount: VolumeMount, name: str, *, s
     read_only = mount.read_only or place.read_only
     if place.kind != "bind":
         if mount.subpath:
-            message = (
-                f"service {spec.service}: a subpath of volume {name} cannot be mounted: it is of type {place.kind}"
-            )
-            raise FatalError(message, hint="name the subpath in the volume's device, if its type allows it")
+            message = f"service {spec.service}: cannot mount a subpath of volume {name}, which is of type {place.kind}"
+            raise FatalError(message, hint="put the subpath in the volume's device, if its type allows that")
         return ResolvedMount(mount.target, place.kind, place.source, place.options, read_only)
     if not os.path.isdir(place.source) and must_exist:
-        message = f"volume {name}: its device {place.source} is no directory of this machine"
+        message = f"volume {name}: its device {place.source} is not a directory on this machine"
         raise FatalError(message, hint="create it, or change driver_opts.device")
     shown = (*place.options, _propagation(spec, mount))
     subpath = _subpath(place.source, spec, mount, must_exist)
@@ -182,7 +180,7 @@ def _subpath(data: str, spec: ContainerSpec, mount: VolumeMount, must_exist: boo
         return ""
     what = f"service {spec.service}: the subpath {mount.subpath} of volume {mount.name}"
     if mount.subpath.startswith("/") or ".." in mount.subpath.split("/"):
-        raise FatalError(f"{what} leads out of it", hint="a subpath is relative, without ..")
+        raise FatalError(f"{what} leads outside the volume", hint="use a relative path without ..")
     if must_exist:
         try:
             os.close(open_below(data, mount.subpath, about=mount.target))

@@ -28,8 +28,8 @@ def parse_driver_options(name: str, options: Mapping[str, str]) -> Place | None:
         return None
     for key in options:
         if key not in KNOWN:
-            hint = "the driver local knows type, device and o"
-            raise FatalError(f"volume {name}: the driver option {key} is not known", hint=hint)
+            hint = "the local driver supports type, device and o"
+            raise FatalError(f"volume {name}: unknown driver option {key}", hint=hint)
     kind, device = options.get("type", ""), options.get("device", "")
     words = [word.strip() for word in options.get("o", "").split(",") if word.strip()]
     is_bind = kind == "bind" or "bind" in words or "rbind" in words
@@ -41,6 +41,6 @@ def parse_driver_options(name: str, options: Mapping[str, str]) -> Place | None:
     if not is_bind:
         return Place(kind, device, tuple(words), read_only)
     if not device.startswith("/"):
-        raise FatalError(f"volume {name}: the device {device} is no absolute path", hint="begin it with a slash")
+        raise FatalError(f"volume {name}: the device {device} is not an absolute path", hint="begin it with a slash")
     recursion = "rbind" if "rbind" in options.get("o", "").split(",") else "bind"
     return Place("bind", device, (recursion, *words), read_only)

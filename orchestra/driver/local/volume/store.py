@@ -64,8 +64,8 @@ def volume_path(home: Home, name: str) -> str:
 def check_name(name: str) -> str:
     """The name, which is going to be a directory's. Raises FatalError."""
     if not NAME.fullmatch(name):
-        hint = "use two or more letters, digits, and _ . - behind the first"
-        raise FatalError(f"{name!r} is not a name for a volume", hint=hint)
+        hint = "use at least two letters, digits, _ . or -, beginning with a letter or digit"
+        raise FatalError(f"{name!r} is not a valid volume name", hint=hint)
     return name
 
 
@@ -78,7 +78,7 @@ def load_record(home: Home, name: str) -> VolumeRecord | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
-        raise FatalError(f"volume {name}: {path} is damaged: {error}", hint="mend or remove that file") from error
+        raise FatalError(f"volume {name}: {path} is damaged: {error}", hint="repair or remove that file") from error
 
 
 def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
@@ -86,12 +86,12 @@ def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
     existing = load_record(home, spec.name)
     if existing is not None:
         if existing.stack != stack:
-            hint = "set `external: true` to use it all the same, or give yours another name"
+            hint = "set `external: true` to use it anyway, or choose another name"
             raise FatalError(f"volume {spec.name} belongs to stack {existing.stack}", hint=hint)
         return
     if spec.driver != "local":
-        hint = "use the driver local: its options type, device and o mount anything the kernel can"
-        raise FatalError(f"volume {spec.name}: there is no volume driver {spec.driver}", hint=hint)
+        hint = "use the local driver: with the options type, device and o it mounts anything the kernel supports"
+        raise FatalError(f"volume {spec.name}: unknown volume driver {spec.driver}", hint=hint)
     parse_driver_options(spec.name, spec.driver_options)
     record = VolumeRecord(
         name=spec.name,
@@ -139,7 +139,7 @@ def remove_volume(home: Home, stack: str, name: str) -> None:
     record = load_record(home, name)
     if record is not None:
         if record.stack != stack:
-            hint = "it is removed with the stack that made it"
+            hint = "remove it together with the stack that created it"
             raise FatalError(f"volume {name} belongs to stack {record.stack}", hint=hint)
         if users := _users(home, name):
             raise StillInUse(f"volume {name} is still in use by {', '.join(users)}", hint="remove that container first")
@@ -184,8 +184,8 @@ def make_volume(home: Home, record: VolumeRecord) -> None:
             remove_tree(begun)
             if load_record(home, record.name) is None:
                 path = volume_path(home, record.name)
-                hint = f"move {path} away: it is no volume of this installation"
-                raise FatalError(f"volume {record.name} cannot be made: {error.strerror}", hint=hint) from error
+                hint = f"move {path} away: it is not a volume of this installation"
+                raise FatalError(f"volume {record.name} cannot be created: {error.strerror}", hint=hint) from error
         sync_directory(home.volumes)
 
 

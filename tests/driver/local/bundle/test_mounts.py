@@ -77,7 +77,7 @@ def test_what_lxcfs_shows_differently_may_be_mounted(target):
 
 @pytest.mark.parametrize("target", ["/", "", "relative", "/..", "/a/.."])
 def test_a_place_where_nothing_can_be_mounted(target):
-    with pytest.raises(FatalError, match="service web: nothing can be mounted at"):
+    with pytest.raises(FatalError, match="service web: cannot mount anything at"):
         render(mounts=[bind(target)])
 
 

@@ -98,12 +98,12 @@ def test_working_directory(image, own, expected):
         ({"working_directory": "app"}, "working_dir app is not absolute"),
         ({"oom_score_adj": 1001}, "oom_score_adj 1001"),
         ({"oom_score_adj": -1001}, "oom_score_adj -1001"),
-        ({"ulimits": (Ulimit("files", 1, 1),)}, "ulimit files is not known"),
+        ({"ulimits": (Ulimit("files", 1, 1),)}, "unknown ulimit files"),
         ({"ulimits": (Ulimit("nofile", 2, 1),)}, "the soft ulimit nofile is higher"),
         ({"ulimits": (Ulimit("nofile", -1, 1),)}, "the soft ulimit nofile is higher"),
-        ({"cap_add": ("SYS_ADMINISTRATOR",)}, "capability SYS_ADMINISTRATOR is not known"),
-        ({"cap_drop": ("CAP_ALL",)}, "capability CAP_ALL is not known"),
-        ({"cap_drop": ("nothing",), "privileged": True}, "capability nothing is not known"),
+        ({"cap_add": ("SYS_ADMINISTRATOR",)}, "unknown capability SYS_ADMINISTRATOR"),
+        ({"cap_drop": ("CAP_ALL",)}, "unknown capability CAP_ALL"),
+        ({"cap_drop": ("nothing",), "privileged": True}, "unknown capability nothing"),
     ],
 )
 def test_what_cannot_be_is_named_with_a_way_out(more, message):

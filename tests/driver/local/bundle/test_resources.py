@@ -59,8 +59,8 @@ def test_without_swap_accounting_swap_is_limited_only_when_asked():
         ({"memory": MIB}, "a memory limit of 1048576 bytes is too small"),
         ({"memory": 64 * MIB, "memory_swap": 32 * MIB}, "memswap_limit is lower than mem_limit"),
         ({"memory_swap": 32 * MIB}, "memswap_limit needs mem_limit"),
-        ({"memory": 64 * MIB, "memory_reservation": 65 * MIB}, "more memory is reserved"),
-        ({"cpus": 0.001}, "0.001 CPUs are too few"),
+        ({"memory": 64 * MIB, "memory_reservation": 65 * MIB}, "mem_reservation is higher"),
+        ({"cpus": 0.001}, "0.001 CPUs is too low"),
     ],
 )
 def test_limits_that_make_no_sense(resources, message):
@@ -91,7 +91,7 @@ def test_devices_of_block_io_are_told_by_their_numbers():
 
 @pytest.mark.parametrize("path", ["/dev/none", "/dev/fuse", "/dev/snd"])
 def test_what_is_no_block_device_has_no_rate(path):
-    with pytest.raises(FatalError, match=f"service web: there is no block device {path}"):
+    with pytest.raises(FatalError, match=f"service web: block device {path} does not exist"):
         limits(HOST, block_io=BlockIO(read_bytes=(DeviceValue(path, MIB),)))
 
 
@@ -180,11 +180,11 @@ def test_a_privileged_container_has_every_device_and_those_it_names():
 @pytest.mark.parametrize(
     ("device", "message"),
     [
-        (Device("/dev/missing", "/dev/missing"), "there is no device /dev/missing on this machine"),
-        (Device("vendor.com/gpu=all", "vendor.com/gpu=all"), "the device vendor.com/gpu=all is no path"),
-        (Device("/dev/fuse", "fuse"), "the device fuse in the container is no absolute path"),
-        (Device("/dev/fuse", "/dev/fuse", "rx"), "the permissions rx of /dev/fuse are not known"),
-        (Device("/dev/fuse", "/dev/fuse", ""), "the permissions  of /dev/fuse are not known"),
+        (Device("/dev/missing", "/dev/missing"), "device /dev/missing does not exist on this machine"),
+        (Device("vendor.com/gpu=all", "vendor.com/gpu=all"), "the device vendor.com/gpu=all is not a path"),
+        (Device("/dev/fuse", "fuse"), "the device path fuse in the container is not absolute"),
+        (Device("/dev/fuse", "/dev/fuse", "rx"), "unknown permissions rx of /dev/fuse"),
+        (Device("/dev/fuse", "/dev/fuse", ""), "unknown permissions  of /dev/fuse"),
     ],
 )
 def test_devices_that_cannot_be_had(device, message):

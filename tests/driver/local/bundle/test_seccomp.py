@@ -140,7 +140,7 @@ def test_a_profile_that_cannot_be_read(tmp_path, text):
 
 @pytest.mark.parametrize("profile", [{}, {"defaultAction": "SCMP_ACT_ALLOW", "archMap": [3]}])
 def test_what_is_no_profile(profile):
-    with pytest.raises(FatalError, match="service web: /p is no seccomp profile"):
+    with pytest.raises(FatalError, match="service web: /p is not a seccomp profile"):
         render(host=HostFacts(seccomp_profile=profile), security_options=("seccomp=/p",))
 
 

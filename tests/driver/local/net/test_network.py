@@ -255,7 +255,7 @@ def test_a_subnet_that_the_host_uses_is_refused_by_name(world):
         ({"driver_options": {"com.docker.network.driver.mtu": "big"}}, "mtu big is not a number"),
         ({"subnet": "10.0.0.1/24"}, "is not an IPv4 subnet"),
         ({"external": True}, "is declared as external, but does not exist"),
-        ({"name": "a b"}, "cannot be the name of a network"),
+        ({"name": "a b"}, "invalid network name"),
     ],
 )
 def test_a_network_that_cannot_be_made_is_refused_and_leaves_nothing(world, more, message):
@@ -459,7 +459,7 @@ def test_a_container_on_the_hosts_network_has_no_namespace(world):
 
 def test_a_container_shares_the_network_of_a_service_or_container(world):
     world.network()
-    with pytest.raises(TemporaryError, match="is not there yet"):
+    with pytest.raises(TemporaryError, match="is not running yet"):
         world.attach("side", network_mode=OfService("web"))
     web = world.attach("web", ports=[(80, 8080)])
     side = world.attach("side", network_mode=OfService("web"))
@@ -559,7 +559,7 @@ def test_reserved_addresses_ranges_and_auxiliary_addresses_are_kept(world):
     kept = ("10.55.0.2", "10.55.0.8", "10.55.0.12")
     given = [world.attach(f"dyn{n}", Endpoint(name, reserved=kept)).addresses[name] for n in range(3)]
     assert given == ["10.55.0.11", "10.55.0.13", "10.55.0.14"]
-    with pytest.raises(FatalError, match="no address is left in"):
+    with pytest.raises(FatalError, match="no address in"):
         world.attach("more", Endpoint(name, reserved=kept))
     for address in kept:  # also outside the range
         fixed = world.attach(f"fixed{address[-1]}", Endpoint(name, ipv4_address=address, reserved=kept))

@@ -64,7 +64,7 @@ def test_what_cannot_be_written_is_told(resolve, tmp_path):
         ("", "service web: what is to be mounted at /f, but its variable is not set"),
         (f"{tmp_path}/no", f"service web: {tmp_path}/no is to be mounted at /f: No such file or directory"),
         (str(tmp_path), f"service web: {tmp_path} is to be mounted at /f: Is a directory"),
-        (f"{tmp_path}/pipe", f"service web: {tmp_path}/pipe is to be mounted at /f, but is no file"),
+        (f"{tmp_path}/pipe", f"service web: {tmp_path}/pipe is to be mounted at /f, but is not a file"),
     ):
         with pytest.raises(FatalError) as caught:
             resolve(file(source=source, mode=0o400))

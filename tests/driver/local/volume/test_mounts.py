@@ -34,7 +34,7 @@ def test_a_bind(resolve, tmp_path):
 
 @pytest.mark.parametrize("propagation", ["shared", "rshared", "unbindable", "sideways"])
 def test_a_propagation_to_the_host_is_refused(resolve, tmp_path, propagation):
-    with pytest.raises(FatalError, match=f"service web: the propagation {propagation} of /t cannot be had"):
+    with pytest.raises(FatalError, match=f"service web: propagation {propagation} of /t is not supported"):
         resolve(BindMount, "/t", str(tmp_path), propagation=propagation)
 
 
@@ -142,7 +142,7 @@ def test_a_volume_elsewhere(resolve, create, tmp_path):
     assert resolve(VolumeMount, "/t", "s_data") == expected
     assert resolve(VolumeMount, "/t", "s_data", subpath="sub") == replace(expected, subpath="sub")
     (tmp_path / "srv").rename(tmp_path / "moved")
-    with pytest.raises(FatalError, match=f"volume s_data: its device {tmp_path}/srv is no directory"):
+    with pytest.raises(FatalError, match=f"volume s_data: its device {tmp_path}/srv is not a directory"):
         resolve(VolumeMount, "/t", "s_data")
 
 
@@ -150,7 +150,7 @@ def test_a_volume_of_another_file_system(resolve, create):
     create(driver_options={"type": "nfs", "o": "addr=10.0.0.1", "device": ":/x"})
     expected = ResolvedMount("/t", "nfs", ":/x", ("addr=10.0.0.1",), read_only=True)
     assert resolve(VolumeMount, "/t", "s_data", read_only=True) == expected
-    with pytest.raises(FatalError, match="a subpath of volume s_data cannot be mounted"):
+    with pytest.raises(FatalError, match="cannot mount a subpath of volume s_data"):
         resolve(VolumeMount, "/t", "s_data", subpath="sub")
 
 

@@ -67,7 +67,7 @@ def test_a_volume_of_another_stack_is_not_taken(create):
 )
 def test_a_name_that_is_no_directorys(home, create, volumes, name):
     for call in (lambda: create(name), lambda: remove_volume(home, "s", name)):
-        with pytest.raises(FatalError, match="is not a name for a volume"):
+        with pytest.raises(FatalError, match="is not a valid volume name"):
             call()
     assert not volumes.exists()
 
@@ -86,11 +86,11 @@ def test_every_name_that_passes_is_one_entry_of_a_directory(name):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"driver": "rexray"}, "there is no volume driver rexray"),
-        ({"driver_options": {"size": "1g"}}, "the driver option size is not known"),
+        ({"driver": "rexray"}, "unknown volume driver rexray"),
+        ({"driver_options": {"size": "1g"}}, "unknown driver option size"),
         ({"driver_options": {"type": "nfs"}}, "need type and device"),
         ({"driver_options": {"device": "/x"}}, "need type and device"),
-        ({"driver_options": {"o": "bind", "device": "data"}}, "the device data is no absolute path"),
+        ({"driver_options": {"o": "bind", "device": "data"}}, "the device data is not an absolute path"),
     ],
 )
 def test_a_volume_that_cannot_be_made(create, volumes, more, message):
@@ -122,7 +122,7 @@ def test_many_at_once_make_one(home, volumes):
 def test_a_directory_that_is_no_volume_is_left_alone(home, create, volumes):
     (volumes / "s_data").mkdir(parents=True)
     (volumes / "s_data/precious").write_text("kept")
-    with pytest.raises(FatalError, match="volume s_data cannot be made") as caught:
+    with pytest.raises(FatalError, match="volume s_data cannot be created") as caught:
         create()
     assert str(volumes / "s_data") in caught.value.hint
     remove_volume(home, "s", "s_data")

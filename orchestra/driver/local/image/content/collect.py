@@ -103,7 +103,7 @@ def _reached(content: ContentStore, roots: Collection[str]) -> tuple[set[str], s
         blobs.add(digest)
         if parts is None:
             raise FatalError(
-                f"image {digest} is in use, but its documents are not there: nobody can say which layers it needs",
+                f"image {digest} is in use, but its documents are missing, so the layers it needs are unknown",
                 hint="`orchestra image fsck` tells more; pull it again, or remove what uses it",
             )
         blobs |= {parts.config_blob.digest, *parts.blobs}

@@ -118,7 +118,7 @@ class Tokens:
         except Trouble as error:
             raise TemporaryError(f"token server {server} of registry {place.host}: {error}") from error
         if status in (400, 401, 403):
-            who = "these credentials" if self.is_known(place) else "anybody who does not say who he is"
+            who = "these credentials" if self.is_known(place) else "anonymous clients"
             raise FatalError(f"token server {server} of registry {place.host} gives {who} no token", hint=LOGIN)
         if status != 200:
             kind = TemporaryError if status in (408, 429) or status >= 500 else FatalError
