@@ -1,0 +1,117 @@
+"""Plain English: no sentence uses the words that mark a translated one.
+
+Messages, help texts and hints have none of them. Comments, docstrings and pages still have some: their number may only
+fall.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HABITS = re.compile(
+    r"\b(?:nobody|whoever|whomever|anybody|somebody|mend(?:s|ed)?|(?:is|be|are) at it|(?:is|are) not ours"
+    r"|has not what|for anybody else neither)\b|(?:^|[.:;] )Who (?!else\b)[^?]*$",
+    re.IGNORECASE,
+)
+LEFT = {"comments": 224, "docs": 50}
+"""Lines that still have one, at most. Lower the numbers as sentences are reworded."""
+
+
+def strings(text: str) -> list[tuple[int, str]]:
+    """Literals that are not docstrings, with their lines; an f-string's as one, with gaps for its values."""
+    tree = ast.parse(text)
+    remarks = {id(node) for node in _notes(tree)}
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            pieces = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
+            found.append((node.lineno, "".join(pieces)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in remarks | parts:
+            found.append((node.lineno, node.value))
+    return found
+
+
+def notes(text: str) -> list[tuple[int, str]]:
+    """Lines of comments and docstrings."""
+    found = [
+        (token.start[0], token.string.lstrip("# "))
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for node in _notes(ast.parse(text)):
+        found += enumerate(str(node.value).splitlines(), node.lineno)
+    return found
+
+
+def _notes(tree: ast.Module) -> list[ast.Constant]:
+    """Strings that stand as statements."""
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+
+
+def habits(lines: list[tuple[int, str]]) -> list[str]:
+    return [f"{number}: {text.strip()}" for number, text in lines if HABITS.search(text)]
+
+
+SOURCES = sorted((ROOT / "orchestra").rglob("*.py"))
+PAGES = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+]
+
+
+def test_no_message_has_a_habit():
+    told = [f"{file.relative_to(ROOT)}:{line}" for file in SOURCES for line in habits(strings(file.read_text()))]
+    assert told == []
+
+
+def test_comments_and_docstrings_lose_them():
+    told = [f"{file.relative_to(ROOT)}:{line}" for file in SOURCES for line in habits(notes(file.read_text()))]
+    assert len(told) <= LEFT["comments"], "\n".join(told)
+
+
+def test_pages_lose_them():
+    told = [
+        f"{page.relative_to(ROOT)}:{line}"
+        for page in PAGES
+        for line in habits(list(enumerate(page.read_text().splitlines(), 1)))
+    ]
+    assert len(told) <= LEFT["docs"], "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Nobody of them is a daemon",
+        "for whoever waits",
+        "create it, or mend its path",
+        "unless their restart policy is at it already",
+        "CAP_X is not ours to give",
+        "Who attaches and does not read fast enough is cut off",
+        "the machine has not what is asked for",
+        "works for anybody",
+    ],
+)
+def test_a_habit_is_found_wherever_it_stands(sentence):
+    text = f'''"""{sentence}"""\n# {sentence}\nshow(f"{{name}}: {sentence}", "{sentence}")\n'''
+    assert [line.partition(": ")[0] for line in habits(notes(text))] == ["2", "1"]
+    assert len(habits(strings(text))) == 2
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["None of them is a daemon", "the user who owns it", "recommended, or amended", "Who else is there", "Who may?"],
+)
+def test_a_plain_sentence_is_none(sentence):
+    assert habits([(1, sentence)]) == []
