@@ -106,7 +106,9 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
 def not_running(service: str, index: int | None) -> UserError:
     """index: which replica was asked for; None for any."""
     which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
-    return UserError(f"{which} is not running", hint="orchestra ps -a shows what there is; up -d starts it")
+    return UserError(
+        f"{which} is not running", hint="run orchestra ps -a to list the containers, or orchestra up -d to start them"
+    )
 
 
 def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:
