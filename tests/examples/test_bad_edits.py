@@ -64,16 +64,16 @@ def test_good_container_gone_for_a_bad_edit(write_stack):
     before = standing(stack)
     stack.file.write_text(stack.file.read_text().replace("init", "user: nobodyy, init"))
     done = stack.run("up", "-d", code=1)
-    assert "user 'nobodyy' is not known in the image" in done.stderr
+    assert "user 'nobodyy' does not exist in the image" in done.stderr
     assert "compose.yaml:2" in done.stderr
     assert standing(stack) == before
 
 
 # What is added to a service, and what the refusal says.
 EDITS = [
-    ("user: nobodyy", "user 'nobodyy' is not known in the image"),
-    ("user: root:nogroupp", "group 'nogroupp' is not known in the image"),
-    ("group_add: [nogroupp]", "group 'nogroupp' is not known in the image"),
+    ("user: nobodyy", "user 'nobodyy' does not exist in the image"),
+    ("user: root:nogroupp", "group 'nogroupp' does not exist in the image"),
+    ("group_add: [nogroupp]", "group 'nogroupp' does not exist in the image"),
     ("entrypoint: nosuchprogram", "execve nosuchprogram: No such file or directory"),
     ("entrypoint: /no/such/program", "execve /no/such/program: No such file or directory"),
     ("entrypoint: /etc/passwd", "execve /etc/passwd: Permission denied"),
@@ -84,13 +84,13 @@ EDITS = [
     ("volumes: ['/etc:/etc/passwd']", "move_mount /etc/passwd: Not a directory"),
     ("tmpfs: [/etc/passwd]", "move_mount /etc/passwd: Not a directory"),
     ("ulimits: {nofiles: 5}", "unknown ulimit nofiles"),
-    ("devices: [/dev/nosuch]", "there is no device /dev/nosuch"),
+    ("devices: [/dev/nosuch]", "device /dev/nosuch"),
     ("sysctls: {kernel.panic: 1}", "sysctl kernel.panic cannot be set for a container"),
     ("sysctls: {net.core.nosuch: 1}", "sysctl net.core.nosuch: No such file"),
     ("runtime: nosuchruntime", "the runtime nosuchruntime is not installed"),
     ("security_opt: [nonsense]", "security_opt nonsense"),
     ("security_opt: ['seccomp=./none.json']", "none.json cannot be read"),
-    ("cpuset: '4000'", "cpuset 4000: this machine has the processors"),
+    ("cpuset: '4000'", "cpuset 4000: this machine has only the processors"),
     ("mem_limit: 1m", "a memory limit of 1048576 bytes is too small"),
     (f"hostname: {'h' * 65}", "is longer than 64"),
     ("stop_signal: SIGNONE", "SIGNONE"),

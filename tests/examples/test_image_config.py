@@ -155,7 +155,7 @@ services:
 def test_a_user_that_the_image_does_not_know_is_an_error_that_names_it(write_stack, tmp_path, user, word):
     reference = busybox(tmp_path / "image", {"Cmd": ["true"], "User": user}, *ACCOUNTS)
     stack = write_stack(f'services:\n  one: {{image: "{reference}"}}\n')
-    assert f"{word} is not known in the image" in stack.run("up", "-d", code=1).stderr
+    assert f"{word} does not exist in the image" in stack.run("up", "-d", code=1).stderr
 
 
 def test_ports_that_are_only_exposed_are_listed_behind_those_that_are_published(write_stack, tmp_path):

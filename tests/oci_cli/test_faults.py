@@ -164,7 +164,7 @@ def test_somebody_elses_cgroup_is_not_taken(ours):
     ours.bundle(name="other").linux["cgroupsPath"] = f"{ours.group}/c"
     ours.ok("create", "other", name="other")
     ours.bundle()
-    assert "somebody else" in ours.fails("create", "c")
+    assert "another owner" in ours.fails("create", "c")
     assert ours.status("other") == "created"
 
 

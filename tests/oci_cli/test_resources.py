@@ -127,7 +127,7 @@ def test_a_cgroup_in_use_by_somebody_else_is_refused_and_left_alone(ours):
     ours.bundle()
     ours.ok("run", "--detach", "c")
     ours.bundle(name="other").linux["cgroupsPath"] = f"{ours.group}/c"
-    assert "somebody else" in ours.fails("create", "other", name="other")
+    assert "another owner" in ours.fails("create", "other", name="other")
     assert ours.fails("state", "other")
     assert ours.status() == "running"
 
