@@ -25,7 +25,7 @@ _EXPONENT = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _PORTS = re.compile(r"(\d+)(?:-(\d+))?")
 
 
-# Longer texts are no numbers that anybody means.
+# Longer texts are not meant as numbers.
 _LONGEST = 100
 
 

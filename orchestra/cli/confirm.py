@@ -9,7 +9,7 @@ from orchestra.visible import visible
 
 
 def need_terminal() -> None:
-    """Raise UserError where nobody could answer."""
+    """Raise UserError where no terminal could answer."""
     if not sys.stdin.isatty():
         raise UserError(
             "cannot ask for confirmation: standard input is not a terminal", hint="use --force to skip the question"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         def read(self) -> Sequence[int]: ...
 
     class Audience(Protocol):
-        """Who watches."""
+        """The watching side."""
 
         def hear(self, event: Event) -> bool:
             """Of the request that is under way. Whether logs are to be shown from now on."""
@@ -214,7 +214,7 @@ class Attached:
         self.interrupted += 1
         self._audience.hurry()
         self._attach()
-        # Asked first and said then: who reads may stand still.
+        # Asked first and said then: a reader may stand still.
         if self.interrupted == 1:
             if self._accepted:
                 self._stop()

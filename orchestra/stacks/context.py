@@ -1,4 +1,4 @@
-"""Who asks, from where, and about which file: what every use case needs beside its own options."""
+"""The caller, where it runs, and which file it means: what every use case needs beside its own options."""
 
 from __future__ import annotations
 

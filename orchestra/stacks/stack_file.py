@@ -135,7 +135,7 @@ class StackFile:
         return _unpack(payload)
 
     def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:
-        # Somebody who may not write there still gets an answer, only later.
+        # A user who may not write there still gets an answer, only later.
         with contextlib.suppress(OSError):
             remember(self._loads, key, loaded.inputs, payload)
 

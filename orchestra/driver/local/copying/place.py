@@ -45,7 +45,7 @@ class World(Protocol):
 
 
 class Host:
-    """This machine. directory: of relative paths. Below a destination no link is followed, whoever has made it."""
+    """This machine. directory: of relative paths. Below a destination no link is followed."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory

@@ -24,9 +24,9 @@ PASSWORD_FILE = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a
 
 
 @contextlib.contextmanager
-def running(path: Path, *, settings: str = "", secure: bool = False) -> Iterator[str]:
-    """A registry on a free port of this machine; its host and port."""
-    port = free_port()
+def running(path: Path, *, settings: str = "", secure: bool = False, port: int = 0) -> Iterator[str]:
+    """A registry on this port, or a free one, of this machine; its host and port."""
+    port = port or free_port()
     path.mkdir(exist_ok=True)
     (path / "config.yml").write_text(
         f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n"
