@@ -271,7 +271,7 @@ COMMANDS = (
 
 GROUPS = {
     "image": "Manage images",
-    "system": "Manage disk space and leftovers of all stacks",
+    "system": "Manage what belongs to no single stack",
 }
 """First words of commands of two words, with their help."""
 

@@ -17,6 +17,8 @@ from orchestra.errors import OrchestraError
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Generated cases take long where other programs keep the machine busy.
+pytestmark = pytest.mark.timeout(300)
 QUIET = settings(
     max_examples=60,
     deadline=None,

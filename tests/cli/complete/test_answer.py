@@ -32,7 +32,7 @@ def test_services_are_those_of_the_file_and_of_containers(complete, by_hand):
 
 def test_commands_and_options_say_what_they_do(complete):
     assert complete("dow") == {"down": "Stop and remove containers and networks"}
-    assert complete("down", "--vol") == {"--volumes": "Remove the stack's own volumes too"}
+    assert complete("down", "--vol") == {"--volumes": "Also remove the stack's own volumes"}
 
 
 @pytest.mark.parametrize("text", ["services: [", "services: {web: {imge: x}}", "\x00", "", "services: {web: {image: $"])
