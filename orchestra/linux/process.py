@@ -219,13 +219,21 @@ def _clone(arguments: _CloneArgs, about: str) -> int:
     return pid
 
 
-def _stat_fields(pid: int | str) -> list[bytes]:
-    """Fields of /proc/PID/stat from the third on; the second may contain spaces and brackets."""
+def load_stat(pid: int | str) -> tuple[bytes, list[bytes]]:
+    """The name in /proc/PID/stat, which may contain spaces and brackets, and the fields from the third on.
+
+    Raises FileNotFoundError or ProcessLookupError when there is no such process.
+    """
     fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(fd, 4096).rpartition(b") ")[2].split()
+        name, _, fields = os.read(fd, 4096).partition(b"(")[2].rpartition(b") ")
     finally:
         os.close(fd)
+    return name, fields.split()
+
+
+def _stat_fields(pid: int | str) -> list[bytes]:
+    return load_stat(pid)[1]
 
 
 def start_time(pid: int) -> int:

@@ -6,6 +6,8 @@ import os
 import time
 from typing import NamedTuple
 
+from orchestra.linux.process import load_stat
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,11 +47,7 @@ def load_processes(pids: Iterable[int]) -> list[ProcessRow]:
 
 
 def _load(pid: int, ticks: int, booted: float) -> ProcessRow:
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="surrogateescape") as file:
-        text = file.read()
-    # The name may hold anything, parentheses and blanks too: the last parenthesis ends it.
-    name, _, rest = text.partition("(")[2].rpartition(")")
-    fields = rest.split()
+    name, fields = load_stat(pid)
     with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="surrogateescape") as file:
         command = file.read().rstrip("\0").replace("\0", " ")
     return ProcessRow(
@@ -59,7 +57,7 @@ def _load(pid: int, ticks: int, booted: float) -> ProcessRow:
         started_at=booted + int(fields[19]) / ticks,
         processor=(int(fields[11]) + int(fields[12])) / ticks,
         terminal=_terminal(int(fields[4])),
-        command=command or f"[{name}]",
+        command=command or f"[{os.fsdecode(name)}]",
     )
 
 

@@ -13,7 +13,6 @@ from anyio.to_thread import run_sync
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local import probe, volume
 from orchestra.driver.local.container import Containers
-from orchestra.driver.local.copying.root import locked
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import serving_names
@@ -24,6 +23,7 @@ from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.runtime import Runtime
 from orchestra.driver.local.watch import Watch
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
 from orchestra.model.names import StackName
 from orchestra.model.observed import Created, Observed, Running

@@ -7,7 +7,6 @@ container's start would mount. It runs nothing of the container, and nothing in 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 from errno import ECHILD
@@ -19,6 +18,7 @@ from orchestra.container.directory import ContainerDirectory
 from orchestra.container.rootfs import mount_layer
 from orchestra.container.settings import load_settings
 from orchestra.linux import namespaces, unix_socket
+from orchestra.linux.directory_lock import locked
 from orchestra.linux.mounts import mount, mount_tree
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim.state import Status, state
@@ -31,20 +31,6 @@ VIRTUAL = frozenset(("proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cg
 
 
 @contextlib.contextmanager
-def locked(directory: str) -> Iterator[None]:
-    """Alone to mount the root of the container of this directory: overlayfs forbids to do it twice at a time.
-
-    A start holds it until the container runs, a copy for as long as it has mounted the root.
-    """
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
 def opened_root(directory: str, *, bare: bool = False) -> Iterator[int]:
     """An O_PATH descriptor of the root. bare: without anything that is mounted in it, and read-only.
 
@@ -52,6 +38,8 @@ def opened_root(directory: str, *, bare: bool = False) -> Iterator[int]:
     """
     with contextlib.ExitStack() as stack:
         with contextlib.ExitStack() as lock:
+            # Overlayfs forbids to mount the root twice at a time: a start holds the lock until the container runs, a
+            # copy for as long as it has mounted the root.
             lock.enter_context(locked(directory))
             root = _open_running(directory, bare=bare)
             if root is None:

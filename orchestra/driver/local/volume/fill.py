@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.layers.lookup import find, is_opaque, is_whiteout
 from orchestra.driver.local.image.removal import remove_tree
-from orchestra.driver.local.volume.store import DATA, disk_errors, locked, volume_path
+from orchestra.driver.local.volume.store import DATA, disk_errors, volume_path
+from orchestra.linux.directory_lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux import private_files
+from orchestra.linux.directory_lock import locked
 from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.model.codec import decode, encode
 from orchestra.model.names import VolumeName
@@ -233,17 +233,6 @@ def _names_in(directory: str) -> list[str]:
         return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-@contextlib.contextmanager
-def locked(directory: str) -> Iterator[None]:
-    """While inside, no other thread or process is, for the same directory."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 def sync_directory(path: str) -> None:
