@@ -6,14 +6,11 @@ A container of a directory tree (``rootfs:DIR``) has no image to add to: all of 
 from __future__ import annotations
 
 import contextlib
-import gzip
-import hashlib
 import os
 import posixpath
 import tarfile
-import tempfile
 from errno import ENODATA, ENOTSUP, EOPNOTSUPP
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.bundle.process import DEFAULT_PATH, HOME_ANNOTATION
@@ -22,10 +19,8 @@ from orchestra.driver.local.copying.item import Item
 from orchestra.driver.local.copying.place import STRICT
 from orchestra.driver.local.copying.reading import Reader
 from orchestra.driver.local.copying.root import opened_root
-from orchestra.driver.local.image.archives.rootfs import add_document
-from orchestra.driver.local.image.content.store import Stored
+from orchestra.driver.local.image.archives.rootfs import add_image, add_layer, describe_platform
 from orchestra.driver.local.image.documents.changes import apply_changes
-from orchestra.driver.local.image.documents.manifest import CONFIG, LAYER, MANIFEST
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import is_opaque
 from orchestra.driver.local.image.layers.unpack import OPAQUE_MARK, WHITEOUT
@@ -41,9 +36,8 @@ from orchestra.model.observed import Running
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from orchestra.driver.local.image.content.store import ContentStore
     from orchestra.home import Home
     from orchestra.linux.cgroup import Cgroup
     from orchestra.model.observed import Container
@@ -75,7 +69,9 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
         parts = None if container.image_digest.startswith(PREFIX) else store.parts(container.image_digest)
         if parts is None and not container.image_digest.startswith(PREFIX):
             raise FatalError(f"{what}: its image is not on this machine any more", hint="pull it again")
-        document: dict[str, Any] = dict(parts.document) if parts else _scratch()
+        document: dict[str, Any] = (
+            dict(parts.document) if parts else {**describe_platform(parse_platform("", os.uname().machine))}
+        )
         inherited = inherit_config(document.get("config") or {}, config)
         document["config"] = apply_changes(wanted.changes, inherited)
         with contextlib.ExitStack() as reading:
@@ -87,8 +83,9 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
                 items = changed(upper, {entry["destination"] for entry in config["mounts"]})
             else:
                 items = Reader(reading.enter_context(opened_root(directory, bare=True))).walk()
-            layer, diff_id = _add_layer(content, items, what)
-        layers = [_descriptor(blob.media_type, blob.digest, blob.size) for blob in parts.layers] if parts else []
+            layer, diff_id = add_layer(content, lambda output: write_archive(items, output, ""), what)
+        below = parts.layers if parts else ()
+        layers = [{"mediaType": blob.media_type, "digest": blob.digest, "size": blob.size} for blob in below]
         step = {"created": wanted.created, "created_by": " ".join(config["process"]["args"]), "comment": wanted.message}
         history: list[Any] = [*(document.get("history") or ()), {**step, **_author(wanted)}]
         document |= {
@@ -97,14 +94,7 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
             "history": history,
             **_author(wanted),
         }
-        described, image_id = add_document(content, document, CONFIG)
-        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": [*layers, layer]}
-        top, digest = add_document(content, manifest, MANIFEST)
-        store.unpack(digest, what)
-        if wanted.name:
-            place = "/".join(filter(None, (document.get(key) for key in ("os", "architecture", "variant"))))
-            content.put_entry(Stored(wanted.name, digest, digest, top["size"], place))
-    return image_id
+        return add_image(store, document, [*layers, layer], what, name=wanted.name)
 
 
 def inherit_config(image: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,43 +203,5 @@ def _refuse_elsewhere(fd: int, name: str) -> None:
         raise FatalError(f"/{name} cannot be committed: overlayfs has only a part of it ({attribute})", hint=hint)
 
 
-def _add_layer(content: ContentStore, items: Iterable[Item], what: str) -> tuple[dict[str, Any], str]:
-    """Its descriptor, and the digest of what it is uncompressed."""
-    with tempfile.TemporaryFile(dir=content.scratch()) as packed:
-        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=4) as target:
-            hashed = _Hashed(target)
-            write_archive(items, hashed, "")
-        packed.seek(0)
-        digest, size = content.add(packed, what)
-    return _descriptor(f"{LAYER}+gzip", digest, size), hashed.digest
-
-
-class _Hashed:
-    """Tells what the bytes were that were written."""
-
-    def __init__(self, target: gzip.GzipFile | IO[bytes]) -> None:
-        self._target = target
-        self._hash = hashlib.sha256()
-
-    def write(self, data: bytes, /) -> int:
-        self._hash.update(data)
-        return self._target.write(data)
-
-    @property
-    def digest(self) -> str:
-        return f"sha256:{self._hash.hexdigest()}"
-
-
-def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": digest, "size": size}
-
-
 def _author(wanted: Commit) -> dict[str, str]:
     return {"author": wanted.author} if wanted.author else {}
-
-
-def _scratch() -> dict[str, Any]:
-    """The configuration of an image of nothing, for this machine."""
-    platform = parse_platform("", os.uname().machine)
-    variant = {"variant": platform.variant} if platform.variant else {}
-    return {"architecture": platform.architecture, "os": platform.system, **variant}

@@ -15,7 +15,7 @@ from orchestra.driver.local.image.layers.tar import archive_errors
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestra.driver.local.image.content.store import ContentStore
     from orchestra.driver.local.image.naming.platform import Platform
@@ -44,50 +44,87 @@ def import_rootfs(
     """
     content = store.content
     with content.held(), archive_errors(what):
-        layer, diff_id = _add_layer(content, stream, what)
+        layer, diff_id = _add_archive(content, stream, what)
         document: dict[str, Any] = {
             "created": created,
-            "architecture": platform.architecture,
-            "os": platform.system,
-            **({"variant": platform.variant} if platform.variant else {}),
+            **describe_platform(platform),
             "config": dict(config),
             "rootfs": {"type": "layers", "diff_ids": [diff_id]},
             "history": [{"created": created, "comment": message or f"Imported from {what}"}],
         }
-        described, image_id = add_document(content, document, CONFIG)
-        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": [layer]}
-        top, digest = add_document(content, manifest, MANIFEST)
-        store.unpack(digest, what)
-        if name:
-            content.put_entry(Stored(name, digest, digest, top["size"], str(platform)))
-    return image_id
+        return add_image(store, document, [layer], what, name=name)
 
 
-def _add_layer(content: ContentStore, stream: io.BufferedReader, what: str) -> tuple[dict[str, Any], str]:
+def describe_platform(platform: Platform) -> dict[str, str]:
+    """As the configuration of an image has it."""
+    variant = {"variant": platform.variant} if platform.variant else {}
+    return {"architecture": platform.architecture, "os": platform.system, **variant}
+
+
+def _add_archive(content: ContentStore, stream: io.BufferedReader, what: str) -> tuple[dict[str, Any], str]:
     """Its descriptor, and the digest of what it is uncompressed."""
     compression = compression_of(stream)
-    if compression in KEPT:
-        digest, size = content.add(stream, what)
-        with content.open(digest) as blob:
-            diff_id = _hash(decompressed(blob))
-    else:
-        with tempfile.TemporaryFile(dir=content.scratch()) as packed:
-            # Without a time in it, the same archive always makes the same layer. Level 4 takes half the time of the
-            # usual 6 for a few percent more.
-            with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=4) as target:
-                diff_id = _hash(decompressed(stream), target)
-            packed.seek(0)
-            digest, size = content.add(packed, what)
-    return {"mediaType": LAYER + KEPT.get(compression, "+gzip"), "digest": digest, "size": size}, diff_id
+    if compression not in KEPT:
+        return add_layer(content, lambda output: _copy(decompressed(stream), output), what)
+    digest, size = content.add(stream, what)
+    hashed = Hashed()
+    with content.open(digest) as blob:
+        _copy(decompressed(blob), hashed)
+    return {"mediaType": LAYER + KEPT[compression], "digest": digest, "size": size}, hashed.digest
 
 
-def _hash(source: IO[bytes], target: gzip.GzipFile | None = None) -> str:
-    digest = hashlib.sha256()
+def _copy(source: IO[bytes], output: Hashed) -> None:
     while chunk := source.read(CHUNK):
-        digest.update(chunk)
-        if target is not None:
-            target.write(chunk)
-    return f"sha256:{digest.hexdigest()}"
+        output.write(chunk)
+
+
+class Hashed:
+    """Takes bytes, passes them on, if anywhere, and tells what they were."""
+
+    def __init__(self, target: gzip.GzipFile | None = None) -> None:
+        self._target = target
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self._hash.update(data)
+        if self._target is not None:
+            self._target.write(data)
+        return len(data)
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+def add_layer(content: ContentStore, fill: Callable[[Hashed], None], what: str) -> tuple[dict[str, Any], str]:
+    """A layer of the archive that ``fill`` writes: its descriptor, and the digest of what it is uncompressed."""
+    with tempfile.TemporaryFile(dir=content.scratch()) as packed:
+        # Without a time in it, the same archive always makes the same layer. Level 4 takes half the time of the usual 6
+        # for a few percent more.
+        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=4) as target:
+            hashed = Hashed(target)
+            fill(hashed)
+        packed.seek(0)
+        digest, size = content.add(packed, what)
+    return {"mediaType": f"{LAYER}+gzip", "digest": digest, "size": size}, hashed.digest
+
+
+def add_image(
+    store: ImageStore, document: Mapping[str, Any], layers: Sequence[Mapping[str, Any]], what: str, *, name: str
+) -> str:
+    """The digest of the image's configuration, which is its id. name: a whole one, or empty. Raises DriverError.
+
+    document: the configuration; layers: the descriptors of what it lists. To be called while the content is held.
+    """
+    content = store.content
+    described, image_id = add_document(content, document, CONFIG)
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": list(layers)}
+    top, digest = add_document(content, manifest, MANIFEST)
+    store.unpack(digest, what)
+    if name:
+        place = "/".join(filter(None, (document.get(key) for key in ("os", "architecture", "variant"))))
+        content.put_entry(Stored(name, digest, digest, top["size"], place))
+    return image_id
 
 
 def add_document(content: ContentStore, document: Mapping[str, Any], media_type: str) -> tuple[dict[str, Any], str]:
