@@ -1,4 +1,4 @@
-"""Where a command writes an archive: a file that appears as a whole, or standard output that is no terminal."""
+"""Where a command reads or writes an archive: a file that appears as a whole, or a stream that is no terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ if TYPE_CHECKING:
     from typing import IO
 
 
+def refuse_terminal_input(hint: str) -> None:
+    """Raises UserError where standard input is a terminal."""
+    if sys.stdin.isatty():
+        raise UserError("cannot read an archive from a terminal", hint=hint)
+
+
+def refuse_terminal_output(hint: str) -> None:
+    """Raises UserError where standard output is a terminal."""
+    if sys.stdout.isatty():
+        raise UserError("cannot write an archive to a terminal", hint=hint)
+
+
 @contextlib.contextmanager
 def opened_output(path: str | None) -> Iterator[IO[bytes]]:
     """A file appears as a whole, or not at all."""
     if path is None:
-        if sys.stdout.isatty():
-            raise UserError("an archive is nothing for a terminal", hint="use -o FILE, or redirect the output")
+        refuse_terminal_output("use -o FILE, or redirect the output")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
@@ -31,7 +42,7 @@ def opened_output(path: str | None) -> Iterator[IO[bytes]]:
         return
     directory = os.path.dirname(path) or "."
     if not os.path.isdir(directory):
-        raise UserError(f"{path}: {directory} is not a directory", hint="name another file after -o")
+        raise UserError(f"{path}: {directory} is not a directory", hint="choose another file for -o")
     with tempfile.NamedTemporaryFile(dir=directory, prefix=".orchestra-", delete=False) as temporary:
         try:
             yield temporary

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import sys
 
+from orchestra.cli.archive_streams import refuse_terminal_input, refuse_terminal_output
 from orchestra.cli.warnings import warn_of_damage
-from orchestra.errors import UserError
 from orchestra.stacks.cp import CopyOptions, copy
 from orchestra.visible import visible
 
@@ -39,12 +39,10 @@ def run(invocation: Invocation) -> int:
 
 
 def _open_input() -> io.BufferedReader:
-    if sys.stdin.isatty():
-        raise UserError("a terminal gives no archive", hint="redirect the input, as in: tar c DIR | orchestra cp - ...")
+    refuse_terminal_input("redirect the input, as in: tar c DIR | orchestra cp - ...")
     return io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False), 1 << 20)
 
 
 def _open_output() -> io.BufferedWriter:
-    if sys.stdout.isatty():
-        raise UserError("an archive is nothing for a terminal", hint="redirect the output, as in: ... - | tar x")
+    refuse_terminal_output("redirect the output, as in: ... - | tar x")
     return io.BufferedWriter(io.FileIO(sys.stdout.fileno(), "w", closefd=False), 1 << 20)

@@ -55,7 +55,7 @@ def _read_options(values: dict[str, Any], environment: Mapping[str, str], *, ter
     return ExecOptions(
         service=values["service"],
         command=tuple(values["command"]),
-        replica=values["index"],
+        replica=values["replica"],
         user=values["user"],
         environment={name: value for name, value in variables.items() if value is not None},
         working_directory=values["workdir"] or "",

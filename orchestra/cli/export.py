@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestra.cli.archive_output import opened_output
+from orchestra.cli.archive_streams import opened_output
 from orchestra.stacks.export import ExportOptions, export
 
 TYPE_CHECKING = False

@@ -43,7 +43,7 @@ def run(invocation: Invocation) -> int:
 
 def read_selection(values: dict[str, Any], now: float) -> Selection:
     """Raises UserError."""
-    services, index, tail = values["services"], values["index"], values["tail"]
+    services, index, tail = values["services"], values["replica"], values["tail"]
     if index is not None and len(services) != 1:
         raise UserError("--index needs exactly one service", hint="for example logs --index 2 web")
     if tail != "all" and not tail.removeprefix("-").isdecimal():

@@ -60,17 +60,17 @@ def render(rows: Sequence[StatsRow], format: str, *, full: bool) -> str:
 
 
 def _data(row: StatsRow, *, full: bool) -> dict[str, Any]:
-    share = 100 * row.memory / row.memory_limit if row.memory_limit else 0.0
+    share = 100 * row.usage.memory / row.usage.memory_limit if row.usage.memory_limit else 0.0
     return {
-        "BlockIO": f"{describe_size(row.read)} / {describe_size(row.written)}",
+        "BlockIO": f"{describe_size(row.usage.read)} / {describe_size(row.usage.written)}",
         "CPUPerc": f"{row.processor:.2f}%",
         "Container": row.id[:SHORT_ID],
         "ID": row.id if full else row.id[:SHORT_ID],
         "MemPerc": f"{share:.2f}%",
-        "MemUsage": f"{describe_binary_size(row.memory)} / {describe_binary_size(row.memory_limit)}",
+        "MemUsage": f"{describe_binary_size(row.usage.memory)} / {describe_binary_size(row.usage.memory_limit)}",
         "Name": row.name,
-        "NetIO": f"{describe_size(row.received)} / {describe_size(row.sent)}",
-        "PIDs": str(row.processes),
+        "NetIO": f"{describe_size(row.usage.received)} / {describe_size(row.usage.sent)}",
+        "PIDs": str(row.usage.processes),
     }
 
 

@@ -38,6 +38,7 @@ GLOBAL = (
 )
 
 _TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Shutdown timeout in seconds", metavar="SECONDS")
+_REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
 _NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Do not use colours")
 _NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Do not print container names before lines")
 
@@ -131,7 +132,7 @@ COMMANDS = (
             Option("timestamps", ("-t", "--timestamps"), FLAG, "Show timestamps"),
             Option("since", ("--since",), TEXT, "Show logs since a time, or a duration ago", metavar="TIME"),
             Option("until", ("--until",), TEXT, "Show logs until a time, or a duration ago", metavar="TIME"),
-            Option("index", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+            _REPLICA,
             _NO_COLOR,
             _NO_LOG_PREFIX,
         ),
@@ -147,7 +148,7 @@ COMMANDS = (
             Option("user", ("-u", "--user"), TEXT, "Run the command as this user", metavar="USER[:GROUP]"),
             Option("env", ("-e", "--env"), LIST, "Set an environment variable", metavar="NAME=VALUE"),
             Option("workdir", ("-w", "--workdir"), TEXT, "Run the command in this directory", metavar="DIR"),
-            Option("index", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+            _REPLICA,
             Option("privileged", ("--privileged",), FLAG, "Give the command all available capabilities"),
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", hidden=True),
             Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
@@ -165,7 +166,7 @@ COMMANDS = (
             Option("everything", ("--all",), FLAG, "Include containers of one-off commands"),
             Option("archive", ("-a", "--archive"), FLAG, "Keep owners and groups"),
             Option("follow_link", ("-L", "--follow-link"), FLAG, "Follow a symbolic link at the source's path"),
-            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+            _REPLICA,
         ),
         (
             Argument("source", "SRC_PATH", "SERVICE:PATH, a path of the host, or - for an archive on standard input"),
@@ -178,7 +179,7 @@ COMMANDS = (
         "Export a container's file system as a tar archive",
         (
             Option("output", ("-o", "--output"), TEXT, "Write to a file, not to standard output", metavar="FILE"),
-            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+            _REPLICA,
         ),
         (Argument("service", "SERVICE", "The service"),),
     ),
@@ -191,7 +192,7 @@ COMMANDS = (
             Option("changes", ("-c", "--change"), LIST, "A Dockerfile instruction, such as CMD", metavar="INSTRUCTION"),
             Option("message", ("-m", "--message"), TEXT, "What its history says", metavar="TEXT"),
             Option("pause", ("-p", "--pause"), FLAG, "Pause the container meanwhile (default true)", True),
-            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+            _REPLICA,
         ),
         (
             Argument("service", "SERVICE", "The service"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from orchestra.driver import Part
 from orchestra.errors import ComposeFileNotFound, UserError
 from orchestra.model.health import NOT_PROBED, Health
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
     Encoded = dict[str, Any]
+
+Kind = TypeVar("Kind", "ContainerRow", "Container")
 
 
 class Known(Record):
@@ -103,8 +107,15 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
             raise UserError(f"no such service: {service}", hint=hint)
 
 
-def not_running(service: str, index: int | None) -> UserError:
-    """index: which replica was asked for; None for any."""
+def choose_running(running: Iterable[Kind], service: str, index: int | None) -> Kind:
+    """Of containers that run, the service's with this index, or with the lowest. Raises UserError."""
+    replicas = [each for each in running if each.service == service and index in (None, each.index)]
+    if not replicas:
+        raise _not_running(service, index)
+    return min(replicas, key=lambda each: each.index)
+
+
+def _not_running(service: str, index: int | None) -> UserError:
     which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
     return UserError(
         f"{which} is not running", hint="run orchestra ps -a to list the containers, or orchestra up -d to start them"

@@ -17,7 +17,7 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
 from orchestra.record import Record
 from orchestra.shim.client import Execution, enter
-from orchestra.stacks.containers import Seen, find_stack, ignore, not_running, observe_containers, survey
+from orchestra.stacks.containers import Seen, choose_running, find_stack, ignore, observe_containers, survey
 
 __all__ = ["ExecOptions", "Execution", "Target", "choose_container", "find_target"]
 
@@ -103,11 +103,7 @@ def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], N
 
 def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
     """The running one with this index, or with the lowest. Raises UserError."""
-    replicas = [c for c in containers if c.service == service and index in (None, c.index)]
-    running = [c for c in replicas if isinstance(c.status, Running)]
-    if not running:
-        raise not_running(service, index)
-    return min(running, key=lambda container: container.index)
+    return choose_running((c for c in containers if isinstance(c.status, Running)), service, index)
 
 
 def _describe(home: StackHome, container: Container, options: ExecOptions) -> dict[str, Any]:

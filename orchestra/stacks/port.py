@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from orchestra.errors import UserError
 from orchestra.record import Record
-from orchestra.stacks.containers import Seen, find_stack, ignore, look_at_containers, not_running, survey
+from orchestra.stacks.containers import Seen, choose_running, find_stack, ignore, look_at_containers, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from orchestra.stacks.containers import ContainerRow
     from orchestra.stacks.context import Context
 
 PROTOCOLS = ("sctp", "tcp", "udp")
@@ -38,7 +37,8 @@ def port(context: Context, options: PortOptions, tell: Callable[[Seen], None] = 
     known = find_stack(context)
     there = look_at_containers(context, known.stack)
     survey(known, there, [options.service], tell)
-    container = _replica(there, options.service, options.index)
+    running = (container for container in there if container.state == "running")
+    container = choose_running(running, options.service, options.index or None)
     wanted = f"{target}/{protocol}"
     published = [row.rpartition("->") for row in container.ports]
     found = next((host for host, _, inside in published if inside == wanted), None)
@@ -53,14 +53,3 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1 << 16:
         raise UserError(f"{text!r} is not a port", hint="ports are numbers from 1 to 65535")
     return int(text)
-
-
-def _replica(containers: Sequence[ContainerRow], service: str, index: int) -> ContainerRow:
-    running = [
-        container
-        for container in containers
-        if container.service == service and container.state == "running" and index in (0, container.index)
-    ]
-    if not running:
-        raise not_running(service, index or None)
-    return min(running, key=lambda container: container.index)

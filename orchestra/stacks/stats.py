@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from orchestra.driver import Part
+from orchestra.model.usage import Usage
 from orchestra.record import Record
-from orchestra.stacks.containers import Seen, check_known, damage_of, find_stack, ignore, look_at_containers
+from orchestra.stacks.containers import Seen, find_stack, ignore, look_at_containers, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestra.driver.local.usage import Usage
     from orchestra.linux.cgroup import Cgroup
     from orchestra.stacks.containers import ContainerRow
     from orchestra.stacks.context import Context
@@ -26,18 +26,12 @@ class StatsOptions(Record):
 
 
 class StatsRow(Record):
-    """processor: percent of one processor. Sizes are bytes; see ``orchestra.driver.local.usage.Usage``."""
+    """processor: percent of one processor. usage: nothing of what does not run."""
 
     id: str
     name: str
     processor: float = 0.0
-    memory: int = 0
-    memory_limit: int = 0
-    received: int = 0
-    sent: int = 0
-    read: int = 0
-    written: int = 0
-    processes: int = 0
+    usage: Usage = Usage()
 
 
 class Meter:
@@ -55,9 +49,7 @@ class Meter:
         self._groups: dict[str, Cgroup] = {}
         self._before: dict[tuple[str, float], Usage] = {}
         there = look_at_containers(context, known.stack)
-        tell(Seen(bool(there), damage_of(there)))
-        if options.service is not None:
-            check_known([options.service], known.services, (each.service for each in there))
+        survey(known, there, [] if options.service is None else [options.service], tell)
         self.read()
 
     def read(self) -> list[StatsRow]:
@@ -85,18 +77,7 @@ class Meter:
         if usage is None:
             return StatsRow(container.id, container.name)
         before = self._before.get((container.id, container.started_at))
-        return StatsRow(
-            container.id,
-            container.name,
-            processor=_share(before, usage) if before else 0.0,
-            memory=usage.memory,
-            memory_limit=usage.memory_limit,
-            received=usage.received,
-            sent=usage.sent,
-            read=usage.read,
-            written=usage.written,
-            processes=usage.processes,
-        )
+        return StatsRow(container.id, container.name, _share(before, usage) if before else 0.0, usage)
 
 
 def _share(before: Usage, now: Usage) -> float:

@@ -20,54 +20,19 @@ HEAVY = frozenset(
     {"pydantic", "networkx", "ruamel", "typer", "click", "rich", "anyio", "asyncio", "trio", "dns", "httpx2", "httpx"}
 )
 # A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
-COMMANDS = frozenset(
+OF_BOTH = frozenset(
     {
-        "cp",
-        "up",
-        "down",
-        "ps",
-        "logs",
-        "exec",
-        "config",
-        "plan",
-        "events",
-        "ls",
-        "doctor",
-        "system",
-        "port",
-        "volumes",
-        "top",
-        "stats",
-    }
-) | {
-    *("completion", "examples", "complete.answer", "complete.words"),
-    *("pull", "push", "images", "disk"),
-    *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
-}
-USE_CASES = frozenset(
-    {
-        "up",
-        "attached",
-        "down",
-        "ps",
-        "logs",
-        "exec",
-        "config",
-        "plan",
-        "events",
-        "ls",
-        "doctor",
-        "disk",
-        "prune",
-        "cp",
-        "export",
-        "commit",
-        "port",
-        "volumes",
-        "top",
-        "stats",
+        *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
+        *("cp", "port", "volumes", "top", "stats"),
     }
 )
+COMMANDS = OF_BOTH | {
+    "system",
+    *("completion", "examples", "complete.answer", "complete.words"),
+    *("pull", "push", "images"),
+    *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
+}
+USE_CASES = OF_BOTH | {"attached", "prune", "export", "commit"}
 
 PROBE = """
 import json, sys

@@ -13,6 +13,7 @@ import pytest
 
 from orchestra.cli.render.sizes import describe_binary_size
 from orchestra.cli.stats import render
+from orchestra.model.usage import Usage
 from orchestra.stacks.stats import StatsRow
 from tests.examples.conftest import eventually, needs_containers
 
@@ -49,7 +50,9 @@ def test_memory_is_told_in_powers_of_two(size, text):
 
 
 def test_columns_are_those_of_docker():
-    running = StatsRow("0123456789abcdef", "s-web-1", 12.345, 1 << 20, 4 << 20, 1500, 0, 12, 5_000_000, 3)
+    running = StatsRow(
+        "0123456789abcdef", "s-web-1", 12.345, Usage(0.0, 0, 1 << 20, 4 << 20, 1500, 0, 12, 5_000_000, 3)
+    )
     assert render([running, StatsRow("f" * 64, "s-job-1")], "table", full=False) == (
         "CONTAINER ID   NAME      CPU %    MEM USAGE / LIMIT   MEM %    NET I/O      BLOCK I/O   PIDS\n"
         "0123456789ab   s-web-1   12.35%   1MiB / 4MiB         25.00%   1.5kB / 0B   12B / 5MB   3\n"

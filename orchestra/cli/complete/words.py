@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from orchestra.cli.complete.spot import Spot, Value
+    from orchestra.cli.complete.spot import Spot
     from orchestra.stacks.context import Context
 
 FILES, DIRECTORIES = "files", "directories"
@@ -39,7 +39,8 @@ def find_words(spot: Spot) -> Words:
     if isinstance(source, str):
         return Words({}, source)
     try:
-        return Words(_fitting(spot, dict.fromkeys(source(_context(spot.shared), kind, spot.begun), "")))
+        names = source(_context(spot.shared), spot.begun)
+        return Words(_fitting(spot, {name: "" for name in names if name not in kind.taken}))
     except (OrchestraError, OSError):
         return Words({})
 
@@ -64,42 +65,42 @@ def _context(shared: Mapping[str, Any]) -> Context:
     return Invocation("", {**shared, **paths}, {}).context
 
 
-def _services(context: Context, value: Value, _begun: str) -> list[str]:
+def _services(context: Context, _begun: str) -> list[str]:
     from orchestra.stacks.names import find_service_names
 
-    return [name for name in find_service_names(context) if name not in value.taken]
+    return find_service_names(context)
 
 
-def _services_and(end: str) -> Callable[[Context, Value, str], list[str]]:
+def _services_and(end: str) -> Callable[[Context, str], list[str]]:
     """Services as the beginning of a value."""
-    return lambda context, value, begun: [f"{name}{end}" for name in _services(context, value, begun)]
+    return lambda context, begun: [f"{name}{end}" for name in _services(context, begun)]
 
 
-def _listed_services(context: Context, value: Value, begun: str) -> list[str]:
+def _listed_services(context: Context, begun: str) -> list[str]:
     """Services that are listed with commas."""
     listed = begun.split(",")[:-1]
-    return [",".join((*listed, name)) for name in _services(context, value, begun) if name not in listed]
+    return [",".join((*listed, name)) for name in _services(context, begun) if name not in listed]
 
 
-def _profiles(context: Context, value: Value, _begun: str) -> list[str]:
+def _profiles(context: Context, _begun: str) -> list[str]:
     from orchestra.stacks.names import find_profile_names
 
-    return [name for name in find_profile_names(context) if name not in value.taken]
+    return find_profile_names(context)
 
 
-def _stacks(context: Context, _value: Value, _begun: str) -> list[str]:
+def _stacks(context: Context, _begun: str) -> list[str]:
     from orchestra.stacks.names import find_stack_names
 
     return find_stack_names(context)
 
 
-def _images(context: Context, value: Value, _begun: str) -> list[str]:
+def _images(context: Context, _begun: str) -> list[str]:
     from orchestra.stacks.names import find_image_names
 
-    return [name for name in find_image_names(context) if name not in value.taken]
+    return find_image_names(context)
 
 
-SOURCES: Mapping[str, Callable[[Context, Value, str], list[str]] | str | None] = {
+SOURCES: Mapping[str, Callable[[Context, str], list[str]] | str] = {
     "project_name": _stacks,
     "profiles": _profiles,
     "project_directory": DIRECTORIES,

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 
+from orchestra.cli.archive_streams import refuse_terminal_input
 from orchestra.errors import UserError
 from orchestra.stacks.images.archives import ImportOptions, import_image
 
@@ -22,9 +23,8 @@ def run(invocation: Invocation) -> int:
             raise UserError(f"{path} is not a file", hint="name an archive, or - for standard input")
         with open(path, "rb") as file:
             print(import_image(context, file, path, options))
-    elif sys.stdin.isatty():
-        raise UserError("cannot read an archive from a terminal", hint="name a file, or redirect the input")
     else:
+        refuse_terminal_input("name a file, or redirect the input")
         stdin = io.FileIO(sys.stdin.fileno(), closefd=False)
         print(import_image(context, io.BufferedReader(stdin), "standard input", options))
     return 0

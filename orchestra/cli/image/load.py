@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from orchestra.cli.archive_streams import refuse_terminal_input
 from orchestra.cli.render.say import say
-from orchestra.errors import UserError
 from orchestra.stacks.images.archives import load_images
 
 TYPE_CHECKING = False
@@ -27,7 +27,6 @@ def run(invocation: Invocation) -> int:
 def _load(invocation: Invocation) -> list[LoadedImage]:
     context, path, platform = invocation.context, invocation.values["input"], invocation.values["platform"]
     if path is None:
-        if sys.stdin.isatty():
-            raise UserError("cannot read an archive from a terminal", hint="use -i FILE, or redirect the input")
+        refuse_terminal_input("use -i FILE, or redirect the input")
         return load_images(context, sys.stdin.buffer, platform, "standard input")
     return load_images(context, path, platform)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestra.cli.archive_output import opened_output
+from orchestra.cli.archive_streams import opened_output
 from orchestra.stacks.images.archives import save_images
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ import time
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.linux.namespaces import is_ours, processes_beside
-from orchestra.record import Record
+from orchestra.model.usage import Usage
 from orchestra.shim.finding import group_of
 
 TYPE_CHECKING = False
@@ -18,31 +18,13 @@ if TYPE_CHECKING:
 LOOPBACK = "lo"
 
 
-class Usage(Record):
-    """at: seconds of the monotonic clock. processor: nanoseconds so far. memory and everything below: bytes.
-
-    memory: without files that the kernel could drop at once, as Docker counts. memory_limit: the machine's memory where
-    the container has no limit. received, sent: of its own network, so far; read, written: of block devices, so far.
-    """
-
-    at: float
-    processor: int = 0
-    memory: int = 0
-    memory_limit: int = 0
-    received: int = 0
-    sent: int = 0
-    read: int = 0
-    written: int = 0
-    processes: int = 0
-
-
 def find_group(stack_home: StackHome, name: str) -> Cgroup:
     """The control group of a container, to be measured again and again."""
     return group_of(ContainerDirectory(stack_home.container(name)))
 
 
 def processes_of(stack_home: StackHome, name: str, pid: int) -> list[int]:
-    """Of all that run in the container, whoever started them, in the order of their numbers. pid: of its first one.
+    """Of all that run in the container, those of exec among them, in the order of their numbers. pid: of its first one.
 
     Without a control group, those in its PID namespace.
     """

@@ -1,0 +1,23 @@
+"""What a running container has used so far, and uses right now."""
+
+from __future__ import annotations
+
+from orchestra.record import Record
+
+
+class Usage(Record):
+    """at: seconds of the monotonic clock. processor: nanoseconds so far. memory and everything below: bytes.
+
+    memory: without files that the kernel could drop at once, as Docker counts. memory_limit: the machine's memory where
+    the container has no limit. received, sent: of its own network, so far; read, written: of block devices, so far.
+    """
+
+    at: float = 0.0
+    processor: int = 0
+    memory: int = 0
+    memory_limit: int = 0
+    received: int = 0
+    sent: int = 0
+    read: int = 0
+    written: int = 0
+    processes: int = 0
