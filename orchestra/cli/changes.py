@@ -1,4 +1,4 @@
-"""The options that ``up`` and ``plan`` share."""
+"""The options that ``up``, ``create`` and ``plan`` share; each has some of them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ _RECREATING = {
 
 def read_chosen(values: dict[str, Any]) -> Chosen:
     """values: of the command line. Raises UserError for numbers that are none."""
-    return Chosen(tuple(values["services"]), values["no_deps"], parse_scale(values["scale"]))
+    return Chosen(tuple(values["services"]), values.get("no_deps", False), parse_scale(values["scale"]))
 
 
 def read_changes(values: dict[str, Any]) -> Changes:
     """values: of the command line. Raises UserError for options that exclude each other."""
     for name, flag in _RECREATING.items():
-        if values["no_recreate"] and values[name]:
+        if values["no_recreate"] and values.get(name):
             raise UserError(f"--no-recreate and {flag} cannot be combined")
     recreate = Recreate.ALWAYS if values["force_recreate"] else Recreate.CHANGED
     return Changes(
         recreate=Recreate.NEVER if values["no_recreate"] else recreate,
-        recreate_dependencies=values["always_recreate_deps"],
-        renew_volumes=values["renew_volumes"],
+        recreate_dependencies=values.get("always_recreate_deps", False),
+        renew_volumes=values.get("renew_volumes", False),
         pull=None if values["pull"] == "policy" else values["pull"],
         remove_orphans=values["remove_orphans"],
         stop_timeout=values.get("timeout"),
+        start=not values.get("no_start", False),
     )
 
 
@@ -46,6 +47,6 @@ def parse_scale(entries: Sequence[str]) -> dict[str, int]:
     for entry in entries:
         service, equals, number = entry.partition("=")
         if not service or not equals or not number.isdecimal():
-            raise UserError(f"--scale {entry}: expected SERVICE=NUM", hint="for example --scale web=3")
+            raise UserError(f"number of containers {entry}: expected SERVICE=NUM", hint="for example web=3")
         scale[service] = int(number)
     return scale

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    context, options = invocation.context, invocation.options(DownOptions)
+    return bring_down(invocation, invocation.options(DownOptions))
+
+
+def bring_down(invocation: Invocation, options: DownOptions) -> int:
+    """Until all of it is gone, or cannot go; the exit code."""
+    context = invocation.context
     known, exists = find_stack_for_down(context, options)
     if not exists:
         print(f'warning: No resource found to remove for project "{known.stack}".', file=sys.stderr)

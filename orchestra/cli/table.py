@@ -7,6 +7,18 @@ from __future__ import annotations
 
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
 from orchestra.cli.look_table import LOOK_COMMANDS
+from orchestra.cli.run_table import (
+    FORCE_RECREATE,
+    NO_DEPS,
+    NO_RECREATE,
+    PULL,
+    QUIET_PULL,
+    REMOVE_ORPHANS,
+    RUN_COMMANDS,
+    SCALE,
+    TIMEOUT,
+    WAIT,
+)
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
@@ -37,19 +49,14 @@ GLOBAL = (
     Option("debug", ("--debug",), FLAG, "Show tracebacks"),
 )
 
-_TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Shutdown timeout in seconds", metavar="SECONDS")
 _REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
 _NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Do not use colours")
 _NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Do not print container names before lines")
 
-_REMOVE_ORPHANS = Option(
-    "remove_orphans", ("--remove-orphans",), FLAG, "Remove containers for services not in the file"
-)
-
 _WISH = (
-    Option("scale", ("--scale",), LIST, "Number of containers to run for a service", metavar="SERVICE=NUM"),
-    Option("force_recreate", ("--force-recreate",), FLAG, "Recreate containers even if nothing changed"),
-    Option("no_recreate", ("--no-recreate",), FLAG, "Do not recreate containers that already exist"),
+    SCALE,
+    FORCE_RECREATE,
+    NO_RECREATE,
     Option("always_recreate_deps", ("--always-recreate-deps",), FLAG, "Recreate the dependencies as well"),
     Option(
         "renew_volumes",
@@ -57,16 +64,9 @@ _WISH = (
         FLAG,
         "Recreate anonymous volumes and discard their data",
     ),
-    Option(
-        "pull",
-        ("--pull",),
-        TEXT,
-        "When to pull images; overrides pull_policy",
-        "policy",
-        choices=("always", "missing", "never", "policy"),
-    ),
-    Option("no_deps", ("--no-deps",), FLAG, "Do not start or recreate dependencies"),
-    _REMOVE_ORPHANS,
+    PULL,
+    NO_DEPS,
+    REMOVE_ORPHANS,
 )
 """The options of ``up`` that change what it would do; ``plan`` has them too."""
 
@@ -77,11 +77,11 @@ COMMANDS = (
         "Create and start containers",
         (
             Option("detach", ("-d", "--detach"), FLAG, "Run containers in the background"),
-            Option("wait", ("--wait",), FLAG, "Wait for services to be running or healthy; implies -d"),
-            Option("wait_timeout", ("--wait-timeout",), NUMBER, "Maximum number of seconds to wait", metavar="SECONDS"),
-            _TIMEOUT,
+            *WAIT,
+            Option("no_start", ("--no-start",), FLAG, "Create containers without starting them"),
+            TIMEOUT,
             *_WISH,
-            Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress"),
+            QUIET_PULL,
             Option(
                 "abort_on_container_exit",
                 ("--abort-on-container-exit",),
@@ -116,11 +116,12 @@ COMMANDS = (
         "Stop and remove containers and networks",
         (
             Option("volumes", ("-v", "--volumes"), FLAG, "Also remove the stack's own volumes"),
-            _TIMEOUT,
-            _REMOVE_ORPHANS,
+            TIMEOUT,
+            REMOVE_ORPHANS,
         ),
         (SERVICES,),
     ),
+    *RUN_COMMANDS,
     *LOOK_COMMANDS,
     Command(
         "logs",

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 def run(invocation: Invocation) -> int:
     values = invocation.values
     wait = values["wait"] or values["wait_timeout"] is not None
-    attached = not (values["detach"] or wait)
+    attached = not (values["detach"] or wait or values["no_start"])
     _check(values, attached)
     options = UpOptions(read_chosen(values), read_changes(values), wait, values["wait_timeout"])
-    beginning = begin_up(invocation.context, options.chosen)
-    warn_of_notes(invocation, beginning.prepared.notes)
+    beginning = begin(invocation, options)
     if attached:
         from orchestra.cli.attached import run_attached
 
@@ -32,8 +31,15 @@ def run(invocation: Invocation) -> int:
     return bring_up(invocation, beginning, options)
 
 
+def begin(invocation: Invocation, options: UpOptions) -> Beginning:
+    """Raises what a load raises, and EnvironmentLack for who may not make containers."""
+    beginning = begin_up(invocation.context, options.chosen)
+    warn_of_notes(invocation, beginning.prepared.notes)
+    return beginning
+
+
 def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:
-    """Until everything runs, or cannot; the exit code."""
+    """Until everything is as it should be, or cannot be; the exit code."""
     with open_progress(invocation) as progress:
         progress.services = beginning.prepared.selected
         progress.waits = options.wait
@@ -46,5 +52,6 @@ def _check(values: dict[str, Any], attached: bool) -> None:
     for name in ("abort_on_container_exit", "abort_on_container_failure", "exit_code_from", "attach", "no_attach"):
         if values[name] and not attached:
             raise UserError(
-                f"--{name.replace('_', '-')} cannot be used with -d or --wait, which do not attach to containers"
+                f"--{name.replace('_', '-')} cannot be used with -d, --wait or --no-start, "
+                "which do not attach to containers"
             )

@@ -1,4 +1,4 @@
-"""What is said of the result of ``up``: the same in the foreground and detached."""
+"""What is said of the result of ``up`` and of other commands that start or stop containers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,33 @@ from orchestra.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestra.cli.invocation import Invocation
-    from orchestra.model.result import UpResult
+    from orchestra.model.result import ReportedFailure, StartResult, UpResult
 
 
 def conclude(invocation: Invocation, result: UpResult) -> int:
     """Say what a result has to say; the exit code."""
     warn_of_damage(result.damage)
     warn_of_orphans(result.orphans)
-    if result.failures:
-        print(render_failures(result.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+    return conclude_start(invocation, result)
+
+
+def conclude_start(invocation: Invocation, result: UpResult | StartResult) -> int:
+    """Say what could not be started; the exit code. Raises UserError when it took too long."""
+    code = conclude_failures(invocation, result.failures)
     if result.timed_out:
         waiting = f": waiting for {', '.join(result.unproven)}" if result.unproven else ""
         raise UserError(
             f"application not healthy after {invocation.values['wait_timeout']}s{waiting}",
             hint="run orchestra ps and orchestra logs to see why; the containers keep running",
         )
-    return 1 if result.failures else 0
+    return code
+
+
+def conclude_failures(invocation: Invocation, failures: Sequence[ReportedFailure]) -> int:
+    """Say what has failed; the exit code."""
+    if failures:
+        print(render_failures(failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+    return 1 if failures else 0

@@ -20,8 +20,7 @@ USAGE = 16
 
 NOT_YET = frozenset(
     {
-        *("attach", "bridge", "build", "convert", "create", "kill", "pause", "publish"),
-        *("restart", "rm", "run", "scale", "start", "stop", "unpause", "wait", "watch"),
+        *("attach", "bridge", "build", "convert", "pause", "publish", "run", "unpause", "watch"),
     }
 )
 """Commands of Docker Compose that do not exist here yet."""

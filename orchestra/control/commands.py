@@ -32,18 +32,17 @@ from orchestra.model.result import (
     Exit,
     PingResult,
     SettleResult,
-    StopResult,
     UpResult,
 )
-from orchestra.plan.desire import desire, stop
-from orchestra.plan.done import is_down, judge_stop
+from orchestra.plan.desire import desire
+from orchestra.plan.done import is_down
 from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
 from orchestra.plan.selection import with_dependents, without_services
 from orchestra.plan.situation import Situation
-from orchestra.record import replace
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -61,11 +60,18 @@ if TYPE_CHECKING:
         ObserveRequest,
         PingRequest,
         SettleRequest,
-        StopRequest,
         UpRequest,
     )
     from orchestra.plan.plan import Plan
     from orchestra.plan.verdict import Failed
+
+
+class Waited(Record):
+    """How a wait has ended. unproven: the containers that it waited for in vain, when it ran out of time."""
+
+    failures: tuple[Failed, ...]
+    timed_out: bool = False
+    unproven: tuple[str, ...] = ()
 
 
 class Commands:
@@ -91,7 +97,12 @@ class Commands:
         self._writing = anyio.Lock()
         self._damage = damage
 
-    def _need_to_know(self, *, unless: bool = False) -> tuple[str, ...]:
+    @property
+    def wanted(self) -> Desired:
+        """What was asked for last; the engine may not have heard of it yet."""
+        return self._wanted
+
+    def need_to_know(self, *, unless: bool = False) -> tuple[str, ...]:
         """The damage for the result. Raises FatalError when it is there, ``unless`` the request can do without."""
         if self._damage is None:
             return ()
@@ -102,7 +113,7 @@ class Commands:
     async def up(self, request: UpRequest, new: Desired) -> UpResult:
         """Raises UserError when a ``down`` comes in between, or has come since it was asked for."""
         changes = request.changes
-        damage = self._need_to_know(unless=not changes.services)
+        damage = self.need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
         if request.environment is not None:
             self._driver.take_environment(request.environment)
@@ -115,39 +126,30 @@ class Commands:
                 return current
             return with_earlier(desire(current, new, changes, at, asked_at=asked_at), current, observed)
 
-        await self._want(more)
-        failures: tuple[Failed, ...] = ()
-        with anyio.move_on_after(request.wait_timeout) as limit:
-            failures = await wait_until_up(self._engine, wait=request.wait, services=services)
-        unproven: tuple[str, ...] = ()
-        if limit.cancelled_caught:
-            standing = standing_of_up(self._engine, wait=request.wait, services=services)
-            blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
-            chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
-            unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
-            failures = standing.failures
+        await self.want(more)
+        waited = await self.wait_until_up(services, wait=request.wait, timeout=request.wait_timeout)
         desired = self._engine.desired
         if go_back(desired, self._engine.observed) is not desired:
-            await self._want(lambda current: go_back(current, self._engine.observed))
-            if not limit.cancelled_caught:
+            await self.want(lambda current: go_back(current, self._engine.observed))
+            if not waited.timed_out:
                 # What was stopped along with a container that has gone back is started again.
                 with anyio.move_on_after(request.wait_timeout):
                     await wait_until_up(self._engine, services=services)
         if desired.is_down and new.containers:
             raise UserError("another command has taken the stack down in the meantime")
         return UpResult(
-            containers=self._containers(desired, services),
+            containers=self.containers(desired, services),
             orphans=orphans(desired, self._engine.observed),
-            failures=report_failures(failures, desired),
-            timed_out=limit.cancelled_caught,
-            unproven=unproven,
+            failures=report_failures(waited.failures, desired),
+            timed_out=waited.timed_out,
+            unproven=waited.unproven,
             damage=damage,
         )
 
     async def down(self, request: DownRequest) -> DownResult:
         """Raises UserError for a service that is not declared, and when an ``up`` comes in between."""
         selected, volumes = request.selected, request.remove_volumes
-        damage = self._need_to_know(unless=not selected)
+        damage = self.need_to_know(unless=not selected)
         declared = self._wanted.services if request.declared is None else tuple(map(ServiceName, request.declared))
         if unknown := [name for name in selected if name not in declared]:
             raise UserError(f"no such service: {unknown[0]}", hint=f"services are {', '.join(declared)}")
@@ -166,7 +168,7 @@ class Commands:
                 return without_services(current, gone, asked)
             return replace(current, containers=(), networks=(), images=(), request=asked, wishes={})
 
-        await self._want(less)
+        await self.want(less)
         down = self._wanted.is_down
         failures = await (self._unless_wanted_again() if down else wait_until_down(self._engine, gone))
         desired = self._engine.desired
@@ -178,33 +180,13 @@ class Commands:
             damage=damage,
         )
 
-    async def stop(self, request: StopRequest) -> StopResult:
-        """Raises UserError when another command has some of them started again before all have ended."""
-        self._need_to_know()
-        chosen = frozenset(request.services)
-        await self._want(lambda current: stop(current, chosen, request.timeout, self._clock()))
-        asked = {spec.service for spec in self._wanted.containers if not chosen or spec.service in chosen}
-        wanted_again: frozenset[ServiceName] = frozenset()
-
-        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
-            nonlocal wanted_again
-            wanted_again = frozenset(name for name in asked if not desired.wish(name).stopped)
-            return bool(wanted_again) or not judge_stop(observed, plan, chosen).starting
-
-        await self._engine.wait(is_decided)
-        if wanted_again:
-            names = ", ".join(sorted(wanted_again))
-            raise UserError(f"another command has started {names} in the meantime")
-        failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
-        return StopResult(report_failures(failures, self._engine.desired))
-
     async def observe(self, _request: ObserveRequest) -> ObserveResult:
-        self._need_to_know()
+        self.need_to_know()
         desired = self._wanted
         return ObserveResult(await self._driver.observe(desired), desired)
 
     async def foresee(self, request: ForeseeRequest, new: Desired) -> ForeseeResult:
-        damage = self._need_to_know(unless=not request.changes.services)
+        damage = self.need_to_know(unless=not request.changes.services)
         current = self._wanted
         desired = desire(current, new, request.changes, self._clock())
         observed = await self._driver.observe(desired)
@@ -212,7 +194,7 @@ class Commands:
         return ForeseeResult(observed, desired, None if damage else current, damage)
 
     async def attend(self, request: AttendRequest) -> AttendResult:
-        self._need_to_know()
+        self.need_to_know()
         chosen = frozenset(request.services)
         until = {
             Until.ALL_EXITED: self._all_exited,
@@ -249,13 +231,26 @@ class Commands:
             and is_down(replace(desired, request=replace(desired.request, remove_volumes=False)), observed)
         )
 
-    async def _want(self, change: Callable[[Desired], Desired]) -> None:
+    async def want(self, change: Callable[[Desired], Desired]) -> None:
         """On disk before the engine is told, one change after the other."""
         async with self._writing:
             wanted = change(self._wanted)
             await anyio.to_thread.run_sync(store_desired, self._home, wanted)
             self._wanted, self._damage = wanted, None
             self._engine.set_desired(wanted)
+
+    async def wait_until_up(self, services: Collection[str], *, wait: bool, timeout: float | None) -> Waited:
+        """Until these services, or all, are as they should be, or cannot be; for at most ``timeout`` seconds."""
+        failures: tuple[Failed, ...] = ()
+        with anyio.move_on_after(timeout) as limit:
+            failures = await wait_until_up(self._engine, wait=wait, services=services)
+        if not limit.cancelled_caught:
+            return Waited(failures)
+        standing = standing_of_up(self._engine, wait=wait, services=services)
+        blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
+        chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
+        unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
+        return Waited(standing.failures, timed_out=True, unproven=unproven)
 
     async def _unless_wanted_again(self) -> tuple[Failed, ...]:
         """Until the stack is down. Raises UserError when another command asks for it to be up meanwhile."""
@@ -277,7 +272,7 @@ class Commands:
             raise UserError("another command has brought the stack up in the meantime")
         return failures
 
-    def _containers(self, desired: Desired, services: Collection[str]) -> tuple[ContainerState, ...]:
+    def containers(self, desired: Desired, services: Collection[str]) -> tuple[ContainerState, ...]:
         chosen = [spec.name for spec in desired.containers if not services or spec.service in services]
         seen = self._engine.observed.containers
         return tuple(container_state(seen[name]) for name in chosen if name in seen)
@@ -298,7 +293,8 @@ class Commands:
                 continue
             if not isinstance(status, Exited):
                 continue
-            stays = status.stopped or next_run(spec.restart, container, status) is None
+            stays = status.stopped or desired.wish(spec.service).rests
+            stays = stays or next_run(spec.restart, container, status) is None
             if stays or ResourceId.container(spec.name) in stuck:
                 ended.append((container, status))
         return sorted(ended, key=lambda pair: pair[1].finished_at)

@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from orchestra.control.commands import Commands
 from orchestra.control.desired_file import load_desired
+from orchestra.control.life_cycle import LifeCycle
 from orchestra.control.presence import wait_until_lost
 from orchestra.control.server import Server
 from orchestra.engine.loop import Engine
@@ -53,7 +54,8 @@ class Host:
             damage = error
         self._engine = Engine(driver, desired, known=damage is None, clock=clock)
         self._commands = Commands(self._engine, driver, stack_home, clock, damage)
-        self._server = Server(self._commands, self._engine, stack_home.name)
+        life_cycle = LifeCycle(self._commands, self._engine, driver, clock)
+        self._server = Server(self._commands, life_cycle, self._engine, stack_home.name)
 
     async def run(self, control: socket.socket, fork_server: ForkServer | None = None) -> None:
         """Returns when nothing is wanted, nothing is left and nobody asks; or when the fork server is gone.

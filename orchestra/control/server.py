@@ -26,11 +26,16 @@ from orchestra.model.request import (
     DownRequest,
     EventsRequest,
     ForeseeRequest,
+    KillRequest,
     ObserveRequest,
     PingRequest,
+    RemoveRequest,
+    RestartRequest,
     SettleRequest,
+    StartRequest,
     StopRequest,
     UpRequest,
+    WaitRequest,
     operation,
 )
 
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from orchestra.control.commands import Commands
+    from orchestra.control.life_cycle import LifeCycle
     from orchestra.control.wire import Message
     from orchestra.engine.loop import Engine
     from orchestra.model.event import Event
@@ -57,7 +63,7 @@ LAST_WORD = 30.0
 """Seconds after an answer for the client to read what is left, which it may not do at all."""
 BACKLOG = 10_000
 """Messages that wait for a client; what happens while there are more is left out, but for the answer."""
-RECAPPED = (operation(UpRequest), operation(DownRequest))
+RECAPPED = tuple(map(operation, (UpRequest, DownRequest, StopRequest, StartRequest, RestartRequest, RemoveRequest)))
 """Requests whose client is first told what is under way already."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
@@ -68,7 +74,7 @@ class Server:
     ``leaving``: set when the supervisor is about to end, so that those who follow events hear that it is no accident.
     """
 
-    def __init__(self, commands: Commands, engine: Engine, stack: str) -> None:
+    def __init__(self, commands: Commands, life_cycle: LifeCycle, engine: Engine, stack: str) -> None:
         self._engine = engine
         self._stack = stack
         self.busy = 0
@@ -79,7 +85,12 @@ class Server:
             operation(UpRequest): _with_desired(UpRequest, commands.up),
             operation(ForeseeRequest): _with_desired(ForeseeRequest, commands.foresee),
             operation(DownRequest): _plain(DownRequest, commands.down),
-            operation(StopRequest): _plain(StopRequest, commands.stop),
+            operation(StopRequest): _plain(StopRequest, life_cycle.stop),
+            operation(StartRequest): _plain(StartRequest, life_cycle.start),
+            operation(RestartRequest): _plain(RestartRequest, life_cycle.restart),
+            operation(KillRequest): _plain(KillRequest, life_cycle.kill),
+            operation(RemoveRequest): _plain(RemoveRequest, life_cycle.remove),
+            operation(WaitRequest): _plain(WaitRequest, life_cycle.wait),
             operation(ObserveRequest): _plain(ObserveRequest, commands.observe),
             operation(AttendRequest): _plain(AttendRequest, commands.attend),
             operation(SettleRequest): _plain(SettleRequest, commands.settle),

@@ -125,6 +125,10 @@ class Driver(Protocol):
         """
         ...
 
+    async def kill(self, name: str, signal: int) -> None:
+        """Send a signal to the first process of the run, and nothing else. One that has ended gets none."""
+        ...
+
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None: ...
 
     async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:

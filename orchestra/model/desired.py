@@ -276,8 +276,8 @@ def image_key(reference: str, platform: str) -> str:
 class Request(Record):
     """What the last command asked of the whole stack beyond the file; of single services see ``Wish``.
 
-    at: Unix time of the command. stop_timeout: overrides every stop_grace_period. remove_orphans: containers of the
-    stack that belong to no declared service go, and networks no longer declared. remove_volumes: the stack's own go
+    at: Unix time of the command. stop_timeout: in seconds, instead of every stop_grace_period. remove_orphans: those of
+    the stack that belong to no declared service go, and networks no longer declared. remove_volumes: the stack's own go
     down with it; remove_anonymous: only the anonymous ones of containers that are removed.
     """
 
@@ -327,6 +327,11 @@ class Desired(Record):
     def wish(self, service: ServiceName) -> Wish:
         """What is asked of a service; of one that no command singled out, that it runs."""
         return self.wishes.get(service) or Wish(self.request.at)
+
+    def stop_timeout(self, service: ServiceName) -> float | None:
+        """Seconds that its containers have to end; None for the stop_grace_period of each."""
+        own = self.wish(service).stop_timeout
+        return self.request.stop_timeout if own is None else own
 
     @property
     def is_down(self) -> bool:

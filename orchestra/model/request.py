@@ -27,7 +27,7 @@ class Changes(Record):
     command line names; empty for all of ``services``. scaled: those whose number of containers it gives. alone: the
     named services start without waiting for what they depend on. recreate: concerns the named services;
     recreate_dependencies: what they depend on is replaced too. renew_volumes: concerns every service that ``recreate``
-    or ``recreate_dependencies`` may replace. pull: the pull_policy of every image.
+    or ``recreate_dependencies`` may replace. pull: the pull_policy of every image. start: false only creates.
     """
 
     services: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Changes(Record):
     pull: str | None = None
     remove_orphans: bool = False
     stop_timeout: float | None = None
+    start: bool = True
 
 
 class UpRequest(Record):
@@ -80,6 +81,48 @@ class StopRequest(Record):
     timeout: float | None = None
 
 
+class StartRequest(Record):
+    """Start what there is of the services and of those that they depend on. wait: as in ``UpRequest``."""
+
+    services: tuple[str, ...] = ()
+    wait: bool = False
+    wait_timeout: float | None = None
+
+
+class RestartRequest(Record):
+    """Stop containers and start them again. alone: without those that depend on them with ``restart: true``.
+
+    asked_at: as in ``UpRequest``; runs that began since then are not ended again.
+    """
+
+    services: tuple[str, ...] = ()
+    timeout: float | None = None
+    alone: bool = False
+    asked_at: float = 0.0
+
+
+class KillRequest(Record):
+    """Send a signal to containers. remove_orphans: remove those of services that the file does not declare."""
+
+    signal: int
+    services: tuple[str, ...] = ()
+    remove_orphans: bool = False
+
+
+class RemoveRequest(Record):
+    """Remove these containers, unless they run. remove_volumes: their anonymous ones with them."""
+
+    containers: tuple[str, ...] = ()
+    remove_volumes: bool = False
+
+
+class WaitRequest(Record):
+    """Wait for the present runs of containers to end: of all of them, or of the first."""
+
+    services: tuple[str, ...] = ()
+    first: bool = False
+
+
 class ObserveRequest(Record):
     """Look at everything."""
 
@@ -110,6 +153,11 @@ Question = (
     | ForeseeRequest
     | DownRequest
     | StopRequest
+    | StartRequest
+    | RestartRequest
+    | KillRequest
+    | RemoveRequest
+    | WaitRequest
     | ObserveRequest
     | AttendRequest
     | SettleRequest

@@ -31,11 +31,12 @@ class ReportedFailure(Record):
 
 
 class Exit(Record):
-    """exit_code: None where it could not be learned."""
+    """exit_code: None where it could not be learned. id: of the container."""
 
     container: str
     service: str
     exit_code: int | None = None
+    id: str = ""
 
 
 class UpResult(Record):
@@ -66,6 +67,34 @@ class StopResult(Record):
     """failures: what could not be stopped."""
 
     failures: tuple[ReportedFailure, ...] = ()
+
+
+class StartResult(Record):
+    """Of ``start`` and ``restart``. unproven: containers that it waited for in vain, when it ran out of time."""
+
+    containers: tuple[ContainerState, ...] = ()
+    failures: tuple[ReportedFailure, ...] = ()
+    timed_out: bool = False
+    unproven: tuple[str, ...] = ()
+
+
+class KillResult(Record):
+    """killed: names of the containers that the signal was sent to."""
+
+    killed: tuple[str, ...] = ()
+
+
+class RemoveResult(Record):
+    """removed: names of containers. failures: what could not be removed."""
+
+    removed: tuple[str, ...] = ()
+    failures: tuple[ReportedFailure, ...] = ()
+
+
+class WaitResult(Record):
+    """exits: of the runs awaited, the earliest end first; empty when nothing ran."""
+
+    exits: tuple[Exit, ...] = ()
 
 
 class AttendResult(Record):

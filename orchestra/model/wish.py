@@ -15,18 +15,40 @@ class Recreate(StrEnum):
     NEVER = "never"
 
 
+class Goal(StrEnum):
+    """What the containers of a service come to.
+
+    RUN: they are created and run. CREATE: they are created; those that run keep running under their restart policy,
+    and those that do not are not started. LEAVE: they stay as they are, and one that ends is not started again, as
+    after ``kill``. STOP: they are stopped and kept.
+    """
+
+    RUN = "run"
+    CREATE = "create"
+    LEAVE = "leave"
+    STOP = "stop"
+
+
 class Wish(Record):
     """What the last command that concerned a service asked of it.
 
     at: Unix time of that command; containers that ended before it and may end (restart ``no``, or one-shots) are
     started again by it. recreate: ``ALWAYS`` replaces the containers created before ``at``; ``NEVER`` leaves them as
     they are, whatever changed. renew_volumes: containers created before ``at`` are replaced if they have anonymous
-    volumes, and begin with new ones. alone: they start without waiting for what they depend on. stopped: they are
-    stopped and kept, as after Ctrl-C.
+    volumes, and begin with new ones. alone: they start without waiting for what they depend on. restart: runs that
+    began before ``at`` are stopped, and others begin. stop_timeout: in seconds; overrides every stop_grace_period,
+    None for what the whole stack was asked for.
     """
 
     at: float = 0.0
+    goal: Goal = Goal.RUN
     recreate: Recreate = Recreate.CHANGED
     renew_volumes: bool = False
     alone: bool = False
-    stopped: bool = False
+    restart: bool = False
+    stop_timeout: float | None = None
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is created or started."""
+        return self.goal in (Goal.LEAVE, Goal.STOP)

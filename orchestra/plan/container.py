@@ -14,7 +14,14 @@ from orchestra.plan.action import (
     StartContainer,
     StopContainer,
 )
-from orchestra.plan.dependency import RESTARTED, Allowed, check_dependencies, is_due, replaced_dependency
+from orchestra.plan.dependency import (
+    RESTARTED,
+    Allowed,
+    check_dependencies,
+    is_due,
+    is_to_restart,
+    replaced_dependency,
+)
 from orchestra.plan.earlier import is_checked, is_made_from, refusal_of
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
 
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
     """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
-    if situation.wish(spec.service).stopped:
+    if situation.wish(spec.service).rests:
         situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, whoever waits for it
         return None
     if spec.name in situation.leaving or ResourceId.container(spec.name) in situation.in_flight:
@@ -54,7 +61,7 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
         case Running():
             return _keep_running(situation, spec, container)
         case Created():
-            return _start(situation, spec, "created")
+            return _start(situation, spec, "created") if is_due(situation, spec, container) else None
         case Exited() as ended:
             return _after_exit(situation, spec, container, ended)
 
@@ -179,18 +186,24 @@ def _goes_with(situation: Situation, spec: ContainerSpec) -> str | None:
     return None
 
 
-def _keep_running(situation: Situation, spec: ContainerSpec, container: Container) -> StopContainer | Blocked | None:
-    """Nothing, unless a dependency that takes this container along was replaced since it started."""
-    replaced = replaced_dependency(situation, spec, container)
-    if replaced is None:
-        return None
+def _keep_running(
+    situation: Situation, spec: ContainerSpec, container: Container
+) -> StopContainer | Blocked | Failed | None:
+    """Nothing, unless it is to be restarted, or a dependency that takes it along was replaced since it started."""
+    if is_to_restart(situation, spec, container):
+        why = "asked to be restarted"
+    else:
+        replaced = replaced_dependency(situation, spec, container)
+        if replaced is None:
+            return None
+        why = f"{replaced} was replaced"
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Allowed):
-        return _stop(situation, container, f"{replaced} was replaced")
+        return _stop(situation, container, why)
     if isinstance(allowed, Blocked):
-        reason = f"{replaced} was replaced; {allowed.reason}"
+        reason = f"{why}; {allowed.reason}"
         return Blocked(ResourceId.container(spec.name), reason, allowed.waits_for, awaited=allowed.awaited)
-    return None
+    return allowed if is_to_restart(situation, spec, container) else None
 
 
 def _after_exit(

@@ -1,7 +1,8 @@
 """Whether what a container depends on allows it to start: the three conditions of ``depends_on``.
 
 Messages are Docker Compose's own. ``required: false`` turns failure into permission, never waiting into it. A service
-without containers (scaled to 0, not selected) is not waited for, nor is one that was asked to be stopped.
+without containers (scaled to 0, not selected) is not waited for, nor is one that was asked to be stopped, and one that
+is only to be created is ready once it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from orchestra.model.desired import Condition
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Goal
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
@@ -54,11 +56,16 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     """Whether ``spec`` may start now.
 
     settled: its dependencies must also be what the file asks for, and have run since they were asked to. That is the
-    rule under ``up``; a restart by policy takes them as they are.
+    rule under ``up``; a restart by policy takes them as they are, and the command ``restart`` looks at none but those
+    that it restarts too.
     """
-    if not spec.depends_on:
+    wish = situation.wish(spec.service)
+    dependencies = spec.depends_on
+    if settled and wish.restart:
+        dependencies = tuple(each for each in dependencies if situation.wish(each.service).restart)
+    if not dependencies:
         return Allowed("")
-    if situation.wish(spec.service).alone:
+    if wish.alone:
         return _check_replacements(situation, spec)
     resource = ResourceId.container(spec.name)
     met: list[str] = []
@@ -66,8 +73,8 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     waits_for: list[ResourceId] = []
     awaited: list[tuple[ResourceId, str]] = []
     stuck: Blocked | Failed | None = None
-    for dependency in spec.depends_on:
-        if situation.wish(dependency.service).stopped:
+    for dependency in dependencies:
+        if situation.wish(dependency.service).rests:
             continue
         for replica in situation.replicas.get(dependency.service, ()):
             standing, words = _standing(situation, replica, dependency, settled)
@@ -124,8 +131,12 @@ def _standing(
             return _Standing.WAITING, f"{name} to be created"
         if is_due(situation, replica, container):
             return _Standing.WAITING, f"{name} to be started"
+        if is_to_restart(situation, replica, container):
+            return _Standing.WAITING, f"{name} {RESTARTED}"
     if container is None or name in situation.leaving:
         return _Standing.WAITING, f"{name} to be started"
+    if situation.wish(replica.service).goal is Goal.CREATE:
+        return _Standing.MET, ""
     match container.status:
         case Created():
             return _Standing.WAITING, f"{name} to be started"
@@ -172,6 +183,8 @@ def _ended(
 
 def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
     """Whether a container that does not run has still to be started, because the last command asks for it."""
+    if situation.wish(spec.service).goal is not Goal.RUN:
+        return False
     match container.status:
         case Created():
             return True
@@ -181,6 +194,13 @@ def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> b
             return replaced_dependency(situation, spec, container) is not None
         case Running():
             return False
+
+
+def is_to_restart(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
+    """Whether the run of a container has to end, and another to begin, because the last command asks for it."""
+    wish = situation.wish(spec.service)
+    status = container.status
+    return wish.restart and isinstance(status, Running) and status.started_at < wish.at
 
 
 def replaced_dependency(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:

@@ -1,16 +1,16 @@
-"""What the command line of ``up`` asks for beyond the file, and what is desired then. ``plan`` shows the same."""
+"""What the command line asks for beyond the file, and what is desired then. ``plan`` shows the same."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Request
-from orchestra.model.wish import Recreate, Wish
+from orchestra.model.wish import Goal, Recreate, Wish
 from orchestra.plan.selection import merge_desired
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from orchestra.model.desired import Desired
     from orchestra.model.names import ServiceName
@@ -34,13 +34,14 @@ def desire(
 
     def wish(service: ServiceName) -> Wish:
         before = current.wish(service) if current else Wish()
-        if asked_at is not None and before.stopped and before.at > asked_at:
+        if asked_at is not None and before.rests and before.at > asked_at:
             return before
         recreate = changes.recreate
         if recreate is not Recreate.NEVER and service in dependencies:
             recreate = Recreate.ALWAYS if changes.recreate_dependencies else Recreate.CHANGED
         return Wish(
             at=at,
+            goal=Goal.RUN if changes.start else Goal.CREATE,
             recreate=recreate,
             renew_volumes=changes.renew_volumes and service in replaced,
             alone=changes.alone and service in changes.named,
@@ -52,12 +53,52 @@ def desire(
     return merge_desired(current, asked, frozenset(changes.services), as_they_are)
 
 
-def stop(current: Desired, services: Collection[str], timeout: float | None, at: float) -> Desired:
-    """What is desired after these services, or all, were asked to stop. timeout: in seconds; None for what held.
+def start(current: Desired, services: Collection[ServiceName], at: float) -> Desired:
+    """What is desired after these services were asked to run as they are: nothing is replaced. at: Unix seconds."""
+    return _wished(current, services, Wish(at, recreate=Recreate.NEVER))
+
+
+def restart(current: Desired, services: Collection[ServiceName], timeout: float | None, at: float) -> Desired:
+    """What is desired after these services were asked to end and to run again as they are.
+
+    timeout: in seconds; None for the stop_grace_period of each container. at: Unix seconds.
+    """
+    return _wished(current, services, Wish(at, recreate=Recreate.NEVER, restart=True, stop_timeout=timeout))
+
+
+def stop(current: Desired, services: Collection[ServiceName], timeout: float | None, at: float) -> Desired:
+    """What is desired after these services were asked to stop. timeout: in seconds; None for what held.
 
     at: Unix seconds.
     """
-    chosen = {spec.service for spec in current.containers if not services or spec.service in services}
-    wishes = {service: replace(current.wish(service), at=at, stopped=True) for service in sorted(chosen)}
-    request = current.request if timeout is None else replace(current.request, stop_timeout=timeout)
-    return replace(current, request=request, wishes={**current.wishes, **wishes})
+    wishes = {}
+    for service in services:
+        before = current.wish(service)
+        held = before.stop_timeout if timeout is None else timeout
+        wishes[service] = replace(before, at=at, goal=Goal.STOP, restart=False, stop_timeout=held)
+    return replace(current, wishes={**current.wishes, **wishes})
+
+
+def leave(current: Desired, services: Collection[ServiceName], at: float) -> Desired:
+    """What is desired when containers of these services are about to be killed: none is started again.
+
+    Services that are stopped stay so. at: Unix seconds.
+    """
+    running = [service for service in services if current.wish(service).goal is not Goal.STOP]
+    return _wished(current, running, Wish(at, Goal.LEAVE))
+
+
+def without_containers(current: Desired, names: Collection[str], services: Collection[str]) -> Desired:
+    """What is desired after these containers of these services were given up. Networks stay."""
+    kept = tuple(spec for spec in current.containers if spec.name not in names)
+    keys = {spec.image_key for spec in kept}
+    return replace(
+        current,
+        disabled=tuple(service for service in current.disabled if service not in services),
+        containers=kept,
+        images=tuple(image for image in current.images if image.key in keys),
+    )
+
+
+def _wished(current: Desired, services: Iterable[ServiceName], wish: Wish) -> Desired:
+    return replace(current, wishes={**current.wishes, **dict.fromkeys(services, wish)})

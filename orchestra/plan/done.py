@@ -9,8 +9,9 @@ from orchestra.model.desired import Condition
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
+from orchestra.model.wish import Goal
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
-from orchestra.plan.dependency import is_due
+from orchestra.plan.dependency import is_due, is_to_restart
 from orchestra.plan.earlier import refusal_of
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.images import is_to_be_compared
@@ -122,7 +123,10 @@ class _Judge:
         resource = ResourceId.container(spec.name)
         situation = self.situation
         container = situation.observed.containers.get(spec.name)
-        if situation.wish(spec.service).stopped:
+        goal = situation.wish(spec.service).goal
+        if goal is Goal.LEAVE:
+            return _Stage.DONE, ""
+        if goal is Goal.STOP:
             if container is None or not isinstance(container.status, Running):
                 return _Stage.DONE, ""
             return (_Stage.STUCK if resource in self._failed else _Stage.STARTING), ""
@@ -135,6 +139,10 @@ class _Judge:
             return _Stage.STARTING, ""
         if replacement_reason(situation, spec, container) or is_due(situation, spec, container):
             return _Stage.STARTING, ""
+        if is_to_restart(situation, spec, container):
+            return _Stage.STARTING, ""
+        if goal is Goal.CREATE:
+            return _Stage.DONE, ""
         match container.status:
             case Created():
                 return _Stage.STARTING, ""
@@ -240,6 +248,15 @@ def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -
     while more := {b.resource for b in plan.blocked if b.resource not in stuck and not stuck.isdisjoint(b.waits_for)}:
         stuck |= more
     return Standing(not running <= stuck, failures=tuple(f for f in plan.failed if f.resource in running))
+
+
+def judge_removal(desired: Desired, observed: Observed, plan: Plan, names: Collection[str]) -> Standing:
+    """How the removal of these containers stands: it is over when each is gone, cannot go, or is wanted again."""
+    there = {
+        ResourceId.container(name) for name in names if name in observed.containers and desired.container(name) is None
+    }
+    failures = tuple(failure for failure in plan.failed if failure.resource in there)
+    return Standing(not there <= plan.hopeless, failures=failures)
 
 
 def _causes(plan: Plan, stuck: Iterable[ResourceId] | None) -> list[Failed]:

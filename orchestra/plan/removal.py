@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Running
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Goal
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer, StopContainer
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
@@ -33,7 +34,7 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
         elif not situation.changed_networks.isdisjoint(container.networks):
             changed = next(network for network in container.networks if network in situation.changed_networks)
             departures[name] = Departure(f"the definition of network {changed} changed")
-        elif situation.wish(spec.service).stopped:
+        elif situation.wish(spec.service).goal is Goal.STOP:
             departures[name] = Departure("asked to be stopped", keep=True)
     return departures
 

@@ -1,4 +1,4 @@
-"""``up SERVICE…`` and ``down SERVICE…``: some services are asked for anew or given up, the others stay as they were."""
+"""Which services a command concerns, and what is desired when it concerns only some: the others stay as they were."""
 
 from __future__ import annotations
 
@@ -70,13 +70,28 @@ def without_services(current: Desired, services: Collection[str], request: Reque
     )
 
 
-def with_dependents(desired: Desired, services: Collection[str]) -> frozenset[str]:
-    """These services and all that depend on them, directly or not."""
+def with_dependents(desired: Desired, services: Collection[str], *, restarted: bool = False) -> frozenset[str]:
+    """These services and all that depend on them, directly or not. restarted: only with ``restart: true``."""
     found = set(services)
     while more := {
         spec.service
         for spec in desired.containers
-        if spec.service not in found and any(dependency.service in found for dependency in spec.depends_on)
+        if spec.service not in found
+        and any(each.service in found and (each.restart or not restarted) for each in spec.depends_on)
+    }:
+        found |= more
+    return frozenset(found)
+
+
+def with_dependencies(desired: Desired, services: Collection[str]) -> frozenset[str]:
+    """These services and all that they depend on, directly or not."""
+    found = set(services)
+    while more := {
+        dependency.service
+        for spec in desired.containers
+        if spec.service in found
+        for dependency in spec.depends_on
+        if dependency.service not in found
     }:
         found |= more
     return frozenset(found)

@@ -85,7 +85,7 @@ class Situation:
         return tuple(ResourceId.container(name) for name in sorted(set(names)))
 
     def stop_timeout(self, container: Container) -> float:
-        asked = self.request.stop_timeout
+        asked = self.desired.stop_timeout(container.service)
         return container.stop_grace_period if asked is None else asked
 
     def add(self, verdict: Action | Blocked | Failed | None) -> None:

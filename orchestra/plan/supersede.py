@@ -33,12 +33,13 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             return all(spec.key != image.key for spec in desired.images)
         case CheckContainer(spec=spec) | CreateContainer(spec=spec):
             wanted = desired.container(spec.name)
-            return wanted is None or wanted.config_hash != spec.config_hash or desired.wish(spec.service).stopped
+            return wanted is None or wanted.config_hash != spec.config_hash or desired.wish(spec.service).rests
         case StartContainer(name=name):
             wanted = desired.container(name)
-            return wanted is None or desired.wish(wanted.service).stopped
-        case StopContainer(timeout=timeout):
-            asked = desired.request.stop_timeout
+            return wanted is None or desired.wish(wanted.service).rests
+        case StopContainer(name=name, timeout=timeout):
+            wanted = desired.container(name)
+            asked = desired.stop_timeout(wanted.service) if wanted else desired.request.stop_timeout
             return asked is not None and asked < timeout
         case CreateNetwork() | CreateVolume() | RemoveNetwork() | RemoveVolume() | RemoveContainer():
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TypeVar
 
 from orchestra.driver import Part
@@ -79,6 +80,12 @@ def find_stack(context: Context) -> Known:
             raise
         return Known(name, None)
     return Known(identity.stack, identity.services)
+
+
+def exists(context: Context, stack: str) -> bool:
+    """Whether there may be anything of it that a supervisor would look after."""
+    home = context.home.stack(stack)
+    return os.path.exists(home.desired) or os.path.isdir(home.containers)
 
 
 def ignore(_seen: Seen) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from orchestra.model.request import DownRequest
 from orchestra.model.result import DownResult
 from orchestra.record import Record
-from orchestra.stacks.containers import find_stack
+from orchestra.stacks.containers import exists, find_stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +29,7 @@ def find_stack_for_down(context: Context, options: DownOptions) -> tuple[Known, 
     """The stack, and whether there may be anything of it. Raises what a load raises, and EnvironmentLack."""
     context.need_root("down")
     known = find_stack(context)
-    home = context.home.stack(known.stack)
-    exists = os.path.exists(home.desired) or os.path.isdir(home.containers)
-    return known, exists or options.volumes
+    return known, exists(context, known.stack) or options.volumes
 
 
 def down(

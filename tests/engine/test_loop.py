@@ -19,6 +19,7 @@ from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, H
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Goal
 from orchestra.plan.earlier import with_earlier
 from orchestra.record import replace
 from tests.plan.stacks import asked, going_down, service, stack, wished
@@ -203,9 +204,9 @@ async def test_an_impatient_stop_replaces_a_patient_one():
     world = world_of(desired, web=Program((Run(stops_after=None),)))
     async with running(FakeDriver(world), desired) as engine:
         await wait_until_up(engine)
-        engine.set_desired(wished(asked(desired, clock()), "web", stopped=True))
+        engine.set_desired(wished(asked(desired, clock()), "web", goal=Goal.STOP))
         await engine.wait(lambda *_: ("stopping", "s-web-1") in happened(world, "stopping"))
-        engine.set_desired(wished(asked(desired, clock(), stop_timeout=0.0), "web", stopped=True))
+        engine.set_desired(wished(asked(desired, clock(), stop_timeout=0.0), "web", goal=Goal.STOP))
         await wait_until_up(engine)
         status = engine.observed.containers["s-web-1"].status
     assert isinstance(status, Exited)

@@ -8,7 +8,7 @@ from orchestra.model.desired import ImageSpec
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
-from orchestra.model.wish import Recreate
+from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import CreateNetwork, StartContainer
 from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
@@ -105,7 +105,7 @@ def test_only_the_selected_services_count():
 
 
 def test_stopped_services_are_up_when_they_have_stopped():
-    stopped = wished(asked(DESIRED, at=200.0), "db", "web", stopped=True)
+    stopped = wished(asked(DESIRED, at=200.0), "db", "web", goal=Goal.STOP)
     assert not is_up(stopped, UP, wait=False)
     world = changed(UP, "s-db-1", status=Exited(143, 100.0, 201.0, stopped=True))
     world = changed(world, "s-web-1", status=Exited(143, 100.0, 201.0, stopped=True))
@@ -218,7 +218,7 @@ def test_a_container_that_will_be_restarted_is_not_lost():
 
 
 def test_a_stop_is_over_when_what_still_runs_cannot_be_stopped():
-    stopped = wished(asked(DESIRED, at=200.0), "db", "web", stopped=True)
+    stopped = wished(asked(DESIRED, at=200.0), "db", "web", goal=Goal.STOP)
     assert judge_stop(UP, plan(stopped, UP, {}, NOW)).starting
     stuck = replace(UP, failures=failed(Verb.STOP, ResourceId.container("s-web-1"), at=300.0))
     standing = judge_stop(stuck, plan(stopped, stuck, {}, NOW))

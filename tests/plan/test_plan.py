@@ -8,6 +8,7 @@ from orchestra.model.health import Health, HealthStatus
 from orchestra.model.names import ContainerName, ServiceName, VolumeName
 from orchestra.model.observed import Container, Created, Exited, Failure, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Goal
 from orchestra.plan.action import CreateContainer, PullImage, RemoveNetwork, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.removal import orphans
@@ -192,7 +193,7 @@ def test_what_no_longer_makes_sense_is_superseded():
     assert is_superseded(PullImage(WEB.images[0], ""), down)
     assert is_superseded(CreateContainer(web, "", ""), down)
     assert is_superseded(StartContainer(web.name, 0, 0, ""), down)
-    assert is_superseded(StartContainer(web.name, 0, 0, ""), wished(asked(WEB, at=200.0), "web", stopped=True))
+    assert is_superseded(StartContainer(web.name, 0, 0, ""), wished(asked(WEB, at=200.0), "web", goal=Goal.STOP))
     assert is_superseded(CreateContainer(replace(web, config_hash="old"), "", ""), WEB)
     assert is_superseded(StopContainer(web.name, "", 10.0, ""), asked(WEB, at=200.0, stop_timeout=1.0))
     for action in (PullImage(WEB.images[0], ""), CreateContainer(web, "", ""), StartContainer(web.name, 0, 0, "")):

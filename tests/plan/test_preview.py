@@ -8,7 +8,7 @@ from textwrap import dedent
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Healthcheck, Image, Network, Observed, Running, Volume
 from orchestra.model.sharing import OfService
-from orchestra.model.wish import Recreate
+from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import RemoveContainer
 from orchestra.plan.preview import preview, render_data, render_text
 from orchestra.record import replace
@@ -379,7 +379,7 @@ def test_a_dependency_scaled_to_nothing_is_not_waited_for():
 
 def test_stopping_keeps_the_containers():
     desired = stack(service("db", restart="always"), service("web", "db", restart="always"))
-    stopped = wished(asked(desired, at=200.0), "db", "web", stopped=True)
+    stopped = wished(asked(desired, at=200.0), "db", "web", goal=Goal.STOP)
     assert planned(stopped, world_after(desired)) == lines("""
         1.  stop   container/s-web-1  asked to be stopped
         2.  stop   container/s-db-1   asked to be stopped

@@ -10,7 +10,7 @@ from orchestra.model.desired import Condition, Desired, Request
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
-from orchestra.model.wish import Recreate, Wish
+from orchestra.model.wish import Goal, Recreate, Wish
 from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
@@ -46,7 +46,9 @@ def some_desired(random) -> Desired:
 
 def some_wish(random) -> Wish:
     kinds = [Recreate.CHANGED, Recreate.CHANGED, Recreate.ALWAYS, Recreate.NEVER]
-    return Wish(NOW, random.choice(kinds), alone=random.random() < 0.2, stopped=random.random() < 0.2)
+    goals = [Goal.RUN, Goal.RUN, Goal.RUN, Goal.RUN, Goal.CREATE, Goal.LEAVE, Goal.STOP]
+    alone, restart = random.random() < 0.2, random.random() < 0.2
+    return Wish(NOW, random.choice(goals), random.choice(kinds), alone=alone, restart=restart)
 
 
 def some_world(random, desired: Desired) -> Observed:
@@ -114,10 +116,14 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
         case StartContainer(name=name):
             spec = desired.container(name)
             assert spec is not None
-            assert not desired.wish(spec.service).stopped
-            for dependency in spec.depends_on if not desired.wish(spec.service).alone else ():
+            wish = desired.wish(spec.service)
+            assert not wish.rests
+            assert wish.goal is Goal.RUN or action.restarts, "asked to be created only"
+            for dependency in spec.depends_on if not wish.alone else ():
+                needed = desired.wish(dependency.service)
+                looked_at = action.restarts or not wish.restart or needed.restart
                 for replica in desired.replicas(dependency.service):
-                    if dependency.required and not desired.wish(dependency.service).stopped:
+                    if dependency.required and needed.goal is Goal.RUN and looked_at:
                         assert_holds(dependency.condition, world.containers[replica.name].status)
         case StopContainer(name=name) | RemoveContainer(name=name):
             container = world.containers[name]
@@ -218,7 +224,7 @@ def test_runs_interrupted_anywhere_end_where_one_run_ends(random):
     desired = some_desired(random)
     # Where a one-shot runs already, the owner of a shared namespace is to stop, or something cannot be done at all, it
     # is a race by nature how far the rest gets.
-    desired = wished(desired, *desired.wishes, stopped=False)
+    desired = wished(desired, *desired.wishes, goal=Goal.RUN)
     world = replace(assume_the_best(desired, some_world(random, desired), NOW), failures={})
     expected = normal_form(preview(desired, world, NOW).observed)
     assert normal_form(live(random, desired, world, crashes=True)) == expected

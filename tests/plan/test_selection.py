@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestra.model.desired import Request
 from orchestra.model.observed import Exited, Observed
-from orchestra.model.wish import Recreate
+from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview, render_text
 from orchestra.plan.selection import merge_desired, with_dependents, without_services
@@ -66,9 +66,9 @@ def test_times_survive_several_selections():
 
 
 def test_recreation_and_stopping_concern_whom_they_named():
-    stopped = wished(asked(BEFORE, at=200.0), "db", "job", "web", stopped=True)
+    stopped = wished(asked(BEFORE, at=200.0), "db", "job", "web", goal=Goal.STOP)
     merged = merge_desired(stopped, wished(asked(BEFORE, at=300.0), "web", "db", recreate=Recreate.ALWAYS), ["web"])
-    assert [service for service in merged.services if merged.wish(service).stopped] == ["db", "job"]
+    assert [service for service in merged.services if merged.wish(service).rests] == ["db", "job"]
     assert [service for service in merged.services if merged.wish(service).recreate is Recreate.ALWAYS] == ["web"]
 
 

@@ -50,10 +50,10 @@ class CheckedDriver(FakeDriver):
     async def start(self, name, *, restarts, backoff):
         spec = self.desired.container(name)
         assert spec is not None, f"{name} was started, but nobody wants it"
-        assert not self.desired.wish(spec.service).stopped, f"{name} was started, but is to be stopped"
+        assert not self.desired.wish(spec.service).rests, f"{name} was started, but is to rest"
         for dependency in spec.depends_on if not self.desired.wish(spec.service).alone else ():
             for replica in self.desired.replicas(dependency.service):
-                if dependency.required and not self.desired.wish(dependency.service).stopped:
+                if dependency.required and not self.desired.wish(dependency.service).rests:
                     self.assert_held(name, replica, dependency.condition)
         with self.alone(name):
             await super().start(name, restarts=restarts, backoff=backoff)
@@ -79,7 +79,7 @@ class CheckedDriver(FakeDriver):
     def assert_replaceable(self, name: str) -> None:
         """Nothing is stopped for a definition that was not found to be startable."""
         wanted, container = self.desired.container(name), self.world.observed.containers.get(name)
-        if wanted is None or container is None or self.desired.wish(wanted.service).stopped:
+        if wanted is None or container is None or self.desired.wish(wanted.service).rests:
             return
         if isinstance(container.status, Running) and container.config_hash != wanted.config_hash:
             assert (name, wanted.config_hash) in self.checked, f"{name} was stopped for an unchecked definition"

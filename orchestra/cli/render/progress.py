@@ -122,6 +122,11 @@ class Quiet:
                 self._touched[resource] = step = replace(step, text=text or "Started", state="done", note="")
                 self._show(step)
 
+    def tell(self, container: str, text: str) -> None:
+        """What was done to a container, where no event tells it."""
+        resource = ResourceId.container(container)
+        self._show(Step(resource, subject_of(resource), text, "done"))
+
     def conclude(self, working: str, done: str) -> None:
         """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
         for resource, step in self._touched.items():

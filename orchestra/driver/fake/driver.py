@@ -122,7 +122,7 @@ class FakeDriver:
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         self.world.note_call("stopping", name)
         await self._point("stop", name)
-        self.world.signal(name)
+        self.world.ask_to_stop(name)
         self._changed.set()
         with anyio.move_on_after(timeout):
             while self._runs(name):
@@ -131,6 +131,12 @@ class FakeDriver:
         if self._runs(name):
             self.world.kill(name)
         await self._point("stop", name)
+
+    async def kill(self, name: str, signal: int) -> None:
+        await self._point("kill", name)
+        self.world.deliver(name, signal)
+        self._changed.set()
+        await self._point("kill", name)
 
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         await self._point("remove", name)

@@ -7,6 +7,7 @@ engine makes (creating without an image, removing what runs) raise AssertionErro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program
@@ -185,14 +186,20 @@ class World:
         self._note("started", name, self._specs[name])
         self._notify(name)
 
-    def signal(self, name: str) -> None:
+    def ask_to_stop(self, name: str) -> None:
         """Deliver the stop signal: the program ends when it pleases, even if nobody waits for that."""
         self.pass_time()
+        if name in self._processes:
+            self._processes[name].stopped = True
+        self.deliver(name, SIGTERM)
+
+    def deliver(self, name: str, signal: int) -> None:
+        """SIGKILL ends the program at once, SIGTERM when it pleases, and others do nothing."""
+        self.pass_time()
+        if signal == SIGKILL:
+            self.kill(name)
         process = self._processes.get(name)
-        if process is None:
-            return
-        process.stopped = True
-        if process.run.stops_after is None:
+        if process is None or signal != SIGTERM or process.run.stops_after is None:
             return
         ends_at = self.now() + process.run.stops_after
         if process.ends_at is None or ends_at < process.ends_at:

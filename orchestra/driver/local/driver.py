@@ -270,6 +270,16 @@ class LocalDriver:
                 return
             await change.wait()
 
+    async def kill(self, name: str, signal: int) -> None:
+        with runtime_errors(name):
+            await run_sync(self._kill, name, signal)
+
+    def _kill(self, name: str, signal: int) -> None:
+        directory = self._stack_home.container(name)
+        container = observe_container(directory)
+        if container is not None and isinstance(container.status, Running):
+            self._runtime.kill(directory, signal)
+
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         if self._names is not None:
             self._names.remove(name)

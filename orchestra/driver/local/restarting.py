@@ -7,6 +7,7 @@ import json
 from orchestra.model.codec import decode
 from orchestra.model.desired import Restart
 from orchestra.model.observed import Exited
+from orchestra.model.wish import Wish
 from orchestra.plan.restart import next_run
 from orchestra.shim.launch import is_running
 
@@ -29,7 +30,8 @@ def is_restarting(stack_home: StackHome, container: Container) -> bool:
         with open(stack_home.desired, "rb") as file:
             desired = json.loads(file.read())
         spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
-        if spec is None or container.service in desired.get("request", {}).get("stopped", ()):
+        wish = decode(Wish, desired.get("wishes", {}).get(container.service, {}))
+        if spec is None or wish.rests:
             return False
         return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):

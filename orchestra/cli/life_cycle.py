@@ -1,0 +1,85 @@
+"""``orchestra stop``, ``start``, ``restart``, ``kill``, ``wait``: how containers run, shown as it happens."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestra.cli.progress import open_progress
+from orchestra.cli.up_result import conclude_failures, conclude_start
+from orchestra.stacks.life_cycle import (
+    KillOptions,
+    RestartOptions,
+    StartOptions,
+    StopOptions,
+    WaitOptions,
+    kill,
+    restart,
+    start,
+    stop,
+    wait,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+
+
+def run(invocation: Invocation) -> int:
+    run_command = {"stop": _stop, "start": _start, "restart": _restart, "kill": _kill, "wait": _wait}
+    return run_command[invocation.command](invocation)
+
+
+def stop_and_show(invocation: Invocation, options: StopOptions) -> int:
+    """Until all have ended, or cannot; the exit code."""
+    with open_progress(invocation) as progress:
+        result = stop(invocation.context, options, progress.hear)
+        progress.conclude("Stopping", "Stopped")
+    return conclude_failures(invocation, result.failures)
+
+
+def _stop(invocation: Invocation) -> int:
+    return stop_and_show(invocation, invocation.options(StopOptions))
+
+
+def _start(invocation: Invocation) -> int:
+    values = invocation.values
+    waits = values["wait"] or values["wait_timeout"] is not None
+    options = StartOptions(tuple(values["services"]), waits, values["wait_timeout"])
+    with open_progress(invocation) as progress:
+        progress.waits = waits
+        result = start(invocation.context, options, progress.hear)
+        progress.settle(result.containers)
+    return conclude_start(invocation, result)
+
+
+def _restart(invocation: Invocation) -> int:
+    with open_progress(invocation) as progress:
+        result = restart(invocation.context, invocation.options(RestartOptions), progress.hear)
+        progress.settle(result.containers)
+    return conclude_start(invocation, result)
+
+
+def _kill(invocation: Invocation) -> int:
+    result = kill(invocation.context, invocation.options(KillOptions))
+    if not result.killed:
+        print("no container to kill", file=sys.stderr)
+    with open_progress(invocation) as progress:
+        for name in result.killed:
+            progress.tell(name, "Killed")
+    return 0
+
+
+def _wait(invocation: Invocation) -> int:
+    """The exit code of the container that ended last; with ``--down-project`` of the one that ended first."""
+    down_project = invocation.values["down_project"]
+    exits = wait(invocation.context, WaitOptions(tuple(invocation.values["services"]), first=down_project))
+    for each in exits:
+        code = "unknown" if each.exit_code is None else each.exit_code
+        print(f'container "{each.id}" exited with status code {code}')
+    if down_project:
+        from orchestra.cli.down import bring_down
+        from orchestra.stacks.down import DownOptions
+
+        bring_down(invocation, DownOptions())
+    last = exits[-1].exit_code
+    return 1 if last is None else last

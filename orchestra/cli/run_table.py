@@ -1,0 +1,91 @@
+"""The commands that change how containers run, as rows of the command table. Names and letters are Docker Compose's."""
+
+from __future__ import annotations
+
+from orchestra.cli.image_table import SERVICES
+from orchestra.cli.syntax import Argument, Command
+from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
+
+TIMEOUT = Option("timeout", ("-t", "--timeout"), NUMBER, "Shutdown timeout in seconds", metavar="SECONDS")
+REMOVE_ORPHANS = Option("remove_orphans", ("--remove-orphans",), FLAG, "Remove containers for services not in the file")
+WAIT = (
+    Option("wait", ("--wait",), FLAG, "Wait for services to be running or healthy; implies -d"),
+    Option("wait_timeout", ("--wait-timeout",), NUMBER, "Maximum number of seconds to wait", metavar="SECONDS"),
+)
+SCALE = Option("scale", ("--scale",), LIST, "Number of containers to run for a service", metavar="SERVICE=NUM")
+FORCE_RECREATE = Option("force_recreate", ("--force-recreate",), FLAG, "Recreate containers even if nothing changed")
+NO_RECREATE = Option("no_recreate", ("--no-recreate",), FLAG, "Do not recreate containers that already exist")
+NO_DEPS = Option("no_deps", ("--no-deps",), FLAG, "Do not start or recreate dependencies")
+PULL = Option(
+    "pull",
+    ("--pull",),
+    TEXT,
+    "When to pull images; overrides pull_policy",
+    "policy",
+    choices=("always", "missing", "never", "policy"),
+)
+QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
+
+RUN_COMMANDS = (
+    Command(
+        "create",
+        "create",
+        "Create containers without starting them",
+        (SCALE, FORCE_RECREATE, NO_RECREATE, PULL, QUIET_PULL, REMOVE_ORPHANS),
+        (SERVICES,),
+    ),
+    Command(
+        "start",
+        "life_cycle",
+        "Start existing containers",
+        (
+            Option("wait", ("--wait",), FLAG, "Wait for services to be running or healthy"),
+            WAIT[1],
+        ),
+        (SERVICES,),
+    ),
+    Command("stop", "life_cycle", "Stop containers without removing them", (TIMEOUT,), (SERVICES,)),
+    Command(
+        "restart",
+        "life_cycle",
+        "Stop containers and start them again",
+        (TIMEOUT, Option("no_deps", ("--no-deps",), FLAG, "Do not restart dependent services")),
+        (SERVICES,),
+    ),
+    Command(
+        "kill",
+        "life_cycle",
+        "Send a signal to containers",
+        (
+            Option("signal", ("-s", "--signal"), TEXT, "Name or number of the signal", "SIGKILL", "SIGNAL"),
+            REMOVE_ORPHANS,
+        ),
+        (SERVICES,),
+    ),
+    Command(
+        "rm",
+        "rm",
+        "Remove stopped containers",
+        (
+            Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),
+            Option("stop", ("-s", "--stop"), FLAG, "Stop the containers first"),
+            Option("volumes", ("-v", "--volumes"), FLAG, "Also remove their anonymous volumes"),
+            Option("everything", ("-a", "--all"), FLAG, "No effect; kept for scripts", hidden=True),
+        ),
+        (SERVICES,),
+    ),
+    Command(
+        "scale",
+        "scale",
+        "Change how many containers a service has",
+        (NO_DEPS,),
+        (Argument("scale", "SERVICE=NUM...", "Service and its number of containers", many=True, some=True),),
+    ),
+    Command(
+        "wait",
+        "life_cycle",
+        "Wait for containers to stop",
+        (Option("down_project", ("--down-project",), FLAG, "Bring the stack down when the first container stops"),),
+        (Argument("services", "SERVICE...", "Service to wait for", many=True, some=True),),
+    ),
+)

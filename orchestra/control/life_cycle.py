@@ -1,0 +1,203 @@
+"""Requests that change how containers run, but not what they are made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.control.failures import report_failures
+from orchestra.errors import UserError
+from orchestra.linux.process import parse_signal
+from orchestra.model.observed import Exited, Running
+from orchestra.model.result import Exit, KillResult, RemoveResult, StartResult, StopResult, WaitResult
+from orchestra.plan.desire import leave, restart, start, stop, without_containers
+from orchestra.plan.done import judge_removal, judge_stop
+from orchestra.plan.selection import with_dependencies, with_dependents
+from orchestra.record import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from orchestra.control.commands import Commands
+    from orchestra.engine.driver import Driver
+    from orchestra.engine.loop import Engine
+    from orchestra.model.desired import Desired
+    from orchestra.model.names import ServiceName
+    from orchestra.model.observed import Container, Observed
+    from orchestra.model.request import (
+        KillRequest,
+        RemoveRequest,
+        RestartRequest,
+        StartRequest,
+        StopRequest,
+        WaitRequest,
+    )
+    from orchestra.plan.plan import Plan
+
+KILL = 9
+"""SIGKILL, signal(7)."""
+
+
+class LifeCycle:
+    """Each method takes one of ``orchestra.model.request`` and returns its result; times are Unix seconds."""
+
+    def __init__(self, commands: Commands, engine: Engine, driver: Driver, clock: Callable[[], float]) -> None:
+        self._commands = commands
+        self._engine = engine
+        self._driver = driver
+        self._clock = clock
+
+    async def start(self, request: StartRequest) -> StartResult:
+        """Raises UserError when there is no container to start."""
+        chosen = self._existing(request.services)
+        if missing := [name for name in request.services if name not in chosen]:
+            raise _nothing_to_start(f'service "{missing[0]}"')
+        if not chosen:
+            raise _nothing_to_start(f'stack "{self._commands.wanted.stack}"')
+        services = with_dependencies(self._commands.wanted, chosen)
+        await self._commands.want(lambda current: start(current, _of(current, services), self._clock()))
+        return await self._come_up(services, wait=request.wait, timeout=request.wait_timeout)
+
+    async def restart(self, request: RestartRequest) -> StartResult:
+        chosen: frozenset[str] = self._existing(request.services)
+        if not request.alone:
+            chosen = with_dependents(self._commands.wanted, chosen, restarted=True)
+        at = request.asked_at or self._clock()
+        await self._commands.want(lambda current: restart(current, _of(current, chosen), request.timeout, at))
+        return await self._come_up(chosen)
+
+    async def stop(self, request: StopRequest) -> StopResult:
+        """Raises UserError when another command has some of them started again before all have ended."""
+        asked = self._existing(request.services)
+        chosen = frozenset(request.services)
+        await self._commands.want(lambda current: stop(current, _of(current, asked), request.timeout, self._clock()))
+        wanted_again: frozenset[ServiceName] = frozenset()
+
+        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            nonlocal wanted_again
+            wanted_again = frozenset(name for name in asked if not desired.wish(name).rests)
+            return bool(wanted_again) or not judge_stop(observed, plan, chosen).starting
+
+        await self._engine.wait(is_decided)
+        if wanted_again:
+            names = ", ".join(sorted(wanted_again))
+            raise UserError(f"another command has started {names} in the meantime")
+        failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
+        return StopResult(report_failures(failures, self._engine.desired))
+
+    async def kill(self, request: KillRequest) -> KillResult:
+        """A signal that ends a program for good has its restart policy set aside, as Docker does."""
+        chosen = self._existing(request.services)
+        await self._engine.wait(_always)
+        for_good = {each.service for each in self._running(chosen) if request.signal in (KILL, _stop_signal(each))}
+
+        def without_another_run(current: Desired) -> Desired:
+            asked = replace(current.request, remove_orphans=current.request.remove_orphans or request.remove_orphans)
+            return replace(leave(current, _of(current, for_good), self._clock()), request=asked)
+
+        if for_good or request.remove_orphans:
+            await self._commands.want(without_another_run)
+            await self._engine.wait(_always)
+        killed = self._running(chosen)
+        for container in killed:
+            await self._driver.kill(container.name, request.signal)
+        return KillResult(tuple(container.name for container in killed))
+
+    async def remove(self, request: RemoveRequest) -> RemoveResult:
+        """Raises UserError when one of the containers runs, or is about to."""
+        self._commands.need_to_know()
+        await self._engine.wait(_always)
+        there = [each for name, each in self._engine.observed.containers.items() if name in request.containers]
+        if runs := [each.name for each in there if isinstance(each.status, Running)]:
+            raise UserError(f"container {runs[0]} is running", hint="stop it first, or use --stop")
+        names = frozenset(each.name for each in there if each.service in self._commands.wanted.services)
+        services = frozenset(each.service for each in there)
+
+        def fewer(current: Desired) -> Desired:
+            less = without_containers(current, names, services)
+            return replace(less, request=replace(current.request, remove_anonymous=request.remove_volumes))
+
+        await self._commands.want(fewer)
+
+        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            return not judge_removal(desired, observed, plan, names).starting
+
+        await self._engine.wait(is_decided)
+        desired, observed = self._engine.desired, self._engine.observed
+        failures = judge_removal(desired, observed, self._engine.plan, names).failures
+        removed = tuple(sorted(name for name in request.containers if name not in observed.containers))
+        return RemoveResult(removed, report_failures(failures, desired))
+
+    async def wait(self, request: WaitRequest) -> WaitResult:
+        """The present runs: one that its restart policy follows up with another has ended all the same."""
+        chosen = self._existing(request.services)
+        await self._engine.wait(_always)
+        awaited = {each.name: each for each in self._running(chosen)}
+        ended: dict[str, Exit] = {}
+
+        def are_over(_desired: Desired, observed: Observed, _plan: Plan) -> bool:
+            for name, container in awaited.items():
+                if name not in ended and not _is_in_same_run(container, observed.containers.get(name)):
+                    ended[name] = _exit(container, observed.containers.get(name))
+            return len(ended) == len(awaited) or (request.first and bool(ended))
+
+        await self._engine.wait(are_over)
+        return WaitResult(tuple(ended.values()))
+
+    async def _come_up(
+        self, services: Collection[str], *, wait: bool = False, timeout: float | None = None
+    ) -> StartResult:
+        if not services:
+            return StartResult()
+        waited = await self._commands.wait_until_up(services, wait=wait, timeout=timeout)
+        desired = self._engine.desired
+        return StartResult(
+            containers=self._commands.containers(desired, services),
+            failures=report_failures(waited.failures, desired),
+            timed_out=waited.timed_out,
+            unproven=waited.unproven,
+        )
+
+    def _existing(self, services: Collection[str]) -> frozenset[ServiceName]:
+        """Those of the named services, or all, that containers are wanted of."""
+        self._commands.need_to_know()
+        containers = self._commands.wanted.containers
+        return frozenset(spec.service for spec in containers if not services or spec.service in services)
+
+    def _running(self, services: Collection[str] | None) -> list[Container]:
+        containers = sorted(self._engine.observed.containers.items())
+        running = (each for _, each in containers if isinstance(each.status, Running))
+        return [each for each in running if services is None or each.service in services]
+
+
+def _always(_desired: Desired, _observed: Observed, _plan: Plan) -> bool:
+    return True
+
+
+def _of(current: Desired, services: Collection[str]) -> list[ServiceName]:
+    """Those of the services that containers are still wanted of when the request has its turn."""
+    return sorted({spec.service for spec in current.containers if spec.service in services})
+
+
+def _nothing_to_start(what: str) -> UserError:
+    return UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
+
+
+def _stop_signal(container: Container) -> int | None:
+    """None for what is no signal: ``stop`` tells what is wrong with it."""
+    try:
+        return parse_signal(container.stop_signal or "SIGTERM")
+    except ValueError:
+        return None
+
+
+def _is_in_same_run(before: Container, now: Container | None) -> bool:
+    if now is None or not isinstance(now.status, Running) or not isinstance(before.status, Running):
+        return False
+    return now.id == before.id and now.status.started_at == before.status.started_at
+
+
+def _exit(before: Container, now: Container | None) -> Exit:
+    """How the run has ended, if that can still be seen."""
+    seen = now is not None and now.id == before.id and isinstance(now.status, Exited)
+    code = now.status.exit_code if seen and now is not None and isinstance(now.status, Exited) else None
+    return Exit(before.name, before.service, code, before.id)

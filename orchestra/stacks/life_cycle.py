@@ -1,0 +1,127 @@
+"""``stop``, ``start``, ``restart``, ``kill``, ``wait``: how containers run, not what they are made from.
+
+A stack of which there is nothing is left alone: no supervisor is started for it.
+"""
+
+from __future__ import annotations
+
+import time
+
+from orchestra.errors import UserError
+from orchestra.model.request import KillRequest, RestartRequest, StartRequest, StopRequest, WaitRequest
+from orchestra.model.result import Exit, KillResult, StartResult, StopResult, WaitResult
+from orchestra.record import Record
+from orchestra.stacks.containers import check_known, exists, find_stack, look_at_containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestra.model.event import Event
+    from orchestra.stacks.containers import Known
+    from orchestra.stacks.context import Context
+
+    Hear = Callable[[Event], None]
+
+
+class StopOptions(Record):
+    """services: empty for all. timeout: seconds before containers are killed; None for each one's grace period."""
+
+    services: tuple[str, ...] = ()
+    timeout: float | None = None
+
+
+class StartOptions(Record):
+    """services: empty for all. wait: until services are running or healthy, for at most ``wait_timeout`` seconds."""
+
+    services: tuple[str, ...] = ()
+    wait: bool = False
+    wait_timeout: float | None = None
+
+
+class RestartOptions(Record):
+    """services: empty for all. no_deps: without those that depend on them with ``restart: true``."""
+
+    services: tuple[str, ...] = ()
+    timeout: float | None = None
+    no_deps: bool = False
+
+
+class KillOptions(Record):
+    """services: empty for all. signal: a name or a number, signal(7)."""
+
+    services: tuple[str, ...] = ()
+    signal: str = "SIGKILL"
+    remove_orphans: bool = False
+
+
+class WaitOptions(Record):
+    """first: until the first of the containers has ended, not until all have."""
+
+    services: tuple[str, ...] = ()
+    first: bool = False
+
+
+def find_stack_to_change(context: Context, command: str, services: Sequence[str]) -> tuple[Known, bool]:
+    """The stack, and whether there may be anything of it.
+
+    Raises what a load raises, UserError for a service that is not declared, and EnvironmentLack for who may not.
+    """
+    context.need_root(command)
+    known = find_stack(context)
+    existing = (row.service for row in look_at_containers(context, known.stack)) if known.services is None else ()
+    check_known(services, known.services, existing)
+    return known, exists(context, known.stack)
+
+
+def stop(context: Context, options: StopOptions, hear: Hear | None = None) -> StopResult:
+    """Returns when all have ended, or cannot. They are not started again before a command asks for it."""
+    known, is_there = find_stack_to_change(context, "stop", options.services)
+    if not is_there:
+        return StopResult()
+    return context.client(known.stack).ask(StopResult, StopRequest(options.services, options.timeout), hear)
+
+
+def start(context: Context, options: StartOptions, hear: Hear | None = None) -> StartResult:
+    """Start containers that exist, and what they depend on. Raises UserError when there are none."""
+    known, is_there = find_stack_to_change(context, "start", options.services)
+    if not is_there:
+        what = f'service "{options.services[0]}"' if options.services else f'stack "{known.stack}"'
+        raise UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
+    request = StartRequest(options.services, options.wait, options.wait_timeout)
+    return context.client(known.stack).ask(StartResult, request, hear)
+
+
+def restart(context: Context, options: RestartOptions, hear: Hear | None = None) -> StartResult:
+    """Returns when all run again, or cannot. Changes of the file are not applied."""
+    known, is_there = find_stack_to_change(context, "restart", options.services)
+    if not is_there:
+        return StartResult()
+    request = RestartRequest(options.services, options.timeout, options.no_deps, asked_at=time.time())
+    return context.client(known.stack).ask(StartResult, request, hear)
+
+
+def kill(context: Context, options: KillOptions) -> KillResult:
+    """Send a signal to the first process of each container. Raises UserError for a signal that does not exist."""
+    from orchestra.linux.process import parse_signal
+
+    known, is_there = find_stack_to_change(context, "kill", options.services)
+    try:
+        signal = parse_signal(options.signal)
+    except ValueError as error:
+        raise UserError(str(error), hint="use a name or a number, such as SIGTERM or 15") from None
+    if not is_there:
+        return KillResult()
+    request = KillRequest(signal, options.services, options.remove_orphans)
+    return context.client(known.stack).ask(KillResult, request)
+
+
+def wait(context: Context, options: WaitOptions) -> tuple[Exit, ...]:
+    """How the runs ended, the first end first. Raises UserError when nothing runs."""
+    known, is_there = find_stack_to_change(context, "wait", options.services)
+    request = WaitRequest(options.services, options.first)
+    exits = context.client(known.stack).ask(WaitResult, request).exits if is_there else ()
+    if not exits:
+        what = f"services {', '.join(options.services)}" if options.services else f"stack {known.stack}"
+        raise UserError(f"no running containers of {what}", hint="run orchestra ps -a to list the containers")
+    return exits

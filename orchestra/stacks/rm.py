@@ -1,0 +1,46 @@
+"""``rm``: remove stopped containers; the next ``up`` makes them again."""
+
+from __future__ import annotations
+
+from orchestra.model.request import RemoveRequest
+from orchestra.model.result import RemoveResult
+from orchestra.record import Record
+from orchestra.stacks.containers import look_at_containers
+from orchestra.stacks.life_cycle import find_stack_to_change
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.model.event import Event
+    from orchestra.stacks.context import Context
+
+
+class RemoveOptions(Record):
+    """services: empty for all. volumes: also the anonymous volumes of the containers."""
+
+    services: tuple[str, ...] = ()
+    volumes: bool = False
+
+
+class Removable(Record):
+    """containers: names of those that do not run, and whose service the file declares."""
+
+    stack: str
+    containers: tuple[str, ...]
+
+
+def find_removable(context: Context, options: RemoveOptions) -> Removable:
+    """Raises what a load raises, UserError for a service that is not declared, and EnvironmentLack for who may not."""
+    known, is_there = find_stack_to_change(context, "rm", options.services)
+    rows = look_at_containers(context, known.stack) if is_there else []
+    chosen = [row for row in rows if row.service in (options.services or known.services or (row.service,))]
+    return Removable(known.stack, tuple(row.name for row in chosen if row.state in ("created", "exited")))
+
+
+def remove(
+    context: Context, removable: Removable, options: RemoveOptions, hear: Callable[[Event], None] | None = None
+) -> RemoveResult:
+    """Returns when they are gone, or cannot go. Raises UserError when one has been started meanwhile."""
+    request = RemoveRequest(removable.containers, options.volumes)
+    return context.client(removable.stack).ask(RemoveResult, request, hear)
