@@ -1,4 +1,4 @@
-"""``orchestra stop``, ``start``, ``restart``, ``kill``, ``wait``: how containers run, shown as it happens."""
+"""``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``unpause``, ``wait``: how containers run, as it happens."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ from orchestra.stacks.life_cycle import (
     StopOptions,
     WaitOptions,
     kill,
+    pause,
     restart,
     start,
     stop,
+    unpause,
     wait,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestra.cli.invocation import Invocation
 
 
 def run(invocation: Invocation) -> int:
-    run_command = {"stop": _stop, "start": _start, "restart": _restart, "kill": _kill, "wait": _wait}
+    run_command = {
+        **{"stop": _stop, "start": _start, "restart": _restart, "kill": _kill, "wait": _wait},
+        **{"pause": _pause, "unpause": _unpause},
+    }
     return run_command[invocation.command](invocation)
 
 
@@ -63,9 +70,21 @@ def _kill(invocation: Invocation) -> int:
     result = kill(invocation.context, invocation.options(KillOptions))
     if not result.killed:
         print("no container to kill", file=sys.stderr)
+    return _tell(invocation, result.killed, "Killed")
+
+
+def _pause(invocation: Invocation) -> int:
+    return _tell(invocation, pause(invocation.context, invocation.values["services"]).changed, "Paused")
+
+
+def _unpause(invocation: Invocation) -> int:
+    return _tell(invocation, unpause(invocation.context, invocation.values["services"]).changed, "Unpaused")
+
+
+def _tell(invocation: Invocation, containers: Sequence[str], what: str) -> int:
     with open_progress(invocation) as progress:
-        for name in result.killed:
-            progress.tell(name, "Killed")
+        for name in containers:
+            progress.tell(name, what)
     return 0
 
 

@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> int:
         warn_of_damage(stack.damage)
     if not stacks and not invocation.values["filters"]:
         tell_of_root(invocation, context)
-    shown = [stack for stack in stacks if invocation.values["all"] or "running" in stack.states]
+    shown = [stack for stack in stacks if invocation.values["all"] or {"running", "paused"} & stack.states.keys()]
     sys.stdout.write(render(shown, invocation.values, output_width()))
     return 0
 

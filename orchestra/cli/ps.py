@@ -84,6 +84,8 @@ def _health(container: ContainerRow) -> str:
 def _status(container: ContainerRow, now: float) -> str:
     """``Up 5 seconds (healthy)``, ``Exited (0) 2 minutes ago``, ``Restarting (1) 2 seconds ago``, ``Created``."""
     match container.state:
+        case "paused":
+            return f"Up {describe_span(now - container.started_at)} (Paused)"
         case "running":
             health = _health(container)
             words = {"": "", "starting": " (health: starting)"}.get(health, f" ({health})")
@@ -134,7 +136,7 @@ def _data(container: ContainerRow, stack: str, details: Details, now: float, *, 
 
 def _ports(container: ContainerRow) -> list[str]:
     """Published ports, and those that are only exposed, as Docker lists them: of what runs in a network."""
-    if container.state != "running" or not container.networks:
+    if not container.runs or not container.networks:
         return []
     targets = {port.partition("->")[2] for port in container.ports}
     return [*container.ports, *(port for port in container.exposed if port not in targets)]

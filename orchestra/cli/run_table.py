@@ -62,6 +62,8 @@ RUN_COMMANDS = (
         ),
         (SERVICES,),
     ),
+    Command("pause", "life_cycle", "Suspend all processes of containers", (), (SERVICES,)),
+    Command("unpause", "life_cycle", "Resume paused containers", (), (SERVICES,)),
     Command(
         "rm",
         "rm",

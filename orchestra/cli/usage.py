@@ -20,7 +20,7 @@ USAGE = 16
 
 NOT_YET = frozenset(
     {
-        *("attach", "bridge", "build", "convert", "pause", "publish", "run", "unpause", "watch"),
+        *("attach", "bridge", "build", "convert", "publish", "run", "watch"),
     }
 )
 """Commands of Docker Compose that do not exist here yet."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.control.failures import report_failures
+from orchestra.engine.driver import Pauses
 from orchestra.errors import UserError
 from orchestra.linux.process import parse_signal
 from orchestra.model.observed import Exited, Running
-from orchestra.model.result import Exit, KillResult, RemoveResult, StartResult, StopResult, WaitResult
+from orchestra.model.result import Exit, KillResult, PauseResult, RemoveResult, StartResult, StopResult, WaitResult
 from orchestra.plan.desire import leave, restart, start, stop, without_containers
 from orchestra.plan.done import judge_removal, judge_stop
 from orchestra.plan.selection import with_dependencies, with_dependents
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container, Observed
     from orchestra.model.request import (
         KillRequest,
+        PauseRequest,
         RemoveRequest,
         RestartRequest,
         StartRequest,
@@ -102,6 +104,19 @@ class LifeCycle:
             await self._driver.kill(container.name, request.signal)
         return KillResult(tuple(container.name for container in killed))
 
+    async def pause(self, request: PauseRequest) -> PauseResult:
+        """Raises UserError when the driver cannot do it."""
+        chosen = self._existing(request.services)
+        driver = self._driver
+        if not isinstance(driver, Pauses):
+            raise UserError("this driver cannot pause containers")
+        await self._engine.wait(_always)
+        changed = [each.name for each in self._running(chosen) if _is_paused(each) is not request.paused]
+        for name in changed:
+            await (driver.pause(name) if request.paused else driver.unpause(name))
+        await self._engine.look_afresh()
+        return PauseResult(tuple(changed))
+
     async def remove(self, request: RemoveRequest) -> RemoveResult:
         """Raises UserError when one of the containers runs, or is about to."""
         self._commands.need_to_know()
@@ -171,6 +186,10 @@ class LifeCycle:
 
 def _always(_desired: Desired, _observed: Observed, _plan: Plan) -> bool:
     return True
+
+
+def _is_paused(container: Container) -> bool:
+    return isinstance(container.status, Running) and container.status.paused
 
 
 def _of(current: Desired, services: Collection[str]) -> list[ServiceName]:

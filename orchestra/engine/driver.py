@@ -150,6 +150,15 @@ class Measures(Protocol):
 
 
 @runtime_checkable
+class Pauses(Protocol):
+    """Optional: a driver that can have all processes of a container stand still. One that is stopped moves again."""
+
+    async def pause(self, name: str) -> None: ...
+
+    async def unpause(self, name: str) -> None: ...
+
+
+@runtime_checkable
 class Settles(Protocol):
     """Optional: a driver that batches work tells when nothing of it is pending, before ``up`` says it is done."""
 

@@ -383,6 +383,8 @@ class Engine:
             container = self.observed.containers.get(spec.name)
             if container is None or container.healthcheck is None or not isinstance(container.status, Running):
                 continue
+            if container.status.paused:
+                continue  # it could not answer
             flight = self._flights.get(ResourceId.container(spec.name))
             if flight is None or not isinstance(flight.action, StopContainer):
                 status = container.status

@@ -44,9 +44,12 @@ class Created(Record):
 
 @tagged
 class Running(Record):
+    """paused: its processes stand still."""
+
     pid: int
     started_at: float
     health: Health = NOT_PROBED
+    paused: bool = False
 
 
 @tagged

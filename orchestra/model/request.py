@@ -109,6 +109,13 @@ class KillRequest(Record):
     remove_orphans: bool = False
 
 
+class PauseRequest(Record):
+    """Have all processes of containers stand still, or move again."""
+
+    services: tuple[str, ...] = ()
+    paused: bool = True
+
+
 class RemoveRequest(Record):
     """Remove these containers, unless they run. remove_volumes: their anonymous ones with them."""
 
@@ -156,6 +163,7 @@ Question = (
     | StartRequest
     | RestartRequest
     | KillRequest
+    | PauseRequest
     | RemoveRequest
     | WaitRequest
     | ObserveRequest

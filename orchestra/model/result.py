@@ -84,6 +84,12 @@ class KillResult(Record):
     killed: tuple[str, ...] = ()
 
 
+class PauseResult(Record):
+    """changed: names of the containers that stand still now, or move again."""
+
+    changed: tuple[str, ...] = ()
+
+
 class RemoveResult(Record):
     """removed: names of containers. failures: what could not be removed."""
 

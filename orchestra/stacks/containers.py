@@ -40,7 +40,7 @@ class Seen(Record):
 
 
 class ContainerRow(Record):
-    """A container as it is shown. state: ``created``, ``running``, ``restarting`` or ``exited``.
+    """A container as it is shown. state: ``created``, ``running``, ``paused``, ``restarting`` or ``exited``.
 
     Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
     None where it could not be learned. error: why it could not start. damage: which of its files cannot be read.
@@ -68,6 +68,10 @@ class ContainerRow(Record):
     index: int = 1
     pid: int = 0
     volumes: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        return self.state in ("running", "paused")
 
 
 def find_stack(context: Context) -> Known:
@@ -204,7 +208,7 @@ def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
         networks=tuple(container.get("networks", ())),
         ports=tuple(container.get("ports", ())),
         exposed=tuple(container.get("exposed", ())),
-        state="restarting" if restarts else str(status["kind"]).lower(),
+        state="restarting" if restarts else "paused" if status.get("paused") else str(status["kind"]).lower(),
         started_at=status.get("started_at", 0.0),
         finished_at=status.get("finished_at", 0.0),
         exit_code=status.get("exit_code", 0),

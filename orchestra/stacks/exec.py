@@ -103,7 +103,10 @@ def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], N
 
 def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
     """The running one with this index, or with the lowest. Raises UserError."""
-    return choose_running((c for c in containers if isinstance(c.status, Running)), service, index)
+    container = choose_running((c for c in containers if isinstance(c.status, Running)), service, index)
+    if isinstance(container.status, Running) and container.status.paused:
+        raise UserError(f"container {container.name} is paused", hint=f"run orchestra unpause {service} first")
+    return container
 
 
 def _describe(home: StackHome, container: Container, options: ExecOptions) -> dict[str, Any]:

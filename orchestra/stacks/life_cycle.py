@@ -1,4 +1,4 @@
-"""``stop``, ``start``, ``restart``, ``kill``, ``wait``: how containers run, not what they are made from.
+"""``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``wait``: how containers run, not what they are made from.
 
 A stack of which there is nothing is left alone: no supervisor is started for it.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 
 from orchestra.errors import UserError
-from orchestra.model.request import KillRequest, RestartRequest, StartRequest, StopRequest, WaitRequest
-from orchestra.model.result import Exit, KillResult, StartResult, StopResult, WaitResult
+from orchestra.model.request import KillRequest, PauseRequest, RestartRequest, StartRequest, StopRequest, WaitRequest
+from orchestra.model.result import Exit, KillResult, PauseResult, StartResult, StopResult, WaitResult
 from orchestra.record import Record
 from orchestra.stacks.containers import check_known, exists, find_stack, look_at_containers
 
@@ -114,6 +114,21 @@ def kill(context: Context, options: KillOptions) -> KillResult:
         return KillResult()
     request = KillRequest(signal, options.services, options.remove_orphans)
     return context.client(known.stack).ask(KillResult, request)
+
+
+def pause(context: Context, services: Sequence[str]) -> PauseResult:
+    """Have all processes of running containers stand still. services: empty for all."""
+    return _pause(context, "pause", PauseRequest(tuple(services), paused=True))
+
+
+def unpause(context: Context, services: Sequence[str]) -> PauseResult:
+    """Have those that stand still move again."""
+    return _pause(context, "unpause", PauseRequest(tuple(services), paused=False))
+
+
+def _pause(context: Context, command: str, request: PauseRequest) -> PauseResult:
+    known, is_there = find_stack_to_change(context, command, request.services)
+    return context.client(known.stack).ask(PauseResult, request) if is_there else PauseResult()
 
 
 def wait(context: Context, options: WaitOptions) -> tuple[Exit, ...]:

@@ -37,7 +37,7 @@ def port(context: Context, options: PortOptions, tell: Callable[[Seen], None] = 
     known = find_stack(context)
     there = look_at_containers(context, known.stack)
     survey(known, there, [options.service], tell)
-    running = (container for container in there if container.state == "running")
+    running = (container for container in there if container.runs)
     container = choose_running(running, options.service, options.index or None)
     wanted = f"{target}/{protocol}"
     published = [row.rpartition("->") for row in container.ports]

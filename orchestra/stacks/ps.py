@@ -65,4 +65,4 @@ def _states(options: PsOptions) -> tuple[str, ...]:
             from orchestra.nearest import suggest
 
             raise UserError(f"no such status: {state}", hint=suggest(state, STATES, "statuses"))
-    return tuple(asked) or (STATES if options.all else ("running", "restarting"))
+    return tuple(asked) or (STATES if options.all else ("running", "paused", "restarting"))

@@ -34,10 +34,7 @@ def volumes(context: Context, services: Sequence[str] = (), tell: Callable[[Seen
     there = look_at_containers(context, known.stack)
     survey(known, there, services, tell)
     mounted = {
-        name
-        for container in there
-        for name in container.volumes
-        if container.state == "running" and container.service in services
+        name for container in there for name in container.volumes if container.runs and container.service in services
     }
     return [
         VolumeRow(record.name, record.labels, volume_data(context.home, record.name))

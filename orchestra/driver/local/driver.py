@@ -17,6 +17,7 @@ from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import serving_names
 from orchestra.driver.local.observe import observe_container, observe_containers
+from orchestra.driver.local.pause import pause, unpause
 from orchestra.driver.local.projections import Projections
 from orchestra.driver.local.record import store_error, store_health, store_start, store_stop
 from orchestra.driver.local.runtime.failure import runtime_errors
@@ -260,6 +261,8 @@ class LocalDriver:
         number = _signal(container, signal or container.stop_signal)
         store_stop(directory, container.status.started_at)
         self._runtime.kill(directory, number)
+        if container.status.paused:
+            unpause(directory)  # the signal has no effect before
         return number
 
     async def _wait_until_ended(self, name: str) -> None:
@@ -279,6 +282,16 @@ class LocalDriver:
         container = observe_container(directory)
         if container is not None and isinstance(container.status, Running):
             self._runtime.kill(directory, signal)
+            if container.status.paused and signal == KILL:
+                unpause(directory)
+
+    async def pause(self, name: str) -> None:
+        with runtime_errors(name):
+            await run_sync(pause, self._stack_home.container(name))
+
+    async def unpause(self, name: str) -> None:
+        with runtime_errors(name):
+            await run_sync(unpause, self._stack_home.container(name))
 
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         if self._names is not None:

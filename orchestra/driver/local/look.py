@@ -7,6 +7,7 @@ Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``
                      that could not be made this is all there is, with its error
     start.json       {"restarts", "backoff"} of the current run, written before it begins; "error" if it did not begin
     stop.json        {"started_at"} of the run that was asked to stop, written before the first signal
+    pause.json       {"started_at"} of the run that was asked to stand still, written before it does
     health.json      {"started_at", "health"}: what probes have shown of the run that began then
     network.json     its attachment, see ``net.attachment``
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 RECORD = "container.json"
 START = "start.json"
 STOP = "stop.json"
+PAUSE = "pause.json"
 HEALTH = "health.json"
 NETWORK = "network.json"
 
@@ -149,7 +151,8 @@ def _status(files: ContainerDirectory, seen: State) -> Encoded:
     if seen.status is Status.RUNNING:
         health = _of_run(files, HEALTH, seen.started_at).get("health")
         health = health if isinstance(health, dict) else {}
-        return {"kind": "Running", "pid": seen.pid, "started_at": seen.started_at, "health": health}
+        running = {"kind": "Running", "pid": seen.pid, "started_at": seen.started_at, "health": health}
+        return {**running, "paused": True} if _of_run(files, PAUSE, seen.started_at) else running
     if seen.status is not Status.STOPPED:
         return {"kind": "Created"}
     ended = seen.exit

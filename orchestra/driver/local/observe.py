@@ -41,7 +41,8 @@ def _status(kind: str, **fields: Any) -> Created | Running | Exited:
         case "Running":
             health = fields["health"]
             status = HealthStatus(health.get("status", HealthStatus.NONE))
-            return Running(fields["pid"], fields["started_at"], Health(**{**health, "status": status}))
+            probed = Health(**{**health, "status": status})
+            return Running(fields["pid"], fields["started_at"], probed, fields.get("paused", False))
         case "Exited":
             return Exited(**fields)
         case _:

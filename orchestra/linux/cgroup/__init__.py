@@ -52,7 +52,7 @@ def at(
 
     owner: for whom it is, or is to be, made: nobody else's processes are killed, and nobody else's group removed. None
     for whoever's it is. everywhere: of version 1 it is made in every tree, as other runtimes have it; otherwise only in
-    those that count or limit. annotations: of a configuration; some are properties of the scope that is made.
+    those that count, limit or pause. annotations: of a configuration; some are properties of the scope that is made.
     """
     found = hierarchy if hierarchy is not None else machine_hierarchy()
     if not path.strip("/") or found.version == 0:

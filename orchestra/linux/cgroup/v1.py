@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from orchestra.linux.systemd.scope import Scope
 
 
-# To be counted, and to be found and killed as a whole, limits or not.
-COUNTED = ("memory", "pids", "cpu", "cpuacct")
+# To be counted, paused, and found and killed as a whole, limits or not.
+ALWAYS = ("memory", "pids", "cpu", "cpuacct", "freezer")
 REAL_TIME = "cpu.rt_runtime_us"
 DEFAULT_PERIOD = 1_000_000  # microseconds
 
@@ -36,7 +36,7 @@ class CgroupV1(CgroupTree):
     def create(self, resources: Mapping[str, Any]) -> list[str]:
         settings = settings_v1(resources)  # what cannot be is told before anything is made
         if not self._everywhere:
-            wanted = {*COUNTED, *(setting.controller for setting in settings)}
+            wanted = {*ALWAYS, *(setting.controller for setting in settings)}
             self._use({controller: root for controller, root in self._trees.items() if controller in wanted})
         self._make_directories(resources)
         if "cpuset" in self._directories:
