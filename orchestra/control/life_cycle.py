@@ -10,8 +10,9 @@ from orchestra.errors import UserError
 from orchestra.linux.process import parse_signal
 from orchestra.model.observed import Exited, Running
 from orchestra.model.result import Exit, KillResult, PauseResult, RemoveResult, StartResult, StopResult, WaitResult
-from orchestra.plan.desire import leave, restart, start, stop, without_containers
-from orchestra.plan.done import judge_removal, judge_stop
+from orchestra.plan.desire import after_restart, leave, restart, start, stop, without_containers
+from orchestra.plan.done import Standing, judge_removal, judge_stop
+from orchestra.plan.removal import orphans
 from orchestra.plan.selection import with_dependencies, with_dependents
 from orchestra.record import replace
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         WaitRequest,
     )
     from orchestra.plan.plan import Plan
+    from orchestra.plan.verdict import Failed
 
 KILL = 9
 """SIGKILL, signal(7)."""
@@ -65,7 +67,9 @@ class LifeCycle:
             chosen = with_dependents(self._commands.wanted, chosen, restarted=True)
         at = request.asked_at or self._clock()
         await self._commands.want(lambda current: restart(current, _of(current, chosen), request.timeout, at))
-        return await self._come_up(chosen)
+        result = await self._come_up(chosen)
+        await self._commands.want(lambda current: after_restart(current, at))
+        return result
 
     async def stop(self, request: StopRequest) -> StopResult:
         """Raises UserError when another command has some of them started again before all have ended."""
@@ -102,6 +106,8 @@ class LifeCycle:
         killed = self._running(chosen)
         for container in killed:
             await self._driver.kill(container.name, request.signal)
+        if request.remove_orphans:
+            await self._wait_until_removed(orphans(self._engine.desired, self._engine.observed))
         return KillResult(tuple(container.name for container in killed))
 
     async def pause(self, request: PauseRequest) -> PauseResult:
@@ -133,14 +139,10 @@ class LifeCycle:
 
         await self._commands.want(fewer)
 
-        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
-            return not judge_removal(desired, observed, plan, names).starting
-
-        await self._engine.wait(is_decided)
-        desired, observed = self._engine.desired, self._engine.observed
-        failures = judge_removal(desired, observed, self._engine.plan, names).failures
-        removed = tuple(sorted(name for name in request.containers if name not in observed.containers))
-        return RemoveResult(removed, report_failures(failures, desired))
+        failures = await self._wait_until_removed(names)
+        there_still = self._engine.observed.containers
+        removed = tuple(sorted(name for name in request.containers if name not in there_still))
+        return RemoveResult(removed, report_failures(failures, self._engine.desired))
 
     async def wait(self, request: WaitRequest) -> WaitResult:
         """The present runs: one that its restart policy follows up with another has ended all the same."""
@@ -157,6 +159,17 @@ class LifeCycle:
 
         await self._engine.wait(are_over)
         return WaitResult(tuple(ended.values()))
+
+    async def _wait_until_removed(self, names: Collection[str]) -> tuple[Failed, ...]:
+        standing = Standing()
+
+        def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            nonlocal standing
+            standing = judge_removal(desired, observed, plan, names)
+            return not standing.starting
+
+        await self._engine.wait(is_decided)
+        return standing.failures
 
     async def _come_up(
         self, services: Collection[str], *, wait: bool = False, timeout: float | None = None

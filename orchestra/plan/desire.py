@@ -66,6 +66,18 @@ def restart(current: Desired, services: Collection[ServiceName], timeout: float 
     return _wished(current, services, Wish(at, recreate=Recreate.NEVER, restart=True, stop_timeout=timeout))
 
 
+def after_restart(current: Desired, at: float) -> Desired:
+    """The same when everything that was to be restarted has been: a clock that is set back begins nothing anew.
+
+    at: Unix time of the command.
+    """
+    wishes = {
+        service: replace(wish, restart=False) if wish.restart and wish.at == at else wish
+        for service, wish in current.wishes.items()
+    }
+    return replace(current, wishes=wishes)
+
+
 def stop(current: Desired, services: Collection[ServiceName], timeout: float | None, at: float) -> Desired:
     """What is desired after these services were asked to stop. timeout: in seconds; None for what held.
 

@@ -50,9 +50,9 @@ TICK = 0.001
 def preview(desired: Desired, observed: Observed, now: float) -> Preview:
     """Everything that would be done from here, if every action succeeds.
 
-    ``now``: Unix seconds; when it is before the command that is previewed, that command's time counts.
+    ``now``: Unix seconds; when it is before a command that is previewed, that command's time counts.
     """
-    now = max(now, desired.request.at)
+    now = max(now, desired.request.at, *(wish.at for wish in desired.wishes.values()))
     rounds: list[tuple[Action, ...]] = []
     checks: dict[ResourceId, CheckContainer | CreateContainer] = {}
     while True:

@@ -23,12 +23,12 @@ HEAVY = frozenset(
 OF_BOTH = frozenset(
     {
         *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
-        *("cp", "port", "volumes", "top", "stats"),
+        *("cp", "port", "volumes", "top", "stats", "rm"),
     }
 )
 COMMANDS = OF_BOTH | {
     "system",
-    *("completion", "examples", "complete.answer", "complete.words"),
+    *("completion", "examples", "complete.answer", "complete.words", "create", "scale"),
     *("pull", "push", "images"),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
@@ -125,6 +125,8 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
         "ls": ["ls"],
         "images": ["images"],
         "volumes": ["volumes"],
+        "life_cycle": ["restart", "-t", "0"],
+        "rm": ["rm", "-f"],
         "top": ["top"],
         "stats": ["stats", "--no-stream"],
         "pull": ["pull"],

@@ -10,9 +10,9 @@ from orchestra.model.mount import BindMount
 from orchestra.model.observed import Created, Exited, Observed, Running
 from orchestra.model.request import Changes
 from orchestra.model.resource import ResourceId
-from orchestra.model.wish import Recreate
+from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import RemoveContainer
-from orchestra.plan.desire import desire
+from orchestra.plan.desire import desire, leave, restart, start, stop, without_containers
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
 from orchestra.record import replace
@@ -207,3 +207,53 @@ def test_alone_a_service_does_not_keep_a_dependency_from_being_replaced_that_it_
     done = acted(after, world_after(before))
     assert [step for step in done if step.endswith("db-1")] == replaced("s-db-1")
     assert (done[0], done[-1]) == ("stop s-web-1", "start s-web-1")
+
+
+def test_creation_starts_nothing_and_keeps_what_runs():
+    nothing = Observed("s")
+    only_made = desire(None, BEFORE, Changes(start=False), 200.0)
+    assert not [step for step in acted(only_made, nothing) if step.startswith("start")]
+    assert len([step for step in acted(only_made, nothing) if step.startswith("create s-")]) == 3
+    assert acted(desire(BEFORE, BEFORE, Changes(start=False), 200.0), world_after(BEFORE)) == []
+    after = stack(service("db", healthy=True), service("web", "db:healthy", config_hash="web v2"), service("log"))
+    one = desire(BEFORE, after, Changes(start=False), 200.0)
+    assert acted(one, world_after(BEFORE)) == replaced("s-web-1")[:-1]
+
+
+def test_a_restart_policy_goes_on_where_a_service_is_only_to_be_created():
+    always = stack(service("web", restart="always"))
+    ended = changed(world_after(always), "s-web-1", status=Exited(1, 101.0, 102.0))
+    assert plan(desire(always, always, Changes(start=False), 200.0), ended, {}, 300.0).ready != ()
+
+
+def test_a_start_replaces_nothing():
+    stopped = wished(BEFORE, "web", goal=Goal.STOP)
+    world = changed(world_after(BEFORE), "s-web-1", config_hash="web v0", status=Exited(0, 101.0, 150.0, stopped=True))
+    assert acted(start(stopped, ["web"], 200.0), world) == ["start s-web-1"]
+
+
+def test_a_restart_ends_runs_and_begins_others_in_order():
+    both = restart(BEFORE, ["db", "web"], 3.0, 200.0)
+    assert acted(both, world_after(BEFORE)) == ["stop s-db-1", "start s-db-1", "stop s-web-1", "start s-web-1"]
+    assert both.stop_timeout("db") == 3.0
+    assert both.stop_timeout("log") is None
+    alone = changed(world_after(BEFORE), "s-db-1", status=Exited(1, 101.0, 102.0))
+    assert acted(restart(BEFORE, ["web"], None, 200.0), alone) == ["stop s-web-1", "start s-web-1"]
+
+
+def test_what_was_killed_is_left_as_it_is():
+    always = stack(service("db", restart="always"), service("web", "db", restart="always"))
+    left = leave(always, ["db"], 200.0)
+    world = changed(world_after(always), "s-db-1", status=Exited(137, 101.0, 201.0))
+    assert plan(left, world, {}, 300.0).converged
+    web_too = changed(world, "s-web-1", status=Exited(1, 101.0, 201.0))
+    assert [str(action.resource) for action in plan(left, web_too, {}, 300.0).ready] == ["container/s-web-1"]
+    stopped = stop(always, ["db"], None, 150.0)
+    assert leave(stopped, ["db"], 200.0).wish("db").goal is Goal.STOP
+
+
+def test_containers_that_were_given_up_are_removed_and_not_made_again():
+    less = without_containers(BEFORE, ["s-log-1"], ["log"])
+    world = changed(world_after(BEFORE), "s-log-1", status=Exited(0, 101.0, 102.0))
+    assert acted(less, world) == ["remove s-log-1"]
+    assert less.networks == BEFORE.networks

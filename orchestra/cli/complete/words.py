@@ -94,6 +94,12 @@ def _stacks(context: Context, _begun: str) -> list[str]:
     return find_stack_names(context)
 
 
+def _signals(_context: Context, _begun: str) -> list[str]:
+    from signal import Signals
+
+    return [signal.name for signal in Signals]
+
+
 def _images(context: Context, _begun: str) -> list[str]:
     from orchestra.stacks.names import find_image_names
 
@@ -109,6 +115,7 @@ SOURCES: Mapping[str, Callable[[Context, str], list[str]] | str] = {
     "SERVICE.PATH": _services_and("."),
     "SERVICES": _listed_services,
     "REFERENCE": _images,
+    "SIGNAL": _signals,
     "SOURCE": _images,
     "SRC_PATH": FILES,
     "DEST_PATH": FILES,
