@@ -40,10 +40,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "stop": (Example("stop -t 30 db", "Stop db, and kill it if it still runs after 30 seconds"),),
     "restart": (Example("restart web", "Restart web, for example after a change of its configuration files"),),
     "kill": (Example("kill -s SIGHUP web", "Have web read its configuration again"),),
-    "pause": (Example("pause worker", "Suspend worker, which keeps its memory and its files"),),
-    "unpause": (Example("unpause worker", "Have worker continue where it was"),),
+    "pause": (Example("pause web", "Suspend web, which keeps its memory and its connections"),),
+    "unpause": (Example("unpause web", "Have web continue where it was"),),
     "rm": (Example("rm -fsv web", "Stop and remove the containers of web with their anonymous volumes, unasked"),),
-    "scale": (Example("scale web=3 worker=0", "Run three containers of web, and none of worker"),),
+    "scale": (Example("scale web=3 db=0", "Run three containers of web, and none of db"),),
     "wait": (Example("wait --down-project tests", "Bring the stack down when tests ends, and exit with its code"),),
     "ps": (
         Example("ps -a", "List every container, including those that have stopped"),

@@ -28,11 +28,13 @@ NOT_RUN = {
     "logs -f web db": "Ctrl-C",
     "events --json": "Ctrl-C",
     "stats": "Ctrl-C",
+    "wait --down-project tests": "a service that ends",
     "image pull --platform linux/arm64 alpine:3.20": "a registry",
     "image push localhost:5000/demo:1": "a registry",
 }
 # In the order of a stack's life.
-FIRST, LAST = ("image import", "up", "image save", "image tag"), ("down", "image rm", "image prune")
+FIRST = ("image import", "create", "up", "image save", "image tag")
+LAST = ("restart", "pause", "unpause", "stop", "start", "kill", "scale", "rm", "down", "image rm", "image prune")
 
 
 def rank(line):
