@@ -2,7 +2,7 @@
 
 Two processes. The first stays outside, waits and answers; the second is the program. Answers: {"pid"} with a pidfd and,
 with a terminal, its master, once the program runs; then {"exit_code"}. Or {"error"}. A requester that hangs up before
-the program runs has it killed: processes of the container see the second one, and may have stopped it.
+it could be told has the program killed: processes of the container see the second one, and may have stopped it.
 """
 
 from __future__ import annotations
@@ -121,12 +121,26 @@ def _execute(
             oci.send_listener(linux.seccomp, fds.pop(), pid, state)
             ours.send(isolation.GO)
         if "error" in message:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)  # it ends anyway, unless the container has stopped it
             os.waitpid(pid, 0)
             wire.send(connection, message)
             return
     if not executing:
         raise SystemCallError(ECANCELED, "exec", directory.name, "killed while it was being set up")
-    wire.send(connection, {"pid": pid, "warnings": warnings}, fds)
+    attend(connection, pid, fds, warnings, tied=tied)
+
+
+def attend(connection: socket.socket, pid: int, fds: list[int], warnings: list[str], *, tied: bool) -> None:
+    """Tell the requester that the program runs, and how it ended. fds: a pidfd of it, and its terminal's master.
+
+    A requester that has hung up cannot be told: it has never learned that the program runs, so that is killed.
+    """
+    pidfd = fds[0]
+    try:
+        wire.send(connection, {"pid": pid, "warnings": warnings}, fds)
+    except OSError:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        raise
     for fd in fds[1:]:
         os.close(fd)
     if tied:

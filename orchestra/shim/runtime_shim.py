@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 from orchestra.container import execution, wire
 from orchestra.container.directory import RUNTIME_STATE
-from orchestra.container.init import tell
 from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
@@ -214,10 +213,4 @@ def _execute(
             console.close()
     for fd in streams:
         os.close(fd)
-    wire.send(connection, {"pid": pid, "warnings": []}, fds)
-    for fd in fds[1:]:
-        os.close(fd)
-    if tied:
-        execution.kill_when_abandoned(connection, fds[0])
-    _pid, status = os.waitpid(pid, 0)
-    tell(connection, {"exit_code": process.exit_code(status)})
+    execution.attend(connection, pid, fds, [], tied=tied)

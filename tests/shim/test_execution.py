@@ -182,6 +182,24 @@ def test_what_hangs_up_takes_back_a_program_that_the_container_has_stopped_on_it
     eventually(lambda: stack.children() == children)
 
 
+def test_what_hangs_up_before_it_is_told_that_the_program_runs_takes_it_back(stack):
+    """The process that would tell is slow: the program runs already when it learns both."""
+    container = stack.shell(f"{HOLDING.replace(':', '[ ! -e /tmp/go ]')}; kill -CONT -1; exec sleep 1001")
+    container.run()
+    children = stack.children()
+    with hold(container, "sleep", "1000"):
+        program = eventually(lambda: entering(container))[0]
+        slow = process.open_pidfd(process.identify(*(set(stack.children()) - set(children))))
+        signal.pidfd_send_signal(slow, signal.SIGSTOP)
+        Path(f"/proc/{container.state().pid}/root/tmp/go").touch()
+        running = process.identify(program)
+        eventually(lambda: Path(f"/proc/{program}/cmdline").read_bytes() == b"sleep\x001000\0")
+    signal.pidfd_send_signal(slow, signal.SIGCONT)
+    os.close(slow)
+    eventually(lambda: not process.is_alive(running))
+    eventually(lambda: stack.children() == children)
+
+
 def test_a_program_on_its_way_shows_nothing_of_the_machine(stack):
     """proc_pid_cmdline(5) and proc_pid_comm(5) are open to all, environ to those who may trace."""
     container = stack.shell(HOLDING)
