@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
 import signal
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import apart, census, reaper, run
 from tests.debian import debian_images as debian_images
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 PATIENCE = 10.0
 """Seconds: processes that have been told to end may still be ending."""
@@ -56,6 +64,36 @@ def start_reaper(this: run.Run, lock: int, made: list[str]) -> None:
     ]
     command = [sys.executable, "-I", "-S", reaper.__file__, str(this.base), *made]
     os.posix_spawn(sys.executable, command, {}, file_actions=actions, setsid=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Without a search for garbage: what is collected stays. Tests are not searched along with it either."""
+    gc.disable()
+    try:
+        if is_worker(session.config):
+            import_share(session.config)
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def import_share(config: pytest.Config) -> None:
+    """Where bytecode is not written yet, each worker writes that of some files, and not all of them that of all files.
+
+    They begin at the same moment and go through the files in the same order: each would find none written.
+    """
+    names = sorted(
+        ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
+        for argument in config.args
+        for path in Path(config.rootpath, argument).rglob("test_*.py")
+        if path.is_relative_to(config.rootpath)
+    )
+    share = names[int(config.workerinput["workerid"].removeprefix("gw")) :: config.workerinput["workercount"]]
+    for name in share:
+        with contextlib.suppress(Exception):  # collecting the file tells what is wrong with it
+            importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
