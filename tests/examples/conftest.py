@@ -37,16 +37,19 @@ STACKS = Path(__file__).parent.parent.parent / "examples" / "stacks"
 
 
 def eventually(question, seconds=30.0):
-    """The first true answer. ``OSError`` and ``ValueError`` mean "not yet"; fails with the last of them."""
+    """The first true answer. ``OSError`` and ``ValueError`` mean "not yet"; fails with the last of them.
+
+    A question may be a whole command. It pauses for as long as the last one took, or all workers would be busy asking.
+    """
     deadline = time.monotonic() + seconds
     last = None
-    while time.monotonic() < deadline:
+    while (asked := time.monotonic()) < deadline:
         try:
             if answer := question():
                 return answer
         except (OSError, ValueError) as error:
             last = error
-        time.sleep(0.02)
+        time.sleep(max(0.02, time.monotonic() - asked))
     raise AssertionError(f"not within {seconds} s: {last}")
 
 
