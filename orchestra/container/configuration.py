@@ -1,4 +1,4 @@
-"""An OCI configuration as values: what is read of it, under names of its own (runtime specification, config).
+"""An OCI configuration as values: the parts that are read, under our own names (runtime specification, config).
 
 A field is the property of the same name, ``uid_mappings`` being ``uidMappings``; null is as good as nothing.
 """
@@ -30,7 +30,7 @@ class Object(Record):
 
     @classmethod
     def read(cls, described: Mapping[str, Any]) -> Self:
-        """Raises SystemCallError for one that lacks what it needs, AttributeError for what is no object."""
+        """Raises SystemCallError if required keys are missing, AttributeError if ``described`` is not an object."""
         keys = cls._keys
         given = {keys[key]: value for key, value in described.items() if key in keys and value is not None}
         try:
@@ -70,14 +70,14 @@ class Device(Object):
 
 
 class Namespace(Object):
-    """path: of one to join; empty for one to make."""
+    """path: of a namespace to join; empty for a new one."""
 
     type: str
     path: str = ""
 
 
 class Hook(Object):
-    """timeout: in seconds. env: None where nothing is said of it."""
+    """timeout: in seconds. env: None if the configuration does not set it."""
 
     path: str
     args: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""The compiled filter of system calls that a bundle carries for its container and all that is executed in it."""
+"""The compiled system call filter in a bundle, for its container and everything that is executed in it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ HANDING_OVER = "sendmsg"
 
 
 def load_filter(directory: ContainerDirectory, config: Configuration, file: str) -> seccomp.Filter | None:
-    """None where ``linux.seccomp`` is not asked for. file: its compiled form, '' for none.
+    """None if ``linux.seccomp`` is not set. file: the compiled filter, '' for none.
 
     Read from the host's side, before anything of the container runs.
 
-    A configuration that asks for a filter and has none compiled is refused: nobody runs unconfined by mistake. So is
-    one whose filter would ask about the very call by which the listener is handed over: nobody could answer yet.
+    A configuration that asks for a filter without a compiled one is refused, so that no container runs unconfined by
+    mistake. So is a filter that asks about the very call that hands over the listener: nothing could answer it yet.
     """
     profile = config.linux.seccomp
     if not profile:
@@ -45,7 +45,7 @@ def load_filter(directory: ContainerDirectory, config: Configuration, file: str)
 
 
 def _asks(profile: Mapping[str, Any]) -> bool:
-    """Whether somebody outside is asked about calls."""
+    """Whether the filter asks another process to decide about calls."""
     rules = [rule for rule in profile.get("syscalls") or () if rule.get("action") == NOTIFY]
     if profile.get("defaultAction") == NOTIFY or any(HANDING_OVER in (rule.get("names") or ()) for rule in rules):
         hint = f"{NOTIFY} can be neither the default nor the action of {HANDING_OVER}, which hands the listener over"

@@ -1,4 +1,4 @@
-"""What was at the place of a new file system, copied into it: the mount option ``tmpcopyup``."""
+"""Copying what a new file system covers into it: the mount option ``tmpcopyup``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def copy_up(below: int, above: int) -> None:
-    """What is in one directory into another, both by descriptor. No link is followed; sockets are left out."""
+    """Copy the content of one directory into another, both by descriptor. Follows no links and skips sockets."""
     for name, status in _entries(below):
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFDIR:
@@ -64,7 +64,7 @@ def _copy_node(name: str, status: os.stat_result, above: int) -> None:
     try:
         os.mknod(name, status.st_mode, status.st_rdev, dir_fd=above)
     except OSError as error:
-        if error.errno != EPERM:  # in a user namespace there are no devices
+        if error.errno != EPERM:  # devices cannot be made in a user namespace
             raise
         return
     os.chown(name, status.st_uid, status.st_gid, dir_fd=above, follow_symlinks=False)

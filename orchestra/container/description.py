@@ -50,7 +50,7 @@ class ProcessDescription(Record):
 
 
 def parse_process(process: Mapping[str, Any]) -> ProcessDescription:
-    """Raises SystemCallError for what is no process object."""
+    """Raises SystemCallError if this is not a process object."""
     try:
         return _parse(process)
     except (AttributeError, KeyError, TypeError) as error:

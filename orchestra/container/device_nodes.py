@@ -34,7 +34,7 @@ def is_dev(entry: Mount) -> bool:
 
 
 def finish(root: int, entries: Iterable[Mount]) -> None:
-    """/dev is read-only, where that is asked for, once devices, terminals and what else is mounted there are in it."""
+    """Make /dev read-only, if that is asked for, once devices, terminals and other mounts are in it."""
     for entry in entries:
         if is_dev(entry) and "ro" in entry.options:
             dev = resolve.open_in_root(root, "/dev")
@@ -43,10 +43,11 @@ def finish(root: int, entries: Iterable[Mount]) -> None:
 
 
 def prepare(linux: Linux) -> dict[str, int]:
-    """What ``linux.devices`` asks for as detached mounts, by path: for a user namespace, in which none can be made.
+    """What ``linux.devices`` asks for as detached mounts, by path: for a user namespace, in which no device can be
+    made.
 
-    On a file system of its own, which nobody sees: in the current directory, for a moment. Whom the nodes belong to is
-    said in the numbers of the namespace. Empty where we may make none either, or do not know the numbers.
+    They are on a temporary file system that is mounted on the current directory only while they are made. Their owners
+    are numbers of the namespace. Empty if this process may not make devices either, or the numbers are not known.
     """
     wanted, users, groups = linux.devices, linux.uid_mappings, linux.gid_mappings
     if not wanted or not users or not groups:
@@ -76,7 +77,7 @@ def prepare(linux: Linux) -> dict[str, int]:
 
 
 def make_devices(root: int, extra: Iterable[Device], nodes: Mapping[str, int]) -> None:
-    """nodes: what ``prepare`` made of ``extra``. What is there already stays as it is."""
+    """nodes: what ``prepare`` made from ``extra``. What exists already is left as it is."""
     dev = resolve.ensure_in_root(root, "/dev", directory=True)
     mask = os.umask(0)
     try:
@@ -110,7 +111,10 @@ def _number(device: Device) -> int:
 
 
 def _make_device(directory: int, name: str, mode: int, number: int) -> bool:
-    """mknod(2), or where that is not permitted the host's own node, bound. Whether it is new, and ours to change."""
+    """Call mknod(2) or, if that is not permitted, bind the host's node.
+
+    Returns whether the node is new and ours to change.
+    """
     try:
         os.mknod(name, mode, number, dir_fd=directory)
         return True
@@ -129,7 +133,7 @@ def _make_device(directory: int, name: str, mode: int, number: int) -> bool:
 
 
 def _bind(directory: int, name: str, tree: int) -> None:
-    """A detached mount of a node, which is closed."""
+    """Attach a detached mount of a node, and close it."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=directory))
     target = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
@@ -141,9 +145,10 @@ def _bind(directory: int, name: str, tree: int) -> None:
 
 
 def mount_console(root: int, terminal: int) -> None:
-    """The terminal that ``terminal`` is open on at /dev/console, which is only a mount point where an image brings one.
+    """Mount the terminal that ``terminal`` refers to on /dev/console. If the image has a console, it is only a mount
+    point.
 
-    By descriptors on both sides: neither a name in /dev/pts nor a link at /dev/console can lead elsewhere.
+    Both sides are descriptors, so neither a name in /dev/pts nor a link at /dev/console can lead elsewhere.
     """
     dev = resolve.open_in_root(root, "/dev", os.O_PATH | os.O_DIRECTORY)
     try:

@@ -54,12 +54,12 @@ class ContainerDirectory(NamedTuple):
 
     def load(self, name: str) -> dict[str, Any]:
         """Raises FileNotFoundError or DamagedFile."""
-        # Not by a file object, whose layers a process that was just forked would have to copy.
+        # Read without a file object: a process that was just forked would have to copy the pages of its layers.
         fd = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
         try:
             asked = os.fstat(fd).st_size + 1
             text = part = os.read(fd, asked)
-            # One that brings less than was asked for has come to the end.
+            # A read that returns less than was asked for has reached the end.
             while len(part) == asked:
                 text += (part := os.read(fd, asked))
         finally:
@@ -87,14 +87,14 @@ class ContainerDirectory(NamedTuple):
         return config
 
     def load_sound(self, name: str) -> dict[str, Any]:
-        """Empty when it is not there, or damaged: for what may be missing, too."""
+        """Empty if the file is missing or damaged."""
         try:
             return self.load_if_there(name) or {}
         except DamagedFile:
             return {}
 
     def store(self, name: str, content: dict[str, Any]) -> None:
-        """Whole or not at all, as ``private_files.store`` does it."""
+        """All or nothing, like ``private_files.store``."""
         private_files.store(self.file(name), json.dumps(content).encode())
 
     def remove(self, *names: str) -> None:
@@ -122,7 +122,7 @@ class ContainerDirectory(NamedTuple):
         return os.path.exists(self.file(name))
 
     def load_process(self, name: str) -> Process | None:
-        """Which process ``shim.pid`` or ``state.json`` names; None when it is not there, or damaged."""
+        """The process that ``shim.pid`` or ``state.json`` names; None if the file is missing or damaged."""
         return named_process(self.load_sound(name))
 
 
@@ -134,6 +134,6 @@ def _remove(remove: Callable[[str], None], path: str) -> None:
 
 
 def named_process(record: Mapping[str, Any]) -> Process | None:
-    """The process that a record names; None for one that names none."""
+    """The process that a record names, if any."""
     pid, start_time = record.get("pid"), record.get("start_time")
     return Process(pid, start_time) if type(pid) is int and type(start_time) is int and pid > 0 else None

@@ -1,4 +1,4 @@
-"""Executing one more program in a running container: its namespaces, its cgroup, its root; its own user and limits.
+"""Executing another program in a running container: its namespaces, cgroup and root, and its own user and limits.
 
 Two processes. The first stays outside, waits and answers; the second is the program. Answers: {"pid"} with a pidfd and,
 with a terminal, its master, once the program runs; then {"exit_code"}. Or {"error"}. A requester that hangs up before
@@ -56,7 +56,7 @@ def execute(
 
 
 def carry_out(connection: socket.socket, work: Callable[[], None]) -> NoReturn:
-    """The whole of a process that executes: what ``work`` fails with is told."""
+    """The whole life of a process that executes. If ``work`` fails, the error is sent to the requester."""
     try:
         work()
     except OSError as error:
@@ -105,7 +105,7 @@ def _execute(
     warnings: list[str] = []
     while True:
         if ours.fileno() not in first_readable([ours.fileno(), connection.fileno()]):
-            # Hung up. Its end is not waited for: a frozen cgroup (version 1) keeps even a killed process.
+            # The requester hung up. Do not wait for the end: a frozen cgroup (version 1) keeps even a killed process.
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             return
         data, received = unix_socket.receive(ours, 65536)
@@ -150,13 +150,13 @@ def attend(connection: socket.socket, pid: int, fds: list[int], warnings: list[s
 
 
 def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
-    """Returns when the program has ended, which it is made to when the other side hangs up."""
+    """Return when the program has ended; kill it if the other side hangs up."""
     if pidfd not in first_readable([pidfd, connection.fileno()]):
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
 
 def bear_within(linux: Linux, container: int, target: int) -> None:
-    """For children: the program is born in the PID namespace, while this process stays outside of it.
+    """Have the program born in the container's PID namespace, while this process stays outside of it.
 
     target: a pidfd of the container's first process, whose pid is ``container``.
     """
@@ -165,21 +165,21 @@ def bear_within(linux: Linux, container: int, target: int) -> None:
 
 
 def _is_shared(kind: str, space: isolation.Namespaces, container: int) -> bool:
-    """Whether that namespace of the container is ours, which who is root of a user namespace only cannot join."""
+    """Whether the container shares that namespace with us: root of a user namespace alone cannot join it."""
     return kind not in space.fresh and namespaces.is_ours(kind, container)
 
 
 def joined(linux: Linux, container: int) -> int:
-    """Flags of the namespaces of a container's first process that one more is to be in: not of what we are in as well.
+    """Flags of the namespaces that a program must join to be in the container: all that this process is not in already.
 
-    Without root the PID namespace is not open to who is outside of the user namespace: it is among them, and whoever
-    joins it goes on in a sibling.
+    Without root, only processes inside the container's user namespace may join its PID namespace. So it is among the
+    flags, and a process that joins it goes on in a sibling.
     """
     space = isolation.Namespaces(linux)
     flags = JOINED if "mount" in space else JOINED & ~namespaces.CLONE_NEWNS
     if "time" in space:
         flags |= namespaces.CLONE_NEWTIME
-    # The kernel joins it first, and nobody may join the one that he is in (setns(2)).
+    # The kernel joins it first. A process may not join the user namespace that it is in already (setns(2)).
     if "user" in space and not namespaces.is_ours("user", container):
         flags |= namespaces.CLONE_NEWUSER
     if os.geteuid():
@@ -224,8 +224,8 @@ def become_program(
             scheduling.set_affinity(description.final_cpus)
         privileges.prepare(description, warn)
         process.forbid_imports()
-        # Nobody in the container may look into a process of ours that is just joining it: see ptrace(2). Not before,
-        # since /proc/self is closed to who is not root from here on.
+        # While this process joins the container, the container's processes must not look into it: see ptrace(2). Not
+        # earlier, since only root can use /proc/self from here on.
         process.prctl(process.PR_SET_DUMPABLE, 0)
         namespaces.setns(target, flags)
         if flags & namespaces.CLONE_NEWUSER:

@@ -1,4 +1,4 @@
-"""Hooks of an OCI configuration: programs that are told the container's state on standard input.
+"""Hooks of an OCI configuration: programs that get the container's state on standard input.
 
 OCI runtime spec, config, "POSIX-platform Hooks":
 
@@ -35,13 +35,13 @@ def wanted(config: Configuration, *kinds: str) -> bool:
 
 
 def run(config: Configuration, kind: str, state: Mapping[str, Any]) -> None:
-    """One after the other, as listed; the first that fails is an error."""
+    """Run them in the order they are listed; the first that fails raises its error."""
     for hook in config.hooks.get(kind, ()):
         _run(hook, kind, state)
 
 
 def run_all(config: Configuration, kind: str, state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
-    """Each of them, whatever becomes of the others: a failure is only a warning."""
+    """Run all of them, even if some fail: a failure is only a warning."""
     for hook in config.hooks.get(kind, ()):
         try:
             _run(hook, kind, state)
@@ -50,8 +50,8 @@ def run_all(config: Configuration, kind: str, state: Mapping[str, Any], warn: Ca
 
 
 def run_started(config: Configuration, state: Mapping[str, Any], warn: Callable[[str], None]) -> None:
-    """``poststart``. Up to version 1.2.0 of the specification, runtime, "Lifecycle", has a failure be a warning and the
-    container go on; from then on it is an error, and the container is to be stopped.
+    """Run ``poststart``. Up to version 1.2.0 of the specification (runtime, "Lifecycle") a failure is a warning and the
+    container keeps running; since then it is an error, and the container must be stopped.
     """
     numbers = [int(number) for number in re.findall(r"\d+", config.oci_version)[:3]]
     if numbers > LAST_LENIENT:
@@ -64,7 +64,7 @@ def _run(hook: Hook, kind: str, state: Mapping[str, Any]) -> None:
     path = hook.path
     if not path.startswith("/"):
         raise SystemCallError(EINVAL, f"{kind} hook", path, "the path must be absolute")
-    process.close_on_exec_from(3)  # what the caller has open is nobody's in the container
+    process.close_on_exec_from(3)  # the container must not get descriptors that the caller has open
     told = os.memfd_create("state")
     said = os.memfd_create("output")
     try:
@@ -93,7 +93,7 @@ def _run(hook: Hook, kind: str, state: Mapping[str, Any]) -> None:
 
 
 def _environment(hook: Hook, kind: str) -> dict[str, str]:
-    """That of the runtime where nothing is said of it, as runc and crun have it; not for a program of the container."""
+    """The runtime's own environment if the hook sets none, as in runc and crun; never for a program in a container."""
     words = hook.env
     if words is None and kind != "startContainer":
         return dict(os.environ)
@@ -101,7 +101,7 @@ def _environment(hook: Hook, kind: str) -> dict[str, str]:
 
 
 def _wait(pid: int, seconds: float | None) -> int:
-    """Its exit code; -1 when its time was up: then it was killed, with all that it had started."""
+    """Its exit code; -1 if it timed out. Then it was killed, with everything it had started."""
     pidfd = os.pidfd_open(pid)
     try:
         ended = readable(pidfd, seconds)

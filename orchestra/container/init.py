@@ -7,8 +7,8 @@ It talks to the shim over ``channel``, a pair of datagram sockets that closes by
                     {"error": ...}; {"executing": true}; {"listener": true} with that of a filter of system calls, to
                     be answered by ``go``
     from the shim   the container's state as JSON, after ``prepared``; ``start``, or ``wait``: then it lets go of the
-                    channel, and whoever connects to the gate and says ``start`` there gets the last words; the end of
-                    file instead means that the shim is gone
+                    channel, and the client that connects to the gate and says ``start`` gets the last words; the end
+                    of file instead means that the shim is gone
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run(
 ) -> NoReturn:
     """The whole life of the process up to its program. The current directory is the container's.
 
-    gate: a listening socket, for who may be told to ``wait``.
+    gate: a listening socket, if the other side may say ``wait``.
     """
     try:
         _become_container(config, settings, bundle, cgroup, channel, gate)
@@ -65,7 +65,7 @@ def run(
 
 
 def tell(channel: socket.socket, message: wire.Message, fds: tuple[int, ...] = ()) -> None:
-    """A shim that is gone cannot be told: then nobody waits for it either."""
+    """If the shim is gone, the message is dropped: nothing waits for it."""
     try:
         unix_socket.send(channel, wire.encode(message), fds)
     except (BrokenPipeError, ConnectionError):
@@ -87,14 +87,14 @@ def _become_container(
     process.restore_signals()
     stays = config.annotations.get(REAPER_ANNOTATION) == "true"
     if stays:
-        process.hide_origin("orchestra-init")  # paths and variables of the machine are nothing for a container to read
+        process.hide_origin("orchestra-init")  # the container must not see the host's paths and variables
     os.setsid()
     cgroup.enter()
     description = parse_process(config.process)
     linux = config.linux
     wanted = load_filter(ContainerDirectory(bundle), config, settings.seccomp)
     privileges.prepare(description, warn)
-    # Who owns them is said in the numbers of the host, before a user namespace is entered.
+    # The owner is a number of the host, so it is looked up before the process enters a user namespace.
     owner = _owner(description.uid, linux)
     if settings.inherited_streams:
         if not description.terminal:
@@ -149,7 +149,7 @@ def _become_container(
         hand_over_listener(channel, listener)
 
     if stays:
-        program.confine(hand_over)  # whoever stays as PID 1 is a process of the container too
+        program.confine(hand_over)  # the process that stays as PID 1 is confined like the container's other processes
         _leave_program_to_child(channel)
     process.close_on_exec_from(3 + settings.preserved)
     tell(channel, {"executing": True})
@@ -158,14 +158,14 @@ def _become_container(
 
 
 def hand_over_listener(channel: socket.socket, listener: int) -> None:
-    """To the other side, which sends it on. Whoever decides about calls has it when this returns."""
+    """Send the listener to the other side, which sends it on. When this returns, the deciding process has it."""
     unix_socket.send(channel, wire.encode({"listener": True}), (listener,))
     if channel.recv(16) != isolation.GO:
         os._exit(FAILED)
 
 
 def _owner(uid: int, linux: Linux) -> int:
-    """The container's user as the host knows it; -1 where nobody can tell."""
+    """The container's user as a number of the host; -1 if it is not mapped."""
     space = isolation.Namespaces(linux)
     if "user" not in space:
         return uid
@@ -174,7 +174,10 @@ def _owner(uid: int, linux: Linux) -> int:
 
 
 def _run_hooks_of_creation(config: Configuration, channel: socket.socket) -> dict[str, Any]:
-    """The other side runs those that belong on the host, then those follow that belong here. Returns the state."""
+    """The other side runs the hooks that belong on the host; then this runs those of the container.
+
+    Returns the state.
+    """
     tell(channel, {"prepared": True})
     data = channel.recv(wire.MAX_LINE)
     if not data:
@@ -185,9 +188,9 @@ def _run_hooks_of_creation(config: Configuration, channel: socket.socket) -> dic
 
 
 def _wait_at(gate: socket.socket, channel: socket.socket) -> None:
-    """Who says ``start`` takes the place of the other side: errors go there, too, whoever tells them.
+    """Wait for a client that says ``start``. It replaces the other side of the channel, so it gets the errors too.
 
-    Who connects and says nothing has only looked whether somebody waits here.
+    A client that connects and says nothing has only checked that this process waits.
     """
     while True:
         connection, _address = gate.accept()
@@ -201,9 +204,9 @@ def _wait_at(gate: socket.socket, channel: socket.socket) -> None:
 
 
 def _own_streams(owner: int) -> None:
-    """The streams are the caller's, but belong to the container's user, or it could not open /dev/stdout by name.
+    """The streams are the caller's, but the container's user must own them to open /dev/stdout by name.
 
-    Not so for what is another's in earnest, such as /dev/null or a file on a read-only file system.
+    Shared files such as /dev/null, or files on a read-only file system, keep their owner.
     """
     null = os.stat("/dev/null").st_rdev
     for fd in (0, 1, 2):
@@ -216,7 +219,7 @@ def _own_streams(owner: int) -> None:
 def _open_streams(owner: int, stdin: bool) -> None:
     """Standard streams from the FIFOs of the container directory, opened to read and write: see the package.
 
-    They belong to the container's user, or a program could not open /dev/stdout by name.
+    The container's user owns them, or a program could not open /dev/stdout by name.
     """
     os.dup2(os.open("stdin" if stdin else "/dev/null", os.O_RDWR if stdin else os.O_RDONLY), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):
@@ -234,7 +237,10 @@ def _open_terminal(description: ProcessDescription, channel: socket.socket, root
 
 
 def take_terminal(description: ProcessDescription, channel: socket.socket, root: int) -> int:
-    """A terminal of the devpts below ``root`` as standard streams; its master goes to the other side. Its slave."""
+    """Use a terminal of the devpts below ``root`` as standard streams; its master goes to the other side.
+
+    Returns its slave.
+    """
     master, slave = tty.open_pair(root)
     if description.size is not None:
         tty.set_size(master, tty.Size(*description.size))
@@ -248,9 +254,9 @@ def take_terminal(description: ProcessDescription, channel: socket.socket, root:
 
 
 def _leave_program_to_child(channel: socket.socket) -> None:
-    """Stay as PID 1, forwarding signals and reaping orphans, and go on in a child: returns there only.
+    """Stay as PID 1, forwarding signals and reaping orphans, and go on in a child: returns only in the child.
 
-    Everything but the standard streams is closed, so that end of file comes when the container's last process ends.
+    Closes everything but the standard streams, so that end of file comes when the container's last process ends.
     """
     every = set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, every)
@@ -280,7 +286,7 @@ def _leave_program_to_child(channel: socket.socket) -> None:
 
 
 def _reap(child: int) -> int | None:
-    """Collect whoever has ended; the exit code of the program when it is among them."""
+    """Reap all children that have ended. Returns the program's exit code if it is among them."""
     code = None
     while True:
         try:

@@ -1,12 +1,12 @@
-"""The namespaces of a container: in which its first process is born, which it joins, and which it makes.
+"""The namespaces of a container: those that its first process is born in, joins or makes.
 
-The order matters. A namespace belongs to the user namespace it was made in, and only who rules that may join it or
-mount in it. So what has a path is joined from outside as far as that is permitted, then the user namespace is entered,
-then the rest is joined, and what is fresh is made last. User and time namespaces want a process between: whoever asks
-for a new one stays in the old PID namespace and has the maps and clocks written by the other side of the channel; its
-sibling is born inside and is the container's first process (clone(2), CLONE_PARENT).
+The order matters. A namespace belongs to the user namespace it was made in, and only a process with privileges there
+may join it or mount in it. So namespaces with a path are joined from outside as far as that is permitted; then the
+process enters the user namespace, joins the rest, and makes the new ones last. User and time namespaces need an
+intermediate process: it stays in the old PID namespace, and the other side of the channel writes its maps and clocks;
+its sibling is born inside and is the container's first process (clone(2), CLONE_PARENT).
 
-Over the channel: {"entered": true} with the directory in /proc of the process between, answered by ``go``; then
+Over the channel: {"entered": true} with the directory in /proc of the intermediate process, answered by ``go``; then
 {"process": pid} of its sibling.
 """
 
@@ -61,21 +61,21 @@ class Namespaces:
 
     @property
     def are_rootless(self) -> bool:
-        """Whether their user namespace is made by who is not root: nobody in it could look into who makes it.
+        """Whether a user other than root makes their user namespace: no process in it could look into its maker.
 
-        Its maker can, and so may bring a network to a container that waits, or execute something in it.
+        The maker can look into it, and so can bring a network to a container that waits, or execute a program in it.
         """
         return "user" in self.fresh and os.geteuid() != 0
 
 
 def fork(linux: Linux, group: Cgroup) -> int:
-    """Fork into the group and, unless a process between sees to that, into the PID namespace; we stay outside."""
+    """Fork into the group and, unless an intermediate process does so, into the PID namespace. We stay outside."""
     wanted = Namespaces(linux)
     if "pid" not in wanted or wanted.have_process_between:
         return group.fork()
     own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        # Both take effect for children only. What else we start, such as hooks, belongs outside again.
+        # Both take effect for children only. What else this process starts, such as hooks, belongs outside again.
         if "pid" in wanted.paths:
             namespaces.join(wanted.paths["pid"], namespaces.CLONE_NEWPID)
         else:
@@ -94,14 +94,14 @@ def fork(linux: Linux, group: Cgroup) -> int:
 
 
 def await_first_process(pid: int, channel: socket.socket, linux: Linux, warn: Callable[[str], None]) -> int:
-    """The container's first process, a child of ours: the forked one, or its sibling when that was only between."""
+    """The container's first process: the child that was forked, or its sibling if that was an intermediate process."""
     if not Namespaces(linux).have_process_between:
         return pid
     return await_sibling(pid, channel, linux, warn)
 
 
 def await_sibling(pid: int, channel: socket.socket, linux: Linux, warn: Callable[[str], None]) -> int:
-    """Of a child of ours that is only between: who goes on in its place."""
+    """The sibling that takes the place of an intermediate process, which is a child of ours."""
     try:
         first = _attend(pid, channel, linux, warn)
     except BaseException:
@@ -139,7 +139,7 @@ def enter(linux: Linux, channel: socket.socket) -> None:
     """Join and make all of them. Returns in the container's first process, root of its user namespace."""
     wanted = Namespaces(linux)
     rootless = wanted.are_rootless
-    # All are opened before the first is joined: afterwards their paths may lead elsewhere, or be forbidden.
+    # Open all of them before joining the first: afterwards their paths may lead elsewhere, or be forbidden.
     opened = {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in wanted.paths.items()}
     if not wanted.have_process_between:
         opened.pop("pid", None)
@@ -165,7 +165,7 @@ def enter(linux: Linux, channel: socket.socket) -> None:
 
 
 def _join(opened: dict[str, int], wanted: Namespaces, refused: tuple[int, ...] = ()) -> None:
-    """Those that are joined are taken out of ``opened``, those whose joining is refused with these errors stay."""
+    """Join the namespaces in ``opened`` and take them out; those whose joining is refused with these errors stay."""
     for kind in [kind for kind in ORDER if kind in opened]:
         try:
             namespaces.setns(opened[kind], namespaces.FLAGS[kind], about=wanted.paths[kind])
@@ -183,9 +183,9 @@ def _make(wanted: Namespaces) -> None:
 
 
 def _enter_fresh(wanted: Namespaces, channel: socket.socket, here: int) -> None:
-    """New user and time namespaces, whose maps and clocks the other side writes: here nobody may do so any more.
+    """Make new user and time namespaces. The other side writes their maps and clocks, since this process may not.
 
-    here: our directory in /proc, since a number would name somebody else where that is of another PID namespace.
+    here: our directory in /proc, since a pid would name another process if the other side is in another PID namespace.
     """
     flags = sum(namespaces.FLAGS[kind] for kind in ("user", "time") if kind in wanted.fresh)
     if not flags:
@@ -197,7 +197,7 @@ def _enter_fresh(wanted: Namespaces, channel: socket.socket, here: int) -> None:
 
 
 def go_on_in_sibling(channel: socket.socket, flags: int = 0) -> None:
-    """Be born in the PID and time namespaces. What was between has ended when this returns.
+    """Be born in the PID and time namespaces. The intermediate process has ended when this returns.
 
     flags: of a namespace to be made for it.
     """

@@ -1,7 +1,7 @@
-"""Mounts that show other owners than the files have: ``idmap``, and the maps of an entry of ``mounts``.
+"""Mounts that show other owners than the files have: ``idmap``, and the mappings of an entry of ``mounts``.
 
-crun's ``idmap=uids=FILES-HOST-COUNT#...;gids=...`` is what podman passes on of its own option of that name: from an id
-of the file system to one of the host, or behind ``@`` of the container.
+podman passes its own option of that name on as crun's ``idmap=uids=FILES-HOST-COUNT#...;gids=...``: it maps an id of
+the file system to one of the host or, after ``@``, of the container.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def open_owners(entry: Mount, options: Options, linux: Linux) -> int:
 
 
 def parse_maps(text: str, linux: Linux) -> tuple[Rows, Rows]:
-    """Rows for users and for groups. linux: of the container. ValueError for what is no such text."""
+    """Rows for users and for groups. linux: of the container. Raises ValueError if the text is malformed."""
     maps = {"uids": linux.uid_mappings, "gids": linux.gid_mappings}
     found: dict[str, Rows] = {}
     for part in text.split(";"):

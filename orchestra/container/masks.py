@@ -1,4 +1,4 @@
-"""What a container shall not see, or not change: masked and read-only paths."""
+"""What a container must not see, or not change: masked and read-only paths."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HIDDEN = mount.MOUNT_ATTR_RDONLY | mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NO
 
 
 def hide(root: int, masked: Iterable[str], read_only: Iterable[str]) -> None:
-    """root: a descriptor of the container's. What is not there need not be hidden.
+    """root: a descriptor of the container's. Paths that do not exist are skipped.
 
-    Each path is looked up once, and what it leads to is covered by descriptor: nothing that is exchanged meanwhile can
-    lead the mount elsewhere, and what covers a file is surely the null device.
+    Each path is looked up once and covered by descriptor: even if a path is replaced meanwhile, the mount cannot land
+    elsewhere, and what covers a file is certainly the null device.
     """
     null = directory = -1
     try:
@@ -34,7 +34,7 @@ def hide(root: int, masked: Iterable[str], read_only: Iterable[str]) -> None:
                         directory = mount_tree.make("tmpfs", ("nr_inodes=2", "mode=755", "ro"), HIDDEN)
                         mount_tree.attach(directory, target, about=path)
                         continue
-                    # Of one that is attached by now: others cannot be cloned before Linux 6.15.
+                    # Clone a mount that is attached already: detached ones cannot be cloned before Linux 6.15.
                     cover = mount_tree.clone(directory, about=path)
                 else:
                     if null < 0:
@@ -75,7 +75,7 @@ def _find(root: int, path: str) -> int:
 
 
 def _open_null(root: int) -> int:
-    """An image may bring a /dev/null of its own: a file or a link there would be shown wherever something is masked."""
+    """An image may have a /dev/null of its own: a file or a link there would show through wherever a path is masked."""
     fd = resolve.open_in_root(root, "/dev/null", os.O_PATH | os.O_NOFOLLOW)
     status = os.fstat(fd)
     if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):

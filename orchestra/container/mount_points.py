@@ -1,4 +1,4 @@
-"""What is in the new root where something is to be mounted."""
+"""What the new root holds at a place where something is to be mounted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from orchestra.linux.syscall import SystemCallError
 
 
 def inherited(root: int, path: str, data: str, *, owner: bool) -> list[str]:
-    """A directory of the image that a tmpfs covers says who may do what in it, where the options in ``data`` do not.
+    """Options from a directory of the image that a tmpfs covers: its mode, unless ``data`` sets one.
 
-    owner: it also says whose it is.
+    owner: its owner as well.
     """
     given = {word.partition("=")[0] for word in data.split(",")}
     if "mode" in given and not owner:
@@ -35,7 +35,7 @@ def inherited(root: int, path: str, data: str, *, owner: bool) -> list[str]:
 
 
 def check_is_no_link(root: int, path: str) -> None:
-    """Where proc and sysfs are is for nobody to change who shares a volume with the container: masks follow there."""
+    """A container that shares a volume must not move the places of proc and sysfs: masks are mounted there."""
     try:
         fd = resolve.open_in_root(root, path, os.O_PATH | os.O_NOFOLLOW)
     except SystemCallError as error:

@@ -1,8 +1,8 @@
-"""``mounts`` of a configuration: what is bound is looked up where the host's paths are, and put in place further in.
+"""``mounts`` of a configuration: sources are opened where the host's paths exist, and attached inside the container.
 
 A target inside the new root is reached by a descriptor that openat2(2) resolved within that root, never by joining
-strings. A source is a copy of a mount, made as the options want it before anybody can see it (open_tree(2)): in a user
-namespace neither could its path be reached nor its owners be mapped any more.
+strings. A source is a copy of a mount that gets its options before any other process can see it (open_tree(2)): inside
+a user namespace its path could no longer be reached, nor its owners be mapped.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 CGROUP = ("cgroup", "cgroup2")
 PROTECTING = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
 UNLABELLED = ("proc", "sysfs", "mqueue")  # the kernel labels their files itself
-# Who has no namespace of its own of that kind may not mount these in a user namespace.
+# A container in a user namespace can mount these only with a namespace of its own of that kind.
 HOSTS_OWN = {"sysfs": ("network", "/sys"), "mqueue": ("ipc", "/dev/mqueue"), "proc": ("pid", "/proc")}
 
 
 class Source(NamedTuple):
-    """A detached mount and where below the root it belongs."""
+    """A detached mount, and its path below the root."""
 
     tree: int
     target: str
@@ -52,7 +52,7 @@ class Source(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A symbolic link that is to be below the root. One that is there already may lead to the same place only."""
+    """A symbolic link to make below the root. If one exists already, it must lead to the same place."""
 
     text: str
     target: str
@@ -75,11 +75,11 @@ def _leads_to(name: str, parent: int, text: str) -> bool:
 
 
 def open_sources(entry: Mount, linux: Linux, bundle: str, cgroup: Cgroup) -> list[Source | Link]:
-    """What is bound by an entry of ``mounts``: nothing, or one, or of a cgroup of version 1 one for each controller."""
+    """What an entry of ``mounts`` binds: nothing, one source, or one for each controller of a cgroup of version 1."""
     options = mount.parse_options(entry.options)
     destination, kind = entry.destination, entry.type
     if kind in CGROUP:
-        # The container's own groups and nothing above them: alike with and without a cgroup namespace.
+        # The container's own groups and nothing above them, with or without a cgroup namespace.
         plain = options._replace(flags=options.flags & ~mount.MS_REC, data="")
         return [
             Source(clone(directory, plain, about=destination), f"{destination}/{name}" if name else destination, plain)
@@ -110,7 +110,10 @@ def open_sources(entry: Mount, linux: Linux, bundle: str, cgroup: Cgroup) -> lis
 
 
 def open_below(source: str, path: str, *, about: str) -> int:
-    """The SUBPATH of a bind. Links in it, perhaps just made by another container, do not lead out of the source."""
+    """Open the SUBPATH of a bind.
+
+    Links in it, which another container may just have made, do not lead out of the source.
+    """
     top = os.open(source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         return resolve.open_in_root(top, path)
@@ -122,7 +125,7 @@ def open_below(source: str, path: str, *, about: str) -> int:
 
 
 def place(root: int, entry: Mount, sources: list[Source | Link], linux: Linux) -> None:
-    """Put in place what ``open_sources`` found, or mount a new file system."""
+    """Attach what ``open_sources`` found, or mount a new file system."""
     options = mount.parse_options(entry.options)
     destination, kind = entry.destination, entry.type
     proc_mounts.check_name(destination)
@@ -155,7 +158,7 @@ def _mount(root: int, entry: Mount, options: mount.Options, linux: Linux) -> Non
         data = ",".join([*([data] if data else ()), f'context="{label}"'])
     flags = options.flags
     if options.copies_up or device_nodes.is_dev(entry):
-        flags &= ~mount.MS_RDONLY  # something is to be put in it
+        flags &= ~mount.MS_RDONLY  # something will be put in it
     if kind == "tmpfs":
         words = mount_points.inherited(root, destination, data, owner=options.copies_up)
         known = [word for word in words if not _unmapped_owner(word, linux)]
@@ -176,7 +179,7 @@ def _mount(root: int, entry: Mount, options: mount.Options, linux: Linux) -> Non
             raise SystemCallError(EINVAL, error.call, destination, hint) from None
         if error.errno != EPERM or not _is_hosts_own(kind, linux) or not os.path.isdir(HOSTS_OWN[kind][1]):
             raise
-        # Nothing would be below a new one: what is below the host's is no less protected.
+        # A new one would have nothing below it: what is below the host's must be no less protected.
         everywhere = options.recursive | mount.attributes_of(options.flags & PROTECTING)
         whole = options._replace(flags=options.flags | mount.MS_REC, recursive=everywhere)
         tree = clone(HOSTS_OWN[kind][1], whole, about=destination)
@@ -193,7 +196,7 @@ def _mount(root: int, entry: Mount, options: mount.Options, linux: Linux) -> Non
 
 
 def _unmapped_owner(data: str, linux: Linux) -> str:
-    """The option of a file system that names an owner whom the container does not have, such as devpts' ``gid=5``."""
+    """The option of a file system that names an owner who is not mapped in the container, such as devpts' ``gid=5``."""
     for word in data.split(","):
         name, _, number = word.partition("=")
         maps = {"uid": linux.uid_mappings, "gid": linux.gid_mappings}.get(name, ())
@@ -203,7 +206,7 @@ def _unmapped_owner(data: str, linux: Linux) -> str:
 
 
 def _change(root: int, destination: str, attributes: int, cleared: int = 0) -> None:
-    """Of what is mounted there, and all below it."""
+    """Change the attributes of what is mounted there, and of everything below it."""
     top = resolve.open_in_root(root, destination)
     try:
         mount.set_attributes(top, attributes, cleared=cleared, recursive=True, about=destination)
@@ -225,7 +228,10 @@ def _copy_up(root: int, destination: str, covered: int, *, read_only: bool) -> N
 
 
 def _is_hosts_own(kind: str, linux: Linux) -> bool:
-    """Whether the container sees that of the host anyway; a network made beforehand has no sysfs of its own either."""
+    """Whether the container sees the host's anyway.
+
+    A network namespace made beforehand has no sysfs of its own either.
+    """
     paths = {space.type: space.path for space in linux.namespaces}
     return kind in HOSTS_OWN and (HOSTS_OWN[kind][0] not in paths or (kind == "sysfs" and bool(paths["network"])))
 

@@ -1,4 +1,4 @@
-"""What the OCI runtime specification has others told of a container: hooks, and who decides about its system calls."""
+"""What the OCI runtime specification sends to other programs: a container's state, and its filter's listener."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def state(
 
 
 def send_listener(profile: Mapping[str, Any], listener: int, pid: int, container: Mapping[str, Any]) -> None:
-    """config-linux, "The Container Process State": to the socket at ``listenerPath``, and nothing else over it.
+    """config-linux, "The Container Process State": send it to the socket at ``listenerPath``, and nothing else over it.
 
-    listener: of the filter of process ``pid``, whose calls wait until somebody answers; closed. container: its state.
+    listener: of the filter of process ``pid``, whose calls wait for an answer; closed here. container: its state.
     """
     told = {
         "ociVersion": OCI_VERSION,

@@ -1,4 +1,4 @@
-"""How many files a process may have open: as many as may be for who looks after a stack, as given for what it starts.
+"""How many files a process may have open: the maximum for the processes of a stack, the original limit for programs.
 
 A fork server keeps three descriptors for each container, the process of their shims from six to ten.
 """
@@ -10,7 +10,7 @@ import resource
 _GIVEN = resource.getrlimit(resource.RLIMIT_NOFILE)
 MOST = _GIVEN[1]
 SHIMS_OF_ONE_PROCESS = MOST // 16
-FREE = 32  # descriptors of a fork server for whatever there is to be done besides keeping containers'
+FREE = 32  # descriptors of a fork server for everything besides the containers'
 
 
 def allow_many() -> None:
@@ -18,5 +18,5 @@ def allow_many() -> None:
 
 
 def allow_as_given() -> None:
-    """What the fork server was started with: for programs, which may rely on it (select(2) ends at 1,024)."""
+    """Restore the limit that the fork server was started with: programs may rely on it (select(2) ends at 1,024)."""
     resource.setrlimit(resource.RLIMIT_NOFILE, _GIVEN)

@@ -1,7 +1,7 @@
 """Becoming the process that an OCI process object describes: limits, user, capabilities, directory, program.
 
 Shared by a container's first process and by those that are executed in it later; both call ``prepare`` while they are
-outside still, and ``become`` as root inside the container's namespaces, as their last act before execve(2).
+still outside, and ``become`` as root inside the container's namespaces, as their last act before execve(2).
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ class Program:
         self.labels: list[ExecLabel] = []
 
     def confine(self, hand_over: Callable[[int], None]) -> None:
-        """The last thing before ``execute``, since from here on the filter says what may be done. Twice is once.
+        """The last step before ``execute``, since from here on the filter decides what may be done. A second call does
+        nothing.
 
-        Without ``no_new_privs`` a filter wants CAP_SYS_ADMIN, which is given up only then. hand_over: what becomes of
-        the listener of a filter that asks somebody outside.
+        Without ``no_new_privs`` a filter needs CAP_SYS_ADMIN, which is given up only then. hand_over: gets the listener
+        of a filter that asks another process.
         """
         labels, self.labels = self.labels, []
         for label in labels:
@@ -102,9 +103,9 @@ def _check_executable(path: str) -> None:
 
 
 def prepare(description: ProcessDescription, warn: Callable[[str], None]) -> None:
-    """What neither root of a user namespace may do nor somebody who has the container's /proc before him.
+    """What cannot be done later, as root of a user namespace or with the container's /proc.
 
-    Hard limits are raised as far as they are asked for; ``become`` sets them, when they hinder nobody at work any more.
+    Raises hard limits as far as they are asked for; ``become`` sets them once they no longer hinder our own work.
     """
     if description.oom_score_adj is not None:
         _adjust_oom_score(description.oom_score_adj, warn)
@@ -112,7 +113,7 @@ def prepare(description: ProcessDescription, warn: Callable[[str], None]) -> Non
         oom_score.restore()
     for limit in description.limits:
         process.raise_hard_limit(limit.type, limit.hard)
-    # Loaded here where they are wanted: within the container nothing is any more.
+    # Import it here if it is needed: inside the container no module can be imported.
     if description.scheduler or description.io_priority:
         import orchestra.linux.scheduling  # noqa: F401
     labels = _labels(description)
@@ -189,7 +190,7 @@ def _schedule(description: ProcessDescription) -> None:
 
 
 def _labels(description: ProcessDescription) -> list[tuple[str, str]]:
-    """Module and label of those that are wanted."""
+    """Module and label of each label that is asked for."""
     wanted = ("apparmor", description.apparmor_profile), ("selinux", description.selinux_label)
     return [(module, label) for module, label in wanted if label]
 
@@ -217,7 +218,7 @@ def _set_groups(groups: Sequence[int]) -> None:
     try:
         os.setgroups(groups)
     except PermissionError:
-        # A user namespace that somebody without privileges made denies it: nobody there gets rid of groups or more.
+        # In a user namespace made without privileges, setgroups(2) is denied: groups can be neither dropped nor added.
         if groups:
             raise
 

@@ -1,6 +1,6 @@
-"""What may be mounted at the container's /proc: as in runc a procfs, and below it the files that lxcfs replaces.
+"""What may be mounted on the container's /proc: as in runc a procfs, and below it the files that lxcfs replaces.
 
-Anything else there would show a false kernel to whatever reads it, and take away what masks and labels rely on
+Anything else would show a false kernel to programs that read it, and undo what masks and labels rely on
 (CVE-2019-16884, CVE-2023-27561, CVE-2025-31133).
 """
 
@@ -30,20 +30,20 @@ NO_PROC = "only a procfs may be mounted at /proc"
 
 
 def is_inside(path: str) -> bool:
-    """Whether nothing may be mounted at ``path``, which is absolute and normalised, as it is below /proc."""
+    """Whether ``path``, absolute and normalised, is below /proc where nothing may be mounted."""
     return path.startswith(f"{PROC}/") and path not in MOUNTABLE
 
 
 def check_name(destination: str) -> None:
-    """EINVAL for a destination that is inside /proc by its name alone: nothing could be made there either."""
+    """EINVAL for a destination that is inside /proc by its name alone: no mount point could be made there either."""
     if is_inside(os.path.normpath(destination)):
         raise SystemCallError(EINVAL, "mount", destination, INSIDE)
 
 
 def check(root: int, target: int, destination: str, tree: int = -1) -> None:
-    """The same for ``target``, where ``destination`` has led below ``root`` over links of the image or of a volume.
+    """The same for ``target``: the place that ``destination`` leads to through links of the image or of a volume.
 
-    tree: what is going to be mounted; -1 for a new file system that is no procfs.
+    tree: what will be mounted; -1 for a new file system other than procfs.
     """
     place = os.readlink(f"/proc/self/fd/{target}")
     if PROC not in place:

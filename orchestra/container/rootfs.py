@@ -1,7 +1,7 @@
-"""The file system a container sees: its root with what is mounted in it, and how it becomes the root.
+"""The file system a container sees: its root, what is mounted in it, and how it becomes the root.
 
-Runs in the container's mount namespace, still on the host's root until ``enter``; but for a container in a user
-namespace with a fresh one ``prepare`` runs before that is entered, in a mount namespace that only its work is done in.
+Runs in the container's mount namespace, still on the host's root until ``enter``. For a container in a new user
+namespace, ``prepare`` runs before that is entered, in a mount namespace that exists for this work only.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ def prepare(
     *,
     apart: bool = True,
 ) -> Iterator[list[Source | Link]]:
-    """Mount the layers and make the root the current directory. Returns what each entry of ``mounts`` binds, which is
-    opened when it is asked for: one mount after the other, as they are listed.
+    """Mount the layers and make the root the current directory. Returns what each entry of ``mounts`` binds. Each is
+    opened only when it is asked for: one mount after the other, in the order they are listed.
 
-    layers: the ``rootfs`` of shim.json; apart: this mount namespace is not the host's. One that is made after this
-    takes the current directory along, where no path would lead who has lost the host's privileges.
+    layers: the ``rootfs`` of shim.json; apart: this mount namespace is not the host's. A namespace made after this
+    takes the current directory along; without the host's privileges no path would lead there.
     """
     mounts.check_label(config.linux)
     if apart:
-        # What is mounted from here on must not appear on the host, while unmounting there may still reach us.
+        # What is mounted from here on must not appear on the host, while an unmount there may still reach this
+        # namespace.
         mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
     root = os.path.join(bundle, config.root.path or "rootfs")
     for layer in layers:
@@ -53,15 +54,15 @@ def prepare(
 
 
 def build(config: Configuration, sources: Iterable[list[Source | Link]], nodes: Mapping[str, int]) -> int:
-    """Mount everything. Returns a descriptor of the new root. nodes: devices that are made already."""
-    # pivot_root(2) wants a mount point, and one that was made in this mount namespace.
+    """Mount everything. Returns a descriptor of the new root. nodes: devices that exist already."""
+    # pivot_root(2) needs a mount point, made in this mount namespace.
     here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     root = mount_tree.clone(here, recursive=True, about="the root")
     mount_tree.attach(root, here, about="the root")
     os.close(here)
     if mounts.mount_all(root, config.mounts, sources, config.linux):
         device_nodes.make_devices(root, config.linux.devices, nodes)
-    # As Docker does for WORKDIR; what is executed later must find its own.
+    # Docker makes WORKDIR too. Programs that are executed later must have their directory already.
     os.close(resolve.ensure_in_root(root, config.process.get("cwd") or "/", directory=True))
     if config.root.readonly:
         mount.set_attributes(root, mount.MOUNT_ATTR_RDONLY, about="the root")
@@ -69,14 +70,14 @@ def build(config: Configuration, sources: Iterable[list[Source | Link]], nodes: 
 
 
 def enter(root: int, propagation: str = "", *, pivot: bool = True, apart: bool = True) -> None:
-    """Make ``root`` the root of this mount namespace and let go of the host's. Not ``apart``, of this process alone.
+    """Make ``root`` the root of this mount namespace and let go of the host's. If not ``apart``, of this process alone.
 
     Old and new root at the same place, then the upper one detached: no directory for the old one is needed
     (pivot_root(2), "pivot_root(".", ".")"). Where the host's root is the initial ramdisk, which cannot be pivoted away
     from, it can only be covered: not ``pivot``.
 
-    Where we live in a chroot(2), the root of the namespace is further up: joining the namespace that we are in leads
-    there. Left standing, it would be what every later setns(2) into the container arrives at.
+    If this process lives in a chroot(2), the root of the namespace is further up: joining our own namespace again leads
+    there. Otherwise every later setns(2) into the container would arrive at that root.
     """
     if apart:
         namespaces.join("/proc/self/ns/mnt", namespaces.CLONE_NEWNS)
@@ -99,8 +100,8 @@ def enter(root: int, propagation: str = "", *, pivot: bool = True, apart: bool =
 def _uncover_host() -> None:
     """Let go of the host's proc and sysfs, which stay below a root that only covers them.
 
-    With those in sight of the kernel, if of nobody else, a user namespace in the container might mount bare ones
-    (mount_namespaces(7): a new procfs must not reveal what is masked in those that are there).
+    As long as the kernel can see those, even if no process can, a user namespace in the container could mount new ones
+    without masks (mount_namespaces(7): a new procfs must not reveal what is masked in those that exist).
     """
     own = os.getcwd()
     for found in reversed(load_mounts()):
@@ -111,7 +112,7 @@ def _uncover_host() -> None:
         except SystemCallError as error:
             if error.errno not in (EINVAL, EPERM):
                 raise
-            # In a user namespace it is locked to what it was copied with; covered, it reveals as little.
+            # In a user namespace it is locked to the mounts it was copied with; covered, it reveals as little.
             mount.mount("none", found.point, "tmpfs", about=found.point)
 
 

@@ -1,4 +1,4 @@
-"""What a container's start is told beyond its OCI configuration: ``shim.json``, or by a runtime without a shim."""
+"""What starting a container needs beyond its OCI configuration: from ``shim.json``, or a runtime without a shim."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ FILE = "shim.json"
 
 
 class Log(Record):
-    """Where what the container writes goes. max_size: in bytes, 0 without end. followers: the path to tell them at."""
+    """Where the container's output goes. max_size: in bytes, 0 for no limit.
+
+    followers: the directory of their sockets.
+    """
 
     path: str
     max_size: int = 0
@@ -28,9 +31,9 @@ class Settings(Record):
     """rootfs: the layers, as entries of ``mounts``, made over rootfs/ in order. log: None for none. stdin: whether
     there is standard input. runtime: the path of another OCI runtime. seccomp: the file of its compiled filter.
 
-    Of a runtime without a shim: inherited_streams: the caller's. pivot: false where the host's root cannot be pivoted
+    Of a runtime without a shim: inherited_streams: use the caller's. pivot: false if the host's root cannot be pivoted
     away from. preserved: how many descriptors from 3 up the program gets. keyring: the name of a session keyring of
-    its own. unmounted: the mounts of a container without a mount namespace are undone at its end.
+    its own. unmounted: the mounts of a container without a mount namespace are undone when it ends.
     """
 
     rootfs: Sequence[Mapping[str, Any]] = ()

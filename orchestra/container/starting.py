@@ -1,6 +1,6 @@
-"""A process of a container as its maker sees it: forked, heard until its program runs, its hooks run meanwhile.
+"""A container's process as its maker sees it: forking it, listening until its program runs, running its hooks.
 
-The other side of ``init``. Used by the shim, which has more to listen to, and by ``orchestra-runtime``, which has not.
+The other side of ``init``. Used by the shim, which has other things to listen to, and by ``orchestra-runtime``.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def fork(
     gate: socket.socket | None = None,
     let_go: Callable[[int], None],
 ) -> tuple[int, socket.socket]:
-    """A container's first process: its pid, of a child of ours, and the channel to it.
+    """Fork a container's first process. Returns its pid, a child of ours, and the channel to it.
 
-    let_go: done by it first, of all that is the maker's alone; told the descriptor of its end of the channel.
+    let_go: called first in the child, to drop what belongs to its maker; gets the descriptor of its end of the channel.
     """
     linux = config.linux
     sysctls.check(linux)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    # In a PID namespace that it shares, others see it from its birth on.
+    # In a shared PID namespace, others see the process from its birth.
     with process.shown_as("orchestra-init"):
         pid = isolation.fork(linux, group)
         if pid == 0:
@@ -51,7 +51,7 @@ def fork(
 
 
 class StartingProcess:
-    """What a container's first process has said so far; or one more process, which says less.
+    """What a container's first process has said so far; or a program that is executed later, which says less.
 
     created: only ``start`` is missing; executing: its last word, after which the channel closes by itself; master: of
     its terminal, or -1; hooked: hooks have been run for it, so those of the end are due as well.
@@ -81,7 +81,7 @@ class StartingProcess:
         self.pid = 0
 
     def hear(self) -> bool:
-        """The next word, or False when there will be none. What it failed of, or a hook did, is raised."""
+        """Read the next message; False if there are no more. Raises the error if the process or a hook failed."""
         data, fds = self._receive()
         if not data:
             return False
@@ -105,7 +105,7 @@ class StartingProcess:
         return True
 
     def take_master(self) -> int:
-        """The master, now the caller's to close; -1 when none has come, or it has been taken."""
+        """The master, which the caller must close; -1 if none has come, or it has been taken."""
         master, self.master = self.master, -1
         return master
 
@@ -113,13 +113,13 @@ class StartingProcess:
         try:
             return unix_socket.receive(self.channel, wire.MAX_LINE)
         except ConnectionResetError:
-            # It ended without having read all it was told; what it said before that comes next.
+            # It ended without reading everything it was sent; what it said before that comes next.
             return unix_socket.receive(self.channel, wire.MAX_LINE)
 
     def _run_hooks(self) -> None:
         self.hooked = True
         state = self._describe("creating")
-        # Version 1.0 of the specification had the first kind run when it is created, and then replaced it.
+        # Version 1.0 of the specification ran the first kind when the container is created, and later replaced it.
         hooks.run(self._config, "prestart", {**state, "status": "created"})
         hooks.run(self._config, "createRuntime", state)
         try:

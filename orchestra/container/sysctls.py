@@ -1,7 +1,7 @@
-"""``linux.sysctl``: kernel parameters that are the container's own, and of no one else.
+"""``linux.sysctl``: kernel parameters that belong to the container alone.
 
-Most of /proc/sys is the machine's. What is not of a namespace, or of one that the container shares with the machine, is
-refused before anything is made.
+Most of /proc/sys belongs to the machine. A parameter that has no namespace, or one whose namespace the container shares
+with the machine, is refused before anything is made.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 
     from orchestra.container.configuration import Linux
 
-# ipc/ipc_sysctl.c and ipc/mq_sysctl.c of the kernel; kernel/utsname_sysctl.c, whose host name has a field of its own.
+# ipc/ipc_sysctl.c and ipc/mq_sysctl.c of the kernel; kernel/utsname_sysctl.c, except the host name: it has its own
+# field.
 KERNEL_IPC = """auto_msgmni msgmax msgmnb msgmni msg_next_id sem sem_next_id
 shmall shmmax shmmni shm_next_id shm_rmid_forced"""
 BELOW = (("net/", "network"), ("fs/mqueue/", "ipc"), ("user/", "user"))
 
 
 def check(linux: Linux) -> None:
-    """EINVAL for a parameter that is not, or not certainly, of a namespace of the container's own."""
+    """EINVAL for a parameter that does not certainly belong to one of the container's own namespaces."""
     if not linux.sysctl:
         return
     space = Namespaces(linux)
@@ -44,7 +45,8 @@ def check(linux: Linux) -> None:
 def apply(root: int, values: Mapping[str, str]) -> None:
     """root: a descriptor of the container's, whose /proc/sys is not read-only yet.
 
-    They are written to a kernel's own file or not at all: neither a link nor another mount at /proc/sys is followed.
+    Values are written to the kernel's own files or not at all: neither a link nor another mount at /proc/sys is
+    followed.
     """
     if not values:
         return
@@ -60,7 +62,7 @@ def apply(root: int, values: Mapping[str, str]) -> None:
 
 
 def _path(key: str) -> str:
-    """sysctl(8): slashes part the words, or dots."""
+    """Words are separated by slashes or by dots: sysctl(8)."""
     return key if "/" in key else key.replace(".", "/")
 
 

@@ -1,4 +1,4 @@
-"""What is said over the sockets of fork server and shim: one JSON object a line, descriptors beside it.
+"""The messages on the sockets of fork server and shim: one JSON object per line, with descriptors beside it.
 
 An answer that holds ``error`` is an OSError: {"errno", "call", "path", "hint"}.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_LINE = 4 << 20
 PING = "ping"
-"""Asked of a fork server to know that it lives."""
+"""A request to a fork server that checks whether it is alive."""
 
 Message = dict[str, Any]
 
@@ -63,7 +63,7 @@ def describe_error(error: OSError) -> Message:
 
 
 def describe_failure(error: BaseException) -> str:
-    """A mistake of ours, with the places it came by. No source lines: the files at those paths may be a container's."""
+    """A bug of ours, with its traceback. No source lines: the files at those paths may belong to a container."""
     places = []
     at = error.__traceback__
     while at is not None:
