@@ -12,13 +12,15 @@ READY_FD = 4
 
 
 def main() -> None:
-    # A second fork lets go of the launcher: the one process it started ends here, this one belongs to nobody.
+    # A second fork, so that this process is not a child of the launcher: the process that the launcher started ends
+    # here.
     if os.fork():
         os._exit(0)
     os.closerange(READY_FD + 1, 1 << 20)
     for fd in (LOCK_FD, READY_FD):
         os.set_inheritable(fd, False)
-    # Isolated mode leaves the package's own place out of the path; behind the standard library it can shadow nothing.
+    # Isolated mode leaves the package's directory out of the path. After the standard library it cannot shadow
+    # anything.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     import json
 
@@ -28,7 +30,7 @@ def main() -> None:
     os.chdir("/")
     os.umask(0o022)
     process.set_name("orchestra-fork")
-    # Nobody in a container may look into a process of ours that is just joining it (ptrace(2), PR_SET_DUMPABLE).
+    # Processes of a container must not look into one of ours while it joins them (ptrace(2), PR_SET_DUMPABLE).
     process.prctl(process.PR_SET_DUMPABLE, 0)
     process.become_subreaper()
     oom_score.lower()
@@ -42,7 +44,7 @@ def main() -> None:
     os.write(READY_FD, b"\n")
     os.close(READY_FD)
 
-    # While the supervisor begins, on another processor.
+    # While the supervisor starts, on another processor.
     from orchestra.shim.fork_server import ForkServer
 
     server = ForkServer(order["run"], listener, supervisor)

@@ -20,11 +20,11 @@ NOBODY = -1
 class Child:
     """A shim as the fork server knows it.
 
-    pid: of its process, which may have other shims as well; 0 for one that an earlier fork server forked, NOBODY while
-    another is about to take over; channel: to it, None when it has closed that; terminal: the second master of its
-    container, or -1; streams: our ends of its pipes, kept so that what is in them is not lost when container and shim
-    end together; exit_code: of its container, when that became an orphan and was reaped here; leaving: it has nothing
-    to do any more, and a new run may begin in its directory.
+    pid: of its process, which may have other shims as well; 0 for one that an earlier fork server forked, ``NOBODY``
+    while another is about to take over; channel: the socket to it, None once it has closed that; terminal: the second
+    master of its container's terminal, or -1; streams: our ends of its pipes, kept so that their content is not lost if
+    container and shim end together; exit_code: of its container, if that became an orphan and was reaped here; leaving:
+    it has nothing left to do, and a new run may begin in its directory.
     """
 
     __slots__ = ("backoff", "born", "channel", "directory", "exit_code", "leaving", "pid", "streams", "terminal")

@@ -1,4 +1,5 @@
-"""What others ask of containers: create, start, signal, look, execute, delete. Synchronous, standard library only.
+"""What other processes ask of containers: create, start, signal, look, execute, delete. Synchronous, standard library
+only.
 
 Every call raises OSError: ``SystemCallError`` with call, path and hint for what went wrong in making a container or
 executing in it; FileNotFoundError or ConnectionRefusedError on the socket's path when no fork server lives;
@@ -50,19 +51,19 @@ __all__ = [
 
 
 class Started(NamedTuple):
-    """warnings: what of the configuration this machine could not apply, as sentences."""
+    """warnings: sentences about what this machine could not apply of the configuration."""
 
     pid: int
     warnings: tuple[str, ...]
 
 
 def run(fork_socket: str, directory: str) -> Started:
-    """Create and start in one round trip: returns when the container's program runs. The driver's way."""
+    """Create and start in one round trip: returns once the container's program runs. The driver uses this."""
     return _request_shim(fork_socket, "run", directory)
 
 
 def create(fork_socket: str, directory: str) -> Started:
-    """Everything up to the program, which waits for ``start``. That the program exists is known by then."""
+    """Do everything up to the program, which waits for ``start``. By then it is known that the program exists."""
     return _request_shim(fork_socket, "create", directory)
 
 
@@ -88,7 +89,7 @@ def _answer(connection: socket.socket) -> tuple[wire.Message, list[int]]:
 
 
 def kill(directory: str, number: int) -> None:
-    """Send a signal to the container's first process. ProcessLookupError when it does not run."""
+    """Send a signal to the container's first process. ProcessLookupError if it is not running."""
     container = ContainerDirectory(directory).load_process("state.json")
     if container is None:
         raise ProcessLookupError(f"{directory}: the container does not run")
@@ -96,9 +97,9 @@ def kill(directory: str, number: int) -> None:
 
 
 def wait(directory: str, seconds: float | None = None) -> Exit | None:
-    """Until no shim looks after the container any more, for so long at most: how its run ended.
+    """Wait until no shim looks after the container any more, or for that many seconds. Returns how its run ended.
 
-    None when there was no run, when nobody has recorded its end (yet), or when the time is up.
+    None if there was no run, if its end has not been recorded (yet), or if the time is up.
     """
     if shim_alive(directory):
         _await_end(directory, None, seconds)
@@ -106,12 +107,12 @@ def wait(directory: str, seconds: float | None = None) -> Exit | None:
 
 
 def _await_end(directory: str, container: process.Process | None, seconds: float | None = None) -> None:
-    """Until the run that is under way is over. container: return at once when it is of another first process."""
+    """Wait until the current run is over. container: return at once if the run has another first process."""
     files = ContainerDirectory(directory)
     try:
         connection = unix_socket.connect(files.file("shim.sock"))
     except (FileNotFoundError, ConnectionRefusedError):
-        # It has just gone, or it is just about to record the end.
+        # It has just gone, or is just about to record the end.
         _await(directory, lambda: False, seconds)
         return
     with connection:
@@ -120,9 +121,9 @@ def _await_end(directory: str, container: process.Process | None, seconds: float
 
 
 def _await(directory: str, has_come: Callable[[], bool], seconds: float | None = None) -> None:
-    """Until that has come, no shim looks after the container any more, or the time is up.
+    """Wait until that has come, no shim looks after the container any more, or the time is up.
 
-    The kernel takes some 10 ms to close an inotify descriptor: this is for what no socket tells.
+    The kernel takes some 10 ms to close an inotify descriptor: use this only for what no socket tells.
     """
     files = ContainerDirectory(directory)
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -147,10 +148,10 @@ def _await(directory: str, has_come: Callable[[], bool], seconds: float | None =
 
 
 def delete(directory: str) -> None:
-    """End whatever is left of the container and remove all of it but the directory. Twice is as good as once.
+    """End whatever is left of the container and remove everything but the directory. A second call does nothing.
 
-    After a run that ended in peace there is nothing to do. Otherwise its processes are killed and waited for, its shim
-    is given the time to record the end, and what a killed shim left behind (cgroup, pipes) is removed.
+    After a run that ended normally there is nothing to do. Otherwise its processes are killed and waited for, its shim
+    gets time to record the end, and what a killed shim left behind (cgroup, pipes) is removed.
     """
     files = ContainerDirectory(directory)
     if files.has("exit.json") or not os.path.isdir(directory):
@@ -160,14 +161,14 @@ def delete(directory: str) -> None:
         container = files.load_process("state.json") if recorded else None
         if container is not None:
             _kill_and_wait(container)
-        elif recorded:  # damaged: its group tells who it is
+        elif recorded:  # damaged: the group tells which process is the first
             group_of(files).kill()
         if not shim_alive(directory):
             break
         if recorded:
             _await_end(directory, container)
         else:
-            # It is just being made.
+            # The container is just being made.
             _await(directory, lambda: files.has("state.json"))
     if not files.has("config.json"):
         return
@@ -193,7 +194,10 @@ def _kill_and_wait(target: process.Process) -> None:
 
 
 class Execution:
-    """A program executed in a container. pid: as the host sees it; terminal: the master, or -1. Close it in the end."""
+    """A program executed in a container. pid: as the host sees it; terminal: the master, or -1.
+
+    The caller closes it.
+    """
 
     def __init__(
         self, connection: socket.socket, pid: int, pidfd: int, terminal: int, warnings: tuple[str, ...]
@@ -206,11 +210,14 @@ class Execution:
         self._exit_code: int | None = None
 
     def fileno(self) -> int:
-        """Readable when the program has ended: then ``wait`` returns at once."""
+        """Readable once the program has ended: then ``wait`` returns at once."""
         return self._connection.fileno()
 
     def wait(self) -> int:
-        """Its exit code, 128 and the signal's number for a signal. ConnectionResetError when nobody could learn it."""
+        """Its exit code; 128 plus the signal's number if a signal ended it.
+
+        ConnectionResetError if it cannot be known.
+        """
         if self._exit_code is None:
             self._exit_code = int(_answer(self._connection)[0]["exit_code"])
         return self._exit_code
@@ -222,11 +229,11 @@ class Execution:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the program stands still, by a signal or a tracer, and so will not end by a signal either."""
+        """Whether a signal or a tracer has stopped the program, so that a signal will not end it either."""
         return process.is_stopped(self.pid)
 
     def signal(self, number: int) -> None:
-        """ProcessLookupError when it has ended."""
+        """ProcessLookupError if it has ended."""
         signal.pidfd_send_signal(self._pidfd, number)
 
     def close(self) -> None:
@@ -246,8 +253,8 @@ class Execution:
 class Entering:
     """An execution that has been asked for: a program on its way into a container.
 
-    Processes of the container may keep it from ever getting there. So ``fileno`` is readable when the answer has come;
-    and closing this kills the program while it is on its way.
+    Processes of the container may keep it from ever getting there. So ``fileno`` is readable once the answer has come,
+    and closing this kills the program if it is still on its way.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -257,10 +264,10 @@ class Entering:
         return self._connection.fileno()
 
     def begun(self) -> Execution:
-        """Wait until the program runs; what keeps it from running is raised. The execution is the caller's to close."""
+        """Wait until the program runs; raises what keeps it from running. The caller closes the execution."""
         answer, fds = _answer(self._connection)
         terminal = fds[1] if len(fds) > 1 else -1
-        # Another object for the same connection: closing this one does not end it.
+        # A second object for the same connection: closing this one does not end the execution.
         connection = self._connection.dup()
         return Execution(connection, answer["pid"], fds[0], terminal, tuple(answer["warnings"]))
 
@@ -282,7 +289,7 @@ def enter(
     *,
     tied: bool = False,
 ) -> Entering:
-    """Ask for an execution, see ``exec_``, without waiting for it."""
+    """Ask for an execution, see ``exec_``, without waiting."""
     connection = unix_socket.connect(fork_socket)
     try:
         request = {"op": "exec", "directory": directory, "process": dict(description), "tied": tied}
@@ -301,10 +308,10 @@ def exec_(
     *,
     tied: bool = False,
 ) -> Execution:
-    """Execute an OCI process object in a running container: returns when its program runs.
+    """Execute an OCI process object in a running container: returns once its program runs.
 
-    stdio: three descriptors for standard input, output and error, which stay the caller's; none when
-    ``description["terminal"]``: then the master of a new terminal comes back. tied: the program is killed when this
+    stdio: three descriptors for standard input, output and error, which the caller keeps; empty if
+    ``description["terminal"]``: then the master of a new terminal comes back. tied: the program is killed if this
     side closes the execution or dies.
     """
     with enter(fork_socket, directory, description, stdio, tied=tied) as entering:

@@ -1,4 +1,4 @@
-"""Finding a running container again whose record is damaged: its control group tells which process is its first."""
+"""Finding a running container again if its record is damaged: its control group tells which process is its first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def group_of(files: ContainerDirectory) -> Cgroup:
-    """The container's group; one that is none where its configuration names none, or is damaged."""
+    """The container's group; an object without a group if its configuration is damaged or names none."""
     linux = files.load_sound("config.json").get("linux")
     path = linux.get("cgroupsPath") if isinstance(linux, dict) else None
-    # What another runtime has made is not marked as ours.
+    # Another runtime's group is not marked as ours.
     try:
         is_others = bool(load_settings(files).runtime)
     except (FileNotFoundError, DamagedFile):
@@ -30,9 +30,9 @@ def group_of(files: ContainerDirectory) -> Cgroup:
 
 
 def find_again(files: ContainerDirectory, *, gone: bool = False) -> bool:
-    """Write ``state.json`` anew when it is damaged; whether it was, and the container has been found.
+    """Write ``state.json`` anew if it is damaged. Returns whether it was, and the container has been found.
 
-    gone: also when there is none. It must be known then that the container is not just being made.
+    gone: write it even if there is no container. The caller must know that the container is not just being made.
     """
     if not (gone or files.has("state.json")) or files.load_process("state.json") or files.has("exit.json"):
         return False

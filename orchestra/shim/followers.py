@@ -1,8 +1,8 @@
 """Handing over the files of a log to the processes that follow it, before rotation or removal takes them away.
 
 A follower listens at a socket in the stack's directory of followers. At the first rotation, and when a run ends, the
-shim connects to it and sends every file of the log, the oldest first; then each file before it is renamed. So a
-follower misses nothing, even if it has not looked yet. One message for each file, with its descriptor:
+shim connects to it and sends every file of the log, the oldest first; from then on each file before it is renamed. So a
+follower misses nothing, even if it has not looked yet. There is one message for each file, with its descriptor:
 
     {"log": name of the log, "stamp": of its first record, "lost": null}
 
@@ -41,14 +41,14 @@ HELD = 64 << 20
 """Bytes of files that one follower may hold for one log."""
 BUFFER = 2 << 20
 MESSAGE = 1280
-"""Bytes of a socket's buffer that a message takes, at most: more than it is long (socket(7), SO_SNDBUF)."""
+"""Upper bound of the bytes of a socket's buffer that a message takes: more than its length (socket(7), SO_SNDBUF)."""
 SPARE = 8
 SO_SNDBUFFORCE = 32
 STAMP = len("2026-01-01T00:00:00.000000000Z")
 
 
 class Followers:
-    """Those of one log, for one run. directory: where their sockets are; there need not be one."""
+    """The followers of one log, for one run. directory: of their sockets; it need not exist."""
 
     def __init__(self, directory: str, path: str, max_file: int) -> None:
         self._directory = directory
@@ -57,12 +57,12 @@ class Followers:
         self._readers: dict[str, _Reader] = {}
 
     def hand_over(self, content: Content, *, last: bool = False) -> None:
-        """The newest file: it is about to be renamed, or is the last of this run."""
+        """Hand over the newest file, before it is renamed or because it is the last of this run."""
         try:
             entries = os.listdir(self._directory) if self._directory else []
         except FileNotFoundError:
             entries = []
-        names = [name for name in entries if not name.startswith(".")]  # those do not listen yet
+        names = [name for name in entries if not name.startswith(".")]  # the others do not listen yet
         for name in self._readers.keys() - set(names):
             self._readers.pop(name).close()
         if not names:
@@ -82,10 +82,10 @@ class Followers:
         self._readers.clear()
 
     def _meet(self, name: str) -> _Reader | None:
-        """Connect, and hand over the files that were rotated before."""
+        """Connect, and hand over the files that were rotated earlier."""
         path = f"{self._directory}/{name}"
         try:
-            # Not blocking: a follower that stands still, with many waiting for it, must not stop this process.
+            # Not blocking: a stopped follower, with many waiting for it, must not stop this process.
             connection = unix_socket.connect(path, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         except ConnectionRefusedError:
             with contextlib.suppress(FileNotFoundError):
@@ -103,7 +103,7 @@ class Followers:
 
 
 class _File:
-    """One of the log, open for reading."""
+    """A file of the log, open for reading."""
 
     __slots__ = ("fd", "size", "stamp")
 
@@ -114,7 +114,7 @@ class _File:
 
 
 def _open(path: str) -> _File | None:
-    """None for one that is not there, or holds nothing, or cannot be opened: that is not the container's trouble."""
+    """None if it does not exist, is empty or cannot be opened: the container must not suffer from that."""
     try:
         file = _File(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except FileNotFoundError:
@@ -129,7 +129,7 @@ def _open(path: str) -> _File | None:
 
 
 class _Reader:
-    """One follower. held: sizes of the files that it is not done with, and the sum of them."""
+    """One follower. held: sizes of the files it is not done with, and their sum."""
 
     def __init__(self, connection: socket.socket, log: str, in_place: int) -> None:
         self._connection = connection
@@ -143,7 +143,7 @@ class _Reader:
         self._lost: dict[str, Any] | None = None
 
     def take(self, file: _File, content: Content, *, last: bool = False) -> None:
-        """Send it, or note what was in it. last: send it in any case."""
+        """Send the file, or note what was in it. last: send it in any case."""
         self._hear()
         if last or self._has_room(file.size):
             self.send(file)
@@ -160,7 +160,7 @@ class _Reader:
         self._connection.close()
 
     def _has_room(self, size: int) -> bool:
-        """The last few files are on the disk whether or not it holds them."""
+        """The last few files are on the disk whether or not the follower holds them."""
         if len(self._held) >= self._most:
             return False
         return len(self._held) < self._in_place or self._sum + size <= HELD

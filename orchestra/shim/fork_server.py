@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS = 5.0
 MOST_PENDING = open_files.FREE * 3 // 4
-MOST_DESCRIPTORS = 8  # of one request: three streams are all it takes
+MOST_DESCRIPTORS = 8  # of one request: it needs no more than three streams
 
 
 class ForkServer:
@@ -45,12 +45,12 @@ class ForkServer:
         self.supervisor = supervisor
         self.selector = selectors.DefaultSelector()
         self.keeper = Keeper(self.selector, self._fork, self._after)
-        self._pending: dict[socket.socket, list[int]] = {}  # connected, not asked yet: what came with half a request
+        self._pending: dict[socket.socket, list[int]] = {}  # no whole request yet: descriptors so far
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.supervisor_done = False
 
     def open(self) -> None:
-        """From here on the end of every child is noticed, also of those that have ended before."""
+        """From here on the end of every child is noticed, even of those that ended earlier."""
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -60,16 +60,16 @@ class ForkServer:
         os.write(wake, b"\0")
 
     def serve(self) -> None:
-        """Until the supervisor has said it is done and no shim is left."""
+        """Until the supervisor has said that it is done, and no shim is left."""
         open_files.allow_many()
         cgroup.at("/orchestra")  # looks at the machine once, and imports
         self.keeper.adopt(self.containers)
-        # Children share what is there now; the collector would touch, and so copy, every page of it.
+        # Children share the memory as it is now; the collector would touch, and so copy, every page of it.
         gc.disable()
         gc.freeze()
         while not (self.supervisor_done and not self.keeper.shims and not self._is_wanted()):
             for key, _events in self.selector.select(self._until_next_timer()):
-                # What came before in this round may have closed it, and its number may be another's already.
+                # An earlier event of this round may have closed it, and its number may be in use again.
                 if self.selector.get_map().get(key.fd) is key:
                     key.data()
             self._run_timers()
@@ -110,14 +110,14 @@ class ForkServer:
         _close(connection, fds)
 
     def _abandon(self, connection: socket.socket) -> None:
-        """One that has not asked in time, or has waited the longest of too many."""
+        """Drop a connection that has not asked in time, or has waited the longest of too many."""
         fds = self._pending.get(connection)
         if fds is not None:
             self._settle(connection)
             _close(connection, fds)
 
     def _settle(self, connection: socket.socket) -> None:
-        """It is not waited for any more."""
+        """Stop waiting for this connection."""
         del self._pending[connection]
         self.selector.unregister(connection)
 
@@ -160,7 +160,10 @@ class ForkServer:
         return None
 
     def _fork(self, kept: list[int], body: Callable[[], object]) -> int:
-        """A child that runs ``body`` and never returns; of our descriptors it has the standard ones and ``kept``."""
+        """Fork a child that runs ``body`` and never returns.
+
+        Of our descriptors it keeps the standard ones and ``kept``.
+        """
         pid = os.fork()
         if pid:
             return pid
@@ -195,7 +198,7 @@ class ForkServer:
 
     def _supervisor_ended(self, status: int) -> None:
         if status == 0:
-            # Done, until somebody wants it again: the next connection starts it.
+            # It is done until a client needs it again: the next connection starts it.
             self.supervisor.pid = 0
             self.supervisor_done = True
             self.selector.register(self.supervisor.control, selectors.EVENT_READ, self._supervisor_wanted)
@@ -208,7 +211,7 @@ class ForkServer:
         self.supervisor.start()
 
     def _is_wanted(self) -> bool:
-        """Whether somebody has connected to the control socket since the supervisor was done."""
+        """Whether a client has connected to the control socket since the supervisor was done."""
         return any(key.fileobj is self.supervisor.control for key, _events in self.selector.select(0))
 
     # Time

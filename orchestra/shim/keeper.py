@@ -1,7 +1,7 @@
-"""Who stands behind every shim: the part of the fork server that begins, watches, replaces and adopts them.
+"""The part of the fork server that begins, watches, replaces and adopts shims.
 
-What nobody has open is lost, so it keeps a second descriptor of each container's pipes or terminal. When the process of
-a shim is killed its containers become ours, since we are a subreaper (prctl(2)), and so their exit codes.
+The content of a pipe or terminal is lost when no process has it open, so the keeper holds a second descriptor of each.
+When the process of a shim is killed, its containers and so their exit codes become ours: we are a subreaper (prctl(2)).
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ class Keeper:
     """shims: of the runs that are not over."""
 
     def __init__(self, selector: selectors.BaseSelector, fork: Fork, after: After) -> None:
-        """fork: a child that has these descriptors of ours and does that, never to return; after: so many seconds."""
+        """fork: run a function in a child that keeps these descriptors; after: call one in so many seconds."""
         self.shims: set[Child] = set()
         self._selector, self._fork, self._after = selector, fork, after
-        self._shared_pid = 0  # of the process of those shims that can share one
-        self._orders: socket.socket | None = None  # our end of what it is told
+        self._shared_pid = 0  # the process that most shims share
+        self._orders: socket.socket | None = None  # our end of its orders
 
     def close(self) -> None:
-        """When there are no shims any more."""
+        """Called when no shims are left."""
         if self._orders is not None:
             self._orders.close()
             os.waitpid(self._shared_pid, 0)
 
     def begin(self, connection: socket.socket, directory: ContainerDirectory, *, start: bool) -> wire.Message | None:
-        """A run of this container for who is connected, and told there; or the error that hinders it."""
+        """Begin a run of this container for the client that is connected, and answer it; or return the error."""
         for other in self._of(directory):
             self._hear_shim(other)
         for other in self._of(directory):
             other.leaving = other.leaving or directory.has("exit.json")
             if not other.leaving:
                 return wire.describe_error(SystemCallError(EALREADY, "create", directory.name, "its shim is running"))
-        # The lowest free number is given: so many are in use.
+        # The kernel gives the lowest free number, so that many are in use.
         if connection.fileno() >= open_files.MOST - open_files.FREE:
             return wire.describe_error(SystemCallError(EMFILE, "create", directory.name, "of this stack's fork server"))
-        # Its first process may still be about to be reaped here: nobody shall take it for the new run's.
+        # Its first process may still be about to be reaped here: it must not be taken for the new run's.
         directory.remove("state.json", "shim.pid", "exit.json")
         ours, theirs = socket.socketpair()
         with theirs:
@@ -73,7 +73,7 @@ class Keeper:
         return [child for child in self.shims if child.directory == directory]
 
     def _order(self, order: wire.Message, fds: list[int]) -> int:
-        """Have a container made by the process that makes most of them: its pid, or 0 when it has too much to do."""
+        """Have the shared process make a container. Returns its pid, or 0 if it has too much to do."""
         if sum(child.pid == self._shared_pid for child in self.shims) >= open_files.SHIMS_OF_ONE_PROCESS:
             return 0
         while True:
@@ -84,7 +84,7 @@ class Keeper:
             except BlockingIOError:
                 return 0
             except (BrokenPipeError, ConnectionResetError):
-                # It has just been killed. That its children are ours now is known when it is reaped.
+                # It has just been killed. Its children are known to be ours once it has been reaped.
                 self._give_up_shared()
 
     def _fork_shared(self) -> socket.socket:
@@ -100,7 +100,7 @@ class Keeper:
         self._orders = None
 
     def adopt(self, containers: str) -> None:
-        """Watch the shims of an earlier fork server, which live on; replace one that died while its run went on."""
+        """Watch the shims of an earlier fork server; replace those that died while their runs went on."""
         try:
             names = os.listdir(containers)
         except FileNotFoundError:
@@ -135,7 +135,7 @@ class Keeper:
             self._channel_closed(child)
 
     def _take(self, child: Child) -> None:
-        """What a shim has said: what is to be kept for its container, and that it has nothing to do any more."""
+        """Read what a shim has sent: descriptors to keep for its container, or that it has nothing left to do."""
         while child.channel is not None:
             try:
                 data, fds = unix_socket.receive(child.channel, 1)
@@ -154,10 +154,10 @@ class Keeper:
                 child.channel = None
 
     def _channel_closed(self, child: Child) -> None:
-        """The run is over, or the process of the shim is.
+        """Either the run is over, or the process of the shim has ended.
 
-        In that case it is only when our own child has been reaped that its orphans are ours. Or the shim has left the
-        end of the run to another.
+        In the second case its orphans are ours only once our own child has been reaped. Or the shim has left the end of
+        the run to another.
         """
         over = child.leaving or child.is_over()
         if over or child.pid == 0 or child.exit_code is not None:
@@ -171,7 +171,10 @@ class Keeper:
         child.close()
 
     def _replace(self, child: Child) -> None:
-        """Another shim for a container whose shim was killed. It takes the record over, the old child is forgotten."""
+        """Start another shim for a container whose shim was killed.
+
+        It takes the record over; the old child is forgotten.
+        """
         self._take(child)
         if child.leaving or child.is_over() or not os.path.isdir(child.directory.path):
             self._forget(child)
@@ -193,7 +196,7 @@ class Keeper:
             return
         delay = child.backoff.next_delay(time.monotonic() - child.born)
         if delay:
-            # It counts as a shim meanwhile, so that nobody believes the container's directory is free.
+            # It counts as a shim meanwhile, so that the container's directory does not look free.
             child.pid = NOBODY
             self.shims.add(child)
 
@@ -207,7 +210,7 @@ class Keeper:
             self._replace(child)
 
     def _adopt_shim(self, child: Child) -> None:
-        """It listens, unless it is gone or just about to record the end."""
+        """It is listening, unless it is gone or just about to record the end."""
         try:
             connection = unix_socket.connect(child.directory.file("shim.sock"))
             wire.send(connection, {"op": "keep"})
@@ -233,7 +236,7 @@ class Keeper:
         self._selector.register(connection, selectors.EVENT_READ, receive)
 
     def _claim(self, pid: int, code: int) -> None:
-        """An orphan's exit code, for the shim that has taken its container over or soon will."""
+        """Give an orphan's exit code to the shim that has taken its container over or soon will."""
         for child in self.shims:
             container = child.directory.load_process("state.json")
             if container is not None and container.pid == pid:

@@ -1,4 +1,4 @@
-"""Starting a stack's fork server, unless one lives already."""
+"""Starting a stack's fork server, unless one is alive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestra.linux.mounts import mount_tree
 from orchestra.shim.__main__ import LOCK_FD, READY_FD
 
 SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
-"""All but SIGKILL and SIGSTOP, and the two that are libc's own. Containers would ignore what nohup(1) does."""
+"""All but SIGKILL and SIGSTOP, and libc's own two. Containers would inherit the signals that nohup(1) ignores."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
     """Returns when ``control.sock`` and ``fork.sock`` of the stack accept connections.
 
-    Two locks: ``launch.lock`` is held while somebody launches, ``fork.lock`` for as long as a fork server lives. The
-    supervisor is started by the fork server, with the environment of the first launch; ``supervisor_argv[0]`` is an
-    absolute path. OSError, or TemporaryError when the fork server could not start.
+    Two locks: a launcher holds ``launch.lock`` while it works, a fork server holds ``fork.lock`` as long as it lives.
+    The fork server starts the supervisor, with the environment of the first launch; ``supervisor_argv[0]`` is an
+    absolute path. Raises OSError, or TemporaryError if the fork server could not start.
     """
     while not _is_launched(stack_home, supervisor_argv):
         pass  # the stack's directory was removed under the fork server that started
@@ -55,7 +55,7 @@ def _is_launched(stack_home: StackHome, supervisor_argv: list[str]) -> bool:
 
 
 def _is_file(descriptor: int, path: str) -> bool:
-    """Whether the path still leads to what is open."""
+    """Whether the path still leads to the file that is open."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except FileNotFoundError:
@@ -63,12 +63,12 @@ def _is_file(descriptor: int, path: str) -> bool:
 
 
 def is_running(stack_home: StackHome) -> bool:
-    """Whether a fork server of the stack lives."""
+    """Whether a fork server of the stack is alive."""
     return is_locked(stack_home.fork_lock)
 
 
 def is_locked(path: str) -> bool:
-    """Whether somebody holds the lock; where there is no file, nobody does."""
+    """Whether a process holds the lock. False if there is no file."""
     try:
         lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def _open_lock(path: str) -> int:
 
 
 def _take(lock: int, stack_home: StackHome) -> bool:
-    """Whether the lock is ours now, and a fork server to be started."""
+    """Whether the lock is ours now, so that a fork server must be started."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
@@ -109,7 +109,7 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
     order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv})
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    # Above the numbers they are to get, so that no dup2 overwrites what the next one needs.
+    # Above their final numbers, so that no dup2 overwrites what the next one needs.
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (lock, writer)]
     os.close(writer)
     interpreter = _open_interpreter()
@@ -143,10 +143,10 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
 
 
 def _open_interpreter() -> int:
-    """Executed by a read-only mount of its own: /proc/PID/exe of what the fork server forks leads there.
+    """Open the interpreter on a read-only mount of its own: /proc/PID/exe of what the fork server forks leads there.
 
     A program of a container that executes /proc/self/exe, or gets hold of it otherwise, cannot write to the
-    interpreter on the host. -1 where we may not mount: then no container can be made either.
+    interpreter on the host. -1 if this process may not mount: then it cannot make containers either.
     """
     try:
         return mount_tree.read_only_file(sys.executable)

@@ -1,9 +1,9 @@
 """The log of a container in the CRI text format, rotated, and the pump that fills it without losing a byte.
 
-A record is ``2026-01-01T00:00:00.000000000Z stdout F text``; the tag is P where the line goes on in the next record of
+A record is ``2026-01-01T00:00:00.000000000Z stdout F text``; the tag is P if the line goes on in the next record of
 the same stream. A chunk of output is first *shown* (tee(2)), noted in a shared mapping, written, and only then taken
-out of the pipe: a shim that is killed between any two of these steps leaves enough behind for the next one to go on
-with the very next byte.
+out of the pipe: if a shim is killed between any two of these steps, enough is left for the next one to go on with the
+very next byte.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ STREAMS = ("", "stdout", "stderr")
 
 
 class LogFile:
-    """An append-only file with its size known; older ones get ``.1``, ``.2``... and ``max_file`` counts them all."""
+    """An append-only file of known size. Older files get ``.1``, ``.2``... and ``max_file`` counts them all."""
 
     def __init__(self, path: str, max_size: int, max_file: int, followers: str = "") -> None:
-        """max_size: in bytes, 0 for no limit; followers: the directory of those who follow it."""
+        """max_size: in bytes, 0 for no limit; followers: the directory of its followers' sockets."""
         self.path = path
         self.max_size = max_size
         self.max_file = max(1, max_file)
@@ -47,7 +47,7 @@ class LogFile:
         self.size = os.fstat(self._fd).st_size
 
     def hand_over(self, *, last: bool = False) -> None:
-        """To those who follow it, before it is renamed or may be removed."""
+        """To its followers, before it is renamed or may be removed."""
         if self.size:
             self._followers.hand_over(self, last=last)
 
@@ -56,7 +56,7 @@ class LogFile:
         os.close(self._fd)
 
     def count_lines(self) -> int:
-        """Those that end in the newest file."""
+        """The lines that end in the newest file."""
         count, offset, rest = 0, 0, b""
         while block := os.pread(self._fd, CHUNK, offset):
             offset += len(block)
@@ -67,11 +67,11 @@ class LogFile:
     def make_room(self, length: int) -> None:
         """Rotate when ``length`` more bytes would exceed the size. A record is never split between files.
 
-        OSError when there cannot be another file; it is tried again with the next.
+        OSError if there cannot be another file; the next call tries again.
         """
         if not self.max_size or not self.size or self.size + length <= self.max_size:
             return
-        # Not there when the last attempt could not open another: what is older has moved on then.
+        # It is missing if the last attempt could not open another: the older files have moved on then.
         if os.path.exists(self.path):
             self.hand_over()
             self._move_on()
@@ -89,7 +89,7 @@ class LogFile:
                 os.rename(older, f"{self.path}.{number}")
 
     def append(self, text: bytes) -> None:
-        """All or, when the disk is full or fails, nothing: OSError."""
+        """Write all of it, or nothing if the disk is full or fails: OSError."""
         view = memoryview(text)
         try:
             while view:
@@ -104,7 +104,7 @@ class LogFile:
         self.size = size
 
     def unfinished(self) -> set[str]:
-        """The streams whose last record here is partial; only the end of the file is looked at."""
+        """The streams whose last record here is partial. Only the end of the file is read."""
         begin = max(0, self.size - LOOK_BACK)
         last: dict[str, str] = {}
         for line in os.pread(self._fd, self.size - begin, begin).split(b"\n"):
@@ -123,7 +123,7 @@ class Stamp:
         self._last = 0
 
     def now(self) -> str:
-        """Later than the one before, also when the clock is set back."""
+        """Later than the one before, even if the clock is set back."""
         self._last = max(time.time_ns(), self._last + 1)
         second, nanosecond = divmod(self._last, 1_000_000_000)
         if second != self._second:
@@ -133,7 +133,7 @@ class Stamp:
 
 
 def render_records(data: bytes, stream: str, stamp: str) -> bytes:
-    """``data`` as records of one stream; what does not end in a newline becomes a partial one."""
+    """``data`` as records of one stream; an unfinished last line becomes a partial record."""
     full = f"{stamp} {stream} F ".encode()
     lines = data.split(b"\n")
     rest = lines.pop()
@@ -146,7 +146,7 @@ def render_records(data: bytes, stream: str, stamp: str) -> bytes:
 class LogWriter:
     """Moves output from the container's pipes or terminal into its log. ``log`` None: output is read and dropped.
 
-    What that takes is made with the first output: many a container has none.
+    What it needs is made when the first output comes: many containers have none.
     """
 
     def __init__(self, note_path: str) -> None:
@@ -179,10 +179,10 @@ class LogWriter:
             self._note = None
 
     def _reserve_note(self, count: int) -> mmap.mmap:
-        """With room for so much output: a page, or all there may ever be.
+        """Reserve room to note so much output: a page, or as much as there may ever be.
 
-        Writing where the disk has no room is no error but SIGBUS, the end of every shim in this process: so the room is
-        asked for. Where there is none the note is in memory, and a kill may cost a chunk or double it.
+        Writing to a mapping without room on the disk ends every shim of this process with SIGBUS, so the room is
+        reserved first. If there is none, the note is in memory, and a kill may lose a chunk or write it twice.
         """
         if self._note is not None and count <= self._reserved:
             return self._note
@@ -207,7 +207,7 @@ class LogWriter:
         return tee(pipe, self._show, count)
 
     def pump(self, pipe: int, stream: int) -> bytes | None:
-        """Log the next chunk of a pipe and return it. None at the end of the stream; b"" when there is nothing now."""
+        """Log the next chunk of a pipe and return it. None at the end of the stream; b"" if there is nothing now."""
         try:
             count = self._tee(pipe, self._chunk)
         except BlockingIOError:
@@ -226,7 +226,7 @@ class LogWriter:
         return data
 
     def pump_terminal(self, master: int) -> bytes | None:
-        """As ``pump``, for a terminal: it cannot be looked into, so a chunk may be lost when the shim is killed."""
+        """Like ``pump``, for a terminal: it has no tee(2), so a chunk may be lost if the shim is killed."""
         try:
             data = os.read(master, self._chunk)
         except BlockingIOError:
@@ -241,9 +241,9 @@ class LogWriter:
         return data or None
 
     def close_lines(self) -> None:
-        """At the end of a run: a line without an end is not to go on in the next run's first.
+        """Called at the end of a run: an unfinished line must not go on in the first line of the next run.
 
-        Those who follow the log are handed it: it may be removed before they look again.
+        Hands the log to its followers: it may be removed before they look again.
         """
         if self._log is None:
             return
@@ -254,7 +254,7 @@ class LogWriter:
         self._log.hand_over(last=True)
 
     def recover(self, pipes: dict[int, int]) -> None:
-        """Finish or undo what a killed shim was in the middle of. pipes: stream to descriptor."""
+        """Finish or undo what a killed shim was doing. pipes: stream to descriptor."""
         note = self._reserve_note(0)
         offset, length, count, stream = _NOTE.unpack_from(note, 0)
         if stream not in pipes or self._log is None:
@@ -267,12 +267,12 @@ class LogWriter:
         _NOTE.pack_into(note, 0, 0, 0, 0, 0)
 
     def resume(self) -> None:
-        """Take over from a killed shim: whether a line had no end yet is only in the log."""
+        """Take over from a killed shim: only the log knows whether a line was unfinished."""
         if self._log is not None:
             self._unfinished = self._log.unfinished()
 
     def _render(self, data: bytes, stream: str) -> tuple[bytes, bytes]:
-        """As much of ``data`` as one file may hold, and its records: stamps make short lines many times longer."""
+        """As much of ``data`` as one file may hold, and its records: time stamps make short lines many times longer."""
         assert self._log is not None
         stamp, limit = self._stamp.now(), self._log.max_size
         while True:
@@ -284,14 +284,14 @@ class LogWriter:
             data = half[: half.rfind(b"\n") + 1] or half
 
     def _append(self, text: bytes, announce: Callable[[LogFile], None] = lambda _log: None) -> None:
-        """announce: that it is just about to be written, and where."""
+        """announce: called just before writing, with the log and so the place."""
         assert self._log is not None
         try:
             self._log.make_room(len(text))
             announce(self._log)
             self._log.append(text)
         except OSError as error:
-            # A container must not stop because its log's disk is full: the chunk is lost, and that is said.
+            # A container must not stop because its log's disk is full: the chunk is lost, and the stack's log says so.
             stack_log.write(f"log {self._log.path}: {len(text)} bytes lost: {error.strerror}")
 
     def _head(self, pipe: int, count: int) -> bytes:

@@ -1,6 +1,6 @@
-"""A container's first process that is no child of ours: its first shim was killed.
+"""A container's first process that is not our child: its first shim was killed.
 
-Its exit code comes from the fork server when it is that one's child now, else from the kernel.
+Its exit code comes from the fork server if it is a child of that, otherwise from the kernel.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Orphan:
-    """ended: called once when it has, and the fork server will not say how, with its exit code or None."""
+    """ended: called once, with its exit code or None, if it ends and the fork server will not tell the exit code."""
 
     def __init__(
         self, container: Process, selector: selectors.BaseSelector, ended: Callable[[int | None], None]
     ) -> None:
-        """Raises ProcessLookupError when it has been reaped by now."""
+        """Raises ProcessLookupError if it has been reaped already."""
         self._container, self._selector, self._ended = container, selector, ended
         self._pidfd = process.open_pidfd(container)
         try:

@@ -1,4 +1,4 @@
-"""The socket at which a shim is asked for something: one request for each connection, by the name of an operation."""
+"""The socket for requests to a shim: one request per connection, by the name of an operation."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MOST_WAITING = 64
 
 
 class Requests:
-    """operations: by name what is done for whom is connected, who is theirs to answer and to close."""
+    """operations: by name; each gets the client's connection, which it must answer and close."""
 
     def __init__(
         self, selector: selectors.BaseSelector, name: str, operations: Mapping[str, Callable[[socket.socket], None]]
     ) -> None:
         self._selector, self._name, self._operations = selector, name, operations
-        self._open: set[socket.socket] = set()  # who listens, and who has not asked yet
+        self._open: set[socket.socket] = set()  # listening sockets, and clients that have not asked yet
 
     def listen(self, path: str) -> None:
         listener = unix_socket.listen(path)
@@ -46,7 +46,7 @@ class Requests:
         except BlockingIOError:
             return
         if len(self._open) > MOST_WAITING:
-            connection.close()  # to its client that is as if this process had been killed: it looks, and asks again
+            connection.close()  # looks to the client as if this process had been killed: it looks, and asks again
             return
         connection.setblocking(False)
         self._open.add(connection)
@@ -54,7 +54,7 @@ class Requests:
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(connection, line))
 
     def _hear(self, connection: socket.socket, line: bytearray) -> None:
-        """Who says nothing, or only half of it, is not waited for; the end of file tells them that the run is over."""
+        """Do not wait for a client that says nothing, or half a request; end of file tells it that the run is over."""
         try:
             data = connection.recv(LONGEST_REQUEST)
         except OSError:
@@ -65,7 +65,7 @@ class Requests:
         self._selector.unregister(connection)
         self._open.discard(connection)
         if not line:
-            connection.close()  # somebody who only waited for the end
+            connection.close()  # a client that only waited for the end
             return
         connection.settimeout(CLIENT_SECONDS)
         try:

@@ -1,7 +1,7 @@
-"""Another OCI runtime by its command line, that of runc: crun, runc, youki and others take the same bundle.
+"""Another OCI runtime, run by runc's command line: crun, runc, youki and others take the same bundle.
 
-Its own state is kept in the container's directory, below ``runtime``; there is its bundle, too, since it may know an
-older version of the specification than we write, and wants paths that it finds from anywhere.
+Its state is kept in the container's directory, below ``runtime``. So is its bundle, since it may know an older version
+of the specification than we write, and needs paths that do not depend on the current directory.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from orchestra.container.directory import ContainerDirectory
 
-OCI_VERSION = "1.0.2"  # every runtime knows it, and what newer ones added is passed on all the same
+OCI_VERSION = "1.0.2"  # every runtime knows it, and what newer versions added is passed on all the same
 FAILED = 127
-# Runtimes tell errors as text only; which words there are for what a command's exit code depends on.
+# Runtimes report errors only as text; these are the words that decide a command's exit code.
 WORDS = (("no such file", ENOENT), ("not found", ENOENT), ("permission denied", EACCES), ("exec format", ENOEXEC))
 
 
 def adapt(config: Mapping[str, Any], directory: str) -> dict[str, Any]:
-    """The bundle's configuration for a runtime that is given another directory as its bundle."""
+    """The bundle's configuration, for a runtime that gets another directory as its bundle."""
     mounts = []
     for number, entry in enumerate(config.get("mounts") or ()):
         options = list(entry.get("options") or ())
@@ -48,7 +48,7 @@ def adapt(config: Mapping[str, Any], directory: str) -> dict[str, Any]:
         if SUBPATH in entry:
             source = _place(directory, number)
         if bound and not os.path.isdir(source):
-            # Of a file they mean the same without what is below it, and crun takes them for directories only.
+            # For a file they mean the same without the recursive part, and crun accepts those for directories only.
             options = [option[1:] if option in mount.RECURSIVE else option for option in options]
         mounts.append({**entry, "source": source, "options": options})
     root = {**config["root"], "path": os.path.join(directory, config["root"]["path"])}
@@ -60,7 +60,7 @@ def _place(directory: str, number: int) -> str:
 
 
 class Subpath(NamedTuple):
-    """What a bind shows of its source, to be attached at ``place``: a runtime would follow links out of the source."""
+    """The part of a bind's source to attach at ``place``: a runtime would follow links out of the source."""
 
     source: str
     path: str
@@ -116,12 +116,12 @@ class RuntimeProgram(NamedTuple):
         self._call(["start", self.directory.name])
 
     def delete(self) -> None:
-        """Whatever there is of it. Nothing happens when there is nothing."""
+        """Delete whatever exists of it. Does nothing if nothing exists."""
         try:
             if os.path.isdir(self.file("state")):
                 self._call(["delete", "--force", self.directory.name], tied=True)
         except OSError:
-            # A shim that was killed may have begun the same: what it has done already is no failure.
+            # A shim that was killed may have begun the same: what it has done already is not a failure.
             if os.path.isdir(self.file(f"state/{self.directory.name}")):
                 raise
         self.directory.remove_tree(RUNTIME_STATE)
@@ -131,7 +131,7 @@ class RuntimeProgram(NamedTuple):
     ) -> int:
         """The pid of one more program, whose parent is the nearest subreaper.
 
-        Processes of the container may stop it on its way: when the requester hangs up it is killed, and the runtime.
+        Processes of the container may stop it on its way: if the requester hangs up, it and the runtime are killed.
         """
         own = f"exec-{os.getpid()}"
         with open(self.file(own), "w") as file:
@@ -159,7 +159,7 @@ class RuntimeProgram(NamedTuple):
         requester: socket.socket | None = None,
         tied: bool = False,
     ) -> None:
-        """program: what is to be executed; an error about it is told as if it were ours. tied: it dies with us."""
+        """program: what to execute; errors about it read as if they were ours. tied: it dies with this process."""
         log = f"{RUNTIME_STATE}/log-{os.getpid()}"
         arguments = [self.path, "--root", self.file("state"), "--log", self.directory.file(log), "--log-format", "json"]
         own_pid = os.getpid()
@@ -186,7 +186,7 @@ class RuntimeProgram(NamedTuple):
 
 
 def _ends_before(pid: int, requester: socket.socket) -> bool:
-    """Whether it ends before the other side hangs up."""
+    """Whether the process ends before the other side hangs up."""
     pidfd = os.pidfd_open(pid)
     try:
         return pidfd in first_readable([pidfd, requester.fileno()])
@@ -195,7 +195,7 @@ def _ends_before(pid: int, requester: socket.socket) -> bool:
 
 
 def _kill_with_children(pid: int) -> None:
-    """Of a process that is a subreaper's: what it has started becomes a child of ours, and is killed as well."""
+    """For a process below a subreaper: what it has started becomes our child, and is killed as well."""
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
@@ -210,14 +210,15 @@ def _become(
     root: str,
     subpaths: Iterable[Subpath],
 ) -> NoReturn:
-    """The runtime, in a mount namespace of its own: what is mounted for it is never seen on the host."""
+    """Become the runtime, in a mount namespace of its own: the host never sees what is mounted for it."""
     try:
         process.restore_signals()
         namespaces.unshare(namespaces.CLONE_NEWNS)
         mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
         hierarchy = cgroup.machine_hierarchy()
         if hierarchy.version == 1 and hierarchy.v2:
-            # It holds no controllers, but crun takes no machine that has both, and runc leaves directories there.
+            # It holds no controllers, but crun rejects a machine that has both versions, and runc leaves directories
+            # there.
             mount.mount("tmpfs", hierarchy.v2, "tmpfs")
         for layer in layers:
             rootfs.mount_layer(layer, root)
@@ -237,7 +238,7 @@ def _become(
 
 
 def _load_errors(path: str) -> str:
-    """What its log says of errors, the last first: that one is what the command failed for."""
+    """The errors in its log, the last one first: that one made the command fail."""
     try:
         with open(path, errors="replace") as file:
             lines = file.read().splitlines()
@@ -255,7 +256,7 @@ def _load_errors(path: str) -> str:
 
 
 def lacks(config: Mapping[str, Any]) -> list[str]:
-    """Sentences about what only our own runtime does."""
+    """Sentences about features that only our own runtime has."""
     if (config.get("annotations") or {}).get(REAPER_ANNOTATION) == "true":
         return ["`init` is not applied: this runtime brings no reaper"]
     return []

@@ -1,7 +1,7 @@
-"""A shim whose container another OCI runtime makes: that one's commands in place of our own first process.
+"""A shim whose container is made by another OCI runtime: its commands replace our own first process.
 
-Everything else is as for ours. The container becomes the shim's child since the shim is a subreaper, or the fork
-server's when the shim is killed; its streams are the same pipes, its terminal comes over a console socket.
+Everything else is the same. The container becomes a child of the shim, since the shim is a subreaper, or of the fork
+server if the shim is killed; its streams are the same pipes, and its terminal comes over a console socket.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def make_shim(directory: ContainerDirectory, parent: socket.socket, identity: Pr
     try:
         program = find_program(directory)
     except (OSError, ValueError, AttributeError):
-        program = None  # a bundle that is not whole: whoever makes the container of it says so
+        program = None  # an incomplete bundle: the error comes when the container is made
     return Shim(directory, parent, identity) if program is None else RuntimeShim(directory, parent, identity, program)
 
 
@@ -54,11 +54,11 @@ class RuntimeShim(Shim):
     ) -> None:
         super().__init__(directory, parent, identity)
         self.program = program
-        self.described: dict[str, Any] = {}  # what the runtime is given
+        self.described: dict[str, Any] = {}  # the configuration that the runtime gets
 
     def _load(self) -> dict[str, Any]:
         self.described = super()._load()
-        # Made, and so not marked as ours, by the runtime.
+        # The runtime makes the group, so it is not marked as ours.
         self.cgroup = cgroup.at(self.config.linux.cgroups_path)
         return self.described
 
@@ -70,7 +70,7 @@ class RuntimeShim(Shim):
             )
         self.warnings += lacks(self.described)
         self.program.delete()  # of a run whose shim was killed
-        # So that its parents stay: they go with another stack's last container, and runtimes do not make them again.
+        # Keeps its parents: another stack's last container would take them along, and runtimes do not make them again.
         self.cgroup.create({})
         streams: list[int] = []
         console = None
@@ -90,7 +90,7 @@ class RuntimeShim(Shim):
                 console.close()
             for fd in streams:
                 os.close(fd)
-        # Before it may run: what it wrote is lost when nobody has the pipes open any more.
+        # Before the program may run: its output is lost if no process has the pipes open.
         self.streams.open_pipes()
         self.streams.watch_pipes()
         self._give_keeper(STREAMS, self.streams.kept)
@@ -101,10 +101,10 @@ class RuntimeShim(Shim):
         self._answer_made()
 
     def _open_ends(self) -> list[int]:
-        """The container's, opened to read and write: see the package. They belong to its user.
+        """The container's ends, opened to read and write: see the package. The container's user owns them.
 
-        Without input a pipe that nobody writes to: crun would give the machine's own /dev/null to the root of a
-        container's user namespace.
+        Without input, a pipe without a writer: crun would give the machine's own /dev/null to the root of a container's
+        user namespace.
         """
         user = (self.config.process.get("user") or {}).get("uid", 0)
         output = [os.open(name, os.O_RDWR | os.O_CLOEXEC) for name in ("stdout", "stderr")]
@@ -137,7 +137,7 @@ class RuntimeShim(Shim):
             super()._finish()
 
     def _run_last_hooks(self) -> None:
-        """They are the runtime's."""
+        """The runtime runs them."""
 
     def _clean(self) -> None:
         try:
@@ -154,7 +154,7 @@ class _Console:
         os.makedirs(RUNTIME_STATE, mode=0o700, exist_ok=True)
         self._name = f"{RUNTIME_STATE}/console-{os.getpid()}.sock"
         self._listener = unix_socket.listen(self._name)
-        # By way of this process: the current directory is the container's, whose own path may be too long.
+        # Through this process: the current directory is the container's, whose own path may be too long.
         self.path = f"/proc/{os.getpid()}/cwd/{self._name}"
 
     def receive(self) -> int:

@@ -1,8 +1,8 @@
 """The shim: parent of one container for one run. Makes it, keeps its streams, writes its log, records its exit.
 
 A state machine over one selector, which the process it lives in watches: see ``shim_process``. It begins with
-``create`` (a fresh container) or ``adopt`` (one whose shim was killed) and is over when the container's first process
-has ended, everything it wrote is in the log and its record is written.
+``create`` (a new container) or ``adopt`` (one whose shim was killed). It is over when the container's first process
+has ended, all its output is in the log and its record is written.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from orchestra.linux.process import Process
     from orchestra.shim.zygote import Zygote
 
-TERMINAL, STREAMS, LEAVING, FAILED = b"t", b"s", b"x", b"f"  # what is said to the fork server
+TERMINAL, STREAMS, LEAVING, FAILED = b"t", b"s", b"x", b"f"  # messages to the fork server
 REAPED_SECONDS = 0.5
 
 
 class Shim:
     """parent: socket to the fork server, which sends the exit code of an orphan and is sent the terminal's master.
 
-    identity: the process we are in; zygote: who forks for that, when it is shared with other shims; over: nothing is
-    left to be done but ``close``.
+    identity: the process that this shim is in; zygote: forks for that process, if it is shared with other shims; over:
+    nothing is left to do but ``close``.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Shim:
             self._give_up({"errno": EINVAL, "call": "config", "path": self.directory.path, "hint": hint})
 
     def _settle(self) -> None:
-        """Become the shim of this directory: who finds its record finds it listening."""
+        """Become the shim of this directory: once its record can be found, it is listening."""
         if self.zygote is None:
             os.chdir(self.directory.path)
         self._listen()
@@ -101,7 +101,7 @@ class Shim:
         self.selector.register(self.parent, selectors.EVENT_READ, self._hear_parent)
 
     def _load(self) -> dict[str, Any]:
-        """Returns the configuration as it is written."""
+        """Returns the configuration as it is in the file."""
         described = self.directory.load("config.json")
         self.config = read_configuration(described)
         self.settings = load_settings(self.directory)
@@ -129,10 +129,10 @@ class Shim:
             )
         self.starting = starting.StartingProcess(self.config, channel, self._describe, self.warnings.append)
         self.selector.register(channel, selectors.EVENT_READ, self._hear_container)
-        # Before it may run: what it wrote is lost when nobody has the pipes open any more.
+        # Before the program may run: its output is lost if no process has the pipes open.
         self.streams.open_pipes()
         self.streams.watch_pipes()
-        # Hooks want to be answered first: then the start is said when the first process has heard of them.
+        # Hooks must be answered first: then ``start`` is said once the first process has heard of them.
         self.starts_when_created = start and hooks.wanted(self.config, *hooks.BEFORE_START)
         self.starts_when_made = start and not self.starts_when_created
         if pid:
@@ -148,7 +148,7 @@ class Shim:
 
     @property
     def awaits_first_process(self) -> bool:
-        """Whether a child that nobody knows may be this one's."""
+        """Whether an unknown child may be this shim's."""
         return self.starting is not None and self.container is None and not self.over
 
     def _describe(self, status: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Shim:
         return oci.state(self.directory.name, status, pid, self.directory.path, self.config.annotations)
 
     def _give_keeper(self, what: bytes, fds: list[int]) -> None:
-        """The fork server keeps a second one of each: what nobody has open is lost, a pipe's content or a terminal."""
+        """Give the fork server a second descriptor of each: a pipe's content is lost when its last one is closed."""
         try:
             if fds:
                 unix_socket.send(self.parent, what, fds)
@@ -169,16 +169,16 @@ class Shim:
         self.directory.store("state.json", {"pid": pid, "start_time": start_time, "started_at": self.started_at})
 
     def _start(self) -> None:
-        """The state is on disk before the program may run: whoever finds it running finds its record."""
+        """The state is on disk before the program may run: a running container always has a record."""
         assert self.starting is not None
         self.started_at = time.time()
         self._store_state()
-        # When it has failed and ended by now, the reason is waiting in the channel.
+        # If it has failed and ended already, the reason is waiting in the channel.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.starting.channel.send(init.START)
 
     def _hear_container(self) -> None:
-        """What the first process has to say before its program runs; the end of file says that it does."""
+        """What the first process says before its program runs; end of file means that it runs."""
         said = self.starting
         assert said is not None
         try:
@@ -207,7 +207,7 @@ class Shim:
         try:
             hooks.run_started(self.config, self._describe("running"), self.warnings.append)
         except OSError as error:
-            # It has run: what is left of it, its log and its record, comes about as for any other end.
+            # It has run, so its log and its record are finished as for any other end.
             self._kill_container()
             self._answer({"error": wire.describe_error(error)})
         self._answer_made()
@@ -230,7 +230,7 @@ class Shim:
         requester.close()
 
     def _give_up(self, error: wire.Message) -> None:
-        """A container that could not be made leaves nothing but the answer."""
+        """A container that could not be made leaves nothing behind but the answer."""
         self._kill_container()
         if self.container is not None and not self.ended:
             os.waitpid(self.container.pid, 0)
@@ -243,14 +243,14 @@ class Shim:
         self._answer({"error": error})
 
     def _leave(self) -> None:
-        """Tell the fork server, before anybody else hears of it: the next run may be asked for at once."""
+        """Tell the fork server before any client learns it: a client may ask for the next run at once."""
         self.over = True
         if self.parent.fileno() >= 0:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self.parent.send(LEAVING)
 
     def close(self) -> None:
-        """Let go of everything, when it is over."""
+        """Let go of everything once it is over."""
         self.selector.close()
         self.streams.close()
         if self.requests is not None:
@@ -267,12 +267,12 @@ class Shim:
     # A run whose first shim was killed
 
     def adopt(self, terminal: int, exit_code: int | None) -> None:
-        """Take over. terminal: the master the fork server kept, or -1; exit_code: when it has been reaped already."""
+        """Take over. terminal: the master that the fork server kept, or -1; exit_code: if it was reaped already."""
         try:
             self._settle()
             self._load()
         except FileNotFoundError:
-            # Somebody is removing the directory, or what is in it.
+            # The directory or its content is being removed.
             self.directory.remove("shim.sock")
             self._leave()
             return
@@ -283,7 +283,7 @@ class Shim:
         state = self.directory.load_sound("state.json")
         self.container = named_process(state)
         if self.container is None or state.get("started_at") is None:
-            # Killed before the start: its first process has noticed and ended, so there is no container.
+            # The shim was killed before the start: the first process has noticed and ended, so there is no container.
             self._clean()
             self.directory.remove("state.json", "shim.sock", *UNFINISHED)
             self._leave()
@@ -303,14 +303,14 @@ class Shim:
         try:
             self.orphan = Orphan(self.container, self.selector, self.container_ended)
         except ProcessLookupError:
-            # Reaped moments ago: when it was by the fork server, word of it is on its way.
+            # It was reaped moments ago: if the fork server did that, its message is on its way.
             if readable(self.parent.fileno(), REAPED_SECONDS):
                 self._hear_parent()
             if not self.ended:
                 self.container_ended(None)
 
     def _hear_parent(self) -> None:
-        """The exit code of an orphan; the end of file means that the fork server is gone, which is no matter."""
+        """The exit code of an orphan. End of file means that the fork server is gone, which is harmless."""
         try:
             data = self.parent.recv(64)
         except OSError:
@@ -326,11 +326,11 @@ class Shim:
     # While it runs
 
     def turn(self) -> None:
-        """See to whatever is there to be seen to."""
+        """Handle every event that is ready."""
         for key, _events in self.selector.select(0):
             if self.over:
                 return
-            # What came before in this round may have closed it, and its number may be another's already.
+            # An earlier event of this round may have closed it, and its number may be in use again.
             if self.selector.get_map().get(key.fd) is key:
                 key.data()
 
@@ -338,7 +338,7 @@ class Shim:
         return self.container is not None and self.container.pid == pid and not self.ended
 
     def container_ended(self, exit_code: int | None) -> None:
-        """Its first process has; exit_code: None when nobody could learn it."""
+        """The container's first process has ended. exit_code: None if it cannot be known."""
         self.exit_code = exit_code
         self.ended = True
         while self.starting is not None and not self.over:
@@ -350,9 +350,9 @@ class Shim:
                 self._fail(error, exit_code)
 
     def _fail(self, error: OSError, exit_code: int | None) -> None:
-        """Leave the end of this run to another process, which may try it as often as it takes.
+        """Leave the end of this run to another process, which may try as often as it takes.
 
-        Who has none to share it with tries again by ending; it has no exit code to hand on that is not known by others.
+        A shim with a process of its own tries again by ending: others know every exit code that it knows.
         """
         if self.zygote is None or exit_code is None:
             raise error
@@ -370,9 +370,9 @@ class Shim:
         self._start()
 
     def _hand_streams(self, connection: socket.socket) -> None:
-        """To another fork server, which has none to keep yet."""
+        """Give them to a new fork server, which has none yet."""
         wire.send(connection, {"terminal": self.streams.terminal >= 0}, self.streams.kept)
-        self.keepers.append(connection)  # its end of file is the end of this run, or of us
+        self.keepers.append(connection)  # its end of file means that this run has ended, or this process
 
     def _attach(self, connection: socket.socket) -> None:
         terminal = self.streams.terminal
@@ -382,7 +382,7 @@ class Shim:
     # The end of a run
 
     def _finish(self) -> None:
-        """Everything the container wrote is in the log before its record appears, and everything of it is gone."""
+        """Before the record appears, all output is in the log and everything else of the container is gone."""
         shares_processes = not any(space.type == "pid" and not space.path for space in self.config.linux.namespaces)
         if shares_processes:
             self.cgroup.kill()
@@ -401,7 +401,7 @@ class Shim:
             "started_at": self.started_at,
             "finished_at": time.time(),
         }
-        # A deletion that began before this shim took over removes what is unfinished, this record too.
+        # A deletion that began before this shim took over removes what is unfinished, including this record.
         with contextlib.suppress(FileNotFoundError):
             self.directory.store("exit.json", record)
         self.directory.remove("shim.pid")
@@ -438,7 +438,7 @@ def _group_of(config: Mapping[str, Any]) -> str:
 
 
 def let_go(channel: int) -> None:
-    """In a container's first process: nothing of the shims' is its own but the channel to its own."""
+    """In a container's first process: close everything of the shims except its own channel."""
     gc.disable()
     process.close_all_except([channel])
     open_files.allow_as_given()

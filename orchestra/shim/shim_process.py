@@ -1,8 +1,8 @@
-"""The process of shims: parent of one container, or of all those of a stack that ask for nothing that takes time.
+"""The process of shims: the parent of one container, or of all containers of a stack that do not make it wait.
 
-A fork of a Python process costs a copy of every page that either side touches afterwards, in time as in memory. So one
-process makes and watches the containers of a stack, each with a ``Shim`` of its own; only what may keep it waiting, and
-so would make its neighbours wait, has a process to itself.
+Forking a Python process costs a copy of every page that either side touches afterwards, in time and in memory. So one
+process makes and watches the containers of a stack, each with its own ``Shim``. Only a container that could keep it
+waiting, and so its neighbours, has a process to itself.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ EVERY_HOOK = (*hooks.BEFORE_START, "poststart", "poststop")
 
 
 def may_wait(directory: ContainerDirectory) -> bool:
-    """Whether making or ending this container takes more of its parent than system calls that return at once.
+    """Whether making or ending this container may block its parent: whether it takes more than quick system calls.
 
-    So do hooks, another runtime, systemd, whoever decides about system calls, and the process between that user and
-    time namespaces want; so does ending processes that no PID namespace ends. A bundle that cannot be read counts as
-    such: whoever makes a container of it says what is wrong.
+    That is so with hooks, another runtime, systemd, a process that decides about system calls, the intermediate process
+    of user and time namespaces, and containers whose processes do not end with a PID namespace. It also is for a bundle
+    that cannot be read: making its container reports what is wrong.
     """
     try:
         config, settings = read_configuration(directory.load("config.json")), load_settings(directory)
@@ -54,7 +54,7 @@ def may_wait(directory: ContainerDirectory) -> bool:
 
 class ShimProcess:
     def __init__(self) -> None:
-        """Become one: with a session and a name of its own, and the orphans below it for children."""
+        """Become one: with a session and a name of its own, and as the parent of orphans below it."""
         os.setsid()
         process.set_name("orchestra-shim")
         process.become_subreaper()
@@ -77,15 +77,15 @@ class ShimProcess:
         self._selector.register(shim.selector, selectors.EVENT_READ, lambda: self._turn(shim))
 
     def obey(self, orders: socket.socket) -> None:
-        """Make the containers that are ordered here, each with who asked for it and its channel to the fork server."""
+        """Make the containers that are ordered here, each with its requester and its channel to the fork server."""
         self._orders = orders
         self._selector.register(orders, selectors.EVENT_READ, self._hear_order)
 
     def serve(self) -> None:
-        """Until every run is over and nothing can be ordered any more."""
+        """Until every run is over and no more orders can come."""
         while self._shims or self._orders is not None:
             for key, _events in self._selector.select():
-                # What came before in this round may have closed it, and its number may be another's already.
+                # An earlier event of this round may have closed it, and its number may be in use again.
                 if self._selector.get_map().get(key.fd) is key:
                     key.data()
 
@@ -121,10 +121,10 @@ class ShimProcess:
         self._collect_ended()
 
     def _collect_ended(self) -> None:
-        """Containers, and orphans of one that shares our PID namespace.
+        """Collect containers that ended, and orphans of one that shares our PID namespace.
 
-        A container is looked at and left a zombie until its end is on disk: when this process is killed before that,
-        the fork server inherits the zombie, and its exit code is still known.
+        A container is looked at and left a zombie until its end is on disk: if this process is killed before that, the
+        fork server inherits the zombie, and its exit code is still known.
         """
         while True:
             try:
@@ -138,14 +138,14 @@ class ShimProcess:
                 shim.container_ended(found.si_status + (0 if found.si_code == os.CLD_EXITED else 128))
                 self._dismiss(shim)
             elif found.si_pid == self._zygote.pid:
-                self._zygote.ended()  # and with it the channels of what it has not forked
+                self._zygote.ended()  # and with it the channels of the processes it has not forked
             elif any(shim.awaits_first_process for shim in self._shims):
-                return  # whose it is will be said in a moment
+                return  # its shim will be known in a moment
             os.waitpid(found.si_pid, 0)
 
 
 def look_after_one(directory: ContainerDirectory, parent: socket.socket, act: Callable[[Shim], None]) -> NoReturn:
-    """The whole life of a process that has one shim."""
+    """The whole life of a process with one shim."""
     shims = ShimProcess()
     shim = make_shim(directory, parent, shims.identity)
     act(shim)
@@ -155,9 +155,9 @@ def look_after_one(directory: ContainerDirectory, parent: socket.socket, act: Ca
 
 
 def look_after_many(orders: socket.socket) -> NoReturn:
-    """The whole life of a process that has those of a stack."""
+    """The whole life of a process with many shims of a stack."""
     open_files.allow_many()
-    # Unlike a process that ends with its container, this one may live for long and see many.
+    # Unlike a process that ends with its container, this one may live long and see many.
     gc.enable()
     shims = ShimProcess()
     shims.obey(orders)

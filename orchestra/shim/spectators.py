@@ -1,4 +1,4 @@
-"""Those who are attached to a container: shown what it writes as it comes, and heard as its standard input."""
+"""The clients attached to a container: they see its output as it comes, and send its standard input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEND_BUFFER = 1 << 20
 
 
 class Spectators:
-    """input_fd: the descriptor that takes the container's input right now, or -1."""
+    """input_fd: the descriptor that takes the container's input now, or -1."""
 
     def __init__(self, selector: selectors.BaseSelector, input_fd: Callable[[], int]) -> None:
         self._selector = selector
@@ -28,7 +28,7 @@ class Spectators:
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._pass_input(connection))
 
     def show(self, data: bytes) -> None:
-        """Who does not keep up is dropped: the log has it all, and the container must not wait."""
+        """A client that does not keep up is disconnected: the log has it all, and the container must not wait."""
         for connection in list(self._connections):
             try:
                 if connection.send(data) == len(data):
@@ -38,7 +38,7 @@ class Spectators:
             self._drop(connection)
 
     def _pass_input(self, connection: socket.socket) -> None:
-        """What the container has no room for is dropped, as a terminal does."""
+        """Input that the container has no room for is dropped, as by a terminal."""
         try:
             data = connection.recv(4096)
         except OSError:
@@ -51,7 +51,7 @@ class Spectators:
             try:
                 os.write(target, data)
             except OSError:
-                return  # or nobody has the other end any more
+                return  # or no process has the other end open any more
 
     def _drop(self, connection: socket.socket) -> None:
         self._connections.remove(connection)

@@ -9,11 +9,11 @@ from orchestra.container.wire import describe_failure
 
 
 def write(text: str) -> None:
-    """A line or more. What its disk has no room for is lost: nobody may end, or wait, for that."""
+    """Write one or more lines. If the disk is full they are lost: no process may end, or wait, because of that."""
     with suppress(OSError):
         os.write(2, f"{text}\n".encode(errors="replace"))
 
 
 def write_failure(error: BaseException) -> None:
-    """A mistake of ours, for which nothing may be missing: no module to import, no file to open."""
+    """A bug of ours. Nothing may be needed to report it: no module to import, no file to open."""
     write(f"Traceback: {describe_failure(error)}")

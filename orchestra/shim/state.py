@@ -1,4 +1,4 @@
-"""The state of a container as its directory and the processes it names tell it. Cheap to import."""
+"""The state of a container, from its directory and the processes that are named there. Cheap to import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Status(Enum):
 
 
 class Exit(NamedTuple):
-    """How a run ended. exit_code: 128 and the signal's number for a signal, None when nobody could learn it."""
+    """How a run ended. exit_code: 128 plus the signal's number for a signal, None if it cannot be known."""
 
     exit_code: int | None
     oom_killed: bool
@@ -30,7 +30,7 @@ class Exit(NamedTuple):
 
 
 class State(NamedTuple):
-    """pid: while created or running. exit: when stopped, None when no shim has recorded it (yet)."""
+    """pid: while created or running. exit: once stopped, None if no shim has recorded it (yet)."""
 
     status: Status
     pid: int = 0
@@ -39,7 +39,7 @@ class State(NamedTuple):
 
 
 def state(directory: str) -> State:
-    """What is so right now: records are believed only as far as the processes they name exist."""
+    """The state right now: records are believed only if the processes they name exist."""
     files = ContainerDirectory(directory)
     exit = _load_exit(files)
     if exit is not None:
@@ -48,16 +48,16 @@ def state(directory: str) -> State:
     container, started_at = named_process(record), record.get("started_at")
     if container is None:
         return State(Status.CREATING if shim_alive(directory) else Status.ABSENT)
-    # While the shim lives the run has not ended: it is still reading what the container wrote.
+    # While the shim is alive the run has not ended: it is still reading the container's output.
     if process.is_alive(container) or shim_alive(directory):
         status = Status.CREATED if started_at is None else Status.RUNNING
         return State(status, container.pid, started_at or 0.0)
-    # Once more: it may have been written between the first look and the shim's end.
+    # Look once more: it may have been written between the first look and the shim's end.
     return State(Status.STOPPED, 0, started_at or 0.0, _load_exit(files))
 
 
 def _load_exit(files: ContainerDirectory) -> Exit | None:
-    """That it is there means that the run is over, even when it is damaged."""
+    """If the file exists, the run is over, even if it is damaged."""
     try:
         record = files.load_if_there("exit.json")
         return None if record is None else Exit(**record)
@@ -70,7 +70,7 @@ def _load_exit(files: ContainerDirectory) -> Exit | None:
 
 
 def shim_alive(directory: str) -> bool:
-    """Whether a shim looks after a run of this container; the process it is in may have others to look after."""
+    """Whether a shim looks after a run of this container. Its process may have other shims as well."""
     if ContainerDirectory(directory).has("exit.json"):
         return False
     shim = ContainerDirectory(directory).load_process("shim.pid")

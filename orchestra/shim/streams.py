@@ -20,7 +20,7 @@ PIPES = {1: "stdout", 2: "stderr"}
 
 
 class Streams:
-    """Our ends of them. terminal: the master, or -1."""
+    """Our ends of the streams. terminal: the master, or -1."""
 
     def __init__(self, selector: selectors.BaseSelector, directory: ContainerDirectory) -> None:
         self._selector = selector
@@ -33,7 +33,7 @@ class Streams:
 
     @property
     def kept(self) -> list[int]:
-        """What nobody has open is lost, a pipe's content or a terminal: these are for a second keeper."""
+        """Descriptors for a second keeper: the content of a pipe or terminal is lost if no process has it open."""
         return [self.terminal] if self.terminal >= 0 else list(self._pipes.values())
 
     def make_pipes(self, *, stdin: bool) -> None:
@@ -44,9 +44,9 @@ class Streams:
         self.log.open(None if log is None else LogFile(log.path, log.max_size, log.max_file, log.followers))
 
     def open_pipes(self) -> None:
-        """Not blocking, so they open whether or not the other end is there.
+        """Not blocking, so they open whether or not the other end is open.
 
-        None is there any more when the shim before us was killed as the last thing it did.
+        None exists any more if the previous shim was killed at the very end of its work.
         """
         for number, name in PIPES.items():
             with contextlib.suppress(FileNotFoundError):
@@ -64,14 +64,14 @@ class Streams:
         self._selector.register(master, selectors.EVENT_READ, self._pump_terminal)
 
     def recover(self) -> None:
-        """Write what a killed shim was just writing."""
+        """Write what a killed shim was writing."""
         self.log.recover(self._pipes)
 
     def attach(self, connection: socket.socket) -> None:
         self._spectators.add(connection)
 
     def drain(self) -> None:
-        """Everything that was written before the container's end."""
+        """Log everything that was written before the container ended."""
         for number in list(self._pipes):
             while number in self._pipes and self._pump(number):
                 continue
@@ -80,7 +80,7 @@ class Streams:
         self.log.close_lines()
 
     def close(self) -> None:
-        """Spectators are told by the end of file."""
+        """End of file tells the clients."""
         self._spectators.close()
         self.log.close()
         for fd in (*self._pipes.values(), self._stdin, self.terminal):
@@ -88,7 +88,7 @@ class Streams:
                 os.close(fd)
 
     def _pump(self, number: int) -> bool:
-        """Whether there was something."""
+        """Whether there was any output."""
         data = self.log.pump(self._pipes[number], number)
         if data is None:
             fd = self._pipes.pop(number)

@@ -1,7 +1,7 @@
 """The supervisor as its parent sees it: starting it, and when to start it again.
 
-The fork server imports this and starts the supervisor before it imports the rest of itself: what takes a supervisor
-longest is to begin.
+The fork server imports this and starts the supervisor before it imports the rest of itself, because a supervisor takes
+longest to start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARENT_FD = "ORCHESTRA_PARENT_FD"
 
 
 class Backoff:
-    """The first time at once, then after 50 ms, doubling up to 5 s; who lived for 10 s is new again. Seconds."""
+    """Seconds until the next start: 0, then 0.05, doubling up to 5. After a life of 10 s it begins at 0 again."""
 
     def __init__(self) -> None:
         self._delay = 0.0
@@ -49,7 +49,7 @@ class Supervisor:
         self.pid = 0
         self._born = 0.0
         self._backoff = Backoff()
-        # The writing end is this process's alone: that it closes is how the supervisor learns of our end.
+        # Only this process has the writing end: when it closes, the supervisor learns that this process has ended.
         self._parent_pipe, self._parent_pipe_writer = os.pipe2(os.O_CLOEXEC)
 
     def start(self) -> None:
@@ -57,7 +57,7 @@ class Supervisor:
         self.pid = spawn(self._argv, self.control.fileno(), self._parent_pipe)
 
     def ended(self, status: int) -> float:
-        """Note that it has ended otherwise than in peace. How long to wait before starting it again, in seconds."""
+        """Note that it has failed. Returns how long to wait before starting it again, in seconds."""
         self.pid = 0
         lifetime = time.monotonic() - self._born
         delay = self._backoff.next_delay(lifetime)

@@ -1,7 +1,7 @@
-"""The zygote: forks containers' first processes for who asks, as children of that one, and does nothing else.
+"""The zygote: forks containers' first processes as children of the process that asks, and does nothing else.
 
-A process that forks must copy, before it writes to it, every page that the child has still in common with it; and so
-must the child. This one touches hardly anything, so neither it nor the process of the shims pays for that.
+A process that forks must copy every page that it still shares with the child before it writes to it; so must the child.
+This one touches hardly anything, so neither it nor the process of the shims pays for that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST_ORDER = 16384
 
 
 class Zygote:
-    """let_go: done first by every process that comes from here, told the only descriptor that is to stay open."""
+    """let_go: called first in every process forked here, with the only descriptor that must stay open."""
 
     def __init__(self, let_go: Callable[[int], None]) -> None:
         self._let_go = let_go
@@ -39,7 +39,7 @@ class Zygote:
         self.pid = 0
 
     def ended(self) -> None:
-        """It was a child of ours, and has been reaped. The next order starts another."""
+        """It was our child, and has been reaped. The next order starts another."""
         self.pid = 0
         if self._orders is not None:
             self._orders.close()
@@ -48,8 +48,8 @@ class Zygote:
     def fork(self, directory: ContainerDirectory, group: Cgroup) -> socket.socket:
         """Have the first process of this container forked, in a PID namespace of its own. Returns the channel to it.
 
-        What it says before anything else is {"process": pid}; or the zygote says {"error"}. It closes when there is no
-        such process any more, or none came about.
+        Its first message is {"process": pid}, or {"error"} from the zygote. The channel closes when the process has
+        ended, or none could be forked.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         birthplace = group.birthplace()
