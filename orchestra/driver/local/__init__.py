@@ -1,1 +1,4 @@
-"""Containers on this machine, by our own runtime or another OCI runtime. Knows neither decisions nor files."""
+"""Containers on this machine, made by our own runtime or another OCI runtime.
+
+Makes no decisions and reads no Compose files.
+"""

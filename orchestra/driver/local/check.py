@@ -1,7 +1,7 @@
-"""Whether a container could start, found out while another one of its name still runs. Nothing is made or changed.
+"""Whether a container could start, checked while another one of its name still runs. Makes and changes nothing.
 
-The words are those that the creation or the start would fail with. Where the image cannot tell, as below a mount, the
-start has to.
+The errors are those that creating or starting it would raise. Where the image cannot tell, as below a mount, only the
+start can.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ INTERPRETER = "the program's interpreter or loader does not exist in the contain
 
 
 def check_start(home: Home, stack: str, spec: ContainerSpec, image: ReadyImage, user: User, *, settled: bool) -> None:
-    """spec: with what the image adds. settled: its dependencies have made what they make.
+    """spec: including what the image adds. settled: its dependencies have made whatever they make.
 
     Raises FatalError; TemporaryError while a volume is missing.
     """

@@ -1,4 +1,4 @@
-"""The filter of system calls in a bundle: compiled from its configuration, once for each profile."""
+"""The system call filter of a bundle, compiled from its configuration once per profile."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ FILE = "seccomp.bpf"
 
 
 def store_filter(config: dict[str, Any], directory: str) -> str:
-    """Write the filter of ``linux.seccomp`` into the bundle. Returns the name of its file, '' where there is none.
+    """Write the filter of ``linux.seccomp`` into the bundle. Returns the name of its file, or '' without one.
 
-    Where libseccomp is missing the container runs without: the wish is taken out of ``config``, and that is said once.
+    Without libseccomp the container runs unfiltered: ``linux.seccomp`` is removed from ``config``, with one warning.
     """
     profile = config["linux"].get("seccomp")
     if profile is None:
@@ -36,7 +36,7 @@ def store_filter(config: dict[str, Any], directory: str) -> str:
 
 
 def compile_filter(profile: dict[str, Any]) -> bytes:
-    """Raises FatalError for what is no profile."""
+    """Raises FatalError if this is not a profile."""
     try:
         return _compile(json.dumps(profile, sort_keys=True))
     except OSError as error:
@@ -45,7 +45,7 @@ def compile_filter(profile: dict[str, Any]) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def _compile(profile: str) -> bytes:
-    """By the text itself: it is what tells one profile from another."""
+    """Cached by the text itself, which identifies a profile."""
     return libseccomp.compile_profile(json.loads(profile))
 
 

@@ -1,7 +1,7 @@
-"""Making a container out of its specification, and removing all of it: everything but the processes.
+"""Making a container from its specification, and removing all of it except its processes.
 
-Synchronous, for any thread; the calls for one container come one after the other. What is made is recorded before it is
-made, so that a crash anywhere leaves a container that can be seen, and removed.
+Synchronous, for any thread; calls for one container run one after the other. Everything is recorded before it is made,
+so that a crash anywhere leaves a container that can be seen and removed.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container
 
 LAST = (*BUNDLE, RECORD)
-"""What goes last of a directory: the bundle, without which a record looks damaged, and the record."""
+"""The last files of a directory to go: the bundle, without which a record looks damaged, and the record."""
 
 SHARED = ("pid", "ipc")
-"""Kinds of namespace that a service may share with another; the network's is pinned, and joined by that path."""
+"""Kinds of namespace that a service may share with another. The network's is pinned, and joined by its path."""
 
 
 class Containers:
-    """The containers of one stack. Within its context their published ports are kept from others."""
+    """The containers of one stack. In its context their published ports are reserved."""
 
     def __init__(self, home: Home, stack: str, images: ImageStore, runtime: Runtime) -> None:
         self._home = home
@@ -71,11 +71,11 @@ class Containers:
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
         self._ports = PortReservations(partial(find_publisher, home))
-        self._known: set[str] = set()  # containers that are to have a record
+        self._known: set[str] = set()  # containers that should have a record
         self._locks: dict[str, threading.RLock] = {}
 
     def __enter__(self) -> Containers:
-        """Take up what containers have published already: the sockets of an earlier supervisor went with it."""
+        """Take over the ports that containers have published already: the sockets of an earlier supervisor are gone."""
         end_strays(self._home, self._stack)
         for name in self.names():
             directory = self._stack_home.container(name)
@@ -88,7 +88,7 @@ class Containers:
                 try:
                     self._ports.reserve(name, attachment.ports)
                 except DriverError as error:
-                    # Its rules lead there all the same; only nobody is kept from taking the port besides.
+                    # Its rules lead there all the same; only the port is not reserved.
                     print(f"container {name}: {error}", file=sys.stderr, flush=True)
         return self
 
@@ -102,12 +102,15 @@ class Containers:
             return []
 
     def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
-        """Everything but a process. When something fails all of it is removed again, but for a record of the error."""
+        """Make everything but a process.
+
+        If something fails, all of it is removed again, except a record of the error.
+        """
         with self._lock(spec.name):
             return self._make_anew(spec, image_digest)
 
     def _lock(self, name: str) -> threading.RLock:
-        """One at a time makes or removes a container: that it is lost may be seen just when it is made anew."""
+        """One thread at a time makes or removes a container: its loss may be noticed just when it is made anew."""
         return self._locks.setdefault(name, threading.RLock())
 
     def _make_anew(self, spec: ContainerSpec, image_digest: str) -> Attachment:
@@ -136,10 +139,10 @@ class Containers:
             raise
 
     def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool) -> None:
-        """What ``make`` and the start after it would fail for, as far as it can be told; changes nothing.
+        """Raise what ``make`` and the start after it would fail with, as far as that is known; changes nothing.
 
-        settled: its dependencies have made what they make. Raises FatalError; TemporaryError where something is missing
-        that is about to be made.
+        settled: its dependencies have made whatever they make. Raises FatalError; TemporaryError if something is
+        missing that is about to be made.
         """
         image = self._images.resolve(image_digest)
         spec = self._completed(spec, image)
@@ -152,7 +155,7 @@ class Containers:
         check_start(self._home, self._stack, spec, image, user, settled=settled)
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
-        # Once the record is there, nobody collects the image; until then it must not be collected either.
+        # The record keeps the image from being collected. Until it exists, the lock does.
         with self._images.content.held():
             image = self._images.resolve(image_digest)
             spec = self._completed(spec, image)
@@ -171,7 +174,7 @@ class Containers:
     def _write_bundle(
         self, spec: ContainerSpec, image: ReadyImage, container_id: str, attachment: Attachment, directory: str
     ) -> dict[str, Any]:
-        """config.json and shim.json with all they refer to."""
+        """config.json and shim.json, and everything they refer to."""
         mounts = volume.resolve_mounts(self._home, self._stack, spec)
         volume.fill_volumes(self._home, mounts, image.layers)
         config = render_bundle(
@@ -204,7 +207,7 @@ class Containers:
         return Log(path, spec.logging.max_size, spec.logging.max_file, self._stack_home.followers)
 
     def _joins(self, spec: ContainerSpec) -> tuple[tuple[str, str], ...]:
-        """Kind of namespace to the container whose it is."""
+        """The container that has the namespace, by kind of namespace."""
         found: list[tuple[str, str]] = []
         for kind in SHARED:
             match getattr(spec, kind):
@@ -215,14 +218,14 @@ class Containers:
         return tuple(found)
 
     def _joined_pid(self, name: str, kind: str, target: str) -> int:
-        """Of a process in the namespace that a container shares. Raises TemporaryError while there is none."""
+        """A process in the namespace that a container shares. Raises TemporaryError while there is none."""
         other = observe_container(self._stack_home.container(target))
         if other is None or not isinstance(other.status, Running):
             raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, is not running")
         return other.status.pid
 
     def _first_of(self, service: str) -> str:
-        """The first container of a service, which may have a name of its own."""
+        """The first container of a service, whatever its name."""
         for container in self.names():
             record = sound(load_record, self._stack_home.container(container))
             if record is not None and (record.container.service, record.container.index) == (service, 1):
@@ -230,7 +233,7 @@ class Containers:
         return container_name(self._stack, service, 1)
 
     def publish(self, name: str) -> tuple[Attachment, bool]:
-        """Before a run: publish what ``withdraw`` took back. The attachment, and whether rules have to follow.
+        """Before a run: publish what ``withdraw`` took back. Returns the attachment, and whether rules must follow.
 
         Raises FatalError.
         """
@@ -245,7 +248,7 @@ class Containers:
         return attachment, True
 
     def withdraw(self, name: str) -> bool:
-        """After a commanded stop: let others have the published ports. Whether rules have to follow."""
+        """After a requested stop: release the published ports. Returns whether the rules must be updated."""
         directory = self._stack_home.container(name)
         attachment = sound(attachments.load, directory)
         if attachment is None or not attachment.ports:
@@ -255,7 +258,7 @@ class Containers:
         return True
 
     def join_namespaces(self, name: str) -> None:
-        """Before a run: write into the bundle where the namespaces are that it shares with containers as they run now.
+        """Before a run: write the current paths of the namespaces that it shares with other containers into the bundle.
 
         Raises TemporaryError while one of them does not run.
         """
@@ -275,7 +278,7 @@ class Containers:
         files.store("config.json", config)
 
     def explain(self, name: str) -> DriverError | None:
-        """Why a container cannot have started, where what the host has tells it better than the kernel."""
+        """Why a container could not start, if the host shows it better than the kernel's error."""
         files = ContainerDirectory(self._stack_home.container(name))
         record = sound(load_record, files.path)
         if record is None:
@@ -285,7 +288,7 @@ class Containers:
         return volume.explain_missing(record.container.service, files.load_config()["mounts"])
 
     def find_damage(self, name: str) -> TemporaryError | None:
-        """That a file of its bundle is damaged or gone; the container is replaced for it."""
+        """An error if a file of its bundle is damaged or gone: then the container is replaced."""
         files = ContainerDirectory(self._stack_home.container(name))
         try:
             files.load_config(), load_settings(files)
@@ -294,7 +297,7 @@ class Containers:
         return None
 
     def _spoil(self, name: str) -> TemporaryError:
-        """Have the container replaced, of which a file is damaged or gone."""
+        """Have a container replaced because one of its files is damaged or gone."""
         directory = self._stack_home.container(name)
         record = sound(load_record, directory)
         if record is not None:
@@ -304,7 +307,10 @@ class Containers:
         )
 
     def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
-        """Whatever there is of the container, its processes included. Whether rules and names have to follow."""
+        """Remove whatever exists of the container, including its processes.
+
+        Returns whether rules and names must be updated.
+        """
         with self._lock(name):
             return self._remove(name, volumes)
 
@@ -324,7 +330,7 @@ class Containers:
         if record is not None:
             match volumes:
                 case AnonymousVolumes.HAND_ON:
-                    pass  # they are found by the container's name
+                    pass  # the container's name leads to them
                 case AnonymousVolumes.LEAVE:
                     volume.leave_anonymous_volumes(self._home, record.container.volumes)
                 case AnonymousVolumes.DELETE:
@@ -348,7 +354,10 @@ class Containers:
         return frozenset(self._known)
 
     def give_up_lost(self, name: str) -> bool:
-        """Remove what is left of a known container when its record is gone. Whether rules and names have to follow."""
+        """Remove what is left of a known container whose record is gone.
+
+        Returns whether rules and names must be updated.
+        """
         with self._lock(name):
             if name not in self._known or self._has_record(name):
                 return False
@@ -356,7 +365,7 @@ class Containers:
             return self.remove(name, volumes=AnonymousVolumes.HAND_ON)
 
     def find_again(self, container: Container) -> bool:
-        """Whether it runs although it was not seen to, and is seen to now."""
+        """Whether it runs although no shim looked after it, and one does now."""
         if container.name not in self._known or not isinstance(container.status, Created):
             return False
         return find_again(ContainerDirectory(self._stack_home.container(container.name)))
@@ -365,7 +374,7 @@ class Containers:
         return ContainerDirectory(self._stack_home.container(name)).has(RECORD)
 
     def _completed(self, spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
-        """With what the image adds: stop signal, volumes and exposed ports. Volumes without a name get theirs."""
+        """Add what the image brings: stop signal, volumes and exposed ports. Volumes without a name get one."""
         taken = {os.path.normpath(mount.target) for mount in spec.mounts}
         wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
         mounts = spec.mounts + tuple(VolumeMount(path) for path in wanted)

@@ -1,4 +1,4 @@
-"""What is only looked up of a container when it is asked for: its labels, what is mounted, what it has written."""
+"""Details of a container that are looked up only on request: its labels, its mounts, and how much it has written."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from orchestra.home import Home, StackHome
 
 OURS = "io.orchestra."
-"""What the names of annotations begin with that tell a runtime what to do."""
+"""Prefixes of annotations that tell a runtime what to do."""
 
 
 def load_labels(stack_home: StackHome, name: str) -> dict[str, str]:
-    """Those of image and file, annotations among them; none of a container whose configuration is gone or damaged."""
+    """Labels of image and file, including annotations; none for a container whose configuration is gone or damaged."""
     found = ContainerDirectory(stack_home.container(name)).load_sound("config.json").get("annotations")
     return {key: str(value) for key, value in found.items() if not key.startswith(OURS)} if type(found) is dict else {}
 
 
 def load_bind_sources(home: Home, stack_home: StackHome, name: str, volumes: Iterable[str]) -> list[str]:
-    """The paths of this machine that are mounted into the container, but for its volumes and its own files."""
+    """The paths of this machine that are mounted into the container, except its volumes and its own files."""
     from orchestra.driver.local.volume.store import load_record
 
     directory = ContainerDirectory(stack_home.container(name))
@@ -38,7 +38,7 @@ def load_bind_sources(home: Home, stack_home: StackHome, name: str, volumes: Ite
 
 
 def written_size(home: Home, stack_home: StackHome, name: str) -> int:
-    """Bytes on disk of what the container has written over its image. PermissionError where that is not ours to see."""
+    """Bytes on disk that the container has written over its image. PermissionError if this user may not see that."""
     from orchestra.driver.local.image.removal import tree_size
 
     return tree_size(f"{home.snapshots}/containers/{stack_home.name}/{name}")

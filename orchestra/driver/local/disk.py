@@ -1,4 +1,4 @@
-"""What takes space in a home, and how much of it nobody would miss."""
+"""What takes space in a home, and how much of it could be reclaimed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class VolumeUse(NamedTuple):
 
 
 class LogUse(NamedTuple):
-    """is_kept: its container is there."""
+    """is_kept: its container exists."""
 
     stack: str
     name: str
@@ -63,7 +63,7 @@ class LogUse(NamedTuple):
 
 
 class Total(NamedTuple):
-    """Bytes of all things of a kind, and of those that are not in use."""
+    """Bytes of all things of a kind, and of those not in use."""
 
     kind: str
     number: int
@@ -73,8 +73,8 @@ class Total(NamedTuple):
 
 
 class Disk(NamedTuple):
-    """images_size: bytes of all images, each once, and of what else is in the content store, such as downloads that
-    broke off; images_reclaimable: of these, what no container needs.
+    """images_size: bytes of all images, each once, and of everything else in the content store, such as downloads that
+    broke off; images_reclaimable: the part of these that no container needs.
     """
 
     images: list[ImageUse]
@@ -123,7 +123,7 @@ def _containers(home: Home) -> Iterator[ContainerUse]:
 
 
 def _images(home: Home, used: list[str]) -> tuple[list[ImageUse], int, int]:
-    """Images, bytes of all of them and of what else is in the content store, and bytes that no container needs."""
+    """Images, bytes of all of them and everything else in the content store, and bytes that no container needs."""
     library = Library(home)
     content = library.content
     sizes = {digest: max(0, content.size(digest)) for digest in content.blobs()}

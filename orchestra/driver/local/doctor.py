@@ -1,4 +1,4 @@
-"""What this machine offers for containers: each fact tried out, with what its lack costs and what to do about it."""
+"""What this machine offers for containers: each feature is tried, with what its lack costs and how to fix it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 class Fact(NamedTuple):
-    """cost and remedy are empty for what is there. LIMITED: stacks run, with what cost says; LACKING: none does."""
+    """cost and remedy are empty if nothing is missing. LIMITED: stacks run, with that cost; LACKING: none runs."""
 
     name: str
     state: State
@@ -45,7 +45,7 @@ class Fact(NamedTuple):
 
 
 class _Trial(NamedTuple):
-    """privileged: it says nothing about the machine unless root makes it."""
+    """privileged: the result means nothing unless root makes the trial."""
 
     name: str
     trial: Callable[[], str | None]
@@ -157,7 +157,7 @@ TRIALS = (
 def examine(home: Home) -> Iterator[Fact]:
     """Every fact, as it becomes known. Changes nothing. Only for a process with one thread.
 
-    For a user without root: that root is needed, and what can be told of the machine without it.
+    For a user other than root: that root is needed, and what can be found out without it.
     """
     privileged = os.geteuid() == 0
     yield _kernel()
@@ -213,7 +213,7 @@ def _try(row: _Trial) -> Fact:
 
 
 def _lack(essential: bool, name: str, detail: str, cost: str, remedy: str) -> Fact:
-    """Whoever is root already need not be told to become it."""
+    """If this process is root already, do not tell the user to become root."""
     if os.geteuid() == 0:
         remedy = remedy.replace(ROOT, NESTED)
     return Fact(name, State.LACKING if essential else State.LIMITED, detail, cost, remedy)

@@ -1,4 +1,4 @@
-"""The Driver protocol on this machine. Whatever blocks runs in a thread; what it does is in the modules beside."""
+"""The Driver protocol on this machine. Blocking calls run in threads; the modules beside this one do the work."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def open_driver(home: Home, stack: str) -> LocalDriver:
 
 
 class LocalDriver:
-    """Serves one stack of one home. Looking needs nothing; everything else happens while it is ``serving``."""
+    """Serves one stack of one home. Looking works at any time; everything else needs ``serving``."""
 
     def __init__(self, home: Home, stack: str) -> None:
         self._home = home
@@ -81,13 +81,13 @@ class LocalDriver:
                 tasks.start_soon(self._projections.run, name="rules and names")
                 tasks.start_soon(self._watch_rules, changed.send_nowait, name="watch on rules")
                 self._serves = True
-                with suppress(DriverError):  # tried again, and told to whoever waits for it in vain
+                with suppress(DriverError):  # it is tried again, and commands that wait for it get the error
                     await self._projections.settle()
                 yield
                 tasks.cancel_scope.cancel()
 
     async def _watch_rules(self, tell: Callable[[None], None]) -> None:
-        """Have everything looked at when another program has changed the rules: the plan puts them back."""
+        """Look at everything again if another program has changed the rules: the plan puts them back."""
         try:
             watch = network.RulesWatch(self._home, self._stack)
         except OSError as error:
@@ -103,7 +103,7 @@ class LocalDriver:
                     await anyio.sleep(REPAIR_PAUSE)
 
     async def settle(self) -> None:
-        """Until rules and names are what the containers are, even if another program has changed them."""
+        """Wait until rules and names match the containers, even if another program has changed them."""
         self._projections.ask()
         await self._projections.settle()
 
@@ -161,7 +161,7 @@ class LocalDriver:
         try:
             return await run_sync(self._images.pull, image)
         except TemporaryError as error:
-            # The store has tried for as long as that makes sense: whoever asked for the image wants to hear of it.
+            # The store has tried as often as makes sense: the command that asked for the image must hear of it.
             raise FatalError(error.message, hint=error.hint) from error
 
     async def create_network(self, spec: NetworkSpec) -> None:
@@ -193,7 +193,7 @@ class LocalDriver:
         try:
             await self._start(name, restarts, backoff)
         except DriverError as error:
-            with suppress(OSError):  # a full disk, perhaps: the first error is the one to tell
+            with suppress(OSError):  # a full disk, perhaps: report the first error
                 await run_sync(store_error, self._stack_home.container(name), error.message)
             raise
 
@@ -228,7 +228,7 @@ class LocalDriver:
             raise self._containers.explain(name) or error from error
 
     def _prepare_run(self, name: str, restarts: int, backoff: int) -> tuple[Attachment, bool] | None:
-        """Everything before a run, with what ``publish`` tells; None when there is nothing to do, as it runs."""
+        """Everything before a run, with the result of ``publish``; None if there is nothing to do because it runs."""
         directory = self._stack_home.container(name)
         container = observe_container(directory)
         if container is not None and isinstance(container.status, Running):
@@ -253,7 +253,7 @@ class LocalDriver:
                 self._projections.ask()
 
     def _ask_to_stop(self, name: str, signal: str) -> int | None:
-        """Write down that it was asked, and ask. The number of the signal; None when it does not run."""
+        """Record the request to stop, and send the signal. Returns its number; None if the container is not running."""
         directory = self._stack_home.container(name)
         container = observe_container(directory)
         if container is None or not isinstance(container.status, Running):

@@ -1,4 +1,4 @@
-"""The files that one log consists of, since it is rotated; and places in them. Standard library only."""
+"""The rotated files of one log, and places in them. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STAMP = len("2026-01-01T00:00:00.000000000Z")
 
 
 def read_backwards(fds: list[int], ends: list[int]) -> Iterator[bytes]:
-    """Records, the last first. fds: the newest file first."""
+    """Records, the last one first. fds: the newest file first."""
     for fd, end in zip(fds, ends, strict=True):
         rest = b""
         first = True
@@ -29,7 +29,7 @@ def read_backwards(fds: list[int], ends: list[int]) -> Iterator[bytes]:
 
 
 def end_of_last_record(fd: int, size: int) -> int:
-    """A record that is being written right now is left for later."""
+    """A record that is just being written is left for later."""
     end = size
     while end > 0:
         begin = max(0, end - BLOCK)
@@ -41,7 +41,7 @@ def end_of_last_record(fd: int, size: int) -> int:
 
 
 def find_stamp(fd: int, size: int, stamp: bytes) -> int:
-    """The offset of a record near the first that is not older than ``stamp``, and not behind it."""
+    """The offset of a record near the first that is not older than ``stamp``, and not after it."""
     low, high = 0, size
     while high - low > BLOCK:
         middle = (low + high) // 2
@@ -55,12 +55,12 @@ def find_stamp(fd: int, size: int, stamp: bytes) -> int:
 
 
 def first_stamp(fd: int) -> bytes:
-    """Of a file's first record; empty as long as there is none."""
+    """The stamp of a file's first record; empty as long as there is none."""
     return os.pread(fd, STAMP, 0)
 
 
 def stamp_of(path: str) -> bytes:
-    """The same; empty also where there is no file."""
+    """The same; empty if there is no file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -84,7 +84,10 @@ def list_files(path: str) -> list[str]:
 
 
 def open_files(path: str) -> list[int]:
-    """Every file of a log, the newest first, each once. Renaming moves a file only to where it is looked for later."""
+    """Every file of a log, the newest first, each once.
+
+    Renaming only moves a file to a place that is looked at later.
+    """
     fds: list[int] = []
     seen: set[tuple[int, int]] = set()
     for name in list_files(path):

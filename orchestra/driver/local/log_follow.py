@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RUN_FILES = frozenset({"state.json", "exit.json", "container.json"})
 AT_ONCE = 1 << 20
-"""Bytes of one log that are read before looking at anything else: some write faster than anybody reads."""
+"""Bytes to read from one log before looking at anything else: some containers write faster than this reads."""
 
 _ENTRIES = inotify.IN_CREATE | inotify.IN_DELETE | inotify.IN_MOVED_TO | inotify.IN_DELETE_SELF | inotify.IN_ONLYDIR
 _LOGS = _ENTRIES | inotify.IN_MODIFY | inotify.IN_MOVED_FROM
@@ -33,7 +33,7 @@ _RUNS = inotify.IN_MOVED_TO | inotify.IN_DELETE | inotify.IN_ONLYDIR
 
 
 class _Followed:
-    """reported: when the last run began whose end has been told of."""
+    """reported: when the last run began whose end has been reported."""
 
     def __init__(self, container: Container, cursor: LogCursor) -> None:
         self.container = container
@@ -42,7 +42,7 @@ class _Followed:
 
     @property
     def untold_end(self) -> Exited | None:
-        """How its last run ended, unless that was told of."""
+        """How its last run ended, unless that has been reported."""
         status = self.container.status
         return status if isinstance(status, Exited) and status.started_at != self.reported else None
 
@@ -79,12 +79,12 @@ class Follower:
 
     @property
     def is_behind(self) -> bool:
-        """Whether there is more to read already, though ``fileno`` may not say so."""
+        """Whether there is more to read already, even if ``fileno`` does not say so."""
         return any(followed.cursor.behind for followed in self._followed.values())
 
     @property
     def is_over(self) -> bool:
-        """Whether none of the containers runs, or will by itself."""
+        """Whether no container runs, or will run by itself."""
         return not self.any_runs and not any(map(self._runs_again, self.containers))
 
     @property
@@ -92,9 +92,9 @@ class Follower:
         return any(isinstance(container.status, Running) for container in self.containers)
 
     def begin(self, place: Place) -> Iterator[Written | Missed]:
-        """Start with the containers there are: ``place`` puts the cursor of each, and gives its first lines.
+        """Start with the existing containers: ``place`` sets each one's cursor and returns its first lines.
 
-        Ends that have happened already are not told of.
+        Ends that have happened already are not reported.
         """
         self._watch_all()
         self._handover.open()
@@ -138,7 +138,7 @@ class Follower:
             followed.cursor.close()
 
     def read_all(self) -> Iterator[Happening]:
-        """As ``read``, looking at everything again: what has been there for a moment only may not be missed."""
+        """Like ``read``, but looks at everything again, to see what existed only for a moment."""
         if self._is_blind and os.path.isdir(self._home.containers):
             # The stack has been down, and is up again: these are other directories.
             self._watch_all()
@@ -158,14 +158,14 @@ class Follower:
         self._containers_watch = self._inotify.add(self._home.containers, _ENTRIES)
 
     def _look_for_containers(self) -> list[str]:
-        """Take up those that are new; the names of those that are gone."""
+        """Add the new containers; returns the names of those that are gone."""
         try:
             names = sorted(os.listdir(self._home.containers))
         except FileNotFoundError:
             names = []
         for name in names:
             try:
-                # Again is as good as once; but a container that was made anew has another directory.
+                # Adding a watch twice is harmless; but a container that was made anew has another directory.
                 watch = self._inotify.add(self._home.container(name), _RUNS)
             except (FileNotFoundError, NotADirectoryError):
                 continue
@@ -194,7 +194,10 @@ class Follower:
                 self._handover.refuse(log)
 
     def _happenings(self, chosen: Iterable[_Followed], most: int | None = None) -> Iterator[Happening]:
-        """Lines and ends merged by time, as far as each log goes now. most: bytes of the log of one that still runs."""
+        """Lines and ends merged by time, as far as each log goes now.
+
+        most: bytes to read from a log that still grows.
+        """
         yield from heapq.merge(*(self._of_one(followed, most) for followed in chosen), key=_stamp)
 
     def _of_one(self, followed: _Followed, most: int | None) -> Iterator[Happening]:

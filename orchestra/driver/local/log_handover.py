@@ -1,6 +1,6 @@
 """Files of logs that shims hand over to this process: the other side of ``orchestra.shim.followers``.
 
-What is not taken yet waits in sockets, so a process that stands still needs no memory for it. Standard library only.
+What has not been taken yet waits in sockets, so a stopped process needs no memory for it. Standard library only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST_MESSAGE = 4096
 class Handover:
     """Where the shims of one stack hand over files to this process, between ``open`` and ``close``.
 
-    It is opened before any log is. A stack that does not run has no directory for it, and hands nothing over.
+    It is opened before any log is. A stack that is not running has no directory for it, and hands nothing over.
     """
 
     def __init__(self, stack_home: StackHome) -> None:
@@ -42,7 +42,7 @@ class Handover:
                 hidden, path = (f"{self._home.followers}/{dot}{name}" for dot in (".", ""))
                 self._listener = unix_socket.listen(hidden, kind=socket.SOCK_SEQPACKET)
                 self._listener.setblocking(False)
-                # Not before it listens: a shim that is refused takes it for one that was killed.
+                # Not before it listens: a shim that is refused would take this process for killed.
                 os.rename(hidden, path)
                 self._path = path
 
@@ -65,12 +65,12 @@ class Handover:
         return self._logs[log]
 
     def refuse(self, log: str) -> None:
-        """Take nothing of this log, and let go of what waits."""
+        """Take nothing of this log, and drop what waits."""
         if log in self._logs:
             self._logs.pop(log).close()
 
     def accept(self) -> list[str]:
-        """Take up the shims that have connected since. The logs that files of have been handed over."""
+        """Accept the shims that have connected since. Returns the logs whose files have been handed over."""
         while self._listener is not None:
             try:
                 connection, _address = self._listener.accept()
@@ -92,7 +92,7 @@ class Handover:
 
 
 class Handed(NamedTuple):
-    """fd: -1 where there is only word of files that were not handed over."""
+    """fd: -1 for a message about files that were not handed over."""
 
     stamp: bytes
     fd: int
@@ -100,7 +100,7 @@ class Handed(NamedTuple):
 
 
 class HandedFiles:
-    """Those of one log, in the order in which they were written.
+    """The files of one log, in the order in which they were written.
 
     lost: lines of files that were not handed over, and torn: the streams whose last line there goes on after them; both
     are set back by the reader. passed: the last stamp of those files.
@@ -116,11 +116,11 @@ class HandedFiles:
         self._next: Handed | None = None
 
     def add(self, connection: socket.socket, first: Handed) -> None:
-        """A shim for another run, or one that has taken over."""
+        """A shim of another run, or one that has taken over."""
         self._runs.append((connection, first))
 
     def follow(self, stamp: bytes) -> bool:
-        """Whether there is a file that begins after ``stamp``; older ones are let go of."""
+        """Whether there is a file that begins after ``stamp``; older ones are dropped."""
         self._handover.accept()
         while self._next is not None or self._read():
             handed = self._next
@@ -136,7 +136,7 @@ class HandedFiles:
         return False
 
     def take(self) -> int:
-        """That file. It is the caller's to close."""
+        """That file. The caller closes it."""
         assert self._next is not None
         fd = self._next.fd
         self._done()
@@ -192,7 +192,7 @@ def _receive(connection: socket.socket) -> tuple[str, Handed]:
     try:
         data, fds = unix_socket.receive(connection, LONGEST_MESSAGE)
     except ConnectionResetError:
-        # It has closed without having read all that we are done with: said once, and what it sent before comes next.
+        # It has closed without reading all our replies: this error comes once, and then what it sent before.
         data, fds = unix_socket.receive(connection, LONGEST_MESSAGE)
     if not data:
         raise EOFError

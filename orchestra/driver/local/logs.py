@@ -1,6 +1,6 @@
 """Reading the logs that shims write (``orchestra.shim.log``): whole lines, over rotations, from either end.
 
-No process is asked, so logs of containers that have ended are read like any other. Standard library only.
+No process is asked, so logs of ended containers are read like any other. Standard library only.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from orchestra.driver.local.log_handover import HandedFiles
 
 LONGEST_LINE = 16 << 20
-"""A line without an end is given out in pieces of this size, so that it need not fit into memory."""
+"""An unfinished line is returned in pieces of this size, so that it need not fit into memory."""
 LOOK_BACK = 1 << 18
-"""How far before the last lines the beginnings of them, and of a line that is not finished, are looked for."""
+"""How far before the last lines their beginnings, and that of an unfinished line, are looked for."""
 STREAMS = 2
 
 MISSES = 3
@@ -51,7 +51,7 @@ class _Unfinished:
 
 
 class LogCursor:
-    """A place in the log of one container. It begins at the oldest line there is; there need not be a log yet.
+    """A place in the log of one container. It begins at the oldest line; the log need not exist yet.
 
     handed: its files that shims hand over, so that none is missed.
     """
@@ -61,7 +61,7 @@ class LogCursor:
         self._path = path
         self._handed = handed
         self._stamp = b""
-        self._torn: set[bytes] = set()  # streams with the end of a line first whose beginning is lost
+        self._torn: set[bytes] = set()  # streams that begin with the end of a line whose beginning is lost
         self._fd = -1
         self._offset = 0
         self._rest = b""
@@ -73,9 +73,9 @@ class LogCursor:
             self._fd = -1
 
     def lines(self, most: int | None = None) -> Iterator[Line | Gap]:
-        """What has been written since; ends where the log ends now. A line that is not finished waits for its end.
+        """What has been written since, up to the current end of the log. An unfinished line waits for its end.
 
-        most: bytes to read, about; ``behind`` says afterwards whether there may be more.
+        most: roughly how many bytes to read; ``behind`` says afterwards whether there may be more.
         """
         budget = most
         while budget is None or budget > 0:
@@ -105,19 +105,19 @@ class LogCursor:
             yield Gap(self._stamp, lost)
 
     def finish(self) -> list[Line]:
-        """The lines that wait for an end which will not come."""
+        """Unfinished lines, whose end will not come."""
         left = [Line(line.stamp, stream, b"".join(line.parts)) for stream, line in self._unfinished.items()]
         self._unfinished.clear()
         return sorted(left)
 
     def skip_to_end(self) -> list[Line]:
-        """Go on with what will be written from now on. No lines: the same shape as ``tail``."""
+        """Go on with what will be written from now on. Returns no lines, to have the same type as ``tail``."""
         self.tail(0)
         self._unfinished.clear()
         return []
 
     def tail(self, count: int) -> list[Line]:
-        """The last ``count`` lines; goes on behind them. Reads from the end, and no more than it needs."""
+        """The last ``count`` lines; goes on after them. Reads from the end, and no more than needed."""
         files = open_files(self._path)
         self.close()
         self._rest = b""
@@ -139,7 +139,7 @@ class LogCursor:
         return collected.lines
 
     def skip_before(self, stamp: bytes) -> None:
-        """Go on with the first record that is not older, or a little before it: by halving, for stamps only rise."""
+        """Go on with the first record that is not older, or a little before it. Uses bisection: stamps only rise."""
         files = open_files(self._path)
         self.close()
         self._rest = b""
@@ -175,7 +175,7 @@ class LogCursor:
         return None
 
     def _advance(self) -> bool:
-        """At the end of a file: go on to the next one, if this one has been rotated away. False where the log ends."""
+        """At the end of a file: go on to the next, if this one has been rotated. False at the end of the log."""
         if self._fd < 0:
             return self._begin()
         own = identify(os.fstat(self._fd))
@@ -191,10 +191,10 @@ class LogCursor:
             if own in known:
                 newer = names[: known.index(own)]
             elif misses < MISSES:
-                misses += 1  # a file that is being renamed may be missing from a list of its directory
+                misses += 1  # a file that is being renamed may be missing from the listing of its directory
                 continue
             else:
-                newer = names  # of another run: of this one every file would have been handed over
+                newer = names  # of another run: every file of this run would have been handed over
             if self._has_more():
                 return True
             left = self._unpassed(newer)[-1:]
@@ -208,12 +208,12 @@ class LogCursor:
                 return True
 
     def _begin(self) -> bool:
-        """With the oldest file there is."""
+        """Begin with the oldest file."""
         fd = -1
         if not self._is_followed():
             while fd < 0 and (names := list_files(self._path)):
                 fd = self._open(names[-1])
-                # A rotation in between gives its name to a newer one, or hides one that is being renamed.
+                # A rotation in between gives its name to a newer file, or hides one that is being renamed.
                 if fd >= 0 and not self._is_oldest(fd):
                     os.close(fd)
                     fd = -1
@@ -227,13 +227,13 @@ class LogCursor:
         return True
 
     def _is_oldest(self, fd: int) -> bool:
-        """Also when it has been removed meanwhile, as the oldest is."""
+        """Even if it has been removed meanwhile, as the oldest file is."""
         own = identify(os.fstat(fd))
         known = [identity_of(name) for name in list_files(self._path)]
         return own not in known[:-1]
 
     def _is_followed(self) -> bool:
-        """Whether the file after this one, or any where there is none yet, has been handed over."""
+        """Whether the next file has been handed over, or any file if there is no current one."""
         return self._handed is not None and self._handed.follow(first_stamp(self._fd) if self._fd >= 0 else b"")
 
     def _take_handed(self) -> int:
@@ -244,7 +244,7 @@ class LogCursor:
         return os.fstat(self._fd).st_size > self._offset
 
     def _unpassed(self, names: list[str]) -> list[str]:
-        """Without those that are counted as lost."""
+        """Without the files that are counted as lost."""
         passed = self._handed.passed if self._handed is not None else b""
         return [name for name in names if stamp_of(name) > passed] if passed else names
 
@@ -253,7 +253,7 @@ class LogCursor:
         self._fd, self._offset, self._rest = fd, 0, b""
 
     def _open(self, name: str, behind: tuple[int, int] | None = None) -> int:
-        """Open it, unless a rotation has come between: it must stand next to ``behind``. -1 when it has."""
+        """Open it, unless a rotation has happened in between: it must be next to ``behind``. -1 if one has."""
         try:
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -275,7 +275,7 @@ class _Piece(NamedTuple):
 
 
 def _parse(record: bytes) -> _Piece | None:
-    """None for what is no record: a disk that was full may leave the head of one."""
+    """None if this is not a record: a full disk may leave only its head."""
     fields = record.split(b" ", 3)
     return _Piece(*fields) if len(fields) == 4 and fields[2] in (_FULL, _PARTIAL) else None
 

@@ -1,6 +1,6 @@
 """What containers' directories tell, as JSON values: an encoded ``orchestra.model.observed.Container`` for each.
 
-The standard library's lightest parts only: to make even the types of ``state`` costs ``ps`` a third of its time.
+Uses only light parts of the standard library: even making the types of ``state`` costs ``ps`` a third of its time.
 Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``record`` for their writing:
 
     container.json   what the container was made as; its config_hash stays empty until it is made completely. Of one
@@ -43,7 +43,7 @@ ALWAYS: dict[str, type | tuple[type, ...]] = {
     "index": int,
     "created_at": (int, float),
 }
-"""What every container has, by type. Records are ours: this is to notice a file that is none any more."""
+"""The fields of every container, by type. We wrote the records: this notices a file that is no longer one."""
 
 
 def look_at_containers(stack_home: StackHome) -> list[Encoded]:

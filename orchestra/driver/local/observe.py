@@ -1,4 +1,4 @@
-"""Containers as they are, told by their directories alone: no supervisor is asked."""
+"""Containers as they are, from their directories alone: no supervisor is asked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def observe_container(directory: str) -> Container | None:
 
 
 def _container(encoded: dict[str, Any]) -> Container:
-    """By hand: the codec, and all the types it would have to know, cost more than the rest."""
+    """By hand: the codec, and all the types it would have to load, cost more than the rest."""
     fields: dict[str, Any] = {key: tuple(value) if key in SEQUENCES else value for key, value in encoded.items()}
     fields["status"] = _status(**encoded["status"])
     if check := fields.get("healthcheck"):

@@ -64,7 +64,7 @@ def _enter(runtime: Runtime, directory: str, command: Sequence[str], output: int
 
 
 async def _follow(execution: Execution, reader: int, output: bytearray) -> int:
-    """What it writes is read to its end or the program's, lest it waits for somebody to read it."""
+    """Read its output until that ends or the program does, so that it never blocks on a full pipe."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(_collect, reader, output))
         await anyio.wait_readable(execution)
@@ -80,7 +80,7 @@ async def _collect(reader: int, output: bytearray) -> None:
 
 
 def _take(reader: int, output: bytearray) -> bool:
-    """Whatever is there now; False at the end of the file."""
+    """Read what is there now; False at the end of the file."""
     while True:
         try:
             data = os.read(reader, 65536)

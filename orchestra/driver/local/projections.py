@@ -1,4 +1,4 @@
-"""Rules and names of a stack made to follow its attachments, in the background and many changes at a time."""
+"""Rules and names of a stack, updated from its attachments in the background, many changes at a time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Projections:
-    """restore: makes everything follow what is so when it is called, whatever an earlier process left half done.
+    """restore: updates everything to match the current state, including what an earlier process left half done.
 
-    apply: the same, once that has succeeded. Both run in a thread, never two at once. What fails is tried again.
+    apply: the same, once that has succeeded. Both run in a thread, never two at once. Failures are tried again.
     """
 
     def __init__(self, restore: Callable[[], None], apply: Callable[[], None]) -> None:
@@ -40,7 +40,10 @@ class Projections:
         return self._followed < self._asked
 
     async def settle(self) -> None:
-        """Until everything asked for so far is in effect, and what has failed was tried again. Raises DriverError."""
+        """Wait until everything asked for so far is in effect, and failures have been tried again.
+
+        Raises DriverError.
+        """
         if self._error is not None:
             self.ask()
         asked = self._asked

@@ -1,7 +1,7 @@
-"""What dead stacks have left on this machine, and removing it. Volumes, logs and images are nobody's leftovers.
+"""Finding and removing what dead stacks have left on this machine. Volumes, logs and images are no leftovers.
 
-A stack lives as long as its fork server, its supervisor, one of its shims or one of its containers does: whatever has
-been killed of it, the next command makes it whole again. Of living stacks, and of other homes, nothing is touched.
+A stack lives as long as its fork server, its supervisor, one of its shims or one of its containers does: the next
+command restores whatever has been killed. Living stacks and other homes are not touched.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Kind(StrEnum):
 
 
 class Item(NamedTuple):
-    """One thing to remove. name: for people; stack: empty when nobody can tell; data: what ``remove`` goes by."""
+    """One thing to remove. name: for display; stack: empty if unknown; data: what ``remove`` needs."""
 
     kind: Kind
     name: str
@@ -108,7 +108,7 @@ def remove(home: Home, item: Item) -> None:
 
 
 def find_stacks(home: Home) -> set[str]:
-    """Every name that something was asked for, or is left, under."""
+    """Every name that a stack was started under, or has left something under."""
     names = {name for name in _list(home.stacks_data) if os.path.exists(home.stack(name).desired)}
     return names.union(_list(home.stacks_run))
 
@@ -174,7 +174,7 @@ def _cgroups(home: Home, living: set[str]) -> Iterator[Item]:
 
 
 def _mounts(home: Home, living: set[str]) -> Iterator[Item]:
-    """Below directories of dead stacks, the deepest first. Pinned network namespaces are networks' business."""
+    """Below directories of dead stacks, the deepest first. Pinned network namespaces belong to networks."""
     for entry in reversed(load_mounts()):
         for above in (home.stacks_run, f"{home.snapshots}/containers"):
             if entry.point.startswith(f"{above}/"):
@@ -195,7 +195,7 @@ def _networks(home: Home) -> Iterator[Item]:
 
 
 def _names(home: Home, living: set[str]) -> Iterator[Item]:
-    """What dead stacks have published on networks for name resolution."""
+    """The names that dead stacks have published on networks."""
     folders = os.path.dirname(names_folder(home, "any"))
     for network in sorted(_list(folders)):
         for file in sorted(_list(f"{folders}/{network}")):
@@ -226,7 +226,10 @@ def _remove_container(home: Home, stack: str, directory: str) -> None:
 
 
 def _forget_stack(stack_home: StackHome) -> None:
-    """Its directory of sockets and locks, and what was asked for last. With the locks held, so that nobody begins."""
+    """Remove its directory of sockets and locks, and its desired state.
+
+    Holds the locks, so that no command starts it.
+    """
     with contextlib.ExitStack() as locks:
         for name in ("launch.lock", "fork.lock", "lock"):
             with contextlib.suppress(FileNotFoundError):

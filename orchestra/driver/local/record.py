@@ -1,4 +1,4 @@
-"""Writing down what the driver knows of a container, in its directory: ``look`` tells which files there are."""
+"""Recording what the driver knows of a container in its directory: ``look`` lists the files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class ContainerRecord(Record):
-    """container: as created, status and what changes from run to run left out. ports: as asked for.
+    """container: as created, without its status and what changes from run to run. ports: as asked for.
 
     joins: kind of namespace to the container of the stack whose namespace of that kind it shares.
     """
@@ -34,7 +34,7 @@ class ContainerRecord(Record):
 
 
 def load_record(directory: str) -> ContainerRecord | None:
-    """None where no container was made, or only begun to be removed. Raises DamagedFile."""
+    """None if no container was made, or its removal has begun. Raises DamagedFile."""
     files = ContainerDirectory(directory)
     content = files.load_if_there(RECORD)
     try:
@@ -44,7 +44,7 @@ def load_record(directory: str) -> ContainerRecord | None:
 
 
 def sound(load: Callable[[str], T], directory: str) -> T | None:
-    """None, too, for what is damaged."""
+    """Also None if the file is damaged."""
     try:
         return load(directory)
     except DamagedFile:
@@ -52,7 +52,7 @@ def sound(load: Callable[[str], T], directory: str) -> T | None:
 
 
 def find_id(directory: str, record: ContainerRecord | None, attachment: Attachment | None) -> str:
-    """The id of the container, by the first of its files that is sound; empty where none is."""
+    """The id of the container, from the first of its files that is sound; empty if none is."""
     if record is not None:
         return record.container.id
     if attachment is not None:
@@ -69,14 +69,14 @@ def store_record(directory: str, record: ContainerRecord) -> None:
 
 
 def store_start(directory: str, restarts: int, backoff: int) -> None:
-    """Before a run: what was known of the last one says nothing of it."""
+    """Before a run: what was known of the last run says nothing about it."""
     files = ContainerDirectory(directory)
     files.store(START, {"restarts": restarts, "backoff": backoff})
     files.remove(STOP, HEALTH, PAUSE)
 
 
 def store_error(directory: str, error: str) -> None:
-    """Why a run could not begin: what was last asked for stays."""
+    """Why a run could not begin: the last request stays."""
     files = ContainerDirectory(directory)
     if files.load_if_there(RECORD) is not None:
         files.store(START, {**files.load_sound(START), "error": error})
@@ -91,7 +91,7 @@ def store_pause(directory: str, started_at: float) -> None:
 
 
 def store_health(directory: str, health: Health) -> None:
-    """With the current run; nothing when there is none."""
+    """For the current run; does nothing if there is none."""
     seen = state(directory)
     if seen.status is Status.RUNNING:
         content = {"started_at": seen.started_at, "health": encode(health)}

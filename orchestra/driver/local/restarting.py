@@ -1,4 +1,4 @@
-"""Whether a container that has ended will run again, told by files."""
+"""Whether a container that has ended will run again, according to files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def is_restarting(stack_home: StackHome, container: Container) -> bool:
-    """By what was asked for last, and only if a supervisor is there to do it and the last attempt did not fail."""
+    """From the last request, and only if there is a supervisor to do it and the last attempt did not fail."""
     if (
         container.error
         or not isinstance(container.status, Exited)
@@ -35,4 +35,4 @@ def is_restarting(stack_home: StackHome, container: Container) -> bool:
             return False
         return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
-        return False  # a supervisor does nothing either while it does not know
+        return False  # a supervisor does nothing either while this is unknown

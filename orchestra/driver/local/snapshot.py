@@ -84,7 +84,10 @@ class Snapshotter:
         return (_overlay([f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}"], name),)
 
     def view(self, layers: Sequence[str]) -> tuple[LayerMount, ...]:
-        """The layers merged, read-only. A tree that this home lies in cannot be viewed: nothing would hide the home."""
+        """The layers merged, read-only.
+
+        A tree that contains this home cannot be viewed: nothing would hide the home.
+        """
         self._check_home()
         with file_errors("view of layers"):
             for layer in layers:
@@ -100,7 +103,7 @@ class Snapshotter:
         return (_overlay([f"lowerdir={lower}"], "view of layers"),)
 
     def upper(self, stack: str, name: str) -> str:
-        """Where what the container wrote is, in overlayfs' form."""
+        """The directory of what the container wrote, in overlayfs' form."""
         return f"{self._container(stack, name)}/fs"
 
     def remove(self, stack: str, name: str) -> None:
@@ -122,14 +125,17 @@ class Snapshotter:
             ]
 
     def remove_layers(self, kept: Collection[str]) -> tuple[int, int]:
-        """All layers but those with these chain ids; how many went, and their bytes. Nobody may be about to use one."""
+        """Remove all layers but those with these chain ids, none of which may be in use.
+
+        Returns how many, and their bytes.
+        """
         removed = freed = 0
         with file_errors("layers"):
             for name in _list(self._layers):
                 if name.endswith(".new") or f"sha256:{name}" in kept:
                     continue
                 freed += tree_size(f"{self._layers}/{name}")
-                # Under another name first: what is half removed must not be taken for a layer.
+                # Rename it first: a half removed directory must not be taken for a layer.
                 with self._locked(name):
                     os.rename(f"{self._layers}/{name}", f"{self._layers}/{name}.new")
                     remove_tree(f"{self._layers}/{name}.new")
@@ -146,12 +152,12 @@ class Snapshotter:
             return {chain_id: tree_size(self.layer(chain_id)) for chain_id in self.chain_ids()}
 
     def chain_ids(self) -> list[str]:
-        """Of all layers."""
+        """The chain ids of all layers."""
         with file_errors("layers"):
             return [f"sha256:{name}" for name in _list(self._layers) if not name.endswith(".new")]
 
     def layer(self, chain_id: str) -> str:
-        """Where the layer is or would be."""
+        """The directory that the layer has, or would have."""
         return f"{self._layers}/{chain_id.removeprefix('sha256:')}"
 
     def has(self, chain_id: str) -> bool:
@@ -160,7 +166,7 @@ class Snapshotter:
     def commit(self, chain_id: str, fill: Callable[[str], None]) -> str:
         """The layer's directory. Unless it exists, ``fill`` is called with an empty one, which then becomes it.
 
-        Whoever asks for the same layer meanwhile waits. After a crash or an exception of ``fill`` nothing is there.
+        Other callers for the same layer wait meanwhile. After a crash or an exception of ``fill`` nothing is there.
         """
         directory = self.layer(chain_id)
         if os.path.isdir(directory):
@@ -173,7 +179,7 @@ class Snapshotter:
         return directory
 
     def remove_unfinished(self) -> None:
-        """Remove what crashes have left of layers; those that somebody is just filling stay."""
+        """Remove what crashes have left of layers; those that are being filled stay."""
         with file_errors("unfinished layers"):
             for name in _list(self._layers):
                 if name.endswith(".new"):
@@ -186,7 +192,7 @@ class Snapshotter:
         os.mkdir(temporary, 0o755)
         try:
             fill(temporary)
-            # Or its name could survive a power failure and its files not.
+            # Otherwise its name could survive a power failure without its files.
             sync_file_system(temporary)
             os.rename(temporary, directory)
         except BaseException:
@@ -212,7 +218,7 @@ class Snapshotter:
             private_files.make_directories(path)
 
     def _hidden_in(self, layer: str) -> Iterator[str]:
-        """Those of the home's two roots that lie below a tree: their real paths."""
+        """The real paths of the home's two roots that lie below a tree."""
         if layer.startswith(f"{self._layers}/"):
             return
         tree = os.path.realpath(layer)
@@ -260,7 +266,7 @@ def _overlay(options: list[str], what: str) -> LayerMount:
 
 
 def _hide(tree: str, hidden: str, upper: str) -> None:
-    """Make ``hidden``, a path below ``tree``, an empty directory for whoever sees ``upper`` over it.
+    """Cover ``hidden``, a path below ``tree``, with an empty directory of ``upper``.
 
     It must be done in the upper layer: overlayfs refuses a lower layer that lies within another (ELOOP), as any
     directory of ours lies within the tree.

@@ -1,4 +1,4 @@
-"""Containers that run although the directory that told of them is gone, or damaged: found by their control groups."""
+"""Containers that run although their directory is gone or damaged, found by their control groups."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def stack_group(home: Home, stack: str) -> str:
-    """Below the root of each hierarchy. By home, so that what a crash left can be told from what others run."""
+    """Below the root of each hierarchy. It names the home, to tell a crash's leftovers from other homes' containers."""
     return f"/orchestra/{home_hash(home)}/{stack}"
 
 
 def group_roots() -> list[str]:
-    """Where the trees are mounted in which containers have groups."""
+    """The mount points of the hierarchies in which containers have groups."""
     hierarchy = cgroup.machine_hierarchy()
     if hierarchy.version == 1:
         return list(dict.fromkeys(hierarchy.v1.values()))
@@ -30,7 +30,7 @@ def group_roots() -> list[str]:
 
 
 def find_strays(home: Home, stack: str) -> list[str]:
-    """The ids of containers of the stack that have a group, and that no record names."""
+    """The ids of containers of the stack that have a group but no record."""
     above = stack_group(home, stack)
     # Groups first: a container that is just being made has its record before it has a group.
     groups = {name for root in group_roots() for name in _directories(f"{root}{above}")}
@@ -45,7 +45,7 @@ def end_strays(home: Home, stack: str) -> None:
 
 
 def end_if_left(home: Home, stack: str, container_id: str) -> None:
-    """The same for one whose end the files of its directory could no longer be asked for.
+    """The same for one container, once the files of its directory can no longer tell its end.
 
     A creation that was killed may have made a part of its groups, or only those above.
     """

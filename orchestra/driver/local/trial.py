@@ -1,4 +1,4 @@
-"""Trying out what this machine allows: each trial happens in a forked child, so nothing of it stays."""
+"""Trying what this machine allows: each trial runs in a forked child, so it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIB = 1 << 20
 
 
 class Outcome(NamedTuple):
-    """detail: what a successful trial saw, or why it failed."""
+    """detail: what a successful trial found, or why it failed."""
 
     works: bool
     detail: str = ""
@@ -85,7 +85,7 @@ def namespace(flag: int) -> Callable[[], None]:
 
 
 def _in_private_mounts() -> str:
-    """A fresh file system of our own at a place that exists everywhere."""
+    """A new file system of our own, at a place that exists everywhere."""
     namespaces.unshare(CLONE_NEWNS)
     mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
     mount.mount("tmpfs", "/tmp", "tmpfs")
@@ -93,7 +93,7 @@ def _in_private_mounts() -> str:
 
 
 def proc_mount() -> None:
-    """In a PID namespace of its own, as every container has it; container engines may forbid it to their containers."""
+    """In a PID namespace of its own, as for every container; container engines may forbid it to their containers."""
     place = _in_private_mounts()
     namespaces.unshare(CLONE_NEWPID)
     child = os.fork()
@@ -114,7 +114,7 @@ def terminals() -> None:
 
 
 def overlay(place: str) -> Callable[[], None]:
-    """place: a directory on the file system that snapshots would lie on; what is made there is removed by ``with``."""
+    """place: a directory on the file system for snapshots; ``with`` removes what is made there."""
 
     def trial() -> None:
         namespaces.unshare(CLONE_NEWNS)
@@ -155,7 +155,7 @@ def close_range() -> None:
 
 
 def pidfd() -> str:
-    """Signals and waiting by descriptor, and joining namespaces by it; since 6.15 it tells how a process ended."""
+    """Signals, waiting, and joining namespaces by descriptor; since 6.15 it tells how a process ended."""
     child = os.fork()
     if child == 0:
         signal.pause()
@@ -189,7 +189,7 @@ def links() -> None:
 
 
 def gates() -> None:
-    """The packet filters that every network has, here on the loopback interface of a namespace of one's own."""
+    """The packet filters that every network has, here on the loopback interface of a new namespace."""
     from orchestra.driver.local.net.gate import gate_of_bridge
 
     namespaces.unshare(CLONE_NEWNET)
@@ -204,7 +204,7 @@ def forwarding() -> None:
 
 
 def nat() -> None:
-    """A redirection in nf_tables, as each container with networks has one."""
+    """A redirection in nf_tables, as every container with networks has one."""
     namespaces.unshare(CLONE_NEWNET)
     nftables.redirect("doctor", [nftables.Redirection("tcp", "127.0.0.11", 53, 5353)])
 
@@ -218,7 +218,10 @@ def seccomp_filter() -> str:
 
 
 def limits(path: str, hierarchy: cgroup.Hierarchy) -> Callable[[], str]:
-    """A group with limits, of version 1; of version 2 only the group, since enabling controllers would outlast us."""
+    """A group with limits in version 1.
+
+    In version 2 only the group, since enabling controllers would outlast the trial.
+    """
 
     def trial() -> str:
         asked: Mapping[str, object] = {}
@@ -240,7 +243,7 @@ def limits(path: str, hierarchy: cgroup.Hierarchy) -> Callable[[], str]:
 
 
 def temporary_directory(path: str) -> tempfile.TemporaryDirectory[str]:
-    """A directory below the nearest existing ancestor of ``path``. OSError where nothing may be made."""
+    """A directory below the nearest existing ancestor of ``path``. OSError if nothing may be made there."""
     return tempfile.TemporaryDirectory(prefix="orchestra-doctor-", dir=nearest(path))
 
 

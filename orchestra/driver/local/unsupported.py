@@ -1,6 +1,6 @@
-"""Attributes of Compose that have no effect on containers of this machine, and why.
+"""Compose attributes that have no effect on containers of this machine, and why.
 
-The shape of each one's path, as in ``services.*.ports.[].mode``, with the reason. Standard library only.
+Each path, as in ``services.*.ports.[].mode``, with the reason. Standard library only.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ UNSUPPORTED: dict[str, str] = {
     "secrets.*.template_driver": "contents are taken as they are",
 }
 
-# Reported by ``compose.mounts`` where a service uses the config or secret: a declaration alone is no problem.
+# ``compose.mounts`` reports these if a service uses the config or secret: a declaration alone is no problem.
 UNSUPPORTED_IN_USE: dict[str, str] = {
     **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
     "models": "there is no runtime for AI models",
 }
 
 LACKS = {**UNSUPPORTED, **UNSUPPORTED_IN_USE}
-"""Every attribute that has no effect, or only some of what it says, with the reason."""
+"""Every attribute that has no effect, or only a partial one, with the reason."""

@@ -1,4 +1,4 @@
-"""What a running container is using right now: its processes, and what its control group and its network count."""
+"""What a running container uses right now: its processes, and the counters of its control group and its network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LOOPBACK = "lo"
 
 
 def find_group(stack_home: StackHome, name: str) -> Cgroup:
-    """The control group of a container, to be measured again and again."""
+    """The control group of a container, for repeated measurement."""
     return group_of(ContainerDirectory(stack_home.container(name)))
 
 
 def processes_of(stack_home: StackHome, name: str, pid: int) -> list[int]:
-    """Of all that run in the container, those of exec among them, in the order of their numbers. pid: of its first one.
+    """All processes of the container, including those of exec, sorted by pid. pid: of its first one.
 
     Without a control group, those in its PID namespace.
     """
@@ -32,7 +32,7 @@ def processes_of(stack_home: StackHome, name: str, pid: int) -> list[int]:
 
 
 def measure(group: Cgroup, pid: int) -> Usage:
-    """pid: of the container's first process; of one that has just ended there is no network to measure."""
+    """pid: of the container's first process. The network of one that has just ended cannot be measured."""
     from orchestra.linux.cgroup.stats import load_stats
 
     stats = load_stats(group)
@@ -54,13 +54,13 @@ def measure(group: Cgroup, pid: int) -> Usage:
 
 
 def _block_bytes(stats: dict[str, dict[str, list[dict[str, int | str]]]], operation: str) -> int:
-    """operation: the first letter of the kernel's word for it."""
+    """operation: the first letter of the kernel's name for it."""
     rows = stats["blkio"].get("ioServiceBytesRecursive", ())
     return sum(int(row["value"]) for row in rows if str(row["op"]).startswith(operation))
 
 
 def _network(pid: int) -> tuple[int, int]:
-    """Bytes received and sent by all interfaces but the loopback; none of a container in the host's own network."""
+    """Bytes received and sent by all interfaces but the loopback; none for a container in the host's own network."""
     try:
         if is_ours("network", pid):
             return 0, 0

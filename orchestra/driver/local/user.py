@@ -1,4 +1,4 @@
-"""Who a container's program runs as: Docker's ``user[:group]``, looked up in the image's own passwd(5) and group(5).
+"""The user of a container's program: Docker's ``user[:group]``, looked up in the image's passwd(5) and group(5).
 
 Pure: the files are given as texts, empty where the image has none. The rules are Docker's: a number is always an id, a
 name must be known; without a group it is the user's own, with supplementary groups by membership.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LARGEST_ID = (1 << 31) - 1
-LARGEST_IN_FILES = (1 << 32) - 2  # what the kernel takes: some give it to nobody
+LARGEST_IN_FILES = (1 << 32) - 2  # the kernel's limit: some images use it for ``nobody``
 
 
 class User(Record):
@@ -74,7 +74,7 @@ def _find_group(word: str, groups: Iterable[_Group]) -> int:
 
 
 def _parse_id(word: str, what: str) -> int | None:
-    """None for a name."""
+    """None if it is a name."""
     if not (word.isascii() and word.removeprefix("-").isdigit()):
         return None
     number = int(word)
@@ -84,7 +84,7 @@ def _parse_id(word: str, what: str) -> int | None:
 
 
 def _parse_passwd(text: str) -> Iterator[_Account]:
-    """Lines that do not fit, such as those of NIS, name nobody."""
+    """Malformed lines, such as those of NIS, are skipped."""
     for fields in _fields(text):
         if len(fields) >= 4 and _is_id(fields[2]) and _is_id(fields[3]):
             yield _Account(fields[0], int(fields[2]), int(fields[3]), fields[5] if len(fields) > 5 else "")

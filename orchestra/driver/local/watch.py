@@ -1,4 +1,4 @@
-"""Waiting for what happens to containers: each change of a run is a file renamed into the container's directory."""
+"""Waiting for changes of containers: each change of a run is a file renamed into the container's directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUN_FILES = ("state.json", END, "shim.pid")
 
 
 class Watch:
-    """Tells of changes of runs. Containers are added when their directory is there, and leave when it is removed.
+    """Reports changes of runs. Add a container once its directory exists; it leaves when that is removed.
 
     tell: called with the name of a container whose run has ended or may have, or whose directory is gone. Use ``with``,
     and let ``run`` run inside.
@@ -40,9 +40,9 @@ class Watch:
         self._inotify.close()
 
     def add(self, name: str) -> None:
-        """Watch a container; again is as good as once. Nothing happens when its directory is gone."""
+        """Watch a container; a second call changes nothing, nor does one after its directory is gone."""
         with suppress(FileNotFoundError):
-            watch = self._inotify.add(self._home.container(name), IN_MOVED_TO | IN_ONLYDIR)  # and that it goes
+            watch = self._inotify.add(self._home.container(name), IN_MOVED_TO | IN_ONLYDIR)  # and its removal
             self._names[watch] = name
 
     def change(self, name: str) -> anyio.Event:
@@ -65,6 +65,6 @@ class Watch:
         changed = self._changes.pop(name, None)
         if changed is not None:
             changed.set()
-        # Whoever begins a run looks for himself when it has begun; only its end comes unasked.
+        # A caller that begins a run checks the result itself; only the end of a run comes unasked.
         if file == END and name:
             self._tell(name)

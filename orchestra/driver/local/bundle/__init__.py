@@ -1,7 +1,7 @@
-"""``ContainerSpec`` to OCI runtime configuration (runtime-spec 1.2). Pure, but for ``host``, which looks.
+"""``ContainerSpec`` to OCI runtime configuration (runtime-spec 1.2). Pure, except ``host``, which looks at the machine.
 
-What Docker gives a container unless told otherwise is given here too. What cannot be given is a FatalError that names
-the service and says what to change; nothing is left out in silence.
+The defaults are Docker's. If something cannot be granted, a FatalError names the service and says what to change;
+nothing is left out silently.
 """
 
 from orchestra.driver.local.bundle.config import render_bundle, render_etc_files

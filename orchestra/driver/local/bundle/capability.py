@@ -47,7 +47,7 @@ def choose_capabilities(spec: ContainerSpec, available: Sequence[str]) -> tuple[
 
 
 def render_capabilities(chosen: Iterable[str], uid: int) -> dict[str, list[str]]:
-    """The five sets. Who is not root has none in effect, as after execve(2): only a bound to what set-uid gives."""
+    """The five sets. Users other than root have none in effect, as after execve(2), but may get them by set-uid."""
     names = list(chosen)
     effective = names if uid == 0 else []
     return {"bounding": names, "effective": effective, "permitted": list(effective), "inheritable": [], "ambient": []}

@@ -76,7 +76,10 @@ def render_etc_files(attachment: Attachment) -> dict[str, str]:
 
 
 def _annotations(spec: ContainerSpec, image: ImageConfig) -> dict[str, str]:
-    """Labels of image and service, then annotations. Ours tell a runtime what to do, so nobody else's word counts."""
+    """Labels of image and service, then annotations.
+
+    Ours tell a runtime what to do, so no other value replaces them.
+    """
     found = {**image.labels, **spec.labels, **spec.annotations}
     for name, holds in ((REAPER_ANNOTATION, spec.init), (HOME_ANNOTATION, not sets_home(spec, image))):
         found.pop(name, None)

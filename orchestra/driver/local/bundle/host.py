@@ -1,4 +1,4 @@
-"""Looking at the host for what bundles depend on."""
+"""The facts about the host that bundles depend on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_SHARED = ("pts", "shm", "fd", "mqueue", "console")
 
 
 def observe_host(spec: ContainerSpec) -> HostFacts:
-    """The facts that this container's bundle needs: devices are looked at only where it names them."""
+    """The facts that this container's bundle needs: devices are looked at only if it names them."""
     held = capabilities.held()
     named = {*(device.source for device in spec.devices), *block_devices(spec.resources.block_io)}
     return HostFacts(
@@ -78,7 +78,7 @@ def _walk(directory: str, skipped: tuple[str, ...]) -> Iterator[HostDevice]:
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError:
-        return  # removed meanwhile, or not for us
+        return  # removed meanwhile, or not readable
     for entry in entries:
         if entry.name in skipped or entry.is_symlink():
             continue

@@ -37,9 +37,9 @@ ETC_FILES = {"/etc/hosts": "hosts", "/etc/hostname": "hostname", "/etc/resolv.co
 
 
 def render_mounts(spec: ContainerSpec, mounts: Iterable[ResolvedMount], security: Security) -> list[Entry]:
-    """No mount is hidden by a later one: what a container always has comes first, the rest by depth.
+    """The mounts in an order in which none hides another: defaults first, the rest by depth.
 
-    What is always there gives way to a mount at its place or above it; the files in /etc only to one at their place.
+    A default gives way to a mount at its place or above it; the files in /etc only to one at their place.
     """
     asked = {_target(mount, spec): mount for mount in mounts}
     found = [
@@ -75,7 +75,7 @@ def _default(row: tuple[str, str, str, tuple[str, ...]]) -> Entry:
 
 
 def _fit(entry: Entry, spec: ContainerSpec, security: Security) -> bool:
-    """Make a default what this container asks for; False when it asks for none."""
+    """Adapt a default to what this container asks for; False if it asks for none."""
     options: list[str] = entry["options"]
     match entry["destination"]:
         case "/dev/shm" if isinstance(spec.ipc, Bare):
@@ -94,7 +94,7 @@ def _fit(entry: Entry, spec: ContainerSpec, security: Security) -> bool:
 
 
 def _asked(target: str, mount: ResolvedMount) -> Entry:
-    """A bind that is read-only is so with all that is mounted below its source, as Docker's are."""
+    """A read-only bind is so with everything that is mounted below its source, as in Docker."""
     options = list(mount.options)
     if mount.read_only:
         options.append("rro" if mount.kind == "bind" else "ro")

@@ -1,4 +1,4 @@
-"""Which namespaces a container has of its own, joins, or shares with the host; and the sysctls that go with them."""
+"""Which namespaces a container has, joins, or shares with the host; and the sysctls that go with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IPC_SYSCTLS = (
 
 
 def render_namespaces(spec: ContainerSpec, attachment: Attachment) -> list[dict[str, str]]:
-    """Those of its own; the network's is joined. What is another container's is known when it is started."""
+    """The namespaces it has, and the network's to join. Those of other containers are known only when it is started."""
     found = [{"type": "mount"}, {"type": "cgroup"}]
     found += [{"type": kind} for kind in ("uts", "ipc", "pid") if not isinstance(getattr(spec, kind), Host)]
     if attachment.namespace_path is not None:
@@ -34,7 +34,7 @@ def render_namespaces(spec: ContainerSpec, attachment: Attachment) -> list[dict[
 
 
 def render_hostname(spec: ContainerSpec, attachment: Attachment) -> str:
-    """Empty where the name is the host's: setting it would rename the host."""
+    """Empty if the container has the host's name: setting it would rename the host."""
     if not isinstance(spec.uts, Host):
         # 64 is what sethostname(2) takes; a container's name may be longer.
         return attachment.hostname if spec.hostname else attachment.hostname[:64]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOME_ANNOTATION = "io.orchestra.home-of-user"
-"""``true`` where neither image nor file sets HOME: a program executed as somebody else gets that one's."""
+"""``true`` if neither image nor file sets HOME: then a program executed as another user gets that user's home."""
 
 UNLIMITED = (1 << 64) - 1
 # Docker's words for getrlimit(2)'s. ``locks`` is taken and not set: it means nothing to Linux since 2.4.25.
@@ -68,7 +68,7 @@ def render_own_process(
 
 
 def sets_home(spec: ContainerSpec, image: ImageConfig) -> bool:
-    """Whether HOME is somebody's choice, not the user's home directory."""
+    """Whether the image or the file sets HOME, instead of the user's home directory."""
     return "HOME" in image.environment or "HOME" in spec.environment
 
 
@@ -84,7 +84,7 @@ def render_process(
     privileged: bool = False,
     capabilities: Sequence[str] = NAMES,
 ) -> dict[str, Any]:
-    """A program executed in the container of ``config``: as its own one, but for what is given.
+    """A program executed in the container of ``config``: like its own program, except for what is given.
 
     environment: added to the container's. working_directory: from the container's own. console_size: rows and columns.
     privileged: with all of ``capabilities``.
@@ -118,7 +118,7 @@ def _user(user: User) -> dict[str, Any]:
 
 
 def _arguments(spec: ContainerSpec, image: ImageConfig) -> list[str]:
-    """An entrypoint of the service's own takes no command from the image; an empty one only clears the image's."""
+    """A service's entrypoint replaces the image's command too; an empty one only clears the image's entrypoint."""
     entrypoint = image.entrypoint if spec.entrypoint is None else spec.entrypoint
     if spec.command is not None:
         command = spec.command
@@ -132,7 +132,7 @@ def _arguments(spec: ContainerSpec, image: ImageConfig) -> list[str]:
 
 
 def _environment(spec: ContainerSpec, image: ImageConfig, user: User, hostname: str) -> dict[str, str]:
-    """The service's wins over the image's, and the image's over what is there by default."""
+    """The service's variables win over the image's, and those over the defaults."""
     defaults = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
     if spec.tty:
         defaults["TERM"] = "xterm"

@@ -82,7 +82,7 @@ def _block_io(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
 
 
 def block_devices(block: BlockIO) -> tuple[str, ...]:
-    """The paths of all that are named."""
+    """The paths of all devices that are named."""
     every = (block.device_weights, block.read_bytes, block.read_operations, block.write_bytes, block.write_operations)
     return tuple(entry.path for values in every for entry in values)
 
@@ -96,7 +96,7 @@ def _block_device(path: str, spec: ContainerSpec, host: HostFacts) -> HostDevice
 
 
 def _memory(spec: ContainerSpec, host: HostFacts) -> dict[str, Any]:
-    """``memory_swap`` is memory and swap together, -1 for no limit; not given, it is twice the memory."""
+    """``memory_swap`` is memory and swap together, -1 for no limit; by default twice the memory."""
     resources = spec.resources
     limit, swap, reservation = resources.memory, resources.memory_swap, resources.memory_reservation
     if limit and limit < LEAST_MEMORY:
@@ -138,7 +138,7 @@ def _device_rules(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:
 
 
 def _parse_rule(text: str) -> dict[str, Any]:
-    """``TYPE MAJOR:MINOR ACCESS``, where ``*`` stands for every number."""
+    """``TYPE MAJOR:MINOR ACCESS``, in which ``*`` stands for every number."""
     kind, numbers, access = text.split()
     major, _, minor = numbers.partition(":")
     named = {name: int(number) for name, number in (("major", major), ("minor", minor)) if number != "*"}
@@ -146,7 +146,7 @@ def _parse_rule(text: str) -> dict[str, Any]:
 
 
 def render_devices(spec: ContainerSpec, host: HostFacts) -> list[dict[str, Any]]:
-    """The nodes to be made: those the file names, and for a privileged container all of the host's."""
+    """The nodes to make: those that the file names, and for a privileged container all of the host's."""
     nodes = {node.path: node for node in host.every_device} if spec.privileged else {}
     nodes |= {path: node for path, node, _access in _wanted(spec, host)}
     return [

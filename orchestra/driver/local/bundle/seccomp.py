@@ -1,6 +1,6 @@
-"""``linux.seccomp`` of a container: the default profile, or a JSON profile as Docker takes them. Pure.
+"""``linux.seccomp`` of a container: the default profile, or a JSON profile in Docker's format. Pure.
 
-Both depend on the container's capabilities: who may mount anyway is not kept from the call.
+Both depend on the container's capabilities: a container that may mount anyway is not denied the call.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Rule = dict[str, Any]
 
 ALLOW, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"
 
-# What Docker's profiles call machines.
+# The names of machines in Docker's profiles.
 MACHINE_NAMES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "x86", "armv7l": "arm"}
 
 
 def render_profile(
     spec: ContainerSpec, security: Security, capabilities: Iterable[str], host: HostFacts
 ) -> Profile | None:
-    """What ``security_opt`` asks for; None for a container that is not confined. Raises FatalError."""
+    """The profile that ``security_opt`` asks for; None for a container without one. Raises FatalError."""
     if security.seccomp == UNCONFINED:
         return None
     if security.seccomp == BUILT_IN or host.seccomp_profile is None:
@@ -55,7 +55,7 @@ def render_profile(
 
 @functools.lru_cache(maxsize=64)
 def render_default_profile(capabilities: frozenset[str], machine: str) -> Profile:
-    """machine: as uname(2) has it. Not to be changed by the caller."""
+    """machine: as uname(2) has it. The caller must not change the result."""
     names: set[str] = set()
     for calls in ALLOWED.values():
         names.update(calls.split())
@@ -68,7 +68,7 @@ def render_default_profile(capabilities: frozenset[str], machine: str) -> Profil
     rules.append(_allow("socket", 0, "SCMP_CMP_NE", AF_VSOCK))
     if "clone" not in names:
         rules.append(_allow("clone", 0, "SCMP_CMP_MASKED_EQ", NEW_NAMESPACES))
-        # Its flags lie in memory, where a filter cannot look: "no such call" makes programs take clone instead.
+        # Its flags are in memory, where a filter cannot look: with "no such call" programs use clone instead.
         rules.append({"names": ["clone3"], "action": ERRNO, "errnoRet": ENOSYS})
     rules.append({"names": UNDECIDED.split(), "action": ERRNO, "errnoRet": ENOSYS})
     profile: Profile = {"defaultAction": ERRNO, "defaultErrnoRet": EPERM, "syscalls": rules}
@@ -85,7 +85,7 @@ def _allow(name: str, index: int, operator: str, value: int) -> Rule:
 def resolve_profile(profile: Mapping[str, Any], capabilities: Iterable[str], machine: str, kernel: str) -> Profile:
     """A JSON profile with its conditions decided: ``includes``, ``excludes`` and ``archMap`` are Docker's additions.
 
-    kernel: the release that uname(2) tells. ValueError for what is no profile.
+    kernel: the release from uname(2). Raises ValueError if this is not a profile.
     """
     if not isinstance(profile.get("defaultAction"), str):
         raise ValueError("defaultAction is missing")

@@ -1,13 +1,14 @@
 """The default profile as a table: which system calls a container may make, by subject.
 
-An allowlist: what is missing here is refused. Names of other architectures than this one are passed over. Its effect is
+An allowlist: what is missing here is refused. Names of other architectures are skipped. Its effect is
 Docker's: calls that see or change the machine rather than the container (mount, clock, kernel modules, keyrings, BPF,
 swap, kexec, io_uring...) are left out, or come with the capability that is needed to make them anyway.
 """
 
 from __future__ import annotations
 
-# Subject: calls of syscalls(2) that anybody may make. The suffixes 32, 64 and _time64 belong to 32-bit architectures.
+# Subject: calls of syscalls(2) that every program may make. The suffixes 32, 64 and _time64 belong to 32-bit
+# architectures.
 ALLOWED: dict[str, str] = {
     "opening and closing": """
         close close_range creat dup dup2 dup3 open openat openat2 fcntl fcntl64 flock name_to_handle_at
@@ -69,13 +70,13 @@ ALLOWED: dict[str, str] = {
         seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self getrandom""",
 }
 
-# Machine: what only its processors have.
+# Machine: calls that only its processors have.
 ARCHITECTURE_CALLS: dict[str, str] = {
     "x86_64": "arch_prctl modify_ldt",
     "aarch64": "breakpoint cacheflush set_tls",
 }
 
-# Capability: calls that come with it.
+# Capability: calls that it permits.
 CAPABILITY_CALLS: dict[str, str] = {
     "CAP_BPF": "bpf",
     "CAP_DAC_READ_SEARCH": "open_by_handle_at",
@@ -96,11 +97,11 @@ CAPABILITY_CALLS: dict[str, str] = {
     "CAP_SYSLOG": "syslog",
 }
 
-# Calls that nothing was decided about: "no such call", so that programs do without, where EPERM would be an answer.
+# Calls that were not decided on answer "no such call": programs do without those, where EPERM could make them fail.
 UNDECIDED = "lsm_get_self_attr lsm_set_self_attr lsm_list_modules open_tree_attr file_getattr file_setattr"
 
 # Execution domains of personality(2): Linux, Linux with 32-bit addresses (PER_LINUX32), each with and without
-# UNAME26, and the question what it is.
+# UNAME26, and the query for the current one.
 PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 AF_VSOCK = 40  # leads to the hypervisor, past every network namespace
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET of clone(2).

@@ -1,4 +1,4 @@
-"""``security_opt``, and what of /proc and /sys is kept from a container."""
+"""``security_opt``, and the parts of /proc and /sys that a container must not see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MASKED = (
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
-# Labels are not applied: only asking for none is fulfilled.
+# Labels are not applied, so only the wish for none is met.
 FULFILLED = {"apparmor": "unconfined", "label": "disable"}
 UNCONFINED, BUILT_IN = "unconfined", "builtin"
 TRUTH = {"": True, "true": True, "false": False}
@@ -43,7 +43,7 @@ class Security(Record):
 
 
 def parse_security(spec: ContainerSpec) -> Security:
-    """``NAME``, ``NAME=VALUE`` or ``NAME:VALUE``, as Docker takes them. Raises FatalError for what cannot be done."""
+    """``NAME``, ``NAME=VALUE`` or ``NAME:VALUE``, as in Docker. Raises FatalError for what cannot be done."""
     no_new_privileges = False
     all_visible = writable_cgroups = spec.privileged
     seccomp = UNCONFINED if spec.privileged else BUILT_IN
@@ -72,6 +72,6 @@ def parse_security(spec: ContainerSpec) -> Security:
 
 
 def split_option(option: str) -> tuple[str, str]:
-    """Name and value; empty where there is none."""
+    """Name and value; '' if there is no value."""
     name, _, value = option.partition("=" if "=" in option else ":")
     return name, value

@@ -24,12 +24,11 @@ class HostDevice(Record):
 
 
 class HostFacts(Record):
-    """capabilities: all there are to give. swap_accounting: whether memory and swap can be limited together.
+    """capabilities: all that can be granted. swap_accounting: whether memory and swap can be limited together.
 
-    devices: what stands at each path of the host's that the container names for a device: the node, or for a
-    directory the nodes below it.
+    devices: the node at each path of the host that the container names as a device; for a directory, all nodes in it.
     every_device: all of the host's, for a privileged container. machine, kernel: as uname(2) tells them.
-    seccomp_profile: what the file holds that ``security_opt`` names.
+    seccomp_profile: the content of the file that ``security_opt`` names.
     """
 
     capabilities: tuple[str, ...] = NAMES

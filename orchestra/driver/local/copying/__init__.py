@@ -3,5 +3,5 @@
 Containers may hold anything, and change it while it is copied. So nothing is reached by a path of the host: ``root``
 opens a container's root, ``place`` resolves paths within it (openat2(2)), and ``reading`` and ``writing`` go on from
 there by descriptors and single names, without following links. What is copied is a stream of tar headers, each with
-its content (``item``), which ``archive`` turns into a real archive where one is asked for.
+its content (``item``); ``archive`` turns it into a real archive if needed.
 """

@@ -68,14 +68,14 @@ class _Member:
 
 
 def read_archive(stream: io.BufferedReader, what: str) -> Iterator[Item]:
-    """Of an archive that is compressed or not. Raises FatalError for one that is damaged."""
+    """The items of an archive, compressed or not. Raises FatalError if it is damaged."""
     with archive_errors(what), open_tar(decompressed(stream), seekable=False) as tar:
         for entry in entries(tar):
             yield Item(entry, _Member(tar, entry, what) if entry.isreg() else None)
 
 
 def write_archive(items: Iterable[Item], output: Output, top: str) -> None:
-    """top: what the top is called in it; '' leaves it out, and begins the names with what is in it."""
+    """top: the name of the top in the archive; '' leaves it out, so that names begin with its entries."""
     for entry, content in items:
         name = "/".join(filter(None, (top, entry.name)))
         if not name:

@@ -1,6 +1,6 @@
-"""An image of what a container has changed: one more layer on its image, and its configuration.
+"""An image of a container's changes: one more layer on its image, and its configuration.
 
-A container of a directory tree (``rootfs:DIR``) has no image to add to: all of its file system becomes the one layer.
+A container of a directory tree (``rootfs:DIR``) has no image to add to: its whole file system becomes one layer.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from orchestra.linux.cgroup import Cgroup
     from orchestra.model.observed import Container
 
-# What overlayfs keeps where the rest of a file or directory is in another place of a lower layer.
+# Attributes of overlayfs if the rest of a file or directory is in another place of a lower layer.
 ELSEWHERE = ("trusted.overlay.redirect", "trusted.overlay.metacopy")
 OWN_VARIABLES = ("HOSTNAME", "TERM")
 
 
 class Commit(Record):
-    """name: a whole one, or empty. created: RFC 3339. changes: lines of a Dockerfile."""
+    """name: a full name, or empty. created: RFC 3339. changes: lines of a Dockerfile."""
 
     name: str
     author: str
@@ -59,7 +59,7 @@ class Commit(Record):
 
 
 def commit_container(home: Home, stack: str, container: Container, wanted: Commit) -> str:
-    """The id of the image. Raises UserError for a change that makes no sense, FatalError for what is damaged."""
+    """The id of the image. Raises UserError for an invalid change, FatalError for damaged data."""
     directory = home.stack(stack).container(container.name)
     config = ContainerDirectory(directory).load_config()
     store = ImageStore(home)
@@ -98,9 +98,9 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
 
 
 def inherit_config(image: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The image's ``config`` with what the container runs instead. config: of its bundle. Pure.
+    """The image's ``config``, updated with what the container runs. config: of its bundle. Pure.
 
-    The bundle has numbers for users: a name that the image gives stays, unless it gives a number that is another one.
+    The bundle has numbers for users: a name from the image stays, unless the number belongs to another user.
     """
     process = config["process"]
     found = dict(image)
@@ -131,10 +131,10 @@ def inherit_config(image: Mapping[str, Any], config: Mapping[str, Any]) -> dict[
 
 
 def changed(upper: int, mounted: Collection[str]) -> Iterator[Item]:
-    """What the directory of an overlay says, in the words of a layer (see ``layers.unpack``).
+    """The entries of an overlay's upper directory, in the form of a layer (see ``layers.unpack``).
 
-    upper: O_PATH. mounted: paths at which the container has mounts: empty files there were made to be mounted on.
-    Raises FatalError where overlayfs tells only a part of a file.
+    upper: O_PATH. mounted: paths at which the container has mounts: empty files there were made as mount points.
+    Raises FatalError if overlayfs keeps only a part of a file there.
     """
     for item in Reader(upper).walk():
         entry = item.entry
@@ -157,7 +157,7 @@ def changed(upper: int, mounted: Collection[str]) -> Iterator[Item]:
 
 @contextlib.contextmanager
 def paused(group: Cgroup) -> Iterator[None]:
-    """Its processes stand still meanwhile, where there is a freezer. They go on however this process ends."""
+    """Its processes are frozen meanwhile, if there is a freezer. They go on however this process ends."""
     if freezer.is_frozen(group):
         yield
         return

@@ -1,4 +1,4 @@
-"""What is copied: tar headers, each with the bytes of its file."""
+"""The units of a copy: tar headers, each with the bytes of its file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CHUNK = 1 << 20
-# copy_file_range(2) refuses two file systems, and some pairs of files, in these ways.
+# How copy_file_range(2) refuses two file systems, and some pairs of files.
 REFUSED = (EXDEV, EINVAL, ENOSYS, EOPNOTSUPP, EBADF)
 
 
@@ -20,7 +20,7 @@ class Content(Protocol):
     """The bytes of a regular file, to be taken once."""
 
     def copy_to(self, targets: Sequence[int]) -> None:
-        """Into empty files, holes as holes where they are known."""
+        """Into empty files, keeping holes where they are known."""
         ...
 
     def chunks(self) -> Iterator[bytes]: ...
@@ -34,7 +34,7 @@ class Item(NamedTuple):
 
 
 class FileContent:
-    """Of an open file: as many bytes as it had when it was opened, whatever becomes of it meanwhile."""
+    """The content of an open file: as many bytes as it had when it was opened, whatever happens to it meanwhile."""
 
     def __init__(self, fd: int, size: int) -> None:
         self._fd = fd
@@ -50,7 +50,7 @@ class FileContent:
                 _copy_range(self._fd, target, start, end)
 
     def chunks(self) -> Iterator[bytes]:
-        """As many bytes as promised: zeros take the place of those that are gone meanwhile."""
+        """As many bytes as promised: zeros replace those that have gone meanwhile."""
         offset = 0
         while offset < self._size:
             wanted = min(CHUNK, self._size - offset)
@@ -59,7 +59,7 @@ class FileContent:
             yield chunk
 
     def _extents(self) -> Iterator[tuple[int, int]]:
-        """Where there are data, by SEEK_DATA of lseek(2)."""
+        """The ranges that hold data, by SEEK_DATA of lseek(2)."""
         end = 0
         while end < self._size:
             try:
@@ -74,7 +74,7 @@ class FileContent:
 
 
 class BytesContent:
-    """Of a file that is short and read already."""
+    """The content of a short file that has been read already."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -94,7 +94,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def _copy_range(source: int, target: int, start: int, end: int) -> None:
-    """Ends early where the source has become shorter."""
+    """Ends early if the source has become shorter."""
     with contextlib.suppress(_Refused):
         _copy_in_kernel(source, target, start, end)
         return

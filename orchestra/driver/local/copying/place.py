@@ -1,7 +1,7 @@
 """Where a copy begins and where it goes: the rules of ``docker cp`` for directories, slashes and links.
 
 Source: documentation of ``docker cp``, "Description". A link at the end of a source path is copied itself, unless a
-slash follows or it is asked for; a link at the end of a destination is followed.
+slash follows it or the options say otherwise; a link at the end of a destination is followed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class World(Protocol):
         ...
 
     def open_below(self, base: str, fd: int, path: str, flags: int) -> int:
-        """What an entry of a copy names below ``base``, which ``fd`` is open of."""
+        """Open what an entry of a copy names below ``base``, which ``fd`` refers to."""
         ...
 
     def name(self, path: str) -> str:
@@ -45,7 +45,7 @@ class World(Protocol):
 
 
 class Host:
-    """This machine. directory: of relative paths. Below a destination no link is followed."""
+    """This machine. directory: for relative paths. Below a destination no link is followed."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -61,7 +61,7 @@ class Host:
 
 
 class Inside:
-    """A container's root. Links are followed as they are for the container, and lead nowhere else."""
+    """A container's root. Links are followed as in the container, and cannot lead out of it."""
 
     def __init__(self, root: int, container: str) -> None:
         self._root = root
@@ -78,7 +78,7 @@ class Inside:
 
 
 class Origin(NamedTuple):
-    """fd: O_PATH, of what is copied. name: the last part of its path. only_content: what is in the directory."""
+    """fd: O_PATH, of the source. name: the last part of its path. only_content: copy what is in the directory."""
 
     fd: int
     name: str
@@ -87,9 +87,9 @@ class Origin(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """base: an existing directory. top: what the top of the copy is called in it; empty for the directory itself.
+    """base: an existing directory. top: the name of the copy's top in it; empty for the directory itself.
 
-    exists: whether something of that name is there.
+    exists: whether there is an entry of that name.
     """
 
     world: World
@@ -116,7 +116,7 @@ def find_origin(world: World, path: str, *, follow: bool) -> Origin:
 
 
 def find_destination(world: World, path: str, origin: Origin) -> Destination:
-    """Raises UserError where the one cannot be copied to the other."""
+    """Raises UserError if this origin cannot be copied there."""
     found = _status(world, path)
     if found is not None and stat.S_ISDIR(found.st_mode):
         if origin.only_content:
@@ -195,7 +195,7 @@ def _refusal(error: OSError, world: World, path: str) -> UserError:
 
 
 def _nearest(world: World, path: str) -> str:
-    """What there is of nearly that name."""
+    """An existing name that is similar."""
     from difflib import get_close_matches
 
     directory, name = posixpath.split(path.rstrip("/"))

@@ -1,8 +1,8 @@
 """A file, or a directory with all that is in it, as items.
 
-Each directory is opened by its name in the one above, without following links, and each file as what it was found to
-be: a file that is swapped for a link, a FIFO or a device meanwhile is never opened as such. Devices are not opened at
-all, and sockets, which no archive can hold, are left out.
+Each directory is opened by its name in the one above, without following links, and each file as the type it was found
+to be: a file that is swapped for a link, a FIFO or a device meanwhile is never opened as such. Devices are not opened
+at all, and sockets are left out, since an archive cannot hold them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ FOUND = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 XATTRS = ("user.", "security.capability", "system.posix_acl_")
 """Attributes that mean the same elsewhere; labels of security modules and overlayfs' own do not."""
 VIRTUAL = frozenset((0x9FA0, 0x62656572, 0x27E0EB, 0x63677270, 0x1CD1, 0x19800202, 0x64626720, 0x74726163, 0xCAFE4A11))
-"""``f_type`` of proc, sysfs, cgroup, cgroup2, devpts, mqueue, debugfs, tracefs and bpf: the kernel's, and no files."""
+"""``f_type`` of proc, sysfs, cgroup, cgroup2, devpts, mqueue, debugfs, tracefs and bpf: no real files."""
 UNSIZED_LIMIT = 4 << 20
-"""Bytes that are read of a file of procfs, which has no size. One of an archive needs its size beforehand."""
+"""Bytes to read from a file of procfs, which has no size. An archive needs the size beforehand."""
 KINDS = {
     stat.S_IFREG: tarfile.REGTYPE,
     stat.S_IFDIR: tarfile.DIRTYPE,
@@ -40,7 +40,7 @@ KINDS = {
 
 
 class _Level(NamedTuple):
-    """A directory on the way down: names are those still to be read, the next one last."""
+    """A directory on the way down. names: those still to be read, the next one last."""
 
     fd: int
     path: str
@@ -48,16 +48,16 @@ class _Level(NamedTuple):
 
 
 class Reader:
-    """A file that has several names is read once: the others become hard links to the first."""
+    """Reads a file with several names once: the other names become hard links to the first."""
 
     def __init__(self, top: int, *, with_content: bool = True) -> None:
-        """top: O_PATH, of what is read; it stays open."""
+        """top: O_PATH, of what to read; it stays open."""
         self._top = top
         self._with_content = with_content
         self._seen: dict[tuple[int, int], str] = {}
 
     def walk(self) -> Iterator[Item]:
-        """The top first, called ''; a directory before what is in it. Each is to be used up before the next."""
+        """The top first, called ''; a directory before its entries. Use up each item before the next."""
         item, below = self._read(self._top, "")
         if item is None:
             return
@@ -96,7 +96,7 @@ class Reader:
                 item.content.close()
 
     def _read(self, found: int, path: str, device: int | None = None) -> tuple[Item | None, int | None]:
-        """The item, and of a directory that is to be entered a descriptor. device: of the directory that it is in."""
+        """The item and, for a directory to be entered, a descriptor. device: of the directory that contains it."""
         status = os.fstat(found)
         kind = KINDS.get(stat.S_IFMT(status.st_mode))
         if kind is None:
@@ -133,7 +133,7 @@ class Reader:
             return Item(entry, FileContent(fd, entry.size))
         try:
             data = b""
-            with contextlib.suppress(OSError):  # a file of the kernel's that cannot be read now
+            with contextlib.suppress(OSError):  # a file of the kernel that cannot be read now
                 while len(data) < UNSIZED_LIMIT and (chunk := os.read(fd, UNSIZED_LIMIT - len(data))):
                     data += chunk
         finally:

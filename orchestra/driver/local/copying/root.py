@@ -1,7 +1,7 @@
-"""The root of a container as the container sees it, by descriptor: of one that runs, and of one that does not.
+"""The root of a container as the container sees it, by descriptor, whether it runs or not.
 
-A short-lived process opens it in the container's mount namespace, or in one of its own where it mounts what the
-container's start would mount. It runs nothing of the container, and nothing in a container can see it.
+A short-lived process opens it in the container's mount namespace, or in a new one in which it mounts what starting the
+container would mount. It runs nothing of the container, and nothing in a container can see it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ VIRTUAL = frozenset(("proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cg
 def opened_root(directory: str, *, bare: bool = False) -> Iterator[int]:
     """An O_PATH descriptor of the root. bare: without anything that is mounted in it, and read-only.
 
-    Raises FileNotFoundError or DamagedFile where the container is not made, or not completely.
+    Raises FileNotFoundError or DamagedFile if the container is not made, or not completely.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.ExitStack() as lock:
-            # Overlayfs forbids to mount the root twice at a time: a start holds the lock until the container runs, a
-            # copy for as long as it has mounted the root.
+            # Overlayfs forbids mounting the root twice at a time: a start holds the lock until the container runs, a
+            # copy as long as it has the root mounted.
             lock.enter_context(locked(directory))
             root = _open_running(directory, bare=bare)
             if root is None:
@@ -63,7 +63,7 @@ def _open_running(directory: str, *, bare: bool) -> int | None:
             return None
 
         def open_it() -> int:
-            # To the root of the namespace, even if the container's first process has changed its own.
+            # To the root of the namespace, even if the container's first process has changed its root directory.
             namespaces.setns(namespace, namespaces.CLONE_NEWNS, about="the container's mount namespace")
             return _bare("/") if bare else os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 

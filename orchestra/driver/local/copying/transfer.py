@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Rules(Record):
-    """archive: owners are copied. follow_link: what a link at the source's path leads to is copied.
+    """archive: copy owners. follow_link: copy what a link at the source's path leads to.
 
     directory: what relative paths on the host are relative to.
     """
@@ -40,7 +40,7 @@ def copy_in(
 ) -> None:
     """A path of the host, or an archive, into each container. containers: their directories by name.
 
-    Everything is checked before anything is written, as far as it can be known. Raises UserError or FatalError.
+    Everything is checked before anything is written, as far as possible. Raises UserError or FatalError.
     """
     with contextlib.ExitStack() as stack:
         worlds = [Inside(stack.enter_context(opened_root(directory)), name) for name, directory in containers.items()]

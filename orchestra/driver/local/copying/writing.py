@@ -1,7 +1,7 @@
-"""Items into a directory: of a container, or of the host.
+"""Writing items into a directory of a container or of the host.
 
-A file that is in the way is replaced as a whole, by rename(2): until its successor is complete, it stays what it is.
-A directory is never replaced by anything else, nor the other way round, and one that exists keeps its owner and mode
+A file that is in the way is replaced as a whole, by rename(2): until the new one is complete, the old one stays.
+A directory is never replaced by anything else, nor the other way round, and an existing one keeps its owner and mode
 unless these are to be copied.
 """
 
@@ -35,9 +35,9 @@ READ_ONLY_HINT = "`read_only` of the service or of the mount makes it so"
 
 
 class Ownership(Record):
-    """kept: owners, set-user-id bits, capabilities and devices are copied, as with ``cp --archive``.
+    """kept: copy owners, set-user-id bits, capabilities and devices, as with ``cp --archive``.
 
-    Otherwise all belongs to uid and gid. trusted: it comes from the host, so that a file whose owner does not change
+    Otherwise everything belongs to uid and gid. trusted: it comes from the host, so a file whose owner does not change
     may keep its set-user-id bit and its capabilities.
     """
 
@@ -49,13 +49,13 @@ class Ownership(Record):
 
 class Writer:
     def __init__(self, destination: Destination, ownership: Ownership, warn: Callable[[str], None]) -> None:
-        """Raises UserError where nothing can be written."""
+        """Raises UserError if nothing can be written."""
         self._world = destination.world
         self._base = destination.base
         self._top = destination.top
         self._ownership = ownership
         self._warn = warn
-        # Set at the end, since every entry that is made in a directory changes its time.
+        # Set at the end, since every entry made in a directory changes its time.
         self._times: dict[str, int] = {}
         self._parent: tuple[str, int] | None = None
         self._pending: tuple[int, str, str] | None = None
@@ -71,7 +71,7 @@ class Writer:
         os.close(self._fd)
 
     def check(self, entry: tarfile.TarInfo) -> None:
-        """Raises UserError if what is there already could not become this entry. Changes nothing."""
+        """Raises UserError if what exists already could not become this entry. Changes nothing."""
         path = self._path(entry.name)
         try:
             fd = self._world.open_below(self._base, self._fd, path or ".", os.O_PATH | os.O_NOFOLLOW)
@@ -111,7 +111,7 @@ class Writer:
         os.close(fd)
 
     def abandon(self) -> None:
-        """Take away a file that is not complete."""
+        """Remove a file that is not complete."""
         if self._pending is not None:
             fd, temporary, path = self._pending
             self._pending = None
@@ -189,7 +189,7 @@ class Writer:
             os.close(source)
 
     def _replace(self, fd: int | None, temporary: str, path: str) -> None:
-        """Give it its name. Where a single file is mounted there, which has to stay, only its content is replaced.
+        """Give it its name. If a single file is mounted there, the mount has to stay, so only its content is replaced.
 
         rename(2) would take such a mount away: the kernel protects mounts of the caller's own mount namespace only.
         """
@@ -202,7 +202,7 @@ class Writer:
             else:
                 raise UserError(f"{self._about(path)} is mounted, and only a file could be copied there")
         finally:
-            # It is there still after an error, and after rename(2) of one of two hard links to the other.
+            # It still exists after an error, and after rename(2) of one of two hard links to the other.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=parent)
 
@@ -220,7 +220,7 @@ class Writer:
             os.close(target)
 
     def _open_parent(self, path: str) -> int:
-        """Good until the next call. Missing directories are made: an archive may leave them out."""
+        """Good until the next call. Makes missing directories: an archive may leave them out."""
         if self._parent is not None and self._parent[0] == path:
             return self._parent[1]
         self._forget_parent()
@@ -240,7 +240,7 @@ class Writer:
             os.mkdir(name, 0o755, dir_fd=parent)
             os.chown(name, self._ownership.uid, self._ownership.gid, dir_fd=parent, follow_symlinks=False)
         except FileExistsError:
-            pass  # a link that leads nowhere: opening it again tells
+            pass  # a link that leads nowhere: opening it again raises the error
         finally:
             os.close(parent)
         return self._world.open_below(self._base, self._fd, path, os.O_PATH | os.O_DIRECTORY)
@@ -260,7 +260,7 @@ class Writer:
         return self._world.name(posixpath.join(self._base, path) if path else self._base)
 
     def _adapted(self, entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        """With the owner that it gets, and without what is not to be copied with another owner."""
+        """With its new owner, and without what must not be copied to another owner."""
         rule = self._ownership
         if rule.kept:
             return entry

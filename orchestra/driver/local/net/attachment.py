@@ -1,4 +1,4 @@
-"""How one container is attached: the value that every projection (rules, names, hosts file) is computed from.
+"""How one container is attached: every projection (rules, names, hosts file) is computed from this value.
 
 It is kept as ``network.json`` in the container's directory, and is the only record of an attachment.
 """
@@ -26,7 +26,7 @@ FILE = "network.json"
 
 
 class Interface(Record):
-    """One interface of a container, ``device`` in its namespace. names: what others on the network call it.
+    """One interface of a container, ``device`` in its namespace. names: what it is called on the network.
 
     publishes: whether published ports lead here.
     """
@@ -44,9 +44,9 @@ class Interface(Record):
 class Attachment(Record):
     """A container's part in networks.
 
-    namespace_path: the network namespace to join, None for the host's. interfaces: its
-    own, so none when it shares a namespace. ports: as published, host ports chosen. nameservers: the container's own
-    upstream servers, empty for the host's. resolv_conf and hosts: texts of the two files in /etc.
+    namespace_path: the network namespace to join, None for the host's. interfaces: its own, so none if it shares a
+    namespace. ports: as published, with host ports chosen. nameservers: the container's own upstream servers, empty for
+    the host's. resolv_conf and hosts: the texts of these two files in /etc.
     """
 
     stack: str
@@ -76,7 +76,7 @@ class Attached:
 
 
 def load(directory: str) -> Attachment | None:
-    """The attachment of the container of this directory; None when it has none. Raises DamagedFile."""
+    """The attachment of the container of this directory; None if it has none. Raises DamagedFile."""
     files = ContainerDirectory(directory)
     try:
         return decode(Attachment, files.load(FILE))
@@ -99,7 +99,7 @@ def remove(directory: str) -> None:
 
 
 def load_all(stack: StackHome) -> tuple[Attached, ...]:
-    """Every attachment of a stack, sorted by container; those that are damaged count for nothing."""
+    """Every attachment of a stack, sorted by container; damaged ones are skipped."""
     try:
         names = sorted(os.listdir(stack.containers))
     except FileNotFoundError:

@@ -30,11 +30,11 @@ HEADER = 12
 
 
 class Forward:
-    """Not ours: ask the other servers."""
+    """Not one of our names: ask the other servers."""
 
 
 def answer(zone: Zone, query: bytes, random: Random, *, udp: bool) -> bytes | Forward | None:
-    """The reply to a query: from the zone, or Forward, or None for what deserves no reply at all.
+    """The reply to a query: from the zone, or Forward, or None if the message deserves no reply.
 
     Addresses come in random order, so that replicas share the work. A reply too large for UDP is truncated, which
     makes clients ask again by TCP.
@@ -59,7 +59,7 @@ def answer(zone: Zone, query: bytes, random: Random, *, udp: bool) -> bytes | Fo
 
 
 def refusal(query: bytes, code: int) -> bytes | None:
-    """A reply that says no more than the code; None to what is no query either."""
+    """A reply with just this code; None if this is not a query."""
     if len(query) < HEADER or query[2] & 0x80:
         return None
     # Identification as asked; QR and RA set, opcode and RD as asked; no sections.
@@ -67,7 +67,7 @@ def refusal(query: bytes, code: int) -> bytes | None:
 
 
 def server_failure(query: bytes) -> bytes | None:
-    """What is said when no other server answers."""
+    """The reply if no other server answers."""
     return refusal(query, dns.rcode.SERVFAIL)
 
 

@@ -1,4 +1,4 @@
-"""A container's part in networks: made before any process of it, joined by path, recorded in its directory."""
+"""A container's part in networks: made before any of its processes, joined by path, recorded in its directory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
     """Make the container's namespace with its interfaces and record it in ``directory``; idempotent.
 
     ``container.ports`` must have their host ports chosen. Ports and names take effect with the next ``apply``.
-    Raises TemporaryError while a network, or the container whose network it shares, is not there yet.
+    Raises TemporaryError while a network, or the container whose network it shares, is missing.
     """
     _check_addresses(container)
     with kernel_errors(f"container {container.name}"):
@@ -58,7 +58,7 @@ def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, 
 
 
 def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
-    """What ``attach`` would raise, as far as the definition and the other containers tell."""
+    """What ``attach`` would raise, as far as the definition and the other containers show."""
     _check_addresses(container)
     match container.network_mode:
         case OfService() | OfContainer() as whose:
@@ -76,7 +76,7 @@ def _check_ports_of_host(container: ContainerSpec) -> None:
 
 
 def _mac_address(container: ContainerSpec, endpoint: Endpoint) -> str:
-    """In the kernel's spelling; empty when the file gives none."""
+    """In the kernel's spelling; empty if the file gives none."""
     mac_address = endpoint.mac_address.lower().replace("-", ":")
     if mac_address and not MAC_ADDRESS.fullmatch(mac_address):
         hint = "write six pairs of hexadecimal digits, such as 02:42:ac:11:65:43"
@@ -86,7 +86,7 @@ def _mac_address(container: ContainerSpec, endpoint: Endpoint) -> str:
 
 
 def _check_addresses(container: ContainerSpec) -> None:
-    """Files that a resolver skips over in silence would leave everybody wondering."""
+    """Resolvers silently skip invalid entries of files, which would be hard to find."""
     given = [("dns", "", address) for address in container.dns]
     given += [("extra_hosts", f"{name}=", address) for name, address in container.extra_hosts]
     for attribute, name, address in given:
@@ -100,9 +100,9 @@ def _check_addresses(container: ContainerSpec) -> None:
 
 
 def detach(home: Home, stack: str, container_id: str, directory: str | None = None) -> None:
-    """Undo ``attach``: the namespace goes with the container's last process, its addresses are free at once.
+    """Undo ``attach``: the namespace ends with the container's last process, but its addresses are free at once.
 
-    directory: the container's, None when it is gone.
+    directory: the container's, None if it is gone.
     Ports and names lose their effect with the next ``apply``.
     """
     path = pin_path(home, container_id)
@@ -118,10 +118,10 @@ def detach(home: Home, stack: str, container_id: str, directory: str | None = No
 
 
 def _give_up_connections() -> None:
-    """Closed connections that still have something to deliver keep a namespace, and so its interfaces, for minutes.
+    """Closed connections with undelivered data keep a namespace, and so its interfaces, for minutes.
 
-    Nobody is there any more to deliver it for, and perhaps to: they are given up after one attempt, within about a
-    second (tcp(7), tcp_orphan_retries).
+    The container is gone, and perhaps its peers: so they are given up after one attempt, within about a second (tcp(7),
+    tcp_orphan_retries).
     """
     with open("/proc/sys/net/ipv4/tcp_orphan_retries", "w", encoding="ascii") as setting:
         setting.write("1")
@@ -132,7 +132,7 @@ def pin_path(home: Home, container_id: str) -> str:
 
 
 def pinned_ids(home: Home) -> list[str]:
-    """The containers that have, or are about to have, a pinned namespace."""
+    """The containers that have a pinned namespace, or are about to."""
     try:
         return os.listdir(home.network_namespaces)
     except FileNotFoundError:
@@ -145,8 +145,8 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
     ordered = sorted(endpoints, key=lambda endpoint: (-endpoint.priority, endpoint.network))
     with lease_file.locked(home) as file:
         make_shared_directory(home.network_namespaces)
-        # The file is there before the lease, so that nobody takes the lease for one whose container is gone.
-        # To read only: over it a namespace may be pinned by now, which cannot be opened to write.
+        # The file exists before the lease: otherwise another process could take the lease for one of a removed
+        # container. Opened read-only: a namespace may be pinned over it by now, which cannot be opened for writing.
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         file.leases = _lease(file.leases.of_living(pinned_ids(home)), ordered, container_id)
         leases = [file.leases.networks[endpoint.network] for endpoint in ordered]
@@ -208,7 +208,7 @@ def _interfaces(
 
 
 def _host_names(container: ContainerSpec) -> tuple[str, ...]:
-    """What the container calls itself, when the file says so; never a part of it, which may be another's name."""
+    """The names that the file gives the container itself; never a part of one, which may be another container's."""
     name = container.hostname
     whole = f"{name or container.name}.{container.domainname}" if container.domainname else ""
     return tuple(filter(None, (name, whole)))
@@ -229,7 +229,7 @@ def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachm
 
 
 def _resolv_conf(container: ContainerSpec, *, embedded: bool) -> str:
-    """embedded: our own name server answers; else the container asks the servers by itself."""
+    """embedded: our own name server answers; otherwise the container asks the servers directly."""
     host = etc.host_resolv_conf()
     search = container.dns_search or host.search
     if embedded:
@@ -255,7 +255,7 @@ def _join(home: Home, stack: str, container: ContainerSpec, container_id: str, w
 
 
 def _possible_targets(home: Home, stack: str, whose: Joined) -> list[Attachment]:
-    """A container of the home may be named by any stack; a service is one of its own."""
+    """Any stack may name a container of the home; a service must be its own."""
     own = [entry.attachment for entry in attachments.load_all(home.stack(stack))]
     if isinstance(whose, OfService):
         return [found for found in own if found.service == whose.service]

@@ -44,7 +44,7 @@ def parse_resolv_conf(text: str) -> ResolvConf:
 
 
 def host_resolv_conf() -> ResolvConf:
-    """The host's, empty when it has none."""
+    """The host's; empty if it has none."""
     return parse_resolv_conf(_read("/etc/resolv.conf"))
 
 
@@ -53,7 +53,7 @@ def host_hosts() -> str:
 
 
 def render_resolv_conf(nameservers: Iterable[str], search: Iterable[str], options: Iterable[str]) -> str:
-    """A later option replaces an earlier one of the same key (``ndots:5`` replaces ``ndots:0``).
+    """A later option replaces an earlier one with the same key (``ndots:5`` replaces ``ndots:0``).
 
     The search domain ``.`` means none, as in Compose.
     """
@@ -67,7 +67,7 @@ def render_resolv_conf(nameservers: Iterable[str], search: Iterable[str], option
 
 
 def render_hosts(hostname: str, domainname: str, addresses: Iterable[str], extra: Iterable[tuple[str, str]]) -> str:
-    """extra: pairs of name and address. The host name stands behind each of the container's addresses."""
+    """extra: pairs of name and address. The host name follows each of the container's addresses."""
     names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
     own = "".join(f"{address}\t{names}\n" for address in addresses)
     return LOCAL_HOSTS + render_extra(extra) + own
@@ -78,7 +78,7 @@ def render_extra(extra: Iterable[tuple[str, str]]) -> str:
 
 
 def with_host_gateway(extra: Iterable[tuple[str, str]], gateway: str) -> tuple[tuple[str, str], ...]:
-    """``host-gateway`` stands for the address by which a container reaches the host."""
+    """``host-gateway`` stands for the address at which a container reaches the host."""
     return tuple((name, gateway if address == HOST_GATEWAY else address) for name, address in extra)
 
 

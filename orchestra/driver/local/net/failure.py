@@ -1,4 +1,4 @@
-"""What the kernel refuses, as the driver's errors."""
+"""Errors of the kernel, as the driver's errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HINTS = {
 
 @contextlib.contextmanager
 def kernel_errors(what: str) -> Iterator[None]:
-    """An OSError becomes a FatalError that says what it concerned, with the probable cause."""
+    """Turn an OSError into a FatalError that says what it concerned and the probable cause."""
     try:
         yield
     except OSError as error:

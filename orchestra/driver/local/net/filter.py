@@ -1,7 +1,7 @@
 """The rules of one stack: published ports, outbound translation and the walls between networks, as one nftables table.
 
-``render`` is pure and makes the whole table; ``apply_rules`` replaces the old one by it in one transaction. Nothing is
-ever patched. The format is libnftables-json(5).
+``render`` is pure and makes the whole table; ``apply_rules`` replaces the old table in one transaction. It is never
+patched. The format is libnftables-json(5).
 
 Several tables see each packet. A verdict ``accept`` ends only our own chain, while a ``drop`` of any table is final:
 our rules cannot open what the host's own firewall closes (a FORWARD chain with policy drop).
@@ -33,7 +33,7 @@ _MARK: Rule = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": ADMITTED}}
 
 
 class Bridge(Record):
-    """A network of the stack as the rules see it. masquerade: translate what leaves the host."""
+    """A network of the stack as the rules see it. masquerade: translate the source of packets that leave the host."""
 
     name: str
     subnet: str
@@ -42,7 +42,7 @@ class Bridge(Record):
 
 
 class Publication(Record):
-    """A host port that leads to a container. host_ip '': every address of the host."""
+    """A host port that leads to a container. host_ip '': all addresses of the host."""
 
     protocol: str
     host_ip: str
@@ -52,7 +52,7 @@ class Publication(Record):
 
 
 def table_name(home: Home, stack: str) -> str:
-    """The stack's table. nft's own grammar has no hyphen in names, stack names have no dot: so the two are swapped."""
+    """The stack's table. nft's grammar has no hyphen in names, and stack names have no dot: so the two are swapped."""
     return f"{table_prefix(home)}{stack.replace('-', '.')}"
 
 
@@ -61,7 +61,7 @@ def table_prefix(home: Home) -> str:
 
 
 def stack_of_table(home: Home, table: str) -> str | None:
-    """The stack whose table that is; None when it is not one of this home."""
+    """The stack of this table; None if it is not a table of this home."""
     prefix = table_prefix(home)
     return table[len(prefix) :].replace(".", "-") if table.startswith(prefix) else None
 

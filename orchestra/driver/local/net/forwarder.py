@@ -1,7 +1,7 @@
-"""Asking other name servers, from the host's network namespace, with the container's own bytes.
+"""Forwarding queries to other name servers, from the host's network namespace, with the container's own bytes.
 
-Query and reply pass unchanged, EDNS and all, so what the client can take the server decides. Each query over UDP has a
-socket of its own: a random port and the connection keep strangers' replies out.
+Query and reply pass unchanged, including EDNS, so the client decides what the server may send. Each query over UDP has
+a socket of its own: a random port and the connection keep out replies of strangers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestra.driver.local.net.stream import connect, read_message, write_messa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Seconds to wait for one server, and how often to go round: together less than the 5 seconds a client waits.
+# Seconds to wait for one server, and rounds to make: together less than the 5 seconds that a client waits.
 TIMEOUT = 2.0
 ROUNDS = 2
 LARGEST = 65535
@@ -26,7 +26,7 @@ PORT = 53
 async def forward(
     query: bytes, servers: Sequence[str], *, udp: bool, port: int = PORT, timeout: float = TIMEOUT
 ) -> bytes | None:
-    """The first reply that a server gives, asked in order; None when none does."""
+    """The reply of the first server that gives one, asked in order; None if none does."""
     for _ in range(ROUNDS):
         for server in servers:
             with anyio.move_on_after(timeout):

@@ -24,15 +24,15 @@ NOT_UPLINKS = frozenset({"all", "default", "lo"})
 
 
 def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
-    """Turn forwarding on for every uplink; the uplinks that may now forward to nothing but bridges.
+    """Turn forwarding on for every uplink. Returns the uplinks that may now forward only to bridges.
 
-    Called again later, it finds uplinks that have appeared since.
+    A later call also finds uplinks that have appeared since.
     """
     bridges = link.bridges(connection)
     recorded = {uplink for _, mark in bridges for uplink in mark.uplinks}
     silent = [name for name in _candidates() if _is_silent_uplink(connection, name)]
     uplinks = _that_fit(sorted(recorded | set(silent)))
-    # First the record, then the change: a crash between the two restores what needs no restoring.
+    # Record first, then change: after a crash between the two, a restore merely has nothing to do.
     for bridge, mark in bridges:
         if mark.home == link.home_hash(home) and mark.uplinks != uplinks:
             connection.send(netlink.set_alias(bridge.name, mark._replace(uplinks=uplinks).render()))
@@ -43,12 +43,12 @@ def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
 
 
 def restore_forwarding(connection: Netlink, uplinks: Iterable[str]) -> None:
-    """Turn forwarding off again for those uplinks that no bridge needs any more; call it after removing a bridge."""
+    """Turn forwarding off again for uplinks that no bridge needs any more. Call it after removing a bridge."""
     if _is_router():
         return
     for name in set(uplinks) - _needed(connection):
         _set(name, 0)
-    # Another home may have made a bridge, and relied on what it saw, between our look and our change.
+    # Between our look and our change, another home may have made a bridge and relied on what it saw.
     for name in set(uplinks) & _needed(connection):
         _set(name, 1)
 
@@ -58,7 +58,7 @@ def _needed(connection: Netlink) -> set[str]:
 
 
 def _is_router() -> bool:
-    """Whether somebody else has turned forwarding on for all interfaces: then it is theirs."""
+    """Whether another program has turned forwarding on for all interfaces: then the setting belongs to it."""
     return bool(link.get_sysctl("all", "forwarding"))
 
 
@@ -85,7 +85,7 @@ def _set(name: str, value: int) -> None:
 
 
 def _that_fit(names: list[str]) -> tuple[str, ...]:
-    """As many as an alias has room for beside the rest of a mark; further ones are left as they are."""
+    """As many as fit into an alias beside the rest of a mark; the others are left unchanged."""
     room = netlink.ALIAS_MAX - 80
     fitting: list[str] = []
     for name in names:

@@ -1,4 +1,4 @@
-"""The leases as all but their file tells them: bridges, containers' attachments, and what stacks have asked for."""
+"""The leases without their file: found from bridges, attachments, and the networks that stacks asked for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def find_leases(home: Home) -> Leases:
-    """Of every network of the home that has a bridge, unless nothing tells which stack made it. Raises OSError."""
+    """The lease of every network of the home that has a bridge and a known owner. Raises OSError."""
     with Netlink() as connection:
         own = [(link, mark.network) for link, mark in bridges(connection) if mark.home == home_hash(home)]
         if not own:
@@ -57,12 +57,12 @@ def find_leases(home: Home) -> Leases:
 
 
 def _likely_owner(network: str, users: list[str]) -> str:
-    """Of the stacks that use the network: that after which it is called, or the first; empty for none."""
+    """The stack, of those that use the network, whose name it begins with, or the first; empty if there are none."""
     return next((stack for stack in users if network.startswith(f"{stack}_")), users[0] if users else "")
 
 
 def _load_specs(stack: StackHome) -> list[NetworkSpec]:
-    """The networks that the stack makes, as it asked for them last; none where that cannot be read."""
+    """The networks that the stack makes, from its last request; none if that cannot be read."""
     try:
         with open(stack.desired, "rb") as file:
             specs = [decode(NetworkSpec, spec) for spec in json.load(file).get("networks", ())]

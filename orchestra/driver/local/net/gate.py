@@ -3,12 +3,12 @@
 A published port on 127.0.0.1 needs ``route_localnet`` on the bridge, and containers need forwarding. Both are settings
 that stay when the ruleset is flushed. So interfaces carry filters of their own, which the flush does not reach:
 
-- from a container nothing comes to or from 127.0.0.0/8, and no ICMP redirect. Its interface asks, and not the bridge:
-  there, with br_netfilter, the answers to connections from 127.0.0.1 are translated back already;
-- the host takes ARP and IPv4 from the bridge, and nothing else; from an internal network only what is for the host's
-  own address there, or for everybody on the network;
-- what the host sends into the network needs ``ADMITTED``, the mark that the stack's rules give to what they let
-  through. Without the rules no packet has it, and the network is closed.
+- from a container nothing comes to or from 127.0.0.0/8, and no ICMP redirect. Its interface checks this, and not the
+  bridge, where br_netfilter has translated back the answers to connections from 127.0.0.1 already;
+- the host takes only ARP and IPv4 from the bridge; from an internal network only what is sent to the host's own address
+  there, or to all hosts on the network;
+- what the host sends into the network needs ``ADMITTED``, the mark that the stack's rules give to permitted packets.
+  Without the rules no packet has it, and the network is closed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from orchestra.linux.network.traffic_control import Instruction
 
 ADMITTED = 0x6F726368
-"""The mark of a packet that the rules admit, set after every other rule and compared as a whole."""
+"""The mark of packets that the rules admit, set after every other rule and compared as a whole."""
 PRIORITY = 1
 
 _LOOPBACK = 127 << 24
@@ -55,7 +55,7 @@ _FRAGMENT_OFFSET = 0x1FFF
 _SOURCE, _DESTINATION, _NEXT, _FLAGS = NETWORK + 12, NETWORK + 16, NETWORK + 9, NETWORK + 6
 _ICMP, _REDIRECT = 1, 5
 
-# Comments count the instructions, for the jumps.
+# The comments number the instructions, for the jumps.
 FROM_CONTAINER = (
     load_word(PROTOCOL),  # 0
     jump_if_equal(ETH_P_IP, 0, 13),  # 1, else to 15
@@ -75,7 +75,7 @@ FROM_CONTAINER = (
     verdict(PASS),  # 15
     verdict(DROP),  # 16
 )
-# IPv6 is dropped here, and so are tags within tags, which the kernel takes off only after this.
+# This drops IPv6, and tags within tags, which the kernel removes only later.
 FROM_NETWORK = (
     load_word(PROTOCOL),
     jump_if_equal(ETH_P_ARP, 1, 0),
@@ -111,7 +111,7 @@ def from_internal(network: IPv4Interface) -> tuple[Instruction, ...]:
 
 
 def gate_of_bridge(link: int, name: str, internal: IPv4Interface | None = None) -> tuple[Request, ...]:
-    """Requests that give a bridge its gate, or put it right. internal: the host's address on an internal network."""
+    """Requests that give a bridge its gate, or restore it. internal: the host's address on an internal network."""
     from_network = FROM_NETWORK if internal is None else from_internal(internal)
     return (
         new_clsact(link, name),

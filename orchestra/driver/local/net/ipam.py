@@ -1,7 +1,7 @@
-"""Who has which subnet and which address: values, and decisions over them. ``lease_file`` keeps them.
+"""Which network has which subnet, and which container which address: values and decisions. ``lease_file`` keeps them.
 
-A *lease* of a network is its subnet with the addresses given out of it. Two homes on one host do not see each other's:
-what the host's routes and addresses occupy is given to every decision as ``taken``.
+A *lease* of a network is its subnet with the addresses given out of it. Two homes on one host do not see each other's
+leases, so every decision gets what the host's routes and addresses occupy, as ``taken``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from random import Random
 
 
-# The half of 10/8 that sites seldom number from, cut into subnets of 254 hosts.
+# The half of 10/8 that sites rarely use, cut into subnets of 254 hosts.
 POOL = IPv4Network("10.128.0.0/9")
 PREFIX = 24
 
@@ -26,9 +26,9 @@ PREFIX = 24
 class NetworkLease(Record):
     """One network of the home, made by ``stack``.
 
-    ip_range: what addresses are given out of, '' for the whole subnet; reserved: those that no container gets.
-    addresses: container id to IPv4 address; last: the address given out last, so that the next is not one that
-    somebody may still remember.
+    ip_range: the range to take addresses from, '' for the whole subnet; reserved: addresses that no container gets.
+    addresses: container id to IPv4 address; last: the address given out last, so that the next one is not an address
+    that other programs may still remember.
     """
 
     stack: str
@@ -61,16 +61,16 @@ class Leases(Record):
         return Leases({key: lease for key, lease in self.networks.items() if key != name})
 
     def without_containers(self, ids: Collection[str]) -> Leases:
-        """The addresses of these containers are free again."""
+        """Free the addresses of these containers."""
         return Leases({name: _keep(lease, lease.addresses.keys() - set(ids)) for name, lease in self.networks.items()})
 
     def of_living(self, ids: Collection[str]) -> Leases:
-        """Only the addresses of these containers stay leased."""
+        """Keep only the addresses of these containers."""
         return Leases({name: _keep(lease, lease.addresses.keys() & set(ids)) for name, lease in self.networks.items()})
 
 
 def choose_subnet(taken: Iterable[IPv4Network], random: Random) -> IPv4Network:
-    """A random subnet of the pool that overlaps nothing ``taken``. Raises FatalError when none is left."""
+    """A random subnet of the pool that overlaps nothing in ``taken``. Raises FatalError if none is left."""
     occupied = [(int(net.network_address), int(net.broadcast_address)) for net in taken]
     size = 1 << (32 - PREFIX)
     start = int(POOL.network_address)
@@ -85,9 +85,9 @@ def choose_subnet(taken: Iterable[IPv4Network], random: Random) -> IPv4Network:
 
 
 def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Network, str]) -> tuple[str, str]:
-    """The subnet and gateway that the file asks for, in normal form, the gateway defaulting to the first host.
+    """The subnet and gateway that the file asks for, normalised; the gateway defaults to the first host.
 
-    taken: networks in use, with words for what uses them. Raises FatalError for what is malformed or in use.
+    taken: networks in use, each with a description of its user. Raises FatalError if one is malformed or in use.
     """
     try:
         network = IPv4Network(subnet)
@@ -107,10 +107,10 @@ def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Networ
 def lease_address(
     name: str, lease: NetworkLease, container_id: str, wanted: str = "", kept: Collection[str] = ()
 ) -> NetworkLease:
-    """The lease with an address for the container, the same one again if it has one.
+    """The lease with an address for the container; if it has one already, it keeps that.
 
-    wanted: the ``ipv4_address`` that the file asks for; kept: those that it gives to other containers. Raises
-    FatalError when it does not fit or nothing is free.
+    wanted: the ``ipv4_address`` in the file; kept: the addresses that it gives to other containers. Raises FatalError
+    if the address does not fit or none is free.
     """
     held = lease.addresses.get(container_id)
     if held is not None and wanted in ("", held):
@@ -138,7 +138,7 @@ def _keep(lease: NetworkLease, ids: Collection[str]) -> NetworkLease:
 
 
 def _next_free(name: str, lease: NetworkLease, network: IPv4Network, occupied: Collection[str]) -> str:
-    """Round robin: an address comes again only after all others, when no neighbour remembers its last owner."""
+    """Round robin: an address is reused only after all others, when no neighbour remembers its last owner."""
     given = IPv4Network(lease.ip_range) if lease.ip_range else network
     low = max(int(network.network_address) + 1, int(given.network_address))
     high = min(int(network.broadcast_address) - 1, int(given.broadcast_address))

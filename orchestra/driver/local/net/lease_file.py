@@ -1,4 +1,4 @@
-"""The leases of a home in one locked file, which can be made anew from everything else."""
+"""The leases of a home in one locked file, which can be restored from other sources."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LeaseFile:
 
 @contextlib.contextmanager
 def locked(home: Home) -> Iterator[LeaseFile]:
-    """Hold the home's network lock; what ``leases`` is at the end is stored unless an exception passes through."""
+    """Hold the home's network lock; at the end ``leases`` is stored unless an exception passes through."""
     private_files.make_directories(home.networks)
     descriptor = os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -46,13 +46,13 @@ def locked(home: Home) -> Iterator[LeaseFile]:
 
 
 def load(home: Home) -> Leases:
-    """The leases as they are now, for looking at. Without a file that can be read, as everything else tells them."""
+    """The leases as they are now, read-only. If the file cannot be read, they are found from other sources."""
     stored, _ = _read(home)
     return stored if stored is not None else _find(home)
 
 
 def _read(home: Home) -> tuple[Leases | None, str]:
-    """None when there is no file; or when it is damaged, with words that say so."""
+    """None if there is no file, or it is damaged; then with a description of the damage."""
     try:
         with open(_path(home), encoding="utf-8") as file:
             return decode(Leases, json.load(file)), ""
@@ -63,14 +63,14 @@ def _read(home: Home) -> tuple[Leases | None, str]:
 
 
 def _find(home: Home) -> Leases:
-    from orchestra.driver.local.net.found_leases import find_leases  # rarely of use
+    from orchestra.driver.local.net.found_leases import find_leases  # rarely used
 
     with kernel_errors("networks"):
         return find_leases(home)
 
 
 def _store(home: Home, leases: Leases) -> None:
-    # No fsync: bridges and namespaces do not survive what would lose the file, and without them it means nothing.
+    # No fsync: bridges and namespaces do not survive a crash that loses the file, and it means nothing without them.
     private_files.store(_path(home), json.dumps(encode(leases)).encode())
 
 

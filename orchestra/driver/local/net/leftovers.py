@@ -1,6 +1,6 @@
-"""What a crash has left on the host: interfaces, tables and namespaces of this home that no living stack accounts for.
+"""What a crash has left on the host: interfaces, tables and namespaces of this home that belong to no living stack.
 
-Found by looking at the kernel, since the books may be what was lost.
+Found by looking at the kernel, since the records may have been lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """In the order in which they are best removed."""
+    """In the order in which to remove them."""
 
     NAMESPACE = "network namespace"
     INTERFACE = "interface"
@@ -35,9 +35,9 @@ class Kind(StrEnum):
 
 
 class Leftover(NamedTuple):
-    """name: a container's id for a namespace, else the name that the kernel knows it by.
+    """name: a container's id for a namespace, otherwise the kernel's name for it.
 
-    stack: the one it belonged to, which may be started again and use it; empty when that is unknown.
+    stack: the former owner, which may be started again and use it; empty if unknown.
     """
 
     kind: Kind
@@ -46,9 +46,9 @@ class Leftover(NamedTuple):
 
 
 def find_leftovers(home: Home, lives: Callable[[str], bool]) -> list[Leftover]:
-    """What belongs to this home, but is of no use to a stack that lives.
+    """What belongs to this home but to no living stack.
 
-    The kernel is asked first and the files are read afterwards: what is being made meanwhile is in them by then.
+    Asks the kernel first and reads the files afterwards: by then they include whatever is being made meanwhile.
     """
     pins = pinned_ids(home)
     with kernel_errors("leftovers"), Netlink() as connection:
@@ -78,7 +78,7 @@ def find_leftovers(home: Home, lives: Callable[[str], bool]) -> list[Leftover]:
 
 
 def _containers(stack: StackHome) -> Iterator[str]:
-    """The ids of the containers of a stack, those included that are just being made."""
+    """The ids of the containers of a stack, including those that are just being made."""
     for name in _list(stack.containers):
         directory = stack.container(name)
         if found := find_id(directory, sound(load_record, directory), sound(attachments.load, directory)):
@@ -86,7 +86,7 @@ def _containers(stack: StackHome) -> Iterator[str]:
 
 
 def remove_leftover(home: Home, leftover: Leftover) -> None:
-    """Remove one of them, with its leases; nothing happens when it is gone. Raises FatalError."""
+    """Remove one of them, with its leases; does nothing if it is gone. Raises FatalError."""
     with kernel_errors(f"{leftover.kind} {leftover.name}"):
         match leftover.kind:
             case Kind.NAMESPACE:

@@ -1,6 +1,6 @@
 """Bridges, veth pairs and the inside of a container's network namespace.
 
-Every interface we make carries a *mark* in its alias: whose it is, for finding what was left behind.
+Every interface we make carries a *mark* in its alias that names its owner, so that leftovers can be found.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ VETH_PREFIX = "orcv"
 SYSCTL = "/proc/sys/net/ipv4/conf"
 SYSCTL_IPV6 = "/proc/sys/net/ipv6/conf"
 QUIET = {"disable_ipv6": 1, "accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
-"""What IPv6 is on the host's side of a network: nothing that a container sends makes an address or a route there."""
+"""IPv6 settings of the host's side of a network: what a container sends makes no address or route there."""
 
 
 class Mark(NamedTuple):
-    """What an interface's alias says. home: a short hash of the home's path; the path itself is for people.
+    """The content of an interface's alias. home: a short hash of the home's path; the path itself is for people.
 
-    uplinks: for a bridge, interfaces whose forwarding was off before Orchestra turned it on for somebody.
+    uplinks: for a bridge, the interfaces whose forwarding was off before Orchestra turned it on.
     """
 
     home: str
@@ -67,14 +67,14 @@ def bridge_name(home: Home, network: str) -> str:
 
 
 def mac_address(address: str) -> str:
-    """A locally administered hardware address from an IPv4 address: a reused address keeps its neighbours right."""
+    """A locally administered hardware address from an IPv4 address: neighbours of a reused address stay correct."""
     return ":".join(f"{byte:02x}" for byte in b"\x02\x6f" + IPv4Address(address).packed)
 
 
 class Ipv6Settings:
-    """IPv6's settings of the interfaces of the opening thread's network namespace, wherever they are set later.
+    """The IPv6 settings of the interfaces in the opening thread's network namespace, whichever thread sets them later.
 
-    procfs chooses the namespace when the directory is looked up, and not again below it.
+    procfs chooses the namespace when the directory is looked up, not below it.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ def bridges(connection: Netlink) -> list[tuple[Link, Mark]]:
 
 
 def host_networks(connection: Netlink, *, without: str = "") -> dict[IPv4Network, str]:
-    """What the host's addresses and routes occupy, with words for it; without those of the interface ``without``."""
+    """The networks of the host's addresses and routes, described; except those of the interface ``without``."""
     own = connection.link(without) if without else None
     occupied: dict[IPv4Network, str] = {}
     for address in connection.addresses():
@@ -125,7 +125,7 @@ def host_networks(connection: Netlink, *, without: str = "") -> dict[IPv4Network
 
 
 def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkLease) -> None:
-    """Make the network's bridge as its lease says, or complete one that is there."""
+    """Make the network's bridge according to its lease, or complete an existing one."""
     name = lease.bridge
     link = connection.link(name)
     if link is None:
@@ -134,7 +134,7 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         link = connection.link(name)
     if link is None:
         raise FileNotFoundError(f"bridge {name} disappeared while it was being created")
-    # All of this while a new bridge is still down: from its first moment up, it takes nothing that it should not.
+    # All of this while a new bridge is still down, so that it never accepts a packet that it should not.
     with Ipv6Settings() as settings:
         for key, value in QUIET.items():
             settings.set(name, key, value)
@@ -144,9 +144,9 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         requests.append(netlink.set_alias(name, mark_of(home, network).render()))
     requests.append(netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen))
     connection.send(*requests, netlink.set_no_link_local(name))
-    # Packets from containers are forwarded; and answers to connections that the host opened to 127.0.0.1 come back
-    # to it through the bridge, which the kernel takes for martians otherwise. The gate drops all other such packets.
-    # Out of an internal network nothing is forwarded, whatever the rules say.
+    # Packets from containers are forwarded. Answers to connections that the host opened to 127.0.0.1 come back to it
+    # through the bridge, and the kernel would take them for martians; the gate drops all other such packets. Nothing
+    # is forwarded out of an internal network, whatever the rules say.
     set_sysctl(name, "forwarding", int(not lease.internal))
     set_sysctl(name, "route_localnet", 1)
     connection.send(netlink.set_up(name))
@@ -162,7 +162,7 @@ def connect(
     interfaces: Sequence[Interface],
     leases: Sequence[NetworkLease],
 ) -> None:
-    """Bring a container's namespace to have these interfaces, each a port of its lease's bridge; idempotent.
+    """Give a container's namespace these interfaces, each a port of its lease's bridge; idempotent.
 
     The default route goes through the first interface that has a gateway.
     """
@@ -177,7 +177,7 @@ def connect(
                 link = own.link(interface.device)
             if link is None:
                 raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
-            # A network has no IPv6: without this, a container takes a router for it from any neighbour's message.
+            # A network has no IPv6: without this, any neighbour could pose as a router to the container.
             settings.set(interface.device, "disable_ipv6", 1)
             requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
             requests.append(netlink.set_up(interface.device))
@@ -190,7 +190,7 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
     bridge = connection.link(lease.bridge)
     if bridge is None:
         raise FileNotFoundError(f"bridge {lease.bridge} of network {interface.network} does not exist")
-    # A name never used before: an earlier end may live on for moments with its dying namespace.
+    # A name never used before: an earlier end may live on for a moment with its dying namespace.
     name = VETH_PREFIX + os.urandom(5).hex()
     address = bytes.fromhex(interface.mac_address.replace(":", ""))
     descriptor = os.open(namespace_path, os.O_RDONLY | os.O_CLOEXEC)
@@ -208,14 +208,17 @@ def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: I
         netlink.set_alias(name, mark.render()),
         netlink.set_no_link_local(name),
         netlink.set_up(name, master=bridge.number),
-        # A container that asks for its own published port: where the module br_netfilter is loaded, the kernel
-        # redirects the packet inside the bridge, and its way out is the port it came in by.
+        # For a container that asks for its own published port: with the module br_netfilter, the kernel redirects the
+        # packet inside the bridge, and it leaves by the port it came in by.
         netlink.set_hairpin(name),
     )
 
 
 def _close_port(number: int, name: str) -> tuple[Request, ...]:
-    """Turn IPv6 off on the host's end of a container's interface; requests that give it its gate, or put it right."""
+    """Turn IPv6 off on the host's end of a container's interface.
+
+    Returns requests that give it its gate, or restore it.
+    """
     with Ipv6Settings() as settings:
         settings.set(name, "disable_ipv6", 1)
     return gate_of_port(number, name)

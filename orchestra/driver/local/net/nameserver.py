@@ -1,8 +1,8 @@
 """The name server of a stack: listens inside each container's network namespace at 127.0.0.11.
 
-Its sockets have ports of their own there, and two rules lead port 53 of the address to them, so that a container may
-serve port 53 itself. Queries for what no stack publishes go to other servers from the host's namespace.
-Nothing is kept: after a restart, serving the same containers again is all there is to do.
+Its sockets have their own ports there, and two rules lead port 53 of the address to them, so that a container may serve
+port 53 itself. Queries for names that no stack publishes go to other servers from the host's namespace.
+Nothing is stored: after a restart it only has to serve the same containers again.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 TABLE = "orchestra_dns"
-# Questions to other servers under way: of one container, and of all together.
+# Questions to other servers in progress: for one container, and for all together.
 QUESTIONS_MAX = 64
 QUESTIONS_TOTAL = 512
 
 
 def open_sockets() -> Sockets:
-    """Listen in the calling thread's network namespace, and lead port 53 there to it."""
+    """Listen in the calling thread's network namespace, and redirect port 53 there to the sockets."""
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
@@ -55,14 +55,14 @@ def open_sockets() -> Sockets:
 
 
 class _Served(NamedTuple):
-    """path: of the namespace, which no other container has ever; scope: of its resolver."""
+    """path: of the namespace, which no other container ever has; scope: of its resolver."""
 
     path: str
     scope: anyio.CancelScope
 
 
 class NameServer:
-    """Answers names for containers that are added, until they are removed."""
+    """Answers the questions of containers from ``add`` to ``remove``."""
 
     def __init__(self, home: Home, tasks: TaskGroup, *, upstream_port: int = 53) -> None:
         self._names = PublishedNames(home)
@@ -70,11 +70,11 @@ class NameServer:
         self._upstream_port = upstream_port
         self._served: dict[str, _Served] = {}
         self._places = Shares(QUESTIONS_TOTAL, QUESTIONS_MAX)
-        # Its own threads: a burst of queries must not hold up what else the supervisor does in threads, or wait for it.
+        # Threads of its own: a burst of queries must not delay the supervisor's other work in threads, nor wait for it.
         self._threads = anyio.CapacityLimiter(2)
 
     async def add(self, attachment: Attachment) -> None:
-        """Serve a container from now on. Nothing happens for one that is served already, or has no networks.
+        """Serve a container from now on. Does nothing if it is served already, or has no networks.
 
         Raises FatalError.
         """
@@ -93,7 +93,7 @@ class NameServer:
         self._tasks.start_soon(self._serve, resolver, scope)
 
     def remove(self, container: str) -> None:
-        """Serve a container no longer; before it is detached, or the sockets keep its namespace alive."""
+        """Stop serving a container. Call this before it is detached, or the sockets keep its namespace alive."""
         served = self._served.pop(container, None)
         if served is not None:
             served.scope.cancel()
@@ -105,7 +105,7 @@ class NameServer:
 
 @asynccontextmanager
 async def serving_names(home: Home, stack: str, *, upstream_port: int = 53) -> AsyncIterator[NameServer]:
-    """A name server that serves every container of the stack that is attached now; ``add`` those that come later."""
+    """A name server for every container of the stack that is attached now; ``add`` those that come later."""
     async with anyio.create_task_group() as tasks:
         server = NameServer(home, tasks, upstream_port=upstream_port)
         for entry in await run_sync(attachments.load_all, home.stack(stack)):

@@ -1,4 +1,4 @@
-"""The networks of a stack and the part its containers have in them: what the local driver calls, from any thread.
+"""The networks of a stack and its containers' part in them: called by the local driver, from any thread.
 
 ``create_network`` and ``attach`` make bridges, leases, namespaces and interfaces; ``apply`` computes everything that
 follows from them (rules, published names) anew. Every function is idempotent and completes what a crash left half
@@ -38,12 +38,12 @@ __all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "r
 
 ATTEMPTS = 16
 NAME_MAX = 128
-# What Docker allows; names become directories and words in the marks of interfaces.
+# Docker's pattern; names become directories and parts of the marks of interfaces.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
-    """Make the network's bridge and lease its subnet, or complete it; whether there was no such network.
+    """Make the network's bridge and lease its subnet, or complete them. Returns whether the network is new.
 
     An external network must exist in this home already.
     """
@@ -76,7 +76,7 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
 
 
 def remove_network(home: Home, stack: str, name: str) -> None:
-    """Remove the bridge and the lease of a network that ``stack`` made; nothing happens for any other.
+    """Remove the bridge and the lease of a network that ``stack`` made; does nothing for any other.
 
     Raises StillInUse while containers are attached.
     """
@@ -99,9 +99,9 @@ def remove_network(home: Home, stack: str, name: str) -> None:
 
 
 def restore(home: Home, stack: str) -> None:
-    """Finish what a supervisor that was killed left half done to the networks of the stack, then ``apply``.
+    """Finish what a killed supervisor left half done in the networks of the stack, then ``apply``.
 
-    A bridge gets what it lacks; a lease without a bridge, from which no container has an address, is given up.
+    A bridge gets what it lacks; a lease without a bridge and without addresses is given up.
     """
     if any(lease.stack == stack for lease in lease_file.load(home).networks.values()):
         with kernel_errors(f"networks of stack {stack}"), Netlink() as connection, lease_file.locked(home) as file:
@@ -118,8 +118,8 @@ def observe_networks(
 ) -> tuple[observed.Network, ...]:
     """The networks that ``stack`` made, and those of ``external`` that exist, sorted by name.
 
-    A network is there when its bridge is; a lease alone is a promise. rules_follow: the rules are about to be applied,
-    so that they need not be looked at.
+    A network exists if its bridge does; a lease alone is a promise. rules_follow: the rules are about to be applied, so
+    they need not be looked at.
     """
     leases = lease_file.load(home)
     found: list[observed.Network] = []
@@ -143,7 +143,7 @@ def observe_networks(
 
 
 def has_rules(home: Home, stack: str) -> bool:
-    """Whether the kernel holds the stack's rules as they were applied; true where that may not be seen."""
+    """Whether the kernel holds the stack's rules as they were applied; true if this process may not see that."""
     try:
         return ruleset.is_whole(home, stack)
     except PermissionError:
@@ -158,7 +158,7 @@ class RulesWatch(TableWatch):
         self._home, self._stack = home, stack
 
     def loss(self) -> str | None:
-        """What was done to the rules of the stack by others since the last call, in words; None when they are whole."""
+        """What others have done to the stack's rules since the last call, described; None if they are complete."""
         tables, program = self.read()
         if tables is not None and table_name(self._home, self._stack) not in tables:
             return None
@@ -175,7 +175,7 @@ def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:
 
 
 def _users(home: Home, ids: Collection[str]) -> list[str]:
-    """The containers with these ids, in words."""
+    """A description of the containers with these ids."""
     with contextlib.suppress(FileNotFoundError):
         found = [
             f"container {entry.attachment.container} of stack {stack}"
@@ -195,7 +195,7 @@ def _exists(connection: Netlink, home: Home, name: str, lease: NetworkLease) -> 
 
 
 def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpec, leases: Leases) -> NetworkLease:
-    """The lease of the network as it is, or a new one that fits the file and the host."""
+    """The network's current lease, or a new one that fits the file and the host."""
     options.check_options(spec)
     held = leases.networks.get(spec.name)
     if held is not None and held.stack == stack and held.config_hash == spec.config_hash:

@@ -1,4 +1,4 @@
-"""The driver options of a network that have an effect: Docker's names, as values of ours."""
+"""The driver options of a network that have an effect: from Docker's names to our values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 
 def check_options(spec: NetworkSpec) -> None:
-    """Raises FatalError for a driver, or an option, that is not supported."""
+    """Raises FatalError for an unsupported driver or option."""
     unknown = sorted(set(spec.driver_options) - {NAME, MTU, MASQUERADE})
     if spec.driver != "bridge" or unknown:
         what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
@@ -23,7 +23,7 @@ def check_options(spec: NetworkSpec) -> None:
 
 
 def masquerades(spec: NetworkSpec) -> bool:
-    """Whether what leaves the host gets the host's address."""
+    """Whether packets that leave the host get the host's address."""
     return spec.driver_options.get(MASQUERADE, "true").lower() != "false"
 
 

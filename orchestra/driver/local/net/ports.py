@@ -1,7 +1,7 @@
-"""Host ports held for as long as they are published.
+"""Host ports, reserved for as long as they are published.
 
-The kernel's rules lead a published port to its container without any socket. A socket that is bound, and never listens,
-keeps other programs from taking the port meanwhile, and finds out beforehand whether one of them has it.
+The kernel's rules lead a published port to its container without any socket. A socket that is bound but never listens
+keeps other programs from taking the port, and finds out beforehand whether one of them has it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANY = "0.0.0.0"
 
 
 class Held(NamedTuple):
-    """What a container holds: the port as asked for, as published, and the socket that keeps it."""
+    """What a container has reserved: the port as asked for, as published, and the socket that reserves it."""
 
     asked: Port
     port: Port
@@ -38,7 +38,7 @@ class Held(NamedTuple):
 class PortReservations:
     """The published ports of one supervisor, by container. May be used by several threads at once.
 
-    publisher: who of this home has published a port, '' for nobody.
+    publisher: names the container of this home that has published a port; '' if none has.
     """
 
     def __init__(self, publisher: Callable[[Port], str] = lambda _: "") -> None:
@@ -47,9 +47,9 @@ class PortReservations:
         self._held: dict[str, list[Held]] = {}
 
     def reserve(self, container: str, ports: Sequence[Port]) -> tuple[Port, ...]:
-        """Hold exactly these ports for the container; the ports with every host port chosen, in the same order.
+        """Reserve exactly these ports for the container. Returns them in the same order, with every host port chosen.
 
-        A port asked for before keeps its host port. All or nothing: raises PortUnavailable when one is in use.
+        A port that was asked for before keeps its host port. All or nothing: raises PortUnavailable if one is in use.
         """
         with self._lock:
             before = {(held.asked, held.port): held for held in self._held.get(container, ())}
@@ -76,7 +76,7 @@ class PortReservations:
             return tuple(held.port for held in taken)
 
     def check(self, ports: Iterable[Port]) -> None:
-        """Raise PortUnavailable for the first port that another program, or another stack, has now. Nothing is held."""
+        """Raise PortUnavailable for the first port that another program or another stack uses now. Reserves nothing."""
         with self._lock:
             held = [held.port for ports_held in self._held.values() for held in ports_held]
             for port in ports:
@@ -84,13 +84,13 @@ class PortReservations:
                     self._bind(port).close()
 
     def release(self, container: str) -> None:
-        """Let go of the container's ports; nothing happens when it holds none."""
+        """Release the container's ports; does nothing if it has none."""
         with self._lock:
             for held in self._held.pop(container, ()):
                 held.socket.close()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         for container in list(self._held):
             self.release(container)
 
@@ -107,9 +107,9 @@ class PortReservations:
 
 
 def find_publisher(home: Home, port: Port) -> str:
-    """The container, of whatever stack of this home, that has published the port; '' when none has.
+    """The container, of any stack of this home, that has published the port; '' if none has.
 
-    Sockets that only keep a port are in none of the kernel's tables.
+    Sockets that only reserve a port are in none of the kernel's tables.
     """
     with contextlib.suppress(FileNotFoundError):
         for stack in sorted(os.listdir(home.stacks_run)):
@@ -120,7 +120,7 @@ def find_publisher(home: Home, port: Port) -> str:
 
 
 def bind(port: Port) -> socket.socket:
-    """A socket bound to the host port, any free one when ``published`` is None. Raises OSError, PortUnavailable."""
+    """A socket bound to the host port; to any free one if ``published`` is None. Raises OSError, PortUnavailable."""
     kind = TYPES.get(port.protocol)
     if kind is None:
         hint = "publish only tcp and udp ports"
@@ -133,8 +133,8 @@ def bind(port: Port) -> socket.socket:
         except OSError as error:
             if error.errno != errno.EADDRINUSE or kind != socket.SOCK_STREAM:
                 raise
-            # Ended connections of an earlier server may linger on the port (TIME_WAIT): SO_REUSEADDR sees past those.
-            # Taken back afterwards, so that nobody sees past us.
+            # Ended connections of an earlier server may linger on the port (TIME_WAIT): SO_REUSEADDR ignores those.
+            # It is unset afterwards, so that other sockets do not ignore this one.
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind(address)
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
@@ -169,7 +169,7 @@ def _refused(port: Port, error: OSError) -> PortUnavailable:
 
 
 def _owner(port: Port) -> str:
-    """The process that has the port, as ``name (pid 7)``; '' when it cannot be seen."""
+    """The process that uses the port, as ``name (pid 7)``; '' if it cannot be seen."""
     inodes = _inodes(port)
     if not inodes:
         return ""
@@ -183,7 +183,7 @@ def _owner(port: Port) -> str:
 
 
 def _inodes(port: Port) -> set[str]:
-    """The sockets on the port as /proc/PID/fd shows them (proc(5), /proc/net/tcp)."""
+    """The sockets on the port, as /proc/PID/fd shows them (proc(5), /proc/net/tcp)."""
     found: set[str] = set()
     for table in (port.protocol, f"{port.protocol}6"):
         with contextlib.suppress(FileNotFoundError), open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:

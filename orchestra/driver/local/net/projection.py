@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Named(Record):
-    """One container's names on one network. directory: where its ``state.json`` and ``exit.json`` tell if it runs."""
+    """One container's names on one network. directory: of the ``state.json`` and ``exit.json`` that tell if it runs."""
 
     container: str
     directory: str
@@ -48,7 +48,7 @@ class _Turn:
 
 
 class SingleFlight:
-    """One run for many callers: who asks while a run is under way shares the next one with everybody else who does."""
+    """One run for many callers: callers that come while a run is in progress share the next one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,9 +81,9 @@ _flights: dict[tuple[Home, str], SingleFlight] = {}
 
 
 def apply(home: Home, stack: str) -> None:
-    """Make rules and published names say what the attachments of the stack say now.
+    """Update rules and published names from the current attachments of the stack.
 
-    May be called by many threads at once; they share runs. Raises DriverError.
+    Many threads may call this at once; they share runs. Raises DriverError.
     """
     flight = _flights.setdefault((home, stack), SingleFlight())
     flight.run(lambda: _apply(home, stack))
@@ -105,7 +105,7 @@ def _apply(home: Home, stack: str) -> None:
 
 
 def _is_there(table: str) -> bool:
-    """Whether there is such a table; a kernel without nf_tables has none."""
+    """Whether the table exists; a kernel without nf_tables has none."""
     try:
         return has_table(table)
     except OSError:
@@ -113,7 +113,7 @@ def _is_there(table: str) -> bool:
 
 
 def bridges_of(stack: str, leases: Leases) -> tuple[rules.Bridge, ...]:
-    """The networks that the stack made, and so makes the rules of."""
+    """The networks that the stack made, and so has to make the rules for."""
     return tuple(
         rules.Bridge(lease.bridge, lease.subnet, lease.internal, lease.masquerade)
         for _, lease in sorted(leases.networks.items())
@@ -135,7 +135,7 @@ def publications_of(attached: Sequence[Attached]) -> tuple[rules.Publication, ..
 
 
 def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
-    """What the containers are called on one network."""
+    """The names of the containers on one network."""
     return tuple(
         Named(entry.attachment.container, entry.directory, interface.address, interface.names)
         for entry in attached
@@ -145,17 +145,17 @@ def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
 
 
 def names_folder(home: Home, network: str) -> str:
-    """Where each stack keeps what it publishes on the network, as ``STACK.json``."""
+    """The folder for what each stack publishes on the network, as ``STACK.json``."""
     return f"{home.networks}/names/{network}"
 
 
 def load_names(path: str) -> tuple[Named, ...]:
-    """The content of one such file; nothing when it is gone."""
+    """The content of one such file; empty if it is gone."""
     try:
         with open(path, encoding="utf-8") as file:
             return decode(tuple[Named, ...], json.load(file))
     except (FileNotFoundError, ValueError, RecursionError):
-        return ()  # a damaged one is written anew when its stack's containers change, or its supervisor starts
+        return ()  # a damaged file is rewritten when its stack's containers change, or its supervisor starts
 
 
 def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[Attached]) -> None:

@@ -1,7 +1,7 @@
-"""The name server of one container: what it is asked there, over UDP and TCP, within bounds that are its own.
+"""The name server of one container: answers its questions, over UDP and TCP, within bounds of its own.
 
-However many questions a container has, one at a time is looked up, in turn with those of other containers; what waits
-does so in the container's own socket. Questions to other servers take time and a socket each, so they have places.
+However many questions a container has, one at a time is looked up, in turn with those of other containers; the rest
+waits in the container's own socket. Questions to other servers take time and a socket each, so their number is limited.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.zone import PublishedNames
 
 CONNECTIONS_MAX = 32
-"""Of one container, over TCP; a further one ends the one that has been silent for the longest time."""
+"""For one container, over TCP; one more closes the one that has been silent longest."""
 IDLE = 10.0
-"""Seconds for a client over TCP to send a question, and to take an answer."""
+"""Seconds that a client over TCP has to send a question, and to take an answer."""
 
 
 class Sockets(NamedTuple):
@@ -42,7 +42,7 @@ class Sockets(NamedTuple):
 
 
 class Elsewhere(NamedTuple):
-    """A question for other servers. failure: the reply when none of them answers."""
+    """A question for other servers. failure: the reply if none of them answers."""
 
     servers: tuple[str, ...]
     failure: bytes
@@ -90,7 +90,7 @@ class Resolver:
                 continue  # an earlier reply could not be delivered; the error is told here (udp(7))
             found = await self._look_up(query, udp=True)
             if isinstance(found, Elsewhere):
-                # What comes beyond the container's places is dropped, as a busy server's packets are: it asks again.
+                # Queries beyond the container's share are dropped, like packets to a busy server: it asks again.
                 if self._places.take(self._attachment.container):
                     tasks.start_soon(self._pass_on_udp, query, client, found)
             elif found is not None:
@@ -132,7 +132,7 @@ class Resolver:
                 self._connections.pop(scope, None)
 
     async def _exchange(self, connection: socket.socket) -> bool:
-        """One question and its answer; whether the connection is good for another. Raises OSError."""
+        """One question and its answer. Returns whether the connection can take another. Raises OSError."""
         query: bytes | None = None
         with anyio.move_on_after(IDLE):
             query = await read_message(connection)
@@ -159,7 +159,7 @@ class Resolver:
         return reply or question.failure
 
     def _answer(self, query: bytes, *, udp: bool) -> bytes | Elsewhere | None:
-        """The reply, or whom to ask; None for what deserves no reply. In a thread: reads files."""
+        """The reply, or the servers to ask; None if it deserves no reply. In a thread: reads files."""
         # Importing the library costs tens of milliseconds, which a stack that asks no names never pays.
         from random import SystemRandom
 

@@ -1,7 +1,7 @@
-"""The rules of one stack in the kernel: put there, and compared later with what was put there.
+"""The rules of one stack in the kernel: applied, and later compared with what was applied.
 
-Whatever changes the table afterwards (``nft flush ruleset``, a firewall that reloads, a person) is found by comparing
-what the kernel holds now with what it held right after our transaction.
+Later changes to the table (``nft flush ruleset``, a firewall that reloads, a person) are found by comparing what the
+kernel holds now with what it held right after our transaction.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 _applying = threading.Lock()
-"""A look in between the transaction and its record would take our own rules for another's."""
+"""A look between the transaction and its record would take our own rules for another program's."""
 
 
 class _Seal(Record):
-    """asked: the transaction; held: what the kernel made of it. Both are digests."""
+    """asked: the transaction; held: the kernel's version of it. Both are digests."""
 
     asked: str
     held: str
 
 
 def apply(home: Home, stack: str, transaction: Rule) -> None:
-    """Make the kernel hold these rules of the stack; nothing happens when it does. Raises DriverError."""
+    """Have the kernel hold these rules of the stack; does nothing if it does. Raises DriverError."""
     wanted = sum("rule" in command.get("add", {}) for command in transaction["nftables"])
     asked = _digest(json.dumps(transaction).encode())
     with _applying:
@@ -56,31 +56,31 @@ def apply(home: Home, stack: str, transaction: Rule) -> None:
 
 
 def is_whole(home: Home, stack: str) -> bool:
-    """Whether the kernel holds exactly what was last applied. Raises OSError where rules may not be read."""
+    """Whether the kernel holds exactly what was last applied. Raises OSError if rules may not be read."""
     with _applying:
         seal = _load(home, stack)
         return seal is not None and _held(home, stack) == seal.held
 
 
 def forget(home: Home, stack: str) -> None:
-    """The stack is not meant to have rules any more."""
+    """Note that the stack should not have rules any more."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_path(home, stack))
 
 
 def was_applied(home: Home, stack: str) -> bool:
-    """Whether the stack is meant to have rules at all."""
+    """Whether the stack should have rules at all."""
     return os.path.exists(_path(home, stack))
 
 
 def _held(home: Home, stack: str, rules: int | None = None) -> str:
-    """The digest of what the kernel holds; '' when that is nothing, or another number of rules."""
+    """The digest of what the kernel holds; '' if that is nothing, or another number of rules."""
     content = table_content(table_name(home, stack), CHAINS)
     return "" if content is None or rules not in (None, content.rules) else _digest(content.raw)
 
 
 def _load(home: Home, stack: str) -> _Seal | None:
-    """None when there is no record that makes sense: then the rules are made again."""
+    """None if there is no valid record: then the rules are made again."""
     try:
         with open(_path(home, stack), encoding="ascii", errors="replace") as file:
             words = file.read().split()

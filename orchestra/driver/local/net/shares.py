@@ -1,4 +1,4 @@
-"""A number of places that several owners share, so that one of them cannot take what the others need."""
+"""Places shared by several owners, so that one of them cannot take what the others need."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 
 
 class Shares:
-    """total: places there are, roughly: an owner that comes late gets some even when all are taken.
+    """total: roughly the number of places: a late owner gets some even if all are taken.
 
-    most: what one owner may have; less when the total, divided among the owners that have places, is less.
+    most: the limit for one owner; less if the total, divided among the owners that have places, is less.
     """
 
     def __init__(self, total: int, most: int) -> None:
@@ -17,7 +17,7 @@ class Shares:
         self._held: Counter[str] = Counter()
 
     def take(self, owner: str) -> bool:
-        """Whether the owner gets another place; it must give each of them back."""
+        """Whether the owner gets another place, which it must give back."""
         owners = len(self._held) + (owner not in self._held)
         if self._held.get(owner, 0) >= max(1, min(self._most, self._total // owners)):
             return False

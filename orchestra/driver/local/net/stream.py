@@ -28,7 +28,7 @@ async def connect(connection: socket.socket, address: tuple[str, int]) -> None:
 
 
 async def read_message(connection: socket.socket) -> bytes | None:
-    """The next message; None when the connection ends before one is complete."""
+    """The next message; None if the connection ends before one is complete."""
     header = await _exactly(connection, 2)
     if header is None:
         return None

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class Zone(Record):
-    """What a container may learn.
+    """The names that a container may look up.
 
     addresses: lower-case name to the addresses of its running containers; a name whose containers are all stopped has
-    none, and does not resolve for anyone. pointers: address to name. forwards: whether names that are not
-    here may be asked of other servers: not from networks that are all internal.
+    none, and does not resolve for anyone. pointers: address to name. forwards: whether other servers may be asked for
+    unknown names: not from networks that are all internal.
     """
 
     addresses: Mapping[str, tuple[str, ...]] = {}
@@ -50,7 +50,7 @@ def directory_of(named: Iterable[tuple[str, Named]]) -> Directory:
 
 
 def zone_of(directory: Directory, runs: Callable[[Named], bool], *, forwards: bool) -> Zone:
-    """The zone of the containers that run, each of which is asked for only when a question is about it."""
+    """The zone of the running containers. ``runs`` is asked about a container only if a question needs it."""
     return Zone(_Addresses(directory.names, runs), _Pointers(directory.pointers, runs), forwards)
 
 
@@ -88,12 +88,12 @@ class _Pointers(Mapping[str, str]):
 
 
 def is_running(directory: str) -> bool:
-    """Whether the container of this directory has begun a run and not ended it, by the files its shim writes."""
+    """Whether the container of this directory is in a run, according to the files of its shim."""
     return os.path.exists(f"{directory}/state.json") and not os.path.exists(f"{directory}/exit.json")
 
 
 class PublishedNames:
-    """The published names of a home, read again when a file has changed. For several threads: it only swaps values."""
+    """The published names of a home, read again if a file has changed. Thread-safe: it only swaps values."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -106,7 +106,7 @@ class PublishedNames:
         published = [(network, entries) for network in networks for entries in self._on(network)]
         files = [entries for _, entries in published]
         known = self._directories.get(networks)
-        # By identity: what has not been read again is the same object.
+        # By identity: files that have not been read again are the same objects.
         if known is None or list(map(id, known[0])) != list(map(id, files)):
             made = directory_of((network, entry) for network, entries in published for entry in entries)
             known = self._directories[networks] = (files, made)

@@ -1,4 +1,4 @@
-"""What goes wrong with a container, as the driver's errors."""
+"""Errors of containers, as the driver's errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HINTS = {
 
 @contextlib.contextmanager
 def runtime_errors(container: str, *, passing: tuple[int, ...] = ()) -> Iterator[None]:
-    """An OSError becomes a DriverError that says what it concerned. passing: more that may succeed later."""
+    """Turn an OSError into a DriverError about this container. passing: further errors that may not occur again."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
 """Containers of bundles, whichever OCI runtime makes them.
 
-The stack's fork server has a shim for each, which makes it itself, or has the runtime make it that the bundle names.
+The stack's fork server has a shim for each. It makes the container itself, or runs the runtime that the bundle names.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ class Runtime:
     """fork_socket: of the fork server of the stack.
 
     A *directory* holds the bundle and everything that becomes known of the container, see ``orchestra.container``. All
-    calls block and are idempotent where their result already holds; they raise DriverError.
+    calls block, do nothing if their result already holds, and raise DriverError.
     """
 
     def __init__(self, fork_socket: str) -> None:
         self._fork_socket = fork_socket
 
     def run(self, directory: str) -> tuple[str, ...]:
-        """Create and start. Returns when the program runs, with what this machine could not apply."""
+        """Create and start. Returns once the program runs, with warnings about what this machine could not apply."""
         with self._errors(directory):
             return client.run(self._fork_socket, directory).warnings
 
     def kill(self, directory: str, signal: int) -> None:
-        """Send a signal to the first process. Nothing happens when it has ended."""
+        """Send a signal to the first process. Does nothing if it has ended."""
         with self._errors(directory):
             try:
                 client.kill(directory, signal)
@@ -42,12 +42,12 @@ class Runtime:
                 return
 
     def delete(self, directory: str) -> None:
-        """End what is left of the container and remove all of it but the directory."""
+        """End what is left of the container and remove everything but the directory."""
         with self._errors(directory):
             client.delete(directory)
 
     def enter(self, directory: str, process: Mapping[str, Any], stdio: Sequence[int]) -> Entering:
-        """Have one more program run in a running container; closing what is returned kills it on its way there."""
+        """Run one more program in a running container; closing the result kills it if it is still on its way."""
         with self._errors(directory, errno.ESRCH):
             return client.enter(self._fork_socket, directory, process, stdio, tied=True)
 
@@ -57,7 +57,7 @@ class Runtime:
             return entering.begun()
 
     def _errors(self, directory: str, *passing: int) -> Any:
-        # A missing socket is a fork server that is being replaced; a missing program is not.
+        # A missing socket means that the fork server is being replaced; a missing program does not.
         if not os.path.exists(self._fork_socket):
             passing = (*passing, errno.ENOENT)
         return runtime_errors(os.path.basename(directory), passing=passing)

@@ -2,12 +2,12 @@
 
 A volume is a directory of ``Home.volumes``:
 
-    NAME/volume.json    VolumeRecord: whose it is, and what it was made as
+    NAME/volume.json    VolumeRecord: its owner, and its specification
     NAME/_data/         what containers see, unless its options name another place
-    NAME/filling/       what of the image's content is still to be moved into _data
+    NAME/filling/       the part of the image's content that has not been moved into _data yet
 
-Names that begin with a dot are not volumes yet, or no more: ``.new`` is one being made, ``.removed-…`` one being
-deleted. Nothing here is ever removed but by ``remove_volume`` and ``delete_anonymous_volumes``.
+Names that begin with a dot are not volumes: ``.new`` is one being made, ``.removed-…`` one being deleted. Only
+``remove_volume`` and ``delete_anonymous_volumes`` ever remove anything here.
 """
 
 from orchestra.driver.local.volume.anonymous import (

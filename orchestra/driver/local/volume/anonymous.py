@@ -1,8 +1,8 @@
 """Volumes without a name in the file: one for each place of a container, found again by the container's name.
 
-The name that such a volume has on the host follows from stack, container and place, so a container that is made anew
-finds what its predecessor had, also after a crash between the two, or a reboot. One that nobody is to find again is
-given a name that nothing leads to.
+The name of such a volume on the host follows from stack, container and place, so a container that is made anew finds
+the volume of its predecessor, also after a crash between the two, or a reboot. A volume that must not be found again
+gets a name that nothing leads to.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def ensure_anonymous_volume(home: Home, stack: str, container: str, target: str)
 
 
 def leave_anonymous_volumes(home: Home, names: Iterable[str]) -> None:
-    """Keep those of these volumes that are anonymous, but from every later container."""
+    """Keep the anonymous ones of these volumes, but hide them from every later container."""
     for record in _anonymous(home, names):
         with disk_errors(f"the volume at {record.target}"), contextlib.suppress(FileNotFoundError):
             os.rename(volume_path(home, record.name), volume_path(home, os.urandom(32).hex()))
@@ -52,7 +52,7 @@ def leave_anonymous_volumes(home: Home, names: Iterable[str]) -> None:
 
 
 def delete_anonymous_volumes(home: Home, names: Iterable[str], *, since: float = 0.0) -> None:
-    """Delete those of these volumes that are anonymous and were made at ``since`` (Unix seconds) or later."""
+    """Delete the anonymous ones of these volumes that were made at ``since`` (Unix seconds) or later."""
     doomed = [record.name for record in _anonymous(home, names) if record.created_at >= since]
     if doomed:
         delete_volumes(home, doomed)

@@ -1,7 +1,7 @@
-"""Configs and secrets that are files of a container's own: written beside its bundle, and bound read-only.
+"""Configs and secrets that are files of one container: written beside its bundle, and bound read-only.
 
-The directory of a container is below ``run/``, a tmpfs on usual machines, and nobody but its owner may look into it: so
-a file may be readable to every user of the container without being so to every user of the host.
+The directory of a container is below ``run/``, usually a tmpfs, and only its owner may look into it: so a file can be
+readable to every user of the container without being readable to every user of the host.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MODE = 0o444
 
 
 def write_file(directory: str, spec: ContainerSpec, mount: FileMount) -> str:
-    """Where the file is on the host. It goes with the ``directory`` of its container. Raises FatalError."""
+    """The file's path on the host. It is removed with the ``directory`` of its container. Raises FatalError."""
     content = _content(spec, mount)
     files = f"{directory}/{FILES}"
     path = f"{files}/{spec.mounts.index(mount)}"
     private_files.make_directories(files)
-    # Private until it is whole and belongs to whom it should.
+    # Private until it is complete and has its owner.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
         file.write(content)
@@ -39,7 +39,7 @@ def write_file(directory: str, spec: ContainerSpec, mount: FileMount) -> str:
 
 
 def check_file(spec: ContainerSpec, mount: FileMount) -> None:
-    """Raises FatalError where ``write_file`` would."""
+    """Raises FatalError if ``write_file`` would."""
     _content(spec, mount)
 
 
@@ -50,7 +50,7 @@ def _content(spec: ContainerSpec, mount: FileMount) -> bytes:
     if not mount.source:
         raise FatalError(f"{what}, but its variable is not set", hint="set the variable in the environment or in .env")
     try:
-        # Opening a pipe that nobody writes to would wait for somebody to do so.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         with open(os.open(mount.source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return file.read()

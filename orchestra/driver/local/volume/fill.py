@@ -1,4 +1,4 @@
-"""What an image has at a volume's place goes into the volume when it is first used, as Docker does."""
+"""Copying what an image has at a volume's place into the volume when it is first used, as Docker does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OVERLAY = "trusted.overlay."  # meant for the layer, and perhaps for one that ho
 
 
 def fill_volumes(home: Home, mounts: Iterable[ResolvedMount], layers: Sequence[str]) -> None:
-    """Fill those volumes that are to be and are empty. layers: of the image, topmost first."""
+    """Fill those volumes that should be filled and are empty. layers: of the image, topmost first."""
     for mount in mounts:
         if mount.fills:
             fill_volume(home, mount.fills, layers, mount.target)
@@ -33,8 +33,8 @@ def fill_volumes(home: Home, mounts: Iterable[ResolvedMount], layers: Sequence[s
 def fill_volume(home: Home, name: str, layers: Sequence[str], target: str) -> None:
     """Copy what the image has at ``target`` into the volume while that is empty, with owners, modes and links.
 
-    Nothing happens when it has no directory there. A crash loses nothing: a copy that is not complete is begun again,
-    one that is gets moved into the volume by the next call. Whoever fills the same volume meanwhile is waited for.
+    Does nothing if the image has no directory there. A crash loses nothing: an incomplete copy is begun again, and the
+    next call moves a complete one into the volume. Waits for other callers that fill the same volume.
     """
     path = volume_path(home, name)
     data, copying, filling = f"{path}/{DATA}", f"{path}/{COPYING}", f"{path}/{FILLING}"
@@ -62,7 +62,7 @@ class _Copy:
     """Layers laid one over the other, lowest first, by the rules of ``image.layers.lookup``."""
 
     def __init__(self, home: Home) -> None:
-        # A tree of this machine that is used as an image may hold the home, and so the copy itself.
+        # If a tree of this machine is used as an image, it may contain the home, and so the copy itself.
         self._hidden = {os.path.realpath(home.data), os.path.realpath(home.run)}
         self._copied: dict[tuple[int, int], str] = {}
 

@@ -1,4 +1,4 @@
-"""What a container's mounts mean on this machine: each ``Mount`` with the place on the host that it shows."""
+"""What a container's mounts mean on this machine: each ``Mount`` with its place on the host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAKE_SUBPATH = "create it in the volume first"
 PROPAGATIONS = ("private", "rprivate", "slave", "rslave")
-# What a tmpfs has unless the file says the opposite, and the word for that.
+# The options of a tmpfs, unless the file has the opposite, and the word for that.
 TMPFS_DEFAULTS = {"nosuid": "suid", "nodev": "dev", "noexec": "exec"}
 TMPFS_MODE = "mode=1777"
 
@@ -50,10 +50,10 @@ class ResolvedMount(Record):
 
 
 def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[ResolvedMount, ...]:
-    """Makes what is missing and may be made: anonymous volumes, files, and sources of binds where the file allows it.
+    """Makes what is missing and may be made: anonymous volumes, files, and sources of binds if the file allows it.
 
-    What a container that it depends on may still make is looked for when it starts. Raises TemporaryError while a named
-    volume is not there yet.
+    Sources that a dependency may still make are looked for when the container starts. Raises TemporaryError while a
+    named volume is missing.
     """
     found = tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
     for mount in found:
@@ -64,7 +64,7 @@ def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[Resolve
 
 
 def _is_procfs(mount: ResolvedMount) -> bool:
-    """Of a source that does not exist yet the start will tell."""
+    """For a source that does not exist yet, the start will find out."""
     if mount.kind != "bind" or not os.path.exists(mount.source):
         return mount.kind in ("proc", "bind")
     fd = os.open(mount.source, os.O_PATH | os.O_CLOEXEC)
@@ -92,9 +92,9 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
 
 
 def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool = True) -> None:
-    """What the container's mounts need of the host, as it must be when the container starts. Nothing is made.
+    """Check what the container's mounts need on the host when the container starts. Makes nothing.
 
-    settled: its dependencies have made what they make. Raises TemporaryError while a named volume is missing, else
+    settled: its dependencies have made whatever they make. Raises TemporaryError while a named volume is missing, else
     FatalError.
     """
     for mount in spec.mounts:
@@ -190,7 +190,7 @@ def _subpath(data: str, spec: ContainerSpec, mount: VolumeMount, must_exist: boo
 
 
 def explain_missing(service: str, entries: Iterable[Mapping[str, Any]]) -> FatalError | None:
-    """What a container could not start for, if it is a source of its ``mounts``, as the bundle has them."""
+    """The missing source in ``mounts``, as the bundle has them, that kept a container from starting."""
     for entry in entries:
         source, path = entry["source"], entry.get(SUBPATH, "")
         if entry["type"] != "bind" or not source.startswith("/"):

@@ -1,4 +1,4 @@
-"""``driver_opts`` of the driver ``local``: what mount(8) would be told. Pure."""
+"""``driver_opts`` of the driver ``local``, which are mount(8) options. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KNOWN = ("type", "device", "o")
 
 
 class Place(Record):
-    """Where a volume's data is instead of its own directory. kind: ``bind``, or a file system type."""
+    """Where a volume's data is, if not in its own directory. kind: ``bind``, or a file system type."""
 
     kind: str
     source: str
@@ -23,7 +23,7 @@ class Place(Record):
 
 
 def parse_driver_options(name: str, options: Mapping[str, str]) -> Place | None:
-    """None: in the volume's own directory. Raises FatalError."""
+    """None if the data is in the volume's own directory. Raises FatalError."""
     if not options:
         return None
     for key in options:

@@ -1,4 +1,4 @@
-"""The volumes of a home: made whole or not at all, removed by their owner only."""
+"""The volumes of a home: made completely or not at all, and removed only by their owner."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 
 
 class VolumeRecord(Record):
-    """stack: the owner. container, target: of an anonymous volume, the name of the container it was made for, and where
-    it is mounted. The name is the directory's, whatever the file says.
+    """stack: the owner. container, target: for an anonymous volume, the name of the container it was made for, and
+    where it is mounted. The volume's name is that of its directory, whatever the file says.
     """
 
     name: str
@@ -62,7 +62,7 @@ def volume_path(home: Home, name: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name, which is going to be a directory's. Raises FatalError."""
+    """The name, which becomes a directory's. Raises FatalError."""
     if not NAME.fullmatch(name):
         hint = "use at least two letters, digits, _ . or -, beginning with a letter or digit"
         raise FatalError(f"{name!r} is not a valid volume name", hint=hint)
@@ -70,7 +70,7 @@ def check_name(name: str) -> str:
 
 
 def load_record(home: Home, name: str) -> VolumeRecord | None:
-    """None when there is no such volume."""
+    """None if there is no such volume."""
     path = f"{volume_path(home, name)}/{RECORD}"
     try:
         with open(path, encoding="utf-8") as file:
@@ -82,7 +82,7 @@ def load_record(home: Home, name: str) -> VolumeRecord | None:
 
 
 def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
-    """Make the volume unless it exists; the data of one that does is never touched."""
+    """Make the volume unless it exists; never touches the data of an existing one."""
     existing = load_record(home, spec.name)
     if existing is not None:
         if existing.stack != stack:
@@ -110,7 +110,7 @@ def observe_volumes(
 ) -> tuple[Volume, ...]:
     """The stack's own volumes, and those of ``external`` that exist; sorted by name.
 
-    mounted: by containers of the stack; anonymous volumes among them are these containers' affair.
+    mounted: by containers of the stack; anonymous volumes among them belong to those containers.
     """
     found = {
         record.name: Volume(VolumeName(record.name), record.config_hash)
@@ -124,18 +124,18 @@ def observe_volumes(
 
 
 def named_volumes(home: Home, stack: str) -> list[VolumeRecord]:
-    """Those that the stack has made for a name of its file, by name."""
+    """The volumes that the stack has made for names in its file, sorted by name."""
     found = (record for record in _records(home) if record.stack == stack and not record.container)
     return sorted(found, key=lambda record: record.name)
 
 
 def volume_data(home: Home, name: str) -> str:
-    """The directory of what a volume holds, unless its options name another place. Raises FatalError."""
+    """The directory of a volume's data, unless its options name another place. Raises FatalError."""
     return f"{volume_path(home, name)}/{DATA}"
 
 
 def remove_volume(home: Home, stack: str, name: str) -> None:
-    """Delete the volume with its data. Only the stack's own, and only while no container has it mounted."""
+    """Delete the volume with its data, if it is the stack's own and no container has it mounted."""
     record = load_record(home, name)
     if record is not None:
         if record.stack != stack:
@@ -149,7 +149,7 @@ def remove_volume(home: Home, stack: str, name: str) -> None:
 
 
 def delete_volumes(home: Home, names: Iterable[str]) -> None:
-    """Delete them with their data, whoever they belong to; those that are gone are no error."""
+    """Delete these volumes with their data, whatever their owner; skips those that are gone."""
     for name in names:
         _remove(home, name)
     _sweep(home)
@@ -158,20 +158,20 @@ def delete_volumes(home: Home, names: Iterable[str]) -> None:
 def _records(home: Home) -> Iterator[VolumeRecord]:
     for name in _names_in(home.volumes):
         if NAME.fullmatch(name):
-            # Whoever asks for a damaged one by name is told of it; it must not stand in the way of all others.
+            # A damaged volume must not hide all others. Asking for it by name reports the damage.
             with contextlib.suppress(FatalError):
                 if (record := load_record(home, name)) is not None:
                     yield record
 
 
 def make_volume(home: Home, record: VolumeRecord) -> None:
-    """Everything is on disk before the name appears. Whoever finds the name taken meanwhile has what it wanted."""
+    """Everything is on disk before the name appears. If the name exists by then, another caller has made the volume."""
     private_files.make_directories(home.volumes)
     with locked(home.volumes):
         begun = f"{home.volumes}/{BEGUN}"
         remove_tree(begun)  # left by a crash, and holding nothing yet
         private_files.make_directories(f"{begun}/{DATA}")
-        os.chmod(f"{begun}/{DATA}", 0o755)  # in a container it is for everybody
+        os.chmod(f"{begun}/{DATA}", 0o755)  # every user of a container may enter it
         created = os.open(f"{begun}/{RECORD}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(created, "wb") as file:
             file.write(json.dumps(encode(record)).encode())
@@ -190,7 +190,7 @@ def make_volume(home: Home, record: VolumeRecord) -> None:
 
 
 def _remove(home: Home, name: str) -> None:
-    """It stops being a volume in one step; its data is deleted by ``_sweep``, after a crash by the next."""
+    """It stops being a volume in one step; then ``_sweep`` deletes its data, or the next call after a crash."""
     path = volume_path(home, name)
     for mount in load_mounts():
         if mount.point == path or mount.point.startswith(f"{path}/"):
@@ -201,7 +201,7 @@ def _remove(home: Home, name: str) -> None:
 
 
 def _sweep(home: Home) -> None:
-    """Delete what has been removed. Whoever else is at the same is waited for."""
+    """Delete what has been removed. Waits for other callers that do the same."""
     for name in _names_in(home.volumes):
         path = f"{home.volumes}/{name}"
         if not name.startswith(REMOVED):
@@ -215,7 +215,7 @@ def _sweep(home: Home) -> None:
 
 
 def _users(home: Home, name: str) -> list[str]:
-    """The containers, of whatever stack, that have it mounted or will when they run."""
+    """The containers of any stack that have it mounted, or will when they run."""
     path = volume_path(home, name)
     found = []
     for stack in _names_in(home.stacks_run):
@@ -245,7 +245,7 @@ def sync_directory(path: str) -> None:
 
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
-    """An OSError becomes the driver's error that says what it concerned, with the probable cause."""
+    """Turn an OSError into the driver's error, which says what it concerned and the probable cause."""
     try:
         yield
     except OSError as error:
