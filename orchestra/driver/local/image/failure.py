@@ -1,4 +1,4 @@
-"""What the file system refuses, as the driver's errors."""
+"""Errors of the file system, as the driver's errors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ HINTS = {
     errno.EBUSY: "something is mounted there: unmount it",
     errno.EMFILE: "too many open files: see `ulimit -n`",
 }
-# What may be otherwise a moment later, without anybody changing the file or the machine.
+# Errors that may pass by themselves, with no change to the file or the machine.
 TEMPORARY = frozenset((errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETXTBSY))
 
 
 @contextlib.contextmanager
 def file_errors(what: str) -> Iterator[None]:
-    """An OSError becomes the driver's error that says what it concerned, with the probable cause."""
+    """Turn an OSError into the driver's error, which says what it concerned and the probable cause."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The images of one home as people speak of them: list, name, remove, push. On top of store and content."""
+"""The images of one home as users see them: list, name, remove, push. Built on store and content."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
 
 
 class Item(Record):
-    """One reference, or none for an image without a name. parts: None when its documents are damaged or gone."""
+    """One reference, or none for an image without a name. parts: None if its documents are damaged or gone."""
 
     entry: Stored
     parts: Parts | None
 
     @property
     def id(self) -> str:
-        """Of the configuration, as Docker has it."""
+        """The id of the configuration, as in Docker."""
         return self.parts.config_blob.digest if self.parts else self.entry.digest
 
     @property
     def size(self) -> int:
-        """Of the layers as they were fetched."""
+        """The size of the layers as they were fetched."""
         return sum(layer.size for layer in self.parts.layers) if self.parts else 0
 
     @property
@@ -48,12 +48,12 @@ class Item(Record):
 
     @property
     def name(self) -> ImageName | None:
-        """None for what came from archives and directories, and for what has no name."""
+        """None for images from archives and directories, and for those without a name."""
         return name_of(self.entry.reference) if self.entry.reference else None
 
 
 class Removed(NamedTuple):
-    """names: that went. id: of the image when it went with them. size: bytes that were freed."""
+    """names: removed ones. id: of the image, if it was removed with them. size: bytes freed."""
 
     names: list[str]
     id: str
@@ -61,7 +61,7 @@ class Removed(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """names: that went; collected: what did; ids: of the images that are gone."""
+    """names: removed ones; collected: removed content; ids: of the removed images."""
 
     names: list[str]
     collected: Collected
@@ -69,7 +69,7 @@ class Pruned(NamedTuple):
 
 
 class Library:
-    """wait: called before removing anything has to wait for others that fetch or make something."""
+    """wait: called before a removal has to wait for other processes that fetch or make something."""
 
     def __init__(self, home: Home, access: Access | None = None, wait: Callable[[], None] = lambda: None) -> None:
         self._home = home
@@ -79,7 +79,7 @@ class Library:
         self.content = self.store.content
 
     def items(self) -> list[Item]:
-        """By reference."""
+        """All items, by reference."""
         found = []
         for _, entry in sorted(self.content.entries().items()):
             try:
@@ -90,7 +90,7 @@ class Library:
         return found
 
     def nameless(self) -> list[Item]:
-        """Images that are here and that no name leads to."""
+        """Images without a name."""
         from orchestra.driver.local.image.content.nameless import find_nameless
 
         return [Item(entry, parts) for entry, parts in find_nameless(self.content)]
@@ -116,7 +116,7 @@ class Library:
         raise UserError(f"no such image: {text}", hint="`orchestra image ls -a` shows those that are here")
 
     def tag(self, source: str, target: str) -> None:
-        """Let another name mean the same image."""
+        """Give the same image another name."""
         name = parse_name(target)
         if name.digest:
             raise UserError(f"{target} has a digest, which cannot be given", hint="name a tag")
@@ -125,7 +125,7 @@ class Library:
             self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=item.entry.digest))
 
     def remove(self, text: str, *, force: bool = False) -> Removed:
-        """Take one name away, or by id all of them, and the image with the last. Raises UserError for an image that
+        """Remove one name, or all names of an id, and with the last name the image. Raises UserError for an image that
         containers need.
         """
         from orchestra.driver.local.image.content.collect import remove_content
@@ -158,7 +158,7 @@ class Library:
             raise UserError(f"image {text} is used by {', '.join(users)}", hint=hint)
 
     def prune(self, *, everything: bool = False) -> Pruned:
-        """What nothing refers to; everything: also names that no container uses."""
+        """Remove what nothing refers to; everything: also names that no container uses."""
         from orchestra.driver.local.image.content.collect import collect, containers
 
         names: list[str] = []
@@ -176,7 +176,7 @@ class Library:
         return Pruned(names, collected, sorted(gone))
 
     def push(self, text: str, say: Callable[[str], None] = lambda _: None) -> Pushed:
-        """To the registry that the name says. Raises UserError or DriverError."""
+        """To the registry in the name. Raises UserError or DriverError."""
         from orchestra.driver.local.image.registry import Access
         from orchestra.driver.local.image.registry.push import push_image
 
@@ -199,7 +199,7 @@ class Library:
         return other.parts is not None and bool(set(other.parts.blobs) & set(parts.blobs))
 
     def details(self, item: Item) -> dict[str, Any]:
-        """In the words of ``docker image inspect``."""
+        """In the format of ``docker image inspect``."""
         document = item.parts.document if item.parts else {}
         names = [other for other in self.items() if other.id == item.id]
         return {
@@ -232,7 +232,7 @@ class Library:
 
 
 def reference_key(text: str) -> str:
-    """What a reference is remembered as. Paths become absolute. Raises FatalError for nonsense."""
+    """The key under which a reference is remembered. Paths become absolute. Raises FatalError if it is invalid."""
     transport, colon, rest = text.partition(":")
     if colon and transport in ("oci", "oci-archive", "docker-archive") and not rest.startswith("/"):
         text = f"{transport}:{os.path.abspath(rest.partition(':')[0])}" + "".join(rest.partition(":")[1:])
@@ -245,6 +245,6 @@ def reference_key(text: str) -> str:
 
 
 def name_of(reference: str) -> ImageName | None:
-    """None for what came from archives and directories."""
+    """None for images from archives and directories."""
     parsed = parse_reference(reference)
     return parse_name(parsed.name) if isinstance(parsed, Registry) else None

@@ -1,4 +1,4 @@
-"""Removing directory trees that containers or archives have shaped: deep, odd, hostile, but never a way out."""
+"""Removing directory trees shaped by containers or archives: deep, odd or hostile, but never leading out."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove_tree(path: str) -> None:
-    """Remove what is at ``path``, whatever it is; nothing happens when there is nothing. Raises OSError.
+    """Remove whatever is at ``path``; does nothing if there is nothing. Raises OSError.
 
-    Follows no symbolic link and enters no mount: those raise EBUSY, with what is below them untouched.
+    Follows no symbolic link and enters no mount: mounts raise EBUSY, and what is below them stays untouched.
     """
     parent, name = os.path.split(path)
     try:
@@ -45,10 +45,10 @@ def remove_entry(parent: int, name: str) -> None:
 
 
 def _empty(top: int) -> None:
-    """Remove everything below ``top``, with two descriptors and no recursion however deep it is.
+    """Remove everything below ``top``, with two descriptors and no recursion at any depth.
 
-    Each directory is first moved to the top, so that all are emptied one level below it. The move is also the guard
-    against mounts: rename(2) of a mount point is EBUSY.
+    Each directory is first moved to the top, so that all are emptied one level below it. The move also guards against
+    mounts: rename(2) of a mount point is EBUSY.
     """
     token = os.urandom(8).hex()
     pending: list[str] = []
@@ -78,13 +78,13 @@ def _sweep(directory: int, top: int, token: str, moved: int, pending: list[str])
 
 
 def mount_of(fd: int) -> str:
-    """The id of the mount a descriptor is on (proc_pid_fdinfo(5)): st_dev is alike for two binds of one file system."""
+    """The id of the mount a descriptor is on (proc_pid_fdinfo(5)): st_dev is equal for two binds of one file system."""
     with open(f"/proc/self/fdinfo/{fd}") as file:
         return next((line for line in file if line.startswith("mnt_id:")), "")
 
 
 def tree_size(path: str) -> int:
-    """Bytes on disk of all that is below, each file once however many names it has."""
+    """Bytes on disk of everything below, counting each file once however many names it has."""
     seen: set[int] = set()
     total = 0
     for parent, directories, files in os.walk(path):
@@ -92,7 +92,7 @@ def tree_size(path: str) -> int:
             try:
                 status = os.lstat(f"{parent}/{name}")
             except FileNotFoundError:
-                continue  # a container lives in it
+                continue  # a container is using it
             if status.st_ino not in seen:
                 seen.add(status.st_ino)
                 total += status.st_blocks * 512

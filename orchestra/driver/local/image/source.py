@@ -1,7 +1,7 @@
-"""Images where they come from: what a reference names there now, and the content that has to be copied.
+"""The sources of images: what a reference names there now, and the content to copy.
 
-A *source digest* says what a reference names: for OCI layouts the digest of the descriptor in ``index.json``, for
-Docker archives that of the image's configuration, which Docker calls the image's id.
+A *source digest* identifies what a reference names: for OCI layouts the digest of the descriptor in ``index.json``, for
+Docker archives the digest of the image's configuration, which Docker calls the image's id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Local = OciDirectory | OciArchive | DockerArchive
 
-# Coarser than the clock of any file system: a file changed again within it may look unchanged.
+# Coarser than the clock of any file system: a file that changes again within it may look unchanged.
 SETTLED = 2_000_000_000
 
 
@@ -35,21 +35,21 @@ class Source(Protocol):
         ...
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
-        """Copy everything that the image for ``platform`` needs; its manifest, with the descriptor.
+        """Copy everything that the image for ``platform`` needs. Returns its manifest, with the descriptor.
 
-        Layers may still be coming when it returns.
+        Layers may still be arriving when it returns.
         """
         ...
 
     def arrival(self, digest: str) -> Arrival:
-        """Of the layer with this digest."""
+        """The arrival of the layer with this digest."""
         ...
 
 
 @contextlib.contextmanager
 def opened_source(reference: Local, text: str, scratch: str) -> Iterator[Source]:
     """text: the reference as it was written, for errors; scratch: see ``opened_archive``."""
-    # A stack whose images are ready never opens one, and its supervisor begins sooner without what that takes.
+    # A stack whose images are ready opens no source, and its supervisor starts sooner without these imports.
     from orchestra.driver.local.image.archives.docker import DockerImage
     from orchestra.driver.local.image.archives.files import Directory, opened_archive
     from orchestra.driver.local.image.archives.oci import OciImage
@@ -73,7 +73,7 @@ def opened_source(reference: Local, text: str, scratch: str) -> Iterator[Source]
 
 
 class Stamp(NamedTuple):
-    """What of a file changes when its content does. text: comparable and storable."""
+    """What changes about a file when its content does. text: comparable and storable."""
 
     text: str
     settled: bool
@@ -82,7 +82,7 @@ class Stamp(NamedTuple):
 def stamp_of(path: str) -> Stamp:
     """settled: any later change will show in the stamp.
 
-    ctime cannot be set back as mtime can, but it ticks: a change in the same tick as one just seen would not show.
+    ctime cannot be set back like mtime, but it ticks: a change in the same tick as one just seen would not show.
     """
     now = time.time_ns()
     status = os.stat(path)

@@ -1,4 +1,4 @@
-"""Images of one home: made ready, looked at, and resolved to the layers and configuration that containers need."""
+"""Images of one home: made ready, observed, and resolved to the layers and configuration that containers need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from orchestra.model.desired import ImageSpec
 
 CONTENT = frozenset(("missing", "if_not_present", "never", "build"))
-"""Pull policies that take an image which is here as it is."""
+"""Pull policies that take an existing image as it is."""
 
 
 class ReadyImage(Record):
@@ -53,20 +53,20 @@ class ImageStore:
         self._snapshots = Snapshotter(home)
         self._access = access
         self.environment: Mapping[str, str] | None = None
-        """What registries are asked with, as of ``Access``; None for this process's own."""
-        # By digest, which never comes to mean something else.
+        """For ``Access`` to registries; None for this process's own environment."""
+        # By digest, whose meaning never changes.
         self._parts: dict[str, Parts] = {}
-        # By reference: the stamp of its archive, and the source digest it had then.
+        # By reference: the stamp of its archive, and its source digest at that time.
         self._named: dict[str, tuple[str, str]] = {}
-        # By key, while layers come: the digest of the manifest.
+        # By key, while layers are arriving: the digest of the manifest.
         self._coming: dict[str, str] = {}
 
     def pull(self, spec: ImageSpec) -> Image:
         """Make the image ready: content verified, layers unpacked. Idempotent.
 
-        Its platform is that of ``spec``, else the machine's. pull_policy ``never``: only what is on this machine. A
-        reference whose archive or directory is gone keeps naming what it did, unless pull_policy is ``always``. A
-        registry is asked when the image is not here, and with every policy that wants to know whether it is the newest.
+        Its platform is that of ``spec``, otherwise the machine's. pull_policy ``never``: only what is on this machine.
+        A reference whose archive or directory is gone keeps its meaning, unless pull_policy is ``always``. A registry
+        is asked if the image is missing, and with every policy that checks whether it is the newest.
         """
         reference = parse_reference(spec.reference)
         if isinstance(reference, Tree):
@@ -78,7 +78,7 @@ class ImageStore:
             return self._pull(spec, reference, platform)
 
     def observe(self, images: Iterable[ImageSpec]) -> dict[str, Image]:
-        """Those that are ready, for their platform, and still what their reference names now; by ``ImageSpec.key``."""
+        """Those that are ready for their platform and still match their reference; by ``ImageSpec.key``."""
         found: dict[str, Image] = {}
         entries: dict[str, Stored] | None = None
         for spec in images:
@@ -92,11 +92,11 @@ class ImageStore:
                 if entry and _is_for(entry, _platform(spec.platform)) and self._still_is(entry, reference):
                     found[spec.key] = self._image(spec, entry.digest, entry.pulled_at)
             except DriverError:
-                continue  # whatever is wrong with it, it is not ready; pulling says why
+                continue  # whatever is wrong, it is not ready; pulling reports why
         return found
 
     def resolve(self, digest: str) -> ReadyImage:
-        """Raises FatalError when the image is not ready."""
+        """Raises FatalError if the image is not ready."""
         if digest.startswith(PREFIX):
             return ReadyImage(digest, (tree_of(digest),), ImageConfig())
         parts = self.parts(digest)
@@ -106,7 +106,7 @@ class ImageStore:
         with file_errors(f"image {digest}"):
             for chain_id in reversed(parts.chain_ids()):
                 layers.append(self._snapshots.layer(chain_id))
-                if _is_opaque(layers[-1]):  # overlayfs does not ask at the root
+                if _is_opaque(layers[-1]):  # overlayfs does not check the root
                     break
         return ReadyImage(digest, tuple(layers), parts.config)
 
@@ -136,7 +136,7 @@ class ImageStore:
         if spec.pull_policy == "never":
             hint = "bring it with `orchestra image` pull, load or tag, or change pull_policy or image"
             raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
-        # The library costs what the rest of a supervisor does, and most of them never ask a registry.
+        # The library costs as much as the rest of a supervisor, and most supervisors never ask a registry.
         from orchestra.driver.local.image.registry import Access
         from orchestra.driver.local.image.registry.source import opened_registry
 
@@ -147,7 +147,7 @@ class ImageStore:
             return self._adopt(source, spec, str(name), platform)
 
     def measure(self, spec: ImageSpec) -> tuple[int, int] | None:
-        """Bytes of the layers that are here, and of all; None unless a pull of this store is fetching them."""
+        """Bytes of the layers that are here, and of all; None unless this store is pulling them."""
         digest = self._coming.get(spec.key)
         parts = self.parts(digest) if digest else None
         if parts is None:
@@ -157,14 +157,14 @@ class ImageStore:
         return fetched, sum(sizes.values())
 
     def _unchanged(self, spec: ImageSpec, entry: Stored) -> Image:
-        """The image as it is here. Where it comes from was asked, unless the policy takes what is here as it is."""
+        """The image as it is here. Its source was asked, unless the policy takes existing images as they are."""
         if spec.pull_policy not in CONTENT:
             entry = replace(entry, pulled_at=time.time())
             self._content.put_entry(entry)
         return self._image(spec, entry.digest, entry.pulled_at)
 
     def _adopt(self, source: Source, spec: ImageSpec, name: str, platform: Platform, stamp: str = "") -> Image:
-        """Fetch, unpack, and only then remember; name: what it is remembered as."""
+        """Fetch, unpack, and only then remember it as ``name``."""
         pulled_at = time.time()
         manifest, _ = source.fetch(platform, self._content)
         self._coming[spec.key] = manifest.digest
@@ -191,7 +191,7 @@ class ImageStore:
         return Image(spec.key, digest, pulled_at, parts.config.healthcheck if parts else None)
 
     def _is_complete(self, entry: Stored, what: str) -> bool:
-        """Whether all of it is here; layers that are not unpacked any more are unpacked again."""
+        """Whether all of it is here. Unpacks layers again that are no longer unpacked."""
         parts = self.parts(entry.digest)
         if parts is None:
             return False
@@ -202,11 +202,11 @@ class ImageStore:
         return True
 
     def unpack(self, digest: str, what: str) -> None:
-        """What is in the content store. While somebody holds it."""
+        """Unpack an image of the content store, which the caller holds."""
         self._unpack(digest, what)
 
     def _unpack(self, digest: str, what: str, arrival: Callable[[str], Arrival] = lambda _: HERE) -> None:
-        """arrival: of the blob of a layer."""
+        """arrival: of a layer's blob."""
         from orchestra.driver.local.image.layers.layer import Layer
         from orchestra.driver.local.image.layers.parallel import commit_layers
 
@@ -223,7 +223,7 @@ class ImageStore:
         commit_layers(self._home, self._content, self._snapshots, layers, arrival)
 
     def _is_current(self, entry: Stored, reference: Local) -> bool:
-        """Whether the image is unpacked and the reference still names it, or has lost what it named."""
+        """Whether the image is unpacked and the reference still names it, or names nothing any more."""
         parts = self.parts(entry.digest)
         if parts is None or not self._is_unpacked(parts):
             return False
@@ -240,7 +240,7 @@ class ImageStore:
         return self._names(reference, entry.reference, stamp) == entry.source
 
     def _names(self, reference: Local, text: str, stamp: Stamp | None) -> str:
-        """The source digest. Archives are looked into once per stamp, image layouts each time: that is as cheap."""
+        """The source digest. Archives are opened once per stamp, image layouts each time, which is as cheap."""
         known = self._named.get(text)
         if stamp and known and known[0] == stamp.text:
             return known[1]
@@ -251,7 +251,7 @@ class ImageStore:
         return found
 
     def _still_is(self, entry: Stored, reference: Local | Registry) -> bool:
-        """Whether the image is unpacked, and as far as is known what the reference names."""
+        """Whether the image is unpacked and, as far as is known, what the reference names."""
         if not isinstance(reference, Registry):
             return self._is_current(entry, reference)
         parts = self.parts(entry.digest)
@@ -261,7 +261,7 @@ class ImageStore:
         return all(self._snapshots.has(chain_id) for chain_id in parts.chain_ids())
 
     def parts(self, digest: str) -> Parts | None:
-        """None when its documents are not in the content store."""
+        """None if its documents are not in the content store."""
         parts = self._parts.get(digest) or load_parts(self._content, digest)
         if parts is not None:
             self._parts[digest] = parts
@@ -269,7 +269,7 @@ class ImageStore:
 
 
 def _name(spec: ImageSpec, reference: Local | Registry) -> str:
-    """What it is remembered as."""
+    """The key under which it is remembered."""
     return str(parse_name(reference.name)) if isinstance(reference, Registry) else spec.reference
 
 

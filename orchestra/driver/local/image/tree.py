@@ -1,6 +1,6 @@
-"""``rootfs:DIR``: a directory tree that is there already, as an image. Nothing is copied and nothing is stored.
+"""``rootfs:DIR``: an existing directory tree as an image. Nothing is copied or stored.
 
-Its digest says which directory it is, not what is in it: ``rootfs:<device>-<inode>:<real path>``.
+Its digest identifies the directory, not its content: ``rootfs:<device>-<inode>:<real path>``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PREFIX = "rootfs:"
 
 
 def tree_digest(path: str) -> str:
-    """Raises FatalError unless ``path`` is a directory that can be read."""
+    """Raises FatalError unless ``path`` is a readable directory."""
     with file_errors(f"image rootfs:{path}"):
         try:
             real = os.path.realpath(path, strict=True)
@@ -31,7 +31,7 @@ def tree_digest(path: str) -> str:
 
 
 def tree_of(digest: str) -> str:
-    """The directory that a digest names. Raises FatalError when another one is in its place."""
+    """The directory that a digest names. Raises FatalError if another one has taken its place."""
     path = digest.removeprefix(PREFIX).partition(":")[2]
     if tree_digest(path) != digest:
         raise FatalError(f"image {digest}: {path} is another directory now", hint="run `up` again to use that one")

@@ -1,1 +1,1 @@
-"""Images as files: the forms they come in, and the one they leave in."""
+"""Images as files: the formats that are read, and the one that is written."""

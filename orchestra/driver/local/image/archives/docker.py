@@ -1,7 +1,7 @@
-"""An image in what ``docker save`` writes: ``manifest.json`` beside configurations and layers.
+"""An image in the format of ``docker save``: ``manifest.json`` beside configurations and layers.
 
 Layers are ``ID/layer.tar`` up to Docker 24 and ``blobs/sha256/HEX`` since; both may be compressed. The archive has no
-manifest with digests, so an OCI one is made of what was found: the same archive always makes the same.
+manifest with digests, so an OCI manifest is made from it: the same archive always makes the same one.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class DockerImage:
         return f"sha256:{hashlib.sha256(self._config(self._chosen())).hexdigest()}"
 
     def names(self) -> list[tuple[str, ...]]:
-        """Of every image of the archive, as they are written there."""
+        """The names of every image in the archive, as they are written there."""
         return [self._strings(image, "RepoTags") for image in self._images()]
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
-        """Copy the image; the descriptor of the manifest made for it, and that manifest."""
+        """Copy the image. Returns the descriptor of the manifest made for it, and that manifest."""
         chosen = self._chosen()
         config = self._config(chosen)
         self._check_platform(config, platform)
@@ -88,7 +88,7 @@ class DockerImage:
         else:
             wanted = self._name if ":" in posixpath.basename(self._name) else f"{self._name}:latest"
             found = [image for image, tags in zip(images, names, strict=True) if wanted in tags]
-            # Podman writes whole names where Docker shortens those of its own registry.
+            # Podman writes full names where Docker shortens those of its own registry.
             found = found or [
                 image
                 for image, tags in zip(images, names, strict=True)
@@ -109,7 +109,7 @@ class DockerImage:
             hint = "write it with `docker save` of Docker 1.10 or later; for an OCI layout use oci-archive:"
             raise FatalError(f"{self._what}: {self._files.path} has no manifest.json", hint=hint) from None
         try:
-            # Its top level is a list, where all other documents are objects.
+            # Its top level is a list, while all other documents are objects.
             return mappings(parse_document(b'{"images": %s}' % data), "images")
         except DocumentError as error:
             raise FatalError(f"{self._what}: its manifest.json {error}", hint="make the archive again") from error

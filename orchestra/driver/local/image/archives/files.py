@@ -1,4 +1,4 @@
-"""The files that an image comes in, by name: a directory, or a tar archive without unpacking it."""
+"""The files of an image, by name: in a directory, or in a tar archive without unpacking it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Directory:
 
     def open(self, name: str) -> io.BufferedReader:
         path = f"{self.path}/{name}"
-        # Non-blocking, so that a FIFO in place of a file is noticed rather than waited for.
+        # Non-blocking, so that opening a FIFO in place of a file does not wait.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
@@ -48,7 +48,7 @@ class Directory:
 
 
 class Member(NamedTuple):
-    """Where the bytes lie in the archive; link: the member whose bytes they are instead."""
+    """The place of the bytes in the archive; link: the member that has the bytes instead."""
 
     offset: int
     size: int
@@ -56,7 +56,7 @@ class Member(NamedTuple):
 
 
 class Archive:
-    """A tar file that stays open; compressed ones are unpacked beforehand, since they can only be read forward."""
+    """A tar file that stays open; compressed ones are unpacked first, since they can only be read forward."""
 
     def __init__(self, path: str, fd: int, members: dict[str, Member]) -> None:
         self.path = path
@@ -79,8 +79,8 @@ class Archive:
 
 @contextlib.contextmanager
 def opened_archive(path: str, scratch: str, what: str = "") -> Iterator[Archive]:
-    """scratch: a directory for what a compressed archive unpacks to, for as long as it is open. what: how errors call
-    it, when not by its path.
+    """scratch: a directory for unpacking a compressed archive, as long as it is open. what: the archive's name in
+    errors, if not its path.
     """
     what = what or path
     with archive_errors(what), contextlib.ExitStack() as stack:
@@ -119,7 +119,7 @@ def _index(what: str, file: IO[bytes]) -> dict[str, Member]:
 
 
 class _Slice(io.RawIOBase):
-    """Part of a file, read with pread(2): any number of them share one descriptor."""
+    """Part of a file, read with pread(2), so that any number of them share one descriptor."""
 
     def __init__(self, fd: int, offset: int, size: int) -> None:
         self._fd = fd

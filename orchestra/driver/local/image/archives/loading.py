@@ -1,4 +1,4 @@
-"""All images of an archive into the store: an OCI image layout, or what ``docker save`` and ``podman save`` write."""
+"""Storing all images of an archive: an OCI image layout, or the format of ``docker save`` and ``podman save``."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.source import Source
     from orchestra.driver.local.image.store import ImageStore
 
-# By it BuildKit marks what says how an image was made.
+# BuildKit marks descriptions of how an image was made with this.
 ATTESTATION = "vnd.docker.reference.type"
 WHOLE_NAME = "io.containerd.image.name"
 
 
 class Loaded(NamedTuple):
-    """names: whole ones, perhaps none; digest: of the manifest."""
+    """names: full names, perhaps none; digest: of the manifest."""
 
     names: tuple[str, ...]
     digest: str
 
 
 def load_archive(store: ImageStore, path: str, platform: Platform, what: str = "") -> list[Loaded]:
-    """what: how errors call the archive, when not by its path. Raises DriverError."""
+    """what: the archive's name in errors, if not its path. Raises DriverError."""
     what = what or path
     content = store.content
     loaded = []
@@ -57,7 +57,7 @@ def load_archive(store: ImageStore, path: str, platform: Platform, what: str = "
 
 
 def _sources(archive: Archive, what: str) -> Iterator[tuple[tuple[str, ...], Source]]:
-    """The layout first, where there are both: it keeps the digests of manifests."""
+    """The layout first, if there are both: it keeps the digests of manifests."""
     if archive.has("index.json") and archive.has("oci-layout"):
         for names, descriptors in _images(OciImage(archive, "", what).listed()):
             yield names, OciImage(archive, "", what, descriptors)
@@ -72,8 +72,8 @@ def _sources(archive: Archive, what: str) -> Iterator[tuple[tuple[str, ...], Sou
 
 
 def _images(listed: Iterable[Descriptor]) -> list[tuple[tuple[str, ...], tuple[Descriptor, ...]]]:
-    """Names and descriptors of each image. Descriptors of one name are its platforms; so are nameless ones when each
-    states another platform.
+    """Names and descriptors of each image. Descriptors with the same name are its platforms; so are those without a
+    name if each states another platform.
     """
     by_name: dict[str, list[Descriptor]] = {}
     for item in listed:
@@ -91,7 +91,7 @@ def _images(listed: Iterable[Descriptor]) -> list[tuple[tuple[str, ...], tuple[D
 
 
 def _name(descriptor: Descriptor) -> str:
-    """Whole; empty when there is only a tag, which names no repository."""
+    """The full name; empty if there is only a tag, which names no repository."""
     whole = descriptor.annotations.get(WHOLE_NAME, "")
     written = whole or next((name for name in descriptor.names if ":" in name or "/" in name), "")
     return str(parse_name(written)) if written else ""

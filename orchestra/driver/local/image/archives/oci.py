@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OciImage:
-    """what: words for the image, for errors. chosen: what ``listed`` told, in place of a tag."""
+    """what: the image's name in errors. chosen: the result of ``listed``, instead of a tag."""
 
     def __init__(self, files: Files, tag: str, what: str, chosen: tuple[Descriptor, ...] = ()) -> None:
         self._files = files
@@ -35,7 +35,7 @@ class OciImage:
         return f"sha256:{hashlib.sha256(joined.encode()).hexdigest()}"
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
-        """Copy the image for ``platform``; the descriptor of its manifest, and the manifest."""
+        """Copy the image for ``platform``. Returns the descriptor of its manifest, and the manifest."""
         descriptor, data = self._selection.manifest(self._named(), platform)
         with self._selection.documents("its manifest"):
             manifest = parse_manifest(data)
@@ -64,7 +64,7 @@ class OciImage:
             return parse_index(data)
 
     def _named(self) -> tuple[Descriptor, ...]:
-        """Descriptors of the top level: one, or several of which the platform will choose."""
+        """Descriptors of the top level: one, or several for different platforms."""
         if self._chosen:
             return self._chosen
         listed = self.listed()

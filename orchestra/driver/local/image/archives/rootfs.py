@@ -1,4 +1,4 @@
-"""An image of one layer, made of a root file system in a tar archive."""
+"""An image of one layer, made from a root file system in a tar archive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ImageStore
 
 CHUNK = 1 << 18
-# What layers may be compressed with; all else is compressed with gzip, as Docker does when it pushes.
+# Compressions that layers may have. Other archives are compressed with gzip, as Docker does on push.
 KEPT = {"gzip": "+gzip", "zstd": "+zstd"}
 
 
@@ -39,8 +39,8 @@ def import_rootfs(
 ) -> str:
     """The digest of the image's configuration, which is its id.
 
-    what: the archive, for errors; created: RFC 3339; config: see ``apply_changes``; name: a whole one, or empty for an
-    image without. Raises DriverError.
+    what: the archive's name in errors; created: RFC 3339; config: see ``apply_changes``; name: a full name, or empty
+    for an image without one. Raises DriverError.
     """
     content = store.content
     with content.held(), archive_errors(what):
@@ -56,13 +56,13 @@ def import_rootfs(
 
 
 def describe_platform(platform: Platform) -> dict[str, str]:
-    """As the configuration of an image has it."""
+    """The platform as an image configuration describes it."""
     variant = {"variant": platform.variant} if platform.variant else {}
     return {"architecture": platform.architecture, "os": platform.system, **variant}
 
 
 def _add_archive(content: ContentStore, stream: io.BufferedReader, what: str) -> tuple[dict[str, Any], str]:
-    """Its descriptor, and the digest of what it is uncompressed."""
+    """Its descriptor, and the digest of its uncompressed content."""
     compression = compression_of(stream)
     if compression not in KEPT:
         return add_layer(content, lambda output: _copy(decompressed(stream), output), what)
@@ -79,7 +79,7 @@ def _copy(source: IO[bytes], output: Hashed) -> None:
 
 
 class Hashed:
-    """Takes bytes, passes them on, if anywhere, and tells what they were."""
+    """Hashes and counts bytes on their way to an output, if there is one."""
 
     def __init__(self, target: gzip.GzipFile | None = None) -> None:
         self._target = target
@@ -97,7 +97,7 @@ class Hashed:
 
 
 def add_layer(content: ContentStore, fill: Callable[[Hashed], None], what: str) -> tuple[dict[str, Any], str]:
-    """A layer of the archive that ``fill`` writes: its descriptor, and the digest of what it is uncompressed."""
+    """A layer of the archive that ``fill`` writes: its descriptor, and the digest of its uncompressed content."""
     with tempfile.TemporaryFile(dir=content.scratch()) as packed:
         # Without a time in it, the same archive always makes the same layer. Level 4 takes half the time of the usual 6
         # for a few percent more.
@@ -112,9 +112,9 @@ def add_layer(content: ContentStore, fill: Callable[[Hashed], None], what: str) 
 def add_image(
     store: ImageStore, document: Mapping[str, Any], layers: Sequence[Mapping[str, Any]], what: str, *, name: str
 ) -> str:
-    """The digest of the image's configuration, which is its id. name: a whole one, or empty. Raises DriverError.
+    """The digest of the image's configuration, which is its id. name: a full name, or empty. Raises DriverError.
 
-    document: the configuration; layers: the descriptors of what it lists. To be called while the content is held.
+    document: the configuration; layers: the descriptors of its layers. Call this while the content is held.
     """
     content = store.content
     described, image_id = add_document(content, document, CONFIG)

@@ -1,7 +1,7 @@
-"""Images as one archive that Docker, Podman, skopeo and Orchestra read: an OCI image layout in a tar file, with the
-``manifest.json`` of Docker beside (what ``docker save`` writes since Docker 25).
+"""Images as one archive that Docker, Podman, skopeo and Orchestra read: an OCI image layout in a tar file, together
+with Docker's ``manifest.json`` (like ``docker save`` since Docker 25).
 
-Blobs are written as they are stored, so digests stay what they are, and the same images always make the same archive.
+Blobs are written as they are stored, so digests do not change, and the same images always make the same archive.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 class Output(Protocol):
-    """Written forward only."""
+    """Written only forward."""
 
     def write(self, data: bytes, /) -> int: ...
 
 
 def write_archive(content: ContentStore, items: Sequence[tuple[Item, bool]], output: Output) -> None:
-    """items: each with whether it goes by its name. While somebody holds the store. Raises DriverError."""
+    """items: each with whether to save its name. The caller holds the store. Raises DriverError."""
     names: dict[str, list[ImageName]] = {}
     images: dict[str, tuple[Item, Parts]] = {}
     for item, by_name in items:
@@ -96,7 +96,7 @@ def _add_blob(tar: tarfile.TarFile, content: ContentStore, digest: str, size: in
 
 
 class _Hashed:
-    """Tells what the bytes were that somebody read."""
+    """Hashes the bytes that are read."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,1 +1,1 @@
-"""Blobs by digest: how they come in, what they belong to, and when they go."""
+"""Blobs by digest: how they arrive, what they belong to, and when they are removed."""

@@ -1,4 +1,4 @@
-"""How far a blob has come: told by its writer, followed by whoever reads it while it grows."""
+"""How far a blob has come: its writer reports it, and others follow to read the blob while it grows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class Arrival:
-    """Of one blob. Safe across threads."""
+    """The progress of one blob. Safe across threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -16,26 +16,27 @@ class Arrival:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is whole, or will never be."""
+        """Whether it is complete, or never will be."""
         return self._is_over
 
     def reach(self, count: int) -> None:
-        """So many of its bytes can be read. Fewer than before: it was begun anew."""
+        """So many bytes can be read. Fewer than before means that it was begun anew."""
         with self._changed:
             self._count = count
             self._changed.notify_all()
 
     def end(self, failure: BaseException | None = None) -> None:
-        """It is whole, unless there is a failure. What comes first counts."""
+        """It is complete, unless there is a failure. The first call counts."""
         with self._changed:
             if not self._is_over:
                 self._is_over, self._failure = True, failure
             self._changed.notify_all()
 
     def after(self, count: int) -> int | None:
-        """Wait until other than ``count`` bytes are there, -1 for not begun: how many; None once it is whole.
+        """Wait until the number of bytes is not ``count`` any more, and return it, -1 before the start; None at the
+        end.
 
-        Raises what it failed with.
+        Raises the failure, if there is one.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or self._count != count)
@@ -44,12 +45,12 @@ class Arrival:
             return None if self._is_over else self._count
 
     def wait(self) -> None:
-        """Until it is whole. Raises what it failed with."""
+        """Wait until it is complete. Raises the failure, if there is one."""
         count: int | None = -1
         while count is not None:
             count = self.after(count)
 
 
 HERE = Arrival()
-"""Of every blob that was there before."""
+"""For every blob that was there before."""
 HERE.end()

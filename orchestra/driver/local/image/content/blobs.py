@@ -1,4 +1,4 @@
-"""Blobs by digest, in the shape of an OCI image layout. They get their name when they are whole and verified."""
+"""Blobs by digest, in the form of an OCI image layout. They get their names once they are complete and verified."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class BlobStore:
         return f"{self._blobs}/{digest.removeprefix('sha256:')}"
 
     def add(self, stream: IO[bytes], what: str, *, digest: str = "", size: int = -1) -> tuple[str, int]:
-        """Copy a blob in; its digest and size, which must be those given. A blob that is there is not read again."""
+        """Copy a blob in. Returns digest and size, which must be the given ones.
+
+        Does not read a blob that exists already.
+        """
         with file_errors(f"content store {self._path}"):
             if digest and size >= 0 and self._size(digest) == size:
                 return digest, size
@@ -59,9 +62,9 @@ class BlobStore:
 
     @contextlib.contextmanager
     def ingest(self, digest: str, size: int, what: str) -> Iterator[Ingest | None]:
-        """A blob to be fetched, or what another writer has left of it; None when it is there. Named when all is well.
+        """A blob to be fetched, or continued from another writer; None if it exists. It gets its name on success.
 
-        Its writer sees to it that the digest is right.
+        The writer must check the digest.
         """
         with file_errors(what):
             if self._size(digest) == size:
@@ -83,15 +86,15 @@ class BlobStore:
         return open(self.path(digest), "rb")
 
     def open_arriving(self, digest: str) -> io.FileIO:
-        """What has come of it, in a file that grows until it is whole, or all of it."""
+        """A file that grows until the blob is complete, or the complete blob."""
         partial = ingest_path(f"{self._path}/ingest", digest)
         for path in (self.path(digest), partial):
             with contextlib.suppress(FileNotFoundError):
                 return io.FileIO(path)
-        return io.FileIO(self.path(digest))  # it became whole in between
+        return io.FileIO(self.path(digest))  # it became complete in between
 
     def read(self, digest: str) -> bytes | None:
-        """A document, or None when it is not there. Raises FatalError when the disk has changed it."""
+        """A document, or None if it is missing. Raises FatalError if the disk has changed it."""
         with file_errors(f"content store {self._path}"):
             try:
                 with self.open(digest) as file:
@@ -103,14 +106,14 @@ class BlobStore:
         return data
 
     def read_if_sound(self, digest: str) -> bytes | None:
-        """The same, but None too for one that the disk has changed: it is about to be fetched anyway."""
+        """The same, but None if the disk has changed it: it is about to be fetched anyway."""
         try:
             return self.read(digest)
         except FatalError:
             return None
 
     def blobs(self) -> list[str]:
-        """Digests of all that is stored."""
+        """The digests of all stored blobs."""
         with file_errors(f"content store {self._path}"):
             try:
                 return [f"sha256:{name}" for name in sorted(os.listdir(self._blobs))]
@@ -118,18 +121,18 @@ class BlobStore:
                 return []
 
     def size(self, digest: str) -> int:
-        """-1 when it is not there."""
+        """-1 if it is missing."""
         with file_errors(f"content store {self._path}"):
             return self._size(digest)
 
     def arrived(self, digest: str) -> int:
-        """Bytes of it that are here, whole or not."""
+        """How many of its bytes are here, whether it is complete or not."""
         with file_errors(f"content store {self._path}"):
             size = self._size(digest)
             return size if size >= 0 else ingested_of(f"{self._path}/ingest", digest)
 
     def remove(self, digest: str) -> int:
-        """The number of bytes that were freed. For whoever is ``collecting``, or knows the blob to be damaged."""
+        """The number of bytes freed. The caller must be ``collecting``, or know that the blob is damaged."""
         with file_errors(f"content store {self._path}"):
             size = self._size(digest)
             with contextlib.suppress(FileNotFoundError):
@@ -137,7 +140,7 @@ class BlobStore:
         return max(0, size)
 
     def unfinished(self) -> int:
-        """Bytes of blobs that are not whole yet."""
+        """Bytes of blobs that are not complete yet."""
         with file_errors(f"content store {self._path}"):
             return ingested(f"{self._path}/ingest")
 
@@ -160,30 +163,30 @@ class BlobStore:
             self._name(file, f"{self._path}/oci-layout")
 
     def _unnamed(self) -> io.BufferedWriter:
-        """A file that a crash leaves nothing of."""
+        """A file that leaves nothing behind after a crash."""
         return open(os.open(self._path, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb")
 
     def _name(self, file: io.BufferedWriter, path: str) -> None:
-        """Make it appear as a whole, in place of anything else that is there."""
-        # Without fsync(2) the name could survive a power failure and the content not.
+        """Make it appear complete, in place of anything else there."""
+        # Without fsync(2) the name could survive a power failure without the content.
         file.flush()
         os.fsync(file.fileno())
         directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for _ in range(2):
-                # Only linkat(2) with AT_SYMLINK_FOLLOW can do it, which os.link() uses when given a directory.
+                # Only linkat(2) with AT_SYMLINK_FOLLOW can do this. os.link() uses it if it is given a directory.
                 with contextlib.suppress(FileExistsError):
                     os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory, follow_symlinks=True)
                     return
                 if os.stat(path).st_size == os.fstat(file.fileno()).st_size:
-                    return  # somebody else was faster
+                    return  # another writer was faster
                 os.unlink(path)
         finally:
             os.close(directory)
 
 
 def _copy(source: IO[bytes], target: IO[bytes], limit: int) -> tuple[str, int]:
-    """limit: stop soon after so many bytes, when it is not negative: the digest is then another anyway."""
+    """limit: stop soon after so many bytes, unless negative: the digest is wrong then anyway."""
     digest = hashlib.sha256()
     count = 0
     while chunk := source.read(CHUNK):

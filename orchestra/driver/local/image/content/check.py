@@ -1,4 +1,4 @@
-"""Whether the store is what it says it is: every blob read and hashed, every reference followed."""
+"""Checking the store: reading and hashing every blob, and following every reference."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CHUNK = 1 << 20
 
 @dataclass
 class Report:
-    """damaged: digests whose bytes are others; incomplete: image to what it lacks; not_unpacked: images to be unpacked
-    again before they are used; unfinished: bytes of downloads that broke off, which the next one goes on with.
+    """damaged: digests whose bytes are wrong; incomplete: each image with what it lacks; not_unpacked: images that must
+    be unpacked again before use; unfinished: bytes of downloads that broke off and will be continued.
     """
 
     blobs: int = 0

@@ -1,7 +1,7 @@
-"""Removing what nothing refers to: blobs, unpacked layers, and what is left of downloads.
+"""Removing what nothing refers to: blobs, unpacked layers, and the remains of downloads.
 
-Roots are the references and the containers of every stack of the home, running or not. Collecting is alone: whoever
-pulls, loads or makes a container holds the store (``ContentStore.held``) until what he made is a root.
+Roots are the references and the containers of every stack of the home, running or not. A collection runs alone: a
+caller that pulls, loads or makes a container holds the store (``ContentStore.held``) until the result is a root.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Collected(NamedTuple):
-    """size: bytes, those of unpacked layers included."""
+    """size: bytes, including those of unpacked layers."""
 
     blobs: int
     layers: int
@@ -43,7 +43,10 @@ class User(NamedTuple):
 
 
 def containers(home: Home) -> Iterator[User]:
-    """Of every stack of this home. One whose record cannot be read stops the collection: it may need anything."""
+    """Of every stack of this home.
+
+    A container whose record cannot be read stops the collection: it may need anything.
+    """
     for stack in _list(home.stacks_run):
         stack_home = home.stack(stack)
         for name in _list(stack_home.containers):
@@ -77,7 +80,10 @@ def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
 
 
 def remove_content(home: Home, digest: str) -> Collected | None:
-    """What only the image with this manifest needs; None when a name or a container needs it. While ``collecting``."""
+    """Remove what only the image with this manifest needs; None if a name or a container needs it.
+
+    While ``collecting``.
+    """
     content, snapshots = ContentStore(home.content), Snapshotter(home)
     entries = content.entries().values()
     roots = {entry.digest for entry in entries} | {user.digest for user in containers(home)}
@@ -112,7 +118,7 @@ def _reached(content: ContentStore, roots: Collection[str]) -> tuple[set[str], s
 
 
 def _indexes(content: ContentStore, tops: Collection[str]) -> set[str]:
-    """Indexes that references named, kept since they are small and say what the name meant."""
+    """Indexes that references named: they are kept since they are small and record what the name meant."""
     found = set()
     for digest in tops:
         data = content.read_if_sound(digest)

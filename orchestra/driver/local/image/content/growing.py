@@ -1,4 +1,4 @@
-"""A blob that is read while it comes: the reading side sees a file that waits for what is not there yet."""
+"""A blob that is read while it arrives: the reader sees a file that waits for what is not there yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHOLE = "whole\n"
 
 
 class Reports:
-    """What is told of one blob, a line each: how many bytes are there, and at the end that it is whole and verified."""
+    """Messages about one blob, a line each: how many bytes are there, and at the end that it is complete and verified."""
 
     def __init__(self, lines: IO[str]) -> None:
         self._lines = lines
@@ -24,7 +24,7 @@ class Reports:
         self.is_whole = False
 
     def wait(self) -> None:
-        """For the next. Raises SystemExit when there is none: whoever told them has given up."""
+        """Wait for the next message. Raises SystemExit at the end of input: the sender has given up."""
         line = self._lines.readline()
         if not line:
             raise SystemExit(1)
@@ -39,7 +39,7 @@ class Reports:
 
 
 class Growing(io.RawIOBase):
-    """Its end is that of ``file`` when the blob is whole. Raises EOFError when the file was cut: it was begun anew."""
+    """It ends with ``file`` once the blob is complete. Raises EOFError if the file was cut: it was begun anew."""
 
     def __init__(self, file: io.FileIO, reports: Reports) -> None:
         self._file = file
@@ -63,7 +63,7 @@ class Growing(io.RawIOBase):
 
 
 class Eager(io.BufferedReader):
-    """Gives what is there instead of waiting for all that was asked for: nothing but the end is empty."""
+    """Returns what is there instead of waiting for all that was asked for: empty only at the end."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return self.read1(-1 if size is None else size)
@@ -74,7 +74,7 @@ class Eager(io.BufferedReader):
 
 @contextlib.contextmanager
 def opened_growing(content: ContentStore, digest: str, reports: Reports) -> Iterator[io.BufferedReader]:
-    """The context ends when the blob is whole."""
+    """The context ends once the blob is complete."""
     with content.open_arriving(digest) as file:
         yield Eager(Growing(file, reports), CHUNK)
         reports.wait_for_whole()

@@ -1,8 +1,8 @@
 """Blobs on their way into the content store, by digest: one writer at a time, and nothing is fetched twice.
 
-``ingest/<hex>`` holds what has come so far. It stays when its writer dies, and the next one goes on from there: what
-is there is hashed again, so bytes that a crash has spoilt only cost another attempt. flock(2) on the file itself keeps
-others waiting; whoever has it and finds that the name means another file by now looks again.
+``ingest/<hex>`` holds what has come so far. It stays if its writer dies, and the next one goes on from there. What is
+there is hashed again, so bytes that a crash has spoilt only cost another attempt. flock(2) on the file itself keeps
+other writers waiting. If the name refers to another file once a writer has the lock, it looks again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHUNK = 1 << 18
 
 
 class Ingest:
-    """size: what it will have in the end. ``offset`` bytes are there; ``resumed``: some of them from another writer."""
+    """size: its final size. ``offset`` bytes are there; ``resumed``: another writer left some of them."""
 
     def __init__(self, file: io.FileIO, path: str, size: int) -> None:
         self._arrival = Arrival()
@@ -59,7 +59,7 @@ class Ingest:
         self._arrival.reach(self.offset)
 
     def follow(self, arrival: Arrival) -> None:
-        """Tell it how far this is, from now on."""
+        """Report progress to it from now on."""
         self._arrival = arrival
         arrival.reach(self.offset)
 
@@ -77,15 +77,15 @@ class Ingest:
             os.unlink(self._path)
 
     def name(self, path: str) -> None:
-        """Make it appear as a whole."""
-        # Without fsync(2) the name could survive a power failure and the content not.
+        """Make it appear complete."""
+        # Without fsync(2) the name could survive a power failure without the content.
         os.fsync(self._file.fileno())
         os.rename(self._path, path)
 
 
 @contextlib.contextmanager
 def open_ingest(directory: str, digest: str, size: int, blob: str) -> Iterator[Ingest | None]:
-    """None when ``blob``, the path that it is to have, is there already. Waits for another writer of the same."""
+    """None if ``blob``, its final path, exists already. Waits for another writer of the same blob."""
     private_files.make_directories(directory)
     path = ingest_path(directory, digest)
     with contextlib.ExitStack() as stack:
@@ -104,7 +104,7 @@ def open_ingest(directory: str, digest: str, size: int, blob: str) -> Iterator[I
 
 
 def remove_ingests(directory: str) -> int:
-    """Remove what nobody is writing. The number of bytes that were freed."""
+    """Remove files without a writer. Returns the number of bytes freed."""
     freed = 0
     for name in _list(directory):
         path = f"{directory}/{name}"
@@ -120,7 +120,7 @@ def remove_ingests(directory: str) -> int:
 
 
 def ingested(directory: str) -> int:
-    """Bytes of all that is not whole yet."""
+    """Bytes of all blobs that are not complete yet."""
     return sum(max(0, _size(f"{directory}/{name}")) for name in _list(directory))
 
 
@@ -130,14 +130,14 @@ def ingested_of(directory: str, digest: str) -> int:
 
 
 def ingest_path(directory: str, digest: str) -> str:
-    """Where what has come of a blob is, if it is not whole."""
+    """The path of an incomplete blob."""
     return f"{directory}/{digest.removeprefix('sha256:')}"
 
 
 def _locked(path: str, stack: contextlib.ExitStack) -> io.FileIO:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        file = io.FileIO(descriptor, "r+")  # unbuffered: all that a killed writer had got is there
+        file = io.FileIO(descriptor, "r+")  # unbuffered: everything that a killed writer had received is there
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_named(descriptor, path):

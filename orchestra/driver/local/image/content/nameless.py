@@ -1,4 +1,4 @@
-"""Images of the content store that no name leads to any more: what a tag meant before it moved, what had none ever."""
+"""Images of the content store without a name: a tag moved away from them, or they never had one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def find_nameless(content: ContentStore) -> Iterator[tuple[Stored, Parts]]:
-    """Each as if its reference were empty. What is damaged or incomplete is left out."""
+    """Each with an empty reference. Skips damaged and incomplete images."""
     named = {entry.digest for entry in content.entries().values()}
     for digest in content.blobs():
         if digest in named or not 0 < content.size(digest) <= DOCUMENT_LIMIT or not _is_object(content, digest):

@@ -1,4 +1,4 @@
-"""What an image consists of, by the documents of the content store."""
+"""The parts of an image, from the documents of the content store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.image.content.store import ContentStore
 
-# The one layer of an image that has none: overlayfs wants something below the writable directory.
+# The layer of an image that has none: overlayfs needs something below the writable directory.
 EMPTY_LAYER = f"sha256:{hashlib.sha256(b'').hexdigest()}"
 
 
@@ -35,7 +35,7 @@ class Parts:
         return tuple(layer.digest for layer in self.layers)
 
     def chain_ids(self) -> tuple[str, ...]:
-        """OCI image-spec, "Layer ChainID": a layer together with all below it."""
+        """OCI image-spec, "Layer ChainID": it identifies a layer together with all layers below it."""
         chain: list[str] = []
         for diff_id in self.diff_ids:
             joined = f"{chain[-1]} {diff_id}".encode() if chain else b""
@@ -44,7 +44,10 @@ class Parts:
 
 
 def load_parts(content: ContentStore, digest: str) -> Parts | None:
-    """Of the manifest with this digest; None when its documents are not there. Raises FatalError for nonsense."""
+    """The parts of the manifest with this digest; None if its documents are missing.
+
+    Raises FatalError if they are invalid.
+    """
     data = content.read(digest)
     try:
         manifest = parse_manifest(data) if data is not None else None

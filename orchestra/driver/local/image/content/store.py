@@ -1,7 +1,7 @@
-"""The content store: an OCI image layout on disk, whose blobs were verified when they came in.
+"""The content store: an OCI image layout on disk, with blobs that were verified when they came in.
 
-``index.json`` says which manifest each reference led to, in annotations that other tools pass over. It is changed
-under a lock and replaced whole.
+``index.json`` records which manifest each reference led to, in annotations that other tools ignore. It is changed under
+a lock and replaced as a whole.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ContentStore(BlobStore):
         return self.entries().get(reference)
 
     def entries(self) -> dict[str, Stored]:
-        """All of them by reference."""
+        """All entries, by reference."""
         with file_errors(f"content store {self._path}"):
             try:
                 with open(f"{self._path}/index.json", "rb") as file:
@@ -86,7 +86,7 @@ class ContentStore(BlobStore):
             self._write({**self.entries(), entry.reference: entry})
 
     def remove_entry(self, reference: str) -> Stored | None:
-        """Forget the reference; what it led to, if anything. Its content stays until ``collect``."""
+        """Forget the reference. Returns what it led to, if anything. Its content stays until ``collect``."""
         with file_errors(f"content store {self._path}"), self._locked("lock"):
             entries = self.entries()
             entry = entries.pop(reference, None)
@@ -96,7 +96,7 @@ class ContentStore(BlobStore):
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """While inside, nothing is collected: content may be there that nothing refers to yet."""
+        """In this context nothing is collected: there may be content that nothing refers to yet."""
         with file_errors(f"content store {self._path}"):
             fd = self._lock("collection.lock", fcntl.LOCK_SH)
         try:
@@ -106,7 +106,7 @@ class ContentStore(BlobStore):
 
     @contextlib.contextmanager
     def collecting(self, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Alone: nobody holds, or comes to hold, anything. wait: called when somebody does, before waiting for them."""
+        """Runs alone: no caller is in ``held``, or enters it. wait: called before waiting for a caller that is."""
         with file_errors(f"content store {self._path}"):
             try:
                 fd = self._lock("collection.lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +125,7 @@ class ContentStore(BlobStore):
             "mediaType": "application/vnd.oci.image.index.v1+json",
             "manifests": [_render(item) for _, item in sorted(entries.items())],
         }
-        # The lock makes the temporary name ours; what a crash leaves there is written over.
+        # The lock makes the temporary name ours; a file that a crash has left there is overwritten.
         temporary = f"{self._path}/index.json.new"
         with open(temporary, "wb") as file:
             file.write(json.dumps(document, indent=1).encode())
@@ -142,7 +142,7 @@ class ContentStore(BlobStore):
             os.close(fd)
 
     def _lock(self, name: str, kind: int) -> int:
-        """A descriptor; closing it lets go."""
+        """A descriptor; closing it releases the lock."""
         self._make()
         fd = os.open(f"{self._path}/{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -26,7 +26,7 @@ HEALTHCHECK_TIMES = {
 def apply_changes(changes: Iterable[str], base: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The ``config`` of an image configuration (OCI image-spec, "Image Configuration"). Raises UserError.
 
-    base: what it was before.
+    base: the previous configuration.
     """
     config: dict[str, Any] = dict(base or {})
     for change in changes:

@@ -1,6 +1,6 @@
-"""JSON documents of images, read with suspicion: they come from elsewhere. Pure.
+"""JSON documents of images, checked carefully, since they are not trusted. Pure.
 
-Members are looked up as Go's decoder does for what the tools of the field write: null and missing are the empty value.
+Like Go's decoder, which most tools use, this treats null and missing members as the empty value.
 """
 
 from __future__ import annotations

@@ -51,15 +51,15 @@ LAYERS = frozenset(
 
 
 def is_foreign(media_type: str) -> bool:
-    """Whether such a layer is not in the registry itself, but at addresses that the manifest has."""
+    """Whether such a layer is not in the registry, but at the addresses in the manifest."""
     return "nondistributable" in media_type or "foreign" in media_type
 
 
 NAME = "org.opencontainers.image.ref.name"
-# Names are where each tool that writes layouts puts them.
+# Where the tools that write layouts put names.
 NAMES = (NAME, "io.containerd.image.name")
 
-# Documents are read whole, so they are bounded, as registries bound them.
+# Documents are read whole, so their size is limited, as by registries.
 DOCUMENT_LIMIT = 4 << 20
 
 
@@ -102,7 +102,7 @@ def parse_index(data: bytes) -> tuple[Descriptor, ...]:
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """Raises DocumentError also for media types that are not of a container image, with what they are."""
+    """Raises DocumentError even for known media types of something other than an image, and says what it is."""
     document = parse_document(data)
     if "config" not in document:
         raise DocumentError("has no config: it is not an image manifest of OCI or Docker schema 2")
@@ -125,7 +125,7 @@ def parse_diff_ids(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def choose_platform(candidates: Iterable[Descriptor], wanted: Platform) -> Descriptor | None:
-    """The manifest that suits best, the first of equals; one that states no platform only when it is alone."""
+    """The most suitable manifest, the first of equals; one without a platform only if it is the only one."""
     listed = tuple(candidates)
     if len(listed) == 1 and listed[0].platform is None:
         return listed[0]

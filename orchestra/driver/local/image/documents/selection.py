@@ -1,4 +1,4 @@
-"""From what a reference names to the manifest for one platform, through indexes, wherever documents are kept."""
+"""From the target of a reference to the manifest for one platform, through indexes, wherever documents are stored."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.documents.manifest import Descriptor
     from orchestra.driver.local.image.naming.platform import Platform
 
-# An index of indexes of indexes is nobody's image.
+# No real image has indexes nested this deep.
 NESTING_LIMIT = 5
 
 
 class Selection:
-    """what: words for the image, for errors; read: a document, verified."""
+    """what: the image's name in errors; read: returns a document, verified."""
 
     def __init__(self, what: str, read: Callable[[Descriptor], bytes]) -> None:
         self._what = what
@@ -49,7 +49,7 @@ class Selection:
         raise FatalError(f"{self._what}: its indexes are nested too deep", hint="make the image again")
 
     def check_platform(self, config: bytes, wanted: Platform, *, stated: Platform | None) -> None:
-        """What an index says of the image counts more than what the configuration does."""
+        """What an index says about the image counts more than its configuration."""
         with self.documents("its config"):
             own = platform_of(parse_document(config))
         platform = stated or own

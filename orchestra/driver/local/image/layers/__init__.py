@@ -1,1 +1,1 @@
-"""Layers of images: from archives to directories in overlayfs' form, and one file out of a stack of them."""
+"""Layers of images: from archives to directories in overlayfs' form, and reading one file from a stack of them."""

@@ -1,4 +1,4 @@
-"""Owner, mode, extended attributes and time of what a layer's archive holds."""
+"""Owner, mode, extended attributes and time of the entries of a layer's archive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import tarfile
 
 XATTR = "SCHILY.xattr."
-# overlayfs' own words to itself: from an archive they could make it look where it should not.
+# overlayfs uses these itself: in an archive they could make it look where it should not.
 RESERVED_XATTRS = ("trusted.overlay.", "user.overlay.")
 # (uid_t)-1 means "leave as it is" to chown(2).
 ID_LIMIT = 0xFFFFFFFE
@@ -23,8 +23,8 @@ SECONDS_LIMIT = Decimal(INTEGER_LIMIT)
 
 
 def set_open(what: str, fd: int, entry: tarfile.TarInfo) -> None:
-    """Owner, mode, extended attributes, time of an open file or directory, in this order: each clears or changes
-    something of those after it.
+    """Owner, mode, extended attributes and time of an open file or directory, in this order: each clears or changes
+    some of the later ones.
     """
     uid, gid = _owner(what, entry)
     os.fchown(fd, uid, gid)
@@ -35,13 +35,13 @@ def set_open(what: str, fd: int, entry: tarfile.TarInfo) -> None:
 
 
 def set_attributes(what: str, parent: int, name: str, entry: tarfile.TarInfo) -> None:
-    """The same for what cannot be opened, or should not be."""
+    """The same for entries that cannot or should not be opened."""
     uid, gid = _owner(what, entry)
     os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
     if not entry.issym() or entry.pax_headers:
         fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
-            # A descriptor opened with O_PATH is good for this way only; it leads to a symbolic link itself.
+            # This is the only way to use a descriptor opened with O_PATH; it leads to a symbolic link itself.
             path = f"/proc/self/fd/{fd}"
             if not entry.issym():
                 os.chmod(path, stat.S_IMODE(entry.mode))
@@ -71,19 +71,19 @@ def _set_xattr(what: str, file: int | str, entry: tarfile.TarInfo, name: str, va
         os.setxattr(file, name, value.encode("utf-8", "surrogateescape"))
     except OSError as error:
         if error.errno == EOPNOTSUPP:
-            return  # of a security module that this machine does not have
+            return  # for a security module that this machine does not have
         raise refused(what, entry, f"has the attribute {name!r}, which cannot be set: {error.strerror}") from error
 
 
 def entry_time(entry: tarfile.TarInfo) -> int:
-    """Nanoseconds. PAX writes decimal fractions, of which ``entry.mtime`` as a float has lost the end."""
+    """Nanoseconds. PAX has decimal fractions, whose last digits are lost in ``entry.mtime``, a float."""
     exact = entry.pax_headers.get("mtime")
     if exact is None and isinstance(entry.mtime, int):
         return max(-INTEGER_LIMIT, min(entry.mtime, INTEGER_LIMIT)) * 1_000_000_000
     try:
         seconds = Decimal(exact or str(entry.mtime))
         return int(max(-SECONDS_LIMIT, min(seconds, SECONDS_LIMIT)) * 1_000_000_000)
-    except (InvalidOperation, ValueError, OverflowError):  # no number, or one that is not a number
+    except (InvalidOperation, ValueError, OverflowError):  # not a number, or NaN
         return 0
 
 

@@ -1,4 +1,4 @@
-"""Compressed streams, told by their first bytes: media types and file names are often wrong about it."""
+"""Compressed streams, recognised by their first bytes: media types and file names are often wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 from orchestra.errors import FatalError
 
 CHUNK = 1 << 18
-# Bytes of memory: twice what `xz -9` asks for. gzip and bzip2 need little whatever the file says; zstd refuses itself.
+# Bytes of memory: twice what `xz -9` needs. gzip and bzip2 always need little; zstd has a limit of its own.
 XZ_MEMORY = 128 << 20
 
 GZIP = b"\x1f\x8b"
@@ -24,9 +24,9 @@ XZ = b"\xfd7zXZ\x00"
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
 MAGIC = {GZIP: "gzip", BZIP2: "bzip2", XZ: "xz", ZSTANDARD: "zstd"}
 
-# The standard library's since Python 3.14, and the same for those before.
+# Part of the standard library since Python 3.14, with a backport for earlier versions.
 ZSTANDARD_MODULES = ("compression.zstd", "backports.zstd")
-# What each library, where it has been loaded, raises for data that it cannot make sense of.
+# The exceptions of each library, if it has been loaded, for data that it cannot decode.
 OWN_ERRORS = (("compression.zstd", "ZstdError"), ("backports.zstd", "ZstdError"), ("isal.isal_zlib", "error"))
 
 
@@ -37,7 +37,7 @@ def compression_of(stream: io.BufferedReader) -> str:
 
 
 def decompressed(stream: io.BufferedReader) -> IO[bytes]:
-    """The content of a stream, compressed or not. Raises FatalError for zstd where no module for it is installed."""
+    """The content of a stream, compressed or not. Raises FatalError for zstd if no module for it is installed."""
     match compression_of(stream):
         case "gzip":
             return cast("IO[bytes]", _gzip()(fileobj=stream, mode="rb"))
@@ -52,7 +52,7 @@ def decompressed(stream: io.BufferedReader) -> IO[bytes]:
 
 
 class _Xz(io.RawIOBase):
-    """lzma.LZMAFile, but for the limit to the memory that a file may ask for, which that has none of."""
+    """lzma.LZMAFile, but with a limit for the memory that a file may ask for."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -92,7 +92,7 @@ def damage() -> tuple[type[Exception], ...]:
 
 
 def _gzip() -> Any:
-    """ISA-L's, which takes a third of the time; zlib's on machines that it is not made for."""
+    """ISA-L's, which takes a third of the time; zlib's on machines without ISA-L."""
     try:
         from isal.igzip import IGzipFile
     except ImportError:

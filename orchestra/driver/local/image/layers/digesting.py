@@ -1,4 +1,4 @@
-"""What a layer unpacks to: hashed while it is read, and no more of it than is allowed."""
+"""The uncompressed content of a layer: hashed while it is read, up to a limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Digesting:
         self._start = b""
 
     def begin(self) -> bool:
-        """Whether there is anything: an archive of no bytes is empty, and tarfile would refuse it."""
+        """Whether there is anything to read: an archive of no bytes is empty, and tarfile would refuse it."""
         self._start = self._stream.read(1)
         return bool(self._start)
 
@@ -31,7 +31,7 @@ class Digesting:
         return data
 
     def spend(self, count: int) -> None:
-        """Count bytes that are no part of the stream, too: those of holes. Raises FatalError beyond the limit."""
+        """Count bytes that are not part of the stream, such as holes. Raises FatalError beyond the limit."""
         self._spent += count
         if self._spent > self._limit:
             raise FatalError(

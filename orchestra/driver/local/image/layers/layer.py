@@ -1,4 +1,4 @@
-"""One layer of the content store into the snapshots."""
+"""Unpacking one layer of the content store into the snapshots."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.content.store import ContentStore
     from orchestra.driver.local.snapshot import Snapshotter
 
-# Bytes that any layer may unpack to, and how many times its size a larger one may: files of programs and data come
-# to less than ten times, and what gzip makes of zeros to a thousand.
+# Bytes that any layer may unpack to, and how many times its size a larger one may. Files of programs and data unpack
+# to less than ten times their size; zeros in gzip to a thousand times.
 ALWAYS_ALLOWED = 16 << 30
 ALLOWED_RATIO = 100
 
 
 class Layer(Record):
-    """One to be unpacked. blob: its digest, of ``size`` bytes; what: words for it, for errors."""
+    """A layer to unpack. blob: its digest, of ``size`` bytes; what: its name in errors."""
 
     chain_id: str
     blob: str
@@ -39,9 +39,9 @@ def commit_layer(
     below: Sequence[str] | None,
     opened: AbstractContextManager[io.BufferedReader] | None = None,
 ) -> str:
-    """Its directory. below: see ``unpack_layer``; opened: the blob, where it is not whole yet.
+    """Its directory. below: see ``unpack_layer``; opened: the blob, if it is not complete yet.
 
-    Raises BelowNeeded or a DriverError, with nothing left of the layer.
+    Raises BelowNeeded or a DriverError, and leaves nothing of the layer.
     """
     from orchestra.driver.local.image.layers.unpack import unpack_layer
 

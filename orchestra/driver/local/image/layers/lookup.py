@@ -1,4 +1,4 @@
-"""One file out of a stack of layers, as a container would see it, without mounting anything.
+"""Looking up one file in a stack of layers as a container would see it, without mounting anything.
 
 The rules of merging are overlayfs' (kernel, Documentation/filesystems/overlayfs.rst): the topmost entry of a name
 wins; directories merge until one is opaque or something else is in the way; a character device 0:0 hides the name.
@@ -24,7 +24,7 @@ LIMIT = 1 << 20
 
 
 class Found(NamedTuple):
-    """One name in the merged tree. layers: those it is made of, several for a merged directory.
+    """One name in the merged tree. layers: those it is in; several for a merged directory.
 
     target: what it points to, for a symbolic link.
     """
@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 
 def read_file(layers: Sequence[str], path: str, *, limit: int = LIMIT) -> bytes | None:
-    """The content of a regular file, or None when there is none at ``path``.
+    """The content of a regular file, or None if there is none at ``path``.
 
     layers: topmost first. Symbolic links are followed within the tree. Raises FatalError for a file longer than
     ``limit``.
@@ -63,20 +63,20 @@ def read_start(found: Found, size: int) -> bytes:
 
 
 def has_access_list(found: Found) -> bool:
-    """Whether more than its mode says who may do what with it (acl(5))."""
+    """Whether more than its mode controls access to it (acl(5))."""
     with _entry(found.layers[0], found.path) as entry, contextlib.suppress(OSError):
         return bool(os.getxattr(f"/proc/self/fd/{entry}", "system.posix_acl_access"))
     return False
 
 
 class CoveredError(Exception):
-    """Something of the container's own is mounted on the way: the image does not tell what is there."""
+    """A mount of the container is on the way: the image does not show what is there."""
 
 
 def find(layers: Sequence[str], path: str, *, follow: bool = True, covered: Collection[str] = ()) -> Found | None:
-    """What is at ``path``. follow: when it is a symbolic link itself, what that leads to.
+    """The entry at ``path``. follow: if it is a symbolic link, its target instead.
 
-    covered: normalised paths that are no part of the image; CoveredError when the way leads to one of them.
+    covered: normalised paths that are not part of the image; CoveredError if the way leads to one of them.
     """
     root = Found("", tuple(layers), os.stat(layers[0]))
     here = [root]
@@ -110,11 +110,12 @@ def is_whiteout(status: os.stat_result) -> bool:
 
 
 def is_opaque(fd: int) -> bool:
-    """Whether the directory hides what lower layers have there. fd may be O_PATH."""
+    """Whether the directory hides the content of lower layers. fd may be O_PATH."""
     try:
         return os.getxattr(f"/proc/self/fd/{fd}", OPAQUE) == b"y"
     except OSError as error:
-        # Reading trusted.* without CAP_SYS_ADMIN is ENODATA; a file system without it has no opaque directories.
+        # Reading trusted.* without CAP_SYS_ADMIN is ENODATA; a file system without such attributes has no opaque
+        # directories.
         if error.errno in (ENODATA, EOPNOTSUPP, EPERM):
             return False
         raise

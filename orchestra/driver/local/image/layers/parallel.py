@@ -1,8 +1,8 @@
-"""Layers of the content store into the snapshots, several at a time: each is made by itself, whatever lies below it.
+"""Unpacking layers into the snapshots, several at a time: each is made by itself, whatever is below it.
 
-An archive that goes through directories without an entry of their own is the exception: it is made again when those
-below it are there. Python's own part of the work is most of it, so it is done in processes, which begin with a layer
-when it begins to be fetched.
+An archive that goes through directories without an entry for them is the exception: it is unpacked again once the
+layers below it are there. Most of the work is Python's own, so it is done in processes, which begin with a layer as
+soon as its download begins.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 PROCESSES = 4
-# Bytes of compressed layers from which on processes of their own are worth their start.
+# Compressed bytes for which starting processes is worthwhile.
 WORTHWHILE = 4 << 20
 
 
@@ -36,17 +36,17 @@ def commit_layers(
     layers: Sequence[Layer],
     arrival: Callable[[str], Arrival],
 ) -> None:
-    """All of an image, lowest first. arrival: of a blob. Raises DriverError, with nothing left of what is not whole."""
+    """All of an image, lowest first. arrival: of a blob. Raises DriverError, and leaves nothing incomplete."""
     missing = [layer for layer in layers if not snapshots.has(layer.chain_id)]
     arrivals = [arrival(layer.blob) for layer in missing]
-    # Those that wait for the network need no processor.
+    # Layers that wait for the network need no processor.
     is_coming = not all(each.is_over for each in arrivals)
     processes = min(PROCESSES, len(missing), PROCESSES if is_coming else len(os.sched_getaffinity(0)))
     if (processes > 1 or is_coming) and sum(layer.size for layer in missing) >= WORTHWHILE:
         try:
             _side_by_side(home, processes, layers[0], missing, arrivals)
         except BaseException:
-            # Some were killed at it.
+            # Some processes were killed while unpacking.
             with contextlib.suppress(DriverError):
                 snapshots.remove_unfinished()
             raise
@@ -60,7 +60,7 @@ def commit_layers(
 def _side_by_side(
     home: Home, processes: int, lowest: Layer, missing: Sequence[Layer], arrivals: Sequence[Arrival]
 ) -> None:
-    # The largest first, as they are fetched: what is left at the end is small.
+    # The largest first, in the order of the downloads: little is left to do at the end.
     ordered = sorted(zip(missing, arrivals, strict=True), key=lambda pair: -pair[0].size)
     with Unpackers(home, processes) as unpackers, ThreadPoolExecutor(processes, "unpack") as pool:
         try:
@@ -74,6 +74,6 @@ def _side_by_side(
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for arrival in arrivals:
-                arrival.end(error)  # nobody waits for them any longer
+                arrival.end(error)  # so that nothing waits for them
             unpackers.kill()
             raise

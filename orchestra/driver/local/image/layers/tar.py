@@ -1,7 +1,7 @@
-"""Reading tar archives that are not trusted, with the standard library's reader made strict.
+"""Reading untrusted tar archives, with the standard library's reader made strict.
 
-``tarfile`` takes a header it cannot read for the end of the archive, reads extension headers whole whatever size they
-claim, and remembers every member. None of that may happen with an archive from elsewhere.
+``tarfile`` takes an unreadable header for the end of the archive, reads extension headers whole whatever size they
+claim, and remembers every member. None of that is acceptable for an untrusted archive.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-# Longer than any name or attribute that Linux takes: those end at 4 and 64 KiB.
+# Longer than any name or attribute that Linux accepts: their limits are 4 and 64 KiB.
 HEADER_LIMIT = 1 << 20
 GLOBALS_LIMIT = 100
 BUFFER = 1 << 16
@@ -34,7 +34,7 @@ EXTENSIONS = frozenset(
 
 
 class Entry(tarfile.TarInfo):
-    """A member whose header was readable and bounded: then it has been checked."""
+    """A member whose header is readable, bounded and checked."""
 
     is_checked = False
 
@@ -45,14 +45,14 @@ class Entry(tarfile.TarInfo):
 
     @classmethod
     def _frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str, **options: Any) -> Self:
-        """What newer versions of tarfile call in place of ``frombuf``."""
+        """Newer versions of tarfile call this instead of ``frombuf``."""
         with _damage_told(_is_end(buf)):
             entry: Self = super()._frombuf(buf, encoding, errors, **options)  # type: ignore[misc]
             return entry._checked()
 
     def _proc_member(self, tar: tarfile.TarFile) -> Self:
-        """tarfile's own entry point for subclasses: what follows a header, such as extensions and the header they are
-        for.
+        """tarfile's hook for subclasses: it reads what follows a header, such as extensions and the header that they
+        belong to.
         """
         with _damage_told():
             member: Self = super()._proc_member(tar)  # type: ignore[misc]
@@ -70,13 +70,13 @@ class Entry(tarfile.TarInfo):
 
 
 def _is_end(header: bytes | bytearray) -> bool:
-    """Of the archive: a block of zeros, or often nothing at all."""
+    """Whether this is the end of the archive: a block of zeros, or often nothing at all."""
     return len(header) in (0, tarfile.BLOCKSIZE) and not any(header)
 
 
 @contextlib.contextmanager
 def _damage_told(is_end: bool = False) -> Iterator[None]:
-    """tarfile's own errors of headers as ours, but for the end: it would take the others for the end too."""
+    """Turn tarfile's errors of headers into ours, except at the end: tarfile would take the others for the end too."""
     try:
         yield
     except tarfile.HeaderError as error:
@@ -94,7 +94,7 @@ def open_tar(stream: IO[bytes], *, seekable: bool) -> tarfile.TarFile:
 
 
 def entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """All members in order; none is kept."""
+    """All members in order, without remembering them."""
     while True:
         with _header_errors():
             entry = tar.next()
@@ -102,7 +102,7 @@ def entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             return
         if not (isinstance(entry, Entry) and entry.is_checked):
             raise RuntimeError("this version of tarfile reads headers past our checks")
-        # Extension headers override what frombuf saw, and global ones pile up.
+        # Extension headers override what frombuf saw, and global ones accumulate.
         if entry.size < 0 or len(tar.pax_headers) > GLOBALS_LIMIT:
             raise FatalError("the tar archive has senseless extension headers", hint="fetch or make it again")
         yield entry
@@ -111,7 +111,7 @@ def entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 @contextlib.contextmanager
 def _header_errors() -> Iterator[None]:
-    """What tarfile does not expect: numbers that are none, maps of holes cut short, headers upon headers."""
+    """Errors that tarfile does not handle: invalid numbers, maps of holes cut short, headers upon headers."""
     try:
         yield
     except (ValueError, IndexError, OverflowError, RecursionError) as error:
@@ -120,7 +120,7 @@ def _header_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def archive_errors(what: str) -> Iterator[None]:
-    """What may go wrong while reading an archive or a compressed stream, as a FatalError that names it."""
+    """Turn errors of reading an archive or a compressed stream into a FatalError that names it."""
     try:
         with file_errors(what):
             yield

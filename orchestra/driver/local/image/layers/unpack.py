@@ -1,11 +1,11 @@
-"""One layer's tar archive into a directory in overlayfs' form.
+"""Unpacking one layer's tar archive into a directory in overlayfs' form.
 
 OCI image-spec, "Image Layer Filesystem Changeset"; kernel, Documentation/filesystems/overlayfs.rst:
 
     .wh.NAME       hides NAME of lower layers    a character device 0:0 called NAME
     .wh..wh..opq   hides all of lower layers     trusted.overlay.opaque=y on its directory
 
-Archives are not trusted. Every parent is resolved by the kernel within the layer's directory as root (openat2(2)), and
+Archives are not trusted. The kernel resolves every parent with the layer's directory as root (openat2(2)), and
 everything else is done relative to its descriptor without following links, so no name leads out.
 """
 
@@ -54,8 +54,8 @@ def unpack_layer(
 ) -> str:
     """Fill the empty ``directory`` and return the digest of the uncompressed archive, its diff id.
 
-    below: the layers under it, topmost first. They give attributes to directories that the archive goes through
-    without an entry of their own, and the links it goes through. Few archives do; None: raise BelowNeeded then.
+    below: the layers under it, topmost first. Directories that the archive goes through without an entry for them get
+    their attributes from there, and links are followed there. Few archives need this; if None, BelowNeeded is raised.
     limit: bytes that it may unpack to. Needs root.
     """
     with archive_errors(what):
@@ -71,14 +71,17 @@ def unpack_layer(
         finally:
             layer.close()
             os.close(root)
-        # Padding behind the end of the archive is part of the diff id.
+        # Padding after the end of the archive is part of the diff id.
         while plain.read(CHUNK):
             pass
     return plain.digest()
 
 
 class _Layer:
-    """A layer while it is filled. Entries in the same directory mostly follow each other, so that one is kept open."""
+    """A layer that is being filled.
+
+    Keeps one directory open, since entries of the same directory mostly come together.
+    """
 
     def __init__(
         self, root: int, directory: str, below: Sequence[str] | None, what: str, spend: Callable[[int], None]
@@ -89,9 +92,9 @@ class _Layer:
         self._what = what
         self._spend = spend
         self._open: tuple[str, int] | None = None
-        # Something was taken away, perhaps a link that the path of the open directory leads through.
+        # True after a removal: a link may be gone that was part of the open directory's path.
         self._is_stale = False
-        # Set at the end, since every entry that is made in a directory changes its time.
+        # Set at the end, since every entry made in a directory changes its time.
         self._times: dict[str, int] = {}
 
     def apply(self, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
@@ -107,7 +110,7 @@ class _Layer:
         if name == OPAQUE_MARK:
             os.setxattr(f"/proc/self/fd/{parent}", OPAQUE, b"y")
         elif name.startswith(".wh..wh.") and len(name) > len(".wh..wh."):
-            return  # what aufs kept for itself
+            return  # aufs' own files
         elif name.startswith(WHITEOUT):
             self._hide(parent, self._hidden(entry, name))
         else:
@@ -118,7 +121,7 @@ class _Layer:
             try:
                 fd = open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             except (FileNotFoundError, NotADirectoryError):
-                continue  # a later entry has taken it, or its parent, away
+                continue  # a later entry has replaced it, or its parent
             try:
                 os.utime(fd, ns=(time, time))
             finally:
@@ -174,7 +177,7 @@ class _Layer:
         self._is_stale = True
 
     def _write(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, file: int) -> None:
-        """Close ``file``, too."""
+        """Also closes ``file``."""
         try:
             for chunk in self._content(tar, entry):
                 view = memoryview(chunk)
@@ -219,7 +222,7 @@ class _Layer:
             raise self._refused(entry, f"is a hard link to {entry.linkname!r}, which cannot be linked to") from None
 
     def _hide(self, parent: int, name: str) -> None:
-        """Whiteouts are about lower layers only: what this layer itself has at the name stays, whichever came first."""
+        """Whiteouts only hide lower layers: this layer's own entry of that name stays, whichever came first."""
         existing = _status(parent, name)
         if existing is None:
             os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=parent)
@@ -231,7 +234,7 @@ class _Layer:
                 os.close(fd)
 
     def _parent(self, path: str) -> int:
-        """A descriptor of the directory ``path``, made when missing. Good until the next call."""
+        """A descriptor of the directory ``path``, which is made if missing. Good until the next call."""
         if self._open and self._open[0] == path and not self._is_stale:
             return self._open[1]
         self.close()
@@ -246,7 +249,7 @@ class _Layer:
         return fd
 
     def _make_parents(self, path: str) -> int:
-        """Directories that the archive goes through without an entry: as below, so that they do not change anything."""
+        """Directories that the archive has no entry for: like those below, so that they do not change anything."""
         pending = list(reversed(path.split("/")))
         done: list[str] = []
         links = 0
@@ -277,7 +280,7 @@ class _Layer:
         return open_in_root(self._root, "/".join(done) or ".", os.O_PATH | os.O_DIRECTORY)
 
     def _imply(self, parent: int, name: str, path: str, *, hidden: bool) -> os.stat_result:
-        """hidden: a whiteout of this layer is there; what takes its place must go on hiding what is below."""
+        """hidden: this layer has a whiteout there, so the new directory must go on hiding what is below."""
         if self._below is None and not hidden:
             raise BelowNeeded
         if hidden:

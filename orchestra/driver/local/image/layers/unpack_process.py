@@ -1,8 +1,8 @@
 """A process that unpacks layers: ``python -m orchestra.driver.local.image.layers.unpack_process DATA RUN``.
 
-One request a line comes from standard input, and after each how far its blob has come (``growing``); one answer a line
-goes to standard output, as JSON. It ends with its input. When whoever asked is killed it is killed, too; until then it
-holds the lock of the layer that it is making.
+Standard input has one request per line, each followed by reports of how far its blob has come (``growing``); each
+answer is a line of JSON on standard output. The process ends with its input. If its requester is killed, it is killed
+too; until then it holds the lock of the layer that it is making.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return
-    oom_score.be_ordinary()  # it uses memory, and is begun again
+    oom_score.be_ordinary()  # it uses memory, and can be started again
     home = Home(*sys.argv[1:])
     content, snapshots = ContentStore(home.content), Snapshotter(home)
     for line in sys.stdin:
@@ -61,7 +61,7 @@ def _commit(
 ) -> None:
     reports.wait()
     if not reports.is_whole:
-        # What is wrong may be so with what has come only: a download may be begun anew.
+        # The error may only be due to what has come so far: a download may be begun anew.
         with contextlib.suppress(DriverError):
             commit_layer(content, snapshots, layer, below, opened_growing(content, layer.blob, reports))
     reports.wait_for_whole()

@@ -1,4 +1,4 @@
-"""Processes that unpack layers, seen from the one that has begun them (``unpack_process``)."""
+"""Processes that unpack layers, as seen by the process that starts them (``unpack_process``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Unpackers:
-    """Begun when there is work for one more. Safe across threads."""
+    """They are started when there is work for one more. Safe across threads."""
 
     def __init__(self, home: Home, count: int) -> None:
         self._home = home
@@ -34,14 +34,14 @@ class Unpackers:
 
     def __exit__(self, *_exception: object) -> None:
         for process in self._begun:
-            # Which closes its pipes, so that it ends, and waits for it; it may have ended with a request unread.
+            # This closes its pipes, so that it ends, and waits for it; it may have ended with a request unread.
             with contextlib.suppress(BrokenPipeError), process:
                 pass
 
     def commit(self, layer: Layer, arrival: Arrival, *, is_lowest: bool) -> bool:
-        """From when its blob begins to come. Whether the layer is there now: otherwise it needs those below it.
+        """Unpack from the moment its blob begins to come. Returns False if the layer needs those below it first.
 
-        Raises DriverError, or what the blob failed with; then ``kill`` them.
+        Raises DriverError, or the blob's failure; then ``kill`` the processes.
         """
         count = arrival.after(-1)
         process = self._idle.get() or self._begin()
@@ -59,7 +59,7 @@ class Unpackers:
             reply = process.stdout.readline()
         except BrokenPipeError:
             reply = ""
-        # The place of one that has ended is for another.
+        # The place of a process that has ended is free for another.
         self._idle.put(process if reply else None)
         if not reply:
             code = process.wait()
@@ -77,7 +77,7 @@ class Unpackers:
 
     def _begin(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-P", "-m", "orchestra.driver.local.image.layers.unpack_process", *self._home]
-        # A session of its own: an interrupt is for the one who waits, and who then ends these.
+        # A session of its own: an interrupt goes to the process that waits, which then ends these.
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )

@@ -1,1 +1,1 @@
-"""How images are called: names at registries, references to all places, platforms. Pure."""
+"""Names of images: names at registries, references to all sources, platforms. Pure."""

@@ -2,8 +2,8 @@
 
     [HOST[:PORT]/]PATH[:TAG][@sha256:HEX]
 
-What is left out is Docker's own registry, its ``library``, and the tag ``latest``. The format defines those words, so
-this is the one place where they stand.
+The defaults are Docker's own registry, its ``library``, and the tag ``latest``. The format defines those words, so they
+appear only here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from orchestra.record import Record, replace
 DEFAULT_HOST = "docker.io"
 DEFAULT_NAMESPACE = "library"
 DEFAULT_TAG = "latest"
-# Other names that people and files have for the default host.
+# Other names for the default host.
 ALIASES = frozenset(("index.docker.io", "registry-1.docker.io"))
-# Where that host answers, and what its credentials are filed under in Docker's configuration.
+# The host that answers for it, and the key of its credentials in Docker's configuration.
 DEFAULT_ENDPOINT = "registry-1.docker.io"
 DEFAULT_CREDENTIALS = "https://index.docker.io/v1/"
 
@@ -33,7 +33,7 @@ _LONGEST = 255
 
 
 class ImageName(Record):
-    """tag: may be empty only where there is a digest, which then counts alone."""
+    """tag: may be empty only if there is a digest, which then counts alone."""
 
     host: str
     path: str
@@ -41,7 +41,7 @@ class ImageName(Record):
     digest: str = ""
 
     def __str__(self) -> str:
-        """The whole name, with nothing left out."""
+        """The full name, with nothing left out."""
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
@@ -51,12 +51,12 @@ class ImageName(Record):
 
     @property
     def wanted(self) -> str:
-        """What to ask a registry for: the digest, else the tag."""
+        """What to ask a registry for: the digest, otherwise the tag."""
         return self.digest or self.tag
 
     @property
     def familiar(self) -> str:
-        """The repository as people write it."""
+        """The repository as users write it."""
         if self.host != DEFAULT_HOST:
             return self.repository
         return self.path.removeprefix(f"{DEFAULT_NAMESPACE}/")
@@ -66,7 +66,7 @@ class ImageName(Record):
 
 
 def parse_name(text: str) -> ImageName:
-    """Raises FatalError for what no registry could know."""
+    """Raises FatalError if this cannot be a name at a registry."""
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise _refused(text, f"{digest[:80]!r} is not a digest", "a digest is sha256: and 64 hexadecimal digits")
@@ -92,7 +92,7 @@ def parse_name(text: str) -> ImageName:
 
 
 def endpoint_of(host: str) -> str:
-    """Host and port that a registry's API answers at."""
+    """Host and port of a registry's API."""
     return DEFAULT_ENDPOINT if host == DEFAULT_HOST else host
 
 

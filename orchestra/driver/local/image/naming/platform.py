@@ -11,7 +11,7 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# uname(2) machine: architecture and variant. Variants of x86-64 are a promise about the processor that we do not make.
+# uname(2) machine: architecture and variant. We promise no variant of x86-64: it would need features of the processor.
 MACHINES = {
     "x86_64": ("amd64", ""),
     "aarch64": ("arm64", "v8"),
@@ -26,7 +26,7 @@ MACHINES = {
     "loongarch64": ("loong64", ""),
     "mips64": ("mips64le", ""),
 }
-# What people write: what images say.
+# What users write: what images contain.
 ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386", "i686": "386"}
 DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
@@ -40,7 +40,7 @@ class Platform(Record):
         return "/".join(part for part in (self.system, self.architecture, self.variant) if part)
 
     def is_same(self, other: Platform) -> bool:
-        """Whether both mean the same, said or not said."""
+        """Whether both mean the same, with or without defaults."""
         return self._whole() == other._whole()
 
     def _whole(self) -> tuple[str, str, str]:
@@ -53,14 +53,14 @@ class Platform(Record):
         if self.is_same(wanted):
             return 100
         mine, theirs = self._whole()[2], wanted._whole()[2]
-        if self.architecture == "arm" and mine < theirs:  # v7 runs what is made for v6 and v5
+        if self.architecture == "arm" and mine < theirs:  # v7 runs programs for v6 and v5
             return 50 + int(mine[1:]) if mine[1:].isdigit() else 0
-        # A base version runs everywhere; a higher one only where it is asked for.
+        # A base version runs everywhere; a higher one only if it is asked for.
         return 1 if not mine or mine == "v1" else 0
 
 
 def parse_platform(value: str, machine: str) -> Platform:
-    """``linux/arm64/v8``, or for the empty text the platform of ``machine`` as uname(2) names it."""
+    """``linux/arm64/v8``, or for empty text the platform of ``machine`` as uname(2) names it."""
     if not value:
         architecture, variant = MACHINES.get(machine, (machine, ""))
         return Platform("linux", architecture, variant)
@@ -74,6 +74,6 @@ def parse_platform(value: str, machine: str) -> Platform:
 
 
 def platform_of(document: Mapping[str, Any]) -> Platform | None:
-    """The platform that a descriptor or an image configuration states, None when it states none."""
+    """The platform that a descriptor or an image configuration states, if any."""
     system, architecture = text(document, "os"), text(document, "architecture")
     return Platform(system, architecture, text(document, "variant")) if system and architecture else None

@@ -26,7 +26,7 @@ class OciArchive(Record):
 
 
 class DockerArchive(Record):
-    """name and index choose among several images of the archive; at most one of them is set."""
+    """name and index select one of several images in the archive; at most one of them is set."""
 
     path: str
     name: str = ""
@@ -44,12 +44,12 @@ class Registry(Record):
 Reference = OciDirectory | OciArchive | DockerArchive | Tree | Registry
 
 TRANSPORTS = "oci:, oci-archive:, docker-archive: or rootfs:"
-# Transports of other tools: without this they would look like names at a registry.
+# Transports of other tools: otherwise they would look like names at a registry.
 FOREIGN = frozenset(("docker", "docker-daemon", "containers-storage", "dir", "sif", "ostree", "tarball"))
 
 
 def parse_reference(text: str) -> Reference:
-    """Raises FatalError for what is none of the forms above; paths must be absolute by now."""
+    """Raises FatalError if this is none of the forms above; paths must be absolute already."""
     transport, colon, rest = text.partition(":")
     match transport if colon else "":
         case "rootfs":

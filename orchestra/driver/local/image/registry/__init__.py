@@ -1,7 +1,7 @@
-"""Registries: the OCI distribution specification 1.1 and Docker's API v2, which differ by media types only.
+"""Registries: the OCI distribution specification 1.1 and Docker's API v2, which differ only in media types.
 
-Top to bottom: ``source`` and ``push`` know what an image consists of; ``repository`` speaks the API of one repository;
-``session`` has patience, follows redirects and proves who it is; ``http`` and ``pace`` alone know the HTTP library.
+Top to bottom: ``source`` and ``push`` know the parts of an image; ``repository`` calls the API of one repository;
+``session`` retries, follows redirects and authenticates; only ``http`` and ``pace`` know the HTTP library.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How registries are asked. environment: where credentials, proxies and settings are looked for."""
+    """How to access registries. environment: where to look for credentials, proxies and settings."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     patience: Patience = field(default_factory=Patience)

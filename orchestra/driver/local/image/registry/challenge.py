@@ -1,4 +1,4 @@
-"""What a registry asks for in ``WWW-Authenticate`` (RFC 9110, 11.3; distribution-spec's token scheme). Pure."""
+"""The challenges of a registry in ``WWW-Authenticate`` (RFC 9110, 11.3; distribution-spec's token scheme). Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SCHEME = re.compile(rf"\s*,*\s*({_TOKEN})(?:\s+|\s*,|$)")
 
 
 class Challenge(Record):
-    """scheme: in lower case, as are the names of parameters."""
+    """scheme: in lower case, like the names of parameters."""
 
     scheme: str
     parameters: Mapping[str, str] = {}
 
 
 def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
-    """All challenges, of which one header may hold several. What is not understood is passed over."""
+    """All challenges; one header may hold several. Ignores what it cannot parse."""
     found: list[Challenge] = []
     for header in headers:
         position = 0

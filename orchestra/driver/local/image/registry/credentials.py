@@ -1,6 +1,6 @@
-"""Who to be at a registry: Docker's ``config.json`` with its helpers, and containers-auth.json(5).
+"""Credentials for registries: from Docker's ``config.json`` with its helpers, and containers-auth.json(5).
 
-Files are read when they are needed, each time: a login in between counts at once.
+Files are read each time they are needed, so a new login takes effect at once.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 HELPER_PATIENCE = 30.0
-"""Seconds: a helper that asks somebody on a screen which nobody sees must not hang a pull for ever."""
+"""Seconds: a helper that asks on a screen without a user must not hang a pull for ever."""
 TOKEN_USER = "<token>"
 _HELPER = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """identity: a refresh token, in place of user and password."""
+    """identity: a refresh token, instead of user and password."""
 
     user: str = ""
     password: str = field(default="", repr=False)
@@ -37,7 +37,7 @@ class Credentials:
 
 
 def find_credentials(repository: str, environment: Mapping[str, str]) -> Credentials | None:
-    """For ``HOST/PATH``: from the first file that has any. Raises FatalError for a file that makes no sense."""
+    """For ``HOST/PATH``, from the first file that has any. Raises FatalError if a file is invalid."""
     for path in auth_files(environment):
         try:
             with open(path, "rb") as file:
@@ -54,7 +54,7 @@ def find_credentials(repository: str, environment: Mapping[str, str]) -> Credent
 
 
 def auth_files(environment: Mapping[str, str]) -> list[str]:
-    """In the order in which they count: containers-auth.json(5), then Docker's."""
+    """In order of precedence: containers-auth.json(5), then Docker's."""
     if chosen := environment.get("REGISTRY_AUTH_FILE"):
         return [chosen]
     home = environment.get("HOME") or os.path.expanduser("~")
@@ -80,7 +80,7 @@ def _look_up(document: Mapping[str, Any], repository: str, environment: Mapping[
 
 
 def _keys(repository: str) -> Iterator[str]:
-    """The most particular first, then the host in the forms that tools have filed it under."""
+    """The most specific key first, then the host in the forms that tools have used as a key."""
     host = repository.partition("/")[0]
     key = repository
     while "/" in key:

@@ -1,7 +1,7 @@
-"""Requests and their replies: the one module that knows the HTTP library. Safe across threads.
+"""Requests and replies: the one module that knows the HTTP library. Safe across threads.
 
-Proxies are those of HTTP_PROXY, HTTPS_PROXY and NO_PROXY; authorities those of the system, of SSL_CERT_FILE and
-SSL_CERT_DIR, and of the registry's own directories (``places``).
+Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY; certificate authorities from the system, SSL_CERT_FILE,
+SSL_CERT_DIR, and the registry's own directories (``places``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def _without(*names: str) -> Iterator[None]:
-    """Modules that are not loaded yet cannot be: a None in sys.modules is an ImportError (its documentation)."""
+    """Keep modules from being loaded: a None in sys.modules is an ImportError (see its documentation)."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # typeshed lacks the None
     try:
@@ -37,7 +37,7 @@ def _without(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-# Optional, for the library's asynchronous half, which is not used here: a third of the time of a small question.
+# The library's asynchronous half, which is not used here, loads these: a third of the time of a small request.
 with _without("anyio", "trio"):
     import httpcore2  # noqa: F401
     import httpx2
@@ -49,7 +49,10 @@ _PARALLEL = 16
 
 
 class Trouble(Exception):
-    """No whole reply came. untrusted: a certificate is why, so trying again is of no use; slow: it was given up."""
+    """There was no complete reply.
+
+    untrusted: because of a certificate, so a retry is useless; slow: it took too long.
+    """
 
     def __init__(self, text: str, *, untrusted: bool = False, slow: bool = False) -> None:
         super().__init__(text)
@@ -58,7 +61,7 @@ class Trouble(Exception):
 
 
 class Reply(Record):
-    """Whose body has not been read yet."""
+    """Its body has not been read yet."""
 
     url: str
     status: int
@@ -74,12 +77,12 @@ class Reply(Record):
         return list(self._response.headers.get_list(name))
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it was sent. Raises Trouble where it breaks off."""
+        """The body as it was sent. Raises Trouble if it breaks off."""
         with _translated(self._what):
             yield from self._response.iter_raw()
 
     def read(self, limit: int) -> bytes:
-        """The body, or its first ``limit`` bytes and one more. A document: there is a limit of time as well."""
+        """The body, or its first ``limit`` bytes and one more. For documents: there is a time limit as well."""
         data = bytearray()
         with self._pace.at_once():
             for chunk in self.chunks():
@@ -90,7 +93,7 @@ class Reply(Record):
 
 
 class Transport:
-    """environment: where the user's own certificates are looked for."""
+    """environment: where to look for the user's own certificates."""
 
     def __init__(self, patience: Patience, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -109,9 +112,9 @@ class Transport:
         *,
         insecure: bool = False,
     ) -> Iterator[Reply]:
-        """Redirects are not followed. insecure: whatever the certificate says. Raises Trouble."""
+        """Does not follow redirects. insecure: ignore the certificate. Raises Trouble."""
         client = self._client(httpx2.URL(url), insecure)
-        # Content is hashed as it is stored, so nothing on the way may pack it in between.
+        # Content is hashed as it is stored, so nothing on the way may compress it.
         sent = {"User-Agent": AGENT, "Accept-Encoding": "identity", **headers}
         what = f"{method} {url.partition('?')[0]}"
         with _translated(what), self._pace.at_once():
@@ -139,7 +142,7 @@ class Transport:
                 )
                 for transport in (client._transport, *client._mounts.values()):
                     if isinstance(transport, httpx2.HTTPTransport):
-                        # It has no parameter for this, which httpcore's pools have; a test sees that it takes effect.
+                        # It has no parameter for this, unlike httpcore's pools; a test checks that it takes effect.
                         transport._pool._network_backend = self._pace
                 self._clients[url.scheme, host, insecure] = client
             return client
@@ -147,7 +150,7 @@ class Transport:
 
 def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSLContext:
     """Every ``*.crt`` of the registry's directories is an authority, ``NAME.cert`` with ``NAME.key`` a client."""
-    # Reading the system's authorities takes longer than a small question does.
+    # Reading the system's authorities takes longer than a small request does.
     if insecure:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     else:
@@ -164,7 +167,7 @@ def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSL
                     context.load_verify_locations(path)
                 elif path.endswith(".cert"):
                     context.load_cert_chain(path, f"{path.removesuffix('.cert')}.key")
-            except OSError as error:  # ssl.SSLError is one, too
+            except OSError as error:  # includes ssl.SSLError
                 hint = "containers-certs.d(5) tells what belongs there"
                 raise FatalError(f"{path} or its key cannot be read: {error}", hint=hint) from error
     if insecure:
@@ -175,7 +178,7 @@ def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSL
 
 @contextlib.contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """what: was asked for."""
+    """what: the request, for errors."""
     try:
         yield
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:

@@ -1,6 +1,6 @@
-"""How slowly a server may answer: by bytes in a time, since one that sends a byte a second never is silent for long.
+"""How slowly a server may answer: bytes in a time, since a server that sends a byte a second is never silent for long.
 
-Time counts while this side waits for bytes, and begins anew with each request on a connection.
+Only time spent waiting for bytes counts, and it begins anew with each request on a connection.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Pace(httpcore2.SyncBackend):
     """Makes connections on which ReadTimeout is raised, with a sentence, when a server is too slow.
 
-    silence: seconds without a byte; rate: bytes a second that come at least, on the average of that time; document:
-    seconds for all that is read ``at_once``. Safe across threads.
+    silence: seconds without a byte; rate: minimum bytes a second, on the average of that time; document: seconds for
+    everything that is read ``at_once``. Safe across threads.
     """
 
     def __init__(self, silence: float, rate: float, document: float) -> None:
@@ -35,7 +35,7 @@ class Pace(httpcore2.SyncBackend):
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """What this thread reads meanwhile is something short."""
+        """What this thread reads in this context is short."""
         self._thread.limit = self._document
         try:
             yield
@@ -52,7 +52,7 @@ class Pace(httpcore2.SyncBackend):
 
 
 class _Stream(httpcore2.NetworkStream):
-    """waited: seconds for this answer; since: of those, since so many bytes as must come in a time had come."""
+    """waited: seconds for this answer; since: those since the last time that enough bytes had come."""
 
     def __init__(self, stream: NetworkStream, pace: Pace) -> None:
         self._stream = stream
@@ -89,7 +89,7 @@ class _Stream(httpcore2.NetworkStream):
             self._since, self._bytes = 0.0, 0
 
     def _too_slow(self, is_whole: bool) -> httpcore2.ReadTimeout:
-        """is_whole: the time for the whole answer is over, and not the time for some of it."""
+        """is_whole: the time for the whole answer is over, rather than for a part of it."""
         if not self._sum:
             return httpcore2.ReadTimeout(f"no answer within {self._waited:.3g} s")
         if is_whole:

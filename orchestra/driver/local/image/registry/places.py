@@ -1,8 +1,8 @@
-"""Where to ask for an image: containers-registries.conf(5), version 2, and the certificates of single registries.
+"""Where to ask for an image: containers-registries.conf(5), version 2, and the certificates of registries.
 
-Read are ``[[registry]]`` tables with ``prefix``, ``location``, ``insecure``, ``blocked``, ``mirror-by-digest-only``
+It reads ``[[registry]]`` tables with ``prefix``, ``location``, ``insecure``, ``blocked``, ``mirror-by-digest-only``
 and ``[[registry.mirror]]``. Short names are Docker's here (``name``), so ``unqualified-search-registries``,
-``short-name-mode`` and ``[aliases]`` are passed over.
+``short-name-mode`` and ``[aliases]`` are ignored.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ SYSTEM = "/etc/containers/registries.conf"
 
 
 class Place(Record):
-    """One repository at one server. insecure: its certificate may be anybody's, and plain HTTP will do.
+    """One repository at one server. insecure: accept any certificate, and plain HTTP.
 
-    host: what credentials and certificates are filed under; endpoint: host and port to connect to.
+    host: the key of credentials and certificates; endpoint: host and port to connect to.
     """
 
     host: str
@@ -37,7 +37,7 @@ class Place(Record):
 
 
 def find_places(name: ImageName, environment: Mapping[str, str]) -> tuple[Place, ...]:
-    """Where to pull from, mirrors first. Raises FatalError for a blocked registry or a file that makes no sense."""
+    """Where to pull from, mirrors first. Raises FatalError for a blocked registry or an invalid file."""
     table = _matching(name.repository, environment)
     if table is None:
         return (_place(name.repository, False),)
@@ -60,7 +60,7 @@ def find_place(name: ImageName, environment: Mapping[str, str]) -> Place:
 
 
 def certificate_directories(host: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Where certificates for one registry may be, containers-certs.d(5): dockerd's own, the system's, the user's."""
+    """Directories for certificates of one registry, containers-certs.d(5): dockerd's own, the system's, the user's."""
     return (
         f"/etc/docker/certs.d/{host}",
         f"/etc/containers/certs.d/{host}",
@@ -81,7 +81,7 @@ def _place(location: str, insecure: bool) -> Place:
 
 
 def _is_loopback(host: str) -> bool:
-    """As dockerd has it: what never leaves this machine needs no certificate."""
+    """As in dockerd: a connection that never leaves this machine needs no certificate."""
     bare = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and host.rpartition(":")[0] else host
     if bare == "localhost":
         return True
@@ -98,7 +98,7 @@ def _rewritten(repository: str, prefix: str, location: str) -> str:
 
 
 def _matching(repository: str, environment: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """The table with the longest prefix; of equal ones the last file's."""
+    """The table with the longest prefix; among equal ones that of the last file."""
     best: tuple[int, Mapping[str, Any]] | None = None
     for path in _files(environment):
         for table in _tables(path):
@@ -124,7 +124,7 @@ def _files(environment: Mapping[str, str]) -> Iterable[str]:
 
 
 def _settings(environment: Mapping[str, str]) -> str:
-    """The user's own directory for the tools of containers."""
+    """The user's own directory for container tools."""
     home = environment.get("HOME") or os.path.expanduser("~")
     return f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/containers"
 

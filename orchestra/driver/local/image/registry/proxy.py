@@ -1,4 +1,4 @@
-"""Which proxy leads to a registry: what curl(1), section ENVIRONMENT, says of http_proxy, all_proxy and no_proxy."""
+"""Which proxy leads to a registry: http_proxy, all_proxy and no_proxy as in curl(1), section ENVIRONMENT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def find_proxy(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:
     """The URL of a proxy, or None to go there directly. host: a name or an address, with or without its port.
 
-    Variables in small letters count first.
+    Variables in lower case take precedence.
     """
     variables = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY")
     proxy = next((environment[name] for name in variables if environment.get(name)), None)
@@ -23,7 +23,7 @@ def find_proxy(scheme: str, host: str, environment: Mapping[str, str]) -> str | 
 
 
 def _covers(entry: str, host: str) -> bool:
-    """Whether an entry of no_proxy means the host: ``*``, a domain and all below it, an address or a network."""
+    """Whether an entry of no_proxy covers the host: ``*``, a domain and all below it, an address or a network."""
     name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
     domain = entry.removeprefix(".")
     if not domain:

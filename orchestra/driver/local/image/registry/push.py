@@ -1,4 +1,4 @@
-"""An image of the content store into a repository: what is there already is not sent again, and may be mounted."""
+"""Pushing an image of the content store: blobs that the registry has are not sent again, and may be mounted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARALLEL = 4
 
 
 class Pushed(NamedTuple):
-    """How each blob got there. digest: of the manifest."""
+    """How many blobs got there which way. digest: of the manifest."""
 
     digest: str
     there: int
@@ -39,9 +39,9 @@ def push_image(
     access: Access,
     sources: Iterable[str] = (),
 ) -> Pushed:
-    """blobs: all that the manifest refers to. sources: repositories of the same registry that may have them.
+    """blobs: everything that the manifest refers to. sources: repositories of the same registry that may have them.
 
-    The manifest goes last, so that what can be pulled is always whole. Raises DriverError.
+    The manifest goes last, so that only complete images can be pulled. Raises DriverError.
     """
     data = content.read(manifest.digest)
     assert data is not None, manifest.digest
@@ -78,7 +78,7 @@ def _send(
         try:
             location = repository.mount(blob.digest, source)
         except DriverError:
-            continue  # not allowed there, or not there: it is sent then
+            continue  # not permitted there, or missing: it is sent then
         if not location:
             return "mounted"
         break

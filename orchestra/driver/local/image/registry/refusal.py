@@ -1,4 +1,4 @@
-"""What a registry refuses, in words (distribution-spec, "Error Codes")."""
+"""Errors of a registry as ours (distribution-spec, "Error Codes")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NotFound(FatalError):
 
 
 def refusal(place: Place, reply: Reply, known: bool) -> FatalError | TemporaryError:
-    """known: somebody's credentials were sent."""
+    """known: the request had credentials."""
     said = _said(reply)
     match reply.status:
         case 401 if known:
@@ -47,7 +47,7 @@ def refusal(place: Place, reply: Reply, known: bool) -> FatalError | TemporaryEr
 
 
 def _said(reply: Reply) -> str:
-    """The registry's own words, with nothing in them that could do anything to a terminal."""
+    """The registry's own message, without anything that could affect a terminal."""
     with contextlib.suppress(Trouble, DocumentError):
         errors = mappings(parse_document(reply.read(LIMIT)), "errors")
         words = [text(error, "message") or text(error, "code") for error in errors[:3]]

@@ -1,4 +1,4 @@
-"""One repository at one place: the distribution specification's calls."""
+"""One repository at one place: the calls of the distribution specification."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Repository:
         self.place = place
 
     def resolve(self, wanted: str) -> tuple[Descriptor, bytes]:
-        """What a tag or digest names: a manifest or an index, with its descriptor."""
+        """The target of a tag or digest: a manifest or an index, with its descriptor."""
         what = f"{self.place}{'@' if DIGEST.fullmatch(wanted) else ':'}{wanted}"
         asked = Asked("GET", self._url(f"manifests/{wanted}"), {"Accept": ACCEPT})
         for attempt in range(self._session.patience.attempts):
@@ -47,14 +47,14 @@ class Repository:
         raise AssertionError(attempt)
 
     def named(self, wanted: str) -> str:
-        """The digest that a tag means now, as cheaply as the registry lets one know it."""
+        """The digest that a tag means now, as cheaply as the registry permits."""
         asked = Asked("HEAD", self._url(f"manifests/{wanted}"), {"Accept": ACCEPT})
         with self._session.ask(self.place, asked) as reply:
             found = reply.header("Docker-Content-Digest")
         return found if DIGEST.fullmatch(found) else self.resolve(wanted)[0].digest
 
     def document(self, descriptor: Descriptor, *, manifest: bool) -> bytes:
-        """A manifest or a configuration, verified. Raises FatalError when it is another."""
+        """A manifest or a configuration, verified. Raises FatalError if it does not match."""
         if manifest:
             return self.resolve(descriptor.digest)[1]
         if descriptor.size > DOCUMENT_LIMIT:
@@ -78,10 +78,10 @@ class Repository:
             self._session.pause(self._session.patience.pause(failures - 1))
 
     def fetch(self, descriptor: Descriptor, ingest: Ingest) -> None:
-        """A blob, from wherever ``ingest`` has got to. Leaves it complete, or raises with what has come kept.
+        """A blob, from the current offset of ``ingest``. Leaves it complete, or raises and keeps what has come.
 
-        Attempts are counted from the last one that brought much of it: a line that breaks often still gets there, but
-        one that brings a few bytes each time does not.
+        Attempts are counted from the last one that brought much of it: a connection that breaks often still gets there,
+        but not one that brings a few bytes each time.
         """
         patience = self._session.patience
         failures = 0
@@ -102,7 +102,7 @@ class Repository:
                 if started_over or not resumed:
                     ingest.discard()
                     raise error
-                # The pieces may be what was wrong, and not the blob: once more, in one piece.
+                # The pieces may be wrong rather than the blob: try once more, in one piece.
                 started_over = True
                 continue
             except Trouble as trouble:
@@ -142,7 +142,10 @@ class Repository:
             return False
 
     def mount(self, digest: str, source: str) -> str:
-        """Let the registry take a blob from its own repository ``source``: '' when it did, else where to upload it."""
+        """Have the registry take a blob from its repository ``source``.
+
+        Returns '' on success, otherwise where to upload it.
+        """
         query = urlencode({"mount": digest, "from": source})
         also = (f"repository:{source}:{PULL}",)
         asked = Asked("POST", self._url(f"blobs/uploads/?{query}"), {}, access=PUSH, also=also)
@@ -150,7 +153,10 @@ class Repository:
             return "" if reply.status == 201 else _location(reply, self.place)
 
     def upload(self, digest: str, size: int, opened: Callable[[], IO[bytes]], location: str = "") -> None:
-        """In one piece: begin, then send. A broken upload is begun anew. location: one that was begun already."""
+        """In one piece: begin, then send. A broken upload is begun anew.
+
+        location: of an upload that was begun already.
+        """
         failures = 0
         while True:
             try:

@@ -1,6 +1,6 @@
-"""Asking registries with patience: attempts, redirects, tokens. What goes wrong for good becomes a driver's error.
+"""Asking registries with retries, redirects and tokens. Permanent failures become the driver's errors.
 
-Secrets are sent to the registry itself and to the token server that it names, and to nobody that a redirect leads to.
+Secrets are sent only to the registry itself and to the token server that it names, never to the target of a redirect.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ PULL, PUSH = "pull", "pull,push"
 
 
 class Asked(Record):
-    """One request. target: a path of the API, or a whole URL that the registry has given.
+    """One request. target: a path of the API, or a full URL from the registry.
 
-    content: called anew for every attempt. access: what a token must allow; also: more scopes for it.
+    content: called anew for every attempt. access: what a token must permit; also: further scopes for it.
     """
 
     method: str
@@ -43,9 +43,9 @@ class Asked(Record):
 
 
 class Session:
-    """Connections, tokens, and what has been learned of registries, for one piece of work. Safe across threads.
+    """Connections, tokens, and what is known about registries, for one task. Safe across threads.
 
-    environment: where credentials, proxies and settings are looked for.
+    environment: where to look for credentials, proxies and settings.
     """
 
     def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
@@ -63,7 +63,7 @@ class Session:
         self._transport.close()
 
     def give_up(self) -> None:
-        """Let no thread wait or ask any more: the work has failed already."""
+        """No thread waits or asks any more: the task has failed already."""
         self._given_up.set()
 
     def pause(self, seconds: float) -> None:
@@ -78,10 +78,10 @@ class Session:
     def ask(
         self, place: Place, asked: Asked, accepted: Iterable[int] = (200,), *, once: bool = False
     ) -> Iterator[Reply]:
-        """A reply with one of the accepted statuses. once: the caller has the patience.
+        """A reply with one of the accepted statuses. once: the caller retries.
 
-        Raises FatalError or TemporaryError, which tell what the registry said. Trouble while the body is read is the
-        caller's.
+        Raises FatalError or TemporaryError with the registry's message. The caller handles Trouble while reading the
+        body.
         """
         attempts = 1 if once else self.patience.attempts
         for attempt in range(attempts):
@@ -119,7 +119,7 @@ class Session:
 
     @contextlib.contextmanager
     def _sent(self, place: Place, asked: Asked, authorization: str) -> Iterator[Reply]:
-        """Through redirects, where the method allows to follow them."""
+        """Through redirects, if the method permits following them."""
         base = f"{self._scheme(place)}://{place.endpoint}"
         url = urljoin(base, asked.target)
         for _ in range(REDIRECT_LIMIT):
@@ -144,7 +144,7 @@ class Session:
         raise FatalError(f"registry {place.host} redirects more than {REDIRECT_LIMIT} times")
 
     def _scheme(self, place: Place) -> str:
-        """HTTPS, and plain HTTP only with registries that may be insecure and speak nothing else."""
+        """HTTPS, and plain HTTP only with insecure registries that speak nothing else."""
         if not place.insecure:
             return "https"
         if place.endpoint not in self._schemes:

@@ -1,4 +1,4 @@
-"""An image at a registry, asked at its mirrors first; layers come side by side while they are unpacked."""
+"""An image at a registry, with its mirrors asked first; layers come in parallel while they are unpacked."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry import Access
 
 PARALLEL = 4
-"""Layers at a time; Docker takes 3."""
+"""Layers at a time. Docker takes 3."""
 
 T = TypeVar("T")
 
 
 class RegistryImage:
-    """what: words for the image, for errors."""
+    """what: the image's name in errors."""
 
     def __init__(self, session: Session, name: ImageName, what: str) -> None:
         self._session = session
@@ -46,7 +46,7 @@ class RegistryImage:
         self._lock = threading.Lock()
 
     def digest(self) -> str:
-        """What the name means there now, by one small question where that is enough."""
+        """What the name means there now, by one small request if that is enough."""
         if self._top is not None:
             return self._top[0].digest
         return self._name.digest or self._anywhere(self._named)
@@ -55,7 +55,7 @@ class RegistryImage:
         return repository.named(self._name.wanted)
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
-        """Documents at once; layers come meanwhile, see ``arrival``."""
+        """Documents at once; layers come later, see ``arrival``."""
         top, top_data = self._top = self._anywhere(lambda repository: repository.resolve(self._name.wanted))
 
         def read(descriptor: Descriptor) -> bytes:
@@ -80,11 +80,11 @@ class RegistryImage:
         content.add_document(data)
         if top.digest != descriptor.digest:
             content.add_document(top_data)
-        # Most questions end before anything is fetched.
+        # Most requests end before anything is fetched.
         from concurrent.futures import ThreadPoolExecutor
 
         self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="layer")
-        # The largest first: at the end there is little left to wait for; unpacking begins in the same order.
+        # The largest first: little is left to wait for at the end. Unpacking begins in the same order.
         for layer in sorted(manifest.layers, key=lambda layer: -layer.size):
             if layer.digest not in self._coming:
                 self._coming[layer.digest] = Arrival()
@@ -119,16 +119,16 @@ class RegistryImage:
             with self._lock:
                 self._failure = self._failure or error
             self._session.give_up()
-            # What was wrong first: other layers only give up on account of it.
+            # The original error first: other layers only give up because of it.
             for each in tuple(self._coming.values()):
                 each.end(self._failure)
             raise
         arrival.end()
 
     def _anywhere(self, ask: Callable[[Repository], T]) -> T:
-        """The first answer; when there is none, the registry's own word counts, which is asked last.
+        """The first answer. If there is none, the error of the registry itself counts, which is asked last.
 
-        A mirror that has failed once is not asked again for this image: its patience has been used up.
+        A mirror that has failed once is not asked again for this image: its retries are used up.
         """
         *mirrors, own = self._repositories
         for mirror in mirrors:
@@ -143,7 +143,7 @@ class RegistryImage:
 
 @contextlib.contextmanager
 def opened_registry(name: ImageName, text: str, access: Access) -> Iterator[RegistryImage]:
-    """text: the reference as it was written. All layers are there when the context ends without an exception."""
+    """text: the reference as it was written. All layers are there if the context ends without an exception."""
     with Session(access.environment, access.patience) as session:
         image = RegistryImage(session, name, f"image {text}")
         try:

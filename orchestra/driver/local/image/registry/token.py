@@ -1,6 +1,6 @@
-"""Who asks: Basic, or Bearer tokens of the server that the registry names (Docker's token authentication).
+"""Authentication: Basic, or Bearer tokens of the server that the registry names (Docker's token authentication).
 
-A token is kept for as long as its server says, and asked for anew when the registry takes it no longer.
+A token is kept as long as its server says, and renewed when the registry no longer accepts it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry.places import Place
 
 DEFAULT_LIFE = 60
-"""Seconds, where the server does not say (Docker's token specification)."""
+"""Seconds, if the server does not say (Docker's token specification)."""
 MARGIN = 5
 LIMIT = 1 << 20
 
@@ -46,22 +46,22 @@ class Tokens:
         self._lock = threading.Lock()
 
     def is_known(self, place: Place) -> bool:
-        """Whether there are credentials for it, and they were of use."""
+        """Whether there are credentials for it, and they were used."""
         return self._credentials.get(str(place)) is not None
 
     def get(self, place: Place, access: str, also: tuple[str, ...]) -> str:
-        """What to send; empty as long as nothing has been asked for."""
+        """What to send; empty until the registry has asked for something."""
         proof = self._proofs.get((place.host, place.path, access, *also))
         return proof.header if proof and proof.until > time.monotonic() else ""
 
     def renew(self, place: Place, access: str, also: tuple[str, ...], challenges: Sequence[str], refused: str) -> str:
-        """What to send after ``refused`` was not enough; empty when there is nothing else."""
+        """What to send after ``refused`` was not enough; empty if there is nothing else."""
         from orchestra.driver.local.image.registry.challenge import parse_challenges
 
         with self._lock:
             current = self.get(place, access, also)
             if current and current != refused:
-                return current  # another thread was here
+                return current  # another thread has renewed it
             credentials = self._find(place)
             for challenge in parse_challenges(challenges):
                 if challenge.scheme == "bearer":
