@@ -1,15 +1,15 @@
-"""``orchestra-runtime``: an OCI runtime by command line, for those who bring a bundle and a parent of their own.
+"""``orchestra-runtime``: an OCI runtime with a command line, for callers with their own bundle and parent process.
 
 What may live here: standard library, ``orchestra.linux`` and ``orchestra.shim``. Every command is one process that
-ends; a container is made by the same code that runs behind a shim, but its first process is left to whoever is the
-caller's subreaper. Each command imports only what it needs: start-up time is most of what it costs.
+ends; a container is made by the same code as behind a shim, but its first process is left to the caller's subreaper.
+Each command imports only what it needs, since starting takes most of its time.
 
-One *state directory*, ``ROOT/ID``, holds what is known of a container. flock(2) on it is held by whoever changes it.
+One *state directory*, ``ROOT/ID``, holds what is known of a container. Every change holds flock(2) on it.
 
-    config.json    the configuration as it was at creation
-    seccomp        ``linux.seccomp`` compiled, where there is one
-    state.json     written first and removed last: whoever finds it can remove all the rest
-    start.sock     where the created container waits for ``start``; nobody listens there once its program runs
+    config.json    the configuration at the time of creation
+    seccomp        ``linux.seccomp`` compiled, if there is one
+    state.json     written first and removed last, so that everything else can be removed with it
+    start.sock     where the created container waits for ``start``; no process listens there once its program runs
 """
 
 from orchestra.container import OCI_VERSION as OCI_VERSION

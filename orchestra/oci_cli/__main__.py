@@ -1,4 +1,4 @@
-"""The command line: global options, the table of commands, and how errors become a message and an exit code."""
+"""The command line: global options, the table of commands, and errors as messages and exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ preserve-fds= no-new-privs cgroup* ignore-paused apparmor= process-label="""
 LIMITS = """resources|r= memory= memory-swap= memory-reservation= cpu-period= cpu-quota= cpu-shares|cpu-share=
 cpu-burst= cpu-idle= cpu-rt-period= cpu-rt-runtime= cpuset-cpus= cpuset-mems= pids-limit= blkio-weight="""
 
-# Name: module, options, what follows them, whether options may stand between the words, what it does.
+# Name: module, options, arguments, whether options may stand between arguments, help.
 COMMANDS = {
     "create": ("create", CREATION, "ID", True, "make a container, which waits for its start"),
     "start": ("start", "", "ID", True, "run the program of a created container"),
@@ -47,7 +47,7 @@ COMMANDS = {
 }
 MANAGERS = ("cgroupfs", "systemd", "disabled")
 ENTERING = ("create", "run", "exec")  # a process of ours becomes one of a container
-PROGRAM_FAILED = 255  # of ``exec`` and ``run``, as runc has it: no program ran whose code could be passed on
+PROGRAM_FAILED = 255  # of ``exec`` and ``run``, as in runc: no program ran whose exit code could be passed on
 
 
 def usage() -> str:
@@ -66,7 +66,7 @@ def command_usage(name: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
-    """again: begun anew by ``sealed``, which does so for commands that enter a container."""
+    """again: started a second time by ``sealed``, which does so for commands that enter a container."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         from orchestra.linux.standard_streams import open_closed_streams
 
@@ -141,7 +141,7 @@ def _call(name: str, module: str, context: Context, options: Options, words: lis
 
 
 def _explain(error: OSError) -> str:
-    """As callers look for it: Docker and podman tell a missing program by ``no such file or directory``, in small."""
+    """In the form that callers expect: Docker and podman look for a lower-case ``no such file or directory``."""
     said = error.strerror or ""
     return str(error).replace(said, said[:1].lower() + said[1:], 1)
 

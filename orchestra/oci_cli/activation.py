@@ -8,9 +8,9 @@ FIRST_PROCESS = 1
 
 
 def passed_on(process: dict[str, object]) -> int:
-    """How many there are, from 3 up, for the program that ``process`` describes; it is told of them as the first one.
+    """How many there are, from 3 up, for the program of ``process``, which is told that they are for the first process.
 
-    None where LISTEN_PID says that they are somebody else's.
+    0 if LISTEN_PID says that they are for another process.
     """
     count = os.environ.get("LISTEN_FDS", "")
     if not count.isdigit() or os.environ.get("LISTEN_PID", str(os.getpid())) != str(os.getpid()):

@@ -1,7 +1,7 @@
 """Options of a command line in the style of runc: ``--long VALUE``, ``--long=VALUE``, ``-s VALUE``, in any order.
 
-A command's options are one line of words: ``name|n=`` takes a value, ``name|n*`` takes one each time it is given, and
-``name|n`` takes none.
+A command's options are declared in one line of words: ``name|n=`` takes a value, ``name|n*`` may be repeated with a
+value each time, and ``name|n`` takes none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def declared(declaration: str) -> list[Option]:
 
 
 class Options:
-    """What was given. Asking for what was not gives None, an empty list or False, as the option is declared."""
+    """The options given. For an option that was not, they return None, an empty list or False, as it is declared."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = values
@@ -53,6 +53,6 @@ class Options:
 
 
 def parse(declaration: str, words: Sequence[str], *, interspersed: bool) -> tuple[Options, list[str]]:
-    """The options and the other words; unless ``interspersed``, the first of these ends the options. Raises Misused."""
+    """The options and the arguments; unless ``interspersed``, the first argument ends the options. Raises Misused."""
     values, others = read(declared(declaration), words, interspersed=interspersed, letters=False)
     return Options(values), others

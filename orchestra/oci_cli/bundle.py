@@ -1,4 +1,4 @@
-"""A bundle as the caller names it: its configuration, read and checked for what everything after relies on."""
+"""A bundle named by the caller: its configuration, read and checked for what later steps rely on."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Bundle(NamedTuple):
 
 
 def load_bundle(path: str | None, name: str, configuration: str | None = None, *, manager: str) -> Bundle:
-    """configuration: the file, where it is not the bundle's ``config.json``; a relative path begins at the bundle.
+    """configuration: the file, if it is not the bundle's ``config.json``; a relative path is relative to the bundle.
 
-    manager: of control groups; for ``systemd`` ``linux.cgroupsPath`` names a scope.
+    manager: of control groups; with ``systemd``, ``linux.cgroupsPath`` names a scope.
     """
     directory = os.path.realpath(path or ".")
     file = os.path.join(directory, configuration or "config.json")
@@ -68,7 +68,7 @@ def check_process(process: dict[str, Any]) -> None:
 
 
 def _map_caller(linux: dict[str, Any]) -> None:
-    """Who asks for a user namespace and says nothing of its users gets the caller as its root, and nobody else."""
+    """For a user namespace without mappings, map only the caller, as its root."""
     kinds = [entry.get("type") for entry in linux.get("namespaces") or () if not entry.get("path")]
     if "user" in kinds and not linux.get("uidMappings") and not linux.get("gidMappings"):
         linux["uidMappings"] = [{"containerID": 0, "hostID": os.geteuid(), "size": 1}]
@@ -76,7 +76,7 @@ def _map_caller(linux: dict[str, Any]) -> None:
 
 
 def cgroup_path(config: dict[str, Any], name: str, manager: str) -> str:
-    """Without root a path that is not absolute begins beside our own group, where one may have been delegated."""
+    """Without root, a relative path is placed beside our own group, where one may have been delegated."""
     path: str = (config.get("linux") or {}).get("cgroupsPath") or ""
     if manager == "disabled":
         return ""

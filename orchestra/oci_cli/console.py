@@ -1,4 +1,4 @@
-"""Terminals: handing a master to whoever keeps it, or being that keeper, between it and the caller's own terminal."""
+"""Terminals: handing a master to its keeper, or being that keeper, between it and the caller's own terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHUNK = 65536
 
 
 def open_console(path: str | None, *, terminal: bool, detached: bool) -> socket.socket | None:
-    """The socket that waits for the master, connected before anything is made."""
+    """The socket that waits for the master. Connected before anything is made."""
     if path is None:
         if terminal and detached:
             raise SystemCallError(EINVAL, "console", "", "use --console-socket for a terminal of a detached process")
@@ -43,15 +43,15 @@ def open_console(path: str | None, *, terminal: bool, detached: bool) -> socket.
 
 
 def send_master(console: socket.socket, master: int) -> None:
-    """What every keeper of consoles understands: one message with the descriptor, whose text is a name."""
+    """One message with the descriptor, and a name as its text: every keeper of consoles understands that."""
     unix_socket.send(console, b"/dev/ptmx", (master,))
     console.close()
 
 
 def await_program(program: StartingProcess) -> None:
-    """Hear it until it executes. SystemExit when a signal ends us first: the container may keep it from executing.
+    """Listen until it executes. SystemExit if a signal ends us first: the container may keep it from executing.
 
-    Signals are blocked before and after. One that comes once it executes stays pending: it is the program's.
+    Signals are blocked before and after. One that comes once it executes stays pending, for the program.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -62,7 +62,7 @@ def await_program(program: StartingProcess) -> None:
     try:
         channel = program.channel.fileno()
         while True:
-            # What it said comes first: it may execute by now, and have sent the signal itself.
+            # Read its messages first: it may be executing by now, and have sent the signal itself.
             if channel in first_readable([channel, reader]):
                 if not program.hear():
                     return
@@ -81,7 +81,7 @@ def await_program(program: StartingProcess) -> None:
 
 
 def attend(pid: int, master: int) -> int:
-    """Stay until our child has ended, passing signals on and, with a terminal, everything typed and shown.
+    """Stay until our child has ended, passing on signals and, with a terminal, all input and output.
 
     Returns its exit code. Signals that came while they were blocked are passed on as well.
     """

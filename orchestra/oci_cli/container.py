@@ -1,4 +1,4 @@
-"""The state directory of one container: its lock, its record, and what state the record and the kernel add up to."""
+"""The state directory of one container: its lock, its record, and the state that follows from record and kernel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ID_LENGTH = 255  # it is the name of a directory
 
 
 class Found(NamedTuple):
-    """A container as it is right now. status: a word of the OCI runtime spec, or ``paused``; pid: 0 when it stopped."""
+    """A container as it is now. status: as in the OCI runtime spec, or ``paused``; pid: 0 once it has stopped."""
 
     record: dict[str, Any]
     status: str
@@ -67,14 +67,14 @@ class Container:
         return Found(record, "created" if self._waits() else "running", pid)
 
     def find_running(self, *statuses: str) -> Found:
-        """It, when it is in one of these states; an error says in which it is instead."""
+        """The container, if it is in one of these states; otherwise the error says which it is in."""
         found = self.find()
         if found.status not in statuses:
             raise SystemCallError(EINVAL, "container", self.name, f"it is {found.status}, not {' or '.join(statuses)}")
         return found
 
     def _waits(self) -> bool:
-        """Whether it still listens for ``start``: a connection that says nothing disturbs it no further."""
+        """Whether it still listens for ``start``: a connection without a message does not disturb it."""
         try:
             unix_socket.connect(self.gate, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK).close()
         except OSError as error:
@@ -92,7 +92,7 @@ class Container:
 
     @staticmethod
     def remove_resctrl(record: dict[str, Any]) -> None:
-        """The groups that were made for it, of Intel RDT."""
+        """Remove the Intel RDT groups that were made for it."""
         if record.get("resctrl"):
             from orchestra.linux import resctrl
 
@@ -100,14 +100,14 @@ class Container:
 
     @staticmethod
     def unmount(record: dict[str, Any]) -> None:
-        """What is left where it had no mount namespace of its own."""
+        """Unmount what is left of a container without a mount namespace of its own."""
         if record.get("root_mount"):
             from orchestra.oci_cli.root_mount import uncover_root
 
             uncover_root(record["rootfs"], record["root_mount"])
 
     def processes(self, found: Found) -> list[int]:
-        """All of them: those of its group, or where it has none of the PID namespace that it has to itself."""
+        """All processes of its group or, without one, of its own PID namespace."""
         return self.group_of(found.record).processes() or (namespaces.processes_beside(found.pid) if found.pid else [])
 
     def make(self) -> None:
@@ -126,7 +126,7 @@ class Container:
             raise SystemCallError(EEXIST, "create", self.name, "a container of this id already exists")
 
     def lock(self) -> bool:
-        """Be the only one to change it. False when it was removed meanwhile."""
+        """Lock it, so that no other process changes it. False if it was removed meanwhile."""
         try:
             fd = os.open(self.directory.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -162,7 +162,7 @@ class Container:
             self._lock = -1
 
     def remove(self) -> None:
-        """The record goes last but for the directory: until then everything can be found again."""
+        """Remove the record last, just before the directory: until then everything can be found again."""
         if self.directory.has(NOTIFY):
             self.directory.remove_tree(NOTIFY)
         self.directory.remove(*FILES, RECORD)
@@ -173,7 +173,7 @@ class Container:
 
 
 def describe(found: Found, name: str) -> dict[str, Any]:
-    """The state of the OCI runtime spec, and what ``runc state`` adds to it."""
+    """The state as in the OCI runtime spec, and what ``runc state`` adds to it."""
     record = found.record
     state = oci.state(name, found.status, found.pid, record["bundle"], record["annotations"])
     annotations = state.pop("annotations", None)

@@ -1,4 +1,4 @@
-"""What the options before the command say."""
+"""The values of the global options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "orchestra-runtime"
 
 
 class Context(NamedTuple):
-    """manager: who makes the control groups of containers: ``cgroupfs`` is us, ``disabled`` nobody."""
+    """manager: what makes the control groups of containers: this program for ``cgroupfs``, nothing for ``disabled``."""
 
     root: str
     report: Report
@@ -33,6 +33,6 @@ class Context(NamedTuple):
 
 
 def default_root() -> str:
-    """Where root of a user namespace only has a directory of his own, he is nobody in /run."""
+    """For root of a user namespace, a directory of its own if it has one: it may not write to /run."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return f"{runtime}/{NAME}" if runtime and (os.geteuid() or not user_namespace.is_initial()) else f"/run/{NAME}"

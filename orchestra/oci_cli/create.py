@@ -67,7 +67,7 @@ def _create(
         pivot=not options.flag("no-pivot"),
         own_keyring=not options.flag("no-new-keyring"),
     )
-    # Sticky: what is long not used of a user's own directory is removed otherwise (XDG Base Directory Specification).
+    # Sticky: otherwise unused files of a user's directory are removed (XDG Base Directory Specification).
     try:
         os.makedirs(context.root, 0o1700, exist_ok=True)
         if os.geteuid() and not os.access(context.root, os.W_OK | os.X_OK):
@@ -76,7 +76,7 @@ def _create(
         hint = "without root it is below $XDG_RUNTIME_DIR, or where --root says"
         raise SystemCallError(EACCES, "mkdir", context.root, hint) from error
     if not isolation.Namespaces(read_linux(bundle.config["linux"])).are_rootless:
-        # Until its program is executed nobody of the container may look into a process of ours (ptrace(2)).
+        # Until the program is executed, the container's processes must not look into one of ours (ptrace(2)).
         process.prctl(process.PR_SET_DUMPABLE, 0)
     return container, bundle, creation.create(container, bundle, wishes, context.report)
 

@@ -1,4 +1,4 @@
-"""Making a container: record, group, first process, in this order, so that what is left can be found and removed."""
+"""Making a container: record, group, first process, in this order, so that the remains can be found and removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orchestra.oci_cli.readiness import Readiness
     from orchestra.oci_cli.report import Report
 
-# Nodes may be made, not used; the default devices, the console, terminals and their multiplexer may be used.
+# Nodes may be made, but not used; the default devices, the console, terminals and their multiplexer may be used.
 DEVICE_RULES = (
     ("c", -1, -1, "m"),
     ("b", -1, -1, "m"),
@@ -36,7 +36,7 @@ DEVICE_RULES = (
 
 
 class Wishes(NamedTuple):
-    """How the caller wants it. start: run the program at once, with this process as its parent."""
+    """The caller's choices. start: run the program at once, with this process as its parent."""
 
     start: bool
     console: socket.socket | None
@@ -47,7 +47,7 @@ class Wishes(NamedTuple):
 
 
 class Made(NamedTuple):
-    """master: of its terminal when nobody else keeps it, or -1; readiness: of its program, when it is to be told."""
+    """master: of its terminal, if this process must keep it, or -1; readiness: of its program, if to be reported."""
 
     pid: int
     master: int
@@ -55,7 +55,7 @@ class Made(NamedTuple):
 
 
 def create(container: Container, bundle: Bundle, wishes: Wishes, report: Report) -> Made:
-    """All or nothing. The lock is held on return; the record is complete by then."""
+    """All or nothing. On return the lock is held, and the record is complete."""
     container.make()
     fault.reach("directory")
     making = _Creation(container, bundle, wishes, report)
@@ -116,7 +116,7 @@ class _Creation:
         self.container.store(self.record)
         fault.reach("recorded")
         if self.wishes.start:
-            # The program may send a signal to be passed on before anybody is ready for it.
+            # The program may send a signal that must be passed on before this process is ready for it.
             signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
         first.channel.send(init.START if self.wishes.start else init.WAIT)
         fault.reach("released")
@@ -128,10 +128,10 @@ class _Creation:
         return Made(self.pid, first.master, self.readiness)
 
     def _make_group(self) -> None:
-        """None at all where somebody is no root, or of a user namespace only, and the machine's groups are not his."""
+        """Make no group for a user other than the machine's root who has no right to the machine's groups."""
         resources = _resources(self.bundle.config)
         if os.geteuid():
-            resources.pop("devices", None)  # nobody else could load them; nodes can only be bound, and keep their mode
+            resources.pop("devices", None)  # only root could load them; nodes can only be bound, and keep their mode
         try:
             warnings = self.group.create(resources)
         except OSError as error:
@@ -200,7 +200,7 @@ class _Creation:
         return self.first
 
     def _let_go(self, _channel: int) -> None:
-        # The lock is of the open file: it would be held for as long as the container's first process has it.
+        # The lock belongs to the open file: the container's first process would hold it as long as it has the file.
         self.container.unlock()
         if self.wishes.console is not None:
             self.wishes.console.close()
@@ -217,7 +217,7 @@ class _Creation:
 
 
 def store_pid(path: str, pid: int) -> None:
-    """Whole: who watches for the file never reads half a number."""
+    """Written completely: a program that watches for the file never reads half a number."""
     temporary = f"{path}.{os.getpid()}.new"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     try:
@@ -228,8 +228,8 @@ def store_pid(path: str, pid: int) -> None:
 
 
 def _resources(config: dict[str, Any]) -> dict[str, Any]:
-    """As configured, but where devices are ruled at all, those that every container has are allowed: it cannot be made
-    without them, and callers leave them out."""
+    """As configured, but if there are device rules, the default devices are allowed: a container cannot be made without
+    them, and callers leave them out."""
     resources = dict((config.get("linux") or {}).get("resources") or {})
     if resources.get("devices"):
         rules = [
@@ -241,7 +241,7 @@ def _resources(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
-    """The record as it is before there is a process. creator: who is just creating it; None when that is done."""
+    """The record before there is a process. creator: the process that is making it; None once it has finished."""
     now = time.time_ns()
     own = process.identify(os.getpid())
     return {
@@ -260,7 +260,7 @@ def _describe(container: Container, bundle: Bundle) -> dict[str, Any]:
 
 
 def _root_mount(bundle: Bundle) -> dict[str, int] | None:
-    """Where the mounts of the container are the caller's, too, what its root was before them."""
+    """If the container shares the caller's mounts, what its root was before it mounts anything."""
     if "mount" in isolation.Namespaces(read_linux(bundle.config.get("linux") or {})):
         return None
     from orchestra.oci_cli.root_mount import describe_root

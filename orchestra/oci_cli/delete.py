@@ -35,7 +35,7 @@ def kill_command(context: Context, options: Options, words: list[str]) -> int:
     container = context.container(words[0])
     found = container.find()
     if options.flag("all"):
-        # Also what outlived its first process, where it has no PID namespace of its own; and nobody is no error.
+        # Also processes that outlived the first one, if there is no PID namespace; none at all is not an error.
         for pid in container.processes(found):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -62,7 +62,7 @@ def delete_command(context: Context, options: Options, words: list[str]) -> int:
 
 
 def _end_creator(container: Container) -> None:
-    """Who is just creating it, perhaps waiting for a hook for ever, is not waited for."""
+    """Kill a process that is creating it: it may be waiting for a hook for ever."""
     record = container.directory.load_if_there(RECORD)
     if record is not None and container.find().status == "creating":
         creator = record["creator"]
@@ -71,7 +71,7 @@ def _end_creator(container: Container) -> None:
 
 
 def delete(context: Context, container: Container, *, force: bool) -> None:
-    """What a killed creation or removal has left goes the same way: the record is there as long as anything else is."""
+    """Also removes what a killed creation or removal has left: the record is there as long as anything else is."""
     if not container.directory.has(RECORD):
         container.remove()
         return
@@ -90,13 +90,13 @@ def delete(context: Context, container: Container, *, force: bool) -> None:
 
 
 def end(context: Context, container: Container, record: dict[str, Any]) -> None:
-    """Kill whatever is alive of it, wait for that, and remove its group."""
+    """Kill its remaining processes, wait for their end, and remove its group."""
     group = container.group_of(record)
     if record["pid"]:
         _kill(container, record)
     fault.reach("killed")
     if freezer.is_frozen(group):
-        # A frozen process of version 1 does not even die.
+        # In version 1 a frozen process does not even die.
         for pid in group.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""``events``: what a container uses, again and again, and at once each time its memory ran out. Words are runc's."""
+"""``events``: a container's usage at intervals, and a report each time its memory runs out. The format is runc's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``exec``: one more program in a running container, with this process or whoever adopts it as its parent."""
+"""``exec``: one more program in a running container, whose parent is this process, or a subreaper."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     flags = joined(linux, found.pid)
     between = bool(flags & namespaces.CLONE_NEWPID)
     if not between:
-        # Nobody in the container may look into a process of ours that is born in it (ptrace(2), PR_SET_DUMPABLE).
+        # Processes of the container must not look into one of ours that is born in it (ptrace(2), PR_SET_DUMPABLE).
         process.prctl(process.PR_SET_DUMPABLE, 0)
         bear_within(linux, found.pid, target)
     process.hide_origin("orchestra-exec")  # the container sees the process that becomes its program
@@ -60,7 +60,7 @@ def exec_command(context: Context, options: Options, words: list[str]) -> int:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     preserved = options.number("preserve-fds") or 0
     if not detached:
-        # The program may send a signal to be passed on before anybody is ready for it.
+        # The program may send a signal that must be passed on before this process is ready for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, console.FORWARDED)
     if found.record.get("resctrl"):
         from orchestra.linux import resctrl
@@ -117,7 +117,7 @@ def _groups(options: Options) -> dict[str, str]:
 
 
 def _describe(own: Mapping[str, Any], options: Options, arguments: list[str]) -> dict[str, Any]:
-    """The process object: from a file as it is, or the container's own with what the options change of it."""
+    """The process object: from a file as it is, or the container's own, changed by the options."""
     path = options.value("process")
     if path is not None:
         with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""Named points between two steps that each leave something behind. A test has the process killed at one of them."""
+"""Named points between two steps that each leave something behind. A test can kill the process at one of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ VARIABLE = "ORCHESTRA_TEST_RUNTIME_DIES_AT"
 
 
 def reach(point: str) -> None:
-    """Nothing at all, unless the variable that no one sets by accident names this point."""
+    """Does nothing unless an environment variable for tests names this point."""
     if os.environ.get(VARIABLE) == point:
         os.kill(os.getpid(), signal.SIGKILL)

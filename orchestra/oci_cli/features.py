@@ -1,4 +1,4 @@
-"""``features``: what this runtime can do, as the OCI runtime spec's "Features Structure" words it."""
+"""``features``: what this runtime can do, in the form of the OCI runtime spec's "Features Structure"."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def features_command(_context: Context, _options: Options, _words: list[str]) ->
 
 
 def features() -> dict[str, Any]:
-    """Taken from the tables that the work itself goes by."""
+    """Taken from the tables that the code itself uses."""
     return {
         "ociVersionMin": "1.0.0",
         "ociVersionMax": OCI_VERSION,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"ID": "id", "PID": "pid", "STATUS": "status", "BUNDLE": "bundle", "CREATED": "created", "OWNER": "owner"}
 NARROWEST = 11
-COMPACT = (",", ":")  # as runc prints them, for who looks for a piece of text
+COMPACT = (",", ":")  # as runc prints them, for callers that search the text
 
 
 def state_command(context: Context, _options: Options, words: list[str]) -> int:
@@ -32,7 +32,7 @@ def list_command(context: Context, options: Options, _words: list[str]) -> int:
         try:
             states.append(describe(context.container(name).find(), name))
         except OSError as error:
-            # One that goes away meanwhile is no matter; one that cannot be read must not hide the others.
+            # A container that goes away meanwhile is skipped; one that cannot be read must not hide the others.
             context.report.debug(f"list: {error}")
     if options.flag("quiet"):
         print("".join(f"{state['id']}\n" for state in states), end="")

@@ -1,7 +1,7 @@
-"""That a program is ready, told to the service manager that has started us: sd_notify(3).
+"""Telling the service manager that started us that a program is ready: sd_notify(3).
 
-A manager looks at who tells it, and a container's process is none of its own. So the program is given a socket of ours,
-and what is passed on of all it may say is that it is ready: the rest is about processes and descriptors of ours.
+A manager checks the sender, and the container's process is not its child. So the program gets a socket of ours, and
+only its readiness is passed on: other messages are about processes and descriptors.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 VARIABLE = "NOTIFY_SOCKET"
 SOCKET = f"{NOTIFY}/notify"
-ELSEWHERE = "/run/notify"  # where the manager's has no path
+ELSEWHERE = "/run/notify"  # used if the manager's socket has no path
 READY = b"READY=1"
 LONGEST = 4096
 
 
 def offer(directory: ContainerDirectory, config: dict[str, Any]) -> None:
-    """Have the program find the socket, which is there once somebody listens. The manager's own path is a directory."""
+    """Show the program the socket in a directory, since it only exists once we listen.
+
+    It replaces the manager's path.
+    """
     address = os.environ[VARIABLE]
     place = address if address.startswith("/") else ELSEWHERE
     source = directory.file(NOTIFY)
@@ -48,7 +51,7 @@ class Readiness:
         self._socket = unix_socket.bind(directory.file(SOCKET), mode=0o777, kind=socket.SOCK_DGRAM)
 
     def pass_on(self, pidfd: int, warn: Callable[[str], None]) -> None:
-        """Returns when the program has said that it is ready, and that is told, or when it has ended."""
+        """Return once the program has said that it is ready and the manager knows, or once it has ended."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         poll.register(pidfd, select.POLLIN)

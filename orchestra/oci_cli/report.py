@@ -1,4 +1,4 @@
-"""Errors and warnings, where the caller reads them: standard error, and the file of ``--log`` as text or JSON."""
+"""Errors and warnings, for the caller: on standard error, and in the file of ``--log`` as text or JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVELS = ("debug", "warning", "error")
 
 
 class Report:
-    """One line per message: what logrus writes, since that is what callers of OCI runtimes know how to read."""
+    """One line per message, in the format of logrus, which callers of OCI runtimes can read."""
 
     def __init__(self, path: str | None, form: str | None, *, debug: bool) -> None:
         if form not in (None, "text", "json"):
@@ -57,7 +57,7 @@ class Report:
 
 
 def _write_all(fd: int, text: str) -> None:
-    """To whoever still listens."""
+    """If the reader has gone, the rest is dropped."""
     data = text.encode(errors="surrogateescape")
     try:
         while data:

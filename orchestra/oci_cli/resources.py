@@ -1,4 +1,4 @@
-"""``pause``, ``resume`` and ``update``: what can be changed of a container that runs."""
+"""``pause``, ``resume`` and ``update``: changing a running container."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestra.oci_cli.arguments import Options
     from orchestra.oci_cli.context import Context
 
-# Option: where it stands in ``linux.resources``.
+# Option: its place in ``linux.resources``.
 SIZES = {
     "memory": ("memory", "limit"),
     "memory-swap": ("memory", "swap"),
@@ -61,7 +61,7 @@ def update_command(context: Context, options: Options, words: list[str]) -> int:
     config = container.directory.load("config.json")
     linux = config.setdefault("linux", {})
     linux["resources"] = _merged(linux.get("resources") or {}, _resources(options))
-    # What was there before counts again: on version 2 a limit of swap means nothing without that of memory.
+    # Existing values are applied again: in version 2 a limit of swap means nothing without that of memory.
     wanted = {name: value for name, value in linux["resources"].items() if name != "devices"}
     for warning in container.group_of(found.record).update(wanted):
         context.report.warning(warning)
@@ -81,7 +81,7 @@ def _merged(before: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resources(options: Options) -> dict[str, Any]:
-    """A file says everything; otherwise each option something."""
+    """From a file, completely; otherwise from the options."""
     source = options.value("resources")
     if source == "-":
         described: dict[str, Any] = json.load(sys.stdin)
@@ -97,7 +97,7 @@ def _resources(options: Options) -> dict[str, Any]:
             resources.setdefault(group, {})[key] = _size(name, word)
     memory = resources.get("memory", {})
     if memory.get("limit") == -1:
-        memory.setdefault("swap", -1)  # memory and swap together are never less than memory
+        memory.setdefault("swap", -1)  # memory and swap together must not be less than memory
     for name, (group, key) in NUMBERS.items():
         number = options.number(name)
         if number is not None:

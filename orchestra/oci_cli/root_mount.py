@@ -1,4 +1,4 @@
-"""What is mounted on the root of a container that shares the mount namespace of its maker, and so outlives it."""
+"""Mounts on the root of a container that shares its maker's mount namespace, and so outlive it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def describe_root(path: str) -> dict[str, int]:
-    """The mount that is uppermost at ``path`` now: by its number, and the mount namespace that this counts in."""
+    """The topmost mount at ``path`` now: its number, and the mount namespace in which that number counts."""
     fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with open(f"/proc/self/fdinfo/{fd}") as file:
@@ -27,12 +27,12 @@ def describe_root(path: str) -> dict[str, int]:
 
 
 def uncover_root(path: str, before: Mapping[str, int]) -> None:
-    """Unmount all that came upon ``path`` since ``before``, and what is mounted below it. Done already is well."""
+    """Unmount everything that was mounted on ``path`` since ``before``, and below that. A second call does nothing."""
     try:
         while (now := describe_root(path)) != before and now["namespace"] == before["namespace"]:
             mount.unmount(path, mount.MNT_DETACH | mount.UMOUNT_NOFOLLOW)
     except FileNotFoundError:
         return
     except SystemCallError as error:
-        if error.errno != EINVAL:  # no mount at all any more: what was there before has gone, too
+        if error.errno != EINVAL:  # no mount at all any more: the earlier one has gone too
             raise

@@ -1,8 +1,8 @@
-"""The interpreter of this very process, which a container may get hold of (CVE-2019-5736).
+"""Protecting the interpreter of this process from containers (CVE-2019-5736).
 
-/proc/self/exe of a process that is about to become a container's leads to the interpreter on the machine: a program of
-the image that is a link to it, or a script of it, is that interpreter, and could write to it. So commands that make a
-process enter a container go on in a copy of the interpreter that nobody can write to, in memory and without a name.
+/proc/self/exe of a process that is about to become a container's leads to the machine's interpreter: a program of the
+image that is a link to it, or a script for it, runs that interpreter, and could write to it. So commands whose process
+enters a container go on in a copy of the interpreter that cannot be written to, in memory and without a name.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AGAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "again.py")
-MFD_EXEC = 0x10  # Linux 6.3; where vm.memfd_noexec is 1, only what says so can be executed
+MFD_EXEC = 0x10  # Linux 6.3; if vm.memfd_noexec is 1, only files with this flag can be executed
 
 
 def protect(words: Sequence[str], *, again: bool) -> None:
-    """Return when nobody can write to what this process executes; else begin anew with these words of a command line.
+    """Return if the file that this process executes cannot be written to; otherwise restart with this command line.
 
-    again: this is the new beginning already, and there is to be no other. OSError when there is no way.
+    again: this is the restart already, and there must not be another. OSError if there is no way.
     """
     interpreter = os.open("/proc/self/exe", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -33,12 +33,12 @@ def protect(words: Sequence[str], *, again: bool) -> None:
         copy = _copy(interpreter)
     finally:
         os.close(interpreter)
-    # Isolated, and without the search for site packages: there is nothing of theirs to be found.
+    # Isolated, and without the search for site packages: none are needed.
     os.execve(copy, [sys.executable, "-I", "-S", AGAIN, *words], os.environ)
 
 
 def _is_anothers(fd: int) -> bool:
-    """Whether it is root's alone and we are not root: none of our containers has any right over it."""
+    """Whether it belongs to root and we are not root: then our containers have no rights over it."""
     status = os.fstat(fd)
     return os.geteuid() != 0 and status.st_uid == 0 and not status.st_mode & 0o022
 
@@ -49,7 +49,7 @@ def _is_sealed(fd: int) -> bool:
     try:
         return bool(fcntl.fcntl(fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE)
     except OSError:
-        return False  # a file of a file system that knows no seals
+        return False  # a file system without seals
 
 
 def _copy(interpreter: int) -> int:
@@ -60,7 +60,7 @@ def _copy(interpreter: int) -> int:
     except OSError as error:
         if error.errno != EACCES:
             raise
-        # vm.memfd_noexec is 2. Slower, since unmounting in the end is: a read-only mount of its own.
+        # vm.memfd_noexec is 2. A read-only mount is slower, because of its unmounting.
         from orchestra.linux.mounts import mount_tree
 
         return mount_tree.read_only_file("/proc/self/exe")

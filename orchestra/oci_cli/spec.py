@@ -35,7 +35,7 @@ READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 def spec_command(_context: Context, options: Options, _words: list[str]) -> int:
     config = example()
     if machine_hierarchy().version == 1:
-        # Nor do runc and crun begin with one there, and callers add to that.
+        # runc and crun leave it out here too, and callers add to the result.
         config["linux"]["namespaces"].remove({"type": "cgroup"})
     if options.flag("rootless"):
         _give_to_user(config)
@@ -79,7 +79,7 @@ def example() -> dict[str, Any]:
 
 
 def _give_to_user(config: dict[str, Any]) -> None:
-    """For whoever calls, who is root in it and nobody else: with the network of the host, and without limits."""
+    """For the caller, as the only user and root in it: with the network of the host, and without limits."""
     linux = config["linux"]
     linux["namespaces"] = [row for row in linux["namespaces"] if row["type"] != "network"] + [{"type": "user"}]
     for key, number in (("uidMappings", os.geteuid()), ("gidMappings", os.getegid())):
@@ -87,7 +87,7 @@ def _give_to_user(config: dict[str, Any]) -> None:
     del linux["resources"]
     for mount in config["mounts"]:
         if mount["type"] == "devpts":
-            mount["options"].remove("gid=5")  # nobody there
+            mount["options"].remove("gid=5")  # this group is not mapped
         if mount["type"] == "sysfs":
-            # One of its own is for who has a network of his own.
+            # A container can only have a sysfs of its own with a network of its own.
             mount |= {"type": "none", "source": "/sys", "options": ["rbind", *mount["options"]]}

@@ -56,7 +56,7 @@ def start_command(context: Context, _options: Options, words: list[str]) -> int:
 
 
 def _start(first: StartingProcess) -> None:
-    """Returns when the program runs: its execution closes the connection."""
+    """Returns once the program runs: executing it closes the connection."""
     first.channel.send(init.START)
     fault.reach("told")
     while first.hear():
@@ -66,7 +66,7 @@ def _start(first: StartingProcess) -> None:
 
 
 def tell_started(context: Context, container: Container, config: Configuration) -> None:
-    """The program runs: that is what poststart hooks are told. An error of theirs stops the container."""
+    """Tell poststart hooks that the program runs. If one fails, the container is stopped."""
     if not hooks.wanted(config, "poststart"):
         return
     found = container.find()
