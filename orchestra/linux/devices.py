@@ -9,7 +9,7 @@ PLACES = ("/dev", "/dev/net", "/dev/snd", "/dev/dri", "/dev/input", "/dev/mapper
 
 
 def find_node(kind: int, number: int) -> str:
-    """The path of a node of that kind (``stat.S_IFCHR``...) and number, or empty: links to one count."""
+    """The path of a node of that kind (``stat.S_IFCHR``...) and number, or empty. Links to a node count."""
     for place in PLACES:
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)

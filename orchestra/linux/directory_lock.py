@@ -1,4 +1,4 @@
-"""A lock that is a directory itself, see flock(2): it goes with the process that has it."""
+"""A lock on a directory itself, see flock(2): it ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def locked(directory: str) -> Iterator[None]:
-    """While inside, no other thread or process is, for the same directory."""
+    """Only one thread or process at a time is in this context for the same directory."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

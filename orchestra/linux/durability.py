@@ -1,4 +1,4 @@
-"""Making sure of what was written: syncfs(2), for trees of which fsync(2) file by file would be far slower."""
+"""Making written data durable: syncfs(2), for trees in which fsync(2) of each file would be far slower."""
 
 from __future__ import annotations
 

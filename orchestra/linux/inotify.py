@@ -49,7 +49,7 @@ class Inotify:
     def add(self, path: str, mask: int) -> int:
         """Watch a path; watching it again replaces the mask and returns the same number.
 
-        FileNotFoundError, NotADirectoryError and other kinds of OSError: what is watched comes and goes.
+        Raises FileNotFoundError, NotADirectoryError and other kinds of OSError: the path may come and go.
         """
         watch: int = _add_watch(self._fd, os.fsencode(path), mask)
         if watch < 0:
@@ -61,7 +61,7 @@ class Inotify:
         check(_remove_watch(self._fd, watch), "inotify_rm_watch")
 
     def read(self) -> list[Event]:
-        """What has happened, without waiting: an empty list when nothing has."""
+        """What has happened, without waiting: an empty list if nothing has."""
         try:
             data = os.read(self._fd, 65536)
         except BlockingIOError:

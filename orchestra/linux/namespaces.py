@@ -1,4 +1,4 @@
-"""Namespaces: unshare(2) and setns(2), by descriptor of a namespace file or of a process (pidfd, Linux 5.8)."""
+"""Namespaces: unshare(2) and setns(2), by a descriptor of a namespace file or of a process (pidfd, Linux 5.8)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FLAGS = {
     "user": CLONE_NEWUSER,
     "time": CLONE_NEWTIME,
 }
-# Where the name of its file in /proc/PID/ns is another one.
+# Kinds whose file in /proc/PID/ns has another name.
 FILES = {"mount": "mnt", "network": "net"}
 
 USERS_HINT = "a machine may limit who makes user namespaces: user.max_user_namespaces, "
@@ -48,7 +48,7 @@ def unshare(flags: int) -> None:
 
 
 def setns(fd: int, flags: int, *, about: str = "") -> None:
-    """Join a namespace, or with a pidfd every namespace of that process that ``flags`` names, all or none."""
+    """Join a namespace or, with a pidfd, all namespaces of that process that ``flags`` name, or none of them."""
     check(_setns(fd, flags), "setns", about or " ".join(name for name, flag in FLAGS.items() if flags & flag))
 
 
@@ -69,7 +69,7 @@ def is_ours(kind: str, process: int) -> bool:
 
 
 def processes_beside(process: int) -> list[int]:
-    """All in the PID namespace of this process, itself among them; nobody else where that is ours or not to be seen."""
+    """All processes in the PID namespace of this one, which is included; only itself if we share or cannot see that."""
     try:
         if is_ours("pid", process):
             return [process]
@@ -78,16 +78,16 @@ def processes_beside(process: int) -> list[int]:
         return [process]
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError):  # it is another user's, or has ended meanwhile
+        with contextlib.suppress(OSError):  # it belongs to another user, or has ended meanwhile
             if os.stat(f"/proc/{name}/ns/pid").st_ino == wanted:
                 found.append(int(name))
     return sorted(found)
 
 
 def write_time_offsets(process: int, offsets: Mapping[str, Mapping[str, int]]) -> None:
-    """Set the clocks of a new time namespace, before anybody is in it (time_namespaces(7)).
+    """Set the clocks of a new time namespace while no process is in it (time_namespaces(7)).
 
-    process: the directory in /proc of who has made it; offsets: ``linux.timeOffsets``, by the name of the clock.
+    process: the directory in /proc of its maker; offsets: ``linux.timeOffsets``, by the name of the clock.
     """
     text = "".join(f"{clock} {row.get('secs', 0)} {row.get('nanosecs', 0)}\n" for clock, row in offsets.items())
     if not text:

@@ -1,4 +1,4 @@
-"""Being told when a control group runs out of memory: eventfd(2) on version 1, inotify(7) on version 2.
+"""Notifications that a control group has run out of memory: eventfd(2) in version 1, inotify(7) in version 2.
 
 Sources: admin-guide/cgroup-v1/memory, "OOM Control"; admin-guide/cgroup-v2, "memory.events".
 """
@@ -19,7 +19,7 @@ CONTROL = "memory.oom_control"
 
 
 def watch_oom(group: Cgroup) -> OomWatch:
-    """SystemCallError with ENOTSUP when the group has no memory controller."""
+    """SystemCallError with ENOTSUP if the group has no memory controller."""
     directory = group.directory("memory")
     if os.path.exists(f"{directory}/{CONTROL}"):
         return OomWatchV1(group, directory)
@@ -29,13 +29,13 @@ def watch_oom(group: Cgroup) -> OomWatch:
 
 
 class OomWatch:
-    """fileno becomes readable when ``happened`` is worth asking. Close it in the end."""
+    """Call ``happened`` when fileno becomes readable. The caller closes it."""
 
     def fileno(self) -> int:
         raise NotImplementedError
 
     def happened(self) -> bool:
-        """Whether memory has run out since it was last asked. Does not wait."""
+        """Whether memory has run out since the last call. Does not wait."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class OomWatchV1(OomWatch):
             os.eventfd_read(self._event)
         except BlockingIOError:
             return False
-        # The removal of the group is an event too.
+        # Removing the group is an event too.
         return os.path.exists(self._path)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class OomWatchV1(OomWatch):
 
 
 class OomWatchV2(OomWatch):
-    """The file counts other things besides, so it is the number that tells."""
+    """The file has other counters too, so only the number tells."""
 
     def __init__(self, group: Cgroup, directory: str) -> None:
         self._group = group

@@ -1,4 +1,4 @@
-"""Whom the kernel kills first when memory runs out (proc_pid_oom_score_adj(5)): not who looks after containers."""
+"""Which process the kernel kills first when memory runs out (proc_pid_oom_score_adj(5)): none of Orchestra's own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 
 PATH = "/proc/self/oom_score_adj"
 LAST = b"-999"
-"""Killed after everything else; at -1000 the kernel would rather give up."""
+"""Killed after everything else. With -1000 the kernel would never kill it."""
 
-_given: bytes | None = None  # None: it has not been lowered
+_given: bytes | None = None  # None: the score has not been lowered
 
 
 def lower() -> None:
-    """Be among the last, with all that is forked from here on. Without CAP_SYS_RESOURCE nothing happens."""
+    """Be among the last to be killed, including later children. Does nothing without CAP_SYS_RESOURCE."""
     global _given
     try:
         fd = os.open(PATH, os.O_RDWR | os.O_CLOEXEC)
@@ -29,7 +29,7 @@ def lower() -> None:
 
 
 def restore() -> None:
-    """For programs: the score that the process which called ``lower`` was given."""
+    """For programs: restore the score that the process had before ``lower``."""
     if _given is not None:
         fd = os.open(PATH, os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -39,7 +39,7 @@ def restore() -> None:
 
 
 def be_ordinary() -> None:
-    """For a helper of a process that is among the last: be one like any other."""
+    """For a helper of such a process: be killed like any other process."""
     with open(PATH, "r+b", buffering=0) as file:
         if file.read().strip() == LAST:
             file.write(b"0")

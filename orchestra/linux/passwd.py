@@ -1,15 +1,15 @@
-"""Users as the file /etc/passwd of the present root lists them (passwd(5)): read by hand, since libc loads modules."""
+"""Users in /etc/passwd of the current root (passwd(5)). Parsed here, since libc would load modules from that root."""
 
 from __future__ import annotations
 
 import os
 import stat
 
-MOST = 1 << 20  # bytes of it that are looked at: whose file it is may not be ours to trust
+MOST = 1 << 20  # bytes to read at most: the file may not be trustworthy
 
 
 def home_of(uid: int, path: str = "/etc/passwd") -> str:
-    """The home directory of that user; ``/`` for one who is not listed or where nothing can be read."""
+    """The home directory of this user; ``/`` if the user is not listed or the file cannot be read."""
     number = str(uid)
     for line in _read(path).split("\n"):
         fields = line.split(":")

@@ -1,4 +1,4 @@
-"""Looking into a pipe without emptying it: tee(2)."""
+"""Reading from a pipe without emptying it: tee(2)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _tee = declare("tee", c_int, c_int, c_size_t, c_uint)
 
 
 def tee(source: int, target: int, size: int) -> int:
-    """Show ``target`` up to ``size`` bytes from the head of ``source``, both pipes; they stay in ``source``.
+    """Copy up to ``size`` bytes from the head of ``source`` to ``target``, both pipes; they stay in ``source``.
 
-    Returns 0 when ``source`` is empty and has no writer left. BlockingIOError when it is only empty.
+    Returns 0 if ``source`` is empty and has no writer left. BlockingIOError if it is only empty.
     """
     while (count := _tee(source, target, size, SPLICE_F_NONBLOCK)) == -1:
-        # In some kernels a signal counts more than that there is nothing and that nobody wants to wait.
+        # In some kernels a pending signal is reported first, although the pipe is empty and the call would not wait.
         if ctypes.get_errno() == EINTR:
             continue
         if ctypes.get_errno() == EAGAIN:

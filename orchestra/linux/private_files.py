@@ -7,7 +7,7 @@ import stat
 
 
 def make_directories(path: str) -> None:
-    """Make ``path`` and the directories above it that are missing; nothing happens when it exists."""
+    """Make ``path`` and its missing parents; does nothing if it exists."""
     try:
         os.mkdir(path, 0o700)
     except FileNotFoundError:
@@ -24,7 +24,7 @@ def make_directories(path: str) -> None:
 
 
 def close_to_others(path: str) -> None:
-    """Take every permission of others on this directory away, if it exists and is the caller's own."""
+    """Remove all permissions of other users on this directory, if it exists and belongs to the caller."""
     try:
         status = os.stat(path)
     except OSError:
@@ -34,13 +34,13 @@ def close_to_others(path: str) -> None:
 
 
 def store(path: str, content: bytes) -> None:
-    """Replace the file, whole or not at all. It is not synchronised: for what means nothing after a reboot."""
+    """Replace the file completely or not at all. Not synchronised: for files that mean nothing after a reboot."""
     directory, name = os.path.split(path)
     temporary = f"{directory}/.{name}.new"
-    # Not by a file object, whose layers a process that was just forked would have to copy.
+    # Written without a file object: a process that was just forked would have to copy the pages of its layers.
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        # Where the disk becomes full only a part is written, and that is no error yet.
+        # If the disk becomes full, only a part is written, without an error at first.
         while content:
             content = content[os.write(fd, content) :]
     finally:

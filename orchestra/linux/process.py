@@ -62,7 +62,7 @@ PIDFD_INFO_EXIT = 1 << 3
 PIDFD_INFO_SIZE = 64
 PIDFD_INFO_EXIT_CODE_OFFSET = 60
 
-# Unlike libc's, calls through this keep the interpreter's lock: a forked child must not find it released.
+# Unlike libc's, calls through this keep the interpreter's lock: it must be held in a forked child.
 _python = ctypes.PyDLL(None, use_errno=True)
 _personality = declare("personality", c_ulong)
 _setdomainname = declare("setdomainname", c_char_p, c_ulong)
@@ -75,7 +75,7 @@ _close_range = declare_number(SYS_CLOSE_RANGE, c_uint, c_uint, c_int)
 
 
 class Process(NamedTuple):
-    """A process named for good. start_time: field 22 of /proc/PID/stat, in clock ticks since boot."""
+    """The lasting identity of a process. start_time: field 22 of /proc/PID/stat, in clock ticks since boot."""
 
     pid: int
     start_time: int
@@ -86,12 +86,12 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
 
 
 def set_name(name: str) -> None:
-    """The name that ps(1) shows, at most 15 bytes."""
+    """Set the name that ps(1) shows, at most 15 bytes."""
     check(_set_name(PR_SET_NAME, name.encode()[:15], 0, 0, 0), "prctl", name)
 
 
 def set_domain_name(name: str) -> None:
-    """Of this UTS namespace: what ``domainname`` prints, of NIS and not of DNS."""
+    """Set the NIS domain name of this UTS namespace, which ``domainname`` prints. It is not a DNS domain."""
     check(_setdomainname(name.encode(), len(name.encode())), "setdomainname", name)
 
 
@@ -103,10 +103,10 @@ def set_personality(domain: str) -> None:
 
 
 def hide_origin(title: str) -> None:
-    """Show ``title`` as the command line, and no environment, to all who read /proc/PID/cmdline and environ.
+    """Show ``title`` as the command line, and no environment, to all readers of /proc/PID/cmdline and environ.
 
-    The memory that they show is written over; ``os.environ`` stays. A child starts with what its parent shows. Needs
-    the procfs of the machine at /proc. Source: proc_pid_stat(5), arg_start to env_end.
+    It overwrites the memory that they show; ``os.environ`` stays. A child starts with what its parent shows. Needs the
+    machine's procfs at /proc. Source: proc_pid_stat(5), arg_start to env_end.
     """
     arguments, arguments_end, environment, environment_end = _origin()
     _show_title(title, arguments, arguments_end)
@@ -115,7 +115,7 @@ def hide_origin(title: str) -> None:
 
 @contextlib.contextmanager
 def shown_as(title: str) -> Iterator[None]:
-    """Show ``title`` as the command line meanwhile: a child that is forked within shows it from its birth on."""
+    """Show ``title`` as the command line meanwhile: children forked in this context show it from their birth."""
     arguments, arguments_end, _environment, _end = _origin()
     before = ctypes.string_at(arguments, arguments_end - arguments)
     _show_title(title, arguments, arguments_end)
@@ -126,7 +126,7 @@ def shown_as(title: str) -> Iterator[None]:
 
 
 def _origin() -> tuple[int, int, int, int]:
-    """Where the kernel finds the command line and the environment: the beginning and the end of each."""
+    """The bounds of the command line and the environment in memory."""
     arguments, arguments_end, environment, environment_end = map(int, _stat_fields("self")[45:49])
     return arguments, arguments_end, environment, environment_end
 
@@ -134,7 +134,7 @@ def _origin() -> tuple[int, int, int, int]:
 def _show_title(title: str, arguments: int, arguments_end: int) -> None:
     text = title.encode()[: arguments_end - arguments - 2] + b"\0"
     ctypes.memmove(arguments, text, len(text))
-    # With no NUL in the last place the kernel takes what is there for a title that ends at its first NUL.
+    # Without a NUL in the last place the kernel takes this for a title that ends at its first NUL.
     ctypes.memset(arguments_end - 1, ord(" "), 1)
 
 
@@ -144,9 +144,9 @@ def become_subreaper() -> None:
 
 
 def forbid_imports() -> None:
-    """No module comes from a file any more: after the root has changed, such a file would be a container's.
+    """Import no more modules from files: after the root has changed, such a file would be a container's.
 
-    What is loaded stays usable, and so does what is built into the interpreter.
+    Modules that are loaded stay usable, as do those built into the interpreter.
     """
     sys.meta_path[:] = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") in BUILT_IN_FINDERS]
     sys.path.clear()
@@ -188,14 +188,14 @@ class _CloneArgs(ctypes.Structure):
 
 
 def fork_into_cgroup(cgroup: int) -> int:
-    """os.fork, with the child born in the cgroup (version 2) whose directory ``cgroup`` is open on."""
+    """os.fork, with the child born in the cgroup (version 2) whose directory ``cgroup`` refers to."""
     return _clone(_CloneArgs(flags=CLONE_INTO_CGROUP, exit_signal=signal.SIGCHLD, cgroup=cgroup), "CLONE_INTO_CGROUP")
 
 
 def fork_sibling(flags: int, cgroup: int = -1) -> int:
-    """os.fork, with the new process a child of our parent, not of ours, and with new namespaces as ``flags`` say.
+    """os.fork, with the new process a child of our parent instead of ours, and with new namespaces as ``flags`` say.
 
-    cgroup: a descriptor of the directory of one (version 2) that it is born in, or -1.
+    cgroup: a descriptor of the directory of the cgroup (version 2) that it is born in, or -1.
     """
     if cgroup < 0:
         return _clone(_CloneArgs(flags=CLONE_PARENT | flags), "CLONE_PARENT")
@@ -203,8 +203,8 @@ def fork_sibling(flags: int, cgroup: int = -1) -> int:
 
 
 def _clone(arguments: _CloneArgs, about: str) -> int:
-    """clone3(2) passes by glibc's fork, so the interpreter is told of it as os.fork does: PyOS_BeforeFork and the two
-    functions for afterwards are part of its stable C interface. Only for a process with one thread.
+    """clone3(2) bypasses glibc's fork, so the interpreter is told as in os.fork: PyOS_BeforeFork and the two functions
+    for afterwards are part of its stable C interface. Only for a process with one thread.
     """
     size = ctypes.c_size_t(ctypes.sizeof(arguments))
     _python.PyOS_BeforeFork()
@@ -222,7 +222,7 @@ def _clone(arguments: _CloneArgs, about: str) -> int:
 def load_stat(pid: int | str) -> tuple[bytes, list[bytes]]:
     """The name in /proc/PID/stat, which may contain spaces and brackets, and the fields from the third on.
 
-    Raises FileNotFoundError or ProcessLookupError when there is no such process.
+    Raises FileNotFoundError or ProcessLookupError if there is no such process.
     """
     fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -237,7 +237,7 @@ def _stat_fields(pid: int | str) -> list[bytes]:
 
 
 def start_time(pid: int) -> int:
-    """Raises FileNotFoundError or ProcessLookupError when there is no such process."""
+    """Raises FileNotFoundError or ProcessLookupError if there is no such process."""
     return int(_stat_fields(pid)[19])
 
 
@@ -250,7 +250,7 @@ def identify(pid: int) -> Process:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether exactly this process exists and has not ended; a zombie has."""
+    """Whether exactly this process exists and has not ended. A zombie has ended."""
     try:
         fields = _stat_fields(process.pid)
     except (FileNotFoundError, ProcessLookupError):
@@ -259,7 +259,7 @@ def is_alive(process: Process) -> bool:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a signal or a tracer has stopped it (proc_pid_stat(5), states T and t). Not when it is gone."""
+    """Whether a signal or a tracer has stopped it (proc_pid_stat(5), states T and t). False if it is gone."""
     try:
         return _stat_fields(pid)[0] in (b"T", b"t")
     except (FileNotFoundError, ProcessLookupError):
@@ -267,10 +267,10 @@ def is_stopped(pid: int) -> bool:
 
 
 def open_pidfd(process: Process) -> int:
-    """A pidfd of exactly this process. ProcessLookupError when it is gone or its pid is another's by now."""
+    """A pidfd of exactly this process. ProcessLookupError if it is gone or its pid is in use again."""
     fd = os.pidfd_open(process.pid)
     try:
-        # Read after opening: while the descriptor pins the process, its pid cannot be given to another unseen.
+        # Read after opening: while the descriptor pins the process, its pid cannot be reused unnoticed.
         if start_time(process.pid) == process.start_time:
             return fd
     except FileNotFoundError:
@@ -287,7 +287,7 @@ def _gone(process: Process) -> ProcessLookupError:
 
 
 def send_signal(process: Process, number: int) -> None:
-    """ProcessLookupError when it has ended, also while nobody has reaped it yet."""
+    """ProcessLookupError if it has ended, even if it has not been reaped yet."""
     fd = open_pidfd(process)
     try:
         if not is_alive(process):
@@ -304,10 +304,10 @@ def exit_code(status: int) -> int:
 
 
 def foreign_exit_code(process: Process, pidfd: int) -> int | None:
-    """The exit code of an ended process that is nobody's child here; None when this kernel does not tell.
+    """The exit code of an ended process that is not our child; None if this kernel does not tell.
 
-    A zombie shows its status in field 52 of /proc/PID/stat (proc(5)) to whoever may trace it. Once somebody has reaped
-    it, the pidfd knows (ioctl PIDFD_GET_INFO, Linux 6.15). Waits for that, but no longer than a second.
+    A zombie shows its status in field 52 of /proc/PID/stat (proc(5)) to processes that may trace it. Once it has been
+    reaped, the pidfd knows (ioctl PIDFD_GET_INFO, Linux 6.15). Waits for that, but no longer than a second.
     """
     try:
         fields = _stat_fields(process.pid)
@@ -334,16 +334,16 @@ def foreign_exit_code(process: Process, pidfd: int) -> int | None:
 
 
 def restore_signals() -> None:
-    """Before a program is executed: what the interpreter changed is the default again, nothing is blocked."""
+    """Before executing a program: restore the defaults that the interpreter changed, and block no signals."""
     signal.set_wakeup_fd(-1)
-    # Not by the module ``signal``: its enums alone are a hundred pages for a forked process to copy.
+    # Without the module ``signal``: its enums alone are a hundred pages for a forked process to copy.
     for number in CHANGED_SIGNALS:
         _signal(number, SIG_DFL)
     check(_sigprocmask(SET_MASK, NO_SIGNALS, None), "sigprocmask")
 
 
 def parse_signal(name: str) -> int:
-    """``SIGTERM``, ``term``, ``15``, ``SIGRTMIN+3``. ValueError when there is no such signal."""
+    """``SIGTERM``, ``term``, ``15``, ``SIGRTMIN+3``. ValueError if there is no such signal."""
     text = name.strip().upper()
     if text.isdigit():
         number = int(text)
@@ -364,7 +364,7 @@ def parse_signal(name: str) -> int:
 
 
 def raise_hard_limit(name: str, hard: int) -> None:
-    """As far as that is permitted, and nothing else of it: see ``set_rlimit``."""
+    """Raise only the hard limit, as far as that is permitted: see ``set_rlimit``."""
     number = getattr(resource, name, None)
     if number is None:
         return
@@ -383,7 +383,7 @@ def set_rlimit(name: str, soft: int, hard: int) -> None:
     try:
         resource.setrlimit(number, (limits[0], limits[1]))
     except ValueError as error:
-        # The interpreter makes one exception of EPERM and EINVAL and tells them apart by its text only.
+        # The interpreter raises one exception for EPERM and EINVAL; only the text tells them apart.
         if "not allowed" in str(error):
             raise SystemCallError(EPERM, "setrlimit", name, "raising a hard limit needs CAP_SYS_RESOURCE") from error
         raise SystemCallError(EINVAL, "setrlimit", name, str(error)) from error

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 PTS_MAJORS = range(136, 144)
 CONSOLE, VIRTUAL = 5, 4
 VIRTUAL_TERMINALS = 64
-"""More of that major number are serial lines."""
+"""Higher minor numbers of that major number are serial lines."""
 
 
 class ProcessRow(NamedTuple):
     """started_at: Unix seconds. processor: seconds of processor time. terminal: below /dev, or empty.
 
-    command: the arguments; of a process without any, such as one that has ended, its name in brackets.
+    command: the arguments; if there are none, as for an ended process, its name in brackets.
     """
 
     pid: int
@@ -67,7 +67,7 @@ def _effective_user(pid: int) -> int:
 
 
 def _terminal(device: int) -> str:
-    """device: as field tty_nr has it, see proc_pid_stat(5)."""
+    """device: as in the field tty_nr, see proc_pid_stat(5)."""
     major, minor = os.major(device), os.minor(device)
     if major in PTS_MAJORS:
         return f"pts/{(major - PTS_MAJORS.start) * 256 + minor}"

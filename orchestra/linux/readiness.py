@@ -6,12 +6,12 @@ import select
 
 
 def readable(fd: int, seconds: float | None = None) -> bool:
-    """Whether it can be read, or is at its end, within that time; without one, wait for it."""
+    """Whether it can be read, or is at its end, within that time; without a time, wait for it."""
     return bool(first_readable([fd], seconds))
 
 
 def first_readable(fds: list[int], seconds: float | None = None) -> list[int]:
-    """Those that can be read, or are at their end, as soon as there are any; none when the time is up."""
+    """Those that can be read, or are at their end, as soon as there are any; none if the time is up."""
     poll = select.poll()
     for fd in fds:
         poll.register(fd, select.POLLIN)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 RESERVED = ("", ".", "..", "info", "mon_groups", "mon_data")
-# What counts it: any of these features of the kernel.
+# Each monitor needs any of these features of the kernel.
 MONITORS = {"enableCMT": {"llc_occupancy"}, "enableMBM": {"mbm_total_bytes", "mbm_local_bytes"}}
 
 
 class Group(NamedTuple):
-    """schemata: what it is to get, in lines; monitor: a group below it that only counts, or empty.
+    """schemata: the lines it should get; monitor: a group below it that only counts, or empty.
 
-    is_anothers: nothing says what it should get, so it must be there.
+    is_anothers: there are no schemata for it, so it must exist already.
     """
 
     directory: str
@@ -37,12 +37,12 @@ class Group(NamedTuple):
         return [self.directory, *([self.monitor] if self.monitor else [])]
 
     def missing(self) -> list[str]:
-        """Those that ``create`` will make."""
+        """The groups that ``create`` will make."""
         return [directory for directory in self.directories if not os.path.isdir(directory)]
 
 
 def find_root() -> str:
-    """Where it is mounted. ENODEV for a machine that has none."""
+    """Its mount point. ENODEV if this machine has none."""
     for mount in load_mounts():
         if mount.kind == "resctrl":
             return mount.point
@@ -59,7 +59,7 @@ def plan(wanted: Mapping[str, Any], name: str) -> Group:
 
 
 def plan_group(wanted: Mapping[str, Any], name: str, root: str) -> Group:
-    """root: where the file system is mounted."""
+    """root: the mount point of the file system."""
     identity = wanted.get("closID") or name
     if "/" in identity or "\n" in identity or identity in RESERVED:
         raise SystemCallError(EINVAL, "config", "linux.intelRdt.closID", f"{identity!r} is no name for a group")
@@ -76,7 +76,7 @@ def plan_group(wanted: Mapping[str, Any], name: str, root: str) -> Group:
 
 
 def create(group: Group) -> None:
-    """Make what is missing. A group that is there must have these schemata already."""
+    """Make what is missing. An existing group must have these schemata already."""
     if os.path.isdir(group.directory):
         _compare(group)
     elif group.is_anothers:
@@ -111,13 +111,13 @@ def parse_schemata(lines: Iterable[str]) -> dict[str, dict[str, int]]:
 
 
 def enter(directories: Iterable[str], pid: int) -> None:
-    """Put a process in, and so all that it begins from now on."""
+    """Put a process in, and so all its later children."""
     for directory in directories:
         _write(f"{directory}/tasks", str(pid), directory)
 
 
 def remove(directories: Iterable[str], name: str) -> None:
-    """Remove those that were made for the container called ``name``; one of another name stays while it is used."""
+    """Remove those made for the container called ``name``; those with another name stay while they are in use."""
     for directory in reversed(list(directories)):
         if os.path.basename(directory) == name or not _read(f"{directory}/tasks").split():
             try:
@@ -136,7 +136,7 @@ def _write(path: str, text: str, group: str) -> None:
 
 
 def _read(path: str) -> str:
-    """Empty when there is none."""
+    """Empty if there is no such file."""
     try:
         with open(path) as file:
             return file.read()

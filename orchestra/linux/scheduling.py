@@ -35,7 +35,7 @@ FLAGS = {
 PRIORITY_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
 IOPRIO_WHO_PROCESS, IOPRIO_CLASS_SHIFT = 1, 13
 
-# Older than the numbers that all architectures share: sched_setattr, ioprio_set.
+# System calls older than the common numbers of all architectures: sched_setattr, ioprio_set.
 NUMBERS = {
     "x86_64": (314, 251),
     "aarch64": (274, 30),
@@ -116,7 +116,7 @@ def parse_processors(text: str) -> set[int]:
 
 
 def set_affinity(processors: str) -> None:
-    """On which processors this process may run, as far as its cgroup lets it."""
+    """Limit this process to these processors, as far as its cgroup permits."""
     try:
         os.sched_setaffinity(0, parse_processors(processors))
     except (OSError, OverflowError) as error:

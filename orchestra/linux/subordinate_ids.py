@@ -1,4 +1,4 @@
-"""Ids beyond one's own: newuidmap(1) and newgidmap(1) map those that /etc/subuid and /etc/subgid give to a user."""
+"""Additional ids of a user: newuidmap(1) and newgidmap(1) map those in /etc/subuid and /etc/subgid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write_map(program: str, pid: int, mappings: Iterable[Mapping[str, int]]) -> None:
-    """program: ``newuidmap`` or ``newgidmap``; what it says is the hint of the error when it refuses."""
+    """program: ``newuidmap`` or ``newgidmap``; if it fails, its message is the hint of the error."""
     words = [str(row[key]) for row in mappings for key in ("containerID", "hostID", "size")]
     reader, writer = os.pipe()
     try:

@@ -1,6 +1,6 @@
-"""libc, loaded once: typed calls that raise with the name of the call, what it was about and the probable cause.
+"""libc, loaded once: typed calls that raise errors with the call's name, its subject and the probable cause.
 
-Numbers of system calls without a wrapper in glibc 2.36 are the common ones of all architectures (424 and up).
+System calls without a wrapper in glibc 2.36 use the common numbers of all architectures (424 and up).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _syscall.restype = c_long
 
 
 def declare_number(number: int, *arguments: type) -> Callable[..., int]:
-    """A system call by its number, with the types of its arguments. -1 and errno on failure, as ``check`` has it."""
+    """A system call by its number, with the types of its arguments. -1 and errno on failure, as for ``check``."""
     function = libc["syscall"]  # unlike the attribute, another object each time, with types of its own
     function.argtypes = (c_long, *arguments)
     function.restype = c_long
@@ -71,14 +71,14 @@ def declare_number(number: int, *arguments: type) -> Callable[..., int]:
 
 
 def check(result: int, call: str, path: str = "", hint: str = "") -> int:
-    """``result`` as it is, or the error that errno names when it is -1."""
+    """``result``, or the error in errno if it is -1."""
     if result == -1:
         raise SystemCallError(ctypes.get_errno() or EINVAL, call, path, hint)
     return result
 
 
 def raw(number: int, *arguments: object) -> int:
-    """As ``declare_number``, for a call that is made once in a while. Integers are passed as longs."""
+    """Like ``declare_number``, for a call that is rare. Integers are passed as longs."""
     return int(_syscall(c_long(number), *(c_long(a) if isinstance(a, int) else a for a in arguments)))
 
 

@@ -27,9 +27,9 @@ class Size(NamedTuple):
 
 
 def open_pair(root: int) -> tuple[int, int]:
-    """Master and slave of a new terminal of the devpts below ``root``; neither becomes ours to be led by.
+    """Master and slave of a new terminal of the devpts below ``root``; neither becomes our controlling terminal.
 
-    Whoever rules that root may have put anything at this path: only the multiplexer of a devpts will do. The slave is
+    The root is not trusted, so anything may be at this path: only the multiplexer of a devpts is accepted. The slave is
     opened through the master (TIOCGPTPEER), so it is the right one whatever else is mounted at /dev/pts.
     """
     path = "/dev/pts/ptmx"
@@ -59,12 +59,12 @@ def get_size(fd: int) -> Size:
 
 
 def set_size(fd: int, size: Size) -> None:
-    """The foreground processes get SIGWINCH when it differs from before."""
+    """The foreground processes get SIGWINCH if it has changed."""
     fcntl.ioctl(fd, termios.TIOCSWINSZ, _WINSIZE.pack(size.rows, size.columns, 0, 0))
 
 
 class RawMode:
-    """Within: the terminal passes every byte on as it is (cfmakeraw(3)); afterwards it is as it was before."""
+    """In this context the terminal passes every byte on unchanged (cfmakeraw(3)); afterwards it is as before."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

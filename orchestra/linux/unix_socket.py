@@ -29,7 +29,7 @@ def _with_address(path: str, use: Callable[[str], None]) -> None:
 
 
 def connect(path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A connected socket. FileNotFoundError or ConnectionRefusedError, with the path, when nobody listens."""
+    """A connected socket. FileNotFoundError or ConnectionRefusedError, with the path, if no process listens."""
     connection = socket.socket(socket.AF_UNIX, kind)
     try:
         _with_address(path, connection.connect)
@@ -40,7 +40,7 @@ def connect(path: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
 
 
 def bind(path: str, *, mode: int = 0o600, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A socket in place of whatever was at ``path``. The caller holds the lock that allows this."""
+    """A socket that replaces whatever was at ``path``. The caller holds the lock that permits this."""
     bound = socket.socket(socket.AF_UNIX, kind)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -70,8 +70,8 @@ def send(connection: socket.socket, data: bytes, fds: tuple[int, ...] | list[int
 
 
 def receive(connection: socket.socket, size: int, max_fds: int = 16) -> tuple[bytes, list[int]]:
-    """One recvmsg(2). The descriptors are close-on-exec and the caller's to close."""
-    # socket.recv_fds drops its flags: what it returns would be inherited by the programs we start.
+    """One recvmsg(2). The descriptors are close-on-exec, and the caller closes them."""
+    # socket.recv_fds drops its flags: the programs we start would inherit its descriptors.
     space = socket.CMSG_SPACE(max_fds * _FD.size)
     data, ancillary, _flags, _address = connection.recvmsg(size, space, socket.MSG_CMSG_CLOEXEC)
     fds: list[int] = []

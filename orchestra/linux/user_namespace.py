@@ -23,16 +23,18 @@ def render_map(mappings: Iterable[Mapping[str, int]]) -> str:
 def write_maps(
     process: int, users: Sequence[Mapping[str, int]], groups: Sequence[Mapping[str, int]], *, pid: int = 0
 ) -> None:
-    """Once and for all, and whole. process: its directory in /proc, of one that has just entered a new namespace.
+    """Write the maps, once and for all. process: the directory in /proc of a process that has just entered a new
+    namespace.
 
-    Who is not root maps himself alone, or has newuidmap(1) and newgidmap(1) map what /etc/subuid and /etc/subgid give
-    him. pid: how these know the process.
+    A user other than root can map only itself, or have newuidmap(1) and newgidmap(1) map its ids from /etc/subuid and
+    /etc/subgid. pid: the process as these programs know it.
     """
     is_root = os.geteuid() == 0
     for name, mappings, own in (("uid_map", users, os.geteuid()), ("gid_map", groups, os.getegid())):
         if is_root or _is_alone(mappings, own):
             if name == "gid_map" and not is_root:
-                # Else whom a group keeps out could leave it (user_namespaces(7), "The /proc/pid/setgroups file").
+                # Otherwise users whom a group shuts out could leave it (user_namespaces(7), "The /proc/pid/setgroups
+                # file").
                 _write(process, "setgroups", "deny")
             if mappings:
                 _write(process, name, render_map(mappings))
@@ -58,7 +60,7 @@ def _write(process: int, name: str, text: str) -> None:
 
 
 def to_host(mappings: Iterable[Mapping[str, int]], number: int) -> int | None:
-    """Who an id of the namespace is outside of it; None for one that is not mapped."""
+    """The host's number for an id of the namespace; None if it is not mapped."""
     for row in mappings:
         if 0 <= number - row["containerID"] < row["size"]:
             return row["hostID"] + number - row["containerID"]
@@ -66,28 +68,28 @@ def to_host(mappings: Iterable[Mapping[str, int]], number: int) -> int | None:
 
 
 def become_root() -> None:
-    """In a user namespace that was just entered: its root in place of whoever we are outside, who is nobody here."""
+    """In a user namespace that was just entered: become its root, since our user outside has no id here."""
     try:
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
     except OSError as error:
         raise SystemCallError(error.errno or EINVAL, "setresuid", "0", "its maps leave out root") from error
-    # "deny" in /proc/self/setgroups, of a namespace that somebody without privileges made, is no matter.
+    # "deny" in /proc/self/setgroups, of a namespace made without privileges, does not matter.
     with contextlib.suppress(PermissionError):
         os.setgroups(())
 
 
 def is_initial() -> bool:
-    """Whether we are in the machine's own user namespace: only that one maps every id to itself."""
+    """Whether this is the machine's own user namespace: only that one maps every id to itself."""
     with open("/proc/self/uid_map") as file:
         return file.read().split() == ["0", "0", "4294967295"]
 
 
 def make(users: Sequence[Mapping[str, int]], groups: Sequence[Mapping[str, int]]) -> int:
-    """A descriptor of a user namespace with these maps and nobody in it, such as a mapped mount wants.
+    """A descriptor of a user namespace with these maps and without processes, as needed for a mapped mount.
 
-    The helper tells which process it is by its directory in /proc, which may be of another PID namespace than ours:
-    a number would name somebody else there.
+    The helper identifies itself by its directory in /proc, which may belong to another PID namespace: its pid could be
+    another process's there.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()

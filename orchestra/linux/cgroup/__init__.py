@@ -1,6 +1,6 @@
 """Control groups behind the same few calls: version 1 (a tree for each controller), version 2, or none.
 
-A path such as ``/orchestra/STACK/ID`` is meant below the root of each tree; ``SLICE:PREFIX:NAME`` is a scope of
+A path such as ``/orchestra/STACK/ID`` is relative to the root of each tree; ``SLICE:PREFIX:NAME`` is a scope of
 systemd. Sources: cgroups(7) and the kernel's admin-guide/cgroup-v1 and cgroup-v2.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from orchestra.linux.mounts.mountinfo import Mount
     from orchestra.linux.systemd.dbus import Variant
 
-# Every tree of version 1 that a container is put in, as runc and crun do: to be limited, counted, paused or found by
-# others. The last one has no controller: systemd made it for itself, and keeps what it did not put there.
+# Every tree of version 1 that a container is put in, as by runc and crun: to be limited, counted, paused or found by
+# others. The last one has no controller: systemd made it for itself, and keeps track of its own groups there.
 CONTROLLERS_V1 = {"cpu", "cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer", "hugetlb"}
 CONTROLLERS_V1 |= {"net_cls", "net_prio", "perf_event", "rdma", "misc"}
 NAMED = "name=systemd"
@@ -48,11 +48,11 @@ def at(
     everywhere: bool = True,
     annotations: Mapping[str, str] | None = None,
 ) -> Cgroup:
-    """The group at an OCI ``linux.cgroupsPath``; for an empty path a group that is none.
+    """The group at an OCI ``linux.cgroupsPath``; for an empty path an object without a group.
 
-    owner: for whom it is, or is to be, made: nobody else's processes are killed, and nobody else's group removed. None
-    for whoever's it is. everywhere: of version 1 it is made in every tree, as other runtimes have it; otherwise only in
-    those that count, limit or pause. annotations: of a configuration; some are properties of the scope that is made.
+    owner: whose group it is or will be: processes and groups of other owners are neither killed nor removed. None for
+    any owner. everywhere: in version 1 it is made in every tree, as by other runtimes; otherwise only in those that
+    count, limit or pause. annotations: of a configuration; some are properties of the scope that is made.
     """
     found = hierarchy if hierarchy is not None else machine_hierarchy()
     if not path.strip("/") or found.version == 0:
@@ -68,11 +68,11 @@ def at(
             properties = annotated_properties(annotations)
         scope = Scope(path, found.version, properties)
         path = scope.path
-    # Each imports only what it needs: a command's start is most of what it costs.
+    # Each branch imports only what it needs: starting takes most of a command's time.
     if found.version == 1:
         from orchestra.linux.cgroup.v1 import CgroupV1
 
-        # Beside version 1, systemd may keep its own account of who is where in the unified tree.
+        # Beside version 1, systemd may keep track of groups in the unified tree.
         trees = {**found.v1, "unified": found.v2} if scope is not None and found.v2 else found.v1
         return CgroupV1(trees, path, owner, scope, everywhere=everywhere)
     from orchestra.linux.cgroup.v2 import CgroupV2
@@ -81,12 +81,12 @@ def at(
 
 
 def is_scope(path: str) -> bool:
-    """Whether it is ``SLICE:PREFIX:NAME``, which systemd is to be asked for."""
+    """Whether it is ``SLICE:PREFIX:NAME``, a scope to ask systemd for."""
     return path.count(":") == 2 and "/" not in path
 
 
 def own_parent() -> str:
-    """The path of the group of version 2 above ours: one that is delegated to a user is. Empty for the topmost."""
+    """The path of the version 2 group above ours, which may be delegated to a user. Empty for the topmost."""
     with open("/proc/self/cgroup") as file:
         return next((os.path.dirname(line[3:]).rstrip("/") for line in file if line.startswith("0::")), "")
 
@@ -95,7 +95,7 @@ _machine: list[Hierarchy] = []
 
 
 def machine_hierarchy() -> Hierarchy:
-    """What this machine has mounted, looked up once."""
+    """The hierarchies that this machine has mounted, looked up once."""
     if not _machine:
         _machine.append(find_hierarchy(load_mounts()))
     return _machine[0]

@@ -1,4 +1,4 @@
-"""What every kind of control group can be asked, see ``orchestra.linux.cgroup``; and where the trees of them are."""
+"""The interface of every kind of control group, see ``orchestra.linux.cgroup``; and where their trees are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Hierarchy(NamedTuple):
-    """What this machine has. v1: controller to mount point; v2: mount point of the unified tree, or empty."""
+    """The hierarchies of a machine. v1: controller to mount point; v2: mount point of the unified tree, or empty."""
 
     v1: Mapping[str, str]
     v2: str
@@ -26,16 +26,16 @@ class Hierarchy(NamedTuple):
 
 
 class Cgroup:
-    """None: nothing is limited or counted, and only a PID namespace can end all of a container's processes."""
+    """No group: nothing is limited or counted, and only a PID namespace can end all processes of a container."""
 
     warning = "no cgroup is mounted: resource limits are not applied"
 
     def create(self, resources: Mapping[str, Any]) -> list[str]:
         """Make the group afresh with these limits. Returns warnings for what this machine cannot limit.
 
-        Raises SystemCallError with EBUSY when processes of somebody else are in it: then this object has no group.
+        Raises SystemCallError with EBUSY if it contains processes of another owner: then this object has no group.
         """
-        # Device rules are always there, and none of them is anybody's limit.
+        # There are always device rules, and none of them is a limit that the user set.
         return [self.warning] if any(value for key, value in resources.items() if key != "devices") else []
 
     def update(self, resources: Mapping[str, Any]) -> list[str]:
@@ -43,40 +43,40 @@ class Cgroup:
         return Cgroup.create(self, resources)
 
     def directory(self, controller: str) -> str:
-        """Where the files of a controller are; empty when there is no such controller."""
+        """The directory of a controller's files; empty if there is no such controller."""
         return ""
 
     def below(self, paths: Mapping[str, str]) -> Cgroup:
-        """This one, to fork into groups below it: by controller, or with an empty name for all others.
+        """This group, for forking into groups below it: by controller, or with an empty name for all others.
 
-        ENOENT for a group or a controller that there is not.
+        ENOENT if a group or a controller does not exist.
         """
         raise SystemCallError(ENOENT, "cgroup", " ".join(paths.values()), "the container has no group")
 
     def fork(self, beside: int = 0) -> int:
-        """fork(2); the child is in the group once it has called ``enter``, which it does first of all.
+        """fork(2); the child is in the group once it has called ``enter``, which it does first.
 
-        beside: the pid of one of its processes, in whose group below it the child is born where this one takes none.
+        beside: the pid of one of its processes. If this group takes no processes, the child is born in that one's.
         """
         return os.fork()
 
     def birthplace(self) -> int:
-        """A descriptor of the directory that a process had better be born in, or -1 where it can ``enter`` later."""
+        """A descriptor of the directory that a process should be born in, or -1 if it can ``enter`` later."""
         return -1
 
     def hierarchy(self) -> Hierarchy:
-        """The trees it is in: with them, ``at`` makes the same of its path."""
+        """The trees it is in: ``at`` with these and its path makes an equal object."""
         return Hierarchy({}, "")
 
     def enter(self) -> None:
         """Complete what ``fork`` began, in the child."""
 
     def views(self) -> dict[str, str]:
-        """What a container may see at /sys/fs/cgroup: name below it, empty for itself, to directory of the group."""
+        """What a container may see at /sys/fs/cgroup: the group's directory by the name below it, '' for itself."""
         return {}
 
     def oom_kills(self) -> int:
-        """How many processes the kernel has killed for want of memory in this group."""
+        """How many processes of this group the kernel has killed because memory ran out."""
         return 0
 
     def processes(self) -> list[int]:
@@ -86,4 +86,4 @@ class Cgroup:
         """SIGKILL to every process of the group and of groups below it; returns when they are gone."""
 
     def remove(self) -> None:
-        """Remove the group, then its parents while they are empty. Nothing to remove is no error."""
+        """Remove the group, then its empty parents. Does nothing if there is nothing to remove."""

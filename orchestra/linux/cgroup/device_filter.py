@@ -1,7 +1,7 @@
 """Device rules of the OCI runtime spec for cgroup version 2, which has no file for them: a BPF program decides.
 
 The program gets struct bpf_cgroup_dev_ctx (linux/bpf.h) and answers 1 for yes. Rules are tried from the last to the
-first, since a later rule overrules an earlier one; what no rule speaks of is allowed, as in a fresh group of version 1.
+first, since later rules overrule earlier ones; devices without a rule are allowed, as in a new group of version 1.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _AttachAttr(ctypes.Structure):
 
 
 def attach_device_filter(directory: str, rules: Sequence[Mapping[str, Any]]) -> None:
-    """Hold the cgroup whose directory it is, and all below it, to ``rules``; it lasts as long as the group."""
+    """Apply ``rules`` to the cgroup with this directory, and all below it, as long as the group exists."""
     program = ctypes.create_string_buffer(compile_rules(rules))
     count = (len(program) - 1) // _INSTRUCTION.size
     license_ = ctypes.create_string_buffer(b"Apache")
@@ -94,7 +94,7 @@ def _bpf(command: int, attributes: ctypes.Structure) -> int:
 
 
 def compile_rules(rules: Iterable[Mapping[str, Any]]) -> bytes:
-    """The program. What no rule can reach is left out: the kernel refuses a program with unreachable parts."""
+    """The program, without rules that can never apply: the kernel refuses a program with unreachable instructions."""
     code: list[Instruction] = [
         (LOAD_WORD, TYPE | SCRATCH << 4, 0, 0),  # access_type: what is wanted << 16 | type
         (MOVE, WANTED | TYPE << 4, 0, 0),
@@ -114,14 +114,14 @@ def compile_rules(rules: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _conditions(rule: Mapping[str, Any]) -> list[Instruction]:
-    """Instructions of which each jump means that the rule does not apply."""
+    """Instructions in which every jump means that the rule does not apply."""
     found: list[Instruction] = []
     kind = TYPES.get(rule.get("type") or "a")
     if kind is not None:
         found.append((JUMP_UNLESS_EQUAL, TYPE, 0, kind))
     access = sum(ACCESS[letter] for letter in set(rule.get("access") or "rwm"))
     if access != ANY_ACCESS:
-        # To allow, all that is wanted must be granted; to deny, one part of it is enough.
+        # To allow, all of the access must be granted; to deny, one part of it is enough.
         found.append((MOVE, SCRATCH | WANTED << 4, 0, 0))
         if rule.get("allow"):
             found += [(AND_NUMBER, SCRATCH, 0, ANY_ACCESS & ~access), (JUMP_UNLESS_EQUAL, SCRATCH, 0, 0)]
@@ -135,7 +135,7 @@ def _conditions(rule: Mapping[str, Any]) -> list[Instruction]:
 
 
 def _skipping(conditions: list[Instruction], verdict: list[Instruction]) -> list[Instruction]:
-    """Let every jump of ``conditions`` lead behind ``verdict``; an offset counts from the next instruction."""
+    """Point every jump of ``conditions`` past ``verdict``; an offset counts from the next instruction."""
     end = len(conditions) + len(verdict)
     aimed = [
         (code, registers, end - place - 1 if code in (JUMP_IF_EQUAL, JUMP_UNLESS_EQUAL) else offset, number)

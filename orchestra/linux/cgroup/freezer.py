@@ -1,4 +1,4 @@
-"""Stopping every process of a control group at once, and letting them go on.
+"""Stopping every process of a control group at once, and resuming them.
 
 Version 1 has a controller for it (freezer-subsystem), version 2 a file of every group (cgroup-v2, "cgroup.freeze").
 """
@@ -19,7 +19,7 @@ SECONDS = 5.0
 
 
 def freeze(group: Cgroup) -> None:
-    """Returns when all of them stand still."""
+    """Returns once all of them are frozen."""
     _set(group, frozen=True)
 
 
@@ -28,7 +28,7 @@ def thaw(group: Cgroup) -> None:
 
 
 def is_frozen(group: Cgroup) -> bool:
-    """Also for a group that is gone or was never in a freezer: then it is not."""
+    """False also for a group that is gone or was never in a freezer."""
     try:
         return _load(_directory(group))
     except OSError:
@@ -58,7 +58,7 @@ def _set(group: Cgroup, *, frozen: bool) -> None:
         file, value = f"{directory}/cgroup.freeze", str(int(frozen))
     deadline = time.monotonic() + SECONDS
     while True:
-        # Version 1 gives up on processes that are just forking, until it is told again.
+        # Version 1 gives up on processes that are just forking, until it is written again.
         with open(file, "w") as target:
             target.write(value)
         if _load(directory) == frozen:

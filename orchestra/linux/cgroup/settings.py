@@ -1,7 +1,7 @@
-"""What an OCI config asks of ``linux.resources``, as a list of files to be written into a control group. Pure.
+"""``linux.resources`` of an OCI config as a list of files to write into a control group. Pure.
 
-Sources: the kernel's admin-guide/cgroup-v1 and cgroup-v2, and the OCI runtime spec, config-linux. A number that is 0
-asks for nothing, as callers of runc and crun rely on, but where 0 is a value of its own: swappiness, idle, burst.
+Sources: the kernel's admin-guide/cgroup-v1 and cgroup-v2, and the OCI runtime spec, config-linux. 0 means that nothing
+is set, as callers of runc and crun expect, unless 0 is a valid value: swappiness, idle, burst.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ IGNORED: dict[int, dict[tuple[str, ...], str]] = {
 
 
 class Setting(NamedTuple):
-    """``value`` is to be written to ``file`` of a group; ``controller`` must be at hand for it.
+    """``value`` is written to ``file`` of a group; ``controller`` must be available for it.
 
-    otherwise: to be written where this kernel has no such file. optional: a file that is missing is no loss.
+    otherwise: an alternative if this kernel has no such file. optional: ignore a missing file.
     """
 
     controller: str
@@ -55,7 +55,7 @@ class Setting(NamedTuple):
 
 
 def settings_v1(resources: Mapping[str, Any]) -> list[Setting]:
-    """In an order that a fresh group accepts: memory before memory and swap. Raises SystemCallError for ``unified``."""
+    """In an order that a new group accepts: memory before memory and swap. Raises SystemCallError for ``unified``."""
     if resources.get("unified"):
         raise _invalid("unified", "invalid configuration: it is for version 2 of cgroups, and here is version 1")
     memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
@@ -64,13 +64,13 @@ def settings_v1(resources: Mapping[str, Any]) -> list[Setting]:
     found = _settings(
         ("memory.use_hierarchy", 1 if memory.get("useHierarchy") else None),
         ("memory.limit_in_bytes", limit),
-        # Whoever may use any memory may not be held back by the old sum of memory and swap.
+        # With unlimited memory, an old limit of memory and swap together must not remain.
         ("memory.memsw.limit_in_bytes", -1 if limit == -1 and swap is None else swap),
         ("memory.soft_limit_in_bytes", memory.get("reservation") or None),
         ("memory.kmem.tcp.limit_in_bytes", memory.get("kernelTCP") or None),
         ("memory.swappiness", memory.get("swappiness")),
         ("memory.oom_control", _flag(memory.get("disableOOMKiller"))),
-        # A group that is idle takes no shares.
+        # An idle group accepts no shares.
         ("cpu.idle", idle if idle == 0 else None),
         ("cpu.shares", None if idle else cpu.get("shares") or None),
         ("cpu.idle", idle or None),
@@ -99,7 +99,7 @@ def settings_v1(resources: Mapping[str, Any]) -> list[Setting]:
 def settings_v2(resources: Mapping[str, Any]) -> list[Setting]:
     """Values of version 1 are converted as runc and crun do: shares, swap, and weights of block I/O.
 
-    Raises SystemCallError for what has no counterpart.
+    Raises SystemCallError for a setting without a counterpart.
     """
     memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
     quota, period, shares, idle = cpu.get("quota"), cpu.get("period"), cpu.get("shares"), cpu.get("idle")
@@ -131,7 +131,7 @@ def settings_v2(resources: Mapping[str, Any]) -> list[Setting]:
 
 
 def ignored(resources: Mapping[str, Any], version: int) -> list[str]:
-    """Sentences about what this version has no file for at all."""
+    """Sentences about settings for which this version has no file at all."""
     found = []
     for path, reason in IGNORED[version].items():
         value: Any = resources
@@ -191,7 +191,7 @@ def _swap(memory: Mapping[str, Any]) -> int | str | None:
 def _hugetlb(resources: Mapping[str, Any], limit: str) -> Iterator[Row]:
     for row in resources.get("hugepageLimits") or ():
         yield f"hugetlb.{row['pageSize']}.{limit}", row["limit"]
-        # Also what is reserved and not used yet; not every kernel counts it.
+        # Also limits what is reserved but not used yet; not every kernel counts it.
         yield f"hugetlb.{row['pageSize']}.rsvd.{limit}", row["limit"]
 
 
@@ -211,7 +211,7 @@ def _first_of(value: str | int, file: str, other: str, other_value: str | int) -
 
 
 def _block_v1(block: Mapping[str, Any]) -> list[Setting]:
-    """The weights are of the scheduler CFQ, or where there is none of BFQ."""
+    """The weights are those of the scheduler CFQ, or of BFQ if there is no CFQ."""
     found = []
     if block.get("weight"):
         found.append(_first_of(block["weight"], "blkio.weight", "blkio.bfq.weight", block["weight"]))
@@ -228,7 +228,7 @@ def _block_v1(block: Mapping[str, Any]) -> list[Setting]:
 
 
 def _block_v2(block: Mapping[str, Any]) -> list[Setting]:
-    """BFQ takes the weights of version 1 as they are; the other schedulers' have a range of their own."""
+    """BFQ accepts the weights of version 1; other schedulers have a range of their own."""
     found = []
     weight = block.get("weight")
     if weight:

@@ -1,4 +1,4 @@
-"""What a control group has used so far, in the words of ``runc events``: numbers of both versions in one shape."""
+"""Usage of a control group in the format of ``runc events``: numbers of both versions in one shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NANOSECONDS = {"usage_usec": "total", "user_usec": "user", "system_usec": "kerne
 
 
 def load_stats(group: Cgroup) -> dict[str, Any]:
-    """What cannot be read, because a controller is not there, is left out."""
+    """Leaves out what cannot be read because a controller is missing."""
     return {
         "cpu": _cpu(group.directory("cpuacct"), group.directory("cpu")),
         "memory": _memory(group.directory("memory")),
@@ -51,7 +51,7 @@ SWAP_V2 = {"usage": "memory.swap.current", "limit": "memory.swap.max", "max": "m
 
 
 def _memory(directory: str) -> dict[str, Any]:
-    """``swap`` is memory and swap together on version 1, and so it is here on version 2."""
+    """In version 1 ``swap`` is memory and swap together, so it is here in version 2 too."""
     raw = _table(f"{directory}/memory.stat")
     found: dict[str, Any] = {"cache": raw.get("cache", raw.get("file", 0)), "raw": raw}
     for name, prefix in MEMORY_V1.items():
@@ -90,7 +90,7 @@ def _huge(directory: str) -> dict[str, Any]:
 
 
 def _huge_sizes() -> list[str]:
-    """As the files of the controller have them: 2MB, 1GB."""
+    """As in the names of the controller's files: 2MB, 1GB."""
     try:
         sizes = [int(name.removeprefix("hugepages-").removesuffix("kB")) for name in os.listdir(HUGE_PAGES)]
     except FileNotFoundError:
@@ -138,7 +138,7 @@ def _read(path: str) -> str:
 
 
 def _number(path: str) -> int | None:
-    """None as well for ``max``, which means no limit."""
+    """None also for ``max``, which means no limit."""
     text = _read(path).strip()
     return int(text) if text.isdigit() else None
 

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from orchestra.linux.cgroup.settings import Setting
     from orchestra.linux.systemd.scope import Scope
 
-REMOVE_SECONDS = 10.0  # a process that waits for a disk ends when it has waited
-# xattr(7). Only who administers the machine can set the first, so nobody in a container can; where that is not us, the
-# group was given to us, and it is the second.
+REMOVE_SECONDS = 10.0  # a process that waits for a disk ends once the disk has answered
+# xattr(7). Only the machine's administrator can set the first, so no process in a container can. Without that right,
+# the group was delegated to us, and gets the second.
 OWNER_MARKS = ("trusted.orchestra.owner", "user.orchestra.owner")
-# Of what is only a warning. Not in the words of strerror(3): podman looks for those to tell which error there was.
+# For warnings. Not the words of strerror(3): podman looks for those to tell which error there was.
 REASONS = {
     ENOENT: "this machine has no such limit",
     EACCES: "it may not be set here",
@@ -47,7 +47,7 @@ REASONS = {
 
 class CgroupTree(Cgroup):
     def __init__(self, roots: Mapping[str, str], path: str, owner: str | None, scope: Scope | None) -> None:
-        """roots: controller, or empty for all of them, to mount point; several may share one."""
+        """roots: from controller, or '' for all of them, to mount point; several may share one."""
         self._path = path.strip("/")
         self._owner = owner
         self._scope = scope
@@ -79,7 +79,7 @@ class CgroupTree(Cgroup):
             self._make(root, f"{root}/{self._path}")
 
     def _let_go(self) -> None:
-        """What is there is somebody else's."""
+        """The group belongs to another owner."""
         self._use({})
         self._scope = None
 
@@ -93,7 +93,7 @@ class CgroupTree(Cgroup):
                 if self._scope is not None:
                     self._mark(directory)
                     return
-                # Left by a run whose shim was killed: its counters and processes are not ours to inherit.
+                # Left by a run whose shim was killed. The new run must not inherit its counters and processes.
                 self.kill()
                 self._remove_tree(directory)
             except FileNotFoundError:
@@ -105,7 +105,7 @@ class CgroupTree(Cgroup):
                     except FileExistsError:
                         continue
                     except FileNotFoundError:
-                        break  # somebody else removed the empty parent: begin again
+                        break  # another process removed the empty parent: begin again
                     self._enable(parent)
         raise SystemCallError(EBUSY, "mkdir", directory, "processes of an earlier run do not end")
 
@@ -124,7 +124,7 @@ class CgroupTree(Cgroup):
                     raise
 
     def _is_ours(self, directory: str) -> bool:
-        """What is not there, or not marked, is not."""
+        """False for a directory that does not exist or is not marked."""
         if self._owner is None:
             return True
         for name in OWNER_MARKS:
@@ -140,8 +140,8 @@ class CgroupTree(Cgroup):
     def _apply(self, settings: Iterable[Setting]) -> list[str]:
         """Returns warnings.
 
-        Some are valid only together with others, in an order that depends on what was there before: what is refused
-        as invalid is tried again behind the rest.
+        Some are valid only together with others, in an order that depends on the previous values: settings that are
+        refused as invalid are tried again after the rest.
         """
         warnings: list[str] = []
         refused = [setting for setting in settings if not self._write(setting, warnings, last=False)]
@@ -185,7 +185,7 @@ class CgroupTree(Cgroup):
         return within
 
     def _entered(self) -> list[str]:
-        """What is forked into."""
+        """The directories that processes are forked into."""
         return [self._below.get(directory, directory) for directory in self._unique()]
 
     def processes(self) -> list[int]:
@@ -203,7 +203,7 @@ class CgroupTree(Cgroup):
                         raise
             if time.monotonic() > deadline:
                 raise SystemCallError(EBUSY, "kill", self._path, f"processes {alive} do not end")
-            # Version 1 has no event for a group becoming empty that a process could wait for.
+            # Version 1 has no event for an empty group that a process could wait for.
             time.sleep(0.002)
 
     def _remove_tree(self, directory: str) -> None:
@@ -248,9 +248,9 @@ def _remove_parents(root: str, directory: str) -> None:
         try:
             os.rmdir(parent)
         except FileNotFoundError:
-            pass  # never made, by a creation that was killed on the way down: those above may be
+            pass  # never made by a creation that was killed on the way down; its parents may exist
         except OSError:
-            return  # others are in it
+            return  # it contains other groups
         parent = os.path.dirname(parent)
 
 
@@ -263,7 +263,7 @@ def write_file(path: str, value: str) -> None:
 
 
 def read_file(path: str) -> str:
-    """Empty when there is none, or its group has been removed since it was opened."""
+    """Empty if it does not exist, or its group has been removed since it was opened."""
     try:
         with open(path) as file:
             return file.read()
@@ -274,7 +274,7 @@ def read_file(path: str) -> str:
 
 
 def count(path: str, key: str) -> int:
-    """The number behind ``key`` in a file of such lines; 0 when there is none."""
+    """The number after ``key`` in a file of such lines; 0 if there is none."""
     for line in read_file(path).splitlines():
         name, _, value = line.partition(" ")
         if name == key:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestra.linux.systemd.scope import Scope
 
 
-# To be counted, paused, and found and killed as a whole, limits or not.
+# For counting, pausing, and for finding and killing all processes, with or without limits.
 ALWAYS = ("memory", "pids", "cpu", "cpuacct", "freezer")
 REAL_TIME = "cpu.rt_runtime_us"
 DEFAULT_PERIOD = 1_000_000  # microseconds
@@ -34,7 +34,7 @@ class CgroupV1(CgroupTree):
         self._everywhere = everywhere
 
     def create(self, resources: Mapping[str, Any]) -> list[str]:
-        settings = settings_v1(resources)  # what cannot be is told before anything is made
+        settings = settings_v1(resources)  # report what cannot be set before anything is made
         if not self._everywhere:
             wanted = {*ALWAYS, *(setting.controller for setting in settings)}
             self._use({controller: root for controller, root in self._trees.items() if controller in wanted})
@@ -55,7 +55,7 @@ class CgroupV1(CgroupTree):
         return [*ignored(resources, 1), *self._apply(settings_v1(resources))]
 
     def _inherit_cpuset(self, directory: str) -> None:
-        """A group without processors or memory nodes takes no process, and a new one has none: copy its parent's."""
+        """A group without processors or memory nodes takes no process, and a new one has none: copy the parent's."""
         above = os.path.dirname(directory)
         for file in ("cpuset.cpus", "cpuset.mems"):
             if not (value := read_file(f"{above}/{file}").strip()):
@@ -67,7 +67,7 @@ class CgroupV1(CgroupTree):
     def fork(self, beside: int = 0) -> int:
         pid = super().fork(beside)
         if pid and self._scope is not None:
-            # Before nobody else is in the scope any more, or it ends.
+            # Before the stand-in leaves the scope, or an empty scope would end.
             for directory in self._unique():
                 with contextlib.suppress(FileNotFoundError):
                     write_file(f"{directory}/cgroup.procs", str(pid))
@@ -79,9 +79,9 @@ class CgroupV1(CgroupTree):
         return Hierarchy({controller: directory[:-cut] for controller, directory in self._directories.items()}, "")
 
     def enter(self) -> None:
-        """Moved from outside, through cgroup.procs, a process waits some 10 ms for an RCU period; this way it does not.
+        """A process moved from outside, through cgroup.procs, waits some 10 ms for an RCU period. This avoids that.
 
-        Groups that do not exist are passed over.
+        Skips groups that do not exist.
         """
         for directory in self._entered():
             try:
@@ -97,9 +97,9 @@ class CgroupV1(CgroupTree):
 
 
 def _allot_real_time(directory: str, root: str, cpu: Mapping[str, Any]) -> None:
-    """What a group gets of the real time its parent must have, beyond what others got; a new one has none.
+    """Give the parent the real time that a group gets, on top of what others got; a new parent has none.
 
-    Only above groups of our own. Sources: the kernel's scheduler/sched-rt-group.
+    Only above our own groups. Sources: the kernel's scheduler/sched-rt-group.
     """
     above = os.path.dirname(directory)
     if above == root or not os.path.exists(f"{above}/{REAL_TIME}"):
@@ -119,7 +119,7 @@ def _allot_real_time(directory: str, root: str, cpu: Mapping[str, Any]) -> None:
 
 
 def _real_time(directory: str, period: int) -> int:
-    """What a group has of a period of its parent's; 0 for what is no group, or none any more."""
+    """The part of a parent's period that a group has; 0 if it is not a group, or no longer."""
     if not os.path.isdir(directory):
         return 0
     runtime, own = read_file(f"{directory}/{REAL_TIME}"), read_file(f"{directory}/cpu.rt_period_us")

@@ -26,7 +26,7 @@ class CgroupV2(CgroupTree):
         self._root = root
 
     def create(self, resources: Mapping[str, Any]) -> list[str]:
-        settings_v2(resources)  # what cannot be converted is told before anything is made
+        settings_v2(resources)  # report what cannot be converted before anything is made
         self._enable(self._root)
         self._make_directories(resources)
         parent = self._root
@@ -45,7 +45,7 @@ class CgroupV2(CgroupTree):
     def update(self, resources: Mapping[str, Any]) -> list[str]:
         memory = resources.get("memory") or {}
         if memory.get("checkBeforeUpdate") and (memory.get("limit") or 0) > 0:
-            # Version 1 refuses by itself; here the kernel would rather kill than refuse.
+            # Version 1 refuses this by itself; in version 2 the kernel would kill processes instead.
             used = int(read_file(f"{self.directory('')}/memory.current").strip() or 0)
             if used > memory["limit"]:
                 hint = f"{used} bytes are in use, and memory.checkBeforeUpdate asks not to go below that"
@@ -58,7 +58,7 @@ class CgroupV2(CgroupTree):
         return [*ignored(resources, 2), *self._apply(settings_v2(resources))]
 
     def _enable(self, parent: str) -> None:
-        """All that are there, as runc and crun do. One that cannot be enabled turns its limits into warnings."""
+        """Enable all controllers, as runc and crun do. Limits of those that cannot be enabled become warnings."""
         there = read_file(f"{parent}/cgroup.controllers").split()
         on = read_file(f"{parent}/cgroup.subtree_control").split()
         missing = [name for name in there if name not in on]
@@ -74,10 +74,10 @@ class CgroupV2(CgroupTree):
         return Hierarchy({}, self._root)
 
     def fork(self, beside: int = 0) -> int:
-        """clone3 with CLONE_INTO_CGROUP: a later move of even itself would wait some 10 ms for an RCU period.
+        """clone3 with CLONE_INTO_CGROUP: even a process that moves itself would wait some 10 ms for an RCU period.
 
-        A group that has given its controllers on to others takes no process ("No Internal Process Constraint"), such
-        as that of a container with systemd in it.
+        A group that has passed its controllers on takes no process ("No Internal Process Constraint"): for example that
+        of a container with systemd in it.
         """
         try:
             pid = _fork_into(*self._entered())
@@ -96,7 +96,7 @@ class CgroupV2(CgroupTree):
         return count(f"{self.directory('')}/memory.events", "oom_kill")
 
     def kill(self) -> None:
-        """cgroup.kill (Linux 5.14) reaches what forks meanwhile; then wait as for version 1."""
+        """cgroup.kill (Linux 5.14) also reaches processes that fork meanwhile; then wait as for version 1."""
         directory = self.directory("")
         if directory and self._is_ours(directory):
             try:

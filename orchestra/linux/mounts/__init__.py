@@ -1,1 +1,1 @@
-"""Mounting, what is mounted, and paths that are resolved without leaving a root."""
+"""Mounting, listing mounts, and resolving paths without leaving a root."""

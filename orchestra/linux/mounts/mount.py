@@ -60,7 +60,7 @@ MOUNT_ATTR_STRICTATIME = 0x20
 MOUNT_ATTR_NODIRATIME = 0x80
 MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 
-# Option word: (flags it sets, flags it clears). Words for propagation and recursion stand apart.
+# Option word: (flags it sets, flags it clears). Words for propagation and recursion are listed separately.
 FLAGS = {
     "ro": (MS_RDONLY, 0),
     "rw": (0, MS_RDONLY),
@@ -164,9 +164,9 @@ class _MountAttr(ctypes.Structure):
 class Options(NamedTuple):
     """Mount options taken apart. recursive, recursively_cleared: MOUNT_ATTR bits for the whole tree.
 
-    data: for the file system; owners: whether they are mapped on a mount, or with True on all below it, by owner_maps;
-    copies_up: whether a fresh file system gets what was at its place; copies_link: whether of a source that is a
-    symbolic link there is to be a copy, and no mount.
+    data: for the file system; owners: whether the mount maps them, or if True everything below it too, by owner_maps;
+    copies_up: whether a new file system gets a copy of what it covers; copies_link: whether a source that is a symbolic
+    link is copied rather than mounted.
     """
 
     flags: int = 0
@@ -182,7 +182,7 @@ class Options(NamedTuple):
 
 
 def parse_options(words: Iterable[str]) -> Options:
-    """Sort option words; what is no known word belongs to the file system and is passed on in order."""
+    """Sort option words. Unknown words belong to the file system and are passed on in order."""
     flags = cleared = recursive = recursively_cleared = 0
     owners: bool | None = None
     copies_up = copies_link = False
@@ -227,7 +227,7 @@ def parse_options(words: Iterable[str]) -> Options:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "", *, about: str = "") -> None:
-    """mount(2). about: the path to name in an error where ``target`` is only a way to reach it."""
+    """mount(2). about: the path to name in an error if ``target`` is only a way to reach it."""
     result = _mount(
         os.fsencode(source), os.fsencode(target), kind.encode() or None, flags, os.fsencode(data) if data else None
     )
@@ -244,12 +244,12 @@ def set_attributes(
     recursive: bool = False,
     about: str = "",
 ) -> None:
-    """mount_setattr(2) on the mount that ``fd`` is the root of: unlike a remount it leaves all else as it is.
+    """mount_setattr(2) on the mount whose root ``fd`` is: unlike a remount it leaves everything else unchanged.
 
     propagation: one of MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; user_namespace: for MOUNT_ATTR_IDMAP.
     """
     if attributes & MOUNT_ATTR_ATIME:
-        cleared |= MOUNT_ATTR_ATIME  # one field of the kernel's: to set one of its values the old one must go
+        cleared |= MOUNT_ATTR_ATIME  # one field in the kernel: to set one of its values the old one must be cleared
     attr = _MountAttr(attributes, cleared, propagation, user_namespace)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     result = _mount_setattr(fd, b"", flags, ctypes.byref(attr), ctypes.sizeof(attr))

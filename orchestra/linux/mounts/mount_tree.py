@@ -1,4 +1,4 @@
-"""Mounts that are not attached yet: made, changed and put in place by descriptor, so no path is looked up twice.
+"""Mounts that are not attached yet: made, changed and attached by descriptor, so no path is looked up twice.
 
 open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2): Linux 5.2; mount_setattr(2): 5.12.
 """
@@ -48,7 +48,7 @@ _fsmount = declare_number(SYS_FSMOUNT, c_int, c_uint, c_uint)
 
 
 def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int:
-    """A descriptor of a copy of the mount at ``source``, an O_PATH descriptor or a path, attached nowhere.
+    """A descriptor of an unattached copy of the mount at ``source``, an O_PATH descriptor or a path.
 
     The mount itself must be attached, in our mount namespace. The copy ends with the descriptor, unless ``attach``
     comes first.
@@ -62,9 +62,9 @@ def clone(source: int | str, *, recursive: bool = False, about: str = "") -> int
 
 
 def attach(tree: int, target: int, *, about: str = "") -> None:
-    """Put a detached mount on what the descriptor ``target`` is of: over a file a file's, else a directory's.
+    """Attach a mount to what the descriptor ``target`` refers to: both must be directories, or neither.
 
-    ENOTDIR where it is one of each, as mount(2) has it, and as callers look for it.
+    Otherwise ENOTDIR, as from mount(2), since callers look for it.
     """
     flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
     try:
@@ -81,7 +81,7 @@ def _is_directory(fd: int) -> bool:
 
 
 def make(kind: str, options: Iterable[str] = (), attributes: int = 0) -> int:
-    """A new file system of that kind, attached nowhere. options: ``name`` or ``name=value``."""
+    """A new, unattached file system of that kind. options: ``name`` or ``name=value``."""
     context = check(_fsopen(kind.encode(), FSOPEN_CLOEXEC), "fsopen", kind)
     try:
         for option in options:
@@ -101,14 +101,14 @@ def map_owners(tree: int, user_namespace: int, *, recursive: bool = False, about
 
 
 def read_only_file(path: str) -> int:
-    """A descriptor of a file that nobody who gets hold of it, by /proc/PID/exe say, can open for writing.
+    """A descriptor of a file that cannot be opened for writing by any process that gets it, say by /proc/PID/exe.
 
-    Of a mount of its own, read-only and attached nowhere: no remount can reach it.
+    It is on a mount of its own, read-only and unattached, which no remount can reach.
     """
     tree = clone(os.path.realpath(path))
     try:
         set_attributes(tree, MOUNT_ATTR_RDONLY, about=path)
-        # The tree's own descriptor is O_PATH and takes the mount along when closed: one that holds it is wanted.
+        # The tree's own descriptor is O_PATH and takes the mount along when closed. This one keeps the mount.
         return os.open(f"/proc/self/fd/{tree}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(tree)

@@ -1,4 +1,4 @@
-"""Files of a procfs that is not ours to trust: whoever rules a root may have mounted anything over its /proc."""
+"""Files of a procfs that cannot be trusted: a container may have mounted anything over its /proc."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def file_system_kind(fd: int) -> int:
 
 
 def open_root(root: int, below: str = "") -> int:
-    """The procfs at /proc below ``root``, by itself: what is mounted over parts of it cannot be seen through this.
+    """The procfs at /proc below ``root``, without the mounts over parts of it.
 
-    below: a directory of it, to be opened instead.
+    below: a directory in it to open instead.
     """
     at = open_in_root(root, "/proc", os.O_PATH | os.O_DIRECTORY)
     try:
@@ -45,14 +45,14 @@ def open_root(root: int, below: str = "") -> int:
     if not below:
         return whole
     try:
-        # Not O_PATH: the mount lasts as long as somebody has a file of it open.
+        # Not O_PATH: the mount lasts as long as a file of it is open.
         return open_with(whole, below, os.O_RDONLY | os.O_DIRECTORY, STRICT)
     finally:
         os.close(whole)
 
 
 def write(directory: int, path: str, value: str) -> None:
-    """``path``: below the directory. Neither links out of it nor other mounts are followed."""
+    """``path``: below the directory. Follows neither links out of it nor other mounts."""
     fd = open_with(directory, path, os.O_WRONLY, STRICT)
     try:
         if file_system_kind(fd) != PROC_SUPER_MAGIC:

@@ -1,4 +1,4 @@
-"""Paths inside a directory that is not trusted: openat2(2) keeps every symbolic link and every ``..`` within it."""
+"""Paths inside an untrusted directory: openat2(2) keeps every symbolic link and every ``..`` within it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 MAX_SYMBOLIC_LINKS = 40
-# openat2(2): EAGAIN when anything was renamed or mounted anywhere while it went through "..", to be tried again.
+# openat2(2) fails with EAGAIN if anything was renamed or mounted while it went through "..", and must be repeated.
 ATTEMPTS = 100
 
 
@@ -58,15 +58,15 @@ def _open(directory: int, path: str, flags: int, resolve: int, mode: int = 0) ->
 
 
 def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) -> int:
-    """Open ``path`` below ``root``, making what is missing of it: directories, and a file or directory at its end.
+    """Open ``path`` below ``root``, making missing directories, and the file or directory at its end.
 
     Dangling symbolic links are followed within the root and their targets made, so that a mount over
-    ``/etc/resolv.conf`` works where that is a link to a file that only exists on a booted machine. O_PATH.
+    ``/etc/resolv.conf`` works if that is a link to a file that only exists on a booted machine. O_PATH.
     """
     flags = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
     found = _open(root, path, os.O_PATH, flags)
     if found == -1 and ctypes.get_errno() == ENOENT:
-        # Most of what is missing is so in a directory that is there.
+        # Usually only the last part is missing.
         parent, _, name = path.rstrip("/").rpartition("/")
         above = _open(root, parent or "/", os.O_PATH | os.O_DIRECTORY, flags) if name not in ("", ".", "..") else -1
         if above >= 0 and _make(above, name, directory=directory, mode=mode, about=path):
@@ -77,7 +77,7 @@ def ensure_in_root(root: int, path: str, *, directory: bool, mode: int = 0o755) 
 
 
 def _ensure_each(root: int, path: str, *, directory: bool, mode: int) -> int:
-    """Step by step. A link is looked at, since what it leads to may be missing, too."""
+    """Step by step. Links are resolved here, since their targets may be missing too."""
     pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     done: list[str] = []
     links = 0
@@ -115,7 +115,10 @@ def _ensure_each(root: int, path: str, *, directory: bool, mode: int) -> int:
 
 
 def _make(parent: int, name: str, *, directory: bool, mode: int, about: str) -> bool:
-    """Make one missing entry, unless somebody has, and close the descriptor by which nobody could swap its parent."""
+    """Make one missing entry, unless it exists by now.
+
+    Closes ``parent``: a descriptor, so that it cannot be swapped.
+    """
     try:
         if directory:
             os.mkdir(name, mode, dir_fd=parent)

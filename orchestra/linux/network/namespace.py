@@ -1,7 +1,7 @@
 """Network namespaces that outlive processes, pinned by a bind mount of their nsfs file (network_namespaces(7)).
 
-Joining or leaving a network namespace concerns one thread. Everything here does it in a thread of its own that ends
-with the work, so no caller's thread is ever left in the wrong namespace, whatever fails.
+Joining or leaving a network namespace concerns one thread. Everything here does that in a thread of its own that ends
+with the work, so no error can leave a caller's thread in the wrong namespace.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OWN = "/proc/thread-self/ns/net"
 
 
 def is_pinned(path: str) -> bool:
-    """Whether a namespace is mounted at ``path``: the file alone says nothing, it may survive a reboot."""
+    """Whether a namespace is mounted at ``path``: the file alone may have survived a reboot."""
     try:
         return os.stat(path).st_dev == os.stat(OWN).st_dev
     except FileNotFoundError:
@@ -35,11 +35,11 @@ def is_pinned(path: str) -> bool:
 
 
 def make_shared_directory(path: str) -> None:
-    """Make ``path`` a directory whose mounts, when undone here, are undone in copies of this mount namespace too.
+    """Make ``path`` a directory whose mounts, when undone here, are also undone in copies of this mount namespace.
 
-    A process that unshares its mount namespace gets a copy of every pin, which would keep the namespaces alive after
-    the pin is gone here; through a shared directory the unmounting reaches such copies, when they are slaves
-    (mount_namespaces(7)). Not for two threads or processes at once.
+    A process that unshares its mount namespace gets a copy of every pin, which would keep a namespace alive after the
+    pin is gone here. Unmounting in a shared directory reaches such copies, if they are slaves (mount_namespaces(7)).
+    Not for two threads or processes at once.
     """
     private_files.make_directories(path)
     try:
@@ -47,14 +47,14 @@ def make_shared_directory(path: str) -> None:
     except OSError as error:
         if error.errno != EINVAL:
             raise
-        mount(path, path, flags=MS_BIND)  # it was no mount point yet
-        # Out of the peer group of the file system below first, or every pin would show up there a second time.
+        mount(path, path, flags=MS_BIND)  # it was not a mount point yet
+        # First leave the peer group of the file system below, or every pin would show up there a second time.
         mount("", path, flags=MS_PRIVATE)
         mount("", path, flags=MS_SHARED)
 
 
 def remove_shared_directory(path: str) -> bool:
-    """Undo ``make_shared_directory`` if the directory is empty or gone; whether it was."""
+    """Undo ``make_shared_directory`` if the directory is empty or gone. Returns whether it was."""
     try:
         if os.listdir(path):
             return False
@@ -66,7 +66,7 @@ def remove_shared_directory(path: str) -> bool:
 
 
 def pin_namespace(path: str) -> None:
-    """Make a network namespace and pin it at the file ``path``; nothing happens when one is pinned there already."""
+    """Make a network namespace and pin it at the file ``path``; does nothing if one is pinned there already."""
     if is_pinned(path):
         return
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -79,7 +79,7 @@ def pin_namespace(path: str) -> None:
 
 
 def unpin_namespace(path: str) -> None:
-    """Undo ``pin_namespace``: the namespace dies with its last process. Nothing happens when there is none."""
+    """Undo ``pin_namespace``: the namespace ends with its last process. Does nothing if there is none."""
     while is_pinned(path):
         _unmount(path)
     with contextlib.suppress(FileNotFoundError):
@@ -87,7 +87,7 @@ def unpin_namespace(path: str) -> None:
 
 
 def inside(path: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What ``function`` returns or raises, called by a thread inside the network namespace that ``path`` names.
+    """Call ``function`` in a thread inside the network namespace at ``path``, and return or raise what it does.
 
     Sockets belong to the namespace they were made in, and may be used anywhere.
     """
@@ -106,7 +106,7 @@ def _in_own_thread(function: Callable[[], T]) -> T:
     def run() -> None:
         try:
             results.append(function())
-        except BaseException as error:  # it belongs to the caller, whatever it is
+        except BaseException as error:  # any exception belongs to the caller
             errors.append(error)
 
     thread = threading.Thread(target=run, name="network namespace")

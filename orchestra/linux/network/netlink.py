@@ -1,6 +1,6 @@
 """The few rtnetlink messages that container networks need (rtnetlink(7), netlink(7), linux/if_link.h).
 
-A socket belongs to the network namespace of the thread that opens it and keeps to it, wherever it is used later.
+A socket belongs to the network namespace of the thread that opens it, wherever it is used later.
 Requests are values; ``Netlink.send`` puts several into one datagram. Every failure is an OSError that names the call,
 the object and, when the kernel gives one, its own explanation.
 """
@@ -69,7 +69,7 @@ NAME_MAX = 15
 class Link(NamedTuple):
     """A network interface. number: its ifindex; master: that of the bridge it is a port of, or 0.
 
-    kind: ``bridge``, ``veth`` and so on, '' for a device that has none.
+    kind: ``bridge``, ``veth`` and so on, '' for a device without one.
     """
 
     number: int
@@ -90,7 +90,10 @@ class Address(NamedTuple):
 
 
 class Route(NamedTuple):
-    """An IPv4 route of any table. destination '' with prefix 0: the default route. link 0: of no single interface."""
+    """An IPv4 route of any table. destination '' with prefix 0: the default route.
+
+    link 0: several interfaces, or none.
+    """
 
     link: int
     destination: str
@@ -99,7 +102,7 @@ class Route(NamedTuple):
 
 
 def new_bridge(name: str, *, address: bytes, mtu: int) -> Request:
-    """A bridge with a fixed hardware address, so that it does not change with the ports that come and go."""
+    """A bridge with a fixed hardware address, which does not change as ports come and go."""
     data = attribute(IFLA_BR_MCAST_SNOOPING, b"\0")
     info = text(IFLA_INFO_KIND, "bridge") + nested(IFLA_INFO_DATA, data)
     body = _ifinfo() + text(IFLA_IFNAME, name) + attribute(IFLA_ADDRESS, address) + _u32(IFLA_MTU, mtu)
@@ -110,7 +113,7 @@ def new_bridge(name: str, *, address: bytes, mtu: int) -> Request:
 def new_veth(name: str, *, peer: str, namespace: int, address: bytes, mtu: int) -> Request:
     """A veth pair, both ends down: ``name`` here, ``peer`` with the hardware address in ``namespace`` (a descriptor).
 
-    The kernel refuses to bring an end up in the same message: neither knows the other yet.
+    The kernel cannot bring an end up in the same message: neither end knows the other yet.
     """
     end = _ifinfo() + text(IFLA_IFNAME, peer) + attribute(IFLA_ADDRESS, address)
     end += _u32(IFLA_NET_NS_FD, namespace) + _u32(IFLA_MTU, mtu)
@@ -125,7 +128,7 @@ def set_alias(name: str, alias: str) -> Request:
 
 
 def set_no_link_local(name: str) -> Request:
-    """Let the interface make itself no IPv6 address when it comes up."""
+    """Keep the interface from making an IPv6 address for itself when it comes up."""
     mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
     body = _ifinfo() + text(IFLA_IFNAME, name) + nested(IFLA_AF_SPEC, nested(socket.AF_INET6, mode))
     return Request("set addrgenmode", name, RTM_SETLINK, 0, body)
@@ -138,7 +141,7 @@ def set_up(name: str, *, master: int = 0) -> Request:
 
 
 def set_hairpin(name: str) -> Request:
-    """Let the bridge send a packet back through the port that it came from; the interface is a port already."""
+    """Let the bridge send a packet back through the port it came from. The interface must be a port already."""
     info = text(IFLA_INFO_SLAVE_KIND, "bridge")
     info += nested(IFLA_INFO_SLAVE_DATA, attribute(IFLA_BRPORT_MODE, b"\1"))
     body = _ifinfo() + text(IFLA_IFNAME, name) + nested(IFLA_LINKINFO, info)
@@ -150,7 +153,7 @@ def delete_link(name: str) -> Request:
 
 
 def add_address(link: int, address: str, prefix: int) -> Request:
-    """Add an IPv4 address; one that is there already is left as it is."""
+    """Add an IPv4 address; does nothing if it exists already."""
     packed = socket.inet_aton(address)
     body = struct.pack("=BBBBI", socket.AF_INET, prefix, 0, RT_SCOPE_UNIVERSE, link)
     body += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
@@ -158,7 +161,7 @@ def add_address(link: int, address: str, prefix: int) -> Request:
 
 
 def set_default_route(gateway: str, link: int) -> Request:
-    """Set the default route of the main table, replacing one that is there."""
+    """Set the default route of the main table, replacing an existing one."""
     family = struct.pack(
         "=BBBBBBBBI", socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
     )
@@ -187,9 +190,9 @@ class Netlink:
         self._socket.close()
 
     def send(self, *requests: Request) -> None:
-        """Make the kernel execute the requests in order.
+        """Have the kernel execute the requests in order.
 
-        Each stands alone: after one fails the following are executed nevertheless, and the first error is raised.
+        They are independent: after a failure the rest are still executed, and the first error is raised.
         """
         waiting: dict[int, Request] = {}
         datagram = b""
@@ -208,7 +211,7 @@ class Netlink:
             raise first
 
     def remove_link(self, name: str) -> None:
-        """Delete an interface; nothing happens where there is none. The kernel removes some by itself at any time."""
+        """Delete an interface; does nothing if there is none. The kernel removes some by itself at any time."""
         try:
             self.send(delete_link(name))
         except OSError as error:
@@ -216,7 +219,7 @@ class Netlink:
                 raise
 
     def links(self, kind: str = "") -> list[Link]:
-        """All interfaces, or those of one kind. Statistics, the bulk of an answer, are left out by the kernel."""
+        """All interfaces, or those of one kind. The kernel leaves out statistics, the bulk of an answer."""
         body = _ifinfo() + _u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
         if kind:
             body += nested(IFLA_LINKINFO, text(IFLA_INFO_KIND, kind))
@@ -224,7 +227,7 @@ class Netlink:
         return [found for found in map(_link, self._dump(request)) if kind in ("", found.kind)]
 
     def link(self, name: str) -> Link | None:
-        """The interface of that name, or None when there is none."""
+        """The interface of that name, if there is one."""
         self._sequence += 1
         request = Request("get link", name, RTM_GETLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
         self._socket.send(render_message(request, NLM_F_REQUEST, self._sequence))
@@ -251,7 +254,7 @@ class Netlink:
         return [_route(body) for body in bodies if body[RTM_TYPE_OFFSET] == RTN_UNICAST]
 
     def _dump(self, request: Request) -> list[bytes]:
-        # An interrupted dump may miss objects (NLM_F_DUMP_INTR): ask again until one came in one piece.
+        # An interrupted dump may miss objects (NLM_F_DUMP_INTR): repeat until one is complete.
         while True:
             self._sequence += 1
             self._socket.send(render_message(request, NLM_F_REQUEST, self._sequence))

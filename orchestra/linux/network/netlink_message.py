@@ -1,4 +1,4 @@
-"""How netlink messages and attributes are written (netlink(7), linux/netlink.h): values to bytes and back."""
+"""Netlink messages and attributes (netlink(7), linux/netlink.h): from values to bytes and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NLMSGERR_ATTR_MSG = 1
 
 
 class Request(NamedTuple):
-    """One message. ``call`` and ``subject`` are for the error: what was asked, of which object."""
+    """One message. ``call`` and ``subject`` are for errors: what was asked, and about which object."""
 
     call: str
     subject: str
@@ -80,9 +80,9 @@ def parse_messages(datagram: bytes) -> Iterator[Message]:
 
 
 def parse_error(request: Request, message: Message) -> OSError | None:
-    """The error that an NLMSG_ERROR carries, with the kernel's explanation (extended ACK); None for success.
+    """The error of an NLMSG_ERROR, with the kernel's explanation (extended ACK); None for success.
 
-    The socket must have NETLINK_CAP_ACK set: of the request only the header is echoed, the attributes follow it.
+    The socket must have NETLINK_CAP_ACK set: then only the header of the request is echoed, and attributes follow it.
     """
     number = -struct.unpack_from("=i", message.body)[0]
     if number == 0:

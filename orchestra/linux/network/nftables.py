@@ -1,7 +1,7 @@
-"""The two things asked of nf_tables so often that a program per question is too dear (linux/netfilter/nf_tables.h).
+"""The two tasks of nf_tables that are too frequent to run a program for each (linux/netfilter/nf_tables.h).
 
-Rule sets are the business of the program ``nft``; its start and end cost milliseconds. Here are only the redirection
-that every container's name server needs, and the question whether a table is there, as raw nfnetlink messages.
+Rule sets are left to the program ``nft``, which takes milliseconds to start and end. Here are only the redirection
+for every container's name server, and the question whether a table exists, as raw nfnetlink messages.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ CHAIN = "output"
 
 
 class Redirection(NamedTuple):
-    """What is sent to ``port`` of ``address`` from within the namespace goes to ``to_port`` of it instead."""
+    """Redirects what is sent to ``port`` of ``address`` from within the namespace to its port ``to_port``."""
 
     protocol: str
     address: str
@@ -66,11 +66,11 @@ class Redirection(NamedTuple):
 
 
 def redirect(table: str, redirections: Sequence[Redirection]) -> None:
-    """Make ``table`` of the calling thread's network namespace hold these redirections and nothing else."""
+    """Have ``table`` of the calling thread's network namespace hold these redirections and nothing else."""
     try:
         _transact(_new_table(table, redirections))
     except FileExistsError:
-        # Replacing waits for the kernel's grace period when the socket closes; a new namespace need not pay for it.
+        # Replacing waits for the kernel's grace period when the socket closes. A new namespace can avoid that.
         delete = Request(
             "delete nftables table", table, NFT_MSG_DELTABLE, 0, table_header() + text(NFTA_TABLE_NAME, table)
         )
@@ -78,7 +78,7 @@ def redirect(table: str, redirections: Sequence[Redirection]) -> None:
 
 
 def has_table(table: str) -> bool:
-    """Whether the calling thread's network namespace has that table of the family ip."""
+    """Whether the calling thread's network namespace has this table of the family ip."""
     body = table_header() + text(NFTA_TABLE_NAME, table)
     request = Request("get nftables table", table, message_type(NFT_MSG_GETTABLE), 0, body)
     with open_nfnetlink() as connection:
@@ -183,7 +183,7 @@ def open_nfnetlink() -> socket.socket:
 
 
 def _transact(requests: Sequence[Request]) -> None:
-    """All of the requests, or the first error and none."""
+    """Execute all requests, or none: then the first error is raised."""
     limits = table_header(socket.AF_UNSPEC, NFNL_SUBSYS_NFTABLES)
     datagram = render_message(Request("", "", NFNL_MSG_BATCH_BEGIN, 0, limits), NLM_F_REQUEST, 0)
     waiting: dict[int, Request] = {}

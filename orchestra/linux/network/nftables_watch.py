@@ -1,4 +1,4 @@
-"""What others do to nf_tables, told by the kernel, and what one table holds (linux/netfilter/nf_tables.h).
+"""Changes that others make to nf_tables, as the kernel reports them, and the content of a table (nf_tables.h).
 
 Both need CAP_NET_ADMIN in the network namespace of the thread that opens the socket.
 """
@@ -48,12 +48,14 @@ NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_NEWGEN = 4, 7, 15
 NFTA_TABLE, NFTA_GEN_PROC_NAME = 1, 3
 RECEIVED = 1 << 17
 BEFORE_GENERATION = 2
-"""Bytes of struct nfgenmsg before the number that changes with every transaction of anybody."""
+"""Bytes of struct nfgenmsg before the number that changes with every transaction."""
 
 
 class Changes(NamedTuple):
-    """tables: names of the tables of the family ip that something was done to, None when the kernel had to drop
-    messages. program: the name of the process that did the last of it, '' when it is not known."""
+    """tables: names of the changed tables of the family ip, None if the kernel had to drop messages.
+
+    program: the name of the process that made the last change, '' if unknown.
+    """
 
     tables: frozenset[str] | None
     program: str
@@ -66,7 +68,7 @@ class TableWatch:
         flags = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self._socket = socket.socket(socket.AF_NETLINK, flags, NETLINK_NETFILTER)
         try:
-            self._socket.bind((0, 0))  # without an address of its own it is taken for the sender, and told nothing
+            self._socket.bind((0, 0))  # without its own address it is taken for the sender, and told nothing
             self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
         except BaseException:
             self._socket.close()
@@ -82,7 +84,7 @@ class TableWatch:
         return self._socket.fileno()
 
     def read(self) -> Changes:
-        """All that has happened since the last call; never waits."""
+        """Everything that has happened since the last call; never waits."""
         tables: set[str] | None = set()
         program = ""
         while True:
@@ -106,14 +108,14 @@ class TableWatch:
 
 
 class TableContent(NamedTuple):
-    """raw: equal as long as the table, its flags, these chains and all rules are untouched. rules: how many."""
+    """raw: equal as long as the table, its flags, these chains and all rules are unchanged. rules: how many."""
 
     raw: bytes
     rules: int
 
 
 def table_content(table: str, chains: Sequence[str]) -> TableContent | None:
-    """What the table and these chains of it are in the kernel; None when one of them is not there. Raises OSError."""
+    """The table and these chains of it as the kernel has them; None if one is missing. Raises OSError."""
     requests = [
         Request("get nftables table", table, NFT_MSG_GETTABLE, 0, text(NFTA_TABLE_NAME, table)),
         *(
@@ -158,7 +160,7 @@ def _rules(connection: socket.socket, table: str) -> list[bytes]:
 
 
 def _ask(connection: socket.socket, request: Request, flags: int) -> Iterator[Message]:
-    """The one answer to a request, or all of those to a dump without its end."""
+    """The single answer to a request, or all answers to a dump without its end."""
     asked = request._replace(type=message_type(request.type), payload=table_header() + request.payload)
     connection.send(render_message(asked, NLM_F_REQUEST | flags, 1))
     while True:

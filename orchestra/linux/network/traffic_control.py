@@ -1,4 +1,4 @@
-"""Packet filters on an interface that outlive every change of the firewall: clsact and cls_bpf (tc(8), tc-bpf(8)).
+"""Packet filters on an interface that survive every change of the firewall: clsact and cls_bpf (tc(8), tc-bpf(8)).
 
 A filter is a program in classic BPF (linux/filter.h), which the kernel runs for each packet that the host receives from
 the interface (*ingress*) or sends to it (*egress*). A program returns ``PASS`` or ``DROP``.
@@ -31,16 +31,16 @@ TCA_BPF_OPS_LEN, TCA_BPF_OPS, TCA_BPF_NAME, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRE
 ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 0x0003, 0x0800, 0x0806
 HANDLE = 1
 
-# TC_ACT_UNSPEC leaves the packet to the filters that follow; TC_ACT_SHOT ends it.
+# TC_ACT_UNSPEC leaves the packet to later filters; TC_ACT_SHOT drops it.
 PASS, DROP = 0xFFFFFFFF, 2
 
-# Offsets that the kernel understands as "of the network header" and as fields of the packet's buffer.
+# Offsets that mean "from the network header" and "field of the packet's buffer" to the kernel.
 NETWORK, ANCILLARY = 0xFFF00000, 0xFFFFF000
 PROTOCOL, MARK = ANCILLARY + 0, ANCILLARY + 20
 
 
 class Direction(IntEnum):
-    """The values are those that the kernel knows the two hooks of clsact by."""
+    """The values are the kernel's numbers for the two hooks of clsact."""
 
     INGRESS = 0xFFFFFFF2
     EGRESS = 0xFFFFFFF3
@@ -80,7 +80,7 @@ def mask(value: int) -> Instruction:
 
 
 def jump_if_equal(value: int, if_true: int, if_false: int) -> Instruction:
-    """Both ways count the instructions to leave out."""
+    """Both jumps are numbers of instructions to skip."""
     return Instruction(0x15, if_true, if_false, value)
 
 
@@ -93,13 +93,13 @@ def verdict(value: int) -> Instruction:
 
 
 def new_clsact(link: int, name: str) -> Request:
-    """Give the interface with the number ``link`` its two hooks; hooks that are there already stay as they are."""
+    """Give the interface with the number ``link`` its two hooks; existing ones are kept."""
     body = _header(link, CLSACT_HANDLE, TC_H_CLSACT) + text(TCA_KIND, "clsact")
     return Request("new qdisc clsact", name, RTM_NEWQDISC, NLM_F_CREATE, body)
 
 
 def set_filter(link: int, name: str, direction: Direction, priority: int, program: Sequence[Instruction]) -> Request:
-    """Make ``program`` the filter of this priority, replacing an earlier one. The hooks must be there."""
+    """Make ``program`` the filter of this priority, replacing an earlier one. The hooks must exist."""
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     options = nested(
         TCA_OPTIONS,
@@ -113,13 +113,13 @@ def set_filter(link: int, name: str, direction: Direction, priority: int, progra
 
 
 def get_filter(link: int, name: str, direction: Direction, priority: int) -> Request:
-    """Fails with ENOENT or EINVAL when there is no such filter."""
+    """Fails with ENOENT or EINVAL if there is no such filter."""
     body = _header(link, HANDLE, direction, _info(priority)) + text(TCA_KIND, "bpf")
     return Request("get bpf filter", name, RTM_GETTFILTER, 0, body)
 
 
 def _info(priority: int) -> int:
-    """Every protocol: of a packet with a VLAN tag the kernel would ask for the tag's, and pass the filter by."""
+    """Every protocol: for a packet with a VLAN tag the kernel would look for the tag's, and skip the filter."""
     return priority << 16 | socket.htons(ETH_P_ALL)
 
 

@@ -1,1 +1,1 @@
-"""What a process may do: capabilities, filters of system calls, security labels and keys."""
+"""What a process may do: capabilities, system call filters, security labels and keys."""

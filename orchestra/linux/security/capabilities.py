@@ -86,7 +86,7 @@ class _Data(ctypes.Structure):
 
 
 class Sets:
-    """One bit mask for each of the five sets, of those names this kernel knows; the others are in ``unknown``."""
+    """One bit mask for each of the five sets, of the names that this kernel knows; the others are in ``unknown``."""
 
     __slots__ = ("ambient", "bounding", "effective", "inheritable", "permitted", "unknown")
 
@@ -98,7 +98,7 @@ class Sets:
         )
 
     def with_(self, name: str) -> Sets:
-        """These, and one more that the process itself may use but not pass on."""
+        """These, and one more that the process may use but not pass on."""
         more = copy.copy(self)
         more.effective |= 1 << NUMBERS[name]
         more.permitted |= 1 << NUMBERS[name]
@@ -129,7 +129,10 @@ def held() -> int:
 
 
 def limit_bounding(mask: int) -> None:
-    """Drop from the bounding set what is not in ``mask``. Needs CAP_SETPCAP, so it comes before the change of user."""
+    """Drop everything not in ``mask`` from the bounding set.
+
+    Needs CAP_SETPCAP, so it comes before the change of user.
+    """
     for number in range(LAST + 1):
         if not mask >> number & 1:
             prctl(PR_CAPBSET_DROP, number)

@@ -7,7 +7,7 @@ from errno import EACCES, EDQUOT, ENOSYS, EPERM
 
 from orchestra.linux.syscall import SystemCallError, check, raw
 
-# Older than the numbers that all architectures share.
+# Older than the common numbers of all architectures.
 SYS_KEYCTL = {
     "x86_64": 250,
     "aarch64": 219,
@@ -22,13 +22,13 @@ KEYCTL_JOIN_SESSION_KEYRING = 1
 
 
 def join_session(name: str) -> None:
-    """A session keyring of that name in place of the inherited one, or none where the kernel has no keys to keep."""
+    """Replace the inherited session keyring by one of that name, or by none if the kernel keeps no keys."""
     number = SYS_KEYCTL.get(os.uname().machine)
     if number is None:
         return
     try:
         check(raw(number, KEYCTL_JOIN_SESSION_KEYRING, f"_orchestra.{name}".encode()), "keyctl", name)
     except SystemCallError as error:
-        # Not built in, behind a filter, or out of quota: the container then shares the caller's, as it would anyway.
+        # Not built in, filtered, or out of quota: then the container shares the caller's, as it would anyway.
         if error.errno not in (ENOSYS, EPERM, EACCES, EDQUOT):
             raise

@@ -1,10 +1,10 @@
-"""Compiling ``linux.seccomp`` of an OCI config to a BPF program, by libseccomp where it is installed.
+"""Compiling ``linux.seccomp`` of an OCI config to a BPF program, using libseccomp if it is installed.
 
-Loaded when first asked for, and never in the shim: the result is bytes, which ``seccomp.load`` takes. Our own head
-stands in front of the library's program for system calls that are newer than the library: a call that the profile
-names gets the action of its rule. A call that is newer than every call the profile names fails with ENOSYS where the
-profile would say EPERM, as in runc: its author cannot have meant to refuse it, and programs take ENOSYS for an older
-kernel and fall back, but EPERM for an answer.
+It is loaded when first needed, and never in the shim: the result is bytes for ``seccomp.load``. The library's program
+is preceded by our own instructions for system calls that are newer than the library: a call that the profile names gets
+the action of its rule. A call that is newer than every call the profile names fails with ENOSYS where the profile would
+say EPERM, as in runc: the author cannot have meant to refuse it. On ENOSYS programs assume an older kernel and fall
+back, but they take EPERM for an answer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LIBRARY = "libseccomp.so.2"
 
-# linux/seccomp.h. Of those that are marked, the lower half is a number of the rule's own.
+# linux/seccomp.h. In marked ones, the lower half is a number from the rule.
 ACTIONS = {
     "SCMP_ACT_KILL": 0x00000000,
     "SCMP_ACT_KILL_THREAD": 0x00000000,
@@ -57,7 +57,7 @@ ARCHITECTURES = (
 CTL_OPTIMIZE, BINARY_TREE = 8, 2  # seccomp_attr_set(3)
 UNKNOWN = -1  # __NR_SCMP_ERROR
 
-# Numbers that all architectures share, of calls younger than the oldest libseccomp in use.
+# Common numbers of all architectures, for calls newer than the oldest libseccomp in use.
 NEWER = {
     "process_mrelease": 448,
     "futex_waitv": 449,
@@ -83,9 +83,9 @@ NEWER = {
     "file_setattr": 469,
 }
 SHARED = range(424, 4096)
-"""Numbers of calls that are the same on every architecture; below, each has its own."""
+"""Calls with the same number on every architecture; older ones have one for each."""
 
-# Classic BPF (linux/filter.h): struct sock_filter and the operations the head is made of.
+# Classic BPF (linux/filter.h): struct sock_filter and the operations used by our instructions.
 _INSTRUCTION = struct.Struct("=HBBI")
 LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_ALWAYS, RETURN = 0x20, 0x15, 0x25, 0x05, 0x06
 NUMBER_OFFSET, ARCHITECTURE_OFFSET = 0, 4  # of struct seccomp_data
@@ -132,7 +132,7 @@ def is_installed() -> bool:
 
 
 def architectures() -> list[str]:
-    """Those of the OCI runtime spec that the installed library compiles for."""
+    """The architectures of the OCI runtime spec that the installed library supports."""
     library = _library()
     if library is None:
         return []
@@ -140,12 +140,12 @@ def architectures() -> list[str]:
 
 
 def _architecture(name: str) -> bytes:
-    """The library's own name for it."""
+    """The library's name for it."""
     return name.removeprefix("SCMP_ARCH_").lower().encode()
 
 
 def version() -> str:
-    """Of the installed library; empty when there is none."""
+    """The version of the installed library; empty if there is none."""
     library = _library()
     if library is None:
         return ""
@@ -154,9 +154,9 @@ def version() -> str:
 
 
 def compile_profile(profile: Mapping[str, Any]) -> bytes:
-    """The program of ``linux.seccomp``. Names that no architecture has are passed over, as the specification wants.
+    """The program of ``linux.seccomp``. Names that no architecture has are ignored, as the specification demands.
 
-    OSError: ENOSYS when libseccomp is not installed, EINVAL for what is no profile.
+    OSError: ENOSYS if libseccomp is not installed, EINVAL if this is not a profile.
     """
     library = _library()
     if library is None:
@@ -173,7 +173,7 @@ def compile_profile(profile: Mapping[str, Any]) -> bytes:
                 raise _invalid("architectures", f"{name} is not known")
             _check(library.seccomp_arch_add(context, token), name, EEXIST)
             architectures.add(token)
-        # The kernel tries a new filter on every call there is: in a tree that is done ten times faster. Before 2.5 no.
+        # The kernel tests a new filter with every call there is: a tree makes that ten times faster. Not before 2.5.
         library.seccomp_attr_set(context, CTL_OPTIMIZE, BINARY_TREE)
         newer: dict[int, int] = {}
         newest = SHARED.start - 1
@@ -214,7 +214,7 @@ def _export(library: ctypes.CDLL, context: int) -> bytes:
 
 
 def _head(architectures: Sequence[int], newer: Mapping[int, int], newest: int, default: int) -> bytes:
-    """Decide about calls that libseccomp may not know, for these architectures; every other call goes on behind it.
+    """Decide about calls that libseccomp may not know, for these architectures; every other call goes on after it.
 
     newest: the highest number that the profile names.
     """
@@ -225,7 +225,7 @@ def _head(architectures: Sequence[int], newer: Mapping[int, int], newest: int, d
         verdicts += [(JUMP_GREATER, 0, 1, newest), (RETURN, 0, 0, ACTIONS["SCMP_ACT_ERRNO"] | ENOSYS)]
     if not verdicts:
         return b""
-    # x32 calls have a bit set in the numbers of x86_64: they are libseccomp's alone.
+    # x32 calls have a bit set in the numbers of x86_64: only libseccomp handles them.
     skipped = [(LOAD, 0, 0, NUMBER_OFFSET), (JUMP_GREATER, len(verdicts), 0, X32_BIT - 1)]
     after = len(skipped) + len(verdicts)
     code = [(LOAD, 0, 0, ARCHITECTURE_OFFSET)]
@@ -244,7 +244,7 @@ def _action(name: object, number: int | None) -> int:
 
 
 def _conditions(arguments: Sequence[Mapping[str, Any]]) -> Iterator[list[_Comparison]]:
-    """One rule when all arguments differ. Two words on one argument are alternatives: a rule for each word."""
+    """One rule if all arguments differ. Two conditions on one argument are alternatives: a rule for each."""
     comparisons = [_comparison(argument) for argument in arguments]
     if len({argument["index"] for argument in arguments}) == len(comparisons):
         yield comparisons

@@ -1,7 +1,7 @@
-"""Filters of system calls: loading a compiled one into this process (seccomp(2)). Compiling is ``libseccomp``'s.
+"""System call filters: loading a compiled one into this process (seccomp(2)). ``libseccomp`` compiles them.
 
-A filter is a program for the classic BPF machine over struct seccomp_data (linux/seccomp.h). It can never be taken off
-again, holds for all that is forked and executed, and wants CAP_SYS_ADMIN or ``no_new_privs``.
+A filter is a program for the classic BPF machine over struct seccomp_data (linux/seccomp.h). It can never be removed,
+applies to everything that is forked and executed, and needs CAP_SYS_ADMIN or ``no_new_privs``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# seccomp(2) is older than the numbers that all architectures share.
+# seccomp(2) is older than the common numbers of all architectures.
 SYS_SECCOMP = {
     "x86_64": 317,
     "aarch64": 277,
@@ -65,7 +65,7 @@ def parse_flags(names: Iterable[str]) -> int:
 
 
 def load(wanted: Filter) -> int:
-    """Confine this process from now on. Returns what seccomp(2) does: a descriptor when a listener is asked for."""
+    """Confine this process from now on. Returns the result of seccomp(2): a descriptor if a listener is asked for."""
     number = SYS_SECCOMP.get(os.uname().machine)
     if number is None:
         raise SystemCallError(ENOSYS, "seccomp", os.uname().machine, "its number is not known for this architecture")

@@ -1,4 +1,4 @@
-"""Labels of security modules for the next program that is executed: AppArmor profiles and SELinux contexts."""
+"""Labels of security modules for the next executed program: AppArmor profiles and SELinux contexts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from orchestra.linux.syscall import SystemCallError
 APPARMOR = "apparmor"
 SELINUX = "selinux"
 SWITCH = "/sys/module/apparmor/parameters/enabled"
-# A directory of its own for each module since Linux 5.8 and 6.8; before, whichever is active has the common one.
+# Since Linux 5.8 and 6.8 each module has a directory; before, the active one has the common directory.
 PLACES = {APPARMOR: ("thread-self/attr/apparmor/exec", "thread-self/attr/exec"), SELINUX: ("thread-self/attr/exec",)}
 
 
 def is_active(module: str) -> bool:
-    """Whether the running kernel labels programs by that module."""
+    """Whether the running kernel labels programs with this module."""
     if module == SELINUX:
         with open("/proc/filesystems") as file:
             return any(line.split()[-1] == "selinuxfs" for line in file)
@@ -29,15 +29,15 @@ def is_active(module: str) -> bool:
 
 
 def require(module: str, label: str) -> None:
-    """EOPNOTSUPP where nobody would heed the label: a program is not run with less confinement than was asked for."""
+    """EOPNOTSUPP if nothing would apply the label: a program must not run less confined than was asked for."""
     if not is_active(module):
         raise SystemCallError(EOPNOTSUPP, "config", label, f"this kernel has no active {module} to apply it")
 
 
 class ExecLabel:
-    """A label that is chosen while the kernel can still be asked for it, and set when nothing else is executed before.
+    """A label that is opened while /proc is accessible, and set when nothing else will be executed before.
 
-    Written to the procfs below a root that is not ours to trust: to that file system itself or not at all.
+    Written to the procfs below an untrusted root: to that file system itself or not at all.
     """
 
     def __init__(self, module: str, label: str, root: int) -> None:

@@ -1,1 +1,1 @@
-"""systemd of the machine, asked over its bus to keep a container's group as a scope."""
+"""The machine's systemd, which keeps a container's group as a scope on request over its bus."""

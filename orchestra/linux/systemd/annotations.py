@@ -1,4 +1,4 @@
-"""Properties of a scope that a configuration's annotations ask for: ``org.systemd.property.NAME`` with a value. Pure.
+"""Properties of a scope from a configuration's annotations: ``org.systemd.property.NAME`` with a value. Pure.
 
 Values are in GVariant's text format, as runc and crun read them: ``true``, ``'words'``, ``5``, ``uint64 5``,
 ``['a', 'b']``.
@@ -21,7 +21,7 @@ SECOND = 1_000_000
 
 
 def annotated_properties(annotations: Mapping[str, str]) -> list[tuple[str, Variant]]:
-    """EINVAL for a value that cannot be read.
+    """EINVAL for a value that cannot be parsed.
 
     Of systemd's times only those in microseconds are properties: ``TimeoutStopSec`` becomes ``TimeoutStopUSec``.
     """
@@ -43,7 +43,7 @@ def annotated_properties(annotations: Mapping[str, str]) -> list[tuple[str, Vari
 
 
 def parse_variant(text: str) -> Variant:
-    """ValueError for what is none of the forms that are said above."""
+    """ValueError if it has none of the forms above."""
     text = text.strip()
     if text in ("true", "false"):
         return Variant("b", text == "true")

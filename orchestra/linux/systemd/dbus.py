@@ -1,4 +1,4 @@
-"""As much of D-Bus as it takes to call methods of a service and hear its signals (D-Bus specification 0.41).
+"""The parts of D-Bus that are needed to call methods of a service and receive its signals (D-Bus specification 0.41).
 
 Marshalling goes by signature, "Type System" and "Marshaling": values are int, bool, str, bytes for ``ay``, lists,
 tuples for structs, and Variant. Little endian, no descriptors.
@@ -43,7 +43,7 @@ class BusError(Exception):
 
 
 def split(signature: str) -> list[str]:
-    """Into its single complete types."""
+    """The single complete types of a signature."""
     found = []
     while signature:
         length = _length(signature)
@@ -70,7 +70,7 @@ def _alignment(kind: str) -> int:
 
 
 def marshal(signature: str, values: tuple[Any, ...] | list[Any], data: bytearray | None = None) -> bytearray:
-    """Behind what is in ``data``, on whose length the padding depends."""
+    """Append to ``data``, whose length determines the padding."""
     data = bytearray() if data is None else data
     for kind, value in zip(split(signature), values, strict=True):
         _put(kind, value, data)
@@ -106,7 +106,7 @@ def _put(kind: str, value: Any, data: bytearray) -> None:
 
 
 class Reader:
-    """Values out of a message, front to back."""
+    """Reads values from a message, front to back."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -148,10 +148,10 @@ class Reader:
 
 
 class Connection:
-    """To a bus, or without one to a single service. Not for several threads. Close it in the end."""
+    """A connection to a bus, or directly to a service. For one thread. The caller closes it."""
 
     def __init__(self, path: str = SYSTEM_BUS, *, is_bus: bool = True) -> None:
-        """FileNotFoundError or ConnectionRefusedError when nobody listens at ``path``."""
+        """FileNotFoundError or ConnectionRefusedError if no process listens at ``path``."""
         self._socket = unix_socket.connect(path)
         self._socket.settimeout(SECONDS)
         self._buffer = b""
@@ -162,7 +162,7 @@ class Connection:
             self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 
     def _authenticate(self) -> None:
-        """As the user that the kernel says we are ("Authentication Protocol", EXTERNAL)."""
+        """As the user that the kernel reports for us ("Authentication Protocol", EXTERNAL)."""
         identity = str(os.geteuid()).encode().hex().encode()
         self._socket.sendall(b"\0AUTH EXTERNAL " + identity + b"\r\n")
         while b"\r\n" not in self._buffer:
@@ -201,7 +201,7 @@ class Connection:
                 return message.body
 
     def next_signal(self) -> Message:
-        """The oldest that nobody has taken, or the next to come. TimeoutError when none does for long."""
+        """The oldest signal that has not been taken, or the next to come. TimeoutError if none comes for long."""
         while not self.signals:
             message = self._next()
             if message.kind == SIGNAL:

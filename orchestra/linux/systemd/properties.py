@@ -1,4 +1,4 @@
-"""What ``linux.resources`` is in systemd's words, so that it does not undo what is written past it. Pure.
+"""``linux.resources`` as properties for systemd, so that it does not undo what is written directly. Pure.
 
 Source: systemd.resource-control(5) and org.freedesktop.systemd1(5).
 """
@@ -23,7 +23,7 @@ STEP = 10_000  # systemd rounds a quota per second up to 10 ms, so that a period
 
 
 def accounting(version: int) -> list[Property]:
-    """Have systemd enable the controllers, and leave what is below the scope to us."""
+    """Have systemd enable the controllers, and leave everything below the scope to us."""
     names = ["Delegate", "CPUAccounting", "MemoryAccounting", "TasksAccounting"]
     names.append("IOAccounting" if version == 2 else "BlockIOAccounting")
     return [(name, Variant("b", True)) for name in names]

@@ -1,6 +1,6 @@
 """A transient scope of systemd as the control group of a container (systemd's "The New Control Group Interfaces").
 
-A scope cannot be empty, and the container's first process is to be born in it: until then another one stands in.
+A scope cannot be empty, but the container's first process must be born in it: until then another process stands in.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Scope:
         self._properties = properties
 
     def start(self, resources: Mapping[str, Any]) -> None:
-        """Returns when its groups are there. Its limits are known to systemd, the rest is ours to write."""
+        """Returns once its groups exist. systemd knows its limits; we write everything else."""
         self._stand_in = os.fork()
         if self._stand_in == 0:
             self._stand()
@@ -76,7 +76,7 @@ class Scope:
             os._exit(1)
 
     def release(self) -> None:
-        """Somebody else is in it now."""
+        """Another process is in the scope now."""
         if self._stand_in:
             os.kill(self._stand_in, signal.SIGKILL)
             os.waitpid(self._stand_in, 0)
@@ -92,7 +92,7 @@ class Scope:
                 raise SystemCallError(EPROTO, "systemd", self.unit, str(error)) from error
 
     def stop(self) -> None:
-        """Nothing happens when there is none."""
+        """Does nothing if there is none."""
         self.release()
         try:
             with _connect() as bus:

@@ -16,7 +16,7 @@ WHOLE = "whole\n"
 
 
 class Reports:
-    """Messages about one blob, a line each: how many bytes are there, and at the end that it is complete and verified."""
+    """Messages about one blob, a line each: how many bytes are there, and finally that it is complete and verified."""
 
     def __init__(self, lines: IO[str]) -> None:
         self._lines = lines
