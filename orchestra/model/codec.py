@@ -1,8 +1,8 @@
 """Records and named tuples to JSON values and back, driven by their annotations.
 
-``encode`` leaves out fields that hold their default, so files stay small and old readers survive new fields.
-``decode`` raises ``ValueError`` naming the path of what does not fit. Members of a union are marked by ``tagged``:
-their name stands beside their fields, as ``kind``.
+``encode`` leaves out fields that have their default, so files stay small and old readers survive new fields.
+``decode`` raises ``ValueError`` with the path of a value that does not fit. Members of a union are marked by
+``tagged``: their name is added to their fields, as ``kind``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TAGGED: set[type] = set()
 
 
 def tagged(type_: Type) -> Type:
-    """A decorator for what may stand beside others: its name is needed to tell which it is."""
+    """A decorator for members of a union: their name is needed to tell them apart."""
     _TAGGED.add(type_)
     return type_
 

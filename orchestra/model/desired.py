@@ -1,4 +1,4 @@
-"""What should be: the whole of a stack after loading, with nothing left to look up.
+"""What should exist: a whole stack after loading, with nothing left to look up.
 
 Times and durations are seconds, sizes are bytes, paths are absolute. ``config_hash`` covers a resource's own
 definition and nothing else; spans are for messages and are never hashed.
@@ -42,7 +42,7 @@ class Dependency(Record):
 
 
 class HealthcheckSpec(Record):
-    """What the file says of a health check; empty and 0 take what the image says, else Docker's default.
+    """The health check in the file; empty and 0 mean the image's value, otherwise Docker's default.
 
     ``test`` is an argv; CMD-SHELL is already expanded to /bin/sh -c.
     """
@@ -56,7 +56,7 @@ class HealthcheckSpec(Record):
 
 
 class Restart(Record):
-    """``maximum_retries`` counts for ON_FAILURE only; None is without end."""
+    """``maximum_retries`` counts only for ON_FAILURE; None means no limit."""
 
     policy: RestartPolicy = RestartPolicy.NO
     maximum_retries: int | None = None
@@ -75,7 +75,7 @@ class Port(Record):
 class Endpoint(Record):
     """How a container joins a network. ``network`` is the name on the host.
 
-    ipv4_address: '' takes any that is free, but none of ``reserved``: those that the file gives to containers.
+    ipv4_address: '' for any free one, but none of ``reserved``: those that the file gives to containers.
     """
 
     network: NetworkName
@@ -94,7 +94,7 @@ class DeviceValue(Record):
 
 
 class BlockIO(Record):
-    """weight: 10 to 1000, None for what everybody has."""
+    """weight: 10 to 1000, None for the default."""
 
     weight: int | None = None
     device_weights: tuple[DeviceValue, ...] = ()
@@ -149,10 +149,10 @@ class Logging(Record):
 
 
 class ContainerSpec(Record):
-    """One container as it should be: replicas are expanded, images are named, nothing is relative.
+    """One container as it should be: replicas are expanded, images are named, no path is relative.
 
-    command, entrypoint: None takes the image's. environment: without the image's own. network_mode: of Own, the
-    networks are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '' takes the name. rank:
+    command, entrypoint: None for the image's. environment: without the image's own. network_mode: for Own, the networks
+    are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank:
     start rank of its service in the dependency graph, 0 first.
     """
 
@@ -218,7 +218,7 @@ class ContainerSpec(Record):
 
 
 class NetworkSpec(Record):
-    """A network. ``key`` is the file's word for it, ``name`` its name on the host. subnet '': the driver leases one.
+    """A network. ``key`` is its key in the file, ``name`` its name on the host. subnet '': the driver leases one.
 
     ip_range: the part of the subnet that containers get addresses from, '' for all of it. reserved: addresses that no
     container gets.
@@ -240,7 +240,7 @@ class NetworkSpec(Record):
 
 
 class VolumeSpec(Record):
-    """A named volume. ``key`` is the file's word for it, ``name`` its name on the host."""
+    """A named volume. ``key`` is its key in the file, ``name`` its name on the host."""
 
     key: str
     name: VolumeName
@@ -253,7 +253,7 @@ class VolumeSpec(Record):
 
 
 class ImageSpec(Record):
-    """An image that some container needs: a reference with its transport, as the file says it, paths made absolute.
+    """An image that some container needs: a reference with its transport, as in the file, with absolute paths.
 
     One reference for two platforms is two images.
     """
@@ -265,7 +265,7 @@ class ImageSpec(Record):
 
     @property
     def key(self) -> str:
-        """What the image goes by within a stack: ``alpine``, or ``alpine (linux/arm64)`` when a platform is named."""
+        """The name of the image within a stack: ``alpine``, or ``alpine (linux/arm64)`` if a platform is given."""
         return image_key(self.reference, self.platform)
 
 
@@ -274,11 +274,11 @@ def image_key(reference: str, platform: str) -> str:
 
 
 class Request(Record):
-    """What the last command asked of the whole stack beyond the file; of single services see ``Wish``.
+    """What the last command asked of the whole stack beyond the file; for single services see ``Wish``.
 
-    at: Unix time of the command. stop_timeout: in seconds, instead of every stop_grace_period. remove_orphans: those of
-    the stack that belong to no declared service go, and networks no longer declared. remove_volumes: the stack's own go
-    down with it; remove_anonymous: only the anonymous ones of containers that are removed.
+    at: Unix time of the command. stop_timeout: in seconds, instead of every stop_grace_period. remove_orphans: remove
+    containers of the stack that belong to no declared service, and networks no longer declared. remove_volumes: remove
+    the stack's own when it goes down; remove_anonymous: only the anonymous ones of containers that are removed.
     """
 
     at: float = 0.0
@@ -298,10 +298,10 @@ class Earlier(Record):
 class Desired(Record):
     """A whole stack as it should be.
 
-    services: every service the file declares, also those that no container is wanted of (scaled to 0, profile not
-    active, or the stack going down), so that orphans can be told from them. disabled: those of them that no active
-    profile enables; what they have stays as it is. A stack going down has no containers and no networks. wishes: see
-    ``wish``. earlier, earlier_networks: what the last command has changed, as it was, see ``plan.earlier``.
+    services: every service in the file, even those without wanted containers (scaled to 0, profile not active, or the
+    stack going down), to tell orphans from them. disabled: those of them that no active profile enables; what they have
+    stays as it is. A stack going down has no containers and no networks. wishes: see ``wish``. earlier,
+    earlier_networks: what the last command has changed, before the change, see ``plan.earlier``.
     """
 
     stack: StackName
@@ -325,7 +325,7 @@ class Desired(Record):
         return tuple(spec for spec in self.containers if spec.service == service)
 
     def wish(self, service: ServiceName) -> Wish:
-        """What is asked of a service; of one that no command singled out, that it runs."""
+        """What is asked of a service; by default, that it runs."""
         return self.wishes.get(service) or Wish(self.request.at)
 
     def stop_timeout(self, service: ServiceName) -> float | None:

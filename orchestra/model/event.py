@@ -1,4 +1,4 @@
-"""What happened, as a closed union. Append-only: user interfaces, logs and tests are consumers of the same stream."""
+"""What happened, as a closed union. Append-only: user interfaces, logs and tests all read the same stream."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Phase(StrEnum):
 class ActionEvent(Record):
     """An action began or ended. verb: create, start, stop, remove or pull; service: that of a container.
 
-    cancelled: it was given up because something else is wanted now. in_use: it failed because another stack uses what
-    should be removed.
+    cancelled: given up because something else is wanted now. in_use: it failed because another stack uses what it
+    should remove.
     """
 
     at: float
@@ -40,7 +40,7 @@ class ActionEvent(Record):
 
 @tagged
 class PullEvent(Record):
-    """How far the pull of an image is: ``fetched`` of ``total`` bytes of its layers."""
+    """Progress of the pull of an image: ``fetched`` of ``total`` bytes of its layers."""
 
     at: float
     resource: ResourceId
@@ -50,7 +50,7 @@ class PullEvent(Record):
 
 @tagged
 class SkippedEvent(Record):
-    """Nothing is done about a resource that a command is about."""
+    """Nothing is done about a resource that a command names."""
 
     at: float
     resource: ResourceId
@@ -78,9 +78,9 @@ class HealthEvent(Record):
 
 
 class Awaited(Record):
-    """Something that takes its time. what: ``to be healthy``.
+    """A condition that takes time. what: ``to be healthy``.
 
-    by: the resource that it keeps waiting; service: that of ``by``, empty if that is no container.
+    by: the resource that waits; service: that of ``by``, empty if it is not a container.
     """
 
     resource: ResourceId
@@ -108,9 +108,9 @@ class ConvergedEvent(Record):
 
 @tagged
 class SnapshotEvent(Record):
-    """How things stand when one begins to listen: the first event, of which the next ones are changes.
+    """The state at the time a client begins to listen: the first event, which the next ones change.
 
-    containers: all there are, in the order of their names; under_way: what has begun and is not over; blocked: as in
+    containers: all of them, sorted by name; under_way: actions that have begun and not ended; blocked: as in
     ``BlockedEvent``.
     """
 

@@ -8,7 +8,7 @@ from orchestra.record import Record
 from orchestra.visible import visible
 
 LINE = 200
-"""How many characters of a line of output are told."""
+"""How many characters of a line of output are shown."""
 
 
 class HealthStatus(StrEnum):
@@ -33,7 +33,7 @@ class Health(Record):
 
     @property
     def failure(self) -> str:
-        """What the last probe said: ``connection refused (exit code 1)``; empty when nothing is known."""
+        """The result of the last probe: ``connection refused (exit code 1)``; empty if nothing is known."""
         code = "" if self.exit_code is None else f"exit code {self.exit_code}"
         line = next((line.strip() for line in reversed(self.output.splitlines()) if line.strip()), "")
         line = visible(line)

@@ -1,4 +1,4 @@
-"""A place in a Compose file, kept with what is made of it."""
+"""A place in a Compose file, kept with what is made from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from orchestra.record import Record
 
 
 class Location(Record):
-    """Where the file says it: lines and columns count from 1."""
+    """The place in the file: lines and columns count from 1."""
 
     path: str
     line: int

@@ -1,4 +1,4 @@
-"""What containers write, and how their runs end, as those hear it who follow logs. Standard library only, and light."""
+"""What containers write, and how their runs end, for those who follow logs. Standard library only, and light."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Written(NamedTuple):
 
 
 class Missed(NamedTuple):
-    """Lines of a container that cannot be given out: they were rotated away while this process stood still."""
+    """Lines of a container that are lost: they were rotated away while this process was stopped."""
 
     container: Container
     line: Gap
 
 
 class Ended(NamedTuple):
-    """A run has ended and all it wrote was given out before. runs_again: as far as its restart policy says."""
+    """A run has ended, and all its output has been returned before. runs_again: according to its restart policy."""
 
     container: Container
     exited: Exited
@@ -49,6 +49,6 @@ Happening = Written | Missed | Ended
 
 
 def render_stamp(nanoseconds: int) -> bytes:
-    """A Unix time as lines have it."""
+    """A Unix time in the format of log lines."""
     seconds, fraction = divmod(nanoseconds, 10**9)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z".encode()

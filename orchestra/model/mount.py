@@ -13,8 +13,8 @@ from orchestra.record import Record, replace
 class BindMount(Record):
     """A file or directory of the host. source: its absolute path.
 
-    create_host_path: make a missing directory, as the short syntax does. declared: what it is of, such as
-    ``secret token``, when it is no volume.
+    create_host_path: make a missing directory, as the short syntax does. declared: what it belongs to, such as
+    ``secret token``, if it is not a volume.
     """
 
     target: str
@@ -48,9 +48,9 @@ class TmpfsMount(Record):
 
 @tagged
 class FileMount(Record):
-    """A read-only file of the container's own, made of ``content``, or of what ``source`` holds when it is made.
+    """A read-only file of one container, made from ``content``, or from the file ``source`` when it is made.
 
-    Neither is said of a variable that is not set. uid, gid, mode: None for the defaults. declared: as of a BindMount.
+    An unset variable leaves both at their defaults. uid, gid, mode: None for the defaults. declared: as in BindMount.
     """
 
     target: str

@@ -17,5 +17,5 @@ def container_name(stack: str, service: str, index: int) -> ContainerName:
 
 
 def scoped_name(stack: str, name: str) -> str:
-    """The name on the host of a network or volume that the file calls ``name``: ``stack_name``."""
+    """The name on the host of a network or volume whose key in the file is ``name``: ``stack_name``."""
     return f"{stack}_{name}"

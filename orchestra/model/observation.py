@@ -1,4 +1,4 @@
-"""What a supervisor answers to who wants to see everything, see ``orchestra.model.request``."""
+"""A supervisor's answer to a request to see everything, see ``orchestra.model.request``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class ObserveResult(Record):
 
 
 class ForeseeResult(Record):
-    """desired: what would be desired after such an ``up``; current: what is now, None where that is not known.
+    """desired: what would be desired after such an ``up``; current: what is desired now, None if unknown.
 
-    damage: what is wrong with the file that tells what is desired now: at most one sentence.
+    damage: what is wrong with the file of the current desired state: at most one sentence.
     """
 
     observed: Observed

@@ -1,4 +1,4 @@
-"""What is: rebuilt by looking at the world, never remembered. Times are Unix seconds."""
+"""What exists: found by looking at the world, never remembered. Times are Unix seconds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Verb(StrEnum):
 
 
 class Healthcheck(Record):
-    """How a container is asked whether it serves. test: an argv. Without more words, as Docker does it."""
+    """How a container's health is checked. test: an argv. The defaults are Docker's."""
 
     test: tuple[str, ...]
     interval: float = 30.0
@@ -39,7 +39,7 @@ class Healthcheck(Record):
 
 @tagged
 class Created(Record):
-    """The bundle exists, no process ever ran in it."""
+    """The bundle exists, but no process has run in it."""
 
 
 @tagged
@@ -54,9 +54,9 @@ class Running(Record):
 
 @tagged
 class Exited(Record):
-    """exit_code: 128 + the signal's number when a signal ended it. exit_code None: it could not be learned.
+    """exit_code: 128 + the signal's number if a signal ended it. exit_code None: it could not be learned.
 
-    stopped: it ended after ``stop`` was asked of it, so it runs again as soon as it is wanted, whatever its policy.
+    stopped: it ended after a request to stop it, so it runs again as soon as it is wanted, whatever its policy.
     """
 
     exit_code: int | None
@@ -76,13 +76,13 @@ Status = Created | Running | Exited
 class Container(Record):
     """One container of the stack.
 
-    restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of
-    those in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect,
-    as ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only speak of, as ``PORT/PROTOCOL``.
+    restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of those
+    in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect, as
+    ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only mention, as ``PORT/PROTOCOL``.
     image_digest: identity of the image it was made from. healthcheck: of file and image together; None for none.
-    damage: which of its files cannot be read, and why; it is replaced when it is wanted, and removed when not.
+    damage: which of its files cannot be read, and why; then it is replaced if it is wanted, and removed if not.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
-    has no other source. error: why it could not be started when that was tried last; empty once it was started.
+    has no other source. error: why the last attempt to start it failed; empty once it was started.
     """
 
     name: ContainerName
@@ -139,7 +139,7 @@ class Volume(Record):
 class Image(Record):
     """An image that is unpacked and ready. key: ``ImageSpec.key``; digest: identity of what the reference names *now*.
 
-    pulled_at: when it was last compared with where it comes from, Unix time. healthcheck: its own.
+    pulled_at: Unix time of the last comparison with its source. healthcheck: its own.
     """
 
     key: str
@@ -149,11 +149,11 @@ class Image(Record):
 
 
 class Failure(Record):
-    """The last thing that failed on one resource: another kind of action on it is not concerned.
+    """The last failure of a resource. Other kinds of action on it are not affected.
 
     attempts: how often in a row ``verb`` has failed since a command asked for it; at: when the last attempt began;
-    hint: what to do about it. in_use: another stack uses what should be removed. location: what of the file has failed,
-    where that is known; else it is the resource as a whole.
+    hint: what to do about it. in_use: another stack uses what should be removed. location: the part of the file that
+    has failed, if known; otherwise that of the resource as a whole.
     """
 
     resource: ResourceId
@@ -168,7 +168,7 @@ class Failure(Record):
 
 
 class Check(Record):
-    """A definition was found to be startable in place of the container that runs, with this image, at ``at``."""
+    """At ``at``, a definition with this image was found able to replace the running container."""
 
     config_hash: str
     image_digest: str
@@ -176,10 +176,10 @@ class Check(Record):
 
 
 class Observed(Record):
-    """The world as far as this stack is concerned. Mappings are keyed by name on the host, images by their key.
+    """The parts of the world that matter to this stack. Mappings are keyed by name on the host, images by their key.
 
-    checked, refused: of containers whose definition has changed, what is known of the new one. They are what this
-    supervisor has found out, and are found out again by the next.
+    checked, refused: for containers whose definition has changed, what is known of the new one. This supervisor has
+    found it out, and the next one will do so again.
     """
 
     stack: StackName

@@ -1,6 +1,6 @@
-"""What a supervisor can be asked. Each goes over the control socket as JSON, see ``orchestra.control.wire``.
+"""Requests to a supervisor. Each goes over the control socket as JSON, see ``orchestra.control.wire``.
 
-``services`` and ``selected``: empty for all. Times that something may take are in seconds.
+``services`` and ``selected``: empty for all. Time limits are in seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from orchestra.record import Record
 
 
 class Until(StrEnum):
-    """Of which containers the end is awaited: of all, of the first, or of the first that fails."""
+    """Which containers' end to wait for: all, the first, or the first that fails."""
 
     ALL_EXITED = "all-exited"
     ANY_EXITED = "any-exited"
@@ -23,11 +23,11 @@ class Until(StrEnum):
 class Changes(Record):
     """The options of ``up`` that change what it does.
 
-    services: taken over from the file: the named ones and what they depend on; empty for all. named: those that the
-    command line names; empty for all of ``services``. scaled: those whose number of containers it gives. alone: the
-    named services start without waiting for what they depend on. recreate: concerns the named services;
-    recreate_dependencies: what they depend on is replaced too. renew_volumes: concerns every service that ``recreate``
-    or ``recreate_dependencies`` may replace. pull: the pull_policy of every image. start: false only creates.
+    services: those to take from the file: the named ones and what they depend on; empty for all. named: those on the
+    command line; empty for all of ``services``. scaled: those whose number of containers is given. alone: the named
+    services start without waiting for their dependencies. recreate: for the named services; recreate_dependencies:
+    replace their dependencies too. renew_volumes: for every service that ``recreate`` or ``recreate_dependencies`` may
+    replace. pull: the pull_policy of every image. start: false only creates.
     """
 
     services: tuple[str, ...] = ()
@@ -44,11 +44,11 @@ class Changes(Record):
 
 
 class UpRequest(Record):
-    """Have the stack be as a ``Desired``, which goes beside this, says.
+    """Make the stack match a ``Desired``, which is sent with this.
 
-    wait: until services are running or healthy. environment: see ``orchestra.control.environment``; None to go on with
-    what the supervisor has. asked_at: Unix time of the command, 0 for now. A supervisor that ends before it answers is
-    asked again, perhaps after another command has had services stop: what was asked for later holds.
+    wait: until services are running or healthy. environment: see ``orchestra.control.environment``; None to keep the
+    supervisor's. asked_at: Unix time of the command, 0 for now. If a supervisor ends before it answers, it is asked
+    again, perhaps after another command has stopped services: the later command wins.
     """
 
     changes: Changes = Changes()
@@ -59,13 +59,13 @@ class UpRequest(Record):
 
 
 class ForeseeRequest(Record):
-    """Look at everything as if ``up`` asked for a ``Desired``, which goes beside this. Changes nothing."""
+    """Look at everything as if ``up`` asked for a ``Desired``, which is sent with this. Changes nothing."""
 
     changes: Changes = Changes()
 
 
 class DownRequest(Record):
-    """declared: all services of the file; None where there is none. selected: only these, and what depends on them."""
+    """declared: all services in the file; None if there is no file. selected: only these, and what depends on them."""
 
     declared: tuple[str, ...] | None = None
     selected: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class DownRequest(Record):
 
 
 class StopRequest(Record):
-    """Stop containers and keep them. A second one with less time shortens the first."""
+    """Stop containers and keep them. A second request with less time shortens the first."""
 
     services: tuple[str, ...] = ()
     timeout: float | None = None
@@ -142,17 +142,17 @@ class AttendRequest(Record):
 
 
 class SettleRequest(Record):
-    """Wait until all that is wanted of the services has been started, or cannot be."""
+    """Wait until all wanted containers of the services have been started, or cannot be."""
 
     services: tuple[str, ...] = ()
 
 
 class EventsRequest(Record):
-    """Hear how things stand, then of everything that happens, until one hangs up."""
+    """Receive the current state, then every event, until the client hangs up."""
 
 
 class PingRequest(Record):
-    """Hear whether the supervisor stays."""
+    """Ask whether the supervisor will stay."""
 
 
 Question = (
@@ -175,5 +175,5 @@ Question = (
 
 
 def operation(type_: type) -> str:
-    """What a request is called on the wire: ``up`` for ``UpRequest``."""
+    """The name of a request on the wire: ``up`` for ``UpRequest``."""
     return type_.__name__.removesuffix("Request").lower()

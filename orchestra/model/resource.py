@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 KEPT = 1 << 16
-"""A plan names each of its resources many times, and the next plan does so again."""
+"""A plan names each of its resources many times, and so does the next plan."""
 
 
 class Kind(StrEnum):
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 
 class ResourceId(NamedTuple):
-    """name: on the host; of an image its key, ``ImageSpec.key``. As text, in messages and files: ``kind/name``."""
+    """name: on the host; for an image its key, ``ImageSpec.key``. As text, in messages and files: ``kind/name``."""
 
     kind: Kind
     name: str

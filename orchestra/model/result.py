@@ -1,7 +1,7 @@
-"""What a supervisor answers, see ``orchestra.model.request``.
+"""A supervisor's answers, see ``orchestra.model.request``.
 
-``orphans``: containers of services that the file does not declare. ``damage``: what is wrong with the file that tells
-what was asked for before this request: at most one sentence.
+``orphans``: containers of services that the file does not declare. ``damage``: what is wrong with the file that
+records the previous request: at most one sentence.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ContainerState(Record):
 
 
 class ReportedFailure(Record):
-    """location: where the file says what has failed, or declares the resource."""
+    """location: the place in the file of what has failed, or of the resource's declaration."""
 
     resource: ResourceId
     error: str
@@ -31,7 +31,7 @@ class ReportedFailure(Record):
 
 
 class Exit(Record):
-    """exit_code: None where it could not be learned. id: of the container."""
+    """exit_code: None if it is unknown. id: of the container."""
 
     container: str
     service: str
@@ -40,9 +40,9 @@ class Exit(Record):
 
 
 class UpResult(Record):
-    """Nothing is taken back when something has failed: the next ``up`` carries on from there.
+    """Nothing is undone after a failure: the next ``up`` continues from there.
 
-    unproven: containers that it waited for in vain.
+    unproven: containers that it waited for without success.
     """
 
     containers: tuple[ContainerState, ...] = ()
@@ -54,7 +54,7 @@ class UpResult(Record):
 
 
 class DownResult(Record):
-    """kept: what another stack still uses, in words. leaving: nothing is left, and the supervisor ends."""
+    """kept: what another stack still uses, described. leaving: nothing is left, and the supervisor ends."""
 
     failures: tuple[ReportedFailure, ...] = ()
     kept: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class DownResult(Record):
 
 
 class StopResult(Record):
-    """failures: what could not be stopped."""
+    """failures: containers that could not be stopped."""
 
     failures: tuple[ReportedFailure, ...] = ()
 
@@ -110,7 +110,7 @@ class AttendResult(Record):
 
 
 class SettleResult(Record):
-    """All that was wanted has been started, or cannot be."""
+    """All wanted containers have been started, or cannot be."""
 
 
 class EventsResult(Record):
@@ -118,6 +118,6 @@ class EventsResult(Record):
 
 
 class PingResult(Record):
-    """leaving: the supervisor ends as soon as it has no request left to answer."""
+    """leaving: the supervisor ends once it has answered all requests."""
 
     leaving: bool = False

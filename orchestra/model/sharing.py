@@ -1,4 +1,4 @@
-"""Whose namespace of a kind a container lives in (namespaces(7)): ``network_mode``, ``pid``, ``ipc`` and ``uts``."""
+"""Which namespace of a kind a container uses (namespaces(7)): ``network_mode``, ``pid``, ``ipc`` and ``uts``."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from orchestra.record import Record
 
 @tagged
 class Own(Record):
-    """In one of its own, as long as nothing else is said."""
+    """One of its own. This is the default."""
 
 
 @tagged
 class Bare(Record):
-    """In one of its own that nothing is put into: no networks, no ``/dev/shm``; Compose's ``none``."""
+    """An empty one of its own: no networks, no ``/dev/shm``; Compose's ``none``."""
 
 
 @tagged
 class Host(Record):
-    """In the host's."""
+    """The host's."""
 
 
 @tagged
 class OfService(Record):
-    """In that of the first container of a service of the stack."""
+    """That of the first container of a service of the stack."""
 
     service: ServiceName
 
 
 @tagged
 class OfContainer(Record):
-    """In that of a container, by its name or id."""
+    """That of a container, by its name or id."""
 
     container: str
 

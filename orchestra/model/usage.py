@@ -8,8 +8,8 @@ from orchestra.record import Record
 class Usage(Record):
     """at: seconds of the monotonic clock. processor: nanoseconds so far. memory and everything below: bytes.
 
-    memory: without files that the kernel could drop at once, as Docker counts. memory_limit: the machine's memory where
-    the container has no limit. received, sent: of its own network, so far; read, written: of block devices, so far.
+    memory: without files that the kernel could drop at once, as Docker counts it. memory_limit: the machine's memory if
+    the container has no limit. received, sent: by its own network, so far; read, written: by block devices, so far.
     """
 
     at: float = 0.0

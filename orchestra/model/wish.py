@@ -8,7 +8,7 @@ from orchestra.record import Record
 
 
 class Recreate(StrEnum):
-    """Which containers are replaced: those that changed, all that the command names, or none."""
+    """Which containers to replace: those that changed, all that the command names, or none."""
 
     CHANGED = "changed"
     ALWAYS = "always"
@@ -30,14 +30,14 @@ class Goal(StrEnum):
 
 
 class Wish(Record):
-    """What the last command that concerned a service asked of it.
+    """What the last command about a service asked of it.
 
     at: Unix time of that command; containers that ended before it and may end (restart ``no``, or one-shots) are
-    started again by it. recreate: ``ALWAYS`` replaces the containers created before ``at``; ``NEVER`` leaves them as
-    they are, whatever changed. renew_volumes: containers created before ``at`` are replaced if they have anonymous
-    volumes, and begin with new ones. alone: they start without waiting for what they depend on. restart: runs that
-    began before ``at`` are stopped, and others begin. stop_timeout: in seconds; overrides every stop_grace_period,
-    None for what the whole stack was asked for.
+    started again. recreate: ``ALWAYS`` replaces the containers created before ``at``; ``NEVER`` leaves them unchanged,
+    whatever has changed. renew_volumes: containers created before ``at`` are replaced if they have anonymous volumes,
+    and get new ones. alone: they start without waiting for their dependencies. restart: runs that began before ``at``
+    are stopped, and others begin. stop_timeout: in seconds, instead of every stop_grace_period; None for the one of the
+    whole stack.
     """
 
     at: float = 0.0

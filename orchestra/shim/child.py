@@ -20,7 +20,7 @@ NOBODY = -1
 class Child:
     """A shim as the fork server knows it.
 
-    pid: of its process, which may have other shims as well; 0 for one that an earlier fork server forked, ``NOBODY``
+    pid: of its process, which may have other shims as well; 0 for one that an earlier fork server forked, -1
     while another is about to take over; channel: the socket to it, None once it has closed that; terminal: the second
     master of its container's terminal, or -1; streams: our ends of its pipes, kept so that their content is not lost if
     container and shim end together; exit_code: of its container, if that became an orphan and was reaped here; leaving:
