@@ -69,7 +69,7 @@ class FakeDriver:
             self._arrived = anyio.Event()
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
-        """Nothing here asks a registry."""
+        """Nothing here uses a registry."""
 
     async def pull(self, image: ImageSpec) -> Image:
         await self._point("pull", image.reference)
@@ -163,7 +163,7 @@ class FakeDriver:
         return container is not None and isinstance(container.status, Running)
 
     async def _point(self, method: str, name: str, *, failing: bool = True) -> None:
-        """An await point: takes time, may fail, and whoever crashes the engine may do so here."""
+        """An await point: takes time, may fail, and is a place at which a test may crash the engine."""
         if self.faults.visit is not None:
             self.faults.visit(f"{method} {name}")
         await anyio.sleep(self.faults.pause())
@@ -183,7 +183,7 @@ class FakeDriver:
         self._arrived.set()
 
     async def _pass_time(self) -> None:
-        """Notice the end of programs at the moment it comes."""
+        """Notice the end of programs at the moment it happens."""
         while True:
             self._changed = anyio.Event()
             self.world.pass_time()

@@ -1,4 +1,4 @@
-"""What goes wrong in a fake world: scripted for one call, or at random from a seed."""
+"""Failures in a fake world: scripted for one call, or random from a seed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Faults:
-    """scripted: errors for the next calls, by (method, resource name), used up in turn.
+    """scripted: errors for the next calls, by (method, resource name), each used once.
 
-    random: source of all chance. error_share: calls that raise TemporaryError, before or after their effect.
-    latency: the longest that a call takes beyond its program's time, in seconds. lost_share, repeated_share and
-    late_share: of events. visit: told the name of every await point before it is awaited; may cancel the caller.
+    random: source of all chance. error_share: calls that raise TemporaryError, before or after their effect. latency:
+    the longest that a call takes beyond its program's time, in seconds. lost_share, repeated_share and late_share: of
+    events. visit: called with the name of every await point before it; may cancel the caller.
     """
 
     scripted: dict[tuple[str, str], list[DriverError]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Faults:
     visit: Callable[[str], None] | None = None
 
     def fail(self, method: str, name: str, errors: Iterable[DriverError]) -> None:
-        """Let the next calls of ``method`` on ``name`` raise these, one each."""
+        """Have the next calls of ``method`` on ``name`` raise these, one each."""
         self.scripted.setdefault((method, name), []).extend(errors)
 
     def raise_scripted(self, method: str, name: str) -> None:
@@ -48,7 +48,7 @@ class Faults:
         return self.random.uniform(0.0, self.latency) if self.latency else 0.0
 
     def deliveries(self) -> list[float]:
-        """For one event: after how many seconds it is delivered, once for each delivery; empty when it is lost."""
+        """Delays in seconds of one event, one for each delivery; empty if it is lost."""
         if self._happens(self.lost_share):
             return []
         count = 2 if self._happens(self.repeated_share) else 1

@@ -1,4 +1,4 @@
-"""A fake world for a supervisor of its own: everything can be pulled, every program runs until it is stopped."""
+"""A fake world for a real supervisor: every image can be pulled, every program runs until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake machine: what exists on it, and programs that run, answer probes and end as time goes by.
+"""The fake machine: its resources, and programs that run, answer probes and end as time passes.
 
 Changes go through ``plan.predict``, so the planner's model and this world cannot drift apart. Calls that no correct
 engine makes (creating without an image, removing what runs) raise AssertionError: they are bugs, not faults.
@@ -57,7 +57,7 @@ class World:
     """now: Unix seconds. programs: by service. available: digests of images that can be pulled, by reference; None for
     any. pull_seconds: by reference.
 
-    ``journal`` tells what happened, in order; ``contents`` what is in each volume.
+    ``journal`` records what happened, in order; ``contents`` is the content of each volume.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class World:
 
     @property
     def observed(self) -> Observed:
-        """Everything there is, with programs that have ended by now."""
+        """Everything that exists, with programs that have ended by now."""
         self.pass_time()
         return self._truth
 
@@ -92,7 +92,7 @@ class World:
         return self.programs.get(spec.service, Program()) if spec else Program()
 
     def view(self, desired: Desired) -> Observed:
-        """What a driver reports: the stack's own, and what ``desired`` names of the rest."""
+        """What a driver reports: the stack's own resources, and others that ``desired`` names."""
         truth = self.observed
         networks = {spec.name for spec in desired.networks}
         volumes = {spec.name for spec in desired.volumes}
@@ -105,14 +105,14 @@ class World:
         )
 
     def lose_rules(self) -> None:
-        """Another program takes the firewall rules of every network away."""
+        """Another program removes the firewall rules of every network."""
         networks = {name: replace(network, guarded=False) for name, network in self._truth.networks.items()}
         self._truth = replace(self._truth, networks=networks)
         if self.listener is not None:
             self.listener(None)
 
     def add_external(self, networks: Iterable[Network] = (), volumes: Iterable[Volume] = ()) -> None:
-        """What others made before; nothing may ever remove it."""
+        """Resources that others have made; nothing may ever remove them."""
         self._truth = replace(
             self._truth,
             networks={**self._truth.networks, **{n.name: replace(n, external=True) for n in networks}},
@@ -120,7 +120,7 @@ class World:
         )
 
     def digest(self, image: ImageSpec) -> str | None:
-        """What a pull finds; None when there is nothing."""
+        """What a pull finds; None if there is no image."""
         if self.available is None:
             return f"sha256:{image.reference}"
         return self.available.get(image.reference)
@@ -164,7 +164,7 @@ class World:
         self._note("created", spec.name, spec)
 
     def note_call(self, what: str, name: str) -> None:
-        """Write down that a call begins: ``starting`` or ``stopping``."""
+        """Record that a call begins: ``starting`` or ``stopping``."""
         self._note(what, name, self._specs.get(name))
 
     def start(self, name: str, restarts: int, backoff: int) -> None:
@@ -187,7 +187,7 @@ class World:
         self._notify(name)
 
     def ask_to_stop(self, name: str) -> None:
-        """Deliver the stop signal: the program ends when it pleases, even if nobody waits for that."""
+        """Deliver the stop signal: the program decides when it ends, whether or not a caller waits."""
         self.pass_time()
         if name in self._processes:
             self._processes[name].stopped = True
@@ -225,7 +225,7 @@ class World:
         self._notify(name)
 
     def answers_probe(self, name: str) -> bool | None:
-        """Whether a probe succeeds now; None when the container does not run."""
+        """Whether a probe succeeds now; None if the container is not running."""
         self.pass_time()
         container = self._truth.containers.get(name)
         if container is None or not isinstance(container.status, Running):
@@ -248,7 +248,7 @@ class World:
         return min((p.ends_at for p in self._processes.values() if p.ends_at is not None), default=None)
 
     def pass_time(self) -> None:
-        """Let programs end whose time has come."""
+        """End programs whose time has come."""
         now = self.now()
         due = [(p.ends_at, name) for name, p in self._processes.items() if p.ends_at is not None and p.ends_at <= now]
         for ended_at, name in sorted(due):

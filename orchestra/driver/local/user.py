@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LARGEST_ID = (1 << 31) - 1
-LARGEST_IN_FILES = (1 << 32) - 2  # the kernel's limit: some images use it for their ``nobody``
+LARGEST_IN_FILES = (1 << 32) - 2  # the kernel's limit, which some images use
 
 
 class User(Record):
