@@ -1,4 +1,4 @@
-"""The file: Compose YAML to ``Stack`` to ``Desired``, as a pipeline of passes (docs/explanation/loading.md).
+"""Loading the file: Compose YAML to ``Stack`` to ``Desired``, as a pipeline of passes (docs/explanation/loading.md).
 
 pydantic and ruamel.yaml are imported by the first use of ``load``, never by importing this package:
 ``orchestra.compose.remembered`` must stay cheap.
@@ -24,7 +24,7 @@ __all__ = ["Inputs", "LoadRequest", "Loaded", "load", "render_config"]
 
 
 def __getattr__(name: str) -> object:
-    """PEP 562: each public name is imported when it is first asked for."""
+    """PEP 562: each public name is imported when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

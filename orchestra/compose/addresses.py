@@ -1,4 +1,4 @@
-"""Addresses that the file gives to networks and containers: whether they fit together, told before anything starts."""
+"""Addresses of networks and containers in the file: whether they are consistent, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def static_addresses(services: Mapping[str, Service]) -> dict[str, tuple[str, ...]]:
-    """By the file's word for a network: the addresses on it that services ask for, whether they are on or not."""
+    """By the network's key in the file: the addresses on it that services ask for, whether they are active or not."""
     found: dict[str, set[str]] = {}
     for service in services.values():
         for network, attachment in (service.networks or {}).items():
@@ -33,7 +33,7 @@ def pool_of(network: Network) -> tuple[int, Pool] | None:
 
 
 def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
-    """Report what does not fit to the context's problems. replicas: how many containers a service has."""
+    """Report addresses that do not fit to the context's problems. replicas: how many containers a service has."""
 
     def refuse(place: Path, message: str, hint: str = "") -> None:
         context.problems.error("invalid-value", message, context.span(place), place, hint)
@@ -53,7 +53,8 @@ def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
                 continue
             place = ("services", key, "networks", name, "ipv4_address")
             if name in networks and not networks[name].external and name not in subnets:
-                # Docker Compose loads this, too, and the engine refuses it: a subnet of its own choice has others.
+                # Docker Compose loads this too, and the engine refuses it: a subnet that it chooses has other
+                # addresses.
                 hint = f"give the network a subnet: ipam: {{config: [{{subnet: {_around(attachment.ipv4_address)}}}]}}"
                 message = f"network {name} has no subnet that contains {attachment.ipv4_address}"
                 context.problems.warn("invalid-value", message, context.span(place), place, hint)
@@ -66,7 +67,7 @@ def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
 
 
 def _check_pool(pool: Pool, place: Path, owners: dict[str, str], refuse: Refuse) -> IPv4Network | None:
-    """The subnet, None when it is none; notes in ``owners`` which of its addresses are spoken for."""
+    """The subnet, None if it is invalid; adds the addresses that are taken in it to ``owners``."""
     from ipaddress import IPv4Network
 
     try:
@@ -117,5 +118,5 @@ def _is_host(address: IPv4Address, subnet: IPv4Network) -> bool:
 
 
 def _around(text: str) -> str:
-    """A subnet that the address would be of, for a hint."""
+    """A subnet that contains the address, for a hint."""
     return f"{text.rpartition('.')[0]}.0/24"

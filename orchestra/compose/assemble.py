@@ -1,4 +1,4 @@
-"""All files of a stack to one document: each parsed, interpolated, made canonical and absolute, then merged.
+"""Making one document of a stack's files: each is parsed, interpolated, made canonical and absolute, then merged.
 
 The order for one document: interpolation, short to long syntax, absolute paths, ``include``, ``extends``. Documents
 are merged in order, later over earlier. Included files count as the earliest.
@@ -32,9 +32,9 @@ _OF_THE_STACK = ("name", "version", "include")
 
 
 class Layer(NamedTuple):
-    """Documents before they were merged over those before them, and the variables that they saw.
+    """Documents before they were merged over earlier ones, and the variables that they used.
 
-    service: the documents are no whole ones, but what this service extends.
+    service: if set, the documents are only what this service extends.
     """
 
     documents: tuple[Map, ...]
@@ -58,7 +58,7 @@ class Assembler:
         self._parsed: dict[str, tuple[Map, ...]] = {}
 
     def parse(self, path: str) -> tuple[Map, ...] | None:
-        """The documents of a file as they are written, None when there is no such file."""
+        """The documents of a file as they are written; None if there is no such file."""
         if path not in self._parsed:
             content = self.reader.read(path)
             if content is None:
@@ -105,7 +105,7 @@ class Assembler:
         return self.reader.lack(path)
 
     def extends(self, name: str, bases: tuple[Map, ...], environment: Environment) -> None:
-        """Told by ``Extender``: ``bases``, lowest first, lie below the service ``name`` of the next document."""
+        """Called by ``Extender``: ``bases``, lowest first, are below the service ``name`` of the next document."""
         self.layers.append(Layer(bases, environment, name))
 
     def _include(self, document: Map, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
@@ -173,7 +173,7 @@ class Assembler:
     ) -> Environment | None:
         """The including file's variables first, then the entry's ``env_file``, or ``.env`` of its directory.
 
-        None when one of them cannot be read.
+        None if one of them cannot be read.
         """
         is_whole = True
         named = _strings(entry.get("env_file"))
@@ -205,7 +205,7 @@ def declared_name(documents: tuple[Map, ...], environment: Environment, problems
 
 
 def _with_bare_names(document: Map, environment: Environment) -> Map:
-    """Variables without a value take it from the included project's own environment, as far as that has one."""
+    """Variables without a value take it from the included project's own environment, if they are set there."""
     services = document.get("services")
     if not isinstance(services, Map):
         return document

@@ -88,7 +88,7 @@ _ROOT = plant(TABLE)
 def canonicalise(document: Map, problems: Problems, *, may_hold_variables: bool = False) -> Map:
     """The document with every attribute in its long form. Malformed short syntax goes to ``problems``.
 
-    may_hold_variables: variables are not replaced yet, so what cannot be read is left as it is, without a word.
+    may_hold_variables: variables are not replaced yet, so values that cannot be parsed are silently left as they are.
     """
     result = _canonicalise(document, (), _ROOT, Problems(lenient=True) if may_hold_variables else problems)
     assert isinstance(result, Map)

@@ -1,4 +1,4 @@
-"""What must agree between the parts of a stack: references, cycles, limits, names. All findings at once."""
+"""Consistency between the parts of a stack: references, cycles, limits, names. All findings at once."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ _PULL_POLICY = re.compile(r"always|never|missing|build|daily|weekly|refresh")
 
 
 def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
-    """Report everything that is inconsistent to the context's problems. ``declared``: all that the file
-    declares, used or not."""
+    """Report everything that is inconsistent to the context's problems.
+
+    ``declared``: everything that the file declares, used or not.
+    """
     for key, service in context.stack.services.items():
         if context.problems.has_enough_errors:
             break
@@ -77,7 +79,7 @@ def _check_image(service: Service, path: Path, context: Context) -> None:
 
 
 def _may_have_origin(path: Path, context: Context) -> bool:
-    """Whether what a service is made of was refused, or where it may have had it from."""
+    """Whether a service's image or build was refused, or a place that it could have come from."""
     lacks = context.problems.lacks
     return lacks("include") or any(lacks(*path, key) for key in ("image", "build", "provider", "extends"))
 
@@ -260,7 +262,7 @@ def _check_cycles(context: Context) -> None:
             dependency_path(services[name], ("services", name), ring[(index + 1) % len(ring)])
             for index, name in enumerate(ring)
         ]
-        # Told from where a reader of the file meets it first.
+        # Reported at the place that comes first in the file.
         first = min(range(len(ring)), key=lambda index: context.span(places[index], key=True))
         names = (*ring[first:], *ring[:first], ring[first])
         shown = names if len(names) <= 12 else (*names[:6], f"… {len(names) - 11} more …", *names[-5:])

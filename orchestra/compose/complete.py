@@ -1,4 +1,4 @@
-"""What the file leaves unsaid: names on the host, the default network, implied dependencies, resolved variables.
+"""Filling in what the file leaves out: names on the host, the default network, implied dependencies, variables.
 
 A ``Stack`` in, a ``Stack`` out; what ``config`` prints is the result.
 """
@@ -46,7 +46,7 @@ def complete(
     problems: Problems,
     passes: Passes = ALL_PASSES,
 ) -> Stack:
-    """The stack with nothing left to guess. ``document`` says where things are, for messages."""
+    """The complete stack. ``document`` has the places, for messages."""
     services = {
         key: _complete_service(
             key, with_named_drives(service, stack.volumes), document, project, reader, problems, passes
@@ -70,7 +70,7 @@ def complete(
 
 
 def _named(stack: str, resources: Mapping[str, Resource]) -> dict[str, Resource]:
-    """Each resource with its name on the host; an external one keeps the file's word for it."""
+    """Each resource with its name on the host; an external one keeps its key from the file."""
     return {
         key: resource
         if resource.name
@@ -80,7 +80,7 @@ def _named(stack: str, resources: Mapping[str, Resource]) -> dict[str, Resource]
 
 
 def _without_unused(stack: Stack) -> Stack:
-    """Without the resources that no service of it uses."""
+    """Without the resources that none of its services uses."""
     services = stack.services.values()
     networks = {key for service in services for key in service.networks or ()}
     volumes = {mount.source for service in services for mount in service.volumes if mount.type == "volume"}
@@ -136,7 +136,7 @@ def _complete_service(
 
 
 def _with_count(request: DeviceRequest) -> DeviceRequest:
-    """A request for devices that names none and gives no number is for all of them (-1)."""
+    """A request that gives neither device ids nor a count is for all devices (-1)."""
     if request.device_ids or request.count is not None:
         return request
     return request.model_copy(update={"count": -1})
@@ -170,7 +170,7 @@ def _complete_build(build: Build, directory: str, environment: Environment) -> B
         update["dockerfile"] = "Dockerfile"
     if build.args:
         found = {key: environment.lookup(key) if value is None else value for key, value in build.args.items()}
-        # Unlike a variable of the container, an argument that nobody sets is as if it were not there.
+        # Unlike a variable of the container, an argument without a value is left out.
         update["args"] = {key: value for key, value in found.items() if value is not None}
     return build.model_copy(update=update)
 
@@ -178,7 +178,7 @@ def _complete_build(build: Build, directory: str, environment: Environment) -> B
 def _environment(
     key: str, service: Service, document: Map, environment: Environment, reader: Reader, problems: Problems
 ) -> dict[str, str | None] | None:
-    """The files in order, then the service's own; a variable without a value is the process environment's."""
+    """The files in order, then the service's own; a variable without a value takes that of the process environment."""
     values: dict[str, str | None] = {}
     for index, entry in enumerate(service.env_file):
         place = locate(document, ("services", key, "env_file", index))

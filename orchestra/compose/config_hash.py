@@ -1,7 +1,7 @@
-"""The identity of a resource's own definition: when it changes, the resource is made anew.
+"""The identity of a resource's own definition: if it changes, the resource is made anew.
 
-Left out is what does not change the container itself: order, number, how the image comes about, what ``develop`` and
-rolling updates say, and ``x-*``.
+It leaves out what does not change the container itself: order, number, how the image is built, ``develop``, rolling
+updates, and ``x-*``.
 """
 
 from __future__ import annotations

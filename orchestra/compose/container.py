@@ -1,4 +1,4 @@
-"""A service as a container: what all its replicas share."""
+"""A service as a container: what its replicas have in common."""
 
 from __future__ import annotations
 
@@ -97,15 +97,15 @@ def first_replica(
 
 
 def _exposed(text: str) -> str:
-    """``PORT/PROTOCOL``. A port of the host before it says nothing here."""
+    """``PORT/PROTOCOL``. A host port before it has no effect here."""
     port = text.rpartition(":")[2]
     return port if "/" in port else f"{port}/tcp"
 
 
 def _pull_policy(service: Service) -> str:
-    """``refresh`` is another way to say ``every_DURATION``, and without a duration never comes.
+    """``refresh`` is another word for ``every_DURATION``; without a duration it never happens.
 
-    What only a build names is never asked of a registry: there the name may be anybody's.
+    A service that is only built is never pulled: at a registry, its name may belong to someone else's image.
     """
     if not service.image:
         return "never"
@@ -152,7 +152,7 @@ def _ulimits(service: Service) -> tuple[Ulimit, ...]:
 
 
 def resources(service: Service) -> Resources:
-    """The short attributes and ``deploy.resources`` together; the checks see to it that they agree."""
+    """The short attributes and ``deploy.resources`` together; the checks ensure that they agree."""
     deploy = service.deploy.resources if service.deploy else None
     limits = deploy.limits if deploy else None
     reservations = deploy.reservations if deploy else None

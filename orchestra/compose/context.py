@@ -1,4 +1,4 @@
-"""What the passes from ``Stack`` to ``Desired`` share."""
+"""What the passes from ``Stack`` to ``Desired`` have in common."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class Context:
     """stack is complete (``compose.complete``); document is the tree it came from, for places.
 
-    left_out: what ``--no-deps`` leaves out, see ``compose.select``: these services may be depended on, and nothing is
-    read or made of them but their place in the order. Those of them in ``stack`` lend their mounts only.
-    static_addresses: of each network, by the file's word for it, those that any service of the file asks for.
+    left_out: what ``--no-deps`` leaves out, see ``compose.select``: others may depend on these services, but only their
+    place in the order is used. Those of them in ``stack`` only lend their mounts.
+    static_addresses: for each network, by its key in the file, the addresses that any service asks for.
     unsupported: as in the request.
     """
 
@@ -41,7 +41,7 @@ class Context:
 
     @property
     def related(self) -> Mapping[str, Service]:
-        """The services of the stack and all that they depend on."""
+        """The services of the stack and everything that they depend on."""
         return {**self.left_out, **self.stack.services}
 
     def span(self, path: Path, *, key: bool = False) -> Span:

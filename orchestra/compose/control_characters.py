@@ -1,4 +1,4 @@
-"""Control characters in texts that become lines of files: a newline in a host name is a line of its own there."""
+"""Control characters in texts that become lines of files: a newline in a host name would begin a line of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files make up the stack, where it lives, what it is called, which variables it may use."""
+"""Which files make up the stack, its directory and name, and which variables it may use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DROPPED = re.compile(r"[^a-z0-9_-]")
 
 
 class Project(Record):
-    """files and directory are absolute; a file may be ``-``. profiles: those that are active."""
+    """files and directory are absolute; a file may be ``-``. profiles: the active ones."""
 
     directory: str
     files: tuple[str, ...]
@@ -52,7 +52,7 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
         environment = _with_env_files(environment, request, found, reader, problems)
     if absent := [path for path in files if reader.read(path) is None]:
         raise ComposeFileNotFound(tuple(Diagnostic("file-not-found", reader.lack(path)) for path in absent))
-    # As in Compose an empty name is a profile too, and the one that is active when none is named.
+    # As in Compose, an empty name is a profile too, which is active if none is named.
     profiles = request.profiles or tuple((environment.lookup("COMPOSE_PROFILES") or "").split(","))
     return Project(found, files, environment, frozenset(name.strip() for name in profiles))
 
@@ -128,8 +128,7 @@ def _with_env_files(
 def project_name(request: LoadRequest, project: Project, declared: str | None) -> str:
     """The project name: ``-p``, COMPOSE_PROJECT_NAME, the file's own, else that of the directory.
 
-    The first two are refused unless they are already in normal form; the others are brought into it. Raises
-    UserError.
+    The first two must be in normal form already; the others are converted to it. Raises UserError.
     """
     asked = request.project_name or project.environment.lookup("COMPOSE_PROJECT_NAME")
     if asked:

@@ -1,6 +1,6 @@
 """The language of ``.env`` and ``env_file``: ``KEY=VALUE`` lines with quotes, comments and variables.
 
-Compose's own dialect. ``export`` and spaces around are allowed, ``:`` may stand for ``=``; a key alone is inherited.
+Compose's own dialect. ``export`` and surrounding spaces are allowed, ``:`` may replace ``=``; a key alone is inherited.
 Unquoted and double-quoted values are interpolated; single-quoted ones are literal; quoted ones may span lines.
 """
 
@@ -46,15 +46,15 @@ class DotenvError(ValueError):
 def parse_dotenv(
     text: str, lookup: Lookup, unset: Callable[[str, int], None] = lambda name, line: None
 ) -> dict[str, str]:
-    """Keys and values in order. ``lookup`` answers before earlier keys of the file do; raises DotenvError.
+    """Keys and values in order. ``lookup`` is asked before earlier keys of the file; raises DotenvError.
 
-    ``unset`` hears of each variable that became empty for want of a value, with its line.
+    ``unset`` is called for each variable that became empty because it is not set, with its line.
     """
     return _Parser(text, lookup, unset).parse()
 
 
 def parse_raw(text: str) -> dict[str, str | None]:
-    """The ``format: raw`` of an ``env_file``: whole lines, nothing quoted, nothing replaced; None is inherited."""
+    """The ``format: raw`` of an ``env_file``: whole lines, without quoting or replacement; None is inherited."""
     values: dict[str, str | None] = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         stripped = line.lstrip()
@@ -87,7 +87,7 @@ class _Parser:
 
     @property
     def line(self) -> int:
-        """Counted on from where it was asked for last."""
+        """Counted from the position of the last call."""
         known, line = self._known
         self._known = self.position, line + self.text.count("\n", known, self.position)
         return self._known[1]

@@ -1,8 +1,8 @@
-"""What was refused, taken out of the document, so that everything else is looked at all the same.
+"""Removing refused values from the document, so that everything else can still be checked.
 
-A load tells all the mistakes of a stack at once. So no mistake ends it: a value that is refused before the files are
-merged leaves a node with the tag ``WRONG``, which is taken out here, as is what the schema refuses. ``Problems.lacks``
-knows of each such place: whatever is only missing because of it is not told.
+A load reports all mistakes of a stack at once, so no mistake ends it. A value that is refused before the files are
+merged leaves a node with the tag ``WRONG``, which is removed here, like values that the schema refuses.
+``Problems.lacks`` knows each such place: what is only missing because of it is not reported.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def without_refused(document: Map, paths: Iterable[Path], problems: Problems) -> Map:
-    """The document without its ``WRONG`` nodes and without what is at ``paths``, all of them told to ``problems``.
+    """The document without its ``WRONG`` nodes and without what is at ``paths``; each is reported to ``problems``.
 
-    Of a path that is not in the document, the deepest part that is there goes.
+    If a path is not in the document, its deepest existing part is removed.
     """
     result = _without(document, {_known(document, path) for path in paths}, (), problems)
     assert isinstance(result, Map)
@@ -36,7 +36,7 @@ def _known(document: Map, path: Path) -> Path:
 
 
 def _without(node: Node, refused: set[Path], path: Path, problems: Problems, kept: Path = ()) -> Node:
-    """``path``: where the node stands in the whole document; ``kept``: in what is left of it."""
+    """``path``: of the node in the whole document; ``kept``: in what remains of it."""
     if isinstance(node, Map):
         items: dict[str, Node] = {}
         for key, item in node.items.items():

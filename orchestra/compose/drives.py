@@ -1,7 +1,7 @@
 """Volumes whose name is a single letter.
 
-Compose reads ``v:/data`` as a path on drive V of Windows, which no container on Linux can mount. Where the file
-declares a volume ``v``, that is what is meant.
+Compose reads ``v:/data`` as a path on drive V of Windows, which no container on Linux can mount. If the file declares a
+volume ``v``, that is what is meant.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MODES = frozenset({"ro", "rw"})
 
 
 def with_named_drives(service: Service, declared: Collection[str]) -> Service:
-    """The service with the mounts of volumes that have one letter; the same object where there are none."""
+    """The service with the mounts of volumes that have one letter; the same object if there are none."""
     mounts = tuple(_named(mount, declared) for mount in service.volumes)
     return service if mounts == service.volumes else service.model_copy(update={"volumes": mounts})
 

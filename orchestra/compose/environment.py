@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from orchestra.compose.reader import Reader
 
 
-# What YAML does not take for text (YAML 1.2, chapter 5.1). As one class it would take 7 ms to compile.
+# Characters that YAML does not accept as text (YAML 1.2, chapter 5.1). As one class it would take 7 ms to compile.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]|[\ufffe\uffff]")
 
 
 class Environment:
-    """The process environment wins over all but ``fixed``; ``extra`` fills what it leaves open.
+    """The process environment wins over everything but ``fixed``; ``extra`` adds what is not set otherwise.
 
-    ``origins`` says where the values of ``extra`` and ``fixed`` came from, for those who ask.
+    ``origins`` records where the values of ``extra`` and ``fixed`` came from.
     """
 
     def __init__(
@@ -47,33 +47,33 @@ class Environment:
         return self._extra.get(name) if value is None else value
 
     def origin(self, name: str) -> str:
-        """Where ``lookup`` has a value from, in words; '' when it has none."""
+        """The origin of what ``lookup`` returns, described; '' if there is no value."""
         if name not in self._fixed and self._reader.variable(name) is not None:
             return "the environment"
         return self._origins.get(name, "")
 
     def values(self) -> dict[str, str]:
-        """Every variable that is known, by name."""
+        """All variables by name."""
         return dict(sorted({**self._extra, **self._reader.variables(), **self._fixed}.items()))
 
     def with_defaults(self, values: Mapping[str, str], origin: str = "") -> Environment:
-        """The same with ``values`` where nothing is known yet."""
+        """The same with ``values`` for variables that are not set yet."""
         origins = {**dict.fromkeys(values, origin), **self._origins}
         return Environment(self._reader, {**values, **self._extra}, self._fixed, origins)
 
     def with_values(self, values: Mapping[str, str], origin: str = "") -> Environment:
-        """The same with ``values`` before earlier ones; the process environment still wins."""
+        """The same with ``values`` over earlier ones; the process environment still wins."""
         origins = {**self._origins, **dict.fromkeys(values, origin)}
         return Environment(self._reader, {**self._extra, **values}, self._fixed, origins)
 
     def with_fixed(self, values: Mapping[str, str], origin: str = "") -> Environment:
-        """The same with ``values`` before everything else."""
+        """The same with ``values`` over everything else."""
         origins = {**self._origins, **dict.fromkeys(values, origin)}
         return Environment(self._reader, self._extra, {**self._fixed, **values}, origins)
 
 
 def read_dotenv(path: str, text: str, environment: Environment, problems: Problems) -> dict[str, str]:
-    """The variables of one file; what is wrong goes to ``problems``."""
+    """The variables of one file; mistakes go to ``problems``."""
     problems.texts[path] = text
 
     try:
@@ -97,7 +97,7 @@ def warn_of_unset(path: str, problems: Problems) -> Callable[[str, int], None]:
 
 
 def decode_text(path: str, content: bytes, problems: Problems) -> str:
-    """The text of a file; what is not UTF-8 goes to ``problems``."""
+    """The text of a file; bytes that are not UTF-8 go to ``problems``."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -110,7 +110,7 @@ def decode_text(path: str, content: bytes, problems: Problems) -> str:
 
 
 def check_printable(path: str, text: str, problems: Problems) -> str:
-    """The text; a character that YAML does not take for text goes to ``problems``."""
+    """The text; a character that YAML does not accept goes to ``problems``."""
     if match := _UNPRINTABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
         column = match.start() - text.rfind("\n", 0, match.start())

@@ -1,4 +1,4 @@
-"""Where a value of the result comes from: the places that say it, what they override, the variables in them."""
+"""Where a value of the result comes from: the places that set it, what they override, the variables in them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PART = re.compile(r"[^.\[\]]+|\[\d+\]")
 def explain(request: LoadRequest, asked: str) -> str:
     """The origin of ``asked``, such as ``web.image`` or ``networks.front.driver``, as text.
 
-    Raises UserError when the stack has no such value, and what a load raises.
+    Raises UserError if the stack has no such value, and whatever a load raises.
     """
     assembled = assemble(request)
     stack = declare(assembled).wanted
@@ -80,9 +80,9 @@ def _value_at(data: Any, path: Path) -> Any:
 
 
 def _places(assembled: Assembled, path: Path) -> Iterator[tuple[Layer, Node, Span]]:
-    """The layers that have something at ``path``, lowest first.
+    """The layers that have a value at ``path``, lowest first.
 
-    Entries of lists are found by the place of the whole document's node: their number may differ in each layer.
+    Entries of lists are found by their place in the whole document: their index may differ in each layer.
     """
     winner = find(assembled.document, path)
     if winner is None:
@@ -104,7 +104,7 @@ def _places(assembled: Assembled, path: Path) -> Iterator[tuple[Layer, Node, Spa
 
 
 def _place(document: Map, path: Path, node: Node) -> Span:
-    """Of a mapping and of nothing, the key: what it spans may be long, or empty."""
+    """For a mapping or an empty value, the place of its key: the value's own may be long, or empty."""
     return locate(document, path, key=isinstance(node, Map) or (isinstance(node, Scalar) and node.value is None))
 
 
@@ -144,7 +144,7 @@ def _source(assembled: Assembled, span: Span) -> str:
 
 
 def _unwritten(assembled: Assembled, stack: Stack, path: Path) -> list[str]:
-    """For what no layer says: variables out of files, else what Compose fills in."""
+    """For a value that no layer sets: variables from files, otherwise Compose's defaults."""
     if len(path) == 4 and path[0] == "services" and path[2] in ("environment", "labels"):
         service, name = stack.services[str(path[1])], re.escape(str(path[3]))
         files = [entry.path for entry in service.env_file] if path[2] == "environment" else service.label_file

@@ -1,4 +1,4 @@
-"""``extends``: a service built upon another, of the same file or of another one."""
+"""``extends``: a service built upon another, of the same or another file."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Files(Protocol):
 
 
 class _Resolved(NamedTuple):
-    """service: with its bases merged in, None when it is no mapping. layers: what was merged, lowest first."""
+    """service: with its bases merged in, None if it is not a mapping. layers: what was merged, lowest first."""
 
     service: Map | None
     layers: tuple[Map, ...] = ()
 
 
 def _alone(own: Map, extends: Node) -> _Resolved:
-    """A service without the base that it should have: what it lacks may have been there."""
+    """A service without the base that it should have, which may have had what is missing."""
     own = own.with_item("extends", wrong(extends.span))
     return _Resolved(own, (own,))
 
 
 class Extender:
-    """Resolves ``extends`` of one document. The base comes first, the service's own words are merged over it."""
+    """Resolves ``extends`` of one document. The base comes first, and the service is merged over it."""
 
     def __init__(self, files: Files, environment: Environment, problems: Problems) -> None:
         self.files = files
@@ -103,7 +103,7 @@ class Extender:
         return _Resolved(Map(merged.items, merged.keys, service.span, service.tag), (*layers, own))
 
     def _refusal(self, target: Node | None, here: tuple[str, str], trail: Trail) -> tuple[str, str] | None:
-        """The code and message of what is wrong with an ``extends``, if anything is."""
+        """The code and message of a mistake in an ``extends``, if there is one."""
         if not isinstance(target, Scalar) or not isinstance(target.value, str):
             return "missing-key", "extends needs a service"
         if here in trail:
@@ -141,7 +141,7 @@ class Extender:
         return self._service(name, document, path, trail)
 
     def _other(self, path: str, place: Span, at: Path) -> Map | None:
-        """The first document of another file; None when there is none, which ``problems`` has the reason of."""
+        """The first document of another file; None if there is none, for a reason in ``problems``."""
         if path not in self._documents:
             with self.problems.at(place, at):
                 documents = self.files.parse(path)

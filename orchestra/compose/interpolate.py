@@ -57,9 +57,9 @@ class Reference(NamedTuple):
 
 
 def references(text: str, base: int = 0) -> Iterator[str | Reference]:
-    """A text cut into what stands for itself and what stands for a variable.
+    """A text split into literal parts and variables.
 
-    ``base`` is the offset of ``text`` in the whole that offsets refer to. Raises InterpolationError.
+    ``base`` is the offset of ``text`` in the whole text that offsets refer to. Raises InterpolationError.
     """
     position = 0
     while True:
@@ -120,9 +120,9 @@ def _invalid(text: str, offset: int) -> InterpolationError:
 
 
 def substitute(text: str, lookup: Lookup, unset: Callable[[str, int], None], base: int = 0, depth: int = 0) -> str:
-    """The text with its variables replaced. ``unset`` hears of each variable that became empty for want of a value.
+    """The text with its variables replaced. ``unset`` is called for each variable that is empty because it is not set.
 
-    ``base`` is the offset of ``text`` in the whole that errors and ``unset`` refer to. Raises InterpolationError.
+    ``base`` is the offset of ``text`` in the whole text that errors and ``unset`` refer to. Raises InterpolationError.
     """
     if depth > MAXIMUM_DEPTH:
         hint = "define some of the nested parts as variables in .env"
@@ -171,7 +171,7 @@ def interpolate(document: Map, lookup: Lookup, problems: Problems) -> Map:
 
 
 class _Interpolation:
-    """One document's. Aliased values are done once; what variables add to the whole is bounded."""
+    """For one document. Aliased values are done once; how much variables add to the whole is limited."""
 
     def __init__(self, lookup: Lookup, problems: Problems) -> None:
         self.lookup = lookup

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def host_name(context: Context, key: str) -> NetworkName:
-    """The name on the host of the network that the file calls ``key``."""
+    """The name on the host of the network whose key in the file is ``key``."""
     declared = context.stack.networks.get(key)
     return NetworkName((declared.name if declared else None) or scoped_name(context.stack.name or "", key))
 
 
 def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...]:
-    """The networks of one container, highest priority first, then by the file's word for them."""
+    """The networks of one container, highest priority first, then by their keys in the file."""
     service = context.stack.services[key]
     if service.network_mode and service.network_mode != "bridge":
         return ()
@@ -61,7 +61,7 @@ def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
 
 
 def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
-    """The networks to be, those that containers use; ``used`` holds names on the host."""
+    """The networks to make: those that containers use; ``used`` holds names on the host."""
     from orchestra.compose.config_hash import config_hash
     from orchestra.compose.render import dump
     from orchestra.compose.schema.network import Network, Pool

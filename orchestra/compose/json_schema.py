@@ -1,7 +1,6 @@
 """A JSON Schema for Compose files, from the models: what ``config --schema`` prints, for editors and linters.
 
-The models describe the canonical form. Where the table of ``compose.canonical`` knows a short form, that is allowed
-too.
+The models describe the canonical form. If the table of ``compose.canonical`` has a short form, that is permitted too.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _SHORT: dict[Rule, dict[str, Any]] = {
     },
     longhand.texts: _TEXTS,
 }
-# Rules for lists whose entries may be texts beside the canonical mappings.
+# Rules for lists whose entries may be strings besides the canonical mappings.
 _SHORT_ENTRIES = (
     longhand_lists.ports,
     longhand_lists.volumes,
@@ -118,7 +117,7 @@ def _allow(schema: dict[str, Any], definitions: dict[str, Any], path: tuple[str,
 
 
 def _model(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The definition that a node refers to, itself when to none; of several the first that is no null."""
+    """The definition that a node refers to, or itself; of several, the first that is not null."""
     for option in node.get("anyOf", ()):
         if option.get("type") != "null":
             return _model(option, definitions)

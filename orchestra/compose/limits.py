@@ -1,6 +1,6 @@
-"""Checks of what the kernel would refuse of one service: capabilities, processors, weights, ports, times.
+"""Values of one service that the kernel would refuse: capabilities, processors, weights, ports, times.
 
-Docker Compose takes most of these as they are, and its engine refuses them when the container is made.
+Docker Compose accepts most of these, and its engine refuses them when the container is made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Refuse = Callable[[tuple[str | int, ...], str, str], None]
 
 _PORTS = r"(\d*)(?:-(\d+))?"
-# A port of the host in front has no effect, and is accepted by Docker Compose. So is a variable that is not set.
+# A host port in front has no effect, and Docker Compose accepts it, as well as a variable that is not set.
 _EXPOSE = re.compile(rf"(?:{_PORTS}:)?{_PORTS}(?:/(?:tcp|udp|sctp))?", re.IGNORECASE)
 _PROCESSORS = re.compile(r"(\d+)(?:-(\d+))?")
 _DEVICE_RULE = re.compile(r"[abc] (\d+|\*):(\d+|\*) [rwm]{1,3}")
@@ -100,7 +100,7 @@ def _is_range(text: str) -> bool:
 
 
 def _block_io(config: BlkioConfig | None) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Place, message and hint of what is wrong."""
+    """Place, message and hint for each mistake."""
     if config is None:
         return
     weights: list[tuple[tuple[str | int, ...], int]] = [(("weight",), config.weight or 0)]

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 
 class Loaded(Record):
-    """stack: complete, with the active services only. not_applied: what has no effect on the containers, and why.
+    """stack: complete, with the active services only. not_applied: attributes that have no effect on the containers,
+    and why.
 
-    profiles: all that the file names. hashes: of the definition of each active service.
+    profiles: all in the file. hashes: of the definition of each active service.
     """
 
     stack: Stack
@@ -48,7 +49,7 @@ class Loaded(Record):
 
 
 class Assembled(Record):
-    """The files put together as one document, before anything is made of it. ``name`` is that of the stack."""
+    """The files merged into one document, before it is interpreted. ``name`` is that of the stack."""
 
     request: LoadRequest
     name: str
@@ -66,7 +67,7 @@ class Assembled(Record):
 
 
 def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
-    """The first half of a load. What is wrong with the document is left in ``problems``, except what cannot be read."""
+    """The first half of a load. Mistakes in the document are left in ``problems``, except those of reading."""
     reader, problems = Reader(request.environment), Problems()
     project = discover(request, reader, problems)
     assembler = Assembler(reader, problems, passes)
@@ -80,9 +81,9 @@ def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
 
 
 class Declared(NamedTuple):
-    """What the files declare, as far as it is right. stack: all of it; wanted: with only the services that are wanted.
+    """The valid parts of what the files declare. stack: all of it; wanted: only the services that are wanted.
 
-    document: what the stack was made of; what was refused is neither in it nor in them.
+    document: the source of the stack; what was refused is in neither of them.
     """
 
     stack: Stack
@@ -91,7 +92,7 @@ class Declared(NamedTuple):
 
 
 def declare(assembled: Assembled) -> Declared:
-    """What the files declare. What is wrong is left in ``problems``. Raises UserError for an unknown service."""
+    """What the files declare. Mistakes are left in ``problems``. Raises UserError for an unknown service."""
     request, problems = assembled.request, assembled.problems
     document, stack = validate(assembled.document, problems)
     try:
@@ -107,7 +108,7 @@ def declare(assembled: Assembled) -> Declared:
 
 
 def find_services(declared: Collection[str], asked: Collection[str]) -> None:
-    """Raise UserError for a service that is asked for and not declared."""
+    """Raise UserError if a service is asked for but not declared."""
     for name in asked:
         if name not in declared:
             import difflib
@@ -118,7 +119,7 @@ def find_services(declared: Collection[str], asked: Collection[str]) -> None:
 
 
 def with_runtime(stack: Stack, runtime: str) -> Stack:
-    """As if each service that names no runtime had named this one."""
+    """The stack with this runtime for each service that names none."""
     services = {
         name: service if service.runtime else service.model_copy(update={"runtime": runtime})
         for name, service in stack.services.items()
@@ -128,7 +129,7 @@ def with_runtime(stack: Stack, runtime: str) -> Stack:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: a load makes many objects, no cycles, and a quarter of its time is saved."""
+    """Without the cycle collector: a load makes many objects, no cycles, and this saves a quarter of its time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -142,8 +143,8 @@ def _uncollected() -> Iterator[None]:
 def load(request: LoadRequest) -> Loaded:
     """Everything from files to ``Desired``.
 
-    Raises ComposeError with all the problems of the files, or only those of reading when one cannot be read to its
-    end; ComposeFileNotFound; and UserError for a request that does not fit the files.
+    Raises ComposeError with all the problems of the files, or only those of reading if one cannot be read to its end;
+    ComposeFileNotFound; and UserError for a request that does not fit the files.
     """
     assembled = assemble(request)
     reader, problems, project = assembled.reader, assembled.problems, assembled.project

@@ -1,7 +1,7 @@
 """The rules of ``compose.canonical``: each makes one attribute's node canonical.
 
-Nodes that are neither short nor long syntax are left alone: the schema says what is wrong with them. New nodes stand
-where the text they came from stands.
+Nodes that are neither short nor long syntax are left alone: the schema reports them. New nodes get the place of the
+text they came from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Rule = Callable[[Node, Path, "Problems"], Node]
 
 
 def build_node(value: Any, span: Span) -> Node:
-    """Located nodes for a value that a short syntax stands for, all at the place of the short text."""
+    """Located nodes for the value of a short syntax, all at the place of the short text."""
     if isinstance(value, dict):
         return make_map({key: build_node(item, span) for key, item in value.items()}, span)
     if isinstance(value, (list, tuple)):
@@ -60,7 +60,7 @@ def one_or_many(node: Node, path: Path, problems: Problems) -> Node:
 
 
 def one_or_more(node: Node, path: Path, problems: Problems) -> Node:
-    """``x`` to ``[x]``, also an empty text: of search domains it says that there are none."""
+    """``x`` to ``[x]``, even an empty text: for search domains it means that there are none."""
     return Seq((node,), node.span) if isinstance(node, Scalar) and node.value is not None else node
 
 

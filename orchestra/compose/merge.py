@@ -75,7 +75,7 @@ def _field(*names: str) -> Identity:
 
 
 def _target(prefix: str) -> Identity:
-    """Where a config or secret is seen in the container; ``prefix`` and its name unless it says so."""
+    """The place of a config or secret in the container: ``prefix`` and its name by default."""
 
     def key(node: Node) -> Hashable:
         if not isinstance(node, Map):
@@ -128,12 +128,12 @@ UNIQUE: Branch[Identity] = plant(
 
 
 def merge(base: Map, override: Map, problems: Problems) -> Map:
-    """``override`` over ``base``. A mapping over a sequence, or the other way, goes to ``problems``."""
+    """``override`` over ``base``. A mapping over a sequence, or the reverse, goes to ``problems``."""
     return merge_at(base, override, (), problems)
 
 
 def merge_at(base: Map, override: Map, path: Path, problems: Problems) -> Map:
-    """As ``merge``, for two mappings that stand at ``path`` of a document, as services do with ``extends``."""
+    """Like ``merge``, for two mappings at ``path`` of a document, as for services with ``extends``."""
     merged = _merge(base, override, path, RULES.find(path), problems)
     assert isinstance(merged, Map)
     return merged
@@ -173,7 +173,7 @@ def _kind(node: Node) -> str:
 
 
 def _differs(base: Map, override: Map, key: str) -> bool:
-    """Whether both say something about ``key``, and not the same."""
+    """Whether both have a value for ``key``, and not the same one."""
     old, new = base.get(key), override.get(key)
     return old is not None and new is not None and plain(old) != plain(new)
 
@@ -214,7 +214,7 @@ def _merge_by(base: Seq, override: Seq, key: str, path: Path, problems: Problems
 
 
 def settle(document: Map) -> Map:
-    """The merged document with equal items of sequences made one, and without ``!reset`` and ``!override``."""
+    """The merged document with equal items of sequences combined, and without ``!reset`` and ``!override``."""
     result = _settle(document, UNIQUE)
     assert isinstance(result, Map)
     return result

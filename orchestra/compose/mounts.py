@@ -22,7 +22,7 @@ Mounts = tuple[Mount, ...]
 
 
 def mounts(key: str, known: Mapping[str, Mounts], context: Context) -> Mounts:
-    """Every mount of a service. A target named twice is mounted once, as the last says.
+    """Every mount of a service. For a target that is named twice, the last entry wins.
 
     known: the mounts of the services that it depends on.
     """
@@ -70,13 +70,13 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
             )
         case "tmpfs":
             return TmpfsMount(target, _tmpfs_options(volume.tmpfs) if volume.tmpfs else (), volume.read_only)
-        case other:  # it belongs to another system
+        case other:  # for another system
             context.problems.not_apply(f"mounts of type {other} are not supported", context.span(path), path)
             return None
 
 
 def _tmpfs_options(tmpfs: TmpfsOptions) -> tuple[str, ...]:
-    """As in Docker a size of 0 is none, and so is no limit of one's own."""
+    """As in Docker, a size of 0 sets no limit."""
     size = () if not tmpfs.size else (f"size={tmpfs.size}",)
     return size if tmpfs.mode is None else (*size, f"mode={tmpfs.mode:o}")
 

@@ -1,4 +1,7 @@
-"""Located values: what a YAML document says and where. Immutable; every pass gives new nodes or the same ones."""
+"""Located values: the content of a YAML document and its places.
+
+Immutable; a pass returns new nodes or the same ones.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ Path = tuple[str | int, ...]
 RESET = "!reset"
 OVERRIDE = "!override"
 WRONG = "!wrong"
-"""The tag of what stands where a value was refused; no text can give it to a node (see ``compose.doubt``)."""
+"""The tag of a node whose value was refused; no text can give it to a node (see ``compose.doubt``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value. ``plain``: written without quotes, so that its type came from its look."""
+    """A single value. ``plain``: written without quotes, so that its look determines its type."""
 
     value: str | int | float | bool | None
     span: Span
@@ -28,7 +31,7 @@ class Scalar:
 
 
 def wrong(span: Span) -> Scalar:
-    """What stands where a value was refused, so that its absence is not taken for the writer's own."""
+    """Takes the place of a refused value, so that the value does not look as if it had been left out."""
     return Scalar(None, span, WRONG, plain=False)
 
 
@@ -41,7 +44,7 @@ class Seq:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """``keys`` has the span of each key of ``items``; both keep the order of the text."""
+    """``keys`` has the span of each key of ``items``; both are in the order of the text."""
 
     items: Mapping[str, Node]
     keys: Mapping[str, Span]
@@ -52,7 +55,7 @@ class Map:
         return self.items.get(key)
 
     def with_item(self, key: str, node: Node) -> Map:
-        """The same mapping with one key set; a new key takes the node's place as its own."""
+        """The same mapping with one key set; a new key gets the node's place."""
         keys = self.keys if key in self.keys else {**self.keys, key: node.span}
         return Map({**self.items, key: node}, keys, self.span, self.tag)
 
@@ -67,7 +70,7 @@ Node = Scalar | Seq | Map
 
 
 def make_map(items: Mapping[str, Node], span: Span) -> Map:
-    """A mapping that the text did not spell out: each key stands where its value does."""
+    """A mapping that is not in the text itself: each key has the place of its value."""
     return Map(dict(items), {key: node.span for key, node in items.items()}, span)
 
 

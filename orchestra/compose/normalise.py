@@ -31,8 +31,8 @@ TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 def normalise(context: Context, declared: Collection[str], scale: Mapping[str, int]) -> Desired:
     """The whole stack as it should be.
 
-    declared: every service of the file, also those that are not on. scale: numbers of replicas that the command
-    asks for. The stack must be complete and free of cycles.
+    declared: every service of the file, even inactive ones. scale: numbers of replicas from the command. The stack must
+    be complete and free of cycles.
     """
     stack = context.stack
     report(context)
@@ -66,7 +66,7 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
 
 
 def replicas(service: Service, asked: int | None = None) -> int:
-    """How many containers a service has: as asked, else ``scale``, ``deploy.replicas``, 1."""
+    """How many containers a service has: from the command, ``scale``, ``deploy.replicas``, or 1."""
     if asked is not None:
         return asked
     if service.scale is not None:
@@ -77,7 +77,7 @@ def replicas(service: Service, asked: int | None = None) -> int:
 
 
 def image_reference(key: str, service: Service, context: Context) -> str:
-    """The image of a service; paths behind a transport are made absolute, the rest stays as written."""
+    """The image of a service; paths after a transport are made absolute, the rest stays as written."""
     if not service.image:
         return f"{context.stack.name}-{key}"
     transport, colon, rest = service.image.partition(":")
@@ -135,7 +135,7 @@ def _labels(
     dependencies: tuple[Dependency, ...],
     context: Context,
 ) -> dict[str, str]:
-    """The user's labels and those by which other tools know Compose's containers."""
+    """The user's labels, and those by which other tools recognise Compose's containers."""
     return {
         **(service.labels or {}),
         "com.docker.compose.project": context.stack.name or "",
@@ -152,7 +152,7 @@ def _labels(
 
 
 def _surroundings(service: Service, context: Context) -> dict[str, object]:
-    """What a service's own words do not show: names on the host, and the content of configs and secrets."""
+    """What is not in the service's own definition: names on the host, and the content of configs and secrets."""
     stack = context.stack
     contents: dict[str, str] = {}
     for attribute in ("configs", "secrets"):
@@ -170,7 +170,7 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
 
 
 def _content_digest(definition: FileObject, context: Context) -> str:
-    """Of a config or secret. The hash of a service tells that it has changed, and nothing else of it."""
+    """For a config or secret. The hash of a service shows that it has changed, and nothing else about it."""
     if definition.file:
         return context.reader.digest(os.path.normpath(definition.file))
     variable = definition.environment

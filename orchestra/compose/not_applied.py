@@ -1,7 +1,7 @@
-"""Attributes that are understood and kept in ``config``, but have no effect with the driver, and why.
+"""Attributes that are read and shown by ``config``, but have no effect with the driver, and why.
 
-Each attribute in use is named once, at its place. Lacks that depend on a value (a log driver, a kind of mount) are
-reported where that value is read.
+Each attribute in use is reported once, at its place. If a lack depends on a value (a log driver, a kind of mount), it
+is reported where that value is read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
 
-# Values that ask for nothing else than what is done anyway.
+# Values that describe what is done anyway.
 _FULFILLED = {"cgroup": "private", "endpoint_mode": "dnsrr"}
 
 
@@ -50,7 +50,7 @@ def _find(value: Any, path: Path, branch: Branch[str]) -> Iterator[tuple[Path, A
 
 
 def says_something(value: Any) -> bool:
-    """Whether anything but defaults is in a value."""
+    """Whether a value contains anything but defaults."""
     if isinstance(value, BaseModel):
         return any(map(says_something, dict(value).values()))
     return bool(value)

@@ -1,4 +1,4 @@
-"""A stack as it looks before the load is through: what ``config`` prints when passes are left out."""
+"""A stack before the load is complete: what ``config`` prints if passes are left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def render_partial(request: LoadRequest, passes: Passes, format_: Literal["yaml", "json"] = "yaml") -> str:
-    """The stack after the passes that are made, as text. Raises what a load raises."""
+    """The stack after the requested passes, as text. Raises whatever a load raises."""
     assembled = assemble(request, passes)
     problems = assembled.problems
     if not passes.interpolate:
@@ -37,7 +37,7 @@ def render_partial(request: LoadRequest, passes: Passes, format_: Literal["yaml"
 
 
 def _uninterpolated(assembled: Assembled) -> dict[str, Any]:
-    """The merged document: what the models would make of ``${REPLICAS}`` cannot be said."""
+    """The merged document: the models could not interpret ``${REPLICAS}``."""
     data: dict[str, Any] = plain(assembled.document)
     services = data.get("services")
     if not isinstance(services, dict):

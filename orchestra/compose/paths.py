@@ -1,6 +1,6 @@
 """Relative host paths to absolute ones, by a table of the attributes that hold paths.
 
-Done for each file by itself, because ``extends`` and ``include`` bring files whose paths are relative to another
+Each file is treated by itself, because ``extends`` and ``include`` bring files whose paths are relative to another
 directory.
 """
 
@@ -27,7 +27,7 @@ _OTHER_CONTEXTS = ("service:", "docker-image://", "oci-layout://")
 def resolve_path(text: str, directory: str, lookup: Lookup) -> str:
     """``~`` and relative paths made absolute; absolute ones stay as they are written."""
     if text.startswith("${"):
-        return text  # seen only when variables are not replaced: what it begins with cannot be known
+        return text  # only if variables are not replaced: its beginning is unknown
     if text == "~" or text.startswith("~/"):
         text = (lookup("HOME") or "/root") + text[1:]
     return text if os.path.isabs(text) else os.path.normpath(os.path.join(directory, text))
@@ -77,7 +77,7 @@ def _bind(volume: Node, resolve: Resolve) -> Node:
 
 
 def _profile(option: Node, resolve: Resolve) -> Node:
-    """``seccomp=FILE``, which has two words that are no files."""
+    """``seccomp=FILE``, except for the two words that are not files."""
     text = option.value if isinstance(option, Scalar) else None
     if not isinstance(option, Scalar) or not isinstance(text, str):
         return option
@@ -101,7 +101,7 @@ def _local_bind(volume: Node, resolve: Resolve) -> Node:
     return volume.with_item("driver_opts", changed)
 
 
-# Where other files of the stack are named.
+# Attributes that name other files of the stack.
 FILES: dict[str, Rule] = {
     "services.*.extends.file": _file,
     "include.[].path.[]": _file,
@@ -126,9 +126,9 @@ _ALL, _FILES_ONLY = plant(TABLE), plant(FILES)
 
 
 def resolve_paths(document: Map, directory: str, lookup: Lookup, *, only_files: bool = False) -> Map:
-    """The document with every host path absolute, relative ones taken from ``directory``.
+    """The document with every host path absolute; relative ones start at ``directory``.
 
-    only_files: only those of other files of the stack, which must be found in any case.
+    only_files: only paths of other files of the stack, which must always be found.
     """
 
     def resolve(text: str) -> str:

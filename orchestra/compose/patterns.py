@@ -1,4 +1,4 @@
-"""Tables keyed by the shape of a path, as trees: a document is walked once, whatever the number of rows.
+"""Tables keyed by the shape of a path, as trees: a document is traversed once, whatever the number of rows.
 
 A shape is written ``services.*.ports.[].target``: ``*`` stands for any key, ``[]`` for any index.
 """
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 class Branch(Generic[Value]):
-    """value: what the table says of this shape, if anything. below: what it says of shapes that begin with this one."""
+    """value: the table's value for this shape, if any. below: its values for longer shapes that begin with this one."""
 
     __slots__ = ("any_key", "below", "value")
 
@@ -24,13 +24,13 @@ class Branch(Generic[Value]):
         self.any_key: Branch[Value] | None = None
 
     def at(self, part: str | int) -> Branch[Value] | None:
-        """What the table says one step further down."""
+        """The branch one step further down, if any."""
         if isinstance(part, int):
             return self.below.get("[]")
         return self.below.get(part) or self.any_key
 
     def find(self, path: Iterable[str | int]) -> Branch[Value] | None:
-        """What the table says at ``path`` and below."""
+        """The branch at ``path``, if any."""
         branch: Branch[Value] | None = self
         for part in path:
             branch = branch.at(part) if branch else None

@@ -1,4 +1,4 @@
-"""Collecting what is wrong, so that one run reports everything a phase found."""
+"""Collecting mistakes, so that one run reports everything that a phase found."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from orchestra.errors import Span
 
 MAXIMUM_DIAGNOSTICS = 500
-"""Of each kind: a file that is wrong everywhere is not told more about."""
+"""Of each kind: further problems of a file that is wrong everywhere are not reported."""
 MAXIMUM_MADE = 200_000
-"""Values that ``extends`` and the like may add, beside four times those that are written."""
+"""Values that ``extends`` and the like may add, besides four times those that are written."""
 MAXIMUM_PORTS = 65_536
 _GUESSES = 50
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
@@ -28,15 +28,15 @@ _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 class Problems:
     """Errors, warnings and remarks of one load, with the texts they point into.
 
-    ``texts`` maps each path that was read to its text: it supplies the line under which the caret stands. written: how
-    many values the files hold. unreadable: the files that could not be read to their end. lenient: what is reported
-    here does not matter, so what is wrong is left as it is.
+    ``texts`` maps each path that was read to its text, for the line above the caret. written: how many values the files
+    hold. unreadable: the files that could not be read to their end. lenient: problems reported here do not matter, so
+    mistakes are left as they are.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
         self.lenient = lenient
         self.texts: dict[str, str] = {}
-        # As keys, in order: the same anchor used twice is wrong once.
+        # As keys, in order: the same anchor used twice is one mistake.
         self._errors: dict[Diagnostic, Path] = {}
         self._warnings: dict[Diagnostic, Path] = {}
         self._not_applied: dict[Diagnostic, Path] = {}
@@ -63,12 +63,12 @@ class Problems:
 
     @property
     def has_enough_warnings(self) -> bool:
-        """Whether another warning would not be kept, so that its place need not be looked for."""
+        """Whether another warning would be dropped, so that its place need not be looked for."""
         return len(self._warnings) >= MAXIMUM_DIAGNOSTICS
 
     @property
     def has_enough_errors(self) -> bool:
-        """Whether another error would not be kept, so that there is no use in going on."""
+        """Whether another error would be dropped, so that it is useless to go on."""
         return len(self._errors) >= MAXIMUM_DIAGNOSTICS
 
     def error(self, code: str, message: str, span: Span | None = None, path: Path = (), hint: str = "") -> None:
@@ -78,12 +78,12 @@ class Problems:
         self._add(self._warnings, code, message, span, path, hint)
 
     def not_apply(self, message: str, span: Span | None, path: Path, hint: str = "") -> None:
-        """Something is understood and kept, but has no effect on the containers."""
+        """Report something that is read, but has no effect on the containers."""
         self._add(self._not_applied, "not-applied", message, span, path, hint)
 
     @contextmanager
     def at(self, span: Span, path: Path) -> Iterator[None]:
-        """What a file or a variable that cannot be read raises within is told at the place that names it."""
+        """Errors of reading a file or a variable in this context are reported at the place that names it."""
         try:
             yield
         except ComposeError as error:
@@ -91,7 +91,7 @@ class Problems:
                 self.error(found.code, found.message, span, path, found.hint)
 
     def leave_out(self, path: Path) -> None:
-        """What is at ``path`` was refused, so that the stack goes on without it: its absence is no other mistake."""
+        """The value at ``path`` was refused, so the stack goes on without it: its absence is not another mistake."""
         self._left_out.add(path)
         self._above.update(path[:length] for length in range(len(path)))
 
@@ -118,7 +118,7 @@ class Problems:
         return self.line(span)[span.column - 1 : span.end_column - 1 if span.end_line == span.line else None]
 
     def nearest(self, name: str, known: Collection[str]) -> str:
-        """The known name that looks most like ``name``, '' for none; comparing is dear, so not without end."""
+        """The known name that is most similar to ``name``, '' for none. Comparing is expensive, so it is limited."""
         self._guesses += 1
         if self._guesses > _GUESSES or len(name) > 100:
             return ""
@@ -128,12 +128,12 @@ class Problems:
         return next(iter(difflib.get_close_matches(name, list(alike), n=1)), "")
 
     def may_make(self, count: int) -> bool:
-        """Whether ``extends`` and the like may still stand for ``count`` more values in this load."""
+        """Whether ``extends`` and the like may add ``count`` more values in this load."""
         self._made += count
         return self._made <= MAXIMUM_MADE + 4 * self.written
 
     def may_publish(self, count: int) -> bool:
-        """Whether ranges may still stand for ``count`` more ports in this load."""
+        """Whether ranges may add ``count`` more ports in this load."""
         self._ports += count
         return self._ports <= MAXIMUM_PORTS
 
@@ -146,7 +146,7 @@ class Problems:
 
 
 def _told_once(found: Mapping[Diagnostic, Path]) -> tuple[Diagnostic, ...]:
-    """What several services take from one place, by an anchor or ``extends``, as one problem that names them all."""
+    """A mistake that several services share, through an anchor or ``extends``, as one problem that names them all."""
     alike: dict[Diagnostic, dict[str, Diagnostic]] = {}
     for diagnostic, path in found.items():
         service = str(path[1]) if path[:1] == ("services",) and len(path) > 1 else ""
@@ -160,6 +160,6 @@ def _told_once(found: Mapping[Diagnostic, Path]) -> tuple[Diagnostic, ...]:
 
 
 def position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
-    """Sort key: by file, line and column; what has no place comes first."""
+    """Sort key: by file, line and column; problems without a place come first."""
     span = diagnostic.span
     return (span.path, span.line, span.column, diagnostic.message) if span else ("", 0, 0, diagnostic.message)

@@ -1,7 +1,7 @@
-"""The loader's only way to the outside: files and the process environment, with a record of all that was asked.
+"""The loader's only access to the outside: files and the process environment, with a record of everything used.
 
-Reading is bounded: regular files up to ``MAXIMUM_SIZE``, pipes that a shell hands over, and nothing that could block
-or never end.
+Reading is limited to regular files up to ``MAXIMUM_SIZE``, and to pipes from a shell. Nothing that could block or never
+end is read.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Reader:
         self._is_repeatable = True
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file, None when there is none. Raises ComposeError when it cannot be read."""
+        """The content of a file; None if there is none. Raises ComposeError if it cannot be read."""
         if path not in self._contents:
             self._contents[path] = self._read(path)
         return self._contents[path]
 
     def lack(self, path: str) -> str:
-        """Why ``read`` found nothing at ``path``, in words."""
+        """Why ``read`` found nothing at ``path``."""
         if is_remote(path):
             return f"{path} is on another machine: only local files can be read"
         return f"{path} is a directory" if os.path.isdir(path) else f"{path} does not exist"
@@ -59,7 +59,7 @@ class Reader:
         return hashlib.sha256(described.encode()).hexdigest()
 
     def variable(self, name: str) -> str | None:
-        """A variable of the process environment. Raises ComposeError when its value is no text."""
+        """A variable of the process environment. Raises ComposeError if its value is not text."""
         value = self._environment.get(name)
         if value is not None and not _is_text(value):
             message = f"the environment variable {name} is not UTF-8 text"
@@ -68,7 +68,7 @@ class Reader:
         return value
 
     def variables(self) -> dict[str, str]:
-        """All of the process environment that is text: what depends on it cannot be told from another load's."""
+        """All variables of the process environment that are text. A load that depends on them cannot be remembered."""
         self._is_repeatable = False
         return {name: value for name, value in self._environment.items() if _is_text(name + value)}
 
@@ -88,7 +88,7 @@ class Reader:
         if "\0" in path or not _is_text(path):
             raise refuse_file(ascii(path), "has a name that is not UTF-8 text, or that contains NUL")
         try:
-            # Opening a pipe that nobody writes to would wait for somebody to do so.
+            # Without O_NONBLOCK, opening a pipe would wait for a writer.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -105,7 +105,7 @@ class Reader:
             os.close(descriptor)
 
     def _is_readable(self, path: str, descriptor: int) -> bool:
-        """False for a directory; raises for what may block or never end."""
+        """False for a directory; raises if reading could block or never end."""
         state = os.fstat(descriptor)
         if stat.S_ISDIR(state.st_mode):
             return False
@@ -120,7 +120,7 @@ class Reader:
 
 
 def _is_text(text: str) -> bool:
-    """Whether what came from the system was UTF-8: other bytes are half characters in Python (PEP 383)."""
+    """Whether the system gave us valid UTF-8: Python shows other bytes as half characters (PEP 383)."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -136,5 +136,5 @@ def _bounded(file: BinaryIO, name: str) -> bytes:
 
 
 def refuse_file(path: str, why: str) -> ComposeError:
-    """The error for a file that is there but will not be read."""
+    """The error for a file that exists but will not be read."""
     return ComposeError((Diagnostic("unreadable-file", f"{path} {why}"),))

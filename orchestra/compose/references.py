@@ -1,4 +1,4 @@
-"""What a service refers to must exist: networks, volumes, configs, secrets, and the services it depends on."""
+"""Everything that a service refers to must exist: networks, volumes, configs, secrets, and its dependencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_references(service: Service, path: Path, context: Context, declared: Stack) -> None:
-    """``declared``: all that the file declares, used or not."""
+    """``declared``: everything that the file declares, used or not."""
     stack = context.stack
     for name in service.networks or {}:
         if name not in stack.networks:
@@ -50,7 +50,7 @@ def _undefined(noun: str, name: str, path: Path, part: str | int, known: Collect
 
 
 def check_dependencies(service: Service, path: Path, context: Context, declared: Collection[str]) -> None:
-    """Every service that this one depends on must be there and be able to fulfil the condition."""
+    """Every service that this one depends on must exist and be able to meet the condition."""
     services = context.stack.services
     for name, dependency in all_dependencies(service).items():
         if name not in services:
@@ -75,7 +75,7 @@ def _missing(service: Service, path: Path, name: str, context: Context, declared
 
 
 def dependency_path(service: Service, path: Path, name: str) -> Path:
-    """Where the service says that it depends on ``name``."""
+    """The place at which the service depends on ``name``."""
     for attribute in ("network_mode", "ipc", "pid", "uts", "cgroup"):
         if shared_service(getattr(service, attribute)) == name:
             return (*path, attribute)
@@ -87,12 +87,12 @@ def dependency_path(service: Service, path: Path, name: str) -> Path:
 
 
 def _is_refused(name: str, context: Context) -> bool:
-    """Whether a service that is not there may have been declared where something was refused."""
+    """Whether a missing service may have been declared at a place that was refused."""
     return context.problems.lacks("services", name) or context.problems.lacks("include")
 
 
 def _has_no_probe(name: str, context: Context) -> bool:
-    """Whether it is certain that nothing will ever call the service healthy: images may bring a healthcheck."""
+    """Whether the service can certainly never become healthy: its image may have a healthcheck."""
     service = context.stack.services[name]
     if any(context.problems.lacks("services", name, key) for key in ("healthcheck", "extends")):
         return False

@@ -1,8 +1,8 @@
-"""Loads that need not be done again: a result is kept with everything it depended on.
+"""Remembering loads: a result is kept with everything it depended on.
 
-An entry is a JSON file, named by a digest of the request without its environment. It is good as long as every file
-read or looked for has the same content and every variable used the same value. Entries may be deleted at any time; a
-damaged one is a miss. Standard library only, and little of it: this is the path of a command with nothing to do.
+An entry is a JSON file, named by a digest of the request without its environment. It is valid as long as every file
+that was read or looked for has the same content, and every variable used the same value. Entries may be deleted at any
+time; a damaged one is a miss. Standard library only, and little of it: commands with nothing to do take this path.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
         def is_repeatable(self) -> bool: ...
 
 
-# Part of the name of every entry, as is the loader's own code: another one never meets an old entry.
+# Part of the name of every entry, like the loader's own code: another version never meets an old entry.
 FORMAT = 2
 
 
 def recall(loads_directory: str, request: Mapping[str, Any]) -> bytes | None:
-    """What ``remember`` was given for this request, if nothing it depended on has changed, else None.
+    """The payload given to ``remember`` for this request, or None if anything it depended on has changed.
 
-    request: ``LoadRequest.plain()``, or the same with further keys of the caller's own, such as an output format.
+    request: ``LoadRequest.plain()``, perhaps with further keys of the caller, such as an output format.
     """
     try:
         with open(entry_path(loads_directory, request), "rb") as file:
@@ -55,7 +55,7 @@ def recall(loads_directory: str, request: Mapping[str, Any]) -> bytes | None:
 
 
 def remember(loads_directory: str, request: Mapping[str, Any], inputs: Dependencies, payload: bytes) -> None:
-    """Keep ``payload`` for ``recall``. Written as a whole or not at all; raises OSError when it cannot be written."""
+    """Keep ``payload`` for ``recall``. Written completely or not at all; raises OSError if it cannot be written."""
     if not inputs.is_repeatable:
         return
     entry = {
@@ -68,7 +68,7 @@ def remember(loads_directory: str, request: Mapping[str, Any], inputs: Dependenc
     path = entry_path(loads_directory, request)
     private_files.make_directories(loads_directory)
     temporary = f"{path}.{os.getpid()}.tmp"
-    # The result may hold secrets out of the environment: nobody else may read it.
+    # The result may contain secrets from the environment, so only the owner may read it.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -89,7 +89,7 @@ def entry_path(loads_directory: str, request: Mapping[str, Any]) -> str:
 
 
 def _own_code() -> list[tuple[str, int, int]]:
-    """What tells one loader from another of the same version, as in a checkout that is worked on."""
+    """What distinguishes two loaders of the same version, as in a checkout under development."""
     here = os.path.dirname(__file__)
     found: list[tuple[str, int, int]] = []
     for directory in (here, f"{here}/schema"):
@@ -100,7 +100,7 @@ def _own_code() -> list[tuple[str, int, int]]:
 
 
 def _digest_of(path: str) -> str | None:
-    """None when there is no such file; '' for what is no file any more, and must not be waited for."""
+    """None if there is no such file; '' if it is no longer a regular file, which could block."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):

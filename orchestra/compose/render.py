@@ -1,7 +1,7 @@
 """A ``Stack`` as text in Compose's canonical form: what ``config`` prints.
 
-Values that say nothing (null, empty, false, zero) are left out, unless leaving them out would lose a decision, such
-as ``init: false`` or ``replicas: 0``. A ``$`` is doubled, so that the output may be loaded again.
+Empty values (null, empty, false, zero) are left out, unless that would lose a decision, such as ``init: false`` or
+``replicas: 0``. A ``$`` is doubled, so that the output can be loaded again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orchestra.units import ByteSize, Duration
 if TYPE_CHECKING:
     from orchestra.compose.schema.stack import Stack
 
-# Printed as null when absent: Docker Compose does, and tools rely on it.
+# Printed as null if missing: Docker Compose does so, and tools rely on it.
 _ALWAYS = frozenset({"command", "entrypoint"})
 # Numbers whose zero is Docker's "not set".
 _ZERO_IS_NOTHING = frozenset(
@@ -50,7 +50,7 @@ _ZERO_IS_NOTHING = frozenset(
 
 
 def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> str:
-    """The stack as YAML or JSON, with a final newline. JSON has ``x-*`` at the top only, as Docker Compose's."""
+    """The stack as YAML or JSON, with a final newline. JSON has ``x-*`` only at the top, as in Docker Compose."""
     if format_ == "yaml":
         return render_plain(_escape(dump(stack)), format_)
     data = {

@@ -1,4 +1,4 @@
-"""What a load is asked for and what its result depended on. Standard library only."""
+"""What a load is asked for, and what its result depended on. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class Passes(Record):
-    """Which passes of a load are made; all, unless somebody wants to look at what they start from.
+    """The passes of a load. By default all are made; ``config`` can leave some out to show what they start from.
 
     interpolate: variables; without it the result is not validated either. paths: relative to absolute. environment:
     variables from ``env_file`` and from the process. complete: names, default network, implied dependencies. check:
-    what must agree between the parts.
+    consistency between the parts.
     """
 
     interpolate: bool = True
@@ -29,8 +29,8 @@ class LoadRequest(Record):
     """One load of a stack.
 
     files: ``-f`` in order, ``-`` for standard input. environment: the process's. services: the selection, with its
-    dependencies unless ``no_deps``; empty for all that the profiles allow. Relative paths are relative to
-    ``working_directory``, which must be absolute. runtime: of services that name none. unsupported: attributes that
+    dependencies unless ``no_deps``; empty for all that the profiles enable. Relative paths are relative to
+    ``working_directory``, which must be absolute. runtime: for services that name none. unsupported: attributes that
     have no effect with the driver, by the shape of their path, and why.
     """
 
@@ -48,7 +48,7 @@ class LoadRequest(Record):
     unsupported: Mapping[str, str] = {}
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, but for ``unsupported``: what ``orchestra.compose.remembered`` keeps a result by."""
+        """As plain data, without ``unsupported``: the key for ``orchestra.compose.remembered``."""
         return {
             "environment": dict(self.environment),
             "working_directory": self.working_directory,
@@ -65,11 +65,11 @@ class LoadRequest(Record):
 
 
 class Inputs(Record):
-    """All that a result depended on beside the request itself.
+    """Everything that a result depended on besides the request itself.
 
-    files: each path that was read or looked for, with the sha256 of its content in hexadecimal, None when absent.
-    variables: each variable of the process environment that was asked for, None when unset. ``is_repeatable`` is
-    false when something was read that cannot be read again, such as standard input.
+    files: each path that was read or looked for, with the sha256 of its content in hexadecimal, None if missing.
+    variables: each variable of the process environment that was used, None if unset. ``is_repeatable`` is false if
+    something was read that cannot be read again, such as standard input.
     """
 
     files: Mapping[str, str | None]

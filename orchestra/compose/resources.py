@@ -1,4 +1,4 @@
-"""Checks of what is at the top level beside services: names, external resources, sources of configs and secrets."""
+"""Checks of the top level besides services: names, external resources, sources of configs and secrets."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.network import Network
     from orchestra.compose.schema.stack import Stack, Volume
 
-# What an external resource cannot have: it was made elsewhere.
+# Attributes that an external resource cannot have: it was made elsewhere.
 _OF_OWN_NETWORKS = ("driver", "driver_opts", "labels", "internal", "attachable", "enable_ipv6")
 _OF_OWN_VOLUMES = ("driver", "driver_opts", "labels")
 _KEY = re.compile(r"[a-zA-Z0-9._-]+")
-# Names on the host may become names of directories and files there: none may lead out of its own.
+# Names on the host may become names of directories and files: none may lead out of its parent.
 _SAFE_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f]{1,255}")
 
 
 def check_resources(stack: Stack, context: Context) -> None:
-    """Report what is wrong with the resources of all that the file declares."""
+    """Report mistakes in the resources that the file declares."""
     for attribute in ("networks", "volumes", "configs", "secrets", "models"):
         for key in getattr(stack, attribute):
             if not _KEY.fullmatch(key):
@@ -29,7 +29,7 @@ def check_resources(stack: Stack, context: Context) -> None:
         for key, item in getattr(stack, attribute).items():
             sources = [name for name in ("file", "environment", "content") if getattr(item, name)]
             path: Path = (attribute, key)
-            # A config may be left to Swarm's own driver; a secret that says nothing else is refused by Docker Compose.
+            # A config may use Swarm's own driver; Docker Compose refuses a secret that has nothing else.
             is_left = bool(item.driver) and attribute == "configs"
             if not item.external and not is_left and len(sources) != 1 and not context.problems.lacks(*path):
                 problem = "needs one of" if not sources else "must have only one of"
@@ -49,7 +49,7 @@ def check_resources(stack: Stack, context: Context) -> None:
 
 
 def check_name(path: Path, name: str | None, context: Context) -> None:
-    """Refuse a name on the host that could not be the name of a file."""
+    """Refuse a name on the host that could not be a file's."""
     if name and not _SAFE_NAME.fullmatch(name):
         _refuse_name(path, name, context)
 

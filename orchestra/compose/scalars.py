@@ -1,7 +1,7 @@
 """What a plain YAML scalar means, and how Go prints numbers.
 
-The YAML 1.2 core schema (chapter 10.3.2), with the integers that Docker Compose's YAML reader takes over from 1.1:
-``0440`` is octal and ``1_000`` is a thousand. ``yes``, ``no``, ``on`` and ``off`` are strings.
+The YAML 1.2 core schema (chapter 10.3.2), with the integers of 1.1 that Docker Compose's YAML reader accepts: ``0440``
+is octal and ``1_000`` is a thousand. ``yes``, ``no``, ``on`` and ``off`` are strings.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def resolve(text: str) -> str | int | float | bool | None:
             return number
     if _FLOAT.fullmatch(text):
         value = float(text)
-        return text if value in (float("inf"), float("-inf")) else value  # too large for any number: a text, in Go
+        return text if value in (float("inf"), float("-inf")) else value  # too large for a number: Go takes it for text
     if text in _SPECIAL:
         return float(_SPECIAL[text])
     return text
@@ -57,7 +57,7 @@ def _integer(text: str) -> int | None:
 
 
 def render(value: str | int | float | bool | None) -> str:
-    """The text of a scalar where Compose wants a string, as Go's ``fmt.Sprint`` writes it."""
+    """The text of a scalar where Compose needs a string, as Go's ``fmt.Sprint`` writes it."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -17,7 +17,7 @@ ALL_PROFILES = "*"
 
 
 def is_active(service: Service, profiles: Collection[str]) -> bool:
-    """Whether a service is on: it has no profile, or one of the active ones."""
+    """Whether a service is active: it has no profile, or one of the active ones."""
     return not service.profiles or ALL_PROFILES in profiles or bool(set(service.profiles) & set(profiles))
 
 
@@ -28,9 +28,9 @@ def active_profiles(stack: Stack, profiles: Collection[str], selection: Collecti
 
 
 def select(stack: Stack, profiles: Collection[str], selection: Collection[str], *, no_deps: bool) -> Stack:
-    """The stack with only the services that are on and, when some are named, those and what they depend on.
+    """The stack with only the active services and, if some are named, only those and their dependencies.
 
-    no_deps: those alone, and the services whose mounts they take over by ``volumes_from``.
+    no_deps: only those, and the services whose mounts they use by ``volumes_from``.
     """
     if selection and no_deps:
         wanted = reachable({name: volume_sources(service) for name, service in stack.services.items()}, selection)

@@ -1,4 +1,4 @@
-"""Namespaces that a service shares, as the file says it: ``network_mode``, ``pid``, ``ipc`` and ``uts``."""
+"""Namespaces that a service shares, as written in the file: ``network_mode``, ``pid``, ``ipc`` and ``uts``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ WORDS: dict[str, dict[str, Sharing]] = {
     "uts": {"private": Own(), "host": Host()},
 }
 JOINABLE = ("network_mode", "pid", "ipc")
-"""Those that may be another container's."""
+"""The kinds that may be another container's."""
 
 
 def sharing(attribute: str, service: Service) -> Sharing:
-    """What the service says of one kind of namespace. attribute: one of ``WORDS``. Raises ValueError."""
+    """The service's value for one kind of namespace. attribute: one of ``WORDS``. Raises ValueError."""
     text: str = getattr(service, attribute) or ""
     if not text:
         return Own()
@@ -38,5 +38,5 @@ def sharing(attribute: str, service: Service) -> Sharing:
 
 
 def choices(attribute: str) -> str:
-    """What may be written, for a hint."""
+    """The permitted values, for a hint."""
     return ", ".join([*WORDS[attribute], *(["service:NAME", "container:NAME"] if attribute in JOINABLE else [])])

@@ -1,7 +1,7 @@
-"""A command given as one string, split into its words as Docker Compose does it.
+"""Splitting a command given as one string into words, as Docker Compose does.
 
-Not a shell: quotes group, a backslash takes the next character as it is (within double quotes too), and nothing is
-expanded. A bare ``;``, ``&``, ``|``, ``<`` or ``>`` ends the command.
+This is not a shell: quotes group, a backslash makes the next character literal (within double quotes too), and nothing
+is expanded. A bare ``;``, ``&``, ``|``, ``<`` or ``>`` ends the command.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ _ENDS = ";&|<>"
 
 
 def split(text: str) -> tuple[tuple[str, ...], str]:
-    """The words, and the rest of the text that a shell operator cut off. ValueError when a quote stays open."""
+    """The words, and the rest of the text after a shell operator. ValueError if a quote stays open."""
     words: list[str] = []
     word: list[str] | None = None
     quote = ""

@@ -1,7 +1,7 @@
 """The short syntaxes of ports, volumes, devices and hosts: one line of text to the long form. Pure.
 
 Each function raises ValueError with a message for the user. Results are plain dictionaries of strings, numbers and
-booleans in the long form's own words.
+booleans with the keys of the long form.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def parse_volume(text: str) -> dict[str, Any]:
 
 
 def _split_volume(text: str) -> list[str]:
-    """At the colons; one after a single letter belongs to a Windows drive, as Docker reads it."""
+    """Split at the colons, except after a single letter, which Docker takes for a Windows drive."""
     fields: list[str] = []
     current = ""
     for character in text:
@@ -122,7 +122,7 @@ def parse_device(text: str) -> dict[str, Any]:
 
 
 def parse_host(text: str) -> tuple[str, tuple[str, ...]]:
-    """``HOST=ADDRESS[,ADDRESS]`` or ``HOST:ADDRESS``; an address may stand in brackets."""
+    """``HOST=ADDRESS[,ADDRESS]`` or ``HOST:ADDRESS``; an address may be in brackets."""
     separator = "=" if "=" in text else ":"
     host, found, address = text.partition(separator)
     if not host or not found or not address:

@@ -1,7 +1,7 @@
 """Text to located nodes, through ruamel.yaml's events.
 
-No Python object is ever built from a tag. Anchors, aliases, merge keys and duplicate keys end here; the tags
-``!reset`` and ``!override`` stay on the nodes for the merge. What a hostile text could cost is bounded: its size, the
+No Python object is ever built from a tag. Anchors, aliases, merge keys and duplicate keys are resolved here; the tags
+``!reset`` and ``!override`` stay on the nodes for the merge. The cost of a hostile text is limited: its size, the
 number of values, the depth of nesting, and what aliases add.
 """
 
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from orchestra.compose.problems import Problems
 
 MAXIMUM_NODES = 100_000
-"""Values that aliases may add, beside three times those that are written."""
+"""Values that aliases may add, besides three times those that are written."""
 MAXIMUM_DEPTH = 100
 MAXIMUM_SERVICES = 10_000
 MAXIMUM_VALUES = 30_000
 VALUES_OF_A_SERVICE = 100
-"""A load may have that many values more for each of its services; real files have 20 to 95, keys included."""
+"""A load may have this many more values for each of its services; real files have 20 to 95, including keys."""
 MAXIMUM_DOCUMENTS = 1000
 MAXIMUM_LINES = 250_000
 MAXIMUM_LINE = 1024**2
 _STANDARD = "tag:yaml.org,2002:"
 _RESOLVED = frozenset(f"{_STANDARD}{kind}" for kind in ("int", "float", "bool", "null"))
 _KNOWN = _RESOLVED | {f"{_STANDARD}{kind}" for kind in ("str", "map", "seq", "timestamp", "binary", "merge")}
-# Half of a surrogate pair is in no text that could be written anywhere, and NUL ends every string of the kernel's.
+# Half of a surrogate pair cannot be written anywhere, and NUL ends every string in the kernel.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -57,9 +57,9 @@ class Source(NamedTuple):
 
 
 class Budget:
-    """What the files of one load may still hold. written: values that have been read, keys included.
+    """How much the files of one load may still hold. written: values that have been read, including keys.
 
-    total: with all that aliases stand for.
+    total: including what aliases stand for.
     """
 
     def __init__(self) -> None:
@@ -74,13 +74,13 @@ class Budget:
 
 
 class _Refused(Exception):
-    """The rest of the text is not worth reading; what is wrong has been reported."""
+    """The rest of the text is not worth reading; the mistakes have been reported."""
 
 
 def parse_documents(source: Source, problems: Problems, budget: Budget | None = None) -> tuple[Map, ...]:
-    """The documents of a file, each a mapping; empty documents are left out.
+    """The documents of a file, each a mapping; empty documents are skipped.
 
-    What is wrong goes to ``problems``; a text that cannot be read to its end has no documents, and is named in
+    Mistakes go to ``problems``; a text that cannot be read to its end has no documents, and is named in
     ``problems.unreadable``. budget: that of the load.
     """
     problems.texts[source.path] = source.text
@@ -111,7 +111,7 @@ def parse_documents(source: Source, problems: Problems, budget: Budget | None = 
 
 
 def _oversized(source: Source) -> tuple[str, Span] | None:
-    """What is wrong with a text that would take long to read only to be refused, and where."""
+    """The mistake in a text that would take long to read only to be refused, and its place."""
     lines = source.text.split("\n")
     if len(lines) > MAXIMUM_LINES:
         number, message = MAXIMUM_LINES, f"the file has more than {MAXIMUM_LINES} lines"
@@ -123,7 +123,7 @@ def _oversized(source: Source) -> tuple[str, Span] | None:
 
 
 class _Anchored(NamedTuple):
-    """size: with all that aliases within it stand for; height: levels below it."""
+    """size: including everything that aliases in it stand for; height: levels below it."""
 
     node: Node
     size: int
@@ -131,7 +131,10 @@ class _Anchored(NamedTuple):
 
 
 class _Builder:
-    """One document's nodes. An aliased node is built once and shared; its expanded size is counted all the same."""
+    """The nodes of one document.
+
+    An aliased node is built once and shared, but its expanded size is counted each time.
+    """
 
     def __init__(self, path: str, events: Iterator[Any], problems: Problems, budget: Budget) -> None:
         self.path = path
@@ -216,7 +219,7 @@ class _Builder:
         return Scalar(text, span, plain=False)
 
     def check_tag(self, tag: str | None, span: Span, path: Path) -> str:
-        """The tag, if it is one of the merge's; '' for standard ones, others are refused."""
+        """The tag, if it is one for the merge; '' for standard ones. Others are refused."""
         if tag in (RESET, OVERRIDE):
             return str(tag)
         if tag is not None and tag != "!" and tag not in _KNOWN:
@@ -267,7 +270,7 @@ class _Builder:
             if key is None or key in items:
                 continue
             if isinstance(value, Scalar) and value.value is None and value.span[1:3] == value.span[3:]:
-                value = Scalar(None, key_span, value.tag)  # nothing is written: the key is all that can be shown
+                value = Scalar(None, key_span, value.tag)  # nothing is written, so only the key can be shown
             items[key], keys[key] = value, key_span
         for other in merged:  # own keys win, then the first mapping named (YAML 1.1, merge key type)
             for key, node in other.items.items():
@@ -277,7 +280,7 @@ class _Builder:
         return Map(items, keys, span, self.check_tag(start.tag, span, path)), height + 1
 
     def key(self, event: Any, span: Span, path: Path, depth: int) -> str | None:
-        """The text of a key, None when it is none; reads what belongs to it."""
+        """The text of a key; None if it is not one. Consumes its events."""
         node = self.build(event, path, depth + 1)[0]
         if not isinstance(node, Scalar):
             self.problems.error("wrong-type", "a key must be a string", span, path)

@@ -1,6 +1,6 @@
-"""What is wrong with a text that is not YAML, in words for people who do not know the specification of YAML.
+"""Explaining why a text is not YAML, for users who do not know the YAML specification.
 
-ruamel.yaml tells what its scanner expected and where. What was meant is usually plain from the line and the one before.
+ruamel.yaml tells what its scanner expected and where. The line and the one before usually show what was meant.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Place(NamedTuple):
 
 
 def explain_syntax_error(error: YAMLError, source: Source) -> SyntaxProblem:
-    """The problem at the place where it is best corrected, with what to do about it."""
+    """The problem at the place where it is best corrected, and how to correct it."""
     if not isinstance(error, MarkedYAMLError):
         return SyntaxProblem(str(error).splitlines()[0], Span(source.path, 1, 1, 1, 2))
     lines = source.text.splitlines()

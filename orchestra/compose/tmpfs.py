@@ -10,7 +10,7 @@ from orchestra.units import parse_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Option word: what it decides. Of two words that decide the same thing the later counts.
+# Option word: what it decides. Of two words that decide the same thing, the later one counts.
 FLAGS: dict[str, str] = {
     **dict.fromkeys(("suid", "nosuid"), "suid"),
     **dict.fromkeys(("dev", "nodev"), "dev"),
@@ -39,7 +39,7 @@ _PERCENT = re.compile(r"[0-9]{1,4}%")
 
 
 class TmpfsOptions(NamedTuple):
-    """words: in those of the OCI runtime spec, each thing decided once. problems: what is refused, and why."""
+    """words: of the OCI runtime spec, each thing decided once. problems: what is refused, and why."""
 
     read_only: bool
     words: tuple[str, ...]
@@ -47,7 +47,7 @@ class TmpfsOptions(NamedTuple):
 
 
 def parse_tmpfs_options(text: str) -> TmpfsOptions:
-    """``size=64m,mode=1777,exec``: what stands behind the colon of a short ``tmpfs``."""
+    """``size=64m,mode=1777,exec``: the part of a short ``tmpfs`` after the colon."""
     words: dict[str, str] = {}
     problems: list[str] = []
     read_only = False

@@ -1,7 +1,7 @@
-"""Values that are not what they look like: warned of where they stand, in each file as it is written.
+"""Values that are not what they look like, with a warning at their place in each file.
 
-What is read is what Docker Compose reads; but a number that loses its zeros, a mode that is not octal, or a text that
-another YAML reader takes for a number is seldom what its writer meant.
+They are read as by Docker Compose; but a number that loses its zeros, a mode that is not octal, or a text that other
+YAML readers take for a number is seldom what the author meant.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Meant(Enum):
-    """What the writer of a value has in mind at some paths, whatever it looks like."""
+    """What the author of a value means at some paths, whatever it looks like."""
 
     TEXT = "a text, so that every character counts"
     PAIR = "KEY=VALUE"
@@ -74,7 +74,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def look_for_traps(document: Map, problems: Problems) -> None:
-    """Warn of what is in one document of a file, before its variables are replaced."""
+    """Warn about values in one document of a file, before its variables are replaced."""
     if "version" in document.items:
         message = "the attribute version is obsolete and is ignored"
         problems.warn("obsolete", message, document.keys["version"], ("version",), "remove it")
@@ -88,7 +88,7 @@ def _look(
     node: Node, path: Path, branch: Branch[Meant] | None, problems: Problems, known: set[tuple[int, int]]
 ) -> None:
     if (id(node), id(branch)) in known:
-        return  # an alias of what has been looked at
+        return  # an alias of a value that has been checked
     known.add((id(node), id(branch)))
     if isinstance(node, Scalar):
         if node.plain:
@@ -116,7 +116,7 @@ def _look_at(node: Scalar, path: Path, meant: Meant | None, problems: Problems) 
 
 
 def _misread(text: str, node: Scalar, path: Path, problems: Problems) -> None:
-    """A text here, in YAML 1.2; but something else in YAML 1.1, which many tools still read."""
+    """Text in YAML 1.2, but something else in YAML 1.1, which many tools still read."""
     if _SIXTY.fullmatch(text):
         number = 0
         for part in text.replace("_", "").split(":"):
@@ -162,6 +162,6 @@ def _changed(value: float, node: Scalar, path: Path, problems: Problems) -> None
 
 
 def _written(node: Scalar, problems: Problems) -> str:
-    """The text that a plain scalar was read from; '' where that cannot be said."""
+    """The text that a plain scalar was read from; '' if it cannot be known."""
     span = node.span
     return problems.line(span)[span.column - 1 : span.end_column - 1] if span.line == span.end_line else ""

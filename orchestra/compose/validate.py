@@ -1,4 +1,4 @@
-"""The merged document to a ``Stack``, with the model's complaints turned into located diagnostics."""
+"""From the merged document to a ``Stack``, with the model's errors as located diagnostics."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _WRONG_TYPE = {
     "tuple_type": "a list",
 }
 _ORIGINS = frozenset({"image", "build", "provider"})
-"""One of which every service needs."""
+"""Attributes of which every service needs one."""
 _STRING_OR_LIST = frozenset({"command", "entrypoint", "test", "env_file", "label_file", "dns", "dns_search", "tmpfs"})
 _KEY_WITHOUT_SPACE = re.compile(r"[\w.-]+:[^\s/]")
 _UNKNOWN_KEY = "string_pattern_mismatch"
 _ROUNDS = (None, 3, 2, 1)
-"""What goes in each round of ``validate``: what is wrong itself, then all of its attribute, resource, kind."""
+"""What each round of ``validate`` removes: the wrong value itself, then its whole attribute, resource, kind."""
 
 
 def validate(document: Map, problems: Problems) -> tuple[Map, Stack]:
-    """The document without what was refused before and what the schema refuses, and the stack that it is.
+    """The document without what was refused before and what the schema refuses, and the stack made from it.
 
-    Raises ComposeError when more is wrong than would be told.
+    Raises ComposeError if there are more mistakes than are reported.
     """
     if problems.errors:
         document = without_refused(document, (), problems)
@@ -46,7 +46,7 @@ def validate(document: Map, problems: Problems) -> tuple[Map, Stack]:
         try:
             return document, Stack.model_validate(plain(document))
         except ValidationError as error:
-            # Unknown keys first: the key that one was meant to be is not missing.
+            # Unknown keys first: the key that was meant is then not reported as missing.
             items = sorted(error.errors(include_url=False), key=lambda item: item["type"] != _UNKNOWN_KEY)
         paths = [_document_path(document, item["loc"]) for item in items]
         if length is None:
@@ -68,7 +68,7 @@ def _report(document: Map, item: Mapping[str, Any], path: Path, problems: Proble
         hint = _version_one(document, key, path) or _nearest(key, path[:-1], problems)
         problems.error("unknown-key", f"unknown key {_shown(key)} in {owner}", place, path, hint)
     elif kind == "missing" and problems.lacks(*path):
-        pass  # it is there, and wrong
+        pass  # it exists, but is wrong
     elif kind == "missing":
         key = str(item["loc"][-1])
         place = locate(document, path[:-1], key=True)
@@ -90,7 +90,7 @@ def _report(document: Map, item: Mapping[str, Any], path: Path, problems: Proble
 
 
 def _expected(item: Mapping[str, Any], path: Path, written: str) -> tuple[str, str]:
-    """What a value of the wrong type should have been, and what to do about it."""
+    """What should be there instead of a value of the wrong type, and how to fix it."""
     kind, given = item["type"], item["input"]
     expected = _WRONG_TYPE[kind]
     is_text = isinstance(given, str)
@@ -124,7 +124,7 @@ def _shown(key: str) -> str:
 
 
 def _nearest(key: str, owner: Path, problems: Problems) -> str:
-    """The known key that looks most like an unknown one, else all of a short list."""
+    """The known key that is most similar to an unknown one, otherwise all of a short list."""
     keys = known_keys(owner)
     close = problems.nearest(key, keys)
     if close:
@@ -142,7 +142,7 @@ def known_keys(path: Path) -> tuple[str, ...]:
 
 
 def _inner(kind: Any, part: str | int) -> Any:
-    """The type of what is at ``part`` of a value of type ``kind``."""
+    """The type of ``part`` of a value of type ``kind``."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         field = kind.model_fields.get(str(part))
         return _bare(field.annotation) if field else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Variable(NamedTuple):
-    """alternate: what stands for it when it is set (``${NAME:+alternate}``)."""
+    """alternate: the replacement if it is set (``${NAME:+alternate}``)."""
 
     name: str
     required: bool = False
@@ -23,7 +23,7 @@ class Variable(NamedTuple):
 
 
 def find_variables(texts: Iterable[str]) -> tuple[Variable, ...]:
-    """Every variable by name; of several uses of one the first that says more than the name counts."""
+    """Every variable by name; of several uses, the first that has more than the name."""
     found: dict[str, Variable] = {}
     for text in texts:
         for variable in _in_text(text, 0):
@@ -41,7 +41,7 @@ def texts_of(node: Node) -> Iterator[str]:
 
 
 def _in_text(text: str, depth: int) -> Iterator[Variable]:
-    """In order of appearance; a text that cannot be read has those up to the mistake."""
+    """In order of appearance; for a malformed text, those before the mistake."""
     try:
         for part in references(text):
             if isinstance(part, str):

@@ -12,7 +12,7 @@ from orchestra.compose.scalars import render, resolve
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_./$(+=^~\\;<-]|(?=[\u00a1-\ud7ff]).)(?:[^\x00-\x1f\x7f-\xa0](?<!\ufeff))*")
 _UNSAFE = re.compile(r":(?:\s|$)|\s#|\s$|^[-?:](?:\s|$)|^---|^\.\.\.|^<<$|^=$")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-# What YAML 1.1 readers take for something else: booleans, numbers to the base of sixty, dates.
+# Text that YAML 1.1 readers take for something else: booleans, numbers to the base of sixty, dates.
 _OTHERWISE = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|\d{4}-\d\d?-\d\d?.*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 
@@ -76,7 +76,7 @@ def _scalar(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Double quotes, with YAML's own escapes for what cannot be printed (JSON's would split large code points)."""
+    """Double quotes, with YAML's own escapes for unprintable characters (JSON's would split large code points)."""
     escaped = (
         _ESCAPES.get(character) or (character if character.isprintable() else f"\\U{ord(character):08X}")
         for character in text

@@ -1,5 +1,5 @@
-"""What a Compose file may say: frozen pydantic models of its canonical form, split by noun.
+"""The content of Compose files: frozen pydantic models of the canonical form, split by noun.
 
-Only types, shapes and single values are judged here; what concerns several parts is in ``compose.checks``. Unknown
-keys are refused, ``x-*`` is kept on every model.
+They check only types, shapes and single values; ``compose.checks`` is for what concerns several parts. Unknown keys are
+refused, and ``x-*`` is kept on every model.
 """

@@ -1,4 +1,4 @@
-"""What is put into a container's file system: ``volumes``, ``configs``, ``secrets``, ``devices``."""
+"""Additions to a container's file system: ``volumes``, ``configs``, ``secrets``, ``devices``."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""``services.*``: everything that can be said of one service."""
+"""``services.*``: all attributes of a service."""
 
 from orchestra.compose.schema.build import Build
 from orchestra.compose.schema.deploy import Deploy, DeviceRequest
@@ -31,7 +31,7 @@ from orchestra.compose.schema.values import (
 
 
 class ServiceModel(Model):
-    """How a service learns of an AI model it uses."""
+    """How a service is told about an AI model that it uses."""
 
     endpoint_var: str | None = None
     model_var: str | None = None

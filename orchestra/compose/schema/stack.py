@@ -1,4 +1,4 @@
-"""The whole of a Compose file, and its volumes, configs, secrets and models."""
+"""The top level of a Compose file, with its volumes, configs, secrets and models."""
 
 from typing import Annotated
 
@@ -39,7 +39,7 @@ class AiModel(Model):
 
 
 def _empty(value: object) -> object:
-    """``networks: {front:}`` declares a network without saying anything of it."""
+    """``networks: {front:}`` declares a network without attributes."""
     return {} if value is None else value
 
 
@@ -50,7 +50,7 @@ DeclaredAiModel = Annotated[AiModel, BeforeValidator(_empty, json_schema_input_t
 
 
 class Stack(Model):
-    """``name`` is the project name once the stack is loaded, whatever the file says."""
+    """``name`` is the project name once the stack is loaded, whatever is in the file."""
 
     name: str | None = None
     version: Text | None = None

@@ -1,7 +1,7 @@
-"""The base of all models, and the kinds of single values that a Compose file holds.
+"""The base of all models, and the types of single values in a Compose file.
 
-Strings are accepted where a number, size, duration or boolean is meant, because an interpolated variable is a
-string. The validators raise ValueError with a message for the user.
+Strings are accepted for numbers, sizes, durations and booleans, because an interpolated variable is a string. The
+validators raise ValueError with a message for the user.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ class Model(BaseModel):
 
 
 def describe(value: object) -> str:
-    """What a value of the wrong type is, in the user's words."""
+    """The type of a wrong value, in the user's words."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
