@@ -1,6 +1,6 @@
 """Reading a command line by the table.
 
-Whoever asks for help or gets it wrong is sent on to Typer, which has the words for it: the answer here is then None.
+Help and mistakes are left to Typer, which has the texts for them: the result here is then None.
 After the first argument of a command that takes a command line of its own, everything is an argument.
 """
 

@@ -168,7 +168,7 @@ def relay(
 
 
 def open_pipe(owner: int) -> tuple[int, int]:
-    """Both ends of a pipe, with room. owner: who may open it again by way of /dev/stdout."""
+    """Both ends of a pipe with a large buffer. owner: the user who may open it again through /dev/stdout."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     with contextlib.suppress(OSError):  # a limit of this user: then it stays as it is
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)

@@ -73,7 +73,7 @@ class Client:
         *,
         desired: bytes | None = None,
     ) -> T | None:
-        """The same, but None when nobody listens."""
+        """The same, but None if no supervisor is listening."""
         try:
             return decode(result, self._converse(wire.encode_request(question, desired), hear, start=False))
         except (FileNotFoundError, ConnectionRefusedError):

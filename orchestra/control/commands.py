@@ -1,6 +1,6 @@
 """What a supervisor can be asked: each request becomes a change of what is desired, and a wait for the world to follow.
 
-Nothing here depends on the client: a request that has been accepted is seen through whether or not anybody listens.
+Nothing here depends on the client: an accepted request is completed whether or not the client still listens.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Commands:
         return PingResult(self._wanted.is_down and self.nothing_is_left())
 
     def nothing_is_left(self) -> bool:
-        """Whether nothing is wanted and nothing is there that anybody would have to look after."""
+        """Whether nothing is wanted, and nothing exists that needs a supervisor."""
         return self.is_over(self._engine.desired, self._engine.observed, self._engine.plan)
 
     def is_over(self, desired: Desired, observed: Observed, _plan: Plan) -> bool:

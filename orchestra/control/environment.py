@@ -1,7 +1,7 @@
 """What of the environment of a command counts when registries are asked: the supervisor takes it over with each ``up``.
 
-It was started with the environment of the first one, and somebody may have logged in elsewhere since, or be behind
-another proxy. It is never written down: a supervisor that had to be started anew has the first one's again.
+It was started with the environment of the first one, and the user may have logged in elsewhere since, or be behind
+another proxy. It is never written down: a supervisor that is restarted has that of the first command again.
 """
 
 from __future__ import annotations

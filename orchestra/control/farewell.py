@@ -1,6 +1,6 @@
 """Clearing away what a stack that is over leaves on disk. Standard library only.
 
-Lock files cannot be removed by those who hold them: somebody may be waiting on the same file. So it is done from
+A process that holds a lock file cannot remove it: another may be waiting on the same file. So it is done from
 outside, with the lock of launching held, once the fork server is gone.
 """
 

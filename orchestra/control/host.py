@@ -58,7 +58,7 @@ class Host:
         self._server = Server(self._commands, life_cycle, self._engine, stack_home.name)
 
     async def run(self, control: socket.socket, fork_server: ForkServer | None = None) -> None:
-        """Returns when nothing is wanted, nothing is left and nobody asks; or when the fork server is gone.
+        """Returns when nothing is wanted, nothing is left and no client asks; or when the fork server is gone.
 
         control: the listening control socket.
         """

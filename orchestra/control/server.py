@@ -216,7 +216,7 @@ class Server:
                     listening = False
 
     async def _relay(self, connection: SocketStream) -> None:
-        """Events until the client hangs up or the supervisor leaves. Not busy: nobody waits for an answer."""
+        """Events until the client hangs up or the supervisor leaves. Not busy: no client is waiting."""
         self.busy -= 1
         self._followers += 1
         self.answered.set()

@@ -333,7 +333,7 @@ class Engine:
         if container is not None:
             await self._look(container)
         elif not complete:
-            # Nobody knows how far it came, and until that is known nothing may be decided on this resource.
+            # It is unknown how far it came, and until it is known nothing may be decided about this resource.
             self._view.put_seen(action.resource, await self._look_at_everything(self._desired))
         elif image is not None:
             self._view.put_image(replace(image, pulled_at=self.now()))

@@ -42,7 +42,7 @@ class View:
     def merge(self, seen: Observed, mark: int, busy: Collection[ResourceId], *, images: bool) -> None:
         """Take a full look in. busy: resources with an action under way, which look for themselves when it ends.
 
-        images: take over what references name now too; False keeps what is known, so that a tag moved by somebody else
+        images: take over what references name now too; False keeps what is known, so that a tag that has been moved
         replaces no container until the next command.
         """
 

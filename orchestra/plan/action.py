@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class AnonymousVolumes(StrEnum):
     """What becomes of a container's anonymous volumes when it is removed.
 
-    HAND_ON: the next container of that name has them. LEAVE: nobody has them any more, and they stay until the stack
+    HAND_ON: the next container of that name has them. LEAVE: no container has them any more; they stay until the stack
     goes down with its volumes. DELETE: they go with their data.
     """
 

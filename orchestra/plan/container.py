@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
     """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
     if situation.wish(spec.service).rests:
-        situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, whoever waits for it
+        situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, even if others wait for it
         return None
     if spec.name in situation.leaving or ResourceId.container(spec.name) in situation.in_flight:
         return None
@@ -151,7 +151,7 @@ def _make_way(
     stop = _stop(situation, container, f"to be replaced: {why}")
     verdict = situation.after_failure(stop)
     if verdict is not stop:
-        return verdict  # nobody else is stopped for a replacement that will not come
+        return verdict  # no dependent is stopped for a replacement that will not come
     situation.replacing.add(spec.name)
     running = [s.name for s in situation.restarted_with.get(spec.service, ()) if _may_run(situation, s.name)]
     if running:

@@ -84,7 +84,7 @@ def _is_restart(action: Action) -> bool:
 def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:
     """The same world (the same object when nothing changes) with probes passed and awaited one-shots completed.
 
-    An image that has not been seen yet brings the health check that somebody waits for.
+    An image that has not been seen yet is trusted to bring the health check that a dependent waits for.
     """
     awaited = _waited_for(desired, Condition.COMPLETED)
     trusted = _waited_for(desired, Condition.HEALTHY)

@@ -117,7 +117,7 @@ def _check_names(selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec,
 def _merge_images(
     before: Desired, new: Desired, selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]
 ) -> tuple[ImageSpec, ...]:
-    """Images of kept services are not asked for again: a changed one would replace containers nobody named."""
+    """Images of kept services are not checked again: a new one would replace containers that were not named."""
     keys = {spec.image_key for spec in selected}
     still_used = {spec.image_key for spec in kept} - keys
     again = tuple(image for image in new.images if image.key in keys)

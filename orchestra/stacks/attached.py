@@ -132,7 +132,7 @@ class Attached:
             return self._run(audience, None)
         home = self._context.home.stack(self._stack)
         with Follower(home, lambda container: container.service in self._services) as follower:
-            # What was written before is not ours to show.
+            # Earlier output is not shown.
             for _ in follower.begin(LogCursor.skip_to_end):
                 continue
             return self._run(audience, follower)

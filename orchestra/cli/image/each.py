@@ -1,4 +1,4 @@
-"""One thing after another, where a failure of one keeps nobody from the next."""
+"""One image after another: if one fails, the rest are still done."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def for_each(invocation: Invocation, references: Iterable[str], work: Callable[[
 
 
 def say_waiting() -> None:
-    """What is being fetched must not be taken for what nobody needs."""
+    """An image that is being fetched must not be taken for an unused one."""
     print("Waiting for another command that is pulling or creating something.", file=sys.stderr)
 
 

@@ -21,7 +21,7 @@ def run(invocation: Invocation) -> int:
     if report.is_sound:
         say("All images are complete and undamaged.")
         return 0
-    # What was dropped and belonged to no image is no longer anybody's trouble.
+    # Dropped content that belonged to no image is no longer a problem.
     return 0 if repair and not report.incomplete else 1
 
 

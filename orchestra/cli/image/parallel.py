@@ -1,4 +1,4 @@
-"""Several images at a time, with progress, and an end at once when somebody presses Ctrl-C."""
+"""Several images at a time, with progress. Ctrl-C ends all of them at once."""
 
 from __future__ import annotations
 
