@@ -49,7 +49,7 @@ def warn_of_orphans(names: Sequence[str]) -> None:
 
 
 def tell_of_root(invocation: Invocation, context: Context) -> None:
-    """Say to a user for whom nothing was found how to see the stacks of root, if root has a home."""
+    """If nothing was found for a user, tell how to see the stacks of root, if root has a home."""
     if context.hides_root:
         import os
 

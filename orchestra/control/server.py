@@ -72,7 +72,7 @@ GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream,
 class Server:
     """Serves clients until cancelled. ``busy`` counts those whose request is not answered yet.
 
-    ``leaving``: set when the supervisor is about to end, so that those who follow events hear that it is no accident.
+    ``leaving``: set when the supervisor is about to end, so that clients know that it is no accident.
     """
 
     def __init__(self, commands: Commands, life_cycle: LifeCycle, engine: Engine, stack: str) -> None:
@@ -223,7 +223,7 @@ class Server:
         self.answered = anyio.Event()
         try:
             async with self._engine.subscribe() as events, anyio.create_task_group() as tasks:
-                # Nothing is awaited between the two: it is told of every change of this, and of no other.
+                # Nothing is awaited between the two: the client gets every change of this, and no other.
                 first = self._engine.snapshot()
                 tasks.start_soon(self._send_events, connection, first, events, tasks.cancel_scope)
                 tasks.start_soon(self._until_hung_up, connection, tasks.cancel_scope)

@@ -168,7 +168,7 @@ class Attached:
                 self._stop()
         match letter:
             case Heard(topic, event):
-                # Every request is told of every event.
+                # Every request gets every event.
                 if topic == self._heard and self._audience.hear(event):
                     self._attach()
             case Failed(topic, error):
