@@ -21,7 +21,7 @@ def write_map(program: str, pid: int, mappings: Iterable[Mapping[str, int]]) -> 
         child = os.posix_spawnp(program, [program, str(pid), *words], os.environ, file_actions=actions)
     except FileNotFoundError:
         os.close(reader)
-        hint = "more ids than one's own are mapped by newuidmap and newgidmap, Debian's package uidmap"
+        hint = "to map further ids, install newuidmap and newgidmap (Debian's package uidmap)"
         raise SystemCallError(ENOENT, "execve", program, hint) from None
     finally:
         os.close(writer)

@@ -33,7 +33,7 @@ def write_maps(
     for name, mappings, own in (("uid_map", users, os.geteuid()), ("gid_map", groups, os.getegid())):
         if is_root or _is_alone(mappings, own):
             if name == "gid_map" and not is_root:
-                # Otherwise users whom a group shuts out could leave it (user_namespaces(7), "The /proc/pid/setgroups
+                # Otherwise users that a group shuts out could leave it (user_namespaces(7), "The /proc/pid/setgroups
                 # file").
                 _write(process, "setgroups", "deny")
             if mappings:

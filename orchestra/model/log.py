@@ -1,4 +1,4 @@
-"""What containers write, and how their runs end, for those who follow logs. Standard library only, and light."""
+"""What containers write, and how their runs end, for commands that follow logs. Standard library only, and light."""
 
 from __future__ import annotations
 

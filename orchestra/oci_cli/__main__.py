@@ -29,20 +29,26 @@ cpu-burst= cpu-idle= cpu-rt-period= cpu-rt-runtime= cpuset-cpus= cpuset-mems= pi
 
 # Name: module, options, arguments, whether options may stand between arguments, help.
 COMMANDS = {
-    "create": ("create", CREATION, "ID", True, "make a container, which waits for its start"),
+    "create": ("create", CREATION, "ID", True, "create a container, without running its program"),
     "start": ("start", "", "ID", True, "run the program of a created container"),
     "run": ("create", CREATION, "ID", True, "create, start, wait and delete"),
     "state": ("listing", "", "ID", True, "print the state of a container"),
     "kill": ("delete", "all|a", "ID [SIGNAL]", True, "send a signal to a container"),
     "delete": ("delete", "force|f", "ID", True, "remove a stopped container"),
-    "exec": ("execute", PROCESS, "ID [COMMAND ARGUMENT...]", False, "run one more program in a container"),
+    "exec": ("execute", PROCESS, "ID [COMMAND ARGUMENT...]", False, "run another program in a container"),
     "ps": ("listing", "format|f=", "ID [OPTION OF ps...]", False, "print the processes of a container"),
     "list": ("listing", "format|f= quiet|q", "", True, "print all containers"),
-    "pause": ("resources", "", "ID", True, "stop all processes of a container for a while"),
-    "resume": ("resources", "", "ID", True, "let a paused container go on"),
+    "pause": ("resources", "", "ID", True, "suspend all processes of a container"),
+    "resume": ("resources", "", "ID", True, "resume a paused container"),
     "update": ("resources", LIMITS, "ID", True, "change the limits of a container"),
-    "events": ("events", "stats interval=", "ID", True, "print what a container uses, and when memory runs out"),
-    "spec": ("spec", "bundle|b= rootless", "", True, "write a configuration to begin with"),
+    "events": (
+        "events",
+        "stats interval=",
+        "ID",
+        True,
+        "print resource usage, and report when memory runs out",
+    ),
+    "spec": ("spec", "bundle|b= rootless", "", True, "write a default configuration"),
     "features": ("features", "", "", True, "print what this runtime can do"),
 }
 MANAGERS = ("cgroupfs", "systemd", "disabled")
@@ -91,7 +97,7 @@ def main(argv: Sequence[str] | None = None, *, again: bool = False) -> int:
         report = Report(options.value("log"), options.value("log-format"), debug=options.flag("debug"))
         manager = "systemd" if options.flag("systemd-cgroup") else options.value("cgroup-manager") or MANAGERS[0]
         if manager not in MANAGERS:
-            raise Misused(f"--cgroup-manager: {', '.join(MANAGERS)} are known, not {manager!r}")
+            raise Misused(f"--cgroup-manager: expected {', '.join(MANAGERS)}, not {manager!r}")
     except Misused as error:
         return _misused(str(error))
     try:
@@ -135,7 +141,7 @@ def _call(name: str, module: str, context: Context, options: Options, words: lis
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         import traceback
 
-        report.error(f"{name}: the configuration cannot be understood: {type(error).__name__}: {error}")
+        report.error(f"{name}: the configuration is not valid: {type(error).__name__}: {error}")
         report.debug("".join(traceback.format_exception(error)))
     return PROGRAM_FAILED if name == "exec" else 1
 

@@ -41,17 +41,17 @@ def load_bundle(path: str | None, name: str, configuration: str | None = None, *
     except ValueError as error:
         raise _invalid("", f"{file} is not JSON: {error}") from None
     if not isinstance(config, dict):
-        raise _invalid("", f"{file} holds no object")
+        raise _invalid("", f"{file} is not a JSON object")
     version = config.get("ociVersion")
     if not isinstance(version, str) or version.partition(".")[0] != OCI_MAJOR:
-        raise _invalid("ociVersion", f"{version!r} is not a version 1 of the OCI runtime specification")
+        raise _invalid("ociVersion", f"{version!r} is not version 1 of the OCI runtime specification")
     process = config.get("process")
     if not isinstance(process, dict) or not process.get("args"):
         raise _invalid("process.args", "there is no program to run")
     check_process(process)
     root = config.get("root")
     if not isinstance(root, dict) or not root.get("path"):
-        raise _invalid("root.path", "a container needs a root")
+        raise _invalid("root.path", "root.path is missing")
     _map_caller(config.get("linux") or {})
     if os.geteuid() and "user" not in isolation.Namespaces(read_linux(config.get("linux") or {})):
         hint = "without root a container needs a user namespace: see `spec --rootless`"
@@ -86,9 +86,9 @@ def cgroup_path(config: dict[str, Any], name: str, manager: str) -> str:
             raise _invalid("linux.cgroupsPath", f"{path}: with --systemd-cgroup it is SLICE:PREFIX:NAME")
         return path
     if is_scope(path):
-        raise _invalid("linux.cgroupsPath", f"{path} is meant for systemd: use --systemd-cgroup")
+        raise _invalid("linux.cgroupsPath", f"{path} is for systemd: use --systemd-cgroup")
     if ".." in path.split("/"):
-        raise _invalid("linux.cgroupsPath", f"{path} leads upwards")
+        raise _invalid("linux.cgroupsPath", f"{path} contains ..")
     path = path or f"{KEPT_IN}/{name}"
     return path if path.startswith("/") else f"{own_parent() if os.geteuid() else ''}/{path}"
 

@@ -38,7 +38,7 @@ def open_console(path: str | None, *, terminal: bool, detached: bool) -> socket.
             raise SystemCallError(EINVAL, "console", "", "use --console-socket for a terminal of a detached process")
         return None
     if not terminal:
-        raise SystemCallError(EINVAL, "console", path, "--console-socket is for a process with a terminal")
+        raise SystemCallError(EINVAL, "console", path, "--console-socket needs a process with a terminal")
     return unix_socket.connect(path)
 
 

@@ -37,7 +37,7 @@ class Container:
         strange = [c for c in name if not (c.isascii() and (c.isalnum() or c in "_+-."))]
         if strange or name in ("", ".", "..") or len(name) > ID_LENGTH:
             said = f"invalid character `{strange[0]}` in the ID: " if strange else ""
-            raise SystemCallError(EINVAL, "container", name, f"{said}an id has letters, digits and _ + - . only")
+            raise SystemCallError(EINVAL, "container", name, f"{said}use only letters, digits and _ + - .")
         self.name = name
         self.directory = ContainerDirectory(f"{root}/{name}")
         self._lock = -1
@@ -118,12 +118,12 @@ class Container:
             except FileExistsError:
                 if self.directory.has(RECORD):
                     raise SystemCallError(
-                        EEXIST, "create", self.name, "a container of this id already exists"
+                        EEXIST, "create", self.name, "a container with this ID already exists"
                     ) from None
             if self.lock():
                 break
         if self.directory.has(RECORD):
-            raise SystemCallError(EEXIST, "create", self.name, "a container of this id already exists")
+            raise SystemCallError(EEXIST, "create", self.name, "a container with this ID already exists")
 
     def lock(self) -> bool:
         """Lock it, so that no other process changes it. False if it was removed meanwhile."""
@@ -139,7 +139,7 @@ class Container:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     os.close(fd)
-                    raise SystemCallError(EBUSY, "flock", self.name, "another command is at work on it") from None
+                    raise SystemCallError(EBUSY, "flock", self.name, "another command is changing it") from None
                 time.sleep(0.005)
         try:
             here = os.stat(self.directory.path)

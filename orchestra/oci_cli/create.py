@@ -73,7 +73,7 @@ def _create(
         if os.geteuid() and not os.access(context.root, os.W_OK | os.X_OK):
             raise PermissionError  # root uses runtimes here as well
     except PermissionError as error:
-        hint = "without root it is below $XDG_RUNTIME_DIR, or where --root says"
+        hint = "without root, set XDG_RUNTIME_DIR or use --root"
         raise SystemCallError(EACCES, "mkdir", context.root, hint) from error
     if not isolation.Namespaces(read_linux(bundle.config["linux"])).are_rootless:
         # Until the program is executed, the container's processes must not look into one of ours (ptrace(2)).

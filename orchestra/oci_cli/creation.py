@@ -139,7 +139,7 @@ class _Creation:
                 raise
             self.group = cgroup.Cgroup()
             self.record["cgroup"] = ""
-            warnings = [f"no cgroup, and so no limits: {error}"] if self.group.create(resources) else []
+            warnings = [f"no cgroup, so no limits: {error}"] if self.group.create(resources) else []
             self.report.debug(f"no cgroup: {error}")
         for warning in warnings:
             self.report.warning(warning)

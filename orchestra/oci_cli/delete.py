@@ -78,7 +78,7 @@ def delete(context: Context, container: Container, *, force: bool) -> None:
     found = container.find()
     if not force and found.status != "stopped":
         raise SystemCallError(
-            EINVAL, "delete", container.name, f"it is not stopped but {found.status}: kill it first, or use --force"
+            EINVAL, "delete", container.name, f"it is {found.status}, not stopped: kill it first, or use --force"
         )
     end(context, container, found.record)
     config = read_configuration(container.directory.load_if_there("config.json") or {})

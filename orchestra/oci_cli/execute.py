@@ -126,7 +126,7 @@ def _describe(own: Mapping[str, Any], options: Options, arguments: list[str]) ->
             description["terminal"] = True
     else:
         if not arguments:
-            raise Misused("exec: a command, or --process FILE, is expected")
+            raise Misused("exec: give a command, or --process FILE")
         description = {**own, "args": arguments, "terminal": options.flag("tty")}
         _change(description, options)
     if not description.get("args"):
@@ -143,7 +143,7 @@ def _change(description: dict[str, Any], options: Options) -> None:
     if user is not None:
         uid, _, gid = user.partition(":")
         if not uid.isdigit() or (gid and not gid.isdigit()):
-            raise Misused(f"--user: UID[:GID] in numbers is expected, not {user!r}")
+            raise Misused(f"--user: expected numbers UID[:GID], not {user!r}")
         description["user"] = {"uid": int(uid), "gid": int(gid or 0)}
     groups = options.values("additional-gids")
     if groups:

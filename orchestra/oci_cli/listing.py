@@ -64,7 +64,7 @@ def ps_command(context: Context, options: Options, words: list[str]) -> int:
         return code or 1
     header = lines[0].split()
     if "PID" not in header:
-        raise Misused("ps: these options show no column PID")
+        raise Misused("ps: these options show no PID column")
     column = header.index("PID")
     chosen = {str(pid) for pid in pids}
     for line in (lines[0], *(line for line in lines[1:] if line.split()[column] in chosen)):
@@ -75,5 +75,5 @@ def ps_command(context: Context, options: Options, words: list[str]) -> int:
 def _format(options: Options) -> str:
     form = options.value("format") or "table"
     if form not in ("table", "json"):
-        raise Misused(f"--format: table or json is expected, not {form!r}")
+        raise Misused(f"--format: expected table or json, not {form!r}")
     return form

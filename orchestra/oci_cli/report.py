@@ -16,7 +16,7 @@ class Report:
 
     def __init__(self, path: str | None, form: str | None, *, debug: bool) -> None:
         if form not in (None, "text", "json"):
-            raise Misused(f"--log-format: text or json is expected, not {form!r}")
+            raise Misused(f"--log-format: expected text or json, not {form!r}")
         self._json = form == "json"
         self._debug = debug
         self._path = "" if path is None else os.path.abspath(path)

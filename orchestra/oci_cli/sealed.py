@@ -29,7 +29,7 @@ def protect(words: Sequence[str], *, again: bool) -> None:
         if os.fstatvfs(interpreter).f_flag & os.ST_RDONLY or _is_sealed(interpreter) or _is_anothers(interpreter):
             return
         if again:
-            raise OSError(ENOTSUP, "the interpreter cannot be executed by a copy", sys.executable)
+            raise OSError(ENOTSUP, "a copy of the interpreter cannot be executed", sys.executable)
         copy = _copy(interpreter)
     finally:
         os.close(interpreter)

@@ -44,7 +44,7 @@ def start_command(context: Context, _options: Options, words: list[str]) -> int:
             _start(StartingProcess(config, connection, describe_it, context.report.warning))
     except OSError as error:
         if error.errno in (ENOENT, ECONNREFUSED) and error.filename == container.gate:
-            raise SystemCallError(EINVAL, "start", words[0], f"it is {found.status} and does not wait") from None
+            raise SystemCallError(EINVAL, "start", words[0], f"it is {found.status}, not created") from None
         raise
     fault.reach("started")
     container.directory.remove(GATE)

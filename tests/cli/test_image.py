@@ -79,7 +79,7 @@ def test_what_a_tag_has_moved_away_from_is_listed_on_demand(home, orchestra, put
     assert orchestra("image", "ls", "-q", "--no-trunc", "saved")[1] == f"{old}\n"
 
 
-def test_an_image_is_told_in_the_words_of_docker(home, orchestra, put):
+def test_an_image_is_described_in_dockers_format(home, orchestra, put):
     image_id = put("app:1", NAME, "-c", 'CMD ["run"]', "-c", 'ENV A=1 B="x y"', "-m", "by hand")
     code, out, _ = orchestra("image", "inspect", "app:1", image_id[7:19])
     first, second = json.loads(out)
@@ -100,7 +100,7 @@ def test_what_is_not_here_is_said_and_the_others_are_done(home, orchestra, put):
     put("app:1")
     code, out, err = orchestra("image", "inspect", "nothing:1", "app:1")
     assert (code, len(json.loads(out))) == (1, 1)
-    assert err == "error: no such image: nothing:1\n  hint: `orchestra image ls -a` shows those that are here\n"
+    assert err == "error: no such image: nothing:1\n  hint: list the images with `orchestra image ls -a`\n"
     code, out, err = orchestra("image", "rm", "nothing:1", "app:1")
     assert code == 1
     assert f"Untagged: {DEFAULT_HOST}/library/app:1\n" in out
@@ -207,7 +207,7 @@ def test_an_archive_that_was_pulled_is_called_by_its_reference(home, orchestra, 
     assert orchestra("image", "tag", reference, "app:1")[0] == 0
     code, _, err = orchestra("image", "push", reference)
     assert code == 1
-    assert "names no registry" in err
+    assert "does not name a registry" in err
     assert orchestra("image", "rm", reference)[1] == f"Untagged: {reference}\n"
     assert orchestra("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")[1] == "app:1\n"
 
@@ -225,7 +225,7 @@ def test_removing_waits_for_what_others_are_fetching_and_says_so(home, orchestra
         assert (process.returncode, bool(out)) == (0, True)
 
 
-def test_damage_is_told_with_what_to_do_and_dropped_on_demand(home, orchestra, put):
+def test_damage_is_reported_with_a_hint_and_removed_on_request(home, orchestra, put):
     put("app:1")
     library = Library(home)
     (blob,) = library.find("app:1").parts.blobs

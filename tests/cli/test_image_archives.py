@@ -282,7 +282,7 @@ def test_files_that_are_no_archives_of_images(home, orchestra, tmp_path):
     (tmp_path / "rootfs.tar").write_bytes(NAME)
     (tmp_path / "text").write_text("not an archive, whatever its length may be" * 100)
     for path, words in (
-        ("rootfs.tar", "holds no image: it has neither index.json nor manifest.json"),
+        ("rootfs.tar", "contains no image: it has neither index.json nor manifest.json"),
         ("text", "damaged"),
         ("nothing", "does not exist"),
         ("", "is not a file"),

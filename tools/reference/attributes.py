@@ -33,49 +33,49 @@ class Attribute(NamedTuple):
     remark: str
 
 
-_INFORMATION = "for information; nothing follows from it"
-_CONTENTS = "a file mounted read-only; with `uid`, `gid` or `mode`, a copy of it as it was when the container was made"
-_OWN_FILE = "a file of the container's own, read-only"
-_ONE = "cgroup version 1 only; a warning on version 2"
-_REAL_TIME = "cgroup version 1 only, where the kernel divides real time; a warning elsewhere"
-_OWNER = "root, unless said otherwise"
+_INFORMATION = "informational; has no effect"
+_CONTENTS = "a file mounted read-only; with `uid`, `gid` or `mode`, a copy made when the container is created"
+_OWN_FILE = "a read-only file of the container"
+_ONE = "only with cgroup version 1; with version 2, a warning"
+_REAL_TIME = "only with cgroup version 1 and real-time group scheduling; otherwise a warning"
+_OWNER = "default: root"
 
 # What is to be said of attributes that are applied.
 REMARKS: dict[str, str] = {
-    "version": "ignored: what is understood does not depend on it",
+    "version": "ignored",
     **{f"services.*.{kind}.[].{key}": _OWNER for kind in ("configs", "secrets") for key in ("gid", "uid")},
-    **{f"services.*.{kind}.[].mode": "0444 unless said otherwise" for kind in ("configs", "secrets")},
+    **{f"services.*.{kind}.[].mode": "default: 0444" for kind in ("configs", "secrets")},
     "services.*.deploy.labels": _INFORMATION,
-    "services.*.deploy.mode": "`global` is one container",
-    "services.*.blkio_config.weight": "of the schedulers that have weights; a warning where none is active",
+    "services.*.deploy.mode": "`global` means one container",
+    "services.*.blkio_config.weight": "needs an I/O scheduler with weights; otherwise a warning",
     **dict.fromkeys(("services.*.cpu_rt_period", "services.*.cpu_rt_runtime"), _REAL_TIME),
-    "services.*.device_cgroup_rules": "behind those of `devices`",
+    "services.*.device_cgroup_rules": "applied after those of `devices`",
     **dict.fromkeys(("services.*.mem_swappiness", "services.*.oom_kill_disable"), _ONE),
     "services.*.expose": "shown by `ps`; services reach each other's ports anyway",
-    "services.*.healthcheck": "over the image's `HEALTHCHECK`, setting by setting, as in Docker",
-    "services.*.hostname": "also a name on the container's networks, with `domainname` behind it if there is one",
-    "services.*.platform": "`DOCKER_DEFAULT_PLATFORM`, else this machine's, unless said otherwise",
-    "services.*.pull_policy": "`build` takes an image that is here, or pulls it: nothing is built",
+    "services.*.healthcheck": "each setting overrides the image's `HEALTHCHECK`, as in Docker",
+    "services.*.hostname": "also a name on the container's networks, followed by `domainname` if there is one",
+    "services.*.platform": "default: `DOCKER_DEFAULT_PLATFORM`, otherwise this machine's",
+    "services.*.pull_policy": "with `build`, an existing image is used, or pulled: nothing is built",
     "services.*.pull_refresh_after": "with `pull_policy: refresh`",
-    "services.*.runtime": "a program in `PATH` (`crun`, `runc`) or its path; our own unless said otherwise",
-    "services.*.links": "aliases are seen by every service on a network that both share",
-    "services.*.logging.driver": "`json-file`, `local` or `none`; another is reported, and `json-file` is used",
+    "services.*.runtime": "a program in `PATH` (`crun`, `runc`) or its path; default: Orchestra's own",
+    "services.*.links": "every service on a network that both share can see the aliases",
+    "services.*.logging.driver": "`json-file`, `local` or `none`; others are reported, and `json-file` is used",
     "services.*.logging.options": "`max-size` and `max-file`; others are reported as not applied",
     "services.*.memswap_limit": "memory and swap together, as in Docker",
-    "services.*.networks.*.priority": "the highest one is joined first, and is the way out",
+    "services.*.networks.*.priority": "the highest is joined first, and has the default route",
     "services.*.ports.[].app_protocol": _INFORMATION,
     "services.*.ports.[].mode": "`ingress` and `host` are the same on one machine",
     "services.*.ports.[].name": _INFORMATION,
     "services.*.tmpfs": "Docker's options and the kernel's, such as `size=10%`, `uid` and `exec`; others are refused",
-    "services.*.volumes.[].consistency": "for information: a mount on Linux is always consistent",
-    "services.*.volumes.[].type": "`bind`, `volume` or `tmpfs`; another is reported and not mounted",
+    "services.*.volumes.[].consistency": "informational: mounts on Linux are always consistent",
+    "services.*.volumes.[].type": "`bind`, `volume` or `tmpfs`; others are reported and not mounted",
     "services.*.volumes_from": "services; `container:` is reported as not applied",
     "networks.*.attachable": _INFORMATION,
-    "networks.*.driver": "`bridge`; another is reported, and the network becomes a bridge",
+    "networks.*.driver": "`bridge`; others are reported, and the network becomes a bridge",
     "networks.*.enable_ipv4": "`false` is reported as not applied",
-    "networks.*.ipam.config.[].aux_addresses": "kept from containers",
-    "networks.*.ipam.config.[].ip_range": "dynamic addresses come from it; the gateway stays the subnet's first host",
-    "networks.*.ipam.config.[].subnet": "the first IPv4 subnet",
+    "networks.*.ipam.config.[].aux_addresses": "not assigned to containers",
+    "networks.*.ipam.config.[].ip_range": "range of dynamic addresses; the gateway is still the subnet's first host",
+    "networks.*.ipam.config.[].subnet": "only the first IPv4 subnet is used",
     "networks.*.ipam.driver": _INFORMATION,
     "networks.*.scope": _INFORMATION,
     "configs.*.content": _OWN_FILE,

@@ -57,7 +57,7 @@ TABLES: dict[str, dict[str, str]] = {
 INTERNAL = {
     "ORCHESTRA_CONTROL_FD": "descriptor of the control socket, from the fork server to the supervisor",
     "ORCHESTRA_PARENT_FD": "pipe whose end of file tells the supervisor that its fork server is gone",
-    "ORCHESTRA_TEST_RUNTIME_DIES_AT": "point at which a test lets orchestra-runtime die",
+    "ORCHESTRA_TEST_RUNTIME_DIES_AT": "point at which a test kills orchestra-runtime",
 }
 """Read, but not for people to set."""
 

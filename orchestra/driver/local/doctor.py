@@ -25,7 +25,7 @@ INODES = 10_000
 
 ROOT = "run as root: sudo orchestra ..."
 KERNEL = "use Linux 5.12 or later"
-NESTED = "root is not enough here: have the container, unit or jail that this runs in allow it"
+NESTED = "root is not enough here: allow it for the container, unit or jail that this runs in"
 
 
 class State(StrEnum):
@@ -73,7 +73,7 @@ CAPABILITIES = (
     ("CAP_SYS_PTRACE", "exit codes of containers whose shim was killed are unknown on kernels before 6.15", False),
     (
         "CAP_SYS_RESOURCE",
-        "no ulimit above ours, no lower oom_score_adj, not even of the processes behind a stack",
+        "ulimits cannot be raised, and oom_score_adj cannot be lowered, not even for Orchestra itself",
         False,
     ),
     ("CAP_SETFCAP", "file capabilities of images are lost", False),
@@ -98,27 +98,27 @@ TRIALS = (
     _Trial(
         "user namespaces",
         trial.namespace(namespaces.CLONE_NEWUSER),
-        "nothing now: they would be needed to run stacks without root",
+        "none at present: they would be needed to run stacks without root",
         "see /proc/sys/user/max_user_namespaces and kernel.unprivileged_userns_clone",
         essential=False,
         privileged=False,
     ),
-    _Trial("mount of proc", trial.proc_mount, "no container can see its own processes, so none is made", NESTED),
-    _Trial("mount of devpts", trial.terminals, "no container can have a terminal, so none is made", NESTED),
+    _Trial("mount of proc", trial.proc_mount, "containers could not see their processes, so none can be made", NESTED),
+    _Trial("mount of devpts", trial.terminals, "containers could not have terminals, so none can be made", NESTED),
     _Trial("mount_setattr", trial.mount_setattr, "read-only mounts cannot be made", KERNEL),
     _Trial("openat2", trial.openat2, "paths in containers cannot be opened safely", KERNEL, privileged=False),
-    _Trial("close_range", trial.close_range, "descriptors cannot be kept from containers", KERNEL, privileged=False),
+    _Trial("close_range", trial.close_range, "containers would inherit open descriptors", KERNEL, privileged=False),
     _Trial(
         "pidfd",
         trial.pidfd,
-        "no program can be executed in a running container, nor a process named safely",
+        "no program can be executed in a running container, and processes cannot be identified safely",
         KERNEL,
         privileged=False,
     ),
     _Trial(
         "seccomp",
         trial.seccomp_filter,
-        "containers run without a filter: they may try any system call that their capabilities allow",
+        "containers run without a filter: they may make any system call that their capabilities permit",
         "install the package libseccomp2, and use a kernel with CONFIG_SECCOMP_FILTER",
         essential=False,
         privileged=False,
@@ -133,7 +133,7 @@ TRIALS = (
     _Trial(
         "packet filters",
         trial.gates,
-        "no networks: nothing would close them while the firewall is reloaded",
+        "no networks: they would be open while the firewall is reloaded",
         f"load the modules sch_ingress and cls_bpf; {ROOT}",
         essential=False,
     ),
@@ -148,7 +148,7 @@ TRIALS = (
         "forwarding",
         trial.forwarding,
         "containers reach each other, but neither the host's ports nor other machines",
-        "mount /proc/sys so that it can be written to, or set net.ipv4.ip_forward to 1",
+        "mount /proc/sys writable, or set net.ipv4.ip_forward to 1",
         essential=False,
     ),
 )
@@ -192,7 +192,7 @@ def _kernel() -> Fact:
 
 
 def _without_root() -> Fact:
-    cost = "no stack can run: namespaces, mounts, limits and networks could not even be tried out"
+    cost = "no stack can run: namespaces, mounts, limits and networks could not even be tested"
     return Fact("root", State.LACKING, f"this is user {os.geteuid()}", cost, "sudo orchestra doctor")
 
 
@@ -234,7 +234,7 @@ def _overlay(home: Home) -> Fact:
 
 def _cgroups(home: Home) -> Iterator[Fact]:
     hierarchy = cgroup.machine_hierarchy()
-    cost = "limits of memory, processors and processes are not applied, and nothing is counted"
+    cost = "limits of memory, CPUs and processes are not applied, and usage is not measured"
     if hierarchy.version == 0:
         yield Fact("cgroups", State.LIMITED, "none is mounted", cost, "mount -t cgroup2 none /sys/fs/cgroup")
         return
@@ -249,7 +249,7 @@ def _cgroups(home: Home) -> Iterator[Fact]:
     else:
         yield Fact("cgroups", State.OK, detail)
     if hierarchy.version == 2:
-        yield _try(_Trial("clone3", trial.clone3, "no process can be born in its group", KERNEL))
+        yield _try(_Trial("clone3", trial.clone3, "no process can be started in its group", KERNEL))
 
 
 def _controllers(root: str) -> list[str]:
@@ -263,7 +263,7 @@ def _controllers(root: str) -> list[str]:
 def _nft() -> Fact:
     path = shutil.which("nft")
     if path is None:
-        cost = "no published ports, and no way out of networks: the rule sets are nft's business"
+        cost = "no published ports, and no connections from networks to the outside: nft applies these rules"
         return Fact("program nft", State.LIMITED, "not in PATH", cost, "install the package nftables")
     return Fact("program nft", State.OK, path)
 
@@ -288,7 +288,7 @@ def _space(home: Home) -> Iterator[Fact]:
         # Some file systems do not count inodes, and say that there are none at all.
         if low or (status.f_files and inodes < INODES):
             detail += f", {inodes} inodes"
-            cost = "images and containers may find no room"
-            yield Fact(f"space for {what}", State.LIMITED, detail, cost, "free some, or move ORCHESTRA_HOME")
+            cost = "images and containers may not fit"
+            yield Fact(f"space for {what}", State.LIMITED, detail, cost, "free some space, or move ORCHESTRA_HOME")
         else:
             yield Fact(f"space for {what}", State.OK, detail)

@@ -78,7 +78,7 @@ def find(home: Home) -> list[Item]:
 
 
 def remove(home: Home, item: Item) -> None:
-    """Remove it, unless its stack lives again. Nothing happens when it is gone. Raises OSError or FatalError."""
+    """Remove it, unless its stack lives again. Does nothing if it is gone. Raises OSError or FatalError."""
     if item.stack and is_living(home.stack(item.stack)):
         return
     match item.kind, item.data:

@@ -5,10 +5,10 @@ Each path, as in ``services.*.ports.[].mode``, with the reason. Standard library
 
 from __future__ import annotations
 
-_WINDOWS = "it is for Windows only"
+_WINDOWS = "it is only for Windows"
 _HOOKS = "hooks are not run"
-_SWARM = "it belongs to Swarm's own store"
-_ONE_MACHINE = "there is one machine only"
+_SWARM = "it is for Swarm's own store"
+_ONE_MACHINE = "there is only one machine"
 _NO_GPU = "GPUs are not passed to containers"
 
 UNSUPPORTED: dict[str, str] = {
@@ -25,7 +25,7 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.deploy.resources.reservations.generic_resources": _ONE_MACHINE,
     "services.*.deploy.restart_policy.delay": "restarts back off on their own",
     "services.*.deploy.restart_policy.window": "restarts back off on their own",
-    "services.*.deploy.rollback_config": "there is no going back to an earlier definition",
+    "services.*.deploy.rollback_config": "earlier definitions cannot be restored",
     "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
     "services.*.develop": "files are not watched",
     "services.*.external_links": "containers outside the stack are reached through a shared network",
@@ -33,7 +33,7 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.isolation": _WINDOWS,
     "services.*.models": "there is no runtime for AI models",
     "services.*.networks.*.driver_opts": "interfaces have no options",
-    "services.*.networks.*.gw_priority": "the network with the highest priority is the way out",
+    "services.*.networks.*.gw_priority": "the network with the highest priority has the default route",
     "services.*.networks.*.interface_name": "interfaces are numbered",
     "services.*.networks.*.ipv6_address": "networks have IPv4 addresses only",
     "services.*.networks.*.link_local_ips": "interfaces have one address",
@@ -44,18 +44,18 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.storage_opt": "the root file system has no quota",
     "services.*.use_api_socket": "there is no engine socket to mount",
     "services.*.userns_mode": "containers share the user namespace of the stack",
-    "services.*.volumes.[].bind.recursive": "submounts are always included as they are",
+    "services.*.volumes.[].bind.recursive": "submounts are always included unchanged",
     "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
     "services.*.volumes.[].volume.labels": "anonymous volumes have no labels of their own",
     "services.*.volumes.[].image": "images are not mounted",
     "networks.*.enable_ipv6": "networks have IPv4 addresses only",
-    "networks.*.ipam.options": "addresses are given out in turn",
+    "networks.*.ipam.options": "addresses are assigned in order",
     "configs.*.driver": _SWARM,
     "configs.*.driver_opts": _SWARM,
-    "configs.*.template_driver": "contents are taken as they are",
+    "configs.*.template_driver": "contents are used unchanged",
     "secrets.*.driver": _SWARM,
     "secrets.*.driver_opts": _SWARM,
-    "secrets.*.template_driver": "contents are taken as they are",
+    "secrets.*.template_driver": "contents are used unchanged",
 }
 
 # ``compose.mounts`` reports these if a service uses the config or secret: a declaration alone is no problem.

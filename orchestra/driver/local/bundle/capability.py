@@ -32,7 +32,7 @@ ALL = "ALL"
 
 
 def choose_capabilities(spec: ContainerSpec, available: Sequence[str]) -> tuple[str, ...]:
-    """In the kernel's order. As Docker: adding ALL wins over dropping ALL; privileged heeds neither list."""
+    """In the kernel's order. As in Docker, adding ALL wins over dropping ALL, and privileged ignores both lists."""
     added = {_normalise(word, spec) for word in spec.cap_add}
     dropped = {_normalise(word, spec) for word in spec.cap_drop}
     if spec.privileged:

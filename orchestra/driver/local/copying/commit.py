@@ -68,7 +68,7 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
     with content.held(), file_errors(what):
         parts = None if container.image_digest.startswith(PREFIX) else store.parts(container.image_digest)
         if parts is None and not container.image_digest.startswith(PREFIX):
-            raise FatalError(f"{what}: its image is not on this machine any more", hint="pull it again")
+            raise FatalError(f"{what}: its image is no longer on this machine", hint="pull it again")
         document: dict[str, Any] = (
             dict(parts.document) if parts else {**describe_platform(parse_platform("", os.uname().machine))}
         )
@@ -199,7 +199,7 @@ def _refuse_elsewhere(fd: int, name: str) -> None:
             if error.errno in (ENODATA, EOPNOTSUPP):
                 continue
             raise
-        hint = "set the parameters redirect_dir and metacopy of the module overlay to off, and make the container anew"
+        hint = "set the parameters redirect_dir and metacopy of the module overlay to off, and recreate the container"
         raise FatalError(f"/{name} cannot be committed: overlayfs has only a part of it ({attribute})", hint=hint)
 
 

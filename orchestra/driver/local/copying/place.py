@@ -109,7 +109,7 @@ def find_origin(world: World, path: str, *, follow: bool) -> Origin:
     is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
     if is_marked and not is_directory:
         os.close(fd)
-        raise UserError(f"{world.name(path)} is not a directory", hint="leave the slash at its end out")
+        raise UserError(f"{world.name(path)} is not a directory", hint="leave out the slash at its end")
     name = posixpath.basename(posixpath.normpath(path))
     only_content = path.endswith("/.") or path == "." or name in ("", ".", "..")
     return Origin(fd, name, is_directory, only_content)
@@ -126,15 +126,15 @@ def find_destination(world: World, path: str, origin: Origin) -> Destination:
     name = world.name(path)
     if found is not None:
         if origin.is_directory:
-            raise UserError(f"{name} is not a directory, and a directory is to be copied there")
+            raise UserError(f"{name} is not a directory, so a directory cannot be copied there")
         if _is_marked(path):
-            raise UserError(f"{name} is not a directory", hint="leave the slash at its end out")
+            raise UserError(f"{name} is not a directory", hint="leave out the slash at its end")
     elif _is_marked(path) and not origin.is_directory:
-        raise UserError(f"{name} does not exist", hint="make the directory first, or leave the slash at its end out")
+        raise UserError(f"{name} does not exist", hint="make the directory first, or leave out the slash at its end")
     place = _without_links(world, path.rstrip("/").removesuffix("/.") or "/")
     base, top = posixpath.split(place)
     if top in ("", ".", ".."):
-        raise UserError(f"{name} does not exist", hint="name a directory that exists")
+        raise UserError(f"{name} does not exist", hint="give a directory that exists")
     above = _status(world, base or ".")
     if above is None or not stat.S_ISDIR(above.st_mode):
         problem = "does not exist" if above is None else "is not a directory"
@@ -190,7 +190,7 @@ def _refusal(error: OSError, world: World, path: str) -> UserError:
     if error.errno == ENOENT:
         return UserError(f"{world.name(path)} does not exist", hint=_nearest(world, path))
     if error.errno == ENOTDIR:
-        return UserError(f"{world.name(path)} is not a directory, or what is above it is not")
+        return UserError(f"{world.name(path)} is not a directory, or one of its parents is not")
     return UserError(f"{world.name(path)}: {error.strerror}")
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CREATED = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 SPECIAL = stat.S_ISUID | stat.S_ISGID
 READ_ONLY = "it is on a read-only file system"
-READ_ONLY_HINT = "`read_only` of the service or of the mount makes it so"
+READ_ONLY_HINT = "see `read_only` of the service or of the mount"
 
 
 class Ownership(Record):
@@ -132,7 +132,7 @@ class Writer:
     def _begin(self, entry: tarfile.TarInfo, path: str) -> int | None:
         if not path:
             if not entry.isdir():
-                raise UserError(f"{self._about(path)} is a directory, and cannot become anything else")
+                raise UserError(f"{self._about(path)} is a directory, and only a directory can replace it")
             return None
         parent, name = self._open_parent(posixpath.dirname(path)), posixpath.basename(path)
         existing = _status(parent, name)
@@ -142,7 +142,7 @@ class Writer:
             self._make_directory(entry, parent, path, exists=existing is not None)
             return None
         if (entry.ischr() or entry.isblk()) and not self._ownership.kept:
-            self._warn(f"{self._about(path)}: a device is copied with --archive only; left out")
+            self._warn(f"{self._about(path)}: skipped: devices are copied only with --archive")
             return None
         temporary = name if existing is None else f".orchestra-copy-{os.urandom(8).hex()}"
         if entry.isreg():
@@ -200,7 +200,7 @@ class Writer:
             elif fd is not None:
                 self._overwrite(fd, parent, name, path)
             else:
-                raise UserError(f"{self._about(path)} is mounted, and only a file could be copied there")
+                raise UserError(f"{self._about(path)} is mounted: only a file can be copied there")
         finally:
             # It still exists after an error, and after rename(2) of one of two hard links to the other.
             with contextlib.suppress(FileNotFoundError):
@@ -210,7 +210,7 @@ class Writer:
         found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             if not stat.S_ISREG(os.fstat(found).st_mode):
-                raise UserError(f"{self._about(path)}: something that is no file is mounted there")
+                raise UserError(f"{self._about(path)}: a mount there is not a file")
             target = os.open(f"/proc/self/fd/{found}", os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         finally:
             os.close(found)
@@ -289,7 +289,7 @@ class Writer:
         if error.errno == EROFS:
             return UserError(f"{self._about(path)} cannot be written: {READ_ONLY}", hint=READ_ONLY_HINT)
         if error.errno in (ELOOP, ENOENT, ENOTDIR, EEXIST, EXDEV):
-            return UserError(f"{self._about(path)}: there is a link, or no directory, on the way to it")
+            return UserError(f"{self._about(path)}: a link, or something other than a directory, is on the way to it")
         return UserError(f"{self._about(path)} cannot be written: {error.strerror}")
 
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HINTS = {
-    errno.EPERM: "images and container layers need root, CAP_SYS_ADMIN and CAP_MKNOD; or a file there is immutable",
+    errno.EPERM: "images and container layers need root with CAP_SYS_ADMIN and CAP_MKNOD; or a file there is immutable",
     errno.EACCES: "images and container layers need root",
-    errno.ENOSPC: "the disk or its inodes are used up: free some, or move ORCHESTRA_HOME to a larger file system",
+    errno.ENOSPC: "the disk or its inodes are full: free some space, or move ORCHESTRA_HOME to a larger file system",
     errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only: move ORCHESTRA_HOME to one that can be written",
+    errno.EROFS: "the file system is read-only: move ORCHESTRA_HOME to a writable one",
     errno.EOPNOTSUPP: "the file system lacks extended attributes: keep ORCHESTRA_HOME on ext4, xfs, btrfs or tmpfs",
     errno.EBUSY: "something is mounted there: unmount it",
     errno.EMFILE: "too many open files: see `ulimit -n`",

@@ -110,16 +110,16 @@ class Library:
             everything = [*items, *self.nameless()]
             matching = [i for i in everything if any(d[7:].startswith(digits) for d in (i.id, i.entry.digest))]
             if len({item.id for item in matching}) > 1:
-                raise UserError(f"{text} begins the ids of several images", hint="write more of it")
+                raise UserError(f"{text} is the beginning of several image IDs", hint="give more digits of it")
             if matching:
                 return matching[0]
-        raise UserError(f"no such image: {text}", hint="`orchestra image ls -a` shows those that are here")
+        raise UserError(f"no such image: {text}", hint="list the images with `orchestra image ls -a`")
 
     def tag(self, source: str, target: str) -> None:
         """Give the same image another name."""
         name = parse_name(target)
         if name.digest:
-            raise UserError(f"{target} has a digest, which cannot be given", hint="name a tag")
+            raise UserError(f"{target} has a digest, which a tag cannot have", hint="name a tag")
         with self.content.held():
             item = self.find(source)
             self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=item.entry.digest))
@@ -137,7 +137,7 @@ class Library:
             doomed = [item] if by_name else same
             if len(doomed) > 1 and not force:
                 names = ", ".join(other.entry.reference for other in doomed)
-                raise UserError(f"{text} has several names: {names}", hint="name one, or say --force for all of them")
+                raise UserError(f"{text} has several names: {names}", hint="give one of them, or use --force for all")
             is_named = bool(item.entry.reference)
             if len(doomed) == len(same) and not (force and is_named):
                 self._check_unused(item, text, is_named=is_named)
@@ -154,7 +154,7 @@ class Library:
         if users:
             hint = "remove them first"
             if is_named:
-                hint += "; with --force it loses its name, and goes once they have gone"
+                hint += "; with --force only the name is removed now, and the image once they are gone"
             raise UserError(f"image {text} is used by {', '.join(users)}", hint=hint)
 
     def prune(self, *, everything: bool = False) -> Pruned:
@@ -182,11 +182,11 @@ class Library:
 
         name = name_of(reference_key(text))
         if name is None:
-            raise UserError(f"{text} names no registry", hint="give it another name with `orchestra image tag`")
+            raise UserError(f"{text} does not name a registry", hint="give it another name with `orchestra image tag`")
         with self.content.held():
             item = self.find(text)
             if item.parts is None:
-                raise FatalError(f"image {text} is damaged", hint="`orchestra image fsck` tells more")
+                raise FatalError(f"image {text} is damaged", hint="run `orchestra image fsck` for details")
             say(f"The push refers to repository {name.repository}")
             manifest = Descriptor(item.entry.media_type, item.entry.digest, item.entry.size)
             others = (other.name for other in self.items() if self._shares(other, item.parts))
@@ -240,7 +240,7 @@ def reference_key(text: str) -> str:
         return text
     reference = parse_reference(text)
     if isinstance(reference, Tree):
-        raise UserError(f"{text} is a directory, which is used as it is", hint="nothing of it is stored")
+        raise UserError(f"{text} is a directory, which is used in place", hint="it is not stored")
     return str(parse_name(reference.name)) if isinstance(reference, Registry) else text
 
 

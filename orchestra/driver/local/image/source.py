@@ -59,7 +59,7 @@ def opened_source(reference: Local, text: str, scratch: str) -> Iterator[Source]
         match reference:
             case OciDirectory(path, tag):
                 if not os.path.isdir(path):
-                    hint = "for a file write oci-archive: or docker-archive:"
+                    hint = "for a file, write oci-archive: or docker-archive:"
                     raise FatalError(f"{what}: {path} is not a directory", hint=hint)
                 yield OciImage(Directory(path), tag, what)
             case OciArchive(path, tag):

@@ -101,7 +101,7 @@ class ImageStore:
             return ReadyImage(digest, (tree_of(digest),), ImageConfig())
         parts = self.parts(digest)
         if parts is None or not self._is_unpacked(parts):
-            raise FatalError(f"image {digest} is not on this machine", hint="run `up` again to make it ready")
+            raise FatalError(f"image {digest} is not on this machine", hint="run `up` again to pull it")
         layers: list[str] = []
         with file_errors(f"image {digest}"):
             for chain_id in reversed(parts.chain_ids()):
@@ -118,7 +118,7 @@ class ImageStore:
         if entry and usable and self._is_current(entry, reference):
             return self._unchanged(spec, entry)
         if spec.pull_policy == "never":
-            hint = "change pull_policy, or run `orchestra pull` with another one first"
+            hint = "change pull_policy, or run `orchestra pull --policy missing` first"
             raise FatalError(f"image {text} is not ready, and its pull_policy is never", hint=hint)
         if not exists:
             raise FatalError(f"image {text}: {reference.path} does not exist", hint="make it, or correct the path")
@@ -134,7 +134,7 @@ class ImageStore:
         if entry and here and spec.pull_policy in CONTENT:
             return self._unchanged(spec, entry)
         if spec.pull_policy == "never":
-            hint = "bring it with `orchestra image` pull, load or tag, or change pull_policy or image"
+            hint = "get it with `orchestra image pull`, `load` or `tag`, or change pull_policy or image"
             raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
         # The library costs as much as the rest of a supervisor, and most supervisors never ask a registry.
         from orchestra.driver.local.image.registry import Access
@@ -212,7 +212,7 @@ class ImageStore:
 
         parts = self.parts(digest)
         if parts is None:
-            raise FatalError(f"{what} vanished from the content store", hint="run `up` again")
+            raise FatalError(f"{what} is missing from the content store", hint="run `up` again")
         self._snapshots.remove_unfinished()
         if not parts.diff_ids:
             self._snapshots.commit(EMPTY_LAYER, lambda _: None)

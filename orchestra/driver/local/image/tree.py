@@ -21,7 +21,7 @@ def tree_digest(path: str) -> str:
             real = os.path.realpath(path, strict=True)
             status = os.stat(real)
         except (FileNotFoundError, NotADirectoryError):
-            hint = "name a directory that holds a root file system; rootfs:/ is this machine's own"
+            hint = "give a directory with a root file system; rootfs:/ is this machine's own"
             raise FatalError(f"image rootfs:{path}: {path} does not exist", hint=hint) from None
         if not stat.S_ISDIR(status.st_mode):
             hint = "unpack it into a directory, or use oci-archive: or docker-archive: for a file"
@@ -34,5 +34,5 @@ def tree_of(digest: str) -> str:
     """The directory that a digest names. Raises FatalError if another one has taken its place."""
     path = digest.removeprefix(PREFIX).partition(":")[2]
     if tree_digest(path) != digest:
-        raise FatalError(f"image {digest}: {path} is another directory now", hint="run `up` again to use that one")
+        raise FatalError(f"image {digest}: {path} is another directory now", hint="run `up` again to use the new one")
     return path

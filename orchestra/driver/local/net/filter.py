@@ -222,7 +222,7 @@ def list_tables() -> list[str]:
 
 
 def remove_table(name: str) -> None:
-    """Remove a table; nothing happens when it is gone."""
+    """Remove a table; does nothing if it is gone."""
     apply_rules(render(name, (), ()))
 
 

@@ -446,7 +446,7 @@ def contents(home):
     return names, set(os.listdir(home.content)), os.listdir(f"{home.snapshots}/layers")
 
 
-def test_killed_at_any_moment_it_leaves_nothing_that_is_taken_for_whole(home, tmp_path):
+def test_a_kill_at_any_moment_leaves_nothing_that_looks_complete(home, tmp_path):
     """The child is killed in the middle of a layer, at several places; the next pull finishes and cleans up."""
     big = layer(*(entry(f"f{index}", content=os.urandom(2000)) for index in range(200)))
     reference = docker_archive(tmp_path / "image.tar", [LOW, big, HIGH])

@@ -77,7 +77,7 @@ class DockerImage:
         images = self._images()
         if self._index is not None:
             if self._index >= len(images):
-                hint = f"count from @0 to @{len(images) - 1}"
+                hint = f"use @0 to @{len(images) - 1}"
                 raise FatalError(f"{self._what}: the archive has {len(images)} images", hint=hint)
             return images[self._index]
         names = self.names()
@@ -138,7 +138,7 @@ class DockerImage:
         except DocumentError as error:
             raise FatalError(f"{self._what}: its config {error}", hint="make the archive again") from error
         if own is not None and not own.suits(wanted):
-            hint = "where the machine can run it, say so with `platform:`"
+            hint = "if this machine can run it, set `platform:`"
             raise FatalError(f"{self._what} is for {own}, not for {wanted}", hint=hint)
 
     def _strings(self, image: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def opened_archive(path: str, scratch: str, what: str = "") -> Iterator[Archive]
     what = what or path
     with archive_errors(what), contextlib.ExitStack() as stack:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise FatalError(f"{what} is not a file", hint="for a directory that holds an image layout write oci:DIR")
+            raise FatalError(f"{what} is not a file", hint="for a directory with an image layout, write oci:DIR")
         file: io.BufferedReader = stack.enter_context(open(path, "rb"))
         if compression_of(file):
             plain = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
@@ -113,7 +113,7 @@ def _index(what: str, file: IO[bytes]) -> dict[str, Member]:
                 members[name] = Member(0, 0, posixpath.normpath(entry.linkname).lstrip("/"))
             if len(members) > MEMBERS_LIMIT:
                 raise FatalError(
-                    f"{what} has too many files for an image", hint="for a root file system write rootfs:DIR"
+                    f"{what} has too many files for an image", hint="for a root file system, write rootfs:DIR"
                 )
     return members
 

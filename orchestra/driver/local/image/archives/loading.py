@@ -64,8 +64,8 @@ def _sources(archive: Archive, what: str) -> Iterator[tuple[tuple[str, ...], Sou
         return
     if not archive.has("manifest.json"):
         raise FatalError(
-            f"{what} holds no image: it has neither index.json nor manifest.json",
-            hint="a root file system is taken by `orchestra image import`",
+            f"{what} contains no image: it has neither index.json nor manifest.json",
+            hint="to import a root file system, use `orchestra image import`",
         )
     for index, written in enumerate(DockerImage(archive, "", None, what).names()):
         yield tuple(str(parse_name(name)) for name in written), DockerImage(archive, "", index, what)

@@ -58,7 +58,7 @@ class OciImage:
             with self._files.open("index.json") as file:
                 data = file.read(DOCUMENT_LIMIT + 1)
         except (FileNotFoundError, NotADirectoryError):
-            hint = "an OCI image layout has index.json and blobs/; what `docker save` writes is a docker-archive:"
+            hint = "an OCI image layout has index.json and blobs/; for archives of `docker save`, use docker-archive:"
             raise FatalError(f"{self._what}: {self._files.path} has no index.json", hint=hint) from None
         with self._selection.documents("its index.json"):
             return parse_index(data)

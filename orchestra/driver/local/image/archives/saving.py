@@ -38,7 +38,7 @@ def write_archive(content: ContentStore, items: Sequence[tuple[Item, bool]], out
     images: dict[str, tuple[Item, Parts]] = {}
     for item, by_name in items:
         if item.parts is None:
-            raise FatalError(f"image {item.entry.reference} is damaged", hint="`orchestra image fsck` tells more")
+            raise FatalError(f"image {item.entry.reference} is damaged", hint="run `orchestra image fsck` for details")
         images[item.entry.digest] = (item, item.parts)
         listed = names.setdefault(item.entry.digest, [])
         name = name_of(item.entry.reference) if by_name and item.entry.reference else None
@@ -87,12 +87,12 @@ def _add(tar: tarfile.TarFile, name: str, document: object) -> None:
 
 def _add_blob(tar: tarfile.TarFile, content: ContentStore, digest: str, size: int) -> None:
     if content.size(digest) != size:
-        raise FatalError(f"{digest} is not on this machine as a whole", hint="`orchestra image fsck` tells more")
+        raise FatalError(f"{digest} is incomplete on this machine", hint="run `orchestra image fsck` for details")
     with content.open(digest) as file:
         hashed = _Hashed(file)
         tar.addfile(_header(_path(digest), size), hashed)  # type: ignore[arg-type]  # it only reads
     if hashed.digest != digest:
-        raise FatalError(f"{content.path(digest)} is damaged", hint="`orchestra image fsck --repair` drops it")
+        raise FatalError(f"{content.path(digest)} is damaged", hint="remove it with `orchestra image fsck --repair`")
 
 
 class _Hashed:

@@ -110,7 +110,7 @@ def _reached(content: ContentStore, roots: Collection[str]) -> tuple[set[str], s
         if parts is None:
             raise FatalError(
                 f"image {digest} is in use, but its documents are missing, so the layers it needs are unknown",
-                hint="`orchestra image fsck` tells more; pull it again, or remove what uses it",
+                hint="run `orchestra image fsck` for details; pull it again, or remove what uses it",
             )
         blobs |= {parts.config_blob.digest, *parts.blobs}
         layers |= set(parts.chain_ids())

@@ -63,7 +63,7 @@ class ContentStore(BlobStore):
             descriptors = parse_index(data)
         except DocumentError as error:
             path = f"{self._path}/index.json"
-            raise FatalError(f"{path} {error}", hint="remove that file: the images are then pulled again") from error
+            raise FatalError(f"{path} {error}", hint="remove that file; the images are then pulled again") from error
         found = {}
         for item in descriptors:
             notes = item.annotations

@@ -114,7 +114,7 @@ def _list(text: str) -> list[str]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"it begins like a JSON list and is none: {error}") from None
+        raise ValueError(f"it begins like a JSON list, but is not one: {error}") from None
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise ValueError("it is not a list of strings")
     return found

@@ -66,5 +66,5 @@ class Selection:
     def _unsuitable(self, wanted: Platform, there: Sequence[str]) -> FatalError:
         return FatalError(
             f"{self._what} is not for {wanted}, but for {', '.join(there) or 'nothing that it states'}",
-            hint="where the machine can run it, say so with `platform:`",
+            hint="if this machine can run it, set `platform:`",
         )

@@ -66,13 +66,15 @@ def _set_xattrs(what: str, file: int | str, entry: tarfile.TarInfo) -> None:
 
 def _set_xattr(what: str, file: int | str, entry: tarfile.TarInfo, name: str, value: str) -> None:
     if "\0" in name:
-        raise refused(what, entry, f"has an attribute called {name!r}")
+        raise refused(what, entry, f"has an extended attribute named {name!r}")
     try:
         os.setxattr(file, name, value.encode("utf-8", "surrogateescape"))
     except OSError as error:
         if error.errno == EOPNOTSUPP:
             return  # for a security module that this machine does not have
-        raise refused(what, entry, f"has the attribute {name!r}, which cannot be set: {error.strerror}") from error
+        raise refused(
+            what, entry, f"has the extended attribute {name!r}, which cannot be set: {error.strerror}"
+        ) from error
 
 
 def entry_time(entry: tarfile.TarInfo) -> int:

@@ -75,7 +75,7 @@ class _Xz(io.RawIOBase):
                     given = more.lstrip(b"\0")
                 self._begin()
             elif self._decompressor.needs_input and not (given := self._stream.read(CHUNK)):
-                raise EOFError("it ends before the end of its last stream")
+                raise EOFError("it ends within its last stream")
             data = self._decompressor.decompress(given, max_length=len(view))
         view[: len(data)] = data
         return len(data)

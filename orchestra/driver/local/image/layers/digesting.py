@@ -35,8 +35,8 @@ class Digesting:
         self._spent += count
         if self._spent > self._limit:
             raise FatalError(
-                f"it unpacks to more than {self._limit / (1 << 30):.3g} GiB, out of all proportion to its size",
-                hint="do not trust this image; of your own, keep large files of zeros in a volume",
+                f"it unpacks to more than {self._limit / (1 << 30):.3g} GiB, which is far too much for its size",
+                hint="do not trust this image; in your own images, keep large files of zeros in a volume",
             )
 
     def digest(self) -> str:

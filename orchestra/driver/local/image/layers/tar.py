@@ -61,7 +61,7 @@ class Entry(tarfile.TarInfo):
     def _checked(self) -> Self:
         if self.type in EXTENSIONS and not 0 <= self.size <= HEADER_LIMIT:
             raise FatalError(
-                f"the tar archive has an extension header of {self.size} bytes; {HEADER_LIMIT} is the most"
+                f"the tar archive has an extension header of {self.size} bytes; at most {HEADER_LIMIT} are allowed"
             )
         if self.size < 0:
             raise FatalError("the tar archive has a member of negative size")
@@ -101,10 +101,10 @@ def entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         if entry is None:
             return
         if not (isinstance(entry, Entry) and entry.is_checked):
-            raise RuntimeError("this version of tarfile reads headers past our checks")
+            raise RuntimeError("this version of tarfile bypasses our checks of headers")
         # Extension headers override what frombuf saw, and global ones accumulate.
         if entry.size < 0 or len(tar.pax_headers) > GLOBALS_LIMIT:
-            raise FatalError("the tar archive has senseless extension headers", hint="fetch or make it again")
+            raise FatalError("the tar archive has invalid extension headers", hint="fetch or make it again")
         yield entry
         tar.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it
 

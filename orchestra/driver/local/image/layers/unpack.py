@@ -101,7 +101,7 @@ class _Layer:
         parts = self._parts(entry.name)
         if not parts:
             if not entry.isdir():
-                raise self._refused(entry, "is the root, but no directory")
+                raise self._refused(entry, "is the root, but not a directory")
             set_open(self._what, self._root, entry)
             self._times["."] = entry_time(entry)
             return
@@ -274,7 +274,7 @@ class _Layer:
                 elif stat.S_ISDIR(existing.st_mode):
                     done.append(part)
                 else:
-                    raise FatalError(f"{self._what}: {here!r} is no directory, but entries are to be below it")
+                    raise FatalError(f"{self._what}: {here!r} is not a directory, but the archive has entries below it")
             finally:
                 os.close(parent)
         return open_in_root(self._root, "/".join(done) or ".", os.O_PATH | os.O_DIRECTORY)
@@ -315,7 +315,7 @@ class _Layer:
     def _hidden(self, entry: tarfile.TarInfo, name: str) -> str:
         hidden = name.removeprefix(WHITEOUT)
         if hidden in ("", ".", "..") or hidden.startswith(WHITEOUT):
-            raise self._refused(entry, "hides a name that cannot be")
+            raise self._refused(entry, "hides an impossible name")
         return hidden
 
     def _target(self, entry: tarfile.TarInfo) -> str:

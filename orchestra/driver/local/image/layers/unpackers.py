@@ -63,7 +63,7 @@ class Unpackers:
         self._idle.put(process if reply else None)
         if not reply:
             code = process.wait()
-            hint = "unless it was killed on purpose, check whether memory ran out" if code < 0 else ""
+            hint = "unless it was killed on purpose, check whether the machine ran out of memory" if code < 0 else ""
             raise TemporaryError(f"{layer.what}: the process that unpacks it ended with {code}", hint=hint)
         answer = json.loads(reply)
         if "error" in answer:

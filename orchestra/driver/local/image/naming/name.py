@@ -69,7 +69,9 @@ def parse_name(text: str) -> ImageName:
     """Raises FatalError if this cannot be a name at a registry."""
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        raise _refused(text, f"{digest[:80]!r} is not a digest", "a digest is sha256: and 64 hexadecimal digits")
+        raise _refused(
+            text, f"{digest[:80]!r} is not a digest", "a digest consists of sha256: and 64 hexadecimal digits"
+        )
     first, slash, below = rest.partition("/")
     if slash and (any(mark in first for mark in ".:[") or first == "localhost" or first != first.lower()):
         host, path = first, below
@@ -83,11 +85,13 @@ def parse_name(text: str) -> ImageName:
     if not _HOST.fullmatch(host):
         raise _refused(text, f"{host[:80]!r} is not a host name", "write it as in registry.example:5000/app:1.0")
     if colon and not _TAG.fullmatch(tag):
-        raise _refused(text, f"{tag[:80]!r} is not a tag", "a tag has letters, digits, '_', '.' and '-'")
+        raise _refused(text, f"{tag[:80]!r} is not a tag", "a tag may contain letters, digits, '_', '.' and '-'")
     if path != path.lower():
-        raise _refused(text, "it has capital letters", "write it in lower case")
+        raise _refused(text, "it contains capital letters", "write it in lower case")
     if not _PATH.fullmatch(path) or len(host) + 1 + len(path) > _LONGEST:
-        raise _refused(text, f"{path[:80]!r} is not a path", "a path has lower-case letters, digits, '.', '_' and '-'")
+        raise _refused(
+            text, f"{path[:80]!r} is not a path", "a path may contain lower-case letters, digits, '.', '_' and '-'"
+        )
     return ImageName(host, path, tag or ("" if digest else DEFAULT_TAG), digest)
 
 

@@ -66,7 +66,7 @@ def parse_platform(value: str, machine: str) -> Platform:
         return Platform("linux", architecture, variant)
     parts = value.lower().split("/")
     if not 1 <= len(parts) <= 3 or not all(parts):
-        raise FatalError(f"platform {value!r} is not OS/ARCHITECTURE[/VARIANT]", hint="write for instance linux/amd64")
+        raise FatalError(f"platform {value!r} is not OS/ARCHITECTURE[/VARIANT]", hint="write it as in linux/amd64")
     if len(parts) == 1:
         parts.insert(0, "linux")
     system, architecture = parts[0], ALIASES.get(parts[1], parts[1])

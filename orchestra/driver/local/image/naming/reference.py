@@ -77,5 +77,5 @@ def parse_reference(text: str) -> Reference:
 
 def _path(text: str, path: str) -> str:
     if "\0" in path or not path.startswith("/"):
-        raise FatalError(f"image {text}: {path!r} is not an absolute path", hint="name the path after the transport")
+        raise FatalError(f"image {text}: {path!r} is not an absolute path", hint="give the path after the transport")
     return path

@@ -119,9 +119,9 @@ def _ask(helper: str, server: str, environment: Mapping[str, str]) -> Credential
             check=False,
         )
     except FileNotFoundError:
-        raise FatalError(f"{program} is not installed", hint="install it, or take it out of config.json") from None
+        raise FatalError(f"{program} is not installed", hint="install it, or remove it from config.json") from None
     except subprocess.TimeoutExpired:
-        raise FatalError(f"{program} does not answer for {server}", hint="log in again") from None
+        raise FatalError(f"{program} did not answer for {server}", hint="log in again") from None
     if done.returncode != 0:
         said = (done.stdout + done.stderr).decode(errors="replace").strip()
         if "not found" in said:
@@ -131,5 +131,5 @@ def _ask(helper: str, server: str, environment: Mapping[str, str]) -> Credential
         answer = json.loads(done.stdout)
         user, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError):
-        raise FatalError(f"{program} answers nonsense for {server}", hint="log in again") from None
+        raise FatalError(f"{program} gave an invalid answer for {server}", hint="log in again") from None
     return Credentials(identity=secret) if user == TOKEN_USER else Credentials(user, secret)

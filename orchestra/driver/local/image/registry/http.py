@@ -168,7 +168,7 @@ def _trust(host: str, insecure: bool, environment: Mapping[str, str]) -> ssl.SSL
                 elif path.endswith(".cert"):
                     context.load_cert_chain(path, f"{path.removesuffix('.cert')}.key")
             except OSError as error:  # includes ssl.SSLError
-                hint = "containers-certs.d(5) tells what belongs there"
+                hint = "see containers-certs.d(5)"
                 raise FatalError(f"{path} or its key cannot be read: {error}", hint=hint) from error
     if insecure:
         context.check_hostname = False
@@ -182,13 +182,13 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise Trouble(f"it names no address that can be asked: {error}", untrusted=True) from error
+        raise Trouble(f"its address is not valid: {error}", untrusted=True) from error
     except httpx2.ConnectTimeout as error:
-        raise Trouble("it does not take a connection in time") from error
+        raise Trouble("it did not accept a connection in time") from error
     except httpx2.ReadTimeout as error:
         raise Trouble(f"{what}: {error}", slow=True) from error
     except httpx2.TimeoutException as error:
-        raise Trouble(f"{what}: it stopped reading what is sent", slow=True) from error
+        raise Trouble(f"{what}: it stopped reading the request", slow=True) from error
     except httpx2.HTTPError as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):

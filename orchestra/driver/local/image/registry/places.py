@@ -42,7 +42,7 @@ def find_places(name: ImageName, environment: Mapping[str, str]) -> tuple[Place,
     if table is None:
         return (_place(name.repository, False),)
     if table.get("blocked"):
-        raise FatalError(f"image {name}: its registry is blocked", hint="registries.conf says so: `blocked = true`")
+        raise FatalError(f"image {name}: its registry is blocked", hint="remove `blocked = true` from registries.conf")
     prefix = table.get("prefix") or table["location"]
     places = []
     for mirror in table.get("mirror", ()):
@@ -145,11 +145,11 @@ def _tables(path: str) -> list[Mapping[str, Any]]:
         with open(path, "rb") as file:
             document = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FatalError(f"{path} is not TOML: {error}", hint="registries.conf(5) tells what belongs there") from error
+        raise FatalError(f"{path} is not TOML: {error}", hint="see registries.conf(5)") from error
     tables = document.get("registry", [])
     if not isinstance(tables, list) or not all(map(_is_sound, tables)):
         hint = "each [[registry]] needs a prefix or a location, and each mirror a location: see registries.conf(5)"
-        raise FatalError(f"{path}: a registry is not described as it has to be", hint=hint)
+        raise FatalError(f"{path}: a registry or a mirror lacks its location", hint=hint)
     return tables
 
 

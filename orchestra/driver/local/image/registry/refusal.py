@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry.places import Place
 
 LIMIT = 1 << 16
-LOGIN = "log in with `docker login`, `podman login` or `skopeo login`: the files that they write are read"
+LOGIN = "log in with `docker login`, `podman login` or `skopeo login`: their files are used"
 
 
 class NotFound(FatalError):
@@ -26,22 +26,28 @@ def refusal(place: Place, reply: Reply, known: bool) -> FatalError | TemporaryEr
     said = _said(reply)
     match reply.status:
         case 401 if known:
-            return FatalError(f"registry {place.host} does not take the credentials for {place.path}{said}", hint=LOGIN)
+            return FatalError(
+                f"registry {place.host} does not accept the credentials for {place.path}{said}", hint=LOGIN
+            )
         case 401:
-            hint = f"{LOGIN}; some registries say this of what does not exist, too"
-            return FatalError(f"registry {place.host} wants to know who asks for {place.path}{said}", hint=hint)
+            hint = f"{LOGIN}; some registries also answer this if the image does not exist"
+            return FatalError(f"registry {place.host} requires a login for {place.path}{said}", hint=hint)
         case 403:
-            hint = "ask those who run the registry for access" if known else LOGIN
+            hint = "ask the registry's operators for access" if known else LOGIN
             return FatalError(f"registry {place.host} denies access to {place.path}{said}", hint=hint)
         case 404:
             return NotFound(f"registry {place.host} has no such image{said}", hint="correct the name or the tag")
         case 429:
             wait = reply.header("Retry-After")
-            asks = f"; it says to wait {wait} seconds" if wait.isdigit() else ""
-            hint = f"{LOGIN}, since many registries let known users have more; or use a mirror (registries.conf)"
-            return TemporaryError(f"registry {place.host} gets too many requests from here{said}{asks}", hint=hint)
+            asks = f"; it asks to wait {wait} seconds" if wait.isdigit() else ""
+            hint = (
+                f"{LOGIN}, since many registries allow more requests after a login; or use a mirror (registries.conf)"
+            )
+            return TemporaryError(
+                f"registry {place.host} has received too many requests from this machine{said}{asks}", hint=hint
+            )
         case status if status >= 500:
-            return TemporaryError(f"registry {place.host} fails with status {status}{said}", hint="try again later")
+            return TemporaryError(f"registry {place.host} failed with status {status}{said}", hint="try again later")
         case status:
             return FatalError(f"registry {place.host} answers {status} for {place.path}{said}")
 

@@ -121,14 +121,14 @@ class Repository:
             if ingest.offset and not _continues(reply, ingest.offset):
                 ingest.restart()
                 if reply.status != 200:
-                    raise Trouble("it does not go on with a download where it was left")
+                    raise Trouble("it did not continue the download where it was interrupted")
             for chunk in reply.chunks():
                 self._session.check()
                 if ingest.offset + len(chunk) > descriptor.size:
                     ingest.discard()
                     raise FatalError(
                         f"{self.place}@{descriptor.digest} is damaged: it is longer than {descriptor.size} bytes",
-                        hint="the registry, or something on the way there, changes what it holds",
+                        hint="the registry, or a proxy on the way, changes the content",
                     )
                 ingest.write(chunk)
         if ingest.offset < descriptor.size:
@@ -176,7 +176,7 @@ class Repository:
             found = reply.header("Docker-Content-Digest")
         expected = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if found and found != expected:
-            raise FatalError(f"registry {self.place.host} made {found} of {expected}", hint="tell those who run it")
+            raise FatalError(f"registry {self.place.host} made {found} of {expected}", hint="tell its operators")
 
     def _begin(self) -> str:
         asked = Asked("POST", self._url("blobs/uploads/"), {"Content-Length": "0"}, access=PUSH)
@@ -214,16 +214,16 @@ def _described(reply: Reply, what: str, wanted: str) -> tuple[Descriptor, bytes]
         media_type = text(parse_document(data), "mediaType") or reply.header("Content-Type").partition(";")[0].strip()
     except DocumentError as error:
         raise FatalError(
-            f"{what}: its manifest {error}", hint="see whether a registry answers at this address"
+            f"{what}: its manifest {error}", hint="check whether there is a registry at this address"
         ) from error
     if media_type.startswith(OLD) or (media_type in ("application/json", "") and b'"fsLayers"' in data):
-        hint = "push the image anew with any tool made since 2016"
+        hint = "push the image again with a tool from 2016 or later"
         raise FatalError(f"{what} is in the format of Docker before 1.10, which is not supported", hint=hint)
     return Descriptor(media_type, digest, len(data)), data
 
 
 def _damaged(what: str, found: str, expected: str = "") -> FatalError:
-    hint = "the registry, or something on the way there, changes what it holds"
+    hint = "the registry, or a proxy on the way, changes the content"
     return FatalError(
         f"{what} is damaged: its digest is {found}" + (f", not {expected}" if expected else ""), hint=hint
     )
@@ -237,5 +237,7 @@ def _continues(reply: Reply, offset: int) -> bool:
 def _location(reply: Reply, place: Place) -> str:
     location = reply.header("Location")
     if not location:
-        raise FatalError(f"registry {place.host} takes an upload without saying where", hint="tell those who run it")
+        raise FatalError(
+            f"registry {place.host} accepted an upload without giving its address", hint="tell its operators"
+        )
     return location

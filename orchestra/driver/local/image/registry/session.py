@@ -72,7 +72,7 @@ class Session:
 
     def check(self) -> None:
         if self._given_up.is_set():
-            raise TemporaryError("given up, since another part has failed")
+            raise TemporaryError("cancelled, since another part has failed")
 
     @contextlib.contextmanager
     def ask(
@@ -138,7 +138,7 @@ class Session:
             if urlsplit(url).scheme == "https" and urlsplit(following).scheme != "https":
                 raise FatalError(
                     f"registry {place.host} redirects from HTTPS to {_origin(following)}",
-                    hint="what comes that way could be read by others: tell those who run it",
+                    hint="others could read what is sent that way: tell its operators",
                 )
             url = following
         raise FatalError(f"registry {place.host} redirects more than {REDIRECT_LIMIT} times")
@@ -161,12 +161,12 @@ class Session:
 
 def unreachable(place: Place, error: Trouble) -> FatalError | TemporaryError:
     if error.untrusted:
-        hint = f"put its authority into /etc/docker/certs.d/{place.host}/ca.crt, or name it insecure in registries.conf"
+        hint = f"put its authority into /etc/docker/certs.d/{place.host}/ca.crt, or set `insecure` in registries.conf"
         return FatalError(f"registry {place.host}: {error}", hint=hint)
     if error.slow:
         hint = "try again later, or use a mirror (registries.conf)"
         return TemporaryError(f"registry {place.host} is too slow: {error}", hint=hint)
-    hint = "see whether the network, the name and HTTPS_PROXY are as they should be"
+    hint = "check the network, the name and HTTPS_PROXY"
     return TemporaryError(f"registry {place.host} cannot be reached: {error}", hint=hint)
 
 

@@ -70,9 +70,9 @@ class RegistryImage:
         for layer in manifest.layers:
             if is_foreign(layer.media_type):
                 raise FatalError(
-                    f"{self._what}: layer {layer.digest} is kept elsewhere than in the registry (it is of type "
+                    f"{self._what}: layer {layer.digest} is not stored in the registry (it is of type "
                     f"{layer.media_type!r}), which is not supported",
-                    hint="push the image anew with its foreign layers: dockerd has allow-nondistributable-artifacts",
+                    hint="push the image with its foreign layers: see allow-nondistributable-artifacts of dockerd",
                 )
         config = self._config(manifest.config, content)
         selection.check_platform(config, platform, stated=descriptor.platform)

@@ -92,8 +92,8 @@ class Tokens:
         realm = parameters.get("realm", "")
         if urlsplit(realm).scheme != "https" and not (place.insecure and urlsplit(realm).scheme == "http"):
             raise FatalError(
-                f"registry {place.host} sends those who ask for a token to {realm[:200]!r}, which is not HTTPS",
-                hint="credentials could be read on the way there: tell those who run it",
+                f"registry {place.host} refers to a token server at {realm[:200]!r}, which is not HTTPS",
+                hint="others could read the credentials on the way: tell its operators",
             )
         scopes = (f"repository:{place.path}:{access}", *also)
         fields = [("service", parameters["service"])] if "service" in parameters else []
@@ -130,7 +130,7 @@ class Tokens:
         except DocumentError as error:
             raise FatalError(f"token server {server} of registry {place.host}: its answer {error}") from error
         if not token or not token.isascii() or not token.isprintable():
-            raise FatalError(f"token server {server} of registry {place.host} answers without a token")
+            raise FatalError(f"token server {server} of registry {place.host} answered without a token")
         return _Proof(f"Bearer {token}", time.monotonic() + max(1, life - MARGIN))
 
 

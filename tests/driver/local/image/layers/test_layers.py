@@ -62,7 +62,7 @@ def test_processes_make_what_one_would(tmp_path, reference, monkeypatch):
 
 
 @pytest.mark.parametrize("program", ["kill -KILL $$", "exit 3"])
-def test_a_process_that_ends_is_told_and_the_next_pull_succeeds(tmp_path, reference, monkeypatch, program):
+def test_a_process_that_ends_is_reported_and_the_next_pull_succeeds(tmp_path, reference, monkeypatch, program):
     store = ImageStore(home_in(tmp_path / "home"))
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{program}\n")

@@ -162,7 +162,7 @@ def test_what_a_layer_hides_gives_nothing_to_directories_without_an_entry(tmp_pa
 @pytest.mark.parametrize(
     "pack", [bytes, gzip.compress, bz2.compress, lzma.compress], ids=["plain", "gzip", "bzip2", "xz"]
 )
-def test_compression_is_told_by_the_content_and_the_diff_id_is_of_the_plain_archive(tmp_path, pack):
+def test_compression_is_detected_and_the_diff_id_is_of_the_plain_archive(tmp_path, pack):
     data = layer(entry("file", content=os.urandom(1 << 20)))
     assert unpack(pack(data), tmp_path / "layer") == digest(data)
 
@@ -193,7 +193,7 @@ def test_an_empty_archive_is_an_empty_layer(tmp_path, data):
     assert list((tmp_path / "layer").iterdir()) == []
 
 
-def test_an_archive_without_its_end_blocks_is_whole(tmp_path):
+def test_an_archive_without_end_blocks_is_complete(tmp_path):
     data = layer(entry("file", content=b"x"))[: 3 * 512]
     data = data[: data.rindex(b"x") // 512 * 512 + 512]
     assert unpack(data, tmp_path / "layer") == digest(data)

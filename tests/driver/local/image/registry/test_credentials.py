@@ -37,7 +37,7 @@ def helper(tmp_path, name, script):
     program.chmod(0o755)
 
 
-def test_nobody_is_known_without_a_file(environment):
+def test_no_user_is_known_without_a_file(environment):
     assert find_credentials("registry.example/app", environment) is None
 
 

@@ -100,7 +100,7 @@ def test_every_kind_of_image_comes_and_is_asked_for_once(registry, store, home, 
     assert not [seen for seen in registry.seen[count:] if "blobs" in seen.path]
 
 
-def test_a_tag_that_moved_is_noticed_by_those_who_ask(registry, store, reference):
+def test_a_moved_tag_is_noticed_on_request(registry, store, reference):
     before = store.pull(ImageSpec(reference))
     made = Made()
     registry.put(made, made.image([NAME], compress=compressed))
@@ -209,7 +209,7 @@ def test_wrong_bytes_before_a_break_cost_a_second_download_only(registry, store,
 def test_a_body_of_another_size_is_refused(registry, store, reference, change):
     right = registry.blobs[digest(compressed(BIG))]
     registry.blobs[digest(compressed(BIG))] = right + change if change else right[:-1]
-    with pytest.raises((FatalError, TemporaryError), match=r"longer than|bytes came|does not go on"):
+    with pytest.raises((FatalError, TemporaryError), match=r"longer than|bytes came|did not continue"):
         store.pull(ImageSpec(reference))
     assert store.observe([ImageSpec(reference)]) == {}
 
@@ -224,7 +224,7 @@ def test_a_manifest_that_is_not_what_its_digest_says_is_refused(registry, store,
 
 
 STATUSES = {
-    401: (FatalError, "wants to know who asks"),
+    401: (FatalError, "requires a login"),
     403: (FatalError, "denies access"),
     404: (FatalError, "has no such image"),
     429: (TemporaryError, "too many requests"),
@@ -236,7 +236,7 @@ STATUSES = {
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("part", ["manifests", "blobs"])
-def test_every_refusal_is_told_in_words_with_what_the_registry_said(registry, store, reference, status, part):
+def test_every_refusal_is_reported_with_the_registrys_message(registry, store, reference, status, part):
     def fault(handler):
         if f"/{part}/" in handler.path:
             handler.refuse(status, "CODE", "its \x1b[31mown words")
@@ -267,7 +267,7 @@ def test_what_passes_is_waited_for(registry, store, home, reference, status):
     check(store, home, reference)
 
 
-def test_a_wait_longer_than_our_patience_is_told_at_once(registry, store, reference):
+def test_a_wait_longer_than_our_patience_is_reported_at_once(registry, store, reference):
     def fault(handler):
         handler.refuse(429, "TOOMANYREQUESTS", "slow down", {"Retry-After": "3600"})
         return True
@@ -295,7 +295,7 @@ def log_in(environment, host, login="me:secret"):
 @pytest.mark.parametrize("tokens", [None, set()], ids=["basic", "bearer"])
 def test_credentials_open_what_is_closed(registry, store, home, reference, environment, tokens):
     registry.login, registry.tokens = "me:secret", tokens
-    with pytest.raises(FatalError, match=r"wants to know|no token") as caught:
+    with pytest.raises(FatalError, match=r"requires a login|no token") as caught:
         store.pull(ImageSpec(reference))
     assert "login" in caught.value.hint
     log_in(environment, registry.host, "me:wrong")
@@ -319,7 +319,7 @@ def test_a_token_that_expires_is_replaced_and_otherwise_one_will_do(registry, st
     assert len(registry.asked("/token")) == 2
 
 
-def test_redirects_are_followed_and_told_no_secret(registry, store, home, reference, environment):
+def test_redirects_are_followed_without_secrets(registry, store, home, reference, environment):
     log_in(environment, registry.host)
     registry.login = "me:secret"
     with serving(Registry(blobs=registry.blobs), "127.0.0.2") as other:
@@ -373,7 +373,7 @@ def test_what_is_no_image_for_us_is_refused_with_a_reason(registry, store, made_
         case "foreign":
             item, words = (
                 made.image([NAME], layer_type=f"{DOCKER}.image.rootfs.foreign.diff.tar.gzip"),
-                "kept elsewhere",
+                "not stored in the registry",
             )
         case "unknown layer":
             item, words = made.image([NAME], layer_type="application/x-secret"), "not supported"
@@ -393,7 +393,7 @@ def test_what_is_no_image_for_us_is_refused_with_a_reason(registry, store, made_
     assert not [seen for seen in registry.asked("/blobs/") if seen.path.endswith(digest(NAME))]
 
 
-def test_a_full_disk_is_told_and_not_made_worse(registry, environment, tmp_path):
+def test_a_full_disk_is_reported_and_not_made_worse(registry, environment, tmp_path):
     # By one layer: of another, which is interrupted for it, the part that has come may stay.
     made = Made()
     reference = registry.put(made, made.image([BIG], compress=compressed))

@@ -146,7 +146,7 @@ class TestPull:
             store.pull(spec)
         assert_nothing_is_there(home, store, spec)
 
-    def test_a_hostile_layer_is_refused_when_it_is_whole(self, registry, home, store):
+    def test_a_complete_hostile_layer_is_refused(self, registry, home, store):
         spec = put(registry, SMALL, layer(entry("../up"), entry("big", content=os.urandom(100_000))))
         with pytest.raises(FatalError, match="leads out of the image"):
             store.pull(spec)
@@ -176,7 +176,7 @@ class TestPull:
         assert ranges[0].startswith("bytes=")
         assert_is_there(home, store, spec)
 
-    def test_a_download_that_is_begun_anew_is_unpacked_anew(self, registry, home, store):
+    def test_a_restarted_download_is_unpacked_again(self, registry, home, store):
         spec = put(registry, SMALL, BIG)
         Path(f"{home.content}/ingest").mkdir(parents=True)
         spoilt = bytearray(compressed(BIG)[:HALF])
@@ -187,7 +187,7 @@ class TestPull:
         assert ranges == [f"bytes={HALF}-", None]
         assert_is_there(home, store, spec)
 
-    def test_a_process_killed_at_it_is_told_and_the_next_pull_goes_on(self, registry, home, store, monkeypatch):
+    def test_a_killed_unpacking_process_is_reported_and_the_next_pull_resumes(self, registry, home, store, monkeypatch):
         spec = put(registry, SMALL, BIG)
         registry.fault = paused = Paused(registry)
         begun = []
@@ -246,7 +246,7 @@ def zstandard(data):
     raise AssertionError("no module for it is installed")
 
 
-def test_a_growing_file_gives_what_was_told_and_ends_when_it_is_whole(tmp_path):
+def test_a_growing_file_returns_reported_bytes_and_ends_when_complete(tmp_path):
     with reading(tmp_path, b"0123456789", ["0\n", "3\n", "3\n", "7\n", WHOLE]) as file:
         assert list(iter(lambda: file.read(100), b"")) == [b"012", b"3456", b"789"]
 

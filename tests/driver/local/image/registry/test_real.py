@@ -92,7 +92,7 @@ def test_blobs_of_other_repositories_are_mounted(host, library, tmp_path):
     assert library.push(two)[1:] == (0, 2, 0)
 
 
-def test_a_tag_that_is_not_there_is_told(host, library):
+def test_a_missing_tag_is_reported(host, library):
     with pytest.raises(FatalError, match="has no such image"):
         library.store.pull(ImageSpec(f"{host}/team/nothing:1"))
 
@@ -121,7 +121,7 @@ def test_tls_and_a_password(library, tmp_path, access):
     with running_closed(tmp_path / "registry") as host:
         target = f"{host}/closed/app:1"
         put_in(library, tmp_path, target)
-        with pytest.raises(FatalError, match="wants to know who asks"):
+        with pytest.raises(FatalError, match="requires a login"):
             library.push(target)
         log_in(tmp_path, host)
         library.push(target)
@@ -144,7 +144,7 @@ def test_a_real_userland_runs_the_way_round(host, library, tmp_path, access):
     assert said == b"alive\n"
 
 
-def test_collecting_takes_what_nobody_needs_and_nothing_else(library, home, tmp_path):
+def test_collecting_removes_only_unused_content(library, home, tmp_path):
     kept = put_in(library, tmp_path, "kept:1")
     other = layer(entry("etc/name", content=b"other"))
     put_in(library, tmp_path, "gone:1", other)
@@ -184,7 +184,7 @@ def test_names_and_ids(library, tmp_path):
     assert [row["size"] for row in library.history(library.find("app:1"))] == [len(compressed(NAME))]
 
 
-def test_damage_is_found_and_mended(host, library, home, tmp_path, access):
+def test_damage_is_found_and_repaired(host, library, home, tmp_path, access):
     target = f"{host}/mended:1"
     image = put_in(library, tmp_path, target)
     library.push(target)

@@ -61,7 +61,7 @@ def test_plain_http_goes_through_its_proxy_and_what_needs_none_does_not(library,
         assert len(proxy.seen) == count
 
 
-def test_a_proxy_that_is_not_there_or_refuses_is_told(library, environment):
+def test_a_missing_or_refusing_proxy_is_reported(library, environment):
     with proxying() as proxy:
         environment["HTTPS_PROXY"] = proxy.url
         with pytest.raises(TemporaryError, match="cannot be reached") as caught:
