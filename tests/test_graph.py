@@ -31,7 +31,7 @@ def test_a_rank_is_above_that_of_every_dependency(edges):
     assert all(order[name] > order[dependency] for name in edges for dependency in edges[name])
 
 
-def test_a_cycle_is_told_as_a_way_round():
+def test_a_cycle_is_reported_as_a_path():
     assert find_cycles({"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a"]}) == (("a", "b", "c", "a"),)
 
 
@@ -39,7 +39,7 @@ def test_a_service_that_waits_for_itself_is_a_cycle():
     assert find_cycles({"a": ["a"]}) == (("a", "a"),)
 
 
-def test_each_knot_is_told_once():
+def test_each_knot_is_reported_once():
     assert find_cycles({"a": ["b"], "b": ["a"], "x": ["y"], "y": ["x"]}) == (("a", "b", "a"), ("x", "y", "x"))
 
 

@@ -38,7 +38,7 @@ def run_as_user(directory, *arguments, roots_home="", **environment):
 
 @pytest.mark.parametrize("arguments", [("-p", "s", "ps"), ("ls",), ("-p", "s", "logs"), ("-p", "s", "images")])
 @pytest.mark.parametrize("roots_home", ["/run/orchestra", "/var/lib/orchestra"])
-def test_a_user_without_stacks_is_told_of_roots(arguments, roots_home, tmp_path):
+def test_a_user_without_stacks_gets_a_hint_to_roots(arguments, roots_home, tmp_path):
     done = run_as_user(tmp_path, *arguments, roots_home=roots_home)
     assert done.returncode == 0
     assert (
@@ -47,7 +47,7 @@ def test_a_user_without_stacks_is_told_of_roots(arguments, roots_home, tmp_path)
 
 
 @pytest.mark.parametrize("command", ["ps", "logs", "images"])
-def test_a_user_hears_of_roots_stacks_before_a_service_is_refused(command, tmp_path):
+def test_a_hint_to_roots_stacks_comes_before_a_refused_service(command, tmp_path):
     done = run_as_user(tmp_path, "-p", "s", command, "web", roots_home="/run/orchestra")
     note, error, hint = done.stderr.splitlines()
     assert done.returncode == 1

@@ -132,7 +132,7 @@ def test_a_terminal_is_put_right_when_we_are_ended(web):
     eventually(lambda: web.run("exec", "-T", "web", "pgrep", "-f", "sleep 1000", code=None).returncode == 1)
 
 
-def test_no_terminal_without_one_here_or_when_told_so(web):
+def test_no_terminal_without_one_here_or_by_option(web):
     assert web.run("exec", "web", "tty", code=1).stdout == "not a tty\n"
     terminal = Terminal(web, "-T", "web", "tty")
     terminal.expect("not a tty")
@@ -267,7 +267,7 @@ def test_what_does_not_run_is_said_to(web):
     assert "no such service: nobody" in web.run("exec", "-T", "nobody", "true", code=1).stderr
 
 
-def test_detached_it_goes_on_without_us(web, tmp_path):
+def test_a_detached_container_runs_on_without_us(web, tmp_path):
     assert web.run("exec", "-d", "web", "sh", "-c", "sleep 0.5; touch /done").stdout == ""
     eventually(lambda: web.run("exec", "-T", "web", "test", "-e", "/done", code=None).returncode == 0)
 

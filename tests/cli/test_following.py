@@ -97,7 +97,7 @@ def test_following_logs_shows_every_line_of_a_log_that_is_rotated_quickly(write_
     assert [text.split()[1] for text in logs.texts()] == [str(number) for number in range(20000)]
 
 
-def test_a_foreground_that_stands_still_stops_no_container_and_tells_what_it_lost(write_stack, follow):
+def test_a_stopped_foreground_blocks_no_container_and_reports_lost_lines(write_stack, follow):
     """As a terminal does after Ctrl-S. The log is longer than what is held for a follower."""
     count = 400_000
     command = "echo begun; read x < /go; seq -f %.0f{} 1 {}".format("x" * 200, count)
@@ -179,7 +179,7 @@ def test_the_foreground_shows_a_container_that_another_command_replaces(write_st
     assert up.end() == 130
 
 
-def test_a_foreground_whose_reader_stands_still_is_stopped_by_a_signal(write_stack):
+def test_a_foreground_with_a_stopped_reader_ends_on_a_signal(write_stack):
     """As ``up | less`` after Ctrl-C: the pipe is full and stays so."""
     stack = write_stack(ROTATING.format(command="yes") + "    stop_signal: SIGKILL\n")
     up = stack.start("up", "--no-color", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -121,7 +121,7 @@ def test_a_command_line_that_makes_no_sense_is_said_to_on_one_screen(line, word,
 
 
 @pytest.mark.parametrize("word", sorted(NOT_YET))
-def test_a_command_of_docker_compose_that_is_missing_is_said_to_be(word, capsys):
+def test_a_missing_command_of_docker_compose_is_reported_as_such(word, capsys):
     assert find_command(word) is None
     assert run_typed(["-p", "s", word, "web"]) == 16
     shown = capsys.readouterr().err

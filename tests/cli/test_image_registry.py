@@ -85,7 +85,7 @@ def test_an_image_goes_to_its_registry_and_comes_back(host, home, orchestra, put
     assert details["RepoDigests"] == [f"{host}/team/app@{digest}"]
 
 
-def test_one_that_fails_keeps_nobody_from_the_next(host, home, orchestra, published):
+def test_a_failure_does_not_prevent_the_next(host, home, orchestra, published):
     published(f"{host}/good:1")
     code, out, err = orchestra("image", "pull", "-q", f"{host}/nothing:1", f"{host}/good:1")
     assert (code, out) == (1, f"{host}/good:1\n")

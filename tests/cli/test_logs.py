@@ -183,7 +183,7 @@ def watched(by_hand):
         yield Watched(follower)
 
 
-def test_lines_and_ends_that_are_seen_at_once_are_told_in_their_order(by_hand, watched):
+def test_lines_and_ends_seen_together_are_reported_in_order(by_hand, watched):
     names = [by_hand.create(service) for service in ("a", "b", "c")]
     for name in names:
         by_hand.run(name)
@@ -222,7 +222,7 @@ def test_following_sees_lines_new_containers_ends_and_removals(by_hand, watched)
     assert watched.follower.is_over
 
 
-def test_a_container_that_is_made_anew_is_followed_on(by_hand, watched):
+def test_a_recreated_container_is_still_followed(by_hand, watched):
     web = by_hand.create("web")
     by_hand.run(web)
     by_hand.write(web, "old\n")
@@ -239,7 +239,7 @@ def test_a_container_that_is_made_anew_is_followed_on(by_hand, watched):
     assert watched.until("s-web-1=1") == ["s-web-1=1"]
 
 
-def test_ends_that_came_before_are_not_told_of(by_hand, watched):
+def test_earlier_ends_are_not_reported(by_hand, watched):
     web = by_hand.create("web")
     by_hand.run(web)
     by_hand.exit(web, 1)

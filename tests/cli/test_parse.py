@@ -183,7 +183,7 @@ def test_no_flag_means_two_things_in_one_command():
         ("nonsense --progress plain", ""),
     ],
 )
-def test_a_global_option_in_the_wrong_place_is_told_its_own(line, said, capsys):
+def test_a_misplaced_global_option_is_told_its_place(line, said, capsys):
     assert run_typed(shlex.split(line)) == USAGE
     errors = capsys.readouterr().err
     assert said in errors

@@ -175,7 +175,7 @@ def test_what_other_services_wait_for_is_not_told(capfd):
     ]
 
 
-def test_beside_logs_only_what_is_awaited_is_told(capfd):
+def test_beside_logs_only_waiting_is_shown(capfd):
     progress = Awaiting()
     waiting = blocked(("s-db-1", "to be healthy", "s-web-1"))
     for event in (acted("start", "done", "s-db-1"), waiting, waiting, health("healthy"), blocked()):

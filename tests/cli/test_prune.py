@@ -109,7 +109,7 @@ def test_living_stacks_and_other_homes_are_left_alone(write_stack):
     assert living.run("exec", "-T", "web", "echo", "well").stdout == "well\n"
 
 
-def test_a_process_in_a_group_that_nobody_knows_is_found_and_ended(home):
+def test_a_process_in_an_unknown_group_is_found_and_ended(home):
     path = f"/orchestra/{home_hash(home)}/lost/id"
     group = cgroup.at(path)
     if not group.views():

@@ -47,7 +47,7 @@ def test_what_is_just_being_started_again_is_not_left_out(orchestra, by_hand):
 
 
 @pytest.mark.parametrize("command", ["ps", "logs", "images"])
-def test_damage_is_told_before_a_service_is_refused(orchestra, by_hand, command):
+def test_damage_is_reported_before_a_service_is_refused(orchestra, by_hand, command):
     name = by_hand.create("web")
     with open(f"{by_hand.home.container(name)}/container.json", "w") as file:
         file.write("[]")
@@ -102,7 +102,7 @@ def test_what_cannot_be_asked(orchestra, by_hand, options, message, hint):
     assert hint in error
 
 
-def test_a_template_that_is_none_is_refused_even_without_containers(orchestra, by_hand):
+def test_a_malformed_template_is_refused_even_without_containers(orchestra, by_hand):
     assert orchestra("-p", "s", "ps", "--format", "{{upper}")[0] == 1
 
 

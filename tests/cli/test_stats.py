@@ -45,7 +45,7 @@ UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "B"
     ("size", "text"),
     [(0, "0B"), (1023, "1023B"), (1024, "1KiB"), (1 << 20, "1MiB"), (1_234_567, "1.177MiB"), (5 << 30, "5GiB")],
 )
-def test_memory_is_told_in_powers_of_two(size, text):
+def test_memory_is_shown_in_powers_of_two(size, text):
     assert describe_binary_size(size) == text
 
 

@@ -123,7 +123,7 @@ def test_no_rows():
         ("{{.Name)}}", 8, ") is not expected here", ""),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_column(format, column, message, hint):
+def test_a_mistake_is_reported_with_its_column(format, column, message, hint):
     with pytest.raises(UserError) as raised:
         render_rows(format, {"Name": "NAME"}, [ROW])
     assert f"--format: column {column}: " in raised.value.message

@@ -71,7 +71,7 @@ def test_what_does_not_fit_is_refused_at_its_place(folder, text, place, said):
     assert f"compose.yaml:{place}" in shown
 
 
-def test_an_address_without_a_subnet_is_told(folder):
+def test_an_address_without_a_subnet_is_reported(folder):
     (note,) = folder.load(services(a="10.9.0.7") + "networks: {lan: }\n").warnings
     assert "network lan has no subnet that contains 10.9.0.7" in note.message
 

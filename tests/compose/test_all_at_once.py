@@ -83,7 +83,7 @@ def essence(diagnostic: Diagnostic) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("title", FAULTS)
-def test_one_fault_is_told_once_at_its_place(folder, title):
+def test_one_fault_is_reported_once_at_its_place(folder, title):
     (only,) = told(folder, [title])
     assert only.code == FAULTS[title].code
     assert only.span is not None
@@ -93,7 +93,7 @@ def test_one_fault_is_told_once_at_its_place(folder, title):
     assert only.span.column <= len(line)
 
 
-def test_all_faults_are_told_in_one_go(folder):
+def test_all_faults_are_reported_together(folder):
     alone = {essence(diagnostic) for title in ONLY_THERE for diagnostic in told(folder, [title])}
     together = told(folder, ONLY_THERE)
     assert {essence(diagnostic) for diagnostic in together} == alone
@@ -111,7 +111,7 @@ def test_what_an_absent_include_may_explain_is_not_told(folder):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_any_faults_in_any_order_are_told_as_each_alone(folder, seed):
+def test_several_faults_are_reported_like_each_alone(folder, seed):
     chosen = random.Random(seed).sample(ONLY_THERE, 5)
     alone = {essence(diagnostic) for title in chosen for diagnostic in told(folder, [title])}
     assert {essence(diagnostic) for diagnostic in told(folder, chosen)} == alone
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_read_hides_no_mistakes_of_the_others(folder):
     ]
 
 
-def test_a_service_that_is_not_there_is_told_beside_the_mistakes_of_the_file(folder):
+def test_an_unknown_service_is_reported_with_the_mistakes_of_the_file(folder):
     told = folder.refused("services: {web: {image: x, scale: many}}", services=("wbe",))
     assert "services.web.scale must be a whole number" in told
     assert "no such service: wbe" in told

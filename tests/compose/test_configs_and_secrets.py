@@ -38,7 +38,7 @@ def test_a_file_is_bound_unless_it_is_to_be_another_users(folder):
     assert found == (FileMount("/run/secrets/s", path, uid=70, gid=71, mode=0o400, declared="secret s"),)
 
 
-def test_a_variable_that_is_not_set_is_told_where_it_is_named(folder):
+def test_an_unset_variable_is_reported_where_it_is_named(folder):
     found, loaded = mounts(folder, "secrets: [t]", "secrets:\n  t:\n    environment: TOKEN")
     assert found == (FileMount("/run/secrets/t", declared="secret t"),)
     told = render_diagnostics(loaded.warnings, color=False, severity="warning", directory=str(folder.path))
@@ -62,7 +62,7 @@ def test_what_is_in_a_store_is_told_to_be_missing(declared, what, folder):
 
 
 @pytest.mark.parametrize("name", ["postgres", "-1", "4294967295", "9" * 30, "\u0663"])
-def test_an_owner_that_is_no_number_is_told_to_have_no_effect(name, folder):
+def test_an_owner_that_is_not_a_number_is_reported_as_not_applied(name, folder):
     found, loaded = mounts(folder, f"configs: [{{source: c, uid: '{name}'}}]", "configs: {c: {content: x}}")
     assert found[0].uid is None
     assert [note.message for note in loaded.not_applied] == [f"uid: {name} is not a valid number for the kernel"]
@@ -90,6 +90,6 @@ def test_another_value_of_a_variable_is_another_container(folder):
     assert len(hashes) == 2
 
 
-def test_files_of_ones_own_are_inherited_with_volumes(folder):
+def test_a_containers_own_files_are_inherited_with_volumes(folder):
     text = "services: {a: {image: x, configs: [c]}, b: {image: x, volumes_from: [a]}}\nconfigs: {c: {content: x}}\n"
     assert folder.load(text).desired.replicas("b")[0].mounts == (FileMount("/c", content="x", declared="config c"),)

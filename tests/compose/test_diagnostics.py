@@ -171,7 +171,7 @@ def test_a_mistake_is_explained_at_its_place(folder, name):
     assert folder.refused(text).replace(str(folder.path), "DIRECTORY") == golden
 
 
-def test_everything_wrong_is_told_at_once_in_the_order_of_the_text(folder):
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_text(folder):
     text = WEB + "    mem_limit: 5x\n    imagge: x\n    volumes: ['aa:/b:ro:z']\n    environment: {A: '${'}\n"
     lines = [line for line in folder.refused(text).splitlines() if line.startswith("error: ")]
     assert [line.split(":")[2] for line in lines] == ["4", "5", "6", "7"]
@@ -188,7 +188,7 @@ def test_an_env_file_is_wrong_at_a_place_of_its_own(folder):
     assert folder.refused(WEB).splitlines()[0] == "error: .env:2:3: the quote ' is never closed [env-file]"
 
 
-def test_a_mistake_in_an_alias_is_told_once(folder):
+def test_a_mistake_in_an_alias_is_reported_once(folder):
     text = "x-base: &base {image: a, restart: sometimes}\nservices:\n  one: *base\n  two: *base\n"
     assert folder.refused(text).count("not a restart policy") <= 2
 

@@ -70,6 +70,6 @@ def test_env_file_unset(folder, value):
 
 
 @pytest.mark.parametrize("value", ["'abc$def'", "abc$$def", "abc$A", "${def:-abc}"])
-def test_a_dollar_that_is_meant_is_no_cause_for_a_warning(folder, value):
+def test_an_intended_dollar_causes_no_warning(folder, value):
     folder.write("app.env", f"A=1\nPASSWORD={value}\n")
     assert folder.load("services:\n  a: {image: x, env_file: [app.env]}\n").warnings == ()

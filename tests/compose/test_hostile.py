@@ -242,7 +242,7 @@ def test_text_in_another_encoding_is_named_with_its_line(folder):
     assert "is not UTF-8 text [encoding]" in folder.refused()
 
 
-def test_all_mistakes_are_told_in_one_go(folder):
+def test_all_mistakes_are_reported_together(folder):
     with pytest.raises(ComposeError) as caught:
         load(
             LoadRequest(
@@ -274,7 +274,7 @@ def test_what_does_not_fit_together_is_told_beside_what_the_schema_refuses(folde
     "text",
     ["services: {a: {imagee: x}}", "services: {a: [], b: {image: x, depends_on: [a]}}", "services: {a: {image: 5}}"],
 )
-def test_a_mistake_is_not_followed_by_others_that_nobody_made(text, folder):
+def test_a_mistake_causes_no_further_reports(text, folder):
     with pytest.raises(ComposeError) as caught:
         folder.load(text)
     assert len(caught.value.diagnostics) == 1
@@ -285,7 +285,7 @@ def test_a_name_that_only_docker_engine_would_refuse_is_accepted(folder):
     assert folder.load(text).desired.container("_a") is not None
 
 
-def test_a_file_that_cannot_be_read_is_told_where_it_is_named(folder):
+def test_an_unreadable_file_is_reported_where_it_is_named(folder):
     text = "services:\n  a:\n    image: x\n    env_file: [/dev/zero]\n  b: {extends: {file: /dev/zero, service: b}}\n"
     assert "compose.yaml:5:23: /dev/zero is a device, not a file [unreadable-file]" in folder.refused(text)
     text = text.partition("  b:")[0]

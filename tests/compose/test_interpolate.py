@@ -48,7 +48,7 @@ def test_each_operator(text, result):
     assert expand(text) == (result, [])
 
 
-def test_a_variable_without_value_is_empty_and_told():
+def test_a_variable_without_value_is_empty_and_reported():
     assert expand("[$NONE ${NADA}]") == ("[ ]", ["NONE", "NADA"])
 
 

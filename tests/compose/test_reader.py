@@ -17,7 +17,7 @@ def reader():
     return Reader({})
 
 
-def test_a_pipe_that_nobody_writes_to_is_refused_without_waiting(folder, reader):
+def test_a_pipe_without_a_writer_is_refused_without_waiting(folder, reader):
     os.mkfifo(folder / "compose.yaml")
     with pytest.raises(ComposeError, match=r"compose.yaml is a pipe, not a file"):
         reader.read(str(folder / "compose.yaml"))
@@ -39,7 +39,7 @@ def test_a_large_file_is_refused_unread(folder, reader):
         reader.read(str(folder / "large"))
 
 
-def test_a_directory_is_no_file_and_is_told_apart(folder, reader):
+def test_a_directory_is_reported_differently_from_a_missing_file(folder, reader):
     assert reader.read(str(folder.path)) is None
     assert reader.lack(str(folder.path)) == f"{folder.path} is a directory"
     assert reader.lack("/none") == "/none does not exist"

@@ -96,7 +96,7 @@ def test_config_loads_to_what_it_was_made_from(folder, found):
         assert [spec.config_hash for spec in again.desired.containers] == hashes
 
 
-def test_attributes_of_ones_own_are_in_yaml_everywhere_and_in_json_at_the_top(folder):
+def test_extensions_are_in_yaml_everywhere_and_in_json_at_the_top(folder):
     text = "services: {web: {image: x, x-own: 1, healthcheck: {test: [CMD, x], x-inner: 2}}}\nx-top: {a: {b: 3}}\n"
     loaded = folder.load(text)
     shown = render_config(loaded.stack, "yaml")
@@ -107,6 +107,6 @@ def test_attributes_of_ones_own_are_in_yaml_everywhere_and_in_json_at_the_top(fo
     assert not [key for key in (*data["services"]["web"], *data["services"]["web"]["healthcheck"]) if key[:2] == "x-"]
 
 
-def test_attributes_of_ones_own_do_not_change_the_container(folder):
+def test_extensions_do_not_change_the_container(folder):
     plain, noted = (folder.load(f"services: {{web: {{image: x{more}}}}}").hashes for more in ("", ", x-note: 1"))
     assert plain == noted

@@ -46,7 +46,7 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-def test_a_slip_is_told_where_it_is_made_with_what_to_write(slip):
+def test_a_slip_is_reported_at_its_place_with_a_correction(slip):
     text, place, message, hint = SLIPS[slip]
     problems = Problems()
     assert parse_documents(Source("compose.yaml", text), problems) == ()

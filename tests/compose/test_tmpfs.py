@@ -60,7 +60,7 @@ def test_what_is_refused(option, reason):
     assert reason in problem
 
 
-def test_every_refused_option_is_told_with_its_place(folder):
+def test_every_refused_option_is_reported_with_its_place(folder):
     text = folder.refused("services:\n  a:\n    image: x\n    tmpfs:\n      - /run:exce,mode=9\n      - /x:uid=me\n")
     assert [
         line.partition(": no")[0].partition(": use")[0] for line in text.splitlines() if "tmpfs option" in line

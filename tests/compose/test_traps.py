@@ -101,7 +101,7 @@ def warned(folder, text: str) -> str:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_trap_is_told_at_its_place(name, folder):
+def test_a_trap_is_reported_at_its_place(name, folder):
     text, golden = GOLDEN[name]
     assert warned(folder, text) == golden
 
@@ -125,7 +125,7 @@ secrets: {s: {environment: HOME}, t: {environment: HOME}}
     )
 
 
-def test_a_trap_behind_an_anchor_is_told_once_where_it_is_written(folder):
+def test_a_trap_in_an_anchor_is_reported_once_where_it_is_written(folder):
     text = f"x-env: &env {{ID: 007}}\n{WEB}    environment: *env\n  api: {{image: x, environment: {{<<: *env}}}}\n"
     assert warned(folder, text).count("[value-changed]") == 1
     assert "compose.yaml:1:18: 007 is a number" in warned(folder, text)

@@ -90,7 +90,7 @@ async def test_a_container_keeps_its_identity_over_runs_and_counts_restarts(usin
         assert second.started_at >= first.finished_at
 
 
-async def test_a_stop_that_was_asked_for_is_told_from_an_end_of_ones_own(using):
+async def test_a_requested_stop_differs_from_an_end_by_itself(using):
     async with using("sleeper") as used:
         await used.create("sleeper")
         assert isinstance((await used.start("sleeper")).status, Running)

@@ -27,7 +27,7 @@ def write(paths):
         Path(path).touch()
 
 
-async def test_a_removed_container_takes_its_own_logs_with_it_and_nobody_elses(kind, using):
+async def test_a_removed_container_takes_only_its_own_logs_with_it(kind, using):
     async with using("sleeper") as used:
         await used.create("sleeper")
         logs = kind.home.stack("contract").logs

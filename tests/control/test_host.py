@@ -257,7 +257,7 @@ async def test_attending_ends_when_every_program_has_ended_for_good(supervised):
     assert codes == [("quick", 0), ("job", 3)]
 
 
-async def test_events_are_told_until_the_supervisor_leaves(supervised):
+async def test_events_come_until_the_supervisor_leaves(supervised):
     s = supervised()
     heard = []
     async with s.running():
@@ -293,7 +293,7 @@ async def test_who_begins_to_listen_is_told_how_things_stand(supervised):
     assert not any(isinstance(event, SnapshotEvent) for event in changes)
 
 
-async def test_a_client_of_another_version_is_told_what_to_do(supervised):
+async def test_a_client_of_another_version_gets_a_hint(supervised):
     s = supervised()
     connection = unix_socket.connect(s.home.control_socket)
     async with s.running():

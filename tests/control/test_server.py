@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 OPERATIONS = ("up", "foresee", "down", "stop", "observe", "attend", "settle", "events", "ping")
 
 
-async def test_an_event_of_the_last_moment_is_heard_before_the_answer(tmp_path):
+async def test_an_event_of_the_last_moment_comes_before_the_answer(tmp_path):
     broadcast = Broadcast()
     heard = []
 

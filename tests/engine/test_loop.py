@@ -237,7 +237,7 @@ async def test_events_tell_what_happens():
     assert any(isinstance(event, ConvergedEvent) for event in seen)
 
 
-async def test_how_far_a_pull_is_is_told_for_as_long_as_it_goes_on():
+async def test_progress_of_a_pull_is_reported_while_it_lasts():
     class Measured(FakeDriver):
         fetched = 0
 
@@ -346,7 +346,7 @@ async def test_what_a_cancelled_creation_fails_with_is_not_told():
     assert not engine.observed.failures
 
 
-async def test_lost_firewall_rules_are_put_back_and_told():
+async def test_lost_firewall_rules_are_restored_and_reported():
     desired = stack(service("web"), at=1.0)
     world = world_of(desired)
     async with running(FakeDriver(world), desired) as engine:
@@ -374,7 +374,7 @@ class Recording(FakeDriver):
         self.recorded = anyio.Event()
 
 
-async def test_a_container_that_stays_healthy_is_not_planned_for_anew():
+async def test_a_container_that_stays_healthy_causes_no_new_plan():
     desired = stack(service("web", healthy=HealthcheckSpec(("true",), interval=0.1)), at=1.0)
     driver = Recording(world_of(desired, web=Program((Run(healthy_from=0.0),))))
     async with running(driver, desired) as engine:

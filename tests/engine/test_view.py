@@ -44,7 +44,7 @@ def test_a_full_look_does_not_undo_what_was_learned_while_it_was_made():
     assert view.observed.containers == WORLD.containers
 
 
-def test_of_a_look_for_one_resource_only_that_is_taken():
+def test_a_look_for_one_resource_updates_only_that():
     view, _ = view_of()
     seen = replace(WORLD, networks={}, images={"app": Image("app", "sha256:new")}, containers={})
     view.put_image(Image("app", "sha256:old", pulled_at=300.0))
@@ -63,7 +63,7 @@ def test_a_full_look_leaves_resources_with_an_action_under_way_to_it():
     assert view.observed.networks == {}
 
 
-def test_images_are_compared_when_somebody_asks_only():
+def test_images_are_compared_only_on_request():
     view, _ = view_of()
     view.put_image(Image("app", "sha256:app", pulled_at=300.0))
     moved = replace(WORLD, images={"app": Image("app", "sha256:moved")})

@@ -52,7 +52,7 @@ def test_new_ones_are_made_and_the_old_ones_deleted_when_that_is_asked_for(write
     assert len(volumes(stack)) == 2
 
 
-def test_down_leaves_them_to_nobody_and_down_with_volumes_deletes_what_is_left(write_stack, tmp_path):
+def test_down_orphans_them_and_down_with_volumes_deletes_the_rest(write_stack, tmp_path):
     stack = started(write_stack, tmp_path)
     stack.run("down")
     assert len(volumes(stack)) == 2

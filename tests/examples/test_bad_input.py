@@ -107,7 +107,7 @@ def test_a_port_in_use_names_the_port_and_who_has_it(write_stack, tmp_path):
         assert_nothing_was_made(tmp_path / "home")
 
 
-def test_a_full_file_system_is_told_where_no_log_can_tell_of_it(write_stack, tmp_path):
+def test_a_full_file_system_is_reported_where_it_cannot_be_logged(write_stack, tmp_path):
     stack = write_stack(SERVICE)
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
@@ -135,7 +135,7 @@ def test_a_command_that_does_not_exist_is_named(write_stack, tmp_path):
     assert_one_screen(done.stderr)
 
 
-def test_all_problems_of_a_file_are_told_at_once(write_stack):
+def test_all_problems_of_a_file_are_reported_at_once(write_stack):
     stack = write_stack(SERVICE + "    imagge: x\n    ports: 80\n  db: {}\n")
     done = stack.run("config", code=15)
     assert "imagge" in done.stderr
@@ -149,13 +149,13 @@ def test_no_file_at_all(write_stack):
 
 
 @pytest.mark.parametrize("text", ["services: {}\n", "services: {web: {image: x, profiles: [other]}}\n"])
-def test_a_file_without_services_is_told(write_stack, tmp_path, text):
+def test_a_file_without_services_is_reported(write_stack, tmp_path, text):
     done = write_stack(text).run("up", "-d", code=1)
     assert "error: no service selected" in done.stderr
     assert_nothing_was_made(tmp_path / "home")
 
 
-def test_a_port_of_another_stack_of_this_home_is_told_with_its_container(write_stack):
+def test_a_port_of_another_stack_is_reported_with_its_container(write_stack):
     port = free_port()
     text = SERVICE + f"    ports: ['127.0.0.1:{port}:80']\n"
     write_stack(text, "first").run("up", "-d")

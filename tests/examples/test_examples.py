@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_hello_greets_from_a_world_of_its_own(stack):
+def test_hello_greets_from_its_own_world(stack):
     hello = stack("hello")
     done = hello.run("up")
     assert "Hello from" in done.stdout

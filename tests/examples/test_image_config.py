@@ -67,7 +67,7 @@ services:
     assert "dependency failed to start: container stack-db-1 is unhealthy" in stack.run("up", "-d", code=1).stderr
 
 
-def test_no_check_in_file_and_image_is_an_error_for_who_waits(write_stack, tmp_path):
+def test_waiting_for_health_without_a_check_is_an_error(write_stack, tmp_path):
     image = busybox(tmp_path / "image", {"Cmd": SERVE})
     stack = write_stack(f"""
 services:

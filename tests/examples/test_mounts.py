@@ -69,7 +69,7 @@ def test_subpath_from_dependency(write_stack, runtime):
     assert "page" in stack.run("up", "--no-log-prefix").stdout.splitlines()
 
 
-def test_a_subpath_that_no_dependency_makes_is_told_at_the_start(write_stack):
+def test_a_subpath_that_no_dependency_makes_is_reported_at_the_start(write_stack):
     stack = write_stack(SUBPATH.replace("/web", "/other"))
     assert "the subpath web of volume stack_store: No such file" in stack.run("up", "-d", code=1).stderr
 

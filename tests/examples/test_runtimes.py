@@ -68,6 +68,6 @@ def test_limits_bite(stack, runtime):
     assert "started 15 of 100" in limits.run("logs", "--no-log-prefix").stdout
 
 
-def test_a_runtime_of_a_service_that_is_not_there_is_said_at_its_place(write_stack):
+def test_a_missing_runtime_of_a_service_is_reported_at_its_place(write_stack):
     broken = write_stack("services: {web: {image: 'rootfs:/', runtime: nonsense, command: 'true'}}")
     assert "the runtime nonsense is not installed" in broken.run("up", code=None).stderr

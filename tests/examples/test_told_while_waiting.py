@@ -49,7 +49,7 @@ def test_a_command_for_some_services_does_not_tell_what_others_wait_for(write_st
     assert "Healthy" in waiting.communicate(timeout=60)[1]
 
 
-def test_a_pipe_is_told_what_is_awaited_also_by_a_second_command(write_stack):
+def test_a_pipe_shows_what_a_second_command_awaits_too(write_stack):
     stack = write_stack(SLOW)
     processes = [stack.start("up", "-d", stderr=-1), stack.start("--progress", "json", "up", "--wait", stderr=-1)]
     for process in processes:
@@ -80,7 +80,7 @@ def test_unhealthy_without_the_reason(write_stack):
     assert row["HealthOutput"] == "trying\ndatabase is down\n"
 
 
-def test_a_health_check_that_cannot_be_run_or_does_not_end_is_told_as_such(write_stack):
+def test_a_health_check_that_cannot_run_or_does_not_end_is_reported_as_such(write_stack):
     missing = "healthcheck: {test: [CMD, nosuch], interval: 100ms, retries: 2}"
     endless = 'healthcheck: {test: "echo begun; sleep 1000", interval: 200ms, timeout: 200ms, retries: 2}'
     stack = write_stack(f"services: {{a: {{{SLEEP}, {missing}}}, b: {{{SLEEP}, {endless}}}}}\n")

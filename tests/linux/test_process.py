@@ -72,7 +72,7 @@ def test_another_process_of_the_same_number_is_never_meant(sleeper):
     assert os.listdir("/proc/self/fd") == before
 
 
-def test_a_name_with_brackets_and_spaces_confuses_nobody():
+def test_a_name_with_brackets_and_spaces_is_parsed():
     script = "import sys; open('/proc/self/comm', 'w').write(') R 1 ('); print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-I", "-S", "-c", script]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:

@@ -156,7 +156,7 @@ def test_a_program_is_executed_with_the_personality_of_the_container(ours):
     assert ours.ok("exec", "c", "cat", "/proc/self/personality").strip() == "00000008"
 
 
-def test_a_personality_that_is_none_is_an_error(ours):
+def test_an_unknown_personality_is_an_error(ours):
     ours.bundle().linux["personality"] = {"domain": "MINIX"}
     assert "MINIX is not known" in ours.fails("create", "c")
 
@@ -173,7 +173,7 @@ def test_the_domain_name_is_set_in_the_container(runtime):
 
 @pytest.mark.parametrize("module", [security_label.APPARMOR, security_label.SELINUX])
 @pytest.mark.parametrize("command", ["create", "exec"])
-def test_a_label_that_nobody_would_heed_is_an_error(ours, module, command):
+def test_a_label_without_an_active_module_is_an_error(ours, module, command):
     if security_label.is_active(module):
         pytest.skip(f"{module} is active here")
     key, option = {
@@ -190,7 +190,7 @@ def test_a_label_that_nobody_would_heed_is_an_error(ours, module, command):
     assert f"no active {module}" in said
 
 
-def test_a_label_of_mounts_that_nobody_would_heed_is_an_error(ours):
+def test_a_mount_label_without_an_active_module_is_an_error(ours):
     if security_label.is_active(security_label.SELINUX):
         pytest.skip("selinux is active here")
     ours.bundle().linux["mountLabel"] = "system_u:object_r:container_file_t:s0"
@@ -220,7 +220,7 @@ def test_limits_are_those_of_the_configuration(runtime):
     assert runtime.ok("run", "c").split() == ["100", str(min(hard, 200)), "0"]
 
 
-def test_a_limit_that_is_none_is_an_error(runtime):
+def test_an_unknown_limit_is_an_error(runtime):
     runtime.bundle(rlimits=[{"type": "RLIMIT_NONE", "soft": 1, "hard": 1}])
     assert runtime.fails("create", "c")
 

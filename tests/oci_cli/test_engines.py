@@ -79,7 +79,7 @@ def test_a_container_runs_to_its_end(engine):
     assert engine.ok("ps", "--all", "--quiet") == ""
 
 
-def test_a_program_that_does_not_exist_is_told_by_127(engine):
+def test_a_program_that_does_not_exist_exits_with_127(engine):
     assert engine("run", "--rm", "box", "nothing-of-this-name").returncode == 127
 
 
@@ -114,7 +114,7 @@ def test_a_signal_reaches_the_program(engine, running):
     assert engine.ok("logs", running).split() == ["ready", "told"]
 
 
-def test_a_container_is_paused_and_goes_on(engine, running):
+def test_a_container_is_paused_and_resumed(engine, running):
     engine.ok("pause", running)
     assert engine.ok("inspect", "--format", "{{.State.Status}}", running) == "paused"
     engine.ok("unpause", running)

@@ -168,7 +168,7 @@ def test_somebody_elses_cgroup_is_not_taken(ours):
     assert ours.status("other") == "created"
 
 
-def test_errors_are_told_in_the_log(ours, tmp_path):
+def test_errors_are_written_to_the_log(ours, tmp_path):
     log = tmp_path / "log"
     words = ("--log", str(log), "--log-format", "json")
     done = subprocess.run([*ours.command, *words, "state", "nobody"], capture_output=True, text=True)

@@ -43,7 +43,7 @@ def test_create_does_not_run_the_program(runtime):
         assert runtime.status() == "created"
 
 
-def test_create_wants_an_id_of_its_own(runtime):
+def test_create_needs_an_unused_id(runtime):
     runtime.bundle()
     runtime.ok("create", "c")
     before = runtime.state()
@@ -52,7 +52,7 @@ def test_create_wants_an_id_of_its_own(runtime):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../c"])
-def test_create_refuses_a_name_that_is_none(ours, name):
+def test_create_refuses_an_invalid_name(ours, name):
     ours.bundle()
     before = sorted(os.listdir(ours.path))
     assert ours.fails("create", name)
@@ -125,7 +125,7 @@ def test_kill_all_reaches_every_process(runtime):
     eventually(lambda: all(is_gone(pid) for pid in pids))
 
 
-def test_nobody_left_to_be_told_is_no_error(runtime):
+def test_no_reader_left_is_no_error(runtime):
     """Signal 0 only asks whether there is somebody (kill(2))."""
     runtime.bundle()
     runtime.ok("create", "c")
@@ -136,7 +136,7 @@ def test_nobody_left_to_be_told_is_no_error(runtime):
     assert runtime.fails("kill", "c", "0")
 
 
-def test_ps_of_what_is_stopped_shows_nobody(ours):
+def test_ps_of_a_stopped_container_shows_no_process(ours):
     ours.bundle()
     ours.ok("create", "c")
     ours.ok("kill", "c", "KILL")
@@ -199,7 +199,7 @@ def test_list_shows_them_all(runtime):
     assert "created" in runtime.ok("list").splitlines()[1]
 
 
-def test_machines_are_told_without_spaces(ours):
+def test_machines_are_described_without_spaces(ours):
     """In runc's order, for callers that look for a piece of text."""
     ours.bundle().config["annotations"] = {"a": "b"}
     ours.ok("create", "c")

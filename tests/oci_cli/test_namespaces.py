@@ -268,7 +268,7 @@ def test_a_sysfs_of_the_host_is_as_protected_as_one_of_its_own_would_be(ours):
         assert {"ro", "nosuid", "nodev", "noexec"} <= {*words[3].split(",")}
 
 
-def test_devices_in_a_user_namespace_belong_to_whom_they_are_said_to(ours):
+def test_devices_in_a_user_namespace_have_the_requested_owners(ours):
     """config-linux, "Devices": fileMode, uid and gid, as the container sees them."""
     bundle = mapped(
         ours, "sh", "-c", "stat -c '%F %t:%T %a %u:%g' /dev/other /dev/null /tmp/sub/disk; echo x > /dev/null"
@@ -395,7 +395,7 @@ def test_maps_without_root_are_an_error_in_words(ours):
     assert "leave out root" in ours.fails("create", "c")
 
 
-def test_a_file_system_in_memory_over_a_directory_of_somebody_who_is_not_mapped(ours):
+def test_a_tmpfs_over_a_directory_whose_owner_is_not_mapped(ours):
     bundle = mapped(ours, "stat", "-c", "%a %u %g", "/tmp")
     bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = [{**MAPS[0], "size": 1000}]
     entry = {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "mode=1770"]}

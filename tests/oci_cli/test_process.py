@@ -18,12 +18,12 @@ NOT_LISTED = pytest.mark.lacks(crun="1.8 sets none for users that are not listed
 
 
 @pytest.mark.parametrize(("uid", "home"), [(0, "/root"), (1000, "/"), pytest.param(4321, "/", marks=NOT_LISTED)])
-def test_a_home_that_is_not_said_is_that_of_the_user_in_the_root(runtime, uid, home):
+def test_home_defaults_to_that_of_the_user_in_the_image(runtime, uid, home):
     runtime.bundle(*HOME, user={"uid": uid, "gid": 0})
     assert runtime.ok("run", "c") == f"{home}\n"
 
 
-def test_a_home_that_is_said_stays(runtime):
+def test_a_given_home_is_kept(runtime):
     runtime.bundle(*HOME, env=["PATH=/usr/bin", "HOME=/elsewhere"])
     assert runtime.ok("run", "c") == "/elsewhere\n"
 
@@ -37,7 +37,7 @@ def test_what_is_executed_has_the_home_of_its_own_user(ours):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "garbage", "none"])
-def test_a_list_of_users_that_is_none_gives_no_home(ours, kind):
+def test_a_malformed_list_of_users_gives_no_home(ours, kind):
     bundle = ours.bundle(*HOME)
     etc = ours.path / "etc"
     etc.mkdir()

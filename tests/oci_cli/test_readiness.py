@@ -84,7 +84,7 @@ def test_without_a_manager_there_is_no_socket(ours):
     assert not Path(ours.root, "c").exists()
 
 
-def test_a_manager_that_is_gone_is_a_warning(ours, manager):
+def test_a_missing_manager_is_a_warning(ours, manager):
     bundle = ours.bundle()
     bundle.write()
     ours.ids.add("c")

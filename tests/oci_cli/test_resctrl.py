@@ -111,7 +111,7 @@ def test_what_the_processor_does_not_count_is_refused(rdt, root):
     assert "linux.intelRdt.enableMBM" in rdt(enableMBM=True).fails("create", "c")
 
 
-def test_a_group_that_others_use_stays_when_who_made_it_goes(root):
+def test_a_shared_group_outlives_the_container_that_made_it(root):
     group = resctrl.plan_group({"closID": "new", "l3CacheSchema": "L3:0=f"}, "c", str(root))
     made = group.missing()
     resctrl.create(group)
@@ -120,6 +120,6 @@ def test_a_group_that_others_use_stays_when_who_made_it_goes(root):
     assert (root / "new/tasks").read_text() == "77"
 
 
-def test_no_schema_is_told_by_its_line():
+def test_a_missing_schema_is_reported_by_its_line():
     with pytest.raises(SystemCallError, match="'L3:0=xyz' is no schema"):
         resctrl.parse_schemata(["L3:0=xyz"])

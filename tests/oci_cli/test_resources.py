@@ -123,7 +123,7 @@ def test_running_out_of_memory_is_told(runtime):
         process.wait(30)
 
 
-def test_a_cgroup_in_use_by_somebody_else_is_refused_and_left_alone(ours):
+def test_a_cgroup_that_another_owner_uses_is_refused_and_left_alone(ours):
     ours.bundle()
     ours.ok("run", "--detach", "c")
     ours.bundle(name="other").linux["cgroupsPath"] = f"{ours.group}/c"
@@ -166,7 +166,7 @@ def test_a_program_is_executed_beside_the_first_where_the_group_takes_none(ours)
     assert ours.fails("exec", "--cgroup", "/", "c", "true")
 
 
-def test_a_container_is_made_without_a_group_where_nobody_manages_them(ours):
+def test_a_container_is_made_without_a_group_if_cgroups_are_disabled(ours):
     bundle = ours.bundle()
     ours.command.append("--cgroup-manager=disabled")
     ours.ok("run", "--detach", "c")

@@ -167,7 +167,7 @@ def test_ids_beyond_ones_own_are_those_of_subuid(runtime):
 
 
 @needs_uidmap
-def test_ids_of_somebody_else_are_refused_with_what_newuidmap_says(ours):
+def test_ids_of_another_user_are_refused_with_the_message_of_newuidmap(ours):
     ours.bundle(maps=[{"containerID": 0, "hostID": 0, "size": 1}])
     assert "newuidmap: uid range [0-1) -> [0-1) not allowed" in ours.fails("run", "c")
 
@@ -194,7 +194,7 @@ def test_containers_are_kept_where_the_user_may(ours):
 
 
 @pytest.mark.parametrize("mode", [None, 0o700, 0o755, 0o1755], ids=["absent", "private", "readable", "sticky"])
-def test_a_user_without_a_runtime_directory_is_told_of_it(ours, mode):
+def test_a_missing_runtime_directory_of_a_user_is_reported(ours, mode):
     """Also where root has containers in the directory that is root's."""
     make = "" if mode is None else f"mkdir -m {mode:o} /run/orchestra-runtime\n"
     ours.prepare(f"{PREPARE}mount -t tmpfs -o mode=755 none /run\n{make}{BECOME}")
@@ -247,7 +247,7 @@ def test_namespaces_of_another_container_of_the_user_are_joined(runtime):
     runtime.ok("delete", "--force", "c")
 
 
-def test_clocks_of_its_own(ours):
+def test_a_container_has_its_own_clocks(ours):
     bundle = ours.bundle("cat", "/proc/uptime")
     bundle.linux["namespaces"].append({"type": "time"})
     bundle.linux["timeOffsets"] = {"boottime": {"secs": 10_000_000}}
@@ -332,7 +332,7 @@ def test_devices_are_those_of_the_host(ours):
     assert ours.ok("run", "c").split() == ["4", "1:7"]
 
 
-def test_a_bind_of_ones_own_shows_roots_files_and_takes_more(runtime):
+def test_a_bind_with_mapped_owners_shows_roots_files_and_can_be_written_to(runtime):
     shared = runtime.home / "shared"
     shared.mkdir()
     os.chown(shared, USER, USER)
@@ -343,7 +343,7 @@ def test_a_bind_of_ones_own_shows_roots_files_and_takes_more(runtime):
     assert (shared / "file").stat().st_uid == USER
 
 
-def test_an_owner_whom_it_does_not_have_is_named(ours):
+def test_an_unmapped_owner_is_named(ours):
     bundle = ours.bundle()
     next(entry for entry in bundle.config["mounts"] if entry["type"] == "devpts")["options"].append("gid=5")
     assert "gid=5: the container's maps have no such id" in ours.fails("run", "c")
@@ -406,7 +406,7 @@ def test_a_group_beside_ones_own_is_used_where_it_was_delegated(ours, delegated)
 
 
 @pytest.mark.parametrize("words", [["-m", "orchestra.oci_cli"], UNPROTECTED], ids=["protected", "unprotected"])
-def test_an_interpreter_of_ones_own_cannot_be_written_from_a_container(ours, words):
+def test_a_users_own_interpreter_cannot_be_written_from_a_container(ours, words):
     """By a memory file as for root; CVE-2019-5736."""
     (ours.home / "python/bin").mkdir(parents=True)
     interpreter = shutil.copy(os.path.realpath(sys.executable), ours.home / "python/bin/python")

@@ -255,7 +255,7 @@ HOOK = 'read state; printf "%s %s\\n" "$0" "$(echo "$state" | sed "s/.*\\"status
 ORDER = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 
 
-def test_hooks_run_in_order_and_are_told_the_state(ours, tmp_path):
+def test_hooks_run_in_order_and_get_the_state(ours, tmp_path):
     log = tmp_path / "hooks.log"
     script = HOOK.replace("LOG", str(log))
     bundle = ours.bundle("true")
@@ -361,7 +361,7 @@ def test_spec_writes_what_create_takes(ours, tmp_path):
 
 
 @pytest.mark.lacks(crun="newer versions only")
-def test_features_are_told(runtime):
+def test_features_are_printed(runtime):
     features = json.loads(runtime.ok("features"))
     assert "poststop" in features["hooks"]
     assert "mount" in features["linux"]["namespaces"]
@@ -429,7 +429,7 @@ def test_recursive_options_are_for_new_file_systems_too(ours, option):
     assert option[1:] in ours.ok("run", "c").split()[3].split(",")
 
 
-def test_cgroups_that_are_read_only_are_so_as_a_whole(ours):
+def test_read_only_cgroups_are_entirely_read_only(ours):
     bundle = ours.bundle("sh", "-c", "mkdir /sys/fs/cgroup/new 2>&1; grep /sys/fs/cgroup /proc/mounts")
     (entry,) = [entry for entry in bundle.config["mounts"] if entry["type"] == "cgroup"]
     entry["options"] = ["nosuid", "noexec", "nodev", "ro"]

@@ -110,7 +110,7 @@ def test_flags_of_the_filter_are_taken(runtime, flags):
     assert runtime.ok("run", "c").split() == ["Seccomp:", "2"]
 
 
-def test_a_flag_that_is_none_is_an_error(ours):
+def test_an_unknown_flag_is_an_error(ours):
     ours.bundle().linux["seccomp"] = {**ALLOWED, "flags": ["SECCOMP_FILTER_FLAG_NONE"]}
     assert "SECCOMP_FILTER_FLAG_NONE is not known" in ours.fails("create", "c")
 
@@ -180,14 +180,14 @@ def test_a_listener_that_is_not_there_is_an_error(ours, agent, command):
     assert "no such file or directory" in said
 
 
-def test_a_profile_that_nobody_could_answer_is_refused(ours, agent):
+def test_a_profile_that_cannot_be_answered_is_refused(ours, agent):
     ask(ours.bundle(), agent, names=["sendmsg"])
     assert "hands the listener over" in ours.fails("create", "c")
     ask(ours.bundle(), agent, defaultAction="SCMP_ACT_NOTIFY")
     assert "SCMP_ACT_NOTIFY can be neither" in ours.fails("create", "c")
 
 
-def test_a_profile_that_asks_nobody_is_refused(ours, agent):
+def test_a_profile_without_a_listener_is_refused(ours, agent):
     del ask(ours.bundle(), agent).linux["seccomp"]["listenerPath"]
     assert "listenerPath" in ours.fails("create", "c")
 

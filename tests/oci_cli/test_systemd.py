@@ -113,7 +113,7 @@ def test_only_the_container_is_left_in_its_scope(ours):
 
 @pytest.mark.lacks(crun="some versions of it tell of no memory")
 @needs_systemd
-def test_an_update_is_told_to_systemd_too(runtime):
+def test_an_update_reaches_systemd_too(runtime):
     unit = bundle(runtime, memory={"limit": 32 * MIB})
     runtime.ok("run", "--detach", "c")
     runtime.ok("update", "--memory", str(48 * MIB), "c")

@@ -113,7 +113,7 @@ def test_a_program_is_executed_on_a_terminal(runtime):
     assert "<asked>" in caller.text
 
 
-def test_much_output_comes_whole(ours):
+def test_much_output_comes_completely(ours):
     terminal_of(ours, "sh", "-c", "seq 20000")
     caller = Caller(ours, "run", "c")
     assert caller.wait() == 0

@@ -67,7 +67,7 @@ def test_attributes_are_called_as_in_the_file():
     ]
 
 
-def test_entries_of_lists_are_told_one_by_one():
+def test_entries_of_lists_are_explained_one_by_one():
     assert changes(
         {
             "mounts": (BindMount("/data", "/srv/a"), TmpfsMount("/tmp")),

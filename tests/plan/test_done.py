@@ -184,7 +184,7 @@ def test_a_restart_by_policy_is_not_part_of_an_up():
     assert judge(desired, world, in_flight=[StartContainer("s-web-1", 0, 0, "")]).starting
 
 
-def test_failures_of_services_nobody_asked_for_do_not_count():
+def test_failures_of_unselected_services_do_not_count():
     desired = stack(service("web"), service("other", image="broken"), service("front", "other"))
     world = replace(world_after(desired), failures=failed(Verb.PULL, ResourceId.image("broken")))
     world = changed(world, "s-front-1", status=Created())
@@ -228,7 +228,7 @@ def test_a_stop_is_over_when_what_still_runs_cannot_be_stopped():
     assert judge_stop(ended, plan(stopped, ended, {}, NOW), services=("web",)) == Standing()
 
 
-def test_a_down_goes_on_as_long_as_something_else_can_be_removed():
+def test_a_down_continues_while_anything_else_can_be_removed():
     down = going_down(DESIRED)
     world = replace(UP, failures=failed(Verb.STOP, ResourceId.container("s-web-1"), at=1000.0))
     standing = judge_down(down, world, plan(down, world, {}, 1001.0), {})

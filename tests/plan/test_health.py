@@ -112,7 +112,7 @@ def test_a_probe_that_hangs_counts_as_a_failure():
     assert health.status is HealthStatus.UNHEALTHY
 
 
-def test_probing_goes_on_where_the_record_ends():
+def test_probing_continues_where_the_record_ends():
     spec = Healthcheck(("x",), interval=30.0)
     assert next_probe(spec, START, Health(HealthStatus.HEALTHY, 0, START + 100.0)).at == START + 130.0
     assert next_probe(spec, START, Health(HealthStatus.STARTING, 0, START + 31.0)).at == pytest.approx(START + 46.5)
@@ -159,7 +159,7 @@ def test_the_file_speaks_before_the_image_setting_by_setting(own, disabled, imag
     assert effective_healthcheck(spec, image) == effective
 
 
-def test_an_unhealthy_container_is_told_with_what_its_last_probe_said():
+def test_an_unhealthy_container_is_reported_with_its_last_probe():
     def said(output, exit_code):
         return describe_unhealthy("s-db-1", Health(HealthStatus.UNHEALTHY, 3, 1.0, output, exit_code))
 

@@ -132,7 +132,7 @@ def test_a_dependent_with_restart_is_stopped_before_and_started_after_a_replacem
         """)
 
 
-def test_a_new_replica_of_a_dependency_restarts_nobody():
+def test_a_new_replica_of_a_dependency_restarts_no_dependent():
     before = stack(service("db"), service("web", "db!"))
     after = stack(service("db", replicas=2), service("web", "db!"), at=200.0)
     assert planned(after, world_after(before)) == lines("""
@@ -258,7 +258,7 @@ def test_a_network_no_longer_declared_goes_with_the_orphans_only():
         """)
 
 
-def test_a_changed_network_is_made_anew_with_all_its_containers():
+def test_a_changed_network_is_recreated_with_all_its_containers():
     desired = stack(service("db"), service("web", "db"))
     world = world_after(desired)
     new = replace(asked(desired, at=200.0), networks=(replace(desired.networks[0], config_hash="net v2"),))
@@ -311,7 +311,7 @@ def test_missing_external_resources_fail_before_their_containers_are_made():
         """)
 
 
-def test_an_image_may_bring_the_healthcheck_that_somebody_waits_for():
+def test_an_image_may_bring_the_healthcheck_that_a_dependent_awaits():
     desired = stack(service("db"), service("web", "db:healthy"))
     started = lines("""
         3.  start  container/s-db-1   created

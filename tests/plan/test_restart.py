@@ -88,7 +88,7 @@ def test_a_restart_by_policy_also_waits_for_its_dependencies():
     ]
 
 
-def test_an_end_for_lack_of_memory_is_told():
+def test_an_end_for_lack_of_memory_is_reported():
     assert exit_text(Exited(137, 0.0, 1.0, oom_killed=True)) == "exited (137, out of memory)"
     assert exit_text(Exited(None, 0.0, 1.0)) == "exited (unknown)"
 

@@ -65,7 +65,7 @@ def test_times_survive_several_selections():
     assert times(second) == {"db": 200.0, "job": 100.0, "web": 300.0}
 
 
-def test_recreation_and_stopping_concern_whom_they_named():
+def test_recreation_and_stopping_affect_the_named_services():
     stopped = wished(asked(BEFORE, at=200.0), "db", "job", "web", goal=Goal.STOP)
     merged = merge_desired(stopped, wished(asked(BEFORE, at=300.0), "web", "db", recreate=Recreate.ALWAYS), ["web"])
     assert [service for service in merged.services if merged.wish(service).rests] == ["db", "job"]

@@ -71,7 +71,7 @@ def test_a_program_that_is_the_runtime_itself_cannot_write_it(stack):
     assert container.finish() == ["1 True"]
 
 
-def test_nobody_may_look_into_a_process_that_is_becoming_the_containers(stack):
+def test_no_process_may_look_into_one_that_is_becoming_a_containers(stack):
     """ptrace(2): whoever may could take its descriptors and memory; the files of /proc/PID tell who may."""
     container = stack.container("true", user={"uid": 1000, "gid": 1000})
     container.create()

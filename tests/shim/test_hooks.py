@@ -32,7 +32,7 @@ def told(tmp_path, kind):
     return json.loads((tmp_path / kind).read_text())
 
 
-def test_hooks_run_in_order_and_are_told_the_state(stack, tmp_path):
+def test_hooks_run_in_order_and_get_the_state(stack, tmp_path):
     container = stack.container("true", annotations={"org.example": "word"})
     log = hooked(container, tmp_path)
     container.create()

@@ -64,7 +64,7 @@ def test_rotation_keeps_so_many_files_of_such_a_size_and_splits_no_record(stack)
     assert len(texts) > 400
 
 
-def test_one_file_alone_begins_anew(stack):
+def test_one_file_alone_starts_over(stack):
     container = stack.shell("seq 1 2000", log={"max_size": 20_000, "max_file": 1})
     container.run()
     container.wait()
@@ -177,7 +177,7 @@ def test_a_writer_killed_at_any_moment_loses_and_repeats_nothing(tmp_path, pipe,
     assert texts(tmp_path) == [f"stderr F {word}" for word in ("earlier", "one", "two", "three")]
 
 
-def test_a_disk_that_is_full_costs_the_chunk_and_is_said(tmp_path, pipe, monkeypatch, capfd):
+def test_a_full_disk_loses_the_chunk_and_is_reported(tmp_path, pipe, monkeypatch, capfd):
     log = writer(tmp_path)
 
     def full(_text):

@@ -167,7 +167,7 @@ def limited(tmp_path, tree):
     made.close()
 
 
-def test_descriptors_are_as_many_as_may_be_and_containers_get_what_was_given(limited):
+def test_the_descriptor_limit_is_raised_but_not_for_containers(limited):
     stack = limited(48, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     containers = [stack.shell("ulimit -n; sleep 60", name=f"c{number}") for number in range(20)]
     for container in containers:
@@ -197,7 +197,7 @@ def test_where_descriptors_are_few_who_gets_none_is_told_and_nobody_else_notices
     assert stack.fork_server == server
 
 
-def test_clients_that_say_nothing_or_half_of_it_stop_nobody(stack):
+def test_clients_with_no_or_half_a_request_block_no_other(stack):
     """At the fork server: more of them than it looks after at a time. At a shim: they are let go of past a number."""
     container = stack.container("sleep", "60")
     container.run()

@@ -195,7 +195,7 @@ def test_what_cannot_be_made_says_why_and_leaves_nothing(stack, what, operation)
 
 
 @pytest.mark.parametrize("file", ["config.json", "shim.json"])
-def test_a_bundle_that_is_not_whole_is_refused(stack, file):
+def test_an_incomplete_bundle_is_refused(stack, file):
     container = stack.container("true")
     for content in (None, "{"):
         if content is None:

@@ -54,7 +54,7 @@ from tests.shim.test_survival import (
     test_a_shim_killed_with_its_container_still_knows_the_exit_code,  # noqa: F401
     test_another_fork_server_adopts_what_lives,  # noqa: F401
     test_both_killed_the_container_goes_on_and_is_adopted,  # noqa: F401
-    test_deleting_works_without_anybody_alive,  # noqa: F401
+    test_deleting_works_without_a_fork_server,  # noqa: F401
     test_without_its_fork_server_a_container_goes_on_and_ends_in_order,  # noqa: F401
 )
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_run_says_why_and_leaves_nothing(stack, program, number):
     assert container.leftovers() == []
 
 
-def test_a_program_that_is_missing_in_a_container_is_said(running):  # noqa: F811
+def test_a_program_missing_in_a_container_is_reported(running):  # noqa: F811
     with pytest.raises(SystemCallError) as refused:
         running.execute("nonsense")
     assert (refused.value.errno, refused.value.call) == (ENOENT, "execve"), refused.value
@@ -121,7 +121,7 @@ def test_without_standard_input_it_is_given_nothing_of_the_machine(stack):
     assert said.startswith("pipe:")
 
 
-def test_a_runtime_that_is_gone_is_said(stack):
+def test_a_missing_runtime_is_reported(stack):
     container = stack.container("true")
     container.settings["runtime"] = "/nowhere/crun"
     container.write()

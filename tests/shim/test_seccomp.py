@@ -128,7 +128,7 @@ def test_the_reaper_is_behind_it_too(stack):
     assert confine(container, refusing(["mkdir"])).finish() == ["Seccomp:\t2"]
 
 
-def test_a_filter_that_is_not_compiled_is_no_reason_to_run_without(stack):
+def test_a_filter_that_is_not_compiled_prevents_the_start(stack):
     container = stack.container("true", linux={"seccomp": refusing(["mkdir"])})
     with pytest.raises(OSError, match="not in the bundle"):
         container.run()

@@ -81,7 +81,7 @@ def test_without_standard_input_it_reads_the_end_at_once(stack):
     assert stack.shell("cat; echo done").finish() == ["done"]
 
 
-def test_a_client_that_does_not_read_stalls_nobody(stack):
+def test_a_client_that_does_not_read_stalls_no_other(stack):
     container = stack.shell("yes | head -c 3000000; echo; echo done")
     container.create()
     with Attached(container):
@@ -90,7 +90,7 @@ def test_a_client_that_does_not_read_stalls_nobody(stack):
     assert container.texts("stdout")[-1] == "done"
 
 
-def test_a_client_that_says_nothing_stalls_nobody(stack):
+def test_a_silent_client_stalls_no_other(stack):
     container = stack.container("sleep", "60")
     container.create()
     with unix_socket.connect(f"{container.directory}/shim.sock"):

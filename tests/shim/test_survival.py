@@ -124,7 +124,7 @@ def test_shims_that_share_a_process_are_each_replaced(stack):
     assert fresh.state().status is Status.RUNNING
 
 
-def test_another_fork_server_hears_of_the_end_of_one_shim_of_many(stack):
+def test_a_new_fork_server_learns_of_the_end_of_one_shim_of_many(stack):
     """The process of the others lives on, so its end says nothing."""
     containers = [stack.shell("read line; exit 3", stdin=True, name=f"c{number}") for number in range(2)]
     for container in containers:
@@ -354,7 +354,7 @@ def test_what_ended_while_nobody_looked_is_recorded_by_the_next(stack):
     assert container.leftovers() == []
 
 
-def test_deleting_works_without_anybody_alive(stack):
+def test_deleting_works_without_a_fork_server(stack):
     container = stack.shell("trap '' TERM; sleep 60 & sleep 60")
     container.run()
     shim = container.shim

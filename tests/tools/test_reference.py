@@ -22,7 +22,7 @@ def test_a_page_is_up_to_date(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_generated_part_of_a_page_is_made_anew(page):
+def test_every_generated_part_of_a_page_is_renewed(page):
     text = page.read_text()
     emptied = re.sub(r"(<!-- generated: .+? -->).*?(?=<!-- end -->)", r"\1\n\n", text, flags=re.DOTALL)
     assert emptied != text

@@ -42,7 +42,7 @@ def test_nothing_of_the_trials_is_left(home, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_user_without_root_is_told_on_one_screen_that_root_is_needed(home, tmp_path):
+def test_a_user_without_root_learns_on_one_screen_that_root_is_needed(home, tmp_path):
     tmp_path.chmod(0o755)
     reader, writer = os.pipe()
     pid = fork()

@@ -171,7 +171,7 @@ def test_what_is_held_is_bounded(written, monkeypatch):
     assert 4000 < held < 5000 + 1000
 
 
-def test_a_follower_that_was_killed_or_does_not_accept_stops_nobody(written):
+def test_a_killed_or_unresponsive_follower_blocks_no_other(written):
     dead = unix_socket.listen(f"{written.home.followers}/1-dead", kind=socket.SOCK_SEQPACKET)
     dead.close()
     full = unix_socket.listen(f"{written.home.followers}/2-full", backlog=0, kind=socket.SOCK_SEQPACKET)

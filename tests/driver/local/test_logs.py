@@ -168,7 +168,7 @@ def test_the_oldest_file_is_begun_with_though_it_was_missing_from_a_list(path, c
     assert texts(cursor.lines()) == [b"oldest", b"newer"]
 
 
-def test_a_container_made_anew_has_a_new_log(path, cursor):
+def test_a_recreated_container_has_a_new_log(path, cursor):
     write(path, (1, "stdout", b"old\n"))
     assert texts(cursor.lines()) == [b"old"]
     os.unlink(path)

@@ -72,7 +72,7 @@ def test_a_container_sees_its_layers_and_keeps_what_it_writes(snapshots, root, h
     assert names(upper) == ["b"]
 
 
-def test_preparing_again_begins_anew(snapshots, root):
+def test_preparing_again_starts_over(snapshots, root):
     layer = commit(snapshots, 1, writing("a"))
     mounts = snapshots.prepare("s", "s-web-1", [layer])
     in_snapshot(mounts, root, lambda path: (path / "left").write_text("over"))

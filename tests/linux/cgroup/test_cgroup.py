@@ -164,7 +164,7 @@ def test_processes_of_another_owner_are_neither_killed_nor_joined(group):
     assert ours.processes() == []
 
 
-def test_processes_in_a_group_that_nobody_owns_are_somebody_elses(group):
+def test_processes_in_an_unmarked_group_belong_to_others(group):
     for directory in directories(group):
         directory.mkdir(parents=True)
     if VERSION == 1:
@@ -313,7 +313,7 @@ def test_no_group_limits_nothing_and_says_so():
     assert (none.processes(), none.views(), none.oom_kills()) == ([], {}, 0)
 
 
-def test_a_program_outlives_nobody(group):
+def test_no_program_outlives_its_container(group):
     """Also one that is moved in from outside."""
     group.create({})
     with subprocess.Popen(["sleep", "60"]) as sleeper:

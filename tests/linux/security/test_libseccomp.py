@@ -53,7 +53,7 @@ COMPAT = {"architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"
 
 
 @pytest.mark.parametrize("more", [{}, COMPAT], ids=["native", "compat"])
-def test_a_call_nobody_knows_is_no_such_call_rather_than_forbidden(more):
+def test_an_unknown_call_fails_with_enosys_rather_than_eperm(more):
     assert errno_of(UNUSED, allowing(**more)) == ENOSYS
     assert errno_of(NEWER["mseal"] + 1, allowing("mseal", **more)) == ENOSYS
 

@@ -69,7 +69,7 @@ def test_limits_that_make_no_sense(resources, message):
     assert caught.value.hint
 
 
-def test_devices_of_block_io_are_told_by_their_numbers():
+def test_devices_of_block_io_are_given_by_number():
     wanted = BlockIO(
         device_weights=(DeviceValue("/dev/disk", 200),),
         read_bytes=(DeviceValue("/dev/disk", MIB),),
@@ -105,7 +105,7 @@ def test_rules_for_devices_come_behind_those_of_the_devices():
     assert rules["devices"][-3]["major"] == FUSE.major
 
 
-def test_both_versions_of_cgroups_understand_what_is_said():
+def test_both_versions_of_cgroups_apply_the_settings():
     resources = render(resources=Resources(memory=64 * MIB, cpus=0.5, pids=9))["linux"]["resources"]
     one = {setting.file: setting.value for setting in settings_v1(resources)}
     assert one["memory.memsw.limit_in_bytes"] == str(128 * MIB)

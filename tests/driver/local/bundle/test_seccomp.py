@@ -121,7 +121,7 @@ def test_the_default_profile_follows_cap_add():
     assert "mount" in allowed(render(cap_add=("SYS_ADMIN",))["linux"]["seccomp"])
 
 
-def test_a_profile_of_ones_own(tmp_path):
+def test_a_custom_profile(tmp_path):
     path = tmp_path / "profile.json"
     path.write_text(json.dumps({"defaultAction": "SCMP_ACT_LOG", "syscalls": []}))
     asked = {"security_options": (f"seccomp={path}",)}

@@ -209,7 +209,7 @@ async def test_unreachable_servers_are_a_server_failure_at_once(stack):
         assert (await ask(ask_tcp, stack.web, "example.org")).rcode() == dns.rcode.SERVFAIL
 
 
-async def test_an_internal_network_asks_nobody_outside(world):
+async def test_an_internal_network_asks_no_server_outside(world):
     world.network(internal=True)
     web = world.attach("web", dns=("127.0.0.1",))
     with Upstream() as upstream:
@@ -218,7 +218,7 @@ async def test_an_internal_network_asks_nobody_outside(world):
     assert upstream.asked == []
 
 
-async def test_nonsense_is_refused_and_harms_nobody(stack):
+async def test_nonsense_is_refused_and_harmless(stack):
     def send_nonsense():
         with inside(stack.web.namespace_path, socket.socket, socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.connect(("127.0.0.11", 53))

@@ -281,7 +281,7 @@ def test_options_of_a_network_are_applied(world):
     assert "oifname != " not in world.ruleset()
 
 
-def test_creating_twice_changes_nothing_and_a_changed_definition_is_made_anew(world):
+def test_creating_twice_changes_nothing_unless_the_definition_changed(world):
     world.network(config_hash="1")
     before = lease_file.load(world.home)
     world.network(config_hash="1")
@@ -524,7 +524,7 @@ def test_a_network_that_containers_of_a_living_stack_are_on_is_no_leftover(world
     assert bridge in find_leftovers(world.home, lambda _stack: False)
 
 
-def test_an_interface_that_the_kernel_removes_before_anybody_else_is_gone(world):
+def test_an_interface_that_the_kernel_removes_first_is_no_error(world):
     """Its other end went with a namespace, which the kernel takes apart in its own time."""
     with Netlink() as connection:
         connection.remove_link("orcvnothing")

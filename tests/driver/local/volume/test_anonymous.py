@@ -42,7 +42,7 @@ def test_those_of_containers_are_theirs_and_the_rest_the_stacks(home, ensure):
     assert observe_volumes(home, "s", (), {mounted}) == ()
 
 
-def test_one_that_is_left_keeps_its_data_from_the_next_container(home, ensure, volumes):
+def test_an_abandoned_volume_is_hidden_from_the_next_container(home, ensure, volumes):
     name, data = ensure()
     (data / "file").write_text("old")
     leave_anonymous_volumes(home, [name])

@@ -30,7 +30,7 @@ def read(mount: ResolvedMount) -> tuple[bytes, int]:
         return written.read(), stat.S_IMODE(os.fstat(written.fileno()).st_mode)
 
 
-def test_content_is_written_beside_the_bundle_where_nobody_else_may_look(resolve, home):
+def test_content_is_written_beside_the_bundle_in_a_private_directory(resolve, home):
     [found] = resolve(file(content="straße\n"))
     place = f"{home.stack('s').container('s-web-1')}/files"
     assert found == ResolvedMount("/f", "bind", f"{place}/0", ("rbind", "rprivate"), read_only=True)
@@ -44,7 +44,7 @@ def test_each_file_has_its_own_mode(resolve, tmp_path):
     assert [read(mount) for mount in found] == [(b"", 0o4750), (b"\xff\0", 0o400)]
 
 
-def test_making_it_again_writes_it_anew(resolve):
+def test_making_it_again_rewrites_it(resolve):
     resolve(file(content="long and old", mode=0o400))
     [found] = resolve(file(content="new"))
     assert read(found) == (b"new", 0o444)
@@ -52,7 +52,7 @@ def test_making_it_again_writes_it_anew(resolve):
 
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="another owner needs root")
-def test_a_file_belongs_to_whom_it_should(resolve):
+def test_a_file_has_the_requested_owner(resolve):
     [found] = resolve(file(content="x", uid=70, gid=71, mode=0o6755))
     state = os.stat(found.source)
     assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (70, 71, 0o6755)

@@ -48,7 +48,7 @@ def test_a_missing_source_is_made_only_where_the_file_allows_it(resolve, tmp_pat
     assert source.is_dir()
 
 
-def test_a_missing_file_of_a_secret_is_not_told_to_become_a_directory(resolve, tmp_path):
+def test_a_missing_secret_file_gets_no_hint_to_make_a_directory(resolve, tmp_path):
     with pytest.raises(FatalError, match=f"service web: secret key: {tmp_path}/key, to be mounted at /k") as caught:
         resolve(BindMount, "/k", f"{tmp_path}/key", declared="secret key")
     assert caught.value.hint == "create it, or correct its path"

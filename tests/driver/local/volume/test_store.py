@@ -65,7 +65,7 @@ def test_a_volume_of_another_stack_is_not_taken(create):
 @pytest.mark.parametrize(
     "name", ["", "a", ".", "..", ".new", "-a", "_a", "a/b", "../a", "a b", "ä1", "a\0b", "a" * 256]
 )
-def test_a_name_that_is_no_directorys(home, create, volumes, name):
+def test_a_name_that_no_directory_can_have(home, create, volumes, name):
     for call in (lambda: create(name), lambda: remove_volume(home, "s", name)):
         with pytest.raises(FatalError, match="is not a valid volume name"):
             call()
