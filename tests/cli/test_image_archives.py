@@ -293,7 +293,7 @@ def test_files_that_are_no_archives_of_images(home, orchestra, tmp_path):
     assert orchestra("image", "ls", "-aq")[1] == ""
     command = [sys.executable, "-m", "orchestra", "image", "load"]
     done = subprocess.run(command, input=NAME, capture_output=True, check=False)
-    assert (done.returncode, done.stderr[:28]) == (1, b"error: standard input holds ")
+    assert (done.returncode, done.stderr[:31]) == (1, b"error: standard input contains ")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
