@@ -357,7 +357,7 @@ def test_without_a_group_limits_are_a_warning_and_nothing_else_is(ours):
     assert ours("run", "c").stderr == ""
     ours.bundle("true", name="limited").linux["resources"] = {"pids": {"limit": 20}}
     done = ours("run", "limited", name="limited")
-    assert (done.returncode, "no cgroup, and so no limits" in done.stderr) == (0, True)
+    assert (done.returncode, "no cgroup, so no limits" in done.stderr) == (0, True)
 
 
 def test_without_a_group_nothing_can_be_paused(ours):
