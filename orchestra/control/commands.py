@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 
 
 class Waited(Record):
-    """How a wait has ended. unproven: the containers that it waited for in vain, when it ran out of time."""
+    """How a wait has ended. unproven: the containers it still waited for when time ran out."""
 
     failures: tuple[Failed, ...]
     timed_out: bool = False

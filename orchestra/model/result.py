@@ -70,7 +70,7 @@ class StopResult(Record):
 
 
 class StartResult(Record):
-    """Of ``start`` and ``restart``. unproven: containers that it waited for in vain, when it ran out of time."""
+    """Of ``start`` and ``restart``. unproven: containers it still waited for when time ran out."""
 
     containers: tuple[ContainerState, ...] = ()
     failures: tuple[ReportedFailure, ...] = ()
