@@ -52,7 +52,7 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict
 
 man: $(VENV)/runtime.stamp
-	$(BIN)/python -m orchestra.cli.manual build/man
+	$(BIN)/python -m tools.manual build/man
 
 lock: $(VENV)/dev.stamp
 	$(PIP) install uv

@@ -22,8 +22,8 @@ class CustomBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         sys.path.insert(0, self.root)
         from orchestra.cli.completion import read_script
-        from orchestra.cli.manual import write_pages
         from orchestra.compose.json_schema import compose_schema
+        from tools.manual.pages import write_pages
 
         share = Path(self.root, "build", "share")
         shutil.rmtree(share, ignore_errors=True)

@@ -73,7 +73,7 @@ def render_usage(command: Command) -> str:
 
 
 def render_options(options: tuple[Option, ...]) -> str:
-    rows = [(_flags(option), _meaning(option)) for option in options if not option.hidden]
+    rows = [(_flags(option), render_meaning(option)) for option in options if not option.hidden]
     return marks.table(("option", "meaning"), rows)
 
 
@@ -85,9 +85,10 @@ def _flags(option: Option) -> str:
     return f"{flags} {' | '.join(f'`{value}`' for value in values)}"
 
 
-def _meaning(option: Option) -> str:
+def render_meaning(option: Option) -> str:
+    """Markdown."""
     meaning = option.help.replace("{{", "`{{").replace("}}", "}}`")
-    if option.kind == LIST and "several times" not in meaning:
+    if option.kind == LIST and not re.search("several times|repeat", meaning):
         meaning += "; may be given several times"
     if option.default is not None and option.kind != FLAG:
         meaning += f" (default: `{option.default}`)"

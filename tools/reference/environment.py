@@ -18,7 +18,6 @@ TABLES: dict[str, dict[str, str]] = {
         "HOME": "The user's directory, where `.docker/config.json`, `.config` and `.local/share` are.",
         "PATH": "Where OCI runtimes (`runtime:`, `--runtime`), `nft` and credential helpers are searched for.",
         "NO_COLOR": "If not empty: no colours, unless `--ansi always` is given.",
-        "SOURCE_DATE_EPOCH": "Date of manual pages (Unix seconds), instead of today's, so that builds are alike.",
         "COLUMNS": "Width of tables, instead of the terminal's.",
     },
     "compose": {

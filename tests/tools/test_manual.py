@@ -13,7 +13,11 @@ import pytest
 
 from orchestra.cli import table
 from orchestra.cli.examples import EXAMPLES
-from orchestra.cli.manual import EXIT_STATUS, render_pages
+from tools.manual import markdown
+from tools.manual.pages import render_pages
+from tools.manual.prose import read_sections
+from tools.reference.environment import TABLES
+from tools.reference.exit_codes import MEANINGS
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = render_pages("2026-01-31")
@@ -34,7 +38,7 @@ def need(program):
 def pages(tmp_path_factory):
     """The pages as files, as ``make man`` writes them."""
     directory = tmp_path_factory.mktemp("man") / "man1"
-    done = run(sys.executable, "-m", "orchestra.cli.manual", str(directory))
+    done = run(sys.executable, "-m", "tools.manual", str(directory))
     assert done.returncode == 0, done.stderr
     return directory
 
@@ -57,7 +61,9 @@ def test_mandoc_finds_nothing_wrong(pages, name):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["orchestra.1", "orchestra-up.1", "orchestra-image.1", "orchestra-exec.1"])
+@pytest.mark.parametrize(
+    "name", ["orchestra.1", "orchestra-up.1", "orchestra-image.1", "orchestra-exec.1", "orchestra-image-import.1"]
+)
 def test_man_finds_nothing_wrong(pages, name):
     need("groff")
     need("man")
@@ -91,12 +97,40 @@ def test_the_first_page_has_what_all_commands_share(pages):
         assert f"orchestra-{command.name.split()[0]}(1)" in text
 
 
-def test_exit_codes_are_those_of_the_documentation():
-    page = (ROOT / "docs/reference/exit-codes.md").read_text().partition("\n## ")[0]
-    assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == list(EXIT_STATUS)
+def test_the_first_page_has_every_exit_code_and_variable(pages):
+    need("mandoc")
+    text = rendered(pages / "orchestra.1")
+    codes = text.partition(" EXIT STATUS ")[2].partition(" ENVIRONMENT ")[0]
+    assert all(re.search(rf"(^| ){code} ", codes) for code in MEANINGS)
+    assert all(f" {name} " in text for table in ("orchestra", "compose", "registries") for name in TABLES[table])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_page_says_what_the_reference_says(pages, name):
+    need("mandoc")
+    text, prose = rendered(pages / name), read_sections()[COMMANDS[name].name]
+    assert prose
+    for sentence in re.findall(r"^[A-Z][^`*|\[\]\n]{20,}$", prose, re.MULTILINE):
+        assert sentence in text
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("A `b -c` and *d*.", ".PP\nA \\fBb \\-c\\fR and \\fId\\fR.\n"),
+        ("[`up`](#up), [Go](https://go.dev)", ".PP\n\\fBup\\fR, Go <https://go.dev>\n"),
+        ("Two\nlines", ".PP\nTwo lines\n"),
+        ("- one\n- and\n  two", ".IP \\(bu 2\none\n.IP \\(bu 2\nand two\n"),
+        ("    .hidden\n    b", ".PP\n.RS 4\n.nf\n\\&.hidden\nb\n.fi\n.RE\n"),
+        ("| a | b |\n|---|---|\n| `x \\| y` | is z |", ".TP\n\\fBx | y\\fR\nis z.\n"),
+        ("| a | b | c |\n|---|---|---|\n| x | y | |\n| x | y | z |", ".TP\nx\nb: y.\n.TP\nx\nb: y; c: z.\n"),
+    ],
+)
+def test_markdown_becomes_roff(written, expected):
+    assert markdown.render(written) == expected
 
 
 def test_pages_are_the_same_for_the_same_date(tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    run(sys.executable, "-m", "orchestra.cli.manual", str(tmp_path))
+    run(sys.executable, "-m", "tools.manual", str(tmp_path))
     assert (tmp_path / "orchestra.1").read_text() == render_pages("1970-01-02")["orchestra.1"]
