@@ -28,7 +28,7 @@ def renew(page: str) -> str:
             page = page.replace(f"\n{LAST_SECTION}\n", f"\n{_new_section(command)}\n{LAST_SECTION}\n")
     known = {"commands", "missing commands", "global options"}
     page = marks.replace(page, "commands", _overview())
-    page = marks.replace(page, "missing commands", ", ".join(f"`{name}`" for name in sorted(NOT_YET)) + ".")
+    page = marks.replace(page, "missing commands", missing_commands())
     page = marks.replace(page, "global options", render_options(GLOBAL))
     for command in COMMANDS:
         known |= {f"{command.name}: usage", f"{command.name}: options"}
@@ -38,6 +38,11 @@ def renew(page: str) -> str:
     if unknown := set(marks.names(page)) - known:
         raise ValueError(f"no such commands: {', '.join(sorted(unknown))}")
     return page
+
+
+def missing_commands() -> str:
+    """Those of Docker Compose that do not exist here."""
+    return ", ".join(f"`{name}`" for name in sorted(NOT_YET)) + "."
 
 
 def _new_section(command: Command) -> str:

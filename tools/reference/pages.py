@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.reference import attributes, commands, environment, exit_codes, figures, files, python_api
+from tools.reference import attributes, commands, environment, exit_codes, files, python_api, readme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,6 @@ PAGES: dict[Path, Callable[[str], str]] = {
     FOLDER / "environment.md": environment.renew,
     FOLDER / "files.md": files.renew,
     FOLDER / "python-api.md": python_api.renew,
-    ROOT / "README.md": figures.renew,
+    ROOT / "README.md": readme.renew,
 }
 """Each takes the page and gives it back with its generated parts made anew."""

@@ -1,10 +1,11 @@
-"""The figures of the README: some rows of the measured table of docs/explanation/benchmarks.md, in seconds."""
+"""The README: commands that are missing, and some rows of the measured table of docs/explanation/benchmarks.md."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tools.reference import marks
+from tools.reference.commands import missing_commands
 
 MEASURED = Path(__file__).parents[2] / "docs" / "explanation" / "benchmarks.md"
 
@@ -23,9 +24,8 @@ ROWS = {
 def renew(page: str) -> str:
     measured = dict(map(_cells, MEASURED.read_text(encoding="utf-8").splitlines()))
     rows = [(name, *map(_seconds, measured[key][:3])) for key, name in ROWS.items()]
-    return marks.replace(
-        page, "figures", marks.table(("seconds", "Orchestra", "Docker Compose", "podman-compose"), rows)
-    )
+    figures = marks.table(("seconds", "Orchestra", "Docker Compose", "podman-compose"), rows)
+    return marks.replace(marks.replace(page, "missing commands", missing_commands()), "figures", figures)
 
 
 def _cells(line: str) -> tuple[str, list[str]]:
