@@ -109,18 +109,22 @@ def sleeping(argument: str) -> int | None:
     return None
 
 
+def _services(count: int) -> str:
+    return f"{count} service{'s' if count != 1 else ''}"
+
+
 def measure_sizes(tools: list[Tool], rounds: int) -> None:
     for count in SIZES:
-        stack = f"sleep{count}"
+        stack, services = f"sleep{count}", _services(count)
         for _ in range(rounds if count < 50 else max(2, rounds // 2)):
             for tool in tools:
-                tool.measure(f"`up -d`, {count} services", stack, "up", "-d")
-                tool.measure(f"`up -d` again, {count} services running", stack, "up", "-d")
-                tool.measure(f"`ps`, {count} services running", stack, "ps")
-                tool.measure(f"`config`, {count} services", stack, "config")
+                tool.measure(f"`up -d`, {services}", stack, "up", "-d")
+                tool.measure(f"`up -d` again, {services} running", stack, "up", "-d")
+                tool.measure(f"`ps`, {services} running", stack, "ps")
+                tool.measure(f"`config`, {services}", stack, "config")
                 if count == 20:
                     tool.measure("`exec s1 true`", stack, "exec", "-T", "s1", "true")
-                tool.measure(f"`down`, {count} services", stack, "down", "-t", "0")
+                tool.measure(f"`down`, {services}", stack, "down", "-t", "0")
 
 
 def measure_chain(tools: list[Tool], rounds: int) -> None:
@@ -152,7 +156,7 @@ def measure_first_load(tool: Tool, home: Path, rounds: int) -> None:
     for count in SIZES:
         for _ in range(rounds if count < 50 else max(2, rounds // 2)):
             shutil.rmtree(home / "data" / "loads", ignore_errors=True)
-            tool.measure(f"`up -d`, {count} services, file never seen before", f"sleep{count}", "up", "-d")
+            tool.measure(f"`up -d`, {_services(count)}, file never seen before", f"sleep{count}", "up", "-d")
             tool.run(f"sleep{count}", "down", "-t", "0")
 
 

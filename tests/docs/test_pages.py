@@ -26,7 +26,7 @@ UNTESTED = {
     "$ sudo apt-get install python3-venv nftables git": "it changes the machine",
     "$ sudo python3 -m venv /opt/orchestra": "it downloads what Orchestra needs",
     "$ docker save shop:1 | orchestra image load": "it needs Docker's daemon",
-    "$ cp -a /var/lib/docker/volumes/shop_data/_data/. /var/lib/orchestra/volumes/shop_data/_data/": "likewise",
+    "$ find /var/lib/orchestra/volumes/shop_data/_data -mindepth 1 -delete": "it copies from Docker's volumes next",
     "$ podman save shop:1 | orchestra image load": "Podman would write to its own store of the machine",
     "$ podman volume export shop_data | tar -C /var/lib/orchestra/volumes/shop_data/_data -xp": "likewise",
     "$ cp orchestra@.service /etc/systemd/system/": "it needs systemd as the first process",

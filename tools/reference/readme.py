@@ -10,7 +10,7 @@ from tools.reference.commands import missing_commands
 MEASURED = Path(__file__).parents[2] / "docs" / "explanation" / "benchmarks.md"
 
 ROWS = {
-    "`up -d`, 1 services": "`up -d`, 1 service",
+    "`up -d`, 1 service": "`up -d`, 1 service",
     "`up -d`, 50 services": "`up -d`, 50 services",
     "`up -d` again, 50 services running": "`up -d` again, nothing to do, 50 services",
     "`up -d`, chain of 10, each healthy before the next (interval 1 s)": "`up -d`, 10 services, one after another",
