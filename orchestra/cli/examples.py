@@ -68,7 +68,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("stats", "Watch what each container uses, until Ctrl-C"),
         Example("stats --no-stream --format json", "Measure once, and print JSON"),
     ),
-    "port": (Example("port web 80", "Print where port 80 of web is published"),),
+    "port": (
+        Example("port web 80", "Print where port 80 of web is published"),
+        Example("port web", "Print where every port of web is published"),
+    ),
     "volumes": (Example("volumes -q", "Print only the names of the stack's volumes"),),
     "config": (
         Example("config -q", "Only check the file"),

@@ -41,14 +41,14 @@ LOOK_COMMANDS = (
     Command(
         "port",
         "port",
-        "Print the public port for a port of a service",
+        "Print the public port for a port of a service, or all of them",
         (
             Option("index", ("--index",), NUMBER, "Container number, if the service has several", 0, "NUM"),
-            Option("protocol", ("--protocol",), TEXT, "tcp or udp", "tcp", "PROTOCOL"),
+            Option("protocol", ("--protocol",), TEXT, "tcp (the default for one port), udp or sctp", None, "PROTOCOL"),
         ),
         (
             Argument("service", "SERVICE", "The service"),
-            Argument("private_port", "PRIVATE_PORT", "The port in the container"),
+            Argument("private_port", "[PRIVATE_PORT]", "The port in the container; all if not given", optional=True),
         ),
     ),
     Command(

@@ -1,4 +1,4 @@
-"""``orchestra port``: the address that a port of a service is published at."""
+"""``orchestra port``: the addresses that ports of a service are published at."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     context = invocation.context
-    print(port(context, invocation.options(PortOptions), partial(tell_what_there_is, invocation, context)))
+    for line in port(context, invocation.options(PortOptions), partial(tell_what_there_is, invocation, context)):
+        print(line)
     return 0

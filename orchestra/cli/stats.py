@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.model.usage import Usage
     from orchestra.stacks.stats import StatsRow
 
 HEADER = {
@@ -32,6 +33,8 @@ HEADER = {
 }
 EXPENDABLE = ("CONTAINER ID", "MEM %")
 SHORT_ID = 12
+UNKNOWN = "--"
+"""Docker's word for what cannot be measured."""
 INTERVAL = 1.0
 """Seconds between two measurements."""
 HOME, ERASE_LINE, ERASE_REST = "\033[H", "\033[K", "\033[J"
@@ -62,7 +65,7 @@ def render(rows: Sequence[StatsRow], format: str, *, full: bool) -> str:
 def _data(row: StatsRow, *, full: bool) -> dict[str, Any]:
     share = 100 * row.usage.memory / row.usage.memory_limit if row.usage.memory_limit else 0.0
     return {
-        "BlockIO": f"{describe_size(row.usage.read)} / {describe_size(row.usage.written)}",
+        "BlockIO": _block_traffic(row.usage),
         "CPUPerc": f"{row.processor:.2f}%",
         "Container": row.id[:SHORT_ID],
         "ID": row.id if full else row.id[:SHORT_ID],
@@ -72,6 +75,12 @@ def _data(row: StatsRow, *, full: bool) -> dict[str, Any]:
         "NetIO": f"{describe_size(row.usage.received)} / {describe_size(row.usage.sent)}",
         "PIDs": str(row.usage.processes),
     }
+
+
+def _block_traffic(usage: Usage) -> str:
+    if usage.read is None or usage.written is None:
+        return UNKNOWN
+    return f"{describe_size(usage.read)} / {describe_size(usage.written)}"
 
 
 def _moves_cursor(invocation: Invocation) -> bool:

@@ -1,4 +1,7 @@
-"""Names that a user may type: of services, profiles, stacks and images. For completion, so each is quick to find."""
+"""Names that a user may type: of services and their ports, profiles, stacks and images.
+
+For completion, so each is quick to find.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,17 @@ def find_service_names(context: Context) -> list[str]:
     names = dict.fromkeys(known.services or ())
     names.update(dict.fromkeys(row.service for row in look_at_containers(context, known.stack)))
     return list(names)
+
+
+def find_ports(context: Context, service: str) -> list[str]:
+    """Numbers of the ports that its running containers publish. Raises what a load of the file raises."""
+    from orchestra.stacks.containers import find_stack, look_at_containers
+
+    rows = look_at_containers(context, find_stack(context).stack)
+    targets = {
+        port.rpartition("->")[2].partition("/")[0] for row in rows if row.service == service for port in row.ports
+    }
+    return sorted(targets, key=int)
 
 
 def find_profile_names(context: Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""``port``: where a port of a service is published."""
+"""``port``: where the ports of a service are published."""
 
 from __future__ import annotations
 
@@ -10,43 +10,69 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestra.stacks.containers import ContainerRow
     from orchestra.stacks.context import Context
 
 PROTOCOLS = ("sctp", "tcp", "udp")
 
 
 class PortOptions(Record):
-    """private_port: as typed, of the container. index: which replica; 0 for the lowest that runs."""
+    """private_port: as typed, of the container; None for all. protocol: None for any, of one port TCP. index: which
+    replica; 0 for the lowest that runs, or for all ports those of all replicas.
+    """
 
     service: str
-    private_port: str
-    protocol: str = "tcp"
+    private_port: str | None = None
+    protocol: str | None = None
     index: int = 0
 
 
-def port(context: Context, options: PortOptions, tell: Callable[[Seen], None] = ignore) -> str:
-    """``HOST_IP:PORT``, the first of several.
+def port(context: Context, options: PortOptions, tell: Callable[[Seen], None] = ignore) -> list[str]:
+    """Of one port, ``HOST_IP:PORT``, the first of several. Else ``PORT/PROTOCOL -> HOST_IP:PORT`` for all, by port.
 
     Raises UserError for a service that does not exist or does not run, and for a port that it does not publish.
     """
-    target, protocol = _number(options.private_port), options.protocol.lower()
-    if protocol not in PROTOCOLS:
-        from orchestra.nearest import suggest
-
-        raise UserError(f"no such protocol: {options.protocol}", hint=suggest(protocol, PROTOCOLS, "protocols"))
+    target = None if options.private_port is None else _number(options.private_port)
+    protocol = _protocol(options.protocol)
     known = find_stack(context)
     there = look_at_containers(context, known.stack)
     survey(known, there, [options.service], tell)
-    running = (container for container in there if container.runs)
+    running = [container for container in there if container.runs]
     container = choose_running(running, options.service, options.index or None)
-    wanted = f"{target}/{protocol}"
-    published = [row.rpartition("->") for row in container.ports]
-    found = next((host for host, _, inside in published if inside == wanted), None)
+    if target is not None:
+        return [_published(container, f"{target}/{protocol or 'tcp'}")]
+    replicas = [container] if options.index else [each for each in running if each.service == options.service]
+    rows = [row for each in sorted(replicas, key=lambda each: each.index) for row in _rows(each)]
+    shown = [(inside, host) for host, inside in rows if protocol in (None, inside.partition("/")[2])]
+    return [f"{inside} -> {host}" for inside, host in sorted(shown, key=lambda row: _order(row[0]))]
+
+
+def _published(container: ContainerRow, wanted: str) -> str:
+    rows = _rows(container)
+    found = next((host for host, inside in rows if inside == wanted), None)
     if found is not None:
         return found
-    others = ", ".join(sorted({inside for _, _, inside in published}))
+    others = ", ".join(sorted({inside for _, inside in rows}))
     hint = f"published are {others}" if others else "it publishes no ports; the file's ports: does that"
     raise UserError(f"no port {wanted} for container {container.name}", hint=hint)
+
+
+def _rows(container: ContainerRow) -> list[tuple[str, str]]:
+    """``HOST_IP:PORT`` and ``PORT/PROTOCOL``."""
+    return [(host, inside) for host, _, inside in (row.rpartition("->") for row in container.ports)]
+
+
+def _order(inside: str) -> tuple[int, str]:
+    number, _, protocol = inside.partition("/")
+    return int(number), protocol
+
+
+def _protocol(asked: str | None) -> str | None:
+    if asked is None or asked.lower() in PROTOCOLS:
+        return asked and asked.lower()
+    from orchestra.nearest import suggest
+
+    raise UserError(f"no such protocol: {asked}", hint=suggest(asked, PROTOCOLS, "protocols"))
 
 
 def _number(text: str) -> int:

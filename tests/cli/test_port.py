@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 from tests.examples.conftest import free_port, needs_containers
 
@@ -45,6 +47,14 @@ def test_ports_and_volumes_of_a_stack(write_stack):
     assert stack.run("port", "web", "80").stdout == published["stack-web-1", 80, "tcp"]
     assert stack.run("port", "--index", "2", "web", "80").stdout == published["stack-web-2", 80, "tcp"]
     assert stack.run("port", "--protocol", "UDP", "web", "53").stdout == published["stack-web-1", 53, "udp"]
+    first, second = published["stack-web-1", 53, "udp"], published["stack-web-2", 53, "udp"]
+    assert stack.run("port", "--protocol", "udp", "web").stdout == f"53/udp -> {first}53/udp -> {second}"
+    second = published["stack-web-2", 53, "udp"], published["stack-web-2", 80, "tcp"]
+    assert stack.run("port", "--index", "2", "web").stdout == f"53/udp -> {second[0]}80/tcp -> {second[1]}"
+    assert len(stack.run("port", "web").stdout.splitlines()) == 4
+    assert stack.run("port", "quiet").stdout == ""
+    command = [sys.executable, "-m", "orchestra", "__complete", "zsh", "-f", str(stack.file), "port", "web", ""]
+    assert subprocess.run(command, env=stack.environment, capture_output=True, check=True).stdout == b"53\t\n80\t\n"
 
     for words, message, hint in (
         (("web", "81"), "no port 81/tcp for container stack-web-1", "published are 53/udp, 80/tcp"),
@@ -52,6 +62,9 @@ def test_ports_and_volumes_of_a_stack(write_stack):
         (("quiet", "80"), "no port 80/tcp for container stack-quiet-1", "it publishes no ports"),
         (("--index", "3", "web", "80"), 'container 3 of service "web" is not running', "ps -a"),
         (("job", "80"), 'service "job" is not running', "up -d"),
+        (("job",), 'service "job" is not running', "up -d"),
+        (("--index", "3", "web"), 'container 3 of service "web" is not running', "ps -a"),
+        (("--protocol", "tpc", "web"), "no such protocol: tpc", "did you mean tcp?"),
         (("wep", "80"), "no such service: wep", "did you mean web?"),
         (("web", "http"), "'http' is not a port", "1 to 65535"),
         (("web", "0"), "'0' is not a port", "1 to 65535"),

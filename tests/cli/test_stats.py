@@ -59,6 +59,8 @@ def test_columns_are_those_of_docker():
         "ffffffffffff   s-job-1   0.00%    0B / 0B             0.00%    0B / 0B      0B / 0B     0\n"
     )
     assert json.loads(render([running], "json", full=True))["ID"] == "0123456789abcdef"
+    uncounted = StatsRow("f" * 64, "s-job-1", 0.0, Usage(read=None, written=None))
+    assert render([uncounted], "{{.BlockIO}}", full=False) == "--\n"
     assert render([running], "{{.Container}} {{.PIDs}}", full=True) == "0123456789ab 3\n"
 
 

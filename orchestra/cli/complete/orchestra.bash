@@ -13,7 +13,7 @@ _orchestra() {
         esac
     done < <("$program" __complete bash "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null </dev/null)
     # A value goes on after the word: all of them end so, or none.
-    if [[ ${COMPREPLY[0]-} == *[=.] ]]; then
+    if [[ ${COMPREPLY[0]-} == *[=.:] ]]; then
         compopt -o nospace
     fi
 }

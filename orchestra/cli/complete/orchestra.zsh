@@ -2,7 +2,7 @@
 # Completion of orchestra in zsh: a file named _orchestra in a directory of $fpath, or sourced after compinit.
 
 _orchestra() {
-    local program=${words[1]/#\~\//$HOME/} line word meaning
+    local program=${words[1]/#\~\//$HOME/} line word meaning first
     local -a before entries
     (( CURRENT > 2 )) && before=("${(@Q)words[2,CURRENT-1]}")
     whence -p -- "$program" >/dev/null || program=orchestra
@@ -12,11 +12,12 @@ _orchestra() {
             '') ;;
             :files) [[ $PREFIX == -*=* ]] && compset -P '*='; _files; return ;;
             :directories) [[ $PREFIX == -*=* ]] && compset -P '*='; _files -/; return ;;
-            *) entries+=("${word//:/\\:}${meaning:+:$meaning}") ;;
+            *) first=${first:-$word}
+               entries+=("${word//:/\\:}${meaning:+:$meaning}") ;;
         esac
     done
     # A value goes on after the word: all of them end so, or none.
-    if [[ ${entries[1]%%:*} == *[=.] ]]; then
+    if [[ $first == *[=.:] ]]; then
         _describe -V orchestra entries -S ''
     else
         _describe -V orchestra entries

@@ -26,12 +26,13 @@ class Choice(Record):
 
 class Value(Record):
     """What only the machine knows: a service, a file. name, metavar: of the option or argument. taken: its values so
-    far.
+    far. earlier: arguments before it.
     """
 
     name: str
     metavar: str
     taken: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
 
 class Spot(Record):
@@ -107,5 +108,6 @@ def _argument(command: Command, others: Sequence[str]) -> Choice | Value:
         if argument.many or position == len(others):
             if argument.choices:
                 return Choice(dict.fromkeys(argument.choices, ""))
-            return Value(argument.name, argument.metavar.strip("[]."), tuple(others[position:]))
+            earlier = tuple(others[:position])
+            return Value(argument.name, argument.metavar.strip("[]."), tuple(others[position:]), earlier)
     return NOTHING

@@ -11,11 +11,14 @@ from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from orchestra.cli.complete.spot import Spot
+    from orchestra.cli.complete.spot import Spot, Value
     from orchestra.stacks.context import Context
+
+    Source = Callable[[Context, str, Sequence[str]], list[str]]
+    """Names for a word that begins so, and the arguments before it."""
 
 FILES, DIRECTORIES = "files", "directories"
 """What the shell itself completes better."""
@@ -38,11 +41,17 @@ def find_words(spot: Spot) -> Words:
         return Words({})
     if isinstance(source, str):
         return Words({}, source)
+    found = _asked(spot, kind, source)
+    is_path = kind.metavar in PATHS and not found and ":" not in spot.begun
+    return Words(found, FILES if is_path else "")
+
+
+def _asked(spot: Spot, kind: Value, source: Source) -> dict[str, str]:
     try:
-        names = source(_context(spot.shared), spot.begun)
-        return Words(_fitting(spot, {name: "" for name in names if name not in kind.taken}))
+        names = source(_context(spot.shared), spot.begun, kind.earlier)
+        return _fitting(spot, {name: "" for name in names if name not in kind.taken})
     except (OrchestraError, OSError):
-        return Words({})
+        return {}
 
 
 def _fitting(spot: Spot, meanings: Mapping[str, str]) -> dict[str, str]:
@@ -65,48 +74,55 @@ def _context(shared: Mapping[str, Any]) -> Context:
     return Invocation("", {**shared, **paths}, {}).context
 
 
-def _services(context: Context, _begun: str) -> list[str]:
+def _services(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.stacks.names import find_service_names
 
     return find_service_names(context)
 
 
-def _services_and(end: str) -> Callable[[Context, str], list[str]]:
+def _services_and(end: str) -> Source:
     """Services as the beginning of a value."""
-    return lambda context, begun: [f"{name}{end}" for name in _services(context, begun)]
+    return lambda context, begun, earlier: [f"{name}{end}" for name in _services(context, begun, earlier)]
 
 
-def _listed_services(context: Context, begun: str) -> list[str]:
+def _listed_services(context: Context, begun: str, earlier: Sequence[str]) -> list[str]:
     """Services that are listed with commas."""
     listed = begun.split(",")[:-1]
-    return [",".join((*listed, name)) for name in _services(context, begun) if name not in listed]
+    return [",".join((*listed, name)) for name in _services(context, begun, earlier) if name not in listed]
 
 
-def _profiles(context: Context, _begun: str) -> list[str]:
+def _ports(context: Context, _begun: str, earlier: Sequence[str]) -> list[str]:
+    """Of the service that is named before them."""
+    from orchestra.stacks.names import find_ports
+
+    return find_ports(context, earlier[0])
+
+
+def _profiles(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.stacks.names import find_profile_names
 
     return find_profile_names(context)
 
 
-def _stacks(context: Context, _begun: str) -> list[str]:
+def _stacks(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.stacks.names import find_stack_names
 
     return find_stack_names(context)
 
 
-def _signals(_context: Context, _begun: str) -> list[str]:
+def _signals(_context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from signal import Signals
 
     return [signal.name for signal in Signals]
 
 
-def _images(context: Context, _begun: str) -> list[str]:
+def _images(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.stacks.names import find_image_names
 
     return find_image_names(context)
 
 
-SOURCES: Mapping[str, Callable[[Context, str], list[str]] | str] = {
+SOURCES: Mapping[str, Source | str] = {
     "project_name": _stacks,
     "profiles": _profiles,
     "project_directory": DIRECTORIES,
@@ -114,12 +130,15 @@ SOURCES: Mapping[str, Callable[[Context, str], list[str]] | str] = {
     "SERVICE=NUM": _services_and("="),
     "SERVICE.PATH": _services_and("."),
     "SERVICES": _listed_services,
+    "PRIVATE_PORT": _ports,
     "REFERENCE": _images,
     "SIGNAL": _signals,
     "SOURCE": _images,
-    "SRC_PATH": FILES,
-    "DEST_PATH": FILES,
+    "SRC_PATH": _services_and(":"),
+    "DEST_PATH": _services_and(":"),
     "FILE": FILES,
     "PROGRAM": FILES,
 }
 """By the name of an option or argument, else by its metavar."""
+PATHS = ("SRC_PATH", "DEST_PATH")
+"""What may also be a file of this machine: where no name fits, the shell completes one."""

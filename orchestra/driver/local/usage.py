@@ -47,15 +47,21 @@ def measure(group: Cgroup, pid: int) -> Usage:
         memory_limit=min(memory["usage"].get("limit", machine), machine),
         received=received,
         sent=sent,
-        read=_block_bytes(stats, "R"),
-        written=_block_bytes(stats, "W"),
+        read=_block_bytes(group, stats, "R"),
+        written=_block_bytes(group, stats, "W"),
         processes=stats["pids"].get("current", 0),
     )
 
 
-def _block_bytes(stats: dict[str, dict[str, list[dict[str, int | str]]]], operation: str) -> int:
-    """operation: the first letter of the kernel's name for it."""
+def _block_bytes(group: Cgroup, stats: dict[str, dict[str, list[dict[str, int | str]]]], operation: str) -> int | None:
+    """operation: the first letter of the kernel's name for it.
+
+    Version 2 counts for every group. Version 1 has rows only where a scheduler or a limit counts: newer kernels start
+    the counting of limits with the first of them (block/blk-throttle.c).
+    """
     rows = stats["blkio"].get("ioServiceBytesRecursive", ())
+    if not rows and not os.path.exists(f"{group.directory('blkio')}/io.stat"):
+        return None
     return sum(int(row["value"]) for row in rows if str(row["op"]).startswith(operation))
 
 

@@ -30,6 +30,19 @@ def test_services_are_those_of_the_file_and_of_containers(complete, by_hand):
     assert list(complete("config", "--explain", "w")) == ["web.", "worker."]
 
 
+def test_a_copy_is_from_or_to_a_service_or_a_file(complete, orchestra):
+    assert list(complete("cp", "w")) == ["web:", "worker:"]
+    assert list(complete("cp", "web:/etc/hostname", "wo")) == ["worker:"]
+    assert orchestra("__complete", "zsh", "cp", "./w")[1] == ":files\n"
+    assert complete("cp", "web:/e") == {}, "that is no file of this machine"
+
+
+def test_a_container_is_measured_and_its_ports_are_offered(complete, by_hand):
+    assert list(complete("stats", "w")) == ["web", "worker"]
+    assert list(complete("port", "w")) == ["web", "worker"]
+    assert complete("port", "web", "") == {}, "it does not run"
+
+
 def test_commands_and_options_say_what_they_do(complete):
     assert complete("dow") == {"down": "Stop and remove containers and networks"}
     assert complete("down", "--vol") == {"--volumes": "Also remove the stack's own volumes"}

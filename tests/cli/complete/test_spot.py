@@ -70,7 +70,7 @@ def test_a_value_may_follow_an_equals_sign():
 def test_arguments_know_what_was_named_before():
     assert find_spot(["up", "-d", "web"], "").kind == Value("services", "SERVICE", ("web",))
     assert find_spot(["exec", "-T"], "w").kind == Value("service", "SERVICE")
-    assert find_spot(["exec", "web"], "").kind == Value("command", "COMMAND")
+    assert find_spot(["exec", "web"], "").kind == Value("command", "COMMAND", earlier=("web",))
     assert find_spot(["exec", "web", "ls"], "-").kind == Value("command", "COMMAND", ("ls",))
     assert find_spot(["up", "--"], "-").kind == Value("services", "SERVICE")
     assert choices("completion ") == {"bash", "zsh", "fish"}

@@ -64,3 +64,11 @@ def test_without_a_limit_there_is_the_machines_memory(unlimited, tmp_path):
 def test_a_container_without_a_group_or_a_process_uses_nothing(tmp_path):
     usage = measure(group(tmp_path, {}), 2**22 + 1)
     assert (usage.processor, usage.memory, usage.memory_limit, usage.received) == (0, 0, MACHINE, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "known"), [("blkio.throttle.io_service_bytes_recursive", None), ("io.stat", 0)], ids=["version 1", "2"]
+)
+def test_block_traffic_is_unknown_where_the_kernel_does_not_count(file, known, tmp_path):
+    usage = measure(group(tmp_path, {file: "" if file == "io.stat" else "Total 0\n"}), os.getpid())
+    assert (usage.read, usage.written) == (known, known)
