@@ -73,6 +73,20 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("port web", "Print where every port of web is published"),
     ),
     "volumes": (Example("volumes -q", "Print only the names of the stack's volumes"),),
+    "volume": (Example("volume ls", "List volumes of all stacks"),),
+    "volume ls": (
+        Example("volume ls", "List volumes of all stacks"),
+        Example("volume ls -q --filter dangling=true", "Print the names of volumes that no container uses"),
+    ),
+    "volume inspect": (
+        Example("volume inspect -f '{{.Mountpoint}}' backup", "Print the directory that holds a volume's data"),
+    ),
+    "volume create": (Example("volume create --label kept=yes backup", "Create a volume with a label"),),
+    "volume rm": (Example("volume rm backup", "Remove one volume with its data"),),
+    "volume prune": (
+        Example("volume prune --force", "Remove anonymous volumes that no container uses, without asking"),
+        Example("volume prune -a --filter label=temporary -f", "Remove every unused volume with a label"),
+    ),
     "config": (
         Example("config -q", "Only check the file"),
         Example("config --explain web.image", "Show where a value comes from"),

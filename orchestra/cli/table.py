@@ -20,6 +20,7 @@ from orchestra.cli.run_table import (
     WAIT,
 )
 from orchestra.cli.syntax import Argument, Command
+from orchestra.cli.volume_table import VOLUME_COMMANDS
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
 GLOBAL = (
@@ -269,10 +270,12 @@ COMMANDS = (
         (Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),),
     ),
     *IMAGE_COMMANDS,
+    *VOLUME_COMMANDS,
 )
 
 GROUPS = {
     "image": "Manage images",
+    "volume": "Manage volumes",
     "system": "Manage what belongs to no single stack",
 }
 """First words of commands of two words, with their help."""

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def locked(directory: str) -> Iterator[None]:
-    """Only one thread or process at a time is in this context for the same directory."""
+def locked(directory: str, *, shared: bool = False) -> Iterator[None]:
+    """Only one thread or process at a time is in this context for the same directory; shared: or any that share it."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""Names that a user may type: of services and their ports, profiles, stacks and images.
+"""Names that a user may type: of services and their ports, profiles, stacks, volumes and images.
 
 For completion, so each is quick to find.
 """
@@ -46,6 +46,13 @@ def find_stack_names(context: Context) -> list[str]:
     from orchestra.stacks.ls import find_stacks
 
     return find_stacks(context.home)
+
+
+def find_volume_names(context: Context) -> list[str]:
+    """Raises UserError when the driver has no volumes."""
+    from orchestra.stacks.host_volumes import list_volumes
+
+    return [volume.name for volume in list_volumes(context)]
 
 
 def find_image_names(context: Context) -> list[str]:

@@ -30,6 +30,7 @@ COMMANDS = OF_BOTH | {
     "system",
     *("completion", "examples", "complete.answer", "complete.words", "create", "scale"),
     *("pull", "push", "images"),
+    *(f"volume.{name}" for name in ("ls", "inspect", "create", "rm", "prune")),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
 USE_CASES = OF_BOTH | {"attached", "prune", "export", "commit"}
@@ -97,6 +98,10 @@ def test_what_needs_no_stack_needs_no_library(arguments, tmp_path, monkeypatch):
         ("image rm nothing", "image.rm"),
         ("image history nothing", "image.history"),
         ("image save nothing", "image.save"),
+        ("volume ls", "volume.ls"),
+        ("volume create data", "volume.create"),
+        ("volume rm -f data", "volume.rm"),
+        ("volume prune -f", "volume.prune"),
         ("system df", "disk"),
         ("system df -v", "disk"),
     ],

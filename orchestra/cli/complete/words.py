@@ -116,6 +116,12 @@ def _signals(_context: Context, _begun: str, _earlier: Sequence[str]) -> list[st
     return [signal.name for signal in Signals]
 
 
+def _volumes(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
+    from orchestra.stacks.names import find_volume_names
+
+    return find_volume_names(context)
+
+
 def _images(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.stacks.names import find_image_names
 
@@ -131,6 +137,7 @@ SOURCES: Mapping[str, Source | str] = {
     "SERVICE.PATH": _services_and("."),
     "SERVICES": _listed_services,
     "PRIVATE_PORT": _ports,
+    "VOLUME": _volumes,
     "REFERENCE": _images,
     "SIGNAL": _signals,
     "SOURCE": _images,

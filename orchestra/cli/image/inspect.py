@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from orchestra.cli.image.each import for_each
-from orchestra.cli.render.template import fill
+from orchestra.cli.each import for_each
+from orchestra.cli.inspection import print_found
 from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
@@ -24,9 +22,5 @@ def run(invocation: Invocation) -> int:
         found.append(library.details(library.find(reference)))
 
     code = for_each(invocation, values["references"], look)
-    if values["format"] == "json":
-        print(json.dumps(found, indent=4))
-    else:
-        for details in found:
-            print(fill(values["format"], details))
+    print_found(values["format"], found)
     return code

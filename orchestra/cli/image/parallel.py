@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from orchestra.cli.each import show_error
 from orchestra.cli.execute import INTERRUPTED
-from orchestra.cli.image.each import show_error
 from orchestra.cli.progress import open_progress
 
 TYPE_CHECKING = False

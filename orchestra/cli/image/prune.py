@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestra.cli.confirm import is_sure, need_terminal
-from orchestra.cli.image.each import say_waiting
+from orchestra.cli.image.waiting import say_waiting
 from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
 from orchestra.stacks.images.library import open_library

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestra.cli.image.each import for_each
+from orchestra.cli.each import for_each
 from orchestra.cli.render.say import say
 from orchestra.stacks.images.library import open_library, parse_name
 

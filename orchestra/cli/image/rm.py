@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestra.cli.image.each import for_each, say_waiting
+from orchestra.cli.each import for_each
+from orchestra.cli.image.waiting import say_waiting
 from orchestra.cli.render.say import say
 from orchestra.stacks.images.library import Library, open_library
 

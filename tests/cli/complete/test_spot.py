@@ -14,7 +14,7 @@ BREAKS = " \t\n\"'@><=;|&(:"
 FREE = frozenset(
     {"SECONDS", "NUM", "LINES", "TIME", "USER[:GROUP]", "NAME=VALUE", "COMMAND", "FORMAT", "OS/ARCH[/VARIANT]", "TEXT"}
     | {"INSTRUCTION", "TARGET", "NAME", "DIR", "PRIVATE_PORT", "PROTOCOL", "STATE", "status=STATE", "name=PATTERN"}
-    | {"REPOSITORY[:TAG"}
+    | {"REPOSITORY[:TAG", "KEY=VALUE", "label=LABEL"}
 )
 
 
@@ -71,7 +71,7 @@ def test_arguments_know_what_was_named_before():
     assert find_spot(["up", "-d", "web"], "").kind == Value("services", "SERVICE", ("web",))
     assert find_spot(["exec", "-T"], "w").kind == Value("service", "SERVICE")
     assert find_spot(["exec", "web"], "").kind == Value("command", "COMMAND", earlier=("web",))
-    assert find_spot(["exec", "web", "ls"], "-").kind == Value("command", "COMMAND", ("ls",))
+    assert find_spot(["exec", "web", "ls"], "-").kind == Value("command", "COMMAND", ("ls",), ("web",))
     assert find_spot(["up", "--"], "-").kind == Value("services", "SERVICE")
     assert choices("completion ") == {"bash", "zsh", "fish"}
     assert choices("completion bash ") == set()

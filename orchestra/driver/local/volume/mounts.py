@@ -13,6 +13,8 @@ from orchestra.driver.local.volume.files import check_file, write_file
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.driver.local.volume.store import DATA, load_record, volume_path
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux import private_files
+from orchestra.linux.directory_lock import locked
 from orchestra.linux.mounts.procfs import PROC_SUPER_MAGIC, file_system_kind
 from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
 from orchestra.record import Record
@@ -53,9 +55,11 @@ def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[Resolve
     """Makes what is missing and may be made: anonymous volumes, files, and sources of binds if the file allows it.
 
     Sources that a dependency may still make are looked for when the container starts. Raises TemporaryError while a
-    named volume is missing.
+    named volume is missing. A volume that is found stays: the container's record, which names it, is there already.
     """
-    found = tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
+    private_files.make_directories(home.data)
+    with locked(home.data, shared=True):
+        found = tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
     for mount in found:
         if os.path.normpath(mount.target) == PROC and not _is_procfs(mount):
             message = f"service {spec.service}: {NO_PROC}, and this is none: {mount.source}"

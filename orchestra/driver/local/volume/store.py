@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from typing import TYPE_CHECKING
 
-from orchestra.container.directory import ContainerDirectory
+from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.image.failure import HINTS, TEMPORARY
 from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.look import RECORD as CONTAINER
 from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux import private_files
@@ -87,11 +88,10 @@ def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
     if existing is not None:
         if existing.stack != stack:
             hint = "set `external: true` to use it anyway, or choose another name"
-            raise FatalError(f"volume {spec.name} belongs to stack {existing.stack}", hint=hint)
+            owner = f"belongs to stack {existing.stack}" if existing.stack else "exists, and no stack has made it"
+            raise FatalError(f"volume {spec.name} {owner}", hint=hint)
         return
-    if spec.driver != "local":
-        hint = "use the local driver: with the options type, device and o it mounts anything the kernel supports"
-        raise FatalError(f"volume {spec.name}: unknown volume driver {spec.driver}", hint=hint)
+    check_driver(spec.name, spec.driver)
     parse_driver_options(spec.name, spec.driver_options)
     record = VolumeRecord(
         name=spec.name,
@@ -105,6 +105,13 @@ def create_volume(home: Home, stack: str, spec: VolumeSpec) -> None:
         make_volume(home, record)
 
 
+def check_driver(name: str, driver: str) -> None:
+    """Raises FatalError."""
+    if driver != "local":
+        hint = "use the local driver: with the options type, device and o it mounts anything the kernel supports"
+        raise FatalError(f"volume {name}: unknown volume driver {driver}", hint=hint)
+
+
 def observe_volumes(
     home: Home, stack: str, external: Iterable[str] = (), mounted: Collection[str] = ()
 ) -> tuple[Volume, ...]:
@@ -114,7 +121,7 @@ def observe_volumes(
     """
     found = {
         record.name: Volume(VolumeName(record.name), record.config_hash)
-        for record in _records(home)
+        for record in load_records(home)
         if record.stack == stack and not (record.container and record.name in mounted)
     }
     for name in external:
@@ -125,7 +132,7 @@ def observe_volumes(
 
 def named_volumes(home: Home, stack: str) -> list[VolumeRecord]:
     """The volumes that the stack has made for names in its file, sorted by name."""
-    found = (record for record in _records(home) if record.stack == stack and not record.container)
+    found = (record for record in load_records(home) if record.stack == stack and not record.container)
     return sorted(found, key=lambda record: record.name)
 
 
@@ -141,9 +148,13 @@ def remove_volume(home: Home, stack: str, name: str) -> None:
         if record.stack != stack:
             hint = "remove it together with the stack that created it"
             raise FatalError(f"volume {name} belongs to stack {record.stack}", hint=hint)
-        if users := _users(home, name):
-            raise StillInUse(f"volume {name} is still in use by {', '.join(users)}", hint="remove that container first")
-        delete_volumes(home, (name,))
+        with locked(home.data):
+            if users := users_of(home, name):
+                raise StillInUse(
+                    f"volume {name} is still in use by {', '.join(users)}", hint="remove that container first"
+                )
+            forget_volume(home, name)
+        _sweep(home)
     else:
         _sweep(home)
 
@@ -151,11 +162,12 @@ def remove_volume(home: Home, stack: str, name: str) -> None:
 def delete_volumes(home: Home, names: Iterable[str]) -> None:
     """Delete these volumes with their data, whatever their owner; skips those that are gone."""
     for name in names:
-        _remove(home, name)
+        forget_volume(home, name)
     _sweep(home)
 
 
-def _records(home: Home) -> Iterator[VolumeRecord]:
+def load_records(home: Home) -> Iterator[VolumeRecord]:
+    """By name."""
     for name in _names_in(home.volumes):
         if NAME.fullmatch(name):
             # A damaged volume must not hide all others. Asking for it by name reports the damage.
@@ -189,8 +201,8 @@ def make_volume(home: Home, record: VolumeRecord) -> None:
         sync_directory(home.volumes)
 
 
-def _remove(home: Home, name: str) -> None:
-    """It stops being a volume in one step; then ``_sweep`` deletes its data, or the next call after a crash."""
+def forget_volume(home: Home, name: str) -> None:
+    """It stops being a volume in one step; then the next ``delete_volumes`` deletes its data, also after a crash."""
     path = volume_path(home, name)
     for mount in load_mounts():
         if mount.point == path or mount.point.startswith(f"{path}/"):
@@ -214,18 +226,35 @@ def _sweep(home: Home) -> None:
                 remove_tree(path)
 
 
-def _users(home: Home, name: str) -> list[str]:
-    """The containers of any stack that have it mounted, or will when they run."""
+def users_of(home: Home, name: str) -> list[str]:
+    """The containers of any stack that have it mounted, or will when they run.
+
+    One that is just being made has its record before it looks for its volumes. To remove a volume, hold the lock of
+    ``home.data`` from before this question; see ``mounts.resolve_mounts``.
+    """
     path = volume_path(home, name)
     found = []
     for stack in _names_in(home.stacks_run):
         containers = home.stack(stack).containers
-        for container in _names_in(containers):
-            config = ContainerDirectory(f"{containers}/{container}").load_if_there("config.json") or {}
-            sources = [str(entry.get("source", "")) for entry in config.get("mounts") or ()]
-            if any(source.startswith(f"{path}/") for source in sources):
-                found.append(f"container {container} of stack {stack}")
+        found += [
+            f"container {container} of stack {stack}"
+            for container in _names_in(containers)
+            if _mounts(ContainerDirectory(f"{containers}/{container}"), name, path)
+        ]
     return found
+
+
+def _mounts(files: ContainerDirectory, name: str, path: str) -> bool:
+    """Whether a container mounts the volume; one whose files are damaged may."""
+    try:
+        record = files.load_if_there(CONTAINER) or {}
+        config = files.load_if_there("config.json") or {}
+    except DamagedFile:
+        return True
+    sources = [str(entry.get("source", "")) for entry in config.get("mounts") or ()]
+    container = record.get("container")
+    named = container.get("volumes", ()) if isinstance(container, dict) else ()
+    return name in named or any(source.startswith(f"{path}/") for source in sources)
 
 
 def _names_in(directory: str) -> list[str]:

@@ -1,0 +1,21 @@
+"""What the commands called inspect print: one JSON array, or a template for each thing."""
+
+from __future__ import annotations
+
+import json
+
+from orchestra.cli.render.template import JSON, fill
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+
+def print_found(format: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Raises UserError for what is no template, and for names that a thing lacks."""
+    if format == JSON:
+        print(json.dumps(found, indent=4))
+        return
+    for details in found:
+        print(fill(format, details))

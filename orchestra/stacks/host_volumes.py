@@ -1,0 +1,179 @@
+"""``volume``: the volumes of a home, whichever stack made them, or none."""
+
+from __future__ import annotations
+
+from orchestra.driver import Part
+from orchestra.errors import UserError
+from orchestra.record import Record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestra.driver.local.volume.store import VolumeRecord
+    from orchestra.home import Home
+    from orchestra.stacks.context import Context
+
+LIST_FILTERS = ("dangling", "driver", "label", "name")
+PRUNE_FILTERS = ("label", "label!")
+DRIVER = "local"
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class HostVolume(Record):
+    """mountpoint: the directory of its data, unless ``options`` name another place. stack: '' for none.
+
+    size: bytes on disk below the mountpoint; 0 unless it was asked for.
+    """
+
+    name: str
+    created_at: float
+    mountpoint: str
+    labels: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}
+    stack: str = ""
+    size: int = 0
+
+
+class NewVolume(Record):
+    """name: None for an anonymous one. labels: ``KEY=VALUE`` or ``KEY``; options: ``KEY=VALUE`` of the driver."""
+
+    name: str | None = None
+    driver: str = DRIVER
+    labels: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+def list_volumes(context: Context, filters: Sequence[str] = ()) -> list[HostVolume]:
+    """By name. filters: ``KEY=VALUE``; of several labels all must fit, of other keys one. Raises UserError."""
+    asked = _parse_filters(filters, LIST_FILTERS)
+    dangling = {_truth(value) for value in asked.get("dangling", ())}
+    found = []
+    for record in _records(context):
+        volume = _volume(context.home, record)
+        if not _fits(volume, asked) or (dangling and _is_used(context.home, record) in dangling):
+            continue
+        found.append(volume)
+    return found
+
+
+def find_volume(context: Context, name: str) -> HostVolume:
+    """Raises UserError where there is none."""
+    context.need(Part.VOLUMES)
+    from orchestra.driver.local.volume.store import NAME, load_record
+
+    record = load_record(context.home, name) if NAME.fullmatch(name) else None
+    if record is None:
+        from orchestra.nearest import suggest
+
+        known = [each.name for each in _records(context)]
+        raise UserError(f"no such volume: {name}", hint=suggest(name, known, "volumes") or "there are no volumes")
+    return _volume(context.home, record)
+
+
+def create_volume(context: Context, asked: NewVolume) -> str:
+    """Its name; of one that exists nothing is changed. Raises UserError or FatalError."""
+    context.need(Part.VOLUMES)
+    from orchestra.driver.local.volume.use import make_standalone
+
+    options = _pairs("--opt", asked.options, is_whole=True)
+    made = make_standalone(context.home, asked.name, asked.driver, _pairs("--label", asked.labels), options)
+    return made.name
+
+
+def remove_volume(context: Context, name: str, *, force: bool = False) -> int | None:
+    """Bytes that this has freed. Raises UserError where something uses it, and FatalError.
+
+    Where there is none, UserError, or None with force.
+    """
+    context.need(Part.VOLUMES)
+    from orchestra.driver.local.volume.store import NAME
+    from orchestra.driver.local.volume.use import remove_unused
+
+    size = remove_unused(context.home, name) if NAME.fullmatch(name) else None
+    if size is None and not force:
+        find_volume(context, name)
+    return size
+
+
+def find_unused(context: Context, filters: Sequence[str] = (), *, everything: bool = False) -> list[HostVolume]:
+    """With their sizes; only anonymous ones unless everything. Raises UserError for a filter that there is not."""
+    asked = _parse_filters(filters, PRUNE_FILTERS)
+    from orchestra.driver.local.image.removal import tree_size
+    from orchestra.driver.local.volume.use import is_anonymous
+
+    found = []
+    for record in _records(context):
+        volume = _volume(context.home, record)
+        if (everything or is_anonymous(record)) and _fits(volume, asked) and not _is_used(context.home, record):
+            found.append(replace(volume, size=tree_size(volume.mountpoint)))
+    return found
+
+
+def _records(context: Context) -> list[VolumeRecord]:
+    context.need(Part.VOLUMES)
+    from orchestra.driver.local.volume.store import load_records
+
+    return list(load_records(context.home))
+
+
+def _volume(home: Home, record: VolumeRecord) -> HostVolume:
+    from orchestra.driver.local.volume.store import volume_data
+    from orchestra.driver.local.volume.use import ANONYMOUS, is_anonymous
+
+    labels = {**record.labels, ANONYMOUS: ""} if is_anonymous(record) else record.labels
+    mountpoint = volume_data(home, record.name)
+    return HostVolume(record.name, record.created_at, mountpoint, labels, record.driver_options, record.stack)
+
+
+def _is_used(home: Home, record: VolumeRecord) -> bool:
+    from orchestra.driver.local.volume.use import find_reasons
+
+    return bool(find_reasons(home, record))
+
+
+def _parse_filters(filters: Sequence[str], known: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in filters:
+        key, equals, value = text.partition("=")
+        if key not in known:
+            from orchestra.nearest import suggest
+
+            raise UserError(f"--filter {text}: there is no filter {key}", hint=suggest(key, known, "filters"))
+        if not equals or not value:
+            raise UserError(f"--filter {text}: a value is missing", hint=f"write it as {key}=VALUE")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _fits(volume: HostVolume, asked: Mapping[str, Sequence[str]]) -> bool:
+    names, drivers = asked.get("name", ()), asked.get("driver", ())
+    return (
+        (not names or any(name in volume.name for name in names))
+        and (not drivers or DRIVER in drivers)
+        and all(_has_label(volume, text) for text in asked.get("label", ()))
+        and not any(_has_label(volume, text) for text in asked.get("label!", ()))
+    )
+
+
+def _has_label(volume: HostVolume, text: str) -> bool:
+    """text: ``KEY``, or ``KEY=VALUE``."""
+    key, equals, value = text.partition("=")
+    return key in volume.labels and (not equals or volume.labels[key] == value)
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in TRUTHS:
+        raise UserError(f"--filter dangling={text}: expected true or false")
+    return TRUTHS[text.lower()]
+
+
+def _pairs(option: str, entries: Sequence[str], *, is_whole: bool = False) -> dict[str, str]:
+    """is_whole: a value must be there."""
+    found = {}
+    for entry in entries:
+        key, equals, value = entry.partition("=")
+        if not key or (is_whole and not equals):
+            raise UserError(f"{option} {entry}: expected KEY=VALUE")
+        found[key] = value
+    return found
