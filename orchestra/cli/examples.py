@@ -99,6 +99,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "ls": (Example("ls -a", "List every stack, including those without running containers"),),
     "version": (Example("version --short", "Print only the version number"),),
     "doctor": (Example("doctor", "Check whether this machine can run containers"),),
+    "help": (
+        Example("help up", "Describe a command and its options"),
+        Example("help image", "List the commands of a group"),
+    ),
     "completion": (
         Example("completion bash", "Print the script; see orchestra-completion(1) for where to put it"),
         Example("completion fish", "Print the script for fish"),

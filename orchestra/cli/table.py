@@ -257,6 +257,13 @@ COMMANDS = (
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
     ),
     Command(
+        "help",
+        "help",
+        "Show help for a command",
+        (),
+        (Argument("words", "[COMMAND]...", "The command, of one or two words (default: all)", many=True),),
+    ),
+    Command(
         "completion",
         "completion",
         "Print a completion script for a shell",

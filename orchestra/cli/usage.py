@@ -34,19 +34,24 @@ class UsageError(UserError):
 
 def explain_usage(argv: Sequence[str], found: TyperUsageError) -> UsageError:
     """What Typer found, or something better where more is known."""
-    if (word := command_word(argv)) is not None:
-        if word in NOT_YET:
-            message = f"docker compose's command {word} is not available yet"
-            return UsageError(message, hint="run orchestra --help to list the available commands")
-        if find_command(word) is None and word not in table.GROUPS:
-            names = [command.name for command in table.COMMANDS]
-            near = get_close_matches(word, [*names, *table.GROUPS], n=1)
-            hint = f"did you mean {near[0]}?" if near else "run orchestra --help to list the commands"
-            return UsageError(f"no such command: {word}", hint=hint)
+    word = command_word(argv)
+    if word is not None and find_command(word) is None and word not in table.GROUPS:
+        return no_such_command(word)
     message = found.format_message().rstrip(".")
     path = found.ctx.command_path if found.ctx else "orchestra"
     hint = _point_forward(argv) or f"run {path} --help for usage"
     return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def no_such_command(name: str) -> UsageError:
+    """name: its words, which are none of the table's."""
+    if name in NOT_YET:
+        message = f"docker compose's command {name} is not available yet"
+        return UsageError(message, hint="run orchestra --help to list the available commands")
+    names = [command.name for command in table.COMMANDS]
+    near = get_close_matches(name, [*names, *table.GROUPS], n=1)
+    hint = f"did you mean {near[0]}?" if near else "run orchestra --help to list the commands"
+    return UsageError(f"no such command: {name}", hint=hint)
 
 
 def _point_forward(argv: Sequence[str]) -> str:

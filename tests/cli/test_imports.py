@@ -28,7 +28,7 @@ OF_BOTH = frozenset(
 )
 COMMANDS = OF_BOTH | {
     "system",
-    *("completion", "examples", "complete.answer", "complete.words", "create", "scale"),
+    *("help", "completion", "examples", "complete.answer", "complete.words", "create", "scale"),
     *("pull", "push", "images"),
     *(f"volume.{name}" for name in ("ls", "inspect", "create", "rm", "prune")),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),

@@ -68,7 +68,16 @@ def find_spot(words: Sequence[str], current: str) -> Spot:
     own = Unfinished(command.options, words, interspersed=not command.takes_rest)
     if own.awaited is not None or (current.startswith("-") and not own.is_closed):
         return _in_options(command.options, own, shared, current)
+    if command.name == "help":
+        return Spot(_command_after(own.others), shared.values, current)
     return Spot(_argument(command, own.others), shared.values, current)
+
+
+def _command_after(words: Sequence[str]) -> Choice:
+    """What may come after these words of a command's name."""
+    if not words:
+        return Choice(_first_words())
+    return Choice(_second_words(words[0])) if len(words) == 1 else NOTHING
 
 
 def _first_words() -> dict[str, str]:

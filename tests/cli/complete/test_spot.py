@@ -75,6 +75,9 @@ def test_arguments_know_what_was_named_before():
     assert find_spot(["up", "--"], "-").kind == Value("services", "SERVICE")
     assert choices("completion ") == {"bash", "zsh", "fish"}
     assert choices("completion bash ") == set()
+    assert choices("help ") == choices("")
+    assert choices("help image ") == choices("image ")
+    assert choices("help image ls ") == choices("help up ") == set()
 
 
 def test_global_options_are_kept():
