@@ -72,6 +72,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("port web 80", "Print where port 80 of web is published"),
         Example("port web", "Print where every port of web is published"),
     ),
+    "inspect": (
+        Example("inspect web", "Describe every container of web"),
+        Example("inspect -f '{{.State.Status}}' web db", "Print the states of two services' containers"),
+    ),
     "volumes": (Example("volumes -q", "Print only the names of the stack's volumes"),),
     "volume": (Example("volume ls", "List volumes of all stacks"),),
     "volume ls": (

@@ -52,6 +52,27 @@ LOOK_COMMANDS = (
         ),
     ),
     Command(
+        "inspect",
+        "inspect",
+        "Show everything about containers",
+        (
+            Option(
+                "format",
+                ("-f", "--format"),
+                TEXT,
+                "text, json, or a template such as {{.State.Status}}",
+                "text",
+                "FORMAT",
+            ),
+            Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM"),
+        ),
+        (
+            Argument(
+                "subjects", "SERVICE|CONTAINER...", "Services, or names or IDs of containers", many=True, some=True
+            ),
+        ),
+    ),
+    Command(
         "volumes",
         "volumes",
         "List volumes",

@@ -1,4 +1,4 @@
-"""Names that a user may type: of services and their ports, profiles, stacks, volumes and images.
+"""Names that a user may type: of services, their containers and ports, profiles, stacks, volumes and images.
 
 For completion, so each is quick to find.
 """
@@ -20,6 +20,13 @@ def find_service_names(context: Context) -> list[str]:
     names = dict.fromkeys(known.services or ())
     names.update(dict.fromkeys(row.service for row in look_at_containers(context, known.stack)))
     return list(names)
+
+
+def find_container_names(context: Context) -> list[str]:
+    """Of the stack. Raises what a load of the file raises."""
+    from orchestra.stacks.containers import find_stack, look_at_containers
+
+    return [row.name for row in look_at_containers(context, find_stack(context).stack)]
 
 
 def find_ports(context: Context, service: str) -> list[str]:

@@ -85,6 +85,12 @@ def _services_and(end: str) -> Source:
     return lambda context, begun, earlier: [f"{name}{end}" for name in _services(context, begun, earlier)]
 
 
+def _services_and_containers(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
+    from orchestra.stacks.names import find_container_names, find_service_names
+
+    return [*find_service_names(context), *find_container_names(context)]
+
+
 def _listed_services(context: Context, begun: str, earlier: Sequence[str]) -> list[str]:
     """Services that are listed with commas."""
     listed = begun.split(",")[:-1]
@@ -130,6 +136,7 @@ def _images(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]
 
 SOURCES: Mapping[str, Source | str] = {
     "project_name": _stacks,
+    "subjects": _services_and_containers,
     "profiles": _profiles,
     "project_directory": DIRECTORIES,
     "SERVICE": _services,

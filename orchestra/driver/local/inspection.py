@@ -1,0 +1,246 @@
+"""All that is known of a container, in the shape of ``docker inspect`` (Docker's Engine API, ContainerInspect)."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from orchestra.container.directory import ContainerDirectory
+from orchestra.driver.local.details import load_labels
+from orchestra.driver.local.net import attachment as attachments
+from orchestra.driver.local.record import sound
+from orchestra.driver.local.volume.files import FILES
+from orchestra.model.codec import decode
+from orchestra.model.desired import ContainerSpec
+from orchestra.model.health import HealthStatus
+from orchestra.model.mount import TmpfsMount, VolumeMount
+from orchestra.model.observed import Exited, Running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from orchestra.driver.local.net.attachment import Attachment
+    from orchestra.home import Home, StackHome
+    from orchestra.model.observed import Container, Healthcheck
+
+NEVER = "0001-01-01T00:00:00Z"
+"""Go's zero of time, which Docker shows for what has not happened."""
+NANOSECONDS = 1_000_000_000
+READ_ONLY = frozenset({"ro", "rro"})
+CORE = 1_000_000_000
+"""Docker's unit of ``NanoCpus``."""
+
+
+def inspect(home: Home, stack_home: StackHome, container: Container, *, is_restarting: bool) -> dict[str, Any]:
+    """What cannot be read is empty."""
+    directory = ContainerDirectory(stack_home.container(container.name))
+    config = directory.load_sound("config.json")
+    spec = _load_spec(stack_home, container)
+    attachment = sound(attachments.load, directory.path)
+    own = {
+        "com.docker.compose.container-number": str(container.index),
+        "com.docker.compose.project": stack_home.name,
+        "com.docker.compose.service": container.service,
+    }
+    log = f"{stack_home.logs}/{container.name}.log"
+    return {
+        "Id": container.id,
+        "Created": _moment(container.created_at),
+        "Path": next(iter(container.command), ""),
+        "Args": list(container.command[1:]),
+        "State": _state(container, is_restarting=is_restarting),
+        "Image": container.image_digest,
+        "LogPath": log if os.path.exists(log) else "",
+        "Name": f"/{container.name}",
+        "RestartCount": container.restarts,
+        "Driver": "overlay2",
+        "Platform": "linux",
+        "Mounts": list(_mounts(home, directory, config, spec)),
+        "Config": _config(container, config, spec, attachment, {**load_labels(stack_home, container.name), **own}),
+        "HostConfig": _host_config(config, spec, attachment),
+        "NetworkSettings": {"Ports": _ports(container), "Networks": _networks(attachment)},
+    }
+
+
+def _load_spec(stack_home: StackHome, container: Container) -> ContainerSpec:
+    """What it was made from, if that is still what the stack should be; else only what every container has."""
+    try:
+        with open(stack_home.desired, "rb") as file:
+            found = [each for each in json.loads(file.read())["containers"] if each["name"] == container.name]
+        if found and found[0]["config_hash"] == container.config_hash:
+            return decode(ContainerSpec, found[0])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return ContainerSpec(container.name, container.service, container.index, container.image, container.config_hash)
+
+
+def _state(container: Container, *, is_restarting: bool) -> dict[str, Any]:
+    status = container.status
+    found: dict[str, Any] = {
+        "Status": "restarting" if is_restarting else type(status).__name__.lower(),
+        "Running": isinstance(status, Running) or is_restarting,
+        "Paused": False,
+        "Restarting": is_restarting,
+        "OOMKilled": isinstance(status, Exited) and status.oom_killed,
+        "Dead": False,
+        "Pid": status.pid if isinstance(status, Running) else 0,
+        "ExitCode": status.exit_code if isinstance(status, Exited) else 0,
+        "Error": container.error or container.damage,
+        "StartedAt": _moment(status.started_at) if isinstance(status, Running | Exited) else NEVER,
+        "FinishedAt": _moment(status.finished_at) if isinstance(status, Exited) else NEVER,
+    }
+    if isinstance(status, Running) and status.health.status is not HealthStatus.NONE:
+        health = status.health
+        found["Health"] = {"Status": str(health.status), "FailingStreak": health.failing_streak, "Log": []}
+        if health.checked_at is not None:
+            code = -1 if health.exit_code is None else health.exit_code  # Docker's number for one that was cut off
+            at = _moment(health.checked_at)
+            found["Health"]["Log"] = [{"Start": at, "End": at, "ExitCode": code, "Output": health.output}]
+    return found
+
+
+def _mounts(
+    home: Home, directory: ContainerDirectory, config: Mapping[str, Any], spec: ContainerSpec
+) -> Iterator[dict[str, Any]]:
+    """Without the container's own: /proc and such, and files of /etc that are made for it."""
+    named = {mount.target: mount.name for mount in spec.mounts if isinstance(mount, VolumeMount) and mount.name}
+    temporary = {mount.target for mount in spec.mounts if isinstance(mount, TmpfsMount)}
+    for entry in config.get("mounts") or ():
+        source, target, options = str(entry.get("source", "")), entry["destination"], entry.get("options") or ()
+        row = {"Destination": target, "Mode": "", "RW": READ_ONLY.isdisjoint(options), "Propagation": ""}
+        name = named.get(target, "")
+        if source.startswith(f"{home.volumes}/"):
+            name = source[len(home.volumes) + 1 :].partition("/")[0]
+        if name:
+            yield {"Type": "volume", "Name": name, "Source": source, "Driver": "local", **row}
+        elif target in temporary:
+            yield {"Type": "tmpfs", "Source": "", **row}
+        elif entry.get("type") == "bind" and _is_foreign(source, directory):
+            propagation = next((word for word in options if word.endswith(("private", "slave", "shared"))), "")
+            yield {"Type": "bind", "Source": source, **row, "Propagation": propagation}
+
+
+def _is_foreign(source: str, directory: ContainerDirectory) -> bool:
+    """Not a file that is made for the container, but for its configs and secrets. Names of those are relative."""
+    own = source.startswith(f"{directory.path}/") and not source.startswith(directory.file(f"{FILES}/"))
+    return source.startswith("/") and not own
+
+
+def _config(
+    container: Container,
+    config: Mapping[str, Any],
+    spec: ContainerSpec,
+    attachment: Attachment | None,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    process = config.get("process") or {}
+    command, asked = list(container.command), list(spec.command or ())
+    entrypoint: list[str] = []
+    if asked and command[-len(asked) :] == asked:
+        entrypoint, command = command[: -len(asked)], asked
+    ids = process.get("user") or {}
+    user = spec.user or (f"{ids['uid']}:{ids.get('gid', 0)}" if ids.get("uid") else "")
+    return {
+        "Hostname": attachment.hostname if attachment else "",
+        "Domainname": spec.domainname,
+        "User": user,
+        "Tty": bool(process.get("terminal")),
+        "OpenStdin": spec.stdin_open,
+        "ExposedPorts": {port: {} for port in sorted({*container.exposed, *_targets(container)})},
+        "Env": list(process.get("env") or ()),
+        "Cmd": command or None,
+        "Healthcheck": _healthcheck(container.healthcheck),
+        "Image": container.image,
+        "WorkingDir": process.get("cwd", ""),
+        "Entrypoint": entrypoint or None,
+        "Labels": dict(labels),
+        "StopSignal": container.stop_signal,
+        "StopTimeout": round(container.stop_grace_period),
+    }
+
+
+def _healthcheck(check: Healthcheck | None) -> dict[str, Any] | None:
+    if check is None:
+        return None
+    times = {
+        "Interval": check.interval,
+        "Timeout": check.timeout,
+        "StartPeriod": check.start_period,
+        "StartInterval": check.start_interval,
+    }
+    nanoseconds = {name: int(seconds * NANOSECONDS) for name, seconds in times.items()}
+    return {"Test": ["CMD", *check.test], **nanoseconds, "Retries": check.retries}
+
+
+def _host_config(config: Mapping[str, Any], spec: ContainerSpec, attachment: Attachment | None) -> dict[str, Any]:
+    linux, process = config.get("linux") or {}, config.get("process") or {}
+    resources = linux.get("resources") or {}
+    memory, cpu = resources.get("memory") or {}, resources.get("cpu") or {}
+    return {
+        "LogConfig": {"Type": spec.logging.driver, "Config": {}},
+        "NetworkMode": _network_mode(attachment),
+        "RestartPolicy": {
+            "Name": str(spec.restart.policy),
+            "MaximumRetryCount": spec.restart.maximum_retries or 0,
+        },
+        "AutoRemove": False,
+        "CapAdd": list(spec.cap_add) or None,
+        "CapDrop": list(spec.cap_drop) or None,
+        "Privileged": spec.privileged,
+        "ReadonlyRootfs": bool((config.get("root") or {}).get("readonly")),
+        "Init": spec.init,
+        "Runtime": spec.runtime,
+        "OomScoreAdj": process.get("oomScoreAdj", 0),
+        "ShmSize": spec.shm_size or 0,
+        "Memory": memory.get("limit", 0),
+        "MemoryReservation": memory.get("reservation", 0),
+        "MemorySwap": memory.get("swap", 0),
+        "NanoCpus": round((spec.resources.cpus or 0) * CORE),
+        "CpuShares": cpu.get("shares", 0),
+        "CpuQuota": cpu.get("quota", 0),
+        "CpuPeriod": cpu.get("period", 0),
+        "CpusetCpus": cpu.get("cpus", ""),
+        "PidsLimit": (resources.get("pids") or {}).get("limit"),
+    }
+
+
+def _network_mode(attachment: Attachment | None) -> str:
+    if attachment is None:
+        return ""
+    if attachment.interfaces:
+        return attachment.interfaces[0].network
+    return "none" if attachment.namespace_path else "host"
+
+
+def _targets(container: Container) -> list[str]:
+    return [row.rpartition("->")[2] for row in container.ports]
+
+
+def _ports(container: Container) -> dict[str, list[dict[str, str]] | None]:
+    found: dict[str, list[dict[str, str]] | None] = dict.fromkeys(sorted({*container.exposed, *_targets(container)}))
+    for row in container.ports:
+        host, _, inside = row.rpartition("->")
+        address, _, number = host.rpartition(":")
+        found[inside] = [*(found[inside] or ()), {"HostIp": address, "HostPort": number}]
+    return found
+
+
+def _networks(attachment: Attachment | None) -> dict[str, dict[str, Any]]:
+    return {
+        each.network: {
+            "IPAddress": each.address,
+            "IPPrefixLen": each.prefix,
+            "Gateway": each.gateway,
+            "MacAddress": each.mac_address,
+            "DNSNames": list(each.names),
+        }
+        for each in (attachment.interfaces if attachment else ())
+    }
+
+
+def _moment(seconds: float) -> str:
+    whole, fraction = divmod(int(seconds * NANOSECONDS), NANOSECONDS)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{fraction:09d}Z"
