@@ -99,6 +99,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("plan", "Show what up would change"),
         Example("plan --offline --format json", "Print the plan for an empty machine as JSON"),
     ),
+    "graph": (
+        Example("graph", "Draw which services depend on which"),
+        Example("graph --volumes --format svg", "Print an image, with the volumes that services use"),
+    ),
     "events": (Example("events --json", "Print events as JSON, one object per line"),),
     "ls": (Example("ls -a", "List every stack, including those without running containers"),),
     "version": (Example("version --short", "Print only the version number"),),

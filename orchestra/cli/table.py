@@ -244,6 +244,23 @@ COMMANDS = (
         (SERVICES,),
     ),
     Command(
+        "graph",
+        "graph",
+        "Show which services depend on which",
+        (
+            Option(
+                "format",
+                ("--format",),
+                TEXT,
+                "Output format",
+                "text",
+                choices=("text", "dot", "mermaid", "svg", "json"),
+            ),
+            Option("volumes", ("--volumes",), FLAG, "Include the named volumes that services use"),
+            Option("networks", ("--networks",), FLAG, "Include the networks that services use"),
+        ),
+    ),
+    Command(
         "events",
         "events",
         "Print events as they happen",

@@ -23,7 +23,7 @@ HEAVY = frozenset(
 OF_BOTH = frozenset(
     {
         *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
-        *("cp", "inspect", "port", "volumes", "top", "stats", "rm"),
+        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm"),
     }
 )
 COMMANDS = OF_BOTH | {
@@ -134,6 +134,7 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
         "rm": ["rm", "-f"],
         "top": ["top"],
         "inspect": ["inspect", "web"],
+        "graph": ["graph"],
         "stats": ["stats", "--no-stream"],
         "pull": ["pull"],
         "push": ["push"],

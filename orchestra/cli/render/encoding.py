@@ -5,7 +5,11 @@ from __future__ import annotations
 import codecs
 import sys
 
-SPELLING = {"…": "...", "→": "->", "✔": "*", "✘": "x", "│": "|"}
+SPELLING = {
+    **{"…": "...", "→": "->", "✔": "*", "✘": "x", "│": "|", "─": "-", "▼": "v", "▽": "V", "♥": "h", "♡": "H"},
+    **{"✓": "o", "●": "@"},
+    **dict.fromkeys("┌┐└┘┬┼", "+"),
+}
 
 
 def spell_what_cannot_be_encoded() -> None:
