@@ -18,9 +18,12 @@ from orchestra.stacks.context import Context, Project
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
 from orchestra.stacks.events import follow_events
 from orchestra.stacks.exec import ExecOptions, find_target
+from orchestra.stacks.graph import graph
+from orchestra.stacks.host_volumes import list_volumes
 from orchestra.stacks.images.library import open_library
 from orchestra.stacks.images.pull import PullOptions, pull
 from orchestra.stacks.images.push import PushOptions, push
+from orchestra.stacks.inspect import Inspector
 from orchestra.stacks.logs import Logs, Selection
 from orchestra.stacks.ls import ls
 from orchestra.stacks.plan import PlanOptions, load_for_plan, plan
@@ -65,6 +68,7 @@ def test_a_stack_from_its_plan_to_its_end(context):
     assert [event.resource.name for event in ended if event.verb == "start"] == ["s-db-1", "s-web-1"]
     assert not changes(context)
     assert changes(context, PlanOptions(changes=Changes(recreate=Recreate.ALWAYS)))
+    assert [(node.name, node.state) for node in graph(context).nodes] == [("db", "running"), ("web", "running")]
     assert [row.service for row in ps(context, PsOptions(services=("web",))).containers] == ["web"]
     assert [(row.name, dict(row.states)) for row in ls(context)] == [("s", {"running": 2})]
 
@@ -94,6 +98,8 @@ def test_a_stack_from_its_plan_to_its_end(context):
             "containers that commands can be executed in",
         ),
         (volumes, "volumes"),
+        (list_volumes, "volumes"),
+        (lambda context: Inspector(context, None), "containers that can be observed without their supervisor"),
         (top, "processes that can be looked at"),
         (lambda context: Meter(context, StatsOptions()), "processes that can be looked at"),
     ],
