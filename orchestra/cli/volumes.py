@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from orchestra.cli.render.columns import output_width
-from orchestra.cli.render.template import check_format, render_rows
-from orchestra.cli.volume.columns import HEADER, volume_fields
+from orchestra.cli.render.template import check_format
+from orchestra.cli.volume.columns import render_volumes
 from orchestra.cli.warnings import tell_what_there_is
 from orchestra.stacks.volumes import volumes
 
@@ -20,9 +19,5 @@ def run(invocation: Invocation) -> int:
     context, values = invocation.context, invocation.values
     check_format(values["format"])
     found = volumes(context, values["services"], partial(tell_what_there_is, invocation, context))
-    if values["quiet"]:
-        text = "".join(f"{volume.name}\n" for volume in found)
-    else:
-        text = render_rows(values["format"], HEADER, list(map(volume_fields, found)), width=output_width())
-    sys.stdout.write(text)
+    sys.stdout.write(render_volumes(found, values["format"], only_names=values["quiet"]))
     return 0

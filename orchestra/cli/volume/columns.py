@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from orchestra.cli.render.columns import output_width
+from orchestra.cli.render.template import render_rows
 from orchestra.cli.template.values import Method
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, Protocol
 
     class Shown(Protocol):
@@ -22,7 +24,13 @@ HEADER = {"Driver": "DRIVER", "Name": "VOLUME NAME"}
 UNKNOWN = "N/A"
 
 
-def volume_fields(volume: Shown) -> dict[str, Any]:
+def render_volumes(found: Sequence[Shown], format: str, *, only_names: bool) -> str:
+    if only_names:
+        return "".join(f"{volume.name}\n" for volume in found)
+    return render_rows(format, HEADER, list(map(_fields, found)), width=output_width())
+
+
+def _fields(volume: Shown) -> dict[str, Any]:
     """Docker's fields; those of cluster volumes, and the size, are not known."""
     return {
         "Availability": UNKNOWN,
