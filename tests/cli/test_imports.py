@@ -120,6 +120,7 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
     stack = write_stack(STACK)
     stack.run("up", "-d")
     stack.run("pull")
+    stack.run("graph")
     file = ["-f", str(stack.file)]
     lines = {
         "ps": ["ps", "-a"],
