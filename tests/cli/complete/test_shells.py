@@ -177,7 +177,7 @@ def test_a_broken_file_has_no_services_and_no_traceback(terminal, text):
     assert [word for word in terminal.complete("orchestra up w") if word] == (
         [] if terminal.shell == "fish" else ["up", "w"]
     )
-    assert "up" in terminal.complete("orchestra u")
+    assert "down" in terminal.complete("orchestra dow")
 
 
 @pytest.mark.root

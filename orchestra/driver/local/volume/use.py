@@ -1,4 +1,4 @@
-"""Volumes of a home whoever made them, and which of them nothing uses. For commands: no supervisor is asked."""
+"""All volumes of a home, whichever stack made them, and which of them are not in use. Works without a supervisor."""
 
 from __future__ import annotations
 
