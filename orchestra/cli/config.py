@@ -48,7 +48,7 @@ def _read_options(values: dict[str, Any]) -> ConfigOptions:
         services=tuple(values["selected"]),
         view=view,
         subject=str(values[view]) if view in (View.HASHES, View.EXPLANATION) else "",
-        as_json=values["format"] == "json",
+        format=values["format"],
         pinned=values["resolve_image_digests"],
         left_out=tuple(name for option, name in PARTS.items() if values[option]),
     )

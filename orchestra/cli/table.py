@@ -206,7 +206,7 @@ COMMANDS = (
         "config",
         "Check the Compose file and print it in canonical form",
         (
-            Option("format", ("--format",), TEXT, "Output format", "yaml", choices=("yaml", "json")),
+            Option("format", ("--format",), TEXT, "Output format (default: yaml)", choices=("yaml", "json")),
             Option("services", ("--services",), FLAG, "Print only service names"),
             Option("volumes", ("--volumes",), FLAG, "Print only volume names"),
             Option("networks", ("--networks",), FLAG, "Print only network names"),

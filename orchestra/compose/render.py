@@ -1,7 +1,8 @@
 """A ``Stack`` as text in Compose's canonical form: what ``config`` prints.
 
 Empty values (null, empty, false, zero) are left out, unless that would lose a decision, such as ``init: false`` or
-``replicas: 0``. A ``$`` is doubled, so that the output can be loaded again.
+``replicas: 0``. Keys come in the order of the models' fields, which is Docker Compose's. A ``$`` is doubled, so that the
+output can be loaded again.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from orchestra.units import ByteSize, Duration
 if TYPE_CHECKING:
     from orchestra.compose.schema.stack import Stack
 
-# Printed as null if missing: Docker Compose does so, and tools rely on it.
+# Printed as null in JSON if missing: Docker Compose does so, and tools rely on it.
 _ALWAYS = frozenset({"command", "entrypoint"})
+_TOP = ("name", "services", "networks", "volumes", "secrets", "configs", "models")
 # Numbers whose zero is Docker's "not set".
 _ZERO_IS_NOTHING = frozenset(
     {
@@ -50,9 +52,12 @@ _ZERO_IS_NOTHING = frozenset(
 
 
 def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> str:
-    """The stack as YAML or JSON, with a final newline. JSON has ``x-*`` only at the top, as in Docker Compose."""
+    """The stack as YAML or JSON, with a final newline.
+
+    As in Docker Compose, JSON has ``x-*`` only at the top, and YAML has neither nulls nor empty sections.
+    """
     if format_ == "yaml":
-        return render_plain(_escape(dump(stack)), format_)
+        return render_plain(_escape(dump(stack, hollow=False)), format_)
     data = {
         **dump(stack, extensions=False),
         **{key: _dump_value(item) for key, item in (stack.model_extra or {}).items()},
@@ -61,23 +66,29 @@ def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> st
 
 
 def render_plain(data: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
-    """A whole Compose file given as plain data: ``name`` first, ``version`` left out."""
-    ordered = {key: data[key] for key in sorted(data, key=lambda key: (key != "name", key)) if key != "version"}
+    """A whole Compose file given as plain data: ``name`` first, ``services`` always there, ``version`` left out."""
+    data = {"services": {}, **data}
+    first = ("name",) if format_ == "json" else _TOP
+    order = [key for key in first if key in data] + sorted(data.keys() - {*first, "version"})
+    ordered = {key: data[key] for key in order}
     if format_ == "json":
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
     return render_yaml(ordered)
 
 
-def dump(model: BaseModel, *, extensions: bool = True) -> dict[str, Any]:
-    """Plain data of a model, keys in alphabetical order, ``$`` not doubled. extensions: with ``x-*``."""
+def dump(model: BaseModel, *, extensions: bool = True, hollow: bool = True) -> dict[str, Any]:
+    """Plain data of a model, ``$`` not doubled. extensions: with ``x-*``. hollow: with what is there without being
+    given, such as ``command: null`` and ``ipam: {}``.
+    """
     result: dict[str, Any] = {}
-    fields = type(model).model_fields
-    for name in sorted(fields):
+    for name, field in type(model).model_fields.items():
         value = getattr(model, name)
-        if name in _ALWAYS and name in fields:
+        if name in _ALWAYS and (hollow or value is not None):
             result[name] = None if value is None else list(value)
-        elif not _says_nothing(name, value, fields[name].default):
-            result[name] = _dump_value(value, extensions)
+        elif not _says_nothing(name, value, field.default):
+            shown = _dump_value(value, extensions, hollow)
+            if shown or hollow or not isinstance(field.default, BaseModel):
+                result[name] = shown
     if extensions and model.model_extra:
         result.update({key: _dump_value(value) for key, value in sorted(model.model_extra.items())})
     return result
@@ -91,13 +102,13 @@ def _says_nothing(name: str, value: object, default: object) -> bool:
     return value == 0 and not isinstance(value, bool) and name in _ZERO_IS_NOTHING
 
 
-def _dump_value(value: Any, extensions: bool = True) -> Any:
+def _dump_value(value: Any, extensions: bool = True, hollow: bool = True) -> Any:
     if isinstance(value, BaseModel):
-        return dump(value, extensions=extensions)
+        return dump(value, extensions=extensions, hollow=hollow)
     if isinstance(value, Mapping):
-        return {key: _dump_value(item, extensions) for key, item in sorted(value.items())}
+        return {key: _dump_value(item, extensions, hollow) for key, item in sorted(value.items())}
     if isinstance(value, (tuple, list)):
-        return [_dump_value(item, extensions) for item in value]
+        return [_dump_value(item, extensions, hollow) for item in value]
     if isinstance(value, (Duration, ByteSize)):
         return str(value)
     if isinstance(value, FileMode):

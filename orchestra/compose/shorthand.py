@@ -61,14 +61,14 @@ def parse_volume(text: str) -> dict[str, Any]:
     if not text:
         raise ValueError("the volume is empty")
     if len(text) <= 2:
-        return {"type": "volume", "target": text}
+        return {"type": "volume", "target": text, "volume": {}}
     fields = _split_volume(text)
     if not all(fields):
         raise ValueError("there is an empty part between colons")
     if len(fields) > 3:
         raise ValueError("there are too many colons")
     if len(fields) == 1:
-        return {"type": "volume", "target": fields[0]}
+        return {"type": "volume", "target": fields[0], "volume": {}}
     source, target = fields[:2]
     is_bind = is_host_path(source)
     volume: dict[str, Any] = {"type": "bind" if is_bind else "volume", "source": source, "target": target}

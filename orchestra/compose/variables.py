@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from orchestra.compose.interpolate import MAXIMUM_DEPTH, InterpolationError, references
 from orchestra.compose.nodes import Scalar, walk
+from orchestra.compose.yaml_text import render_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +33,17 @@ def find_variables(texts: Iterable[str]) -> tuple[Variable, ...]:
             if known is None or known == (variable.name, False, "", ""):
                 found[variable.name] = variable
     return tuple(sorted(found.values()))
+
+
+def render_variables(variables: Iterable[Variable], format_: Literal["yaml", "json"]) -> str:
+    """By name, with the keys that Docker Compose's ``config --variables --format`` has."""
+    values = {
+        name: {"Name": name, "DefaultValue": default, "PresenceValue": alternate, "Required": required}
+        for name, required, default, alternate in variables
+    }
+    if format_ == "json":
+        return json.dumps(values, ensure_ascii=False) + "\n"
+    return render_yaml({name: {key.lower(): item for key, item in value.items()} for name, value in values.items()})
 
 
 def texts_of(node: Node) -> Iterator[str]:

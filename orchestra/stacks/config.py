@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from typing import Literal
 
 from orchestra.errors import Diagnostic, Span, UserError
 from orchestra.record import Record
@@ -11,8 +12,6 @@ from orchestra.stacks.stack_file import Chosen, StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
-
     from orchestra.compose import Loaded, LoadRequest
     from orchestra.stacks.context import Context
 
@@ -40,14 +39,14 @@ class View(StrEnum):
 class ConfigOptions(Record):
     """services: empty for all. subject: services by comma or ``*`` for HASHES, a place in the file for EXPLANATION.
 
-    pinned: with the digests of images that a tag names. left_out: passes of the load, by their names in
-    ``orchestra.compose.request.Passes``.
+    format: None for the table of variables, and YAML of the rest. pinned: with the digests of images that a tag names.
+    left_out: passes of the load, by their names in ``orchestra.compose.request.Passes``.
     """
 
     services: tuple[str, ...] = ()
     view: View = View.WHOLE
     subject: str = ""
-    as_json: bool = False
+    format: Literal["yaml", "json"] | None = None
     pinned: bool = False
     left_out: tuple[str, ...] = ()
 
@@ -69,9 +68,9 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
 
             return ConfigResult(explain(_request(context, options), options.subject))
         case View.ENVIRONMENT:
-            return ConfigResult(_environment(_request(context, options), as_json=options.as_json))
+            return ConfigResult(_environment(_request(context, options), as_json=options.format == "json"))
         case View.VARIABLES:
-            return ConfigResult(_variables(_request(context, options), as_json=options.as_json))
+            return ConfigResult(_variables(_request(context, options), options.format))
     if options.pinned or options.view is View.LOCK:
         return _pinned(context, options)
     if options.left_out:
@@ -116,7 +115,7 @@ def _remembered(context: Context, options: ConfigOptions) -> ConfigResult:
 
 
 def _format(options: ConfigOptions) -> Literal["yaml", "json"]:
-    return "json" if options.as_json else "yaml"
+    return options.format or "yaml"
 
 
 def _render(loaded: Loaded, options: ConfigOptions) -> str:
@@ -135,7 +134,7 @@ def _render(loaded: Loaded, options: ConfigOptions) -> str:
         case View.IMAGES:
             names = sorted({spec.image for spec in desired.containers})
         case View.MODELS:
-            names = sorted(stack.models)
+            names = sorted(model.model for model in stack.models.values())
         case View.PROFILES:
             names = list(loaded.profiles)
         case _:
@@ -165,7 +164,7 @@ def _environment(request: LoadRequest, *, as_json: bool) -> str:
     return "".join(f"{name}={value}\n" for name, value in known.items())
 
 
-def _variables(request: LoadRequest, *, as_json: bool) -> str:
+def _variables(request: LoadRequest, format_: Literal["yaml", "json"] | None) -> str:
     from orchestra.compose.loading import assemble
     from orchestra.compose.request import Passes
     from orchestra.compose.variables import find_variables, texts_of
@@ -173,8 +172,10 @@ def _variables(request: LoadRequest, *, as_json: bool) -> str:
     assembled = assemble(request, Passes(interpolate=False))
     assembled.problems.raise_errors()
     found = find_variables(texts_of(assembled.document))
-    if as_json:
-        return json.dumps([variable._asdict() for variable in found], indent=2, ensure_ascii=False) + "\n"
+    if format_ is not None:
+        from orchestra.compose.variables import render_variables
+
+        return render_variables(found, format_)
     rows = [("NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE")]
     rows += [(name, str(required).lower(), default, alternate) for name, required, default, alternate in found]
     widths = [max(map(len, column)) + 3 for column in zip(*rows, strict=True)]

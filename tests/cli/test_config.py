@@ -54,6 +54,10 @@ def test_names_only(config, option, shown):
     assert config(option) == (0, shown, "")
 
 
+def test_models_are_named_as_their_artifacts(config):
+    assert config("--models", before=("--profile", "data", "--profile", "extra"))[1] == "ai/m\n"
+
+
 def test_hashes_are_those_of_the_containers_and_change_with_the_file(config, tmp_path):
     first = dict(line.split() for line in config("--hash", "*")[1].splitlines())
     assert config("--hash", "web")[1] == f"web {first['web']}\n"
@@ -77,6 +81,11 @@ def test_the_variables_of_the_file_and_of_its_surroundings(config, monkeypatch):
     assert config("--variables")[1].splitlines() == [
         "NAME   REQUIRED   DEFAULT VALUE   ALTERNATE VALUE",
         "TAG    false      1",
+    ]
+    tag = {"Name": "TAG", "DefaultValue": "1", "PresenceValue": "", "Required": False}
+    assert json.loads(config("--variables", "--format", "json")[1]) == {"TAG": tag}
+    assert config("--variables", "--format", "yaml")[1].splitlines() == [
+        *("TAG:", "  name: TAG", '  defaultvalue: "1"', '  presencevalue: ""', "  required: false"),
     ]
     monkeypatch.setenv("ORCHESTRA_TEST", "here")
     lines = config("--environment")[1].splitlines()

@@ -59,6 +59,80 @@ def test_config_is_the_canonical_form(folder):
     }
 
 
+def test_yaml_has_docker_composes_order_and_nothing_that_is_empty(folder):
+    text = """\
+x-note: {b: 1, a: }
+configs: {c: {content: text}}
+secrets: {s: {file: ./s}}
+volumes: {data: }
+networks: {front: }
+services:
+  web:
+    volumes: [/anonymous, "data:/data"]
+    command: []
+    configs: [c]
+    deploy: {labels: {a: b}}
+    secrets: [{source: s, mode: 0o440}]
+    networks: [front]
+    ports: ["80"]
+    image: x
+"""
+    assert (
+        render_config(folder.load(text).stack, "yaml")
+        == f"""\
+name: shop
+services:
+  web:
+    command: []
+    configs:
+      - source: c
+    deploy:
+      labels:
+        a: b
+    image: x
+    networks:
+      front: null
+    ports:
+      - mode: ingress
+        target: 80
+        protocol: tcp
+    secrets:
+      - source: s
+        target: /run/secrets/s
+        mode: "0440"
+    volumes:
+      - type: volume
+        target: /anonymous
+        volume: {{}}
+      - type: volume
+        source: data
+        target: /data
+        volume: {{}}
+networks:
+  front:
+    name: shop_front
+volumes:
+  data:
+    name: shop_data
+secrets:
+  s:
+    name: shop_s
+    file: {folder / 's'}
+configs:
+  c:
+    name: shop_c
+    content: text
+x-note:
+  a: null
+  b: 1
+"""
+    )
+
+
+def test_a_stack_without_services_says_so(folder):
+    assert json.loads(render_config(folder.load("name: shop\nservices: {}\n").stack, "json"))["services"] == {}
+
+
 @pytest.mark.parametrize("format_", ["yaml", "json"])
 def test_config_of_config_is_the_same(folder, format_):
     first = render_config(folder.load(TEXT).stack, format_)

@@ -54,7 +54,7 @@ BIND = {"bind": {"create_host_path": True}}
 @pytest.mark.parametrize(
     ("text", "volume"),
     [
-        ("/data", {"type": "volume", "target": "/data"}),
+        ("/data", {"type": "volume", "target": "/data", "volume": {}}),
         ("cache:/data", {"type": "volume", "source": "cache", "target": "/data", "volume": {}}),
         ("./x:/data", {"type": "bind", "source": "./x", "target": "/data", **BIND}),
         ("~/x:/data:ro", {"type": "bind", "source": "~/x", "target": "/data", "read_only": True, **BIND}),

@@ -69,10 +69,10 @@ class Placement(Model):
 class Deploy(Model):
     mode: str | None = None
     replicas: Integer | None = None
-    endpoint_mode: str | None = None
     labels: Labels | None = None
-    placement: Placement = Placement.model_construct()
+    update_config: UpdateConfig | None = None
+    rollback_config: UpdateConfig | None = None
     resources: Resources = Resources.model_construct()
     restart_policy: RestartPolicy | None = None
-    rollback_config: UpdateConfig | None = None
-    update_config: UpdateConfig | None = None
+    placement: Placement = Placement.model_construct()
+    endpoint_mode: str | None = None

@@ -6,10 +6,10 @@ from orchestra.compose.schema.values import Boolean, Labels, Mode, Model, Text, 
 
 
 class BindOptions(Model):
-    create_host_path: Boolean = False
-    propagation: str | None = None
-    recursive: Literal["enabled", "disabled", "writable", "readonly"] | None = None
     selinux: Literal["z", "Z"] | None = None
+    propagation: str | None = None
+    create_host_path: Boolean = False
+    recursive: Literal["enabled", "disabled", "writable", "readonly"] | None = None
 
 
 class VolumeOptions(Model):
@@ -19,8 +19,8 @@ class VolumeOptions(Model):
 
 
 class TmpfsOptions(Model):
-    mode: Mode | None = None
     size: TmpfsSize | None = None
+    mode: Mode | None = None
 
 
 class ImageOptions(Model):

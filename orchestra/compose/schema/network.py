@@ -6,12 +6,12 @@ from orchestra.compose.schema.values import Boolean, Integer, Labels, Model, Tex
 
 
 class Port(Model):
+    name: str | None = None
     mode: str = "ingress"
+    host_ip: str | None = None
     target: Integer
     published: Text | None = None
-    host_ip: str | None = None
     protocol: str = "tcp"
-    name: str | None = None
     app_protocol: str | None = None
 
 
@@ -31,8 +31,8 @@ class Attachment(Model):
 
 class Pool(Model):
     subnet: str | None = None
-    ip_range: str | None = None
     gateway: str | None = None
+    ip_range: str | None = None
     aux_addresses: Labels | None = None
 
 
@@ -50,7 +50,7 @@ class Network(Model):
     external: Boolean = False
     internal: Boolean = False
     attachable: Boolean = False
+    labels: Labels | None = None
     enable_ipv4: Boolean | None = None
     enable_ipv6: Boolean | None = None
-    labels: Labels | None = None
     scope: Literal["local", "swarm"] | None = None

@@ -52,11 +52,11 @@ DeclaredAiModel = Annotated[AiModel, BeforeValidator(_empty, json_schema_input_t
 class Stack(Model):
     """``name`` is the project name once the stack is loaded, whatever is in the file."""
 
-    name: str | None = None
     version: Text | None = None
+    name: str | None = None
     services: dict[str, Service] = Field(default_factory=dict)
     networks: dict[str, DeclaredNetwork] = Field(default_factory=dict)
     volumes: dict[str, DeclaredVolume] = Field(default_factory=dict)
-    configs: dict[str, DeclaredFileObject] = Field(default_factory=dict)
     secrets: dict[str, DeclaredFileObject] = Field(default_factory=dict)
+    configs: dict[str, DeclaredFileObject] = Field(default_factory=dict)
     models: dict[str, DeclaredAiModel] = Field(default_factory=dict)
