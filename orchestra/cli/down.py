@@ -7,7 +7,7 @@ import sys
 from orchestra.cli.progress import open_progress
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.warnings import warn_of_damage, warn_of_orphans
-from orchestra.stacks.down import DownOptions, down, find_stack_for_down
+from orchestra.stacks.down import DownOptions, down, find_stack_for_down, images_to_remove, remove_images
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -26,12 +26,16 @@ def bring_down(invocation: Invocation, options: DownOptions) -> int:
     if not exists:
         print(f'warning: No resource found to remove for project "{known.stack}".', file=sys.stderr)
         return 0
+    images = images_to_remove(context, known, options)
     with open_progress(invocation) as progress:
         result = down(context, known, options, progress.hear)
+        left = remove_images(context, images, progress.hear) if images else {}
     warn_of_damage(result.damage)
-    warn_of_orphans(result.orphans)
+    warn_of_orphans(invocation, result.orphans)
     for kept in result.kept:
         print(f"warning: {visible(kept)}: it was not removed", file=sys.stderr)
+    for image, error in left.items():
+        print(f"warning: image {visible(image)} was not removed: {visible(str(error))}", file=sys.stderr)
     if result.failures:
         print(render_failures(result.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
         return 1

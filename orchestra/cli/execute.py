@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import import_module
 
+from orchestra.cli.surroundings import settle
 from orchestra.cli.table import find_command
 from orchestra.errors import OrchestraError
 
@@ -23,6 +24,11 @@ def execute(invocation: Invocation) -> int:
     command = find_command(invocation.command)
     assert command is not None, invocation.command
     try:
+        settle(invocation, os.environ)
+        if invocation.shared["dry_run"]:
+            from orchestra.cli.dry_run import run_dry
+
+            return run_dry(invocation)
         code: int = import_module(f"orchestra.cli.{command.module}").run(invocation)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ T = TypeVar("T", bound=Record)
 
 class Invocation(Record):
     """command: its name in the table. shared: the global options; values: the command's own. Both by parameter name,
-    complete with defaults.
+    complete with defaults; ``orchestra.cli.surroundings`` adds what variables say.
     """
 
     command: str
@@ -37,6 +37,8 @@ class Invocation(Record):
             profiles=tuple(shared["profiles"]),
             env_files=tuple(shared["env_files"]),
             runtime=shared["runtime"],
+            all_resources=shared["all_resources"],
+            compatibility=shared["compatibility"],
         )
         return make_context(shared["driver"], project)
 
@@ -47,7 +49,7 @@ class Invocation(Record):
 
     def colors(self, stream: TextIO) -> bool:
         """Whether to write ANSI colours to ``stream``: ``--ansi``, then NO_COLOR (no-color.org), then a terminal."""
-        return use_colors(stream, str(self.shared["ansi"]))
+        return use_colors(stream, self.shared["ansi"] or "auto")
 
 
 def use_colors(stream: TextIO, ansi: str = "auto") -> bool:

@@ -13,22 +13,32 @@ from orchestra.visible import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.plan import PlanResult
 
 CHANGES = 2
 
 
 def run(invocation: Invocation) -> int:
-    values = invocation.values
-    options = PlanOptions(read_chosen(values), read_changes(values), values["offline"])
-    context = invocation.context
+    result = plan_up(invocation, offline=invocation.values["offline"])
+    if invocation.values["format"] == "json":
+        print(json.dumps(render_data(result), indent=2))
+    else:
+        print_text(result)
+    if result.preview.failed:
+        return 1
+    return CHANGES if result.preview.changes else 0
+
+
+def plan_up(invocation: Invocation, *, offline: bool) -> PlanResult:
+    """What ``up`` would do with these options."""
+    context, values = invocation.context, invocation.values
+    options = PlanOptions(read_chosen(values), read_changes(values), offline)
     prepared = load_for_plan(context, options)
     warn_of_notes(invocation, prepared.notes)
     result = plan(context, prepared, options)
     warn_of_damage(result.damage)
-    if values["format"] == "json":
-        print(json.dumps(render_data(result), indent=2))
-    else:
-        sys.stdout.write(visible(render_text(result), lines=True))
-    if result.preview.failed:
-        return 1
-    return CHANGES if result.preview.changes else 0
+    return result
+
+
+def print_text(result: PlanResult) -> None:
+    sys.stdout.write(visible(render_text(result), lines=True))

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 def open_progress(invocation: Invocation) -> Quiet:
     """By ``--progress``; ``auto`` is live on a terminal that may move the cursor, plain otherwise."""
     progress = _progress_of(invocation)
+    progress.to_stdout = bool(invocation.shared.get("status_stdout"))
     progress.hides_images = bool(invocation.values.get("quiet_pull"))
     return progress
 
 
 def _progress_of(invocation: Invocation) -> Quiet:
-    mode = invocation.shared["progress"]
+    mode = invocation.shared["progress"] or "auto"
+    stream = sys.stdout if invocation.shared.get("status_stdout") else sys.stderr
     if mode == "auto":
-        mode = "tty" if sys.stderr.isatty() and invocation.shared["ansi"] != "never" else "plain"
+        mode = "tty" if stream.isatty() and invocation.shared["ansi"] != "never" else "plain"
     match mode:
         case "tty":
             from orchestra.cli.render.live import Live
 
-            return Live(color=invocation.colors(sys.stderr))
+            return Live(color=invocation.colors(stream), stderr=stream is sys.stderr)
         case "json":
             return JsonLines()
         case "quiet":

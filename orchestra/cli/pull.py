@@ -13,4 +13,5 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    return run_for_services(invocation, partial(pull, invocation.context, invocation.options(PullOptions)))
+    work = partial(pull, invocation.context, invocation.options(PullOptions), at_once=invocation.shared["parallel"])
+    return run_for_services(invocation, work)

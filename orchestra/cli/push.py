@@ -13,4 +13,5 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    return run_for_services(invocation, partial(push, invocation.context, invocation.options(PushOptions)))
+    work = partial(push, invocation.context, invocation.options(PushOptions), at_once=invocation.shared["parallel"])
+    return run_for_services(invocation, work)

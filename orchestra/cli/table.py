@@ -19,6 +19,7 @@ from orchestra.cli.run_table import (
     TIMEOUT,
     WAIT,
 )
+from orchestra.cli.surroundings import ANSI, PROGRESS
 from orchestra.cli.syntax import Argument, Command
 from orchestra.cli.volume_table import VOLUME_COMMANDS
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
@@ -33,21 +34,25 @@ GLOBAL = (
         "ansi",
         ("--ansi",),
         TEXT,
-        "When to use colours and cursor movement",
-        "auto",
-        choices=("auto", "never", "always"),
+        "When to use colours and cursor movement (default: auto)",
+        choices=ANSI,
     ),
     Option(
         "progress",
         ("--progress",),
         TEXT,
-        "Type of progress output",
-        "auto",
-        choices=("auto", "tty", "plain", "json", "quiet"),
+        "Type of progress output (default: auto)",
+        choices=PROGRESS,
     ),
     Option("driver", ("--driver",), TEXT, "Driver that runs the containers", "local", choices=("local", "fake")),
     Option("runtime", ("--runtime",), TEXT, "OCI runtime for services that do not set one", metavar="PROGRAM"),
+    Option("parallel", ("--parallel",), NUMBER, "Images to transfer at a time; -1 for no limit", metavar="NUM"),
+    Option("all_resources", ("--all-resources",), FLAG, "Include resources that no service uses"),
+    Option("compatibility", ("--compatibility",), FLAG, "Separate the parts of container names by _"),
+    Option("dry_run", ("--dry-run",), FLAG, "Show what the command would do, and why; change nothing"),
     Option("debug", ("--debug",), FLAG, "Show tracebacks"),
+    Option("no_ansi", ("--no-ansi",), FLAG, "The same as --ansi never", hidden=True),
+    Option("workdir", ("--workdir",), TEXT, "The same as --project-directory", metavar="DIR", hidden=True),
 )
 
 _REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
@@ -108,6 +113,7 @@ COMMANDS = (
             _NO_COLOR,
             _NO_LOG_PREFIX,
             Option("timestamps", ("--timestamps",), FLAG, "Show timestamps"),
+            Option("yes", ("-y", "--yes"), FLAG, "Answer yes to every question; up asks none"),
         ),
         (SERVICES,),
     ),
@@ -117,6 +123,13 @@ COMMANDS = (
         "Stop and remove containers and networks",
         (
             Option("volumes", ("-v", "--volumes"), FLAG, "Also remove the stack's own volumes"),
+            Option(
+                "rmi",
+                ("--rmi",),
+                TEXT,
+                "Also remove images of services: all, or local ones that were built without a name",
+                choices=("local", "all"),
+            ),
             TIMEOUT,
             REMOVE_ORPHANS,
         ),

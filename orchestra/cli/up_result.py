@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def conclude(invocation: Invocation, result: UpResult) -> int:
     """Say what a result has to say; the exit code."""
     warn_of_damage(result.damage)
-    warn_of_orphans(result.orphans)
+    warn_of_orphans(invocation, result.orphans)
     return conclude_start(invocation, result)
 
 

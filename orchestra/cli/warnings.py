@@ -37,8 +37,8 @@ def tell_what_there_is(invocation: Invocation, context: Context, seen: Seen) -> 
         tell_of_root(invocation, context)
 
 
-def warn_of_orphans(names: Sequence[str]) -> None:
-    if not names:
+def warn_of_orphans(invocation: Invocation, names: Sequence[str]) -> None:
+    if not names or invocation.shared.get("ignore_orphans"):
         return
     shown = ", ".join(map(visible, names))
     print(

@@ -66,7 +66,7 @@ def complete(
             "secrets": _named(name, stack.secrets),
         }
     )
-    return _without_unused(completed)
+    return completed if project.keeps_unused else _without_unused(completed)
 
 
 def _named(stack: str, resources: Mapping[str, Resource]) -> dict[str, Resource]:

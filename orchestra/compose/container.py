@@ -41,7 +41,7 @@ def first_replica(
     service = context.stack.services[key]
     stack = context.stack.name or ""
     return ContainerSpec(
-        name=ContainerName(service.container_name or container_name(stack, key, 1)),
+        name=ContainerName(service.container_name or container_name(stack, key, 1, context.project.separator)),
         service=ServiceName(key),
         index=1,
         image=image,

@@ -29,12 +29,18 @@ _DROPPED = re.compile(r"[^a-z0-9_-]")
 
 
 class Project(Record):
-    """files and directory are absolute; a file may be ``-``. profiles: the active ones."""
+    """files and directory are absolute; a file may be ``-``. profiles: the active ones.
+
+    separator: between the parts of the names of containers and built images. keeps_unused: resources that no service
+    uses belong to the stack too.
+    """
 
     directory: str
     files: tuple[str, ...]
     environment: Environment
     profiles: frozenset[str] = frozenset()
+    separator: str = "-"
+    keeps_unused: bool = False
 
 
 def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Project:
@@ -54,7 +60,13 @@ def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Projec
         raise ComposeFileNotFound(tuple(Diagnostic("file-not-found", reader.lack(path)) for path in absent))
     # As in Compose, an empty name is a profile too, which is active if none is named.
     profiles = request.profiles or tuple((environment.lookup("COMPOSE_PROFILES") or "").split(","))
-    return Project(found, files, environment, frozenset(name.strip() for name in profiles))
+    is_compatible = request.compatibility or _is_true(environment.lookup("COMPOSE_COMPATIBILITY"))
+    active = frozenset(name.strip() for name in profiles)
+    return Project(found, files, environment, active, "_" if is_compatible else "-", request.all_resources)
+
+
+def _is_true(value: str | None) -> bool:
+    return (value or "").lower() in ("1", "true", "yes", "t", "y")
 
 
 def _absolute(directory: str, path: str) -> str:
@@ -107,7 +119,7 @@ def _with_env_files(
 ) -> Environment:
     named = request.env_files or tuple(filter(None, (environment.lookup("COMPOSE_ENV_FILES") or "").split(",")))
     if not named:
-        if (environment.lookup("COMPOSE_DISABLE_ENV_FILE") or "").lower() in ("1", "true", "yes", "t", "y"):
+        if _is_true(environment.lookup("COMPOSE_DISABLE_ENV_FILE")):
             return environment
         path = os.path.join(directory, ".env")
         content = reader.read(path)

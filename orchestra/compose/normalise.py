@@ -79,7 +79,7 @@ def replicas(service: Service, asked: int | None = None) -> int:
 def image_reference(key: str, service: Service, context: Context) -> str:
     """The image of a service; paths after a transport are made absolute, the rest stays as written."""
     if not service.image:
-        return f"{context.stack.name}-{key}"
+        return f"{context.stack.name}{context.project.separator}{key}"
     transport, colon, rest = service.image.partition(":")
     if not colon or transport not in TRANSPORTS:
         return service.image
@@ -99,7 +99,7 @@ def _replicas(
     first = first_replica(key, image, digest, rank, dependencies, context)
     specs: list[ContainerSpec] = []
     for index in range(1, count + 1):
-        name = ContainerName(service.container_name or container_name(stack, key, index))
+        name = ContainerName(service.container_name or container_name(stack, key, index, context.project.separator))
         specs.append(
             replace(
                 first,

@@ -31,7 +31,8 @@ class LoadRequest(Record):
     files: ``-f`` in order, ``-`` for standard input. environment: the process's. services: the selection, with its
     dependencies unless ``no_deps``; empty for all that the profiles enable. Relative paths are relative to
     ``working_directory``, which must be absolute. runtime: for services that name none. unsupported: attributes that
-    have no effect with the driver, by the shape of their path, and why.
+    have no effect with the driver, by the shape of their path, and why. all_resources: also those that no service uses.
+    compatibility: names of containers have ``_`` between their parts.
     """
 
     environment: Mapping[str, str]
@@ -46,6 +47,8 @@ class LoadRequest(Record):
     scale: Mapping[str, int] = {}
     runtime: str | None = None
     unsupported: Mapping[str, str] = {}
+    all_resources: bool = False
+    compatibility: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As plain data, without ``unsupported``: the key for ``orchestra.compose.remembered``."""
@@ -61,6 +64,8 @@ class LoadRequest(Record):
             "no_deps": self.no_deps,
             "scale": dict(self.scale),
             "runtime": self.runtime,
+            "all_resources": self.all_resources,
+            "compatibility": self.compatibility,
         }
 
 

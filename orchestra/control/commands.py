@@ -18,7 +18,6 @@ from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
 from orchestra.engine.standing import container_state
 from orchestra.errors import UserError
-from orchestra.model.desired import Desired, Request
 from orchestra.model.names import ServiceName
 from orchestra.model.observation import ForeseeResult, ObserveResult
 from orchestra.model.observed import Exited
@@ -37,10 +36,11 @@ from orchestra.model.result import (
 from orchestra.plan.desire import desire
 from orchestra.plan.done import is_down
 from orchestra.plan.earlier import go_back, with_earlier
+from orchestra.plan.going_down import asked_by, go_down
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
-from orchestra.plan.selection import with_dependents, without_services
+from orchestra.plan.selection import with_dependents
 from orchestra.plan.situation import Situation
 from orchestra.record import Record, replace
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from orchestra.engine.loop import Engine
     from orchestra.errors import FatalError
     from orchestra.home import StackHome
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Observed
     from orchestra.model.request import (
         AttendRequest,
@@ -148,7 +149,7 @@ class Commands:
 
     async def down(self, request: DownRequest) -> DownResult:
         """Raises UserError for a service that is not declared, and when an ``up`` comes in between."""
-        selected, volumes = request.selected, request.remove_volumes
+        selected = request.selected
         damage = self.need_to_know(unless=not selected)
         declared = self._wanted.services if request.declared is None else tuple(map(ServiceName, request.declared))
         if unknown := [name for name in selected if name not in declared]:
@@ -156,17 +157,7 @@ class Commands:
         gone = with_dependents(self._wanted, selected)
 
         def less(current: Desired) -> Desired:
-            asked = Request(
-                at=self._clock(),
-                stop_timeout=request.stop_timeout,
-                remove_orphans=request.remove_orphans,
-                remove_volumes=volumes and not selected,
-                remove_anonymous=volumes,
-            )
-            current = replace(current, services=declared)
-            if selected:
-                return without_services(current, gone, asked)
-            return replace(current, containers=(), networks=(), images=(), request=asked, wishes={})
+            return go_down(current, declared, gone, asked_by(request, self._clock()))
 
         await self.want(less)
         down = self._wanted.is_down

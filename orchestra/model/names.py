@@ -11,9 +11,9 @@ NetworkName = NewType("NetworkName", str)
 VolumeName = NewType("VolumeName", str)
 
 
-def container_name(stack: str, service: str, index: int) -> ContainerName:
+def container_name(stack: str, service: str, index: int, separator: str = "-") -> ContainerName:
     """``stack-service-1``; replicas count from 1."""
-    return ContainerName(f"{stack}-{service}-{index}")
+    return ContainerName(f"{stack}{separator}{service}{separator}{index}")
 
 
 def scoped_name(stack: str, name: str) -> str:

@@ -30,6 +30,8 @@ class Project(Record):
     profiles: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
     runtime: str | None = None
+    all_resources: bool = False
+    compatibility: bool = False
 
 
 class Context(Record):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from orchestra.model.request import DownRequest
 from orchestra.model.result import DownResult
 from orchestra.record import Record
@@ -9,20 +11,26 @@ from orchestra.stacks.containers import exists, find_stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from orchestra.model.event import Event
     from orchestra.stacks.containers import Known
     from orchestra.stacks.context import Context
+    from orchestra.stacks.images.parallel import Failures
 
 
 class DownOptions(Record):
-    """services: only these, and what depends on them; empty for all. timeout: seconds before containers are killed."""
+    """services: only these, and what depends on them; empty for all. timeout: seconds before containers are killed.
+
+    rmi: ``all`` images of services are removed afterwards, or those ``local`` ones that are built here without a name
+    in the file.
+    """
 
     services: tuple[str, ...] = ()
     volumes: bool = False
     remove_orphans: bool = False
     timeout: float | None = None
+    rmi: str | None = None
 
 
 def find_stack_for_down(context: Context, options: DownOptions) -> tuple[Known, bool]:
@@ -32,12 +40,37 @@ def find_stack_for_down(context: Context, options: DownOptions) -> tuple[Known, 
     return known, exists(context, known.stack) or options.volumes
 
 
+def images_to_remove(context: Context, known: Known, options: DownOptions) -> tuple[str, ...]:
+    """Raises what a load raises."""
+    if options.rmi is None:
+        return ()
+    from orchestra.stacks.images.services import images_of_services
+
+    rows = images_of_services(context, options.services, include_deps=False)
+    built = {f"{known.stack}-{row.service}" for row in rows if not row.image}
+    named = {row.image for row in rows if row.image and not row.image.startswith("rootfs:")}
+    return tuple(sorted(built | named if options.rmi == "all" else built))
+
+
+def remove_images(context: Context, images: Iterable[str], hear: Callable[[Event], None]) -> Failures:
+    """Those that are there. What went wrong, by image."""
+    from orchestra.stacks.images.library import open_library, reference_key
+    from orchestra.stacks.images.parallel import in_parallel
+
+    library = open_library(context)
+    there = [image for image in images if library.content.entry(reference_key(image)) is not None]
+    return in_parallel("remove", {image: partial(library.remove, image) for image in there}, hear, at_once=1)
+
+
+def request_of(known: Known, options: DownOptions) -> DownRequest:
+    return DownRequest(known.services, options.services, options.volumes, options.remove_orphans, options.timeout)
+
+
 def down(
     context: Context, known: Known, options: DownOptions, hear: Callable[[Event], None] | None = None
 ) -> DownResult:
     """Returns when all of it is gone, or cannot go."""
-    request = DownRequest(known.services, options.services, options.volumes, options.remove_orphans, options.timeout)
-    result = context.client(known.stack).ask(DownResult, request, hear)
+    result = context.client(known.stack).ask(DownResult, request_of(known, options), hear)
     if result.leaving and not result.failures:
         from orchestra.control.farewell import clear_away
 

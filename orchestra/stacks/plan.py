@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.codec import decode
 from orchestra.model.desired import Desired
-from orchestra.model.observation import ForeseeResult
+from orchestra.model.names import ServiceName
+from orchestra.model.observation import ForeseeResult, ObserveResult
 from orchestra.model.observed import Observed
-from orchestra.model.request import Changes, ForeseeRequest
+from orchestra.model.request import Changes, ForeseeRequest, ObserveRequest
 from orchestra.plan import replacement
 from orchestra.plan.desire import desire
+from orchestra.plan.going_down import asked_by, go_down
 from orchestra.plan.preview import Preview, preview
 from orchestra.plan.preview import render_data as preview_data
 from orchestra.plan.preview import render_text as preview_text
+from orchestra.plan.selection import with_dependents
 from orchestra.record import Record
+from orchestra.stacks.containers import check_known
+from orchestra.stacks.down import request_of
 from orchestra.stacks.stack_file import Chosen, StackFile, concern
 
 if TYPE_CHECKING:
+    from orchestra.stacks.containers import Known
     from orchestra.stacks.context import Context
+    from orchestra.stacks.down import DownOptions
     from orchestra.stacks.stack_file import Prepared
 
 
@@ -70,6 +77,25 @@ def _foresee(context: Context, prepared: Prepared, options: PlanOptions, now: fl
     from orchestra.control.look import look
 
     return look(context.home, stack, context.driver, decode(Desired, json.loads(prepared.desired)), changes)
+
+
+def plan_down(context: Context, known: Known, options: DownOptions) -> PlanResult:
+    """What ``down`` would do. Changes nothing. Raises UserError for a service that is not declared."""
+    now = time.time()
+    request = request_of(known, options)
+    seen = context.client(known.stack).ask_if_running(ObserveResult, ObserveRequest())
+    if seen is None:
+        from orchestra.control.look import look_as_it_is
+
+        seen = look_as_it_is(context.home, known.stack, context.driver)
+    current = seen.desired
+    declared = current.services if known.services is None else tuple(map(ServiceName, known.services))
+    check_known(request.selected, declared, ())
+    gone = with_dependents(current, request.selected)
+    desired = go_down(current, declared, gone, asked_by(request, now))
+    outlook = ForeseeResult(seen.observed, desired, current)
+    result = preview(desired, seen.observed, now)
+    return PlanResult(result, replacement.replacements(result, outlook), replacement.left_alone(outlook), ())
 
 
 def render_text(result: PlanResult) -> str:

@@ -66,6 +66,8 @@ class StackFile:
             profiles=tuple(project.profiles),
             env_files=tuple(project.env_files),
             runtime=project.runtime,
+            all_resources=project.all_resources,
+            compatibility=project.compatibility,
         )
 
     def load_request(self, chosen: Chosen) -> LoadRequest:

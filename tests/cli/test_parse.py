@@ -33,6 +33,8 @@ LINES = [
     "up --always-recreate-deps --no-recreate web",
     "up --abort-on-container-exit --attach-dependencies",
     "up --abort-on-container-failure",
+    "--parallel 2 --all-resources --compatibility --dry-run --no-ansi --workdir /x up -y",
+    "down --rmi local --rmi=all",
     "up --exit-code-from web --attach web --no-attach db --no-color --no-log-prefix --timestamps",
     "-f a.yaml -f b.yaml -p name --project-directory /x --profile one --profile two --env-file e up -d",
     "--ansi never --progress plain --driver fake --runtime crun --debug down -v --timeout 1 --remove-orphans",

@@ -117,7 +117,7 @@ volumes:
 secrets:
   s:
     name: shop_s
-    file: {folder / 's'}
+    file: {folder / "s"}
 configs:
   c:
     name: shop_c

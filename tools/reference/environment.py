@@ -29,6 +29,13 @@ TABLES: dict[str, dict[str, str]] = {
         "COMPOSE_ENV_FILES": "Files of variables to read instead of `.env`, separated by commas. "
         "`--env-file` takes precedence.",
         "COMPOSE_DISABLE_ENV_FILE": "`1`, `true`, `yes`, `t` or `y`: do not read `.env`.",
+        "COMPOSE_COMPATIBILITY": "If true: as `--compatibility`.",
+        "COMPOSE_REMOVE_ORPHANS": "If true: as `--remove-orphans`.",
+        "COMPOSE_IGNORE_ORPHANS": "If true: do not warn of orphans. Cannot be combined with removing them.",
+        "COMPOSE_PARALLEL_LIMIT": "How many images to transfer at a time. `--parallel` takes precedence.",
+        "COMPOSE_ANSI": "`auto`, `never` or `always`. `--ansi` takes precedence.",
+        "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json` or `quiet`. `--progress` takes precedence.",
+        "COMPOSE_STATUS_STDOUT": "If true: progress is written to standard output.",
         "DOCKER_DEFAULT_PLATFORM": "Platform of services without `platform:`, such as `linux/arm64`.",
     },
     "registries": {
@@ -53,6 +60,18 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """By the names of the page's generated parts. ``orchestra-runtime`` also has XDG_RUNTIME_DIR, as said there."""
 
+IGNORED = {
+    "COMPOSE_CONVERT_WINDOWS_PATHS": "There are no Windows paths on Linux.",
+    "COMPOSE_EXPERIMENTAL": "No feature is experimental.",
+    "COMPOSE_HTTP_TIMEOUT": "No engine is spoken to over HTTP. Docker Compose ignores it too.",
+    "COMPOSE_MENU": "`up` has no menu of shortcuts.",
+    "COMPOSE_PROJECT_DIR": "A setting of podman-compose. Use `--project-directory`.",
+    "DOCKER_CONTEXT": "Containers run on this machine, without an engine to choose.",
+    "DOCKER_HOST": "Containers run on this machine, without an engine to choose.",
+    "PODMAN_COMPOSE_*": "Settings of podman-compose.",
+}
+"""Variables of other Compose programs that have no effect, and why."""
+
 INTERNAL = {
     "ORCHESTRA_CONTROL_FD": "descriptor of the control socket, from the fork server to the supervisor",
     "ORCHESTRA_PARENT_FD": "pipe whose end of file tells the supervisor that its fork server is gone",
@@ -65,7 +84,8 @@ def renew(page: str) -> str:
     for name, variables in TABLES.items():
         rows = [(f"`{variable}`", meaning) for variable, meaning in variables.items()]
         page = marks.replace(page, name, marks.table(("variable", "meaning"), rows))
-    return page
+    rows = [(f"`{variable}`", reason) for variable, reason in IGNORED.items()]
+    return marks.replace(page, "ignored", marks.table(("variable", "why it has no effect"), rows))
 
 
 def documented() -> set[str]:

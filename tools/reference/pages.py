@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.reference import attributes, commands, environment, exit_codes, files, python_api, readme
+from tools.reference import attributes, commands, compose_flags, environment, exit_codes, files, python_api, readme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ FOLDER = ROOT / "docs" / "reference"
 PAGES: dict[Path, Callable[[str], str]] = {
     FOLDER / "commands.md": commands.renew,
     FOLDER / "compose-attributes.md": attributes.renew,
+    FOLDER / "docker-compose-options.md": compose_flags.renew,
     FOLDER / "exit-codes.md": exit_codes.renew,
     FOLDER / "environment.md": environment.renew,
     FOLDER / "files.md": files.renew,

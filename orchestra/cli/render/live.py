@@ -44,11 +44,11 @@ class Live(Quiet):
 
     redraws = True
 
-    def __init__(self, *, color: bool, console: Console | None = None) -> None:
+    def __init__(self, *, color: bool, stderr: bool = True, console: Console | None = None) -> None:
         super().__init__()
         self._lines: dict[ResourceId, _Line] = {}
         self._over = False
-        self._console = console or Console(stderr=True, no_color=not color, highlight=False)
+        self._console = console or Console(stderr=stderr, no_color=not color, highlight=False)
         self._live = RichLive(console=self._console, get_renderable=self._table, refresh_per_second=12, transient=False)
 
     def __enter__(self) -> Live:

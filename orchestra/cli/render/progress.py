@@ -14,7 +14,7 @@ from orchestra.visible import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from typing import Any
+    from typing import Any, TextIO
 
     from orchestra.model.event import Awaited, Event
     from orchestra.model.result import ContainerState
@@ -25,13 +25,14 @@ class Quiet:
 
     redraws: it has the screen for itself, so nothing else may be written meanwhile. hides_images: pulling is not shown.
     waits: the command waits until containers are healthy, and not only for what other containers depend on. services:
-    those that the command is about; empty for all.
+    those that the command is about; empty for all. to_stdout: written there, not to standard error.
     """
 
     redraws = False
     hides_images = False
     waits = False
     services: Collection[str] = ()
+    to_stdout = False
 
     def __init__(self) -> None:
         self._touched: dict[ResourceId, Step] = {}
@@ -44,6 +45,10 @@ class Quiet:
 
     def __exit__(self, *_exception: object) -> None:
         return None
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stdout if self.to_stdout else sys.stderr
 
     def hear(self, event: Event) -> None:
         if isinstance(event, PullEvent):
@@ -151,7 +156,7 @@ class Plain(Quiet):
 
     def _show(self, step: Step) -> None:
         colon = ":" if step.note and step.state == "error" else ""
-        print(visible(f" {step.subject}  {step.text}{colon} {step.note}".rstrip()), file=sys.stderr, flush=True)
+        print(visible(f" {step.subject}  {step.text}{colon} {step.note}".rstrip()), file=self.stream, flush=True)
 
 
 class Awaiting(Plain):
@@ -186,4 +191,4 @@ class JsonLines(Quiet):
             self._print({"id": subject_of(resource), "status": "working", "text": "Pulling", **numbers})
 
     def _print(self, line: dict[str, Any]) -> None:
-        print(json.dumps(line), file=sys.stderr, flush=True)
+        print(json.dumps(line), file=self.stream, flush=True)

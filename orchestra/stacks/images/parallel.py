@@ -29,13 +29,16 @@ def in_parallel(
     jobs: Mapping[str, Callable[[], object]],
     hear: Callable[[Event], None],
     measure: Callable[[str], tuple[int, int] | None] = lambda _: None,
+    at_once: int | None = None,
 ) -> Failures:
     """verb: ``pull`` or ``push``; jobs: by image. What went wrong, by image.
 
+    at_once: how many; -1 for all, None for what is usual.
     measure: bytes of an image that have come, and of all of it; None when that is not known. Interrupted, it leaves
     threads at work that the interpreter would wait for at its end.
     """
-    pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix=verb)
+    workers = PARALLEL if not at_once else at_once if at_once > 0 else max(len(jobs), 1)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=verb)
     try:
         return _run(pool, verb, jobs, hear, measure)
     finally:

@@ -33,8 +33,13 @@ class PullOptions(Record):
     ignore_buildable: bool = False
 
 
-def pull(context: Context, options: PullOptions, hear: Callable[[Event], None]) -> Failures:
-    """What went wrong, by image. Raises what a load raises, and EnvironmentLack for who may not keep images."""
+def pull(
+    context: Context, options: PullOptions, hear: Callable[[Event], None], *, at_once: int | None = None
+) -> Failures:
+    """What went wrong, by image; at_once: as of ``in_parallel``.
+
+    Raises what a load raises, and EnvironmentLack for who may not keep images.
+    """
     context.need_root("pull")
     library = open_library(context)
     jobs: dict[str, Callable[[], object]] = {}
@@ -46,7 +51,7 @@ def pull(context: Context, options: PullOptions, hear: Callable[[Event], None]) 
         elif row.image not in jobs:  # of another service too
             specs[row.image] = ImageSpec(row.image, row.platform, "always")
             jobs[row.image] = partial(library.store.pull, specs[row.image])
-    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]))
+    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]), at_once)
 
 
 def _reason_to_skip(row: ServiceImage, library: Library, options: PullOptions) -> str:

@@ -32,8 +32,10 @@ class PushOptions(Record):
     include_deps: bool = False
 
 
-def push(context: Context, options: PushOptions, hear: Callable[[Event], None]) -> Failures:
-    """What went wrong, by image. Raises what a load raises."""
+def push(
+    context: Context, options: PushOptions, hear: Callable[[Event], None], *, at_once: int | None = None
+) -> Failures:
+    """What went wrong, by image; at_once: as of ``in_parallel``. Raises what a load raises."""
     rows = images_of_services(context, options.services, include_deps=options.include_deps)
     library = open_library(context)
     jobs: dict[str, Callable[[], object]] = {}
@@ -47,7 +49,7 @@ def push(context: Context, options: PushOptions, hear: Callable[[Event], None]) 
             name = name_of(image) or name_of(row.image)
             assert name is not None, row.image
             jobs[image] = partial(_push, library, image, registries[name.host])
-    return in_parallel("push", jobs, hear)
+    return in_parallel("push", jobs, hear, at_once=at_once)
 
 
 def _reason_to_skip(row: ServiceImage, options: PushOptions) -> str:

@@ -1,0 +1,57 @@
+"""``--dry-run``: what a command would do, as ``orchestra plan`` tells it, and nothing is changed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from orchestra.cli.table import find_command
+from orchestra.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.cli.invocation import Invocation
+
+CHANGE_NOTHING = frozenset(
+    {
+        *("ps", "top", "stats", "port", "volumes", "images", "ls", "version", "logs", "config", "plan", "events"),
+        *("doctor", "completion", "system df", "image ls", "image inspect", "image history"),
+    }
+)
+"""Commands that are the same without it."""
+
+
+def run_dry(invocation: Invocation) -> int:
+    """Raises UserError for a command whose effects cannot be told beforehand."""
+    if invocation.command in CHANGE_NOTHING:
+        command = find_command(invocation.command)
+        assert command is not None
+        code: int = import_module(f"orchestra.cli.{command.module}").run(invocation)
+        return code
+    preview = PREVIEWS.get(invocation.command)
+    if preview is None:
+        known = ", ".join(sorted(PREVIEWS))
+        raise UserError(f"--dry-run: {invocation.command} has no preview", hint=f"it works with {known}")
+    return preview(invocation)
+
+
+def _up(invocation: Invocation) -> int:
+    from orchestra.cli.plan import plan_up, print_text
+
+    result = plan_up(invocation, offline=False)
+    print_text(result)
+    return 1 if result.preview.failed else 0
+
+
+def _down(invocation: Invocation) -> int:
+    from orchestra.cli.plan import print_text
+    from orchestra.stacks.down import DownOptions, find_stack_for_down
+    from orchestra.stacks.plan import plan_down
+
+    context, options = invocation.context, invocation.options(DownOptions)
+    print_text(plan_down(context, find_stack_for_down(context, options)[0], options))
+    return 0
+
+
+PREVIEWS: dict[str, Callable[[Invocation], int]] = {"up": _up, "down": _down}

@@ -1,0 +1,121 @@
+"""What variables say in place of options, and ``--dry-run``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestra.cli.parse import parse
+from orchestra.cli.surroundings import settle
+from orchestra.errors import UserError
+from tests.examples.conftest import needs_containers
+
+pytestmark = needs_containers
+
+STACK = """
+services:
+  web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL, depends_on: [db]}
+  db: {image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL, volumes: ["data:/data"]}
+volumes: {data: }
+"""
+ORPHANED = """
+services:
+  web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL}
+"""
+
+
+def settled(line: str, **variables: str):
+    invocation = parse(line.split())
+    assert invocation is not None
+    settle(invocation, variables)
+    return invocation
+
+
+def test_options_take_precedence_over_variables(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settled("up").shared["progress"] == "auto"
+    assert settled("up", COMPOSE_PROGRESS="plain").shared["progress"] == "plain"
+    assert settled("--progress auto up", COMPOSE_PROGRESS="plain").shared["progress"] == "auto"
+    assert settled("up", COMPOSE_ANSI="never").shared["ansi"] == "never"
+    assert settled("--no-ansi up", COMPOSE_ANSI="always").shared["ansi"] == "never"
+    assert settled("--ansi always up", COMPOSE_ANSI="never").shared["ansi"] == "always"
+    assert settled("pull", COMPOSE_PARALLEL_LIMIT="2").shared["parallel"] == 2
+    assert settled("--parallel -1 pull", COMPOSE_PARALLEL_LIMIT="2").shared["parallel"] == -1
+    assert settled("--workdir /x up").shared["project_directory"] == "/x"
+
+
+@pytest.mark.parametrize("value", ["1", "true", "True", "yes", "t", "y"])
+def test_orphans_are_removed_or_ignored(tmp_path, monkeypatch, value):
+    monkeypatch.chdir(tmp_path)
+    assert settled("down", COMPOSE_REMOVE_ORPHANS=value).values["remove_orphans"] is True
+    assert settled("up", COMPOSE_IGNORE_ORPHANS=value).shared["ignore_orphans"] is True
+    assert settled("up", COMPOSE_IGNORE_ORPHANS="0").shared["ignore_orphans"] is False
+
+
+@pytest.mark.parametrize(
+    ("line", "variables", "message"),
+    [
+        ("up --remove-orphans", {"COMPOSE_IGNORE_ORPHANS": "1"}, "cannot combine COMPOSE_IGNORE_ORPHANS"),
+        ("up", {"COMPOSE_ANSI": "no"}, "COMPOSE_ANSI is 'no'"),
+        ("up", {"COMPOSE_PROGRESS": "bar"}, "COMPOSE_PROGRESS is 'bar'"),
+        ("up", {"COMPOSE_PARALLEL_LIMIT": "many"}, "COMPOSE_PARALLEL_LIMIT is 'many'"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(tmp_path, monkeypatch, line, variables, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        settled(line, **variables)
+
+
+def test_variables_may_stand_in_the_env_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("COMPOSE_PROGRESS=json\nCOMPOSE_REMOVE_ORPHANS=$YES\nYES=1\n")
+    assert settled("up").shared["progress"] == "json"
+    assert settled("up", YES="true").values["remove_orphans"] is True
+    assert settled("up", COMPOSE_PROGRESS="plain").shared["progress"] == "plain"
+    assert settled("up", COMPOSE_DISABLE_ENV_FILE="1").shared["progress"] == "auto"
+    monkeypatch.chdir("/")
+    assert settled(f"-f {tmp_path}/compose.yaml up").shared["progress"] == "json"
+    assert settled("up").shared["progress"] == "auto"
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(write_stack):
+    stack = write_stack(STACK)
+    planned = stack.run("plan", code=2).stdout
+    assert stack.run("--dry-run", "up", "-d").stdout == planned
+    assert stack.containers() == {}
+    stack.run("up", "-d")
+    assert stack.run("--dry-run", "up").stdout == "nothing to do\n"
+    lines = stack.run("--dry-run", "down", "-v").stdout.splitlines()
+    assert lines[0].startswith("1. ")
+    assert sum("the stack goes down" in line for line in lines) == 5
+    assert "asked to be removed with the stack" in lines[-1]
+    assert "web" in stack.run("--dry-run", "down", "web").stdout
+    assert stack.states() == {"web": "running", "db": "running"}
+    assert "no such service: nix" in stack.run("--dry-run", "down", "nix", code=1).stderr
+    assert "exec has no preview" in stack.run("--dry-run", "exec", "web", "true", code=1).stderr
+    assert stack.run("--dry-run", "ps", "--services").stdout == "db\nweb\n"
+
+
+def test_orphans_and_progress_follow_the_variables(write_stack):
+    files = {".env": "COMPOSE_IGNORE_ORPHANS=1"}
+    stack = write_stack(STACK, files=files, COMPOSE_PROGRESS="json", COMPOSE_STATUS_STDOUT="true")
+    stack.run("up", "-d")
+    stack.write(ORPHANED)
+    done = stack.run("up", "-d")
+    assert done.stderr == ""  # neither progress nor a warning
+    stack.write(STACK)  # so that all of it goes at the end
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"
+
+
+def test_names_of_containers_may_be_those_of_the_first_docker_compose(write_stack):
+    stack = write_stack(ORPHANED, COMPOSE_COMPATIBILITY="1")
+    stack.run("up", "-d")
+    assert stack.containers()["web"]["Name"] == "stack_web_1"
+
+
+def test_resources_that_no_service_uses_may_be_kept(write_stack):
+    stack = write_stack("services: {web: {image: x}}\nnetworks: {unused: }\n")
+    assert "unused" not in stack.run("config").stdout
+    assert "unused" in stack.run("--all-resources", "config").stdout
