@@ -34,6 +34,16 @@ class StackHome(Record):
         return f"{self.data}/logs"
 
     @property
+    def events(self) -> str:
+        """What has happened, for `events --since`: one JSON object per line."""
+        return f"{self.data}/events.jsonl"
+
+    @property
+    def earlier_events(self) -> str:
+        """What happened before the first line of `events.jsonl`, which became this when it was full."""
+        return f"{self.data}/events.jsonl.1"
+
+    @property
     def supervisor_log(self) -> str:
         """Messages of the supervisor and the fork server: their standard error."""
         return f"{self.data}/supervisor.log"

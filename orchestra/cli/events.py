@@ -5,38 +5,84 @@ from __future__ import annotations
 import json
 import time
 
-from orchestra.model.codec import encode
+from orchestra.cli.moments import parse_seconds
 from orchestra.model.event import (
     ActionEvent,
     BlockedEvent,
     ContainerEvent,
     ConvergedEvent,
     HealthEvent,
+    Phase,
     PullEvent,
     SkippedEvent,
     SnapshotEvent,
 )
 from orchestra.model.health import HealthStatus
-from orchestra.model.resource import ResourceId
-from orchestra.stacks.events import follow_events
+from orchestra.model.resource import Kind, ResourceId
+from orchestra.stacks.events import Span, container_ids, follow_events
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orchestra.cli.invocation import Invocation
     from orchestra.model.event import Change, Event
 
 
+CHANGES = {"created": "create", "started": "start", "exited": "die", "removed": "destroy"}
+"""Docker's words for them."""
+
+
 def run(invocation: Invocation) -> int:
-    as_json = invocation.values["json"]
+    context, values, now = invocation.context, invocation.values, time.time()
+    since, until = (
+        None if values[name] is None else parse_seconds(f"--{name}", values[name], now) for name in ("since", "until")
+    )
+    ids: dict[str, str] = {}
 
     def show(event: Event) -> None:
         if isinstance(event, SnapshotEvent):
             return  # ``ps`` shows that
-        print(json.dumps(encode(event)) if as_json else render_event(event), flush=True)
+        if not values["json"]:
+            print(render_event(event), flush=True)
+        elif row := as_data(event):
+            if row["type"] == "container":
+                name = row["attributes"]["name"]
+                if name not in ids or row["action"] == "create":
+                    ids.update(container_ids(context))
+                row["id"] = ids.get(name, "")
+            print(json.dumps(row), flush=True)
 
-    follow_events(invocation.context, invocation.values["services"], show)
+    follow_events(context, values["services"], Span(since, until), show)
     return 0
+
+
+def as_data(event: Change) -> dict[str, Any] | None:
+    """With Docker Compose's keys and words; None for what it has no event for."""
+    match event:
+        case ContainerEvent():
+            kind, name, action = "container", event.container, CHANGES.get(event.change, event.change)
+            attributes = {"name": name}
+            if event.exit_code is not None:
+                attributes["exitCode"] = str(event.exit_code)
+        case HealthEvent(health=health):
+            kind, name, action = "container", event.container, f"health_status: {health.status}"
+            attributes = {"name": name}
+        case ActionEvent(resource=resource, phase=Phase.FAILED):
+            kind, name, action = str(resource.kind), resource.name, f"{event.verb} failed"
+            attributes = {"name": name, "error": event.error}
+        case ActionEvent(resource=resource, phase=Phase.DONE) if (
+            resource.kind is not Kind.CONTAINER or event.verb == "stop"
+        ):
+            kind, name, action = str(resource.kind), resource.name, event.verb
+            attributes = {"name": name}
+        case _:
+            return None
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(event.at)) + f".{int(event.at % 1 * 1e6):06d}Z"
+    service = getattr(event, "service", "")
+    row = {"time": moment, "type": kind, "service": service, "id": name, "action": action}
+    return {**row, "attributes": attributes}
 
 
 def render_event(event: Change) -> str:

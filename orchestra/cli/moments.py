@@ -36,6 +36,15 @@ def parse_moment(option: str, text: str, now: float) -> bytes:
         raise UserError(f"{option} {text}: not a valid time", hint=hint) from None
 
 
+def parse_seconds(option: str, text: str, now: float) -> float:
+    """The same as Unix seconds."""
+    from calendar import timegm
+
+    stamp = parse_moment(option, text, now).decode()
+    whole, _, fraction = stamp.removesuffix("Z").partition(".")
+    return timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction}")
+
+
 def _seconds(match: re.Match[str]) -> int:
     """Raises ValueError for a day or an hour that does not exist."""
     from datetime import datetime, timedelta, timezone

@@ -277,7 +277,11 @@ COMMANDS = (
         "events",
         "events",
         "Print events as they happen",
-        (Option("json", ("--json",), FLAG, "Print one JSON object per line"),),
+        (
+            Option("json", ("--json",), FLAG, "Print one JSON object per line"),
+            Option("since", ("--since",), TEXT, "Show events since a time, or a duration ago", metavar="TIME"),
+            Option("until", ("--until",), TEXT, "End at a time, or a duration ago", metavar="TIME"),
+        ),
         (SERVICES,),
     ),
     Command(

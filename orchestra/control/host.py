@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from orchestra.control.commands import Commands
 from orchestra.control.desired_file import load_desired
+from orchestra.control.history import append_event
 from orchestra.control.life_cycle import LifeCycle
 from orchestra.control.presence import wait_until_lost
 from orchestra.control.server import Server
@@ -64,6 +65,7 @@ class Host:
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._report_failures, name="failure report")
+            tasks.start_soon(self._keep_history, name="history of events")
             tasks.start_soon(self._engine.run, name="engine")
             tasks.start_soon(self._server.serve, control, name="control socket")
             if fork_server is not None:
@@ -108,6 +110,11 @@ class Host:
         if not readable(fork_server.pipe, 0):
             print(f"{lost} has been removed: starting another fork server", file=sys.stderr, flush=True)
             signal.pidfd_send_signal(fork_server.pidfd, signal.SIGKILL)
+
+    async def _keep_history(self) -> None:
+        async with self._engine.subscribe() as events:
+            async for event in events:
+                append_event(self._home, event)
 
     async def _report_failures(self) -> None:
         async with self._engine.subscribe() as events:

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 from orchestra.linux.syscall import c_char_p, c_int, c_uint, check, declare
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 IN_MODIFY = 0x2
 IN_ATTRIB = 0x4
 IN_CLOSE_WRITE = 0x8
@@ -81,7 +85,7 @@ class Inotify:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> Inotify:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -1,41 +1,109 @@
-"""``events``: what happens to a stack, as it happens."""
+"""``events``: what happens to a stack, as it happens, and what happened before."""
 
 from __future__ import annotations
 
-from orchestra.errors import UserError
+import signal
+import time
+from contextlib import contextmanager, suppress
+
+from orchestra.control.arrival import Arrival
+from orchestra.control.history import read_events
 from orchestra.model.event import PullEvent, SnapshotEvent
 from orchestra.model.request import EventsRequest
 from orchestra.model.result import EventsResult
-from orchestra.record import replace
-from orchestra.stacks.containers import check_known, find_stack
+from orchestra.record import Record, replace
+from orchestra.stacks.containers import check_known, find_stack, look_at_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from orchestra.model.event import Event
+    from orchestra.model.event import Change, Event
     from orchestra.stacks.context import Context
 
 
-def follow_events(context: Context, services: Sequence[str], hear: Callable[[Event], None]) -> None:
-    """Returns when the supervisor leaves. hear: is told how things stand first.
+class Span(Record):
+    """Unix seconds. since: None for from now on; until: None for no end."""
 
-    services: whose events are told; empty for all events.
+    since: float | None = None
+    until: float | None = None
 
-    Raises UserError when the stack is not up, or for a service that the file does not declare.
+    def covers(self, event: Change) -> bool:
+        return (self.since is None or event.at >= self.since) and (self.until is None or event.at <= self.until)
+
+
+class _Over(Exception):
+    """The end of the span has come."""
+
+
+def follow_events(context: Context, services: Sequence[str], span: Span, hear: Callable[[Event], None]) -> None:
+    """Returns at the end of the span, or when the supervisor leaves; waits for a stack that is not up.
+
+    hear: is told how things stand first. services: whose events are told; empty for all events.
+
+    Raises UserError for a service that the file does not declare.
     """
     known = find_stack(context)
     if known.services is not None:
         check_known(services, known.services, ())
+    stack_home = context.home.stack(known.stack)
+    told: list[Change] = []
 
     def choose(event: Event) -> None:
         if isinstance(event, SnapshotEvent):
             hear(_narrowed(event, services) if services else event)
-        elif not isinstance(event, PullEvent) and (not services or getattr(event, "service", None) in services):
+            replay()  # by now all that this stream does not have is on disk
+        elif event not in told and span.covers(event):
+            tell(event)
+
+    def tell(event: Change) -> None:
+        if not isinstance(event, PullEvent) and (not services or getattr(event, "service", None) in services):
             hear(event)
 
-    if context.client(known.stack).ask_if_running(EventsResult, EventsRequest(), choose) is None:
-        raise UserError(f"stack {known.stack} is not up", hint="run orchestra up -d to start it")
+    def replay() -> None:
+        if span.since is None or told:
+            return
+        for event in read_events(stack_home):
+            if span.covers(event):
+                told.append(event)
+                tell(event)
+
+    with suppress(_Over), _ending_at(span.until):
+        client = context.client(known.stack)
+        while True:
+            with Arrival(stack_home) as arrival:
+                if client.ask_if_running(EventsResult, EventsRequest(), choose) is not None:
+                    return
+                replay()
+                arrival.wait()
+    replay()  # nothing of it was told when the end came before anything was heard
+
+
+def container_ids(context: Context) -> dict[str, str]:
+    """Of the containers that there are, by name."""
+    return {row.name: row.id for row in look_at_containers(context, find_stack(context).stack)}
+
+
+@contextmanager
+def _ending_at(until: float | None) -> Iterator[None]:
+    """Raises _Over in the middle of whatever is waited for then, or at once."""
+    if until is None:
+        yield
+        return
+    left = until - time.time()
+    if left <= 0:
+        raise _Over
+
+    def end(_number: int, _frame: object) -> None:
+        raise _Over
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, left)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _narrowed(snapshot: SnapshotEvent, services: Sequence[str]) -> SnapshotEvent:

@@ -67,7 +67,7 @@ LINES = [
     "plan --offline --format json --scale a=1 --no-deps web",
     "plan --force-recreate --always-recreate-deps -V --pull always --remove-orphans",
     "plan --no-recreate --renew-anon-volumes",
-    "events --json web",
+    "events --json --since 5m --until 2026-01-31 web",
     "ls -aq --format json --filter name=a --filter name=b",
     "top web db",
     "stats -a --format json --no-stream --no-trunc web",

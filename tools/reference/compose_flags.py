@@ -18,10 +18,6 @@ FACTS = Path(__file__).parents[2] / "tests" / "cli" / "compose-5.5.json"
 _BUILDING = "Orchestra does not build images yet."
 
 MISSING: dict[str, dict[str, str]] = {
-    "events": {
-        "--since": "Events are not kept yet.",
-        "--until": "Events are not kept yet.",
-    },
     "up": {
         "--build": _BUILDING,
         "--menu": "There is no menu of shortcuts; press Ctrl-C to stop.",

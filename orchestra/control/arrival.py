@@ -1,0 +1,31 @@
+"""Waiting for a stack to come up: for its control socket to be made. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import select
+
+from orchestra.linux.inotify import IN_CREATE, IN_DELETE_SELF, IN_MOVE_SELF, IN_MOVED_TO, Inotify
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.home import StackHome
+
+
+class Arrival(Inotify):
+    """Made before one asks whether the stack is up, so that nothing is missed between the question and ``wait``."""
+
+    def __init__(self, stack_home: StackHome) -> None:
+        super().__init__()
+        directory = stack_home.run
+        while True:
+            try:
+                self.add(directory, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF)
+            except FileNotFoundError:
+                directory = os.path.dirname(directory)
+            else:
+                return
+
+    def wait(self) -> None:
+        """Returns when something has changed in the directory of the socket, or in the lowest above it that exists."""
+        select.select([self], [], [])

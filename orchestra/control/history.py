@@ -1,0 +1,56 @@
+"""Events on disk, one JSON object per line, so that ``events --since`` can tell what was before.
+
+The newest file is ``events.jsonl``; when it is full it becomes ``events.jsonl.1``, and what that held is forgotten.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+from orchestra.linux import private_files
+from orchestra.model.codec import encode
+from orchestra.model.event import PullEvent, SnapshotEvent, decode_event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.home import StackHome
+    from orchestra.model.event import Change, Event
+
+FULL = 512 * 1024
+"""Bytes of a file, some thousand events."""
+
+
+def append_event(stack_home: StackHome, event: Event) -> None:
+    """Except how far pulls are. A disk that is full loses events, not the stack."""
+    if isinstance(event, (PullEvent, SnapshotEvent)):
+        return
+    line = json.dumps(encode(event), separators=(",", ":")).encode() + b"\n"
+    with suppress(OSError):
+        private_files.make_directories(stack_home.data)
+        descriptor = os.open(stack_home.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, line)
+            if os.fstat(descriptor).st_size > FULL:
+                os.rename(stack_home.events, stack_home.earlier_events)
+        finally:
+            os.close(descriptor)
+
+
+def read_events(stack_home: StackHome) -> Iterator[Change]:
+    """The oldest first. Lines that cannot be read, such as one that a crash cut off, are passed over."""
+    for path in (stack_home.earlier_events, stack_home.events):
+        try:
+            with open(path, "rb") as file:
+                lines = file.readlines()
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            with suppress(ValueError):
+                event = decode_event(json.loads(line))
+                if not isinstance(event, SnapshotEvent):
+                    yield event
