@@ -46,6 +46,7 @@ class Assembler:
     """Reads and merges the files of one load. Problems are collected, never raised.
 
     ``layers`` keeps the documents of ``assemble`` in the order of merging, lowest first, for ``compose.explain``.
+    ``lent`` are values of variables that configs and secrets of included files name, see ``discovery.Project``.
     """
 
     def __init__(self, reader: Reader, problems: Problems, passes: Passes = ALL_PASSES) -> None:
@@ -53,6 +54,7 @@ class Assembler:
         self.problems = problems
         self.passes = passes
         self.layers: list[Layer] = []
+        self.lent: dict[tuple[str, str, str], str] = {}
         self._included_files = 0
         self._budget = Budget()
         self._parsed: dict[str, tuple[Map, ...]] = {}
@@ -166,7 +168,18 @@ class Assembler:
         included = self._files(paths, directory, own, trail)
         for key in _OF_THE_STACK:
             included = included.without(key)
+        self._lend(included, own)
         return _with_bare_names(included, own)
+
+    def _lend(self, included: Map, environment: Environment) -> None:
+        for section in ("configs", "secrets"):
+            declared = included.get(section)
+            for key, item in declared.items.items() if isinstance(declared, Map) else ():
+                variable = item.get("environment") if isinstance(item, Map) else None
+                if isinstance(variable, Scalar) and isinstance(variable.value, str):
+                    value = environment.lookup(variable.value)
+                    if value is not None:
+                        self.lent.setdefault((section, key, variable.value), value)
 
     def _included_environment(
         self, entry: Map, directory: str, environment: Environment, place: Span

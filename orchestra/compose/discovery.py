@@ -13,6 +13,8 @@ from orchestra.errors import ComposeFileNotFound, Diagnostic, UserError
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.compose.problems import Problems
     from orchestra.compose.reader import Reader
     from orchestra.compose.request import LoadRequest
@@ -32,7 +34,8 @@ class Project(Record):
     """files and directory are absolute; a file may be ``-``. profiles: the active ones.
 
     separator: between the parts of the names of containers and built images. keeps_unused: resources that no service
-    uses belong to the stack too.
+    uses belong to the stack too. lent: what a config or secret of an included file is made of, as the variables of that
+    file say: by ``configs`` or ``secrets``, its name, and the variable.
     """
 
     directory: str
@@ -41,6 +44,12 @@ class Project(Record):
     profiles: frozenset[str] = frozenset()
     separator: str = "-"
     keeps_unused: bool = False
+    lent: Mapping[tuple[str, str, str], str] = {}
+
+    def content_of(self, section: str, key: str, variable: str) -> str | None:
+        """What a config or secret that names a variable is made of."""
+        lent = self.lent.get((section, key, variable))
+        return self.environment.lookup(variable) if lent is None else lent
 
 
 def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Project:

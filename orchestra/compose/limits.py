@@ -46,6 +46,10 @@ def check_limits(service: Service, path: Path, context: Context) -> None:
     if service.oom_score_adj is not None and not -1000 <= service.oom_score_adj <= 1000:
         refuse(("oom_score_adj",), f"{service.oom_score_adj} is out of range", "use a number from -1000 to 1000")
     _check_healthcheck(service, refuse)
+    if service.healthcheck and service.healthcheck.start_interval and not service.healthcheck.start_period:
+        place = (*path, "healthcheck", "start_interval")
+        message = "healthcheck.start_interval requires healthcheck.start_period to be set"
+        context.problems.warn("no-effect", message, context.span(place), place, "set start_period")
     if service.cpuset and not all(_is_range(part) for part in service.cpuset.split(",")):
         refuse(("cpuset",), f"{service.cpuset!r} is not a valid list of CPUs", "use a list such as 0-2,4")
     if service.mem_swappiness is not None and not -1 <= service.mem_swappiness <= 100:

@@ -77,6 +77,7 @@ def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
     name = project_name(request, project, declared_name(documents, project.environment, Problems()))
     project = with_name(project, name)
     document = assembler.assemble(project.files, project.directory, project.environment)
+    project = replace(project, lent=assembler.lent)
     return Assembled(request, name, document, project, assembler)
 
 

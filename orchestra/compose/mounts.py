@@ -145,7 +145,7 @@ def _file(
         return BindMount(target, definition.file, read_only=True, declared=declaration)
     content = definition.content
     if definition.environment:
-        content = context.project.environment.lookup(definition.environment)
+        content = context.project.content_of(*declared, definition.environment)
         if content is None:
             at = (*declared, "environment")
             message = f"the variable {definition.environment}, which is to be mounted at {target}, is not set"

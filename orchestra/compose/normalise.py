@@ -159,7 +159,9 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
         for entry in getattr(service, attribute):
             definition = getattr(stack, attribute).get(entry.source)
             if definition is not None:
-                contents[f"{attribute}/{entry.source}"] = _content_digest(definition, context)
+                contents[f"{attribute}/{entry.source}"] = _content_digest(
+                    (attribute, entry.source or ""), definition, context
+                )
     keys = service.networks or {}
     volumes = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
     return {
@@ -169,12 +171,13 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
     }
 
 
-def _content_digest(definition: FileObject, context: Context) -> str:
+def _content_digest(declared: tuple[str, str], definition: FileObject, context: Context) -> str:
     """For a config or secret. The hash of a service shows that it has changed, and nothing else about it."""
     if definition.file:
         return context.reader.digest(os.path.normpath(definition.file))
     variable = definition.environment
-    return config_hash({"content": context.project.environment.lookup(variable) if variable else definition.content})
+    content = context.project.content_of(*declared, variable) if variable else definition.content
+    return config_hash({"content": content})
 
 
 def _volumes(context: Context) -> tuple[VolumeSpec, ...]:

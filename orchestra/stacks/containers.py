@@ -127,9 +127,10 @@ def choose_running(running: Iterable[Kind], service: str, index: int | None) -> 
 
 
 def _not_running(service: str, index: int | None) -> UserError:
-    which = f'service "{service}"' if index is None else f'container {index} of service "{service}"'
+    which = "" if index is None else f" container #{index}"
     return UserError(
-        f"{which} is not running", hint="run orchestra ps -a to list the containers, or orchestra up -d to start them"
+        f'service "{service}" is not running{which}',
+        hint="run orchestra ps -a to list the containers, or orchestra up -d to start them",
     )
 
 

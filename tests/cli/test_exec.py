@@ -295,7 +295,7 @@ def test_the_lowest_replica_that_runs_is_taken(by_hand):
     containers = observe_containers(parse(["-p", "s", "ps"]).context, "s")
     assert choose_container(containers, "web", None).index == 2
     assert choose_container(containers, "web", 3).index == 3
-    with pytest.raises(UserError, match='container 1 of service "web" is not running'):
+    with pytest.raises(UserError, match='service "web" is not running container #1'):
         choose_container(containers, "web", 1)
 
 

@@ -60,7 +60,7 @@ def test_ports_and_volumes_of_a_stack(write_stack):
         (("web", "81"), "no port 81/tcp for container stack-web-1", "published are 53/udp, 80/tcp"),
         (("web", "53"), "no port 53/tcp for container stack-web-1", "published are 53/udp, 80/tcp"),
         (("quiet", "80"), "no port 80/tcp for container stack-quiet-1", "it publishes no ports"),
-        (("--index", "3", "web", "80"), 'container 3 of service "web" is not running', "ps -a"),
+        (("--index", "3", "web", "80"), 'service "web" is not running container #3', "ps -a"),
         (("job", "80"), 'service "job" is not running', "up -d"),
         (("job",), 'service "job" is not running', "up -d"),
         (("--index", "3", "web"), 'container 3 of service "web" is not running', "ps -a"),

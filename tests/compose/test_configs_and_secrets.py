@@ -30,6 +30,22 @@ def test_a_variable_is_a_file_of_the_containers_own(folder):
     assert "abc" not in repr(loaded.desired)
 
 
+def test_a_variable_of_an_included_file_is_the_one_that_it_sees(folder):
+    folder.write("one.env", "TOKEN=one\n")
+    folder.write("two.env", "TOKEN=two\n")
+    for name in ("one", "two"):
+        service = f"services: {{{name}: {{image: x, secrets: [{name}]}}}}\n"
+        folder.write(f"{name}.yaml", f"{service}secrets: {{{name}: {{environment: TOKEN}}}}\n")
+    text = "include: [{path: one.yaml, env_file: one.env}, {path: two.yaml, env_file: two.env}]\n"
+    loaded = folder.load(text)
+    assert not loaded.warnings
+    found = {name: loaded.desired.replicas(name)[0].mounts[0] for name in ("one", "two")}
+    assert {name: mount.content for name, mount in found.items()} == {"one": "one", "two": "two"}
+    folder.write("one.env", "TOKEN=other\n")
+    again = folder.load(text)
+    assert {name for name in found if again.hashes[name] != loaded.hashes[name]} == {"one"}
+
+
 def test_a_file_is_bound_unless_it_is_to_be_another_users(folder):
     path = folder.write("key", "k")
     found, _ = mounts(folder, "secrets: [s]", "secrets: {s: {file: ./key}}")

@@ -149,3 +149,10 @@ def test_a_path_without_its_dot_is_recognised(folder):
     shown = folder.refused(WEB + "    volumes: ['data/db:/var/lib/db']\n")
     assert "refers to the undefined volume data/db [undefined]" in shown
     assert "hint: begin a host path with a dot, a slash or a tilde: ./data/db" in shown
+
+
+def test_start_interval_needs_a_start_period(folder):
+    text = "services: {{web: {{image: x, healthcheck: {{test: [CMD, x], start_interval: 1s{more}}}}}}}"
+    (warning,) = folder.load(text.format(more="")).warnings
+    assert warning.message == "healthcheck.start_interval requires healthcheck.start_period to be set"
+    assert not folder.load(text.format(more=", start_period: 5s")).warnings
