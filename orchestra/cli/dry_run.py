@@ -6,12 +6,14 @@ from importlib import import_module
 
 from orchestra.cli.table import find_command
 from orchestra.errors import UserError
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.model.event import Event
 
 CHANGE_NOTHING = frozenset(
     {
@@ -54,4 +56,37 @@ def _down(invocation: Invocation) -> int:
     return 0
 
 
-PREVIEWS: dict[str, Callable[[Invocation], int]] = {"up": _up, "down": _down}
+def _pull(invocation: Invocation) -> int:
+    from orchestra.stacks.images.library import open_library
+    from orchestra.stacks.images.pull import PullOptions, choose_images
+
+    context, options = invocation.context, invocation.options(PullOptions)
+    return _transfer("pull", choose_images(context, open_library(context), options, _tell_skipped))
+
+
+def _push(invocation: Invocation) -> int:
+    from orchestra.stacks.images.push import PushOptions, choose_images
+
+    return _transfer("push", choose_images(invocation.context, invocation.options(PushOptions), _tell_skipped))
+
+
+def _tell_skipped(event: Event) -> None:
+    from orchestra.cli.render.progress import Plain
+
+    Plain().hear(event)
+
+
+def _transfer(verb: str, images: Collection[str]) -> int:
+    for image in images:
+        print(visible(f"{verb:7}image/{image}"))
+    if not images:
+        print("nothing to do")
+    return 0
+
+
+PREVIEWS: dict[str, Callable[[Invocation], int]] = {
+    "up": _up,
+    "down": _down,
+    "pull": _pull,
+    "push": _push,
+}

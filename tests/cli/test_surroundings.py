@@ -98,6 +98,15 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(write_stack):
     assert stack.run("--dry-run", "ps", "--services").stdout == "db\nweb\n"
 
 
+def test_a_dry_run_of_pull_and_push_names_the_images(write_stack):
+    stack = write_stack("services: {a: {image: 'x.invalid/a:1'}, b: {image: 'x.invalid/a:1'}, c: {image: 'rootfs:/'}}")
+    done = stack.run("--dry-run", "pull")
+    assert done.stdout == "pull   image/x.invalid/a:1\n"
+    assert "A directory needs no pull" in done.stderr
+    assert stack.run("--dry-run", "push", "a").stdout == "push   image/x.invalid/a:1\n"
+    assert stack.run("--dry-run", "push").stdout == "nothing to do\n"
+
+
 def test_orphans_and_progress_follow_the_variables(write_stack):
     files = {".env": "COMPOSE_IGNORE_ORPHANS=1"}
     stack = write_stack(STACK, files=files, COMPOSE_PROGRESS="json", COMPOSE_STATUS_STDOUT="true")

@@ -42,16 +42,23 @@ def pull(
     """
     context.need_root("pull")
     library = open_library(context)
-    jobs: dict[str, Callable[[], object]] = {}
+    specs = choose_images(context, library, options, hear)
+    jobs: dict[str, Callable[[], object]] = {image: partial(library.store.pull, spec) for image, spec in specs.items()}
+    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]), at_once)
+
+
+def choose_images(
+    context: Context, library: Library, options: PullOptions, hear: Callable[[Event], None]
+) -> dict[str, ImageSpec]:
+    """What is to be fetched, each image once. hear: is told which services are skipped. Raises what a load raises."""
     specs: dict[str, ImageSpec] = {}
     for row in images_of_services(context, options.services, include_deps=options.include_deps):
         reason = _reason_to_skip(row, library, options)
         if reason:
             hear(SkippedEvent(time.time(), ResourceId(Kind.SERVICE, row.service), reason))
-        elif row.image not in jobs:  # of another service too
-            specs[row.image] = ImageSpec(row.image, row.platform, "always")
-            jobs[row.image] = partial(library.store.pull, specs[row.image])
-    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]), at_once)
+        else:
+            specs.setdefault(row.image, ImageSpec(row.image, row.platform, "always"))  # of another service too
+    return specs
 
 
 def _reason_to_skip(row: ServiceImage, library: Library, options: PullOptions) -> str:

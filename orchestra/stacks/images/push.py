@@ -36,20 +36,31 @@ def push(
     context: Context, options: PushOptions, hear: Callable[[Event], None], *, at_once: int | None = None
 ) -> Failures:
     """What went wrong, by image; at_once: as of ``in_parallel``. Raises what a load raises."""
-    rows = images_of_services(context, options.services, include_deps=options.include_deps)
     library = open_library(context)
-    jobs: dict[str, Callable[[], object]] = {}
     # One image at a time to each: what they share is sent once, and registries lose what comes twice at the same time.
     registries: defaultdict[str, Lock] = defaultdict(Lock)
-    for row in rows:
+    jobs: dict[str, Callable[[], object]] = {
+        image: partial(_push, library, image, registries[host])
+        for image, host in choose_images(context, options, hear).items()
+    }
+    return in_parallel("push", jobs, hear, at_once=at_once)
+
+
+def choose_images(context: Context, options: PushOptions, hear: Callable[[Event], None]) -> dict[str, str]:
+    """The host of its registry by each image that is to be sent. hear: is told which services are skipped.
+
+    Raises what a load raises.
+    """
+    hosts: dict[str, str] = {}
+    for row in images_of_services(context, options.services, include_deps=options.include_deps):
         if reason := _reason_to_skip(row, options):
             hear(SkippedEvent(time.time(), ResourceId(Kind.SERVICE, row.service), reason))
             continue
         for image in (row.image, *row.tags):
             name = name_of(image) or name_of(row.image)
             assert name is not None, row.image
-            jobs[image] = partial(_push, library, image, registries[name.host])
-    return in_parallel("push", jobs, hear, at_once=at_once)
+            hosts[image] = name.host
+    return hosts
 
 
 def _reason_to_skip(row: ServiceImage, options: PushOptions) -> str:
