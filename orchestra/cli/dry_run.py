@@ -48,11 +48,14 @@ def _up(invocation: Invocation) -> int:
 
 def _down(invocation: Invocation) -> int:
     from orchestra.cli.plan import print_text
-    from orchestra.stacks.down import DownOptions, find_stack_for_down
+    from orchestra.stacks.down import DownOptions, find_stack_for_down, images_to_remove
     from orchestra.stacks.plan import plan_down
 
     context, options = invocation.context, invocation.options(DownOptions)
-    print_text(plan_down(context, find_stack_for_down(context, options)[0], options))
+    known = find_stack_for_down(context, options)[0]
+    print_text(plan_down(context, known, options))
+    for image in images_to_remove(context, known, options):
+        print(visible(f"then remove image/{image}  asked for by --rmi, if it is there"))
     return 0
 
 

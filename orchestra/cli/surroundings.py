@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from orchestra.errors import UserError
-from orchestra.stacks.dotenv import compose_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,5 +71,7 @@ def _dotenv(shared: Mapping[str, Any], environment: Mapping[str, str]) -> dict[s
     others = shared["env_files"] or environment.get("COMPOSE_ENV_FILES")
     if others or _is_true(environment.get("COMPOSE_DISABLE_ENV_FILE")):
         return {}
+    from orchestra.stacks.dotenv import compose_variables
+
     first = next((os.path.dirname(path) for path in shared["files"] if path != "-"), "")
     return compose_variables(os.path.join(shared["project_directory"] or first, ".env"), environment)

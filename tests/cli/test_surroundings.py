@@ -128,3 +128,22 @@ def test_resources_that_no_service_uses_may_be_kept(write_stack):
     stack = write_stack("services: {web: {image: x}}\nnetworks: {unused: }\n")
     assert "unused" not in stack.run("config").stdout
     assert "unused" in stack.run("--all-resources", "config").stdout
+
+
+def test_down_removes_images_on_demand(write_stack):
+    stack = write_stack(ORPHANED)
+    stack.run("up", "-d")
+    for name in ("named:1", "stack-built"):
+        stack.run("commit", "web", name)
+    stack.write(ORPHANED.replace("rootfs:BUSYBOX", "named:1"))
+    stack.run("up", "-d")
+    stack.run("down", "--rmi", "local")
+    assert "named" in stack.run("image", "ls").stdout
+    stack.run("up", "-d")
+    assert "image/named" not in stack.run("--dry-run", "pull", "--policy", "missing").stdout
+    assert "remove image/named:1" in stack.run("--dry-run", "down", "--rmi", "all").stdout
+    done = stack.run("down", "--rmi", "all")
+    assert "Image named:1  Removed" in done.stderr
+    assert "named" not in stack.run("image", "ls").stdout
+    assert "stack-built" in stack.run("image", "ls").stdout
+    stack.run("down", "--rmi", "all")
