@@ -16,7 +16,7 @@ from orchestra.record import replace
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.context import Context, Project
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
-from orchestra.stacks.events import follow_events
+from orchestra.stacks.events import Span, follow_events
 from orchestra.stacks.exec import ExecOptions, find_target
 from orchestra.stacks.graph import graph
 from orchestra.stacks.host_volumes import list_volumes
@@ -127,7 +127,7 @@ def test_who_follows_events_is_told_how_things_stand_and_what_changes(context, s
 
     up(begin_up(context, options.chosen), options)
     with ThreadPoolExecutor(1) as executor:
-        following = executor.submit(follow_events, context, services, hear)
+        following = executor.submit(follow_events, context, services, Span(), hear)
         assert begun.wait(30)
         known, _ = find_stack_for_down(context, DownOptions())
         down(context, known, DownOptions())
