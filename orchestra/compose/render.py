@@ -1,8 +1,8 @@
 """A ``Stack`` as text in Compose's canonical form: what ``config`` prints.
 
 Empty values (null, empty, false, zero) are left out, unless that would lose a decision, such as ``init: false`` or
-``replicas: 0``. Keys come in the order of the models' fields, which is Docker Compose's. A ``$`` is doubled, so that the
-output can be loaded again.
+``replicas: 0``. Keys come in the order of the models' fields, which is Docker Compose's. A ``$`` is doubled, so that
+the output can be loaded again.
 """
 
 from __future__ import annotations
