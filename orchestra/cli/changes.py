@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestra.errors import UserError
 from orchestra.model.request import Changes
 from orchestra.model.wish import Recreate
+from orchestra.record import replace
 from orchestra.stacks.stack_file import Chosen
 
 TYPE_CHECKING = False
@@ -39,6 +40,17 @@ def read_changes(values: dict[str, Any]) -> Changes:
         stop_timeout=values.get("timeout"),
         start=not values.get("no_start", False),
     )
+
+
+def read_creation(values: dict[str, Any]) -> Changes:
+    """Of ``create``. values: of the command line. Raises UserError for options that exclude each other."""
+    return replace(read_changes(values), start=False)
+
+
+def read_scaling(values: dict[str, Any]) -> Chosen:
+    """Of ``scale``. values: of the command line. Raises UserError for numbers that are none."""
+    scale = parse_scale(values["scale"])
+    return Chosen(tuple(scale), values["no_deps"], scale)
 
 
 def parse_scale(entries: Sequence[str]) -> dict[str, int]:

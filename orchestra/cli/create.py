@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from orchestra.cli.changes import read_changes, read_chosen
+from orchestra.cli.changes import read_chosen, read_creation
 from orchestra.cli.up import begin, bring_up
-from orchestra.record import replace
 from orchestra.stacks.up import UpOptions
 
 TYPE_CHECKING = False
@@ -14,5 +13,5 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    options = UpOptions(read_chosen(values), replace(read_changes(values), start=False))
+    options = UpOptions(read_chosen(values), read_creation(values))
     return bring_up(invocation, begin(invocation, options), options)

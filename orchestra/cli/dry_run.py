@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
     from orchestra.cli.invocation import Invocation
     from orchestra.model.event import Event
+    from orchestra.model.request import Changes
+    from orchestra.stacks.plan import PlanResult
+    from orchestra.stacks.stack_file import Chosen
 
 CHANGE_NOTHING = frozenset(
     {
         *("ps", "top", "stats", "port", "volumes", "images", "ls", "version", "logs", "config", "plan", "events"),
         *("doctor", "completion", "system df", "image ls", "image inspect", "image history"),
+        *("graph", "inspect", "help", "volume ls", "volume inspect"),
     }
 )
 """Commands that are the same without it."""
@@ -39,11 +43,64 @@ def run_dry(invocation: Invocation) -> int:
 
 
 def _up(invocation: Invocation) -> int:
-    from orchestra.cli.plan import plan_up, print_text
+    from orchestra.cli.changes import read_changes, read_chosen
 
-    result = plan_up(invocation, offline=False)
+    return _show_up(invocation, read_chosen(invocation.values), read_changes(invocation.values))
+
+
+def _create(invocation: Invocation) -> int:
+    from orchestra.cli.changes import read_chosen, read_creation
+
+    return _show_up(invocation, read_chosen(invocation.values), read_creation(invocation.values))
+
+
+def _scale(invocation: Invocation) -> int:
+    from orchestra.cli.changes import read_scaling
+    from orchestra.model.request import Changes
+
+    return _show_up(invocation, read_scaling(invocation.values), Changes())
+
+
+def _show_up(invocation: Invocation, chosen: Chosen, changes: Changes) -> int:
+    from orchestra.cli.plan import plan_up
+    from orchestra.stacks.plan import PlanOptions
+
+    return _show(plan_up(invocation, PlanOptions(chosen, changes)))
+
+
+def _show(result: PlanResult) -> int:
+    from orchestra.cli.plan import print_text
+
     print_text(result)
     return 1 if result.preview.failed else 0
+
+
+def _stop(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle import StopOptions
+    from orchestra.stacks.life_cycle_plan import plan_stop
+
+    return _show(plan_stop(invocation.context, invocation.options(StopOptions)))
+
+
+def _start(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle import StartOptions
+    from orchestra.stacks.life_cycle_plan import plan_start
+
+    return _show(plan_start(invocation.context, invocation.options(StartOptions)))
+
+
+def _restart(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle import RestartOptions
+    from orchestra.stacks.life_cycle_plan import plan_restart
+
+    return _show(plan_restart(invocation.context, invocation.options(RestartOptions)))
+
+
+def _rm(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle_plan import plan_rm
+    from orchestra.stacks.rm import RemoveOptions
+
+    return _show(plan_rm(invocation.context, invocation.options(RemoveOptions), stops=invocation.values["stop"]))
 
 
 def _down(invocation: Invocation) -> int:
@@ -89,6 +146,12 @@ def _transfer(verb: str, images: Collection[str]) -> int:
 
 PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "up": _up,
+    "create": _create,
+    "scale": _scale,
+    "start": _start,
+    "stop": _stop,
+    "restart": _restart,
+    "rm": _rm,
     "down": _down,
     "pull": _pull,
     "push": _push,

@@ -19,8 +19,9 @@ CHANGES = 2
 
 
 def run(invocation: Invocation) -> int:
-    result = plan_up(invocation, offline=invocation.values["offline"])
-    if invocation.values["format"] == "json":
+    values = invocation.values
+    result = plan_up(invocation, PlanOptions(read_chosen(values), read_changes(values), values["offline"]))
+    if values["format"] == "json":
         print(json.dumps(render_data(result), indent=2))
     else:
         print_text(result)
@@ -29,10 +30,9 @@ def run(invocation: Invocation) -> int:
     return CHANGES if result.preview.changes else 0
 
 
-def plan_up(invocation: Invocation, *, offline: bool) -> PlanResult:
+def plan_up(invocation: Invocation, options: PlanOptions) -> PlanResult:
     """What ``up`` would do with these options."""
-    context, values = invocation.context, invocation.values
-    options = PlanOptions(read_chosen(values), read_changes(values), offline)
+    context = invocation.context
     prepared = load_for_plan(context, options)
     warn_of_notes(invocation, prepared.notes)
     result = plan(context, prepared, options)

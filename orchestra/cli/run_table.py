@@ -25,13 +25,14 @@ PULL = Option(
     choices=("always", "missing", "never", "policy"),
 )
 QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
+YES = Option("yes", ("-y", "--yes"), FLAG, "Answer yes to every question; none is asked")
 
 RUN_COMMANDS = (
     Command(
         "create",
         "create",
         "Create containers without starting them",
-        (SCALE, FORCE_RECREATE, NO_RECREATE, PULL, QUIET_PULL, REMOVE_ORPHANS),
+        (SCALE, FORCE_RECREATE, NO_RECREATE, PULL, QUIET_PULL, REMOVE_ORPHANS, YES),
         (SERVICES,),
     ),
     Command(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from orchestra.cli.changes import parse_scale
+from orchestra.cli.changes import read_scaling
 from orchestra.cli.up import begin, bring_up
-from orchestra.stacks.stack_file import Chosen
 from orchestra.stacks.up import UpOptions
 
 TYPE_CHECKING = False
@@ -13,6 +12,5 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    scale = parse_scale(invocation.values["scale"])
-    options = UpOptions(Chosen(tuple(scale), invocation.values["no_deps"], scale))
+    options = UpOptions(read_scaling(invocation.values))
     return bring_up(invocation, begin(invocation, options), options)

@@ -18,6 +18,7 @@ from orchestra.cli.run_table import (
     SCALE,
     TIMEOUT,
     WAIT,
+    YES,
 )
 from orchestra.cli.surroundings import ANSI, PROGRESS
 from orchestra.cli.syntax import Argument, Command
@@ -113,7 +114,7 @@ COMMANDS = (
             _NO_COLOR,
             _NO_LOG_PREFIX,
             Option("timestamps", ("--timestamps",), FLAG, "Show timestamps"),
-            Option("yes", ("-y", "--yes"), FLAG, "Answer yes to every question; up asks none"),
+            YES,
         ),
         (SERVICES,),
     ),

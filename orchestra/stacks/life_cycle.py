@@ -74,6 +74,10 @@ def find_stack_to_change(context: Context, command: str, services: Sequence[str]
     return known, exists(context, known.stack)
 
 
+def nothing_to_start(what: str) -> UserError:
+    return UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
+
+
 def stop(context: Context, options: StopOptions, hear: Hear | None = None) -> StopResult:
     """Returns when all have ended, or cannot. They are not started again before a command asks for it."""
     known, is_there = find_stack_to_change(context, "stop", options.services)
@@ -86,8 +90,7 @@ def start(context: Context, options: StartOptions, hear: Hear | None = None) -> 
     """Start containers that exist, and what they depend on. Raises UserError when there are none."""
     known, is_there = find_stack_to_change(context, "start", options.services)
     if not is_there:
-        what = f'service "{options.services[0]}"' if options.services else f'stack "{known.stack}"'
-        raise UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
+        raise nothing_to_start(f'service "{options.services[0]}"' if options.services else f'stack "{known.stack}"')
     request = StartRequest(options.services, options.wait, options.wait_timeout)
     return context.client(known.stack).ask(StartResult, request, hear)
 

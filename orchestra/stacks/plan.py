@@ -25,6 +25,8 @@ from orchestra.stacks.down import request_of
 from orchestra.stacks.stack_file import Chosen, StackFile, concern
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestra.stacks.containers import Known
     from orchestra.stacks.context import Context
     from orchestra.stacks.down import DownOptions
@@ -81,20 +83,26 @@ def _foresee(context: Context, prepared: Prepared, options: PlanOptions, now: fl
 
 def plan_down(context: Context, known: Known, options: DownOptions) -> PlanResult:
     """What ``down`` would do. Changes nothing. Raises UserError for a service that is not declared."""
-    now = time.time()
     request = request_of(known, options)
-    seen = context.client(known.stack).ask_if_running(ObserveResult, ObserveRequest())
+
+    def change(current: Desired, now: float) -> Desired:
+        declared = current.services if known.services is None else tuple(map(ServiceName, known.services))
+        check_known(request.selected, declared, ())
+        return go_down(current, declared, with_dependents(current, request.selected), asked_by(request, now))
+
+    return plan_change(context, known.stack, change)
+
+
+def plan_change(context: Context, stack: str, change: Callable[[Desired, float], Desired]) -> PlanResult:
+    """What would be done after a change of what is desired, at that moment (Unix seconds). Changes nothing."""
+    now = time.time()
+    seen = context.client(stack).ask_if_running(ObserveResult, ObserveRequest())
     if seen is None:
         from orchestra.control.look import look_as_it_is
 
-        seen = look_as_it_is(context.home, known.stack, context.driver)
-    current = seen.desired
-    declared = current.services if known.services is None else tuple(map(ServiceName, known.services))
-    check_known(request.selected, declared, ())
-    gone = with_dependents(current, request.selected)
-    desired = go_down(current, declared, gone, asked_by(request, now))
-    outlook = ForeseeResult(seen.observed, desired, current)
-    result = preview(desired, seen.observed, now)
+        seen = look_as_it_is(context.home, stack, context.driver)
+    outlook = ForeseeResult(seen.observed, change(seen.desired, now), seen.desired)
+    result = preview(outlook.desired, seen.observed, now)
     return PlanResult(result, replacement.replacements(result, outlook), replacement.left_alone(outlook), ())
 
 

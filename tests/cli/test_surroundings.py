@@ -147,3 +147,20 @@ def test_down_removes_images_on_demand(write_stack):
     assert "named" not in stack.run("image", "ls").stdout
     assert "stack-built" in stack.run("image", "ls").stdout
     stack.run("down", "--rmi", "all")
+
+
+def test_a_dry_run_of_the_life_cycle_is_its_plan(write_stack):
+    stack = write_stack(STACK)
+
+    assert "container/stack-web-1" in stack.run("--dry-run", "create").stdout
+    assert "start" not in stack.run("--dry-run", "create").stdout
+    assert "has no container to start" in stack.run("--dry-run", "start", code=1).stderr
+    stack.run("up", "-d")
+    before = stack.containers()
+    assert "stop   container/stack-web-1  asked to be stopped" in stack.run("--dry-run", "stop", "web").stdout
+    assert "asked to be restarted" in stack.run("--dry-run", "restart", "web").stdout
+    assert "container/stack-web-3" in stack.run("--dry-run", "scale", "web=3").stdout
+    assert stack.run("--dry-run", "rm").stdout == "nothing to do\n"
+    assert "remove container/stack-web-1" in stack.run("--dry-run", "rm", "-s", "web").stdout
+    assert stack.run("--dry-run", "start").stdout == "nothing to do\n"
+    assert {name: row["ID"] for name, row in stack.containers().items()} == {n: r["ID"] for n, r in before.items()}

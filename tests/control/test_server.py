@@ -22,7 +22,8 @@ from orchestra.model.resource import ResourceId
 from orchestra.model.result import PingResult, UpResult
 
 pytestmark = pytest.mark.anyio
-OPERATIONS = ("up", "foresee", "down", "stop", "observe", "attend", "settle", "events", "ping")
+OPERATIONS = ("up", "foresee", "down", "observe", "attend", "settle", "events", "ping")
+OPERATIONS += ("stop", "start", "restart", "kill", "pause", "remove", "wait")
 
 
 async def test_an_event_of_the_last_moment_comes_before_the_answer(tmp_path):
@@ -39,7 +40,7 @@ async def test_an_event_of_the_last_moment_comes_before_the_answer(tmp_path):
     (tmp_path / "run/stacks/s").mkdir(parents=True)
     with unix_socket.listen(home.control_socket) as listening:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(Server(commands, broadcast, "s").serve, listening)
+            tasks.start_soon(Server(commands, commands, broadcast, "s").serve, listening)
             with anyio.fail_after(10):
                 ask = partial(Client(home).ask, PingResult, PingRequest(), heard.append)
                 answer = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
@@ -56,7 +57,8 @@ class Serving:
         self.broadcast = Broadcast()
         self.broadcast.recap = lambda: ()
         self.done = anyio.Event()
-        self.server = Server(SimpleNamespace(**dict.fromkeys(OPERATIONS, self._work)), self.broadcast, "s")
+        commands = SimpleNamespace(**dict.fromkeys(OPERATIONS, self._work))
+        self.server = Server(commands, commands, self.broadcast, "s")
         self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run").stack("s")
         (tmp_path / "run/stacks/s").mkdir(parents=True)
         self.listening = unix_socket.listen(self.home.control_socket)

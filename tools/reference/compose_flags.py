@@ -18,11 +18,14 @@ FACTS = Path(__file__).parents[2] / "tests" / "cli" / "compose-5.5.json"
 _BUILDING = "Orchestra does not build images yet."
 
 MISSING: dict[str, dict[str, str]] = {
+    "create": {
+        "--build": _BUILDING,
+        "--no-build": _BUILDING,
+    },
     "up": {
         "--build": _BUILDING,
         "--menu": "There is no menu of shortcuts; press Ctrl-C to stop.",
         "--no-build": _BUILDING,
-        "--no-start": "Containers are not created without being started yet.",
         "--quiet-build": _BUILDING,
         "--watch": "Files are not watched yet.",
     },
