@@ -102,6 +102,10 @@ class Assembler:
         self.layers.append(Layer((document,), environment))
         return extended
 
+    def local(self, path: str) -> str:
+        """The local file that stands for ``path``. Raises ComposeError when it cannot be fetched."""
+        return self.reader.local(path)
+
     def lack(self, path: str) -> str:
         """Why ``parse`` found nothing."""
         return self.reader.lack(path)
@@ -146,6 +150,12 @@ class Assembler:
             )
             self.problems.error("invalid-value", message, entry.span, ("include",))
             return None
+        local: list[str] = []
+        with self.problems.at(entry.span, ("include",)):
+            local += map(self.reader.local, paths)
+        if len(local) < len(paths):
+            return None
+        paths = tuple(local)
         for path in paths:
             if path in trail:
                 chain = " -> ".join(os.path.basename(item) for item in (*trail[trail.index(path) :], path))

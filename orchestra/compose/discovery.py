@@ -55,13 +55,14 @@ class Project(Record):
 def discover(request: LoadRequest, reader: Reader, problems: Problems) -> Project:
     """Find the files and read the ``.env`` files. Raises ComposeFileNotFound."""
     here = request.working_directory
-    files = tuple(_absolute(here, path) for path in request.files)
+    files = tuple(reader.local(_absolute(here, path)) for path in request.files)
     directory = _absolute(here, request.project_directory) if request.project_directory else None
     environment = Environment(reader, {"PWD": here}, origins={"PWD": "the working directory"})
-    first = directory or _directory_of(files, here)
+    # What a file from elsewhere leaves open is for the one who fetches it: the .env file here comes before its own.
+    first = directory or (here if request.files and is_remote(request.files[0]) else _directory_of(files, here))
     environment = _with_env_files(environment, request, first, reader, problems)
     if not files:
-        files = _listed(environment, here) or _search(directory or here, reader, problems)
+        files = tuple(map(reader.local, _listed(environment, here))) or _search(directory or here, reader, problems)
     found = directory or _directory_of(files, here)
     if found != first:
         environment = _with_env_files(environment, request, found, reader, problems)

@@ -24,6 +24,8 @@ class Files(Protocol):
 
     def parse(self, path: str) -> tuple[Map, ...] | None: ...
 
+    def local(self, path: str) -> str: ...
+
     def prepared(self, raw: Map, directory: str, environment: Environment) -> Map: ...
 
     def lack(self, path: str) -> str: ...
@@ -127,11 +129,15 @@ class Extender:
         at = ("services", trail[-1][1], "extends")
         file = extends.get("file")
         if isinstance(file, Scalar) and isinstance(file.value, str) and file.value != path:
-            path = file.value
-            other = self._other(path, file.span, (*at, "file"))
-            if other is None:
+            local = self._local(file.value, file.span, (*at, "file"))
+            if local is None:
                 return _Resolved(None)
-            document = other
+            if local != path:
+                path = local
+                other = self._other(path, file.span, (*at, "file"))
+                if other is None:
+                    return _Resolved(None)
+                document = other
         services = find_map(document, "services")
         if services is None or name not in services.items:
             message = f"cannot extend service {name}: it is not declared in {os.path.basename(path)}"
@@ -139,6 +145,11 @@ class Extender:
             self.problems.error("undefined", message, extends.span, at, hint)
             return _Resolved(None)
         return self._service(name, document, path, trail)
+
+    def _local(self, path: str, place: Span, at: Path) -> str | None:
+        with self.problems.at(place, at):
+            return self.files.local(path)
+        return None
 
     def _other(self, path: str, place: Span, at: Path) -> Map | None:
         """The first document of another file; None if there is none, for a reason in ``problems``."""

@@ -1,5 +1,7 @@
 """The loader's only access to the outside: files and the process environment, with a record of everything used.
 
+The caller of the loader gives a function that fetches files from elsewhere.
+
 Reading is limited to regular files up to ``MAXIMUM_SIZE``, and to pipes from a shell. Nothing that could block or never
 end is read.
 """
@@ -15,10 +17,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from orchestra.compose.paths import is_remote
 from orchestra.compose.request import Inputs
-from orchestra.errors import ComposeError, Diagnostic
+from orchestra.errors import ComposeError, Diagnostic, OrchestraError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 STANDARD_INPUT = "-"
 MAXIMUM_SIZE = 4 * 1024 * 1024
@@ -28,11 +30,26 @@ _NULL_DEVICE = os.makedev(1, 3)
 class Reader:
     """Reads each file once; remembers digests and variables for ``Inputs``."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], fetch: Callable[[str], str] | None = None) -> None:
         self._environment = environment
+        self._fetch = fetch
+        self._fetched: dict[str, str] = {}
         self._contents: dict[str, bytes | None] = {}
         self._variables: dict[str, str | None] = {}
         self._is_repeatable = True
+
+    def local(self, path: str) -> str:
+        """The local file that stands for ``path``: itself, or what was fetched. Raises ComposeError when that fails."""
+        if self._fetch is None or not is_remote(path):
+            return path
+        if path not in self._fetched:
+            try:
+                self._fetched[path] = self._fetch(path)
+            except ComposeError:
+                raise
+            except OrchestraError as error:
+                raise ComposeError((Diagnostic("unreachable-file", error.message, hint=error.hint),)) from error
+        return self._fetched[path]
 
     def read(self, path: str) -> bytes | None:
         """The content of a file; None if there is none. Raises ComposeError if it cannot be read."""
@@ -79,7 +96,7 @@ class Reader:
             for path, content in self._contents.items()
             if path != STANDARD_INPUT
         }
-        return Inputs(files, dict(self._variables), self._is_repeatable)
+        return Inputs(files, dict(self._variables), self._is_repeatable, dict(self._fetched))
 
     def _read(self, path: str) -> bytes | None:
         if path == STANDARD_INPUT:

@@ -6,7 +6,7 @@ from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -32,7 +32,8 @@ class LoadRequest(Record):
     dependencies unless ``no_deps``; empty for all that the profiles enable. Relative paths are relative to
     ``working_directory``, which must be absolute. runtime: for services that name none. unsupported: attributes that
     have no effect with the driver, by the shape of their path, and why. all_resources: also those that no service uses.
-    compatibility: names of containers have ``_`` between their parts.
+    compatibility: names of containers have ``_`` between their parts. fetch: makes a local file of one that is
+    elsewhere, such as ``oci://...``, and returns its path; without it such files are refused.
     """
 
     environment: Mapping[str, str]
@@ -49,9 +50,10 @@ class LoadRequest(Record):
     unsupported: Mapping[str, str] = {}
     all_resources: bool = False
     compatibility: bool = False
+    fetch: Callable[[str], str] | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, without ``unsupported``: the key for ``orchestra.compose.remembered``."""
+        """As plain data, without ``unsupported`` and ``fetch``: the key for ``orchestra.compose.remembered``."""
         return {
             "environment": dict(self.environment),
             "working_directory": self.working_directory,
@@ -74,9 +76,11 @@ class Inputs(Record):
 
     files: each path that was read or looked for, with the sha256 of its content in hexadecimal, None if missing.
     variables: each variable of the process environment that was used, None if unset. ``is_repeatable`` is false if
-    something was read that cannot be read again, such as standard input.
+    something was read that cannot be read again, such as standard input. fetched: the local copy of each file from
+    elsewhere, which may have changed there by now.
     """
 
     files: Mapping[str, str | None]
     variables: Mapping[str, str | None]
     is_repeatable: bool = True
+    fetched: Mapping[str, str] = {}
