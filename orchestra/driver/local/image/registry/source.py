@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.arrival import Arrival
 from orchestra.driver.local.image.documents.manifest import is_foreign, parse_manifest
 from orchestra.driver.local.image.documents.selection import Selection
-from orchestra.driver.local.image.registry.places import find_places
-from orchestra.driver.local.image.registry.repository import Repository
+from orchestra.driver.local.image.registry.anywhere import Anywhere
 from orchestra.driver.local.image.registry.session import Session
-from orchestra.errors import DriverError, FatalError
+from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from concurrent.futures import ThreadPoolExecutor
 
     from orchestra.driver.local.image.content.store import ContentStore
@@ -23,11 +22,10 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.naming.name import ImageName
     from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.registry import Access
+    from orchestra.driver.local.image.registry.repository import Repository
 
 PARALLEL = 4
 """Layers at a time. Docker takes 3."""
-
-T = TypeVar("T")
 
 
 class RegistryImage:
@@ -37,11 +35,10 @@ class RegistryImage:
         self._session = session
         self._name = name
         self._what = what
-        self._repositories = [Repository(session, place) for place in find_places(name, session.environment)]
+        self._anywhere = Anywhere(session, name)
         self._top: tuple[Descriptor, bytes] | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._coming: dict[str, Arrival] = {}
-        self._failing: list[Repository] = []
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
 
@@ -49,19 +46,19 @@ class RegistryImage:
         """What the name means there now, by one small request if that is enough."""
         if self._top is not None:
             return self._top[0].digest
-        return self._name.digest or self._anywhere(self._named)
+        return self._name.digest or self._anywhere.ask(self._named)
 
     def _named(self, repository: Repository) -> str:
         return repository.named(self._name.wanted)
 
     def fetch(self, platform: Platform, content: ContentStore) -> tuple[Descriptor, bytes]:
         """Documents at once; layers come later, see ``arrival``."""
-        top, top_data = self._top = self._anywhere(lambda repository: repository.resolve(self._name.wanted))
+        top, top_data = self._top = self._anywhere.ask(lambda repository: repository.resolve(self._name.wanted))
 
         def read(descriptor: Descriptor) -> bytes:
             if descriptor.digest == top.digest:
                 return top_data
-            return self._anywhere(lambda repository: repository.document(descriptor, manifest=True))
+            return self._anywhere.ask(lambda repository: repository.document(descriptor, manifest=True))
 
         selection = Selection(self._what, read)
         descriptor, data = selection.manifest((top,), platform)
@@ -106,7 +103,7 @@ class RegistryImage:
         there = content.read_if_sound(descriptor.digest)
         if there is not None:
             return there
-        return self._anywhere(lambda repository: repository.document(descriptor, manifest=False))
+        return self._anywhere.ask(lambda repository: repository.document(descriptor, manifest=False))
 
     def _layer(self, layer: Descriptor, content: ContentStore) -> None:
         arrival = self._coming[layer.digest]
@@ -114,7 +111,7 @@ class RegistryImage:
             with content.ingest(layer.digest, layer.size, f"{self._what}: layer {layer.digest}") as ingest:
                 if ingest is not None:
                     ingest.follow(arrival)
-                    self._anywhere(lambda repository: repository.fetch(layer, ingest))
+                    self._anywhere.ask(lambda repository: repository.fetch(layer, ingest))
         except BaseException as error:
             with self._lock:
                 self._failure = self._failure or error
@@ -124,21 +121,6 @@ class RegistryImage:
                 each.end(self._failure)
             raise
         arrival.end()
-
-    def _anywhere(self, ask: Callable[[Repository], T]) -> T:
-        """The first answer. If there is none, the error of the registry itself counts, which is asked last.
-
-        A mirror that has failed once is not asked again for this image: its retries are used up.
-        """
-        *mirrors, own = self._repositories
-        for mirror in mirrors:
-            if mirror not in self._failing:
-                try:
-                    return ask(mirror)
-                except DriverError:
-                    self._session.check()
-                    self._failing.append(mirror)
-        return ask(own)
 
 
 @contextlib.contextmanager
