@@ -128,6 +128,11 @@ class Home(NamedTuple):
         return f"{self.data}/loads"
 
     @property
+    def sources(self) -> str:
+        """Copies of Compose files from registries and Git repositories, and which of them were accepted."""
+        return f"{self.data}/sources"
+
+    @property
     def network_namespaces(self) -> str:
         """The containers' network namespaces, mounted so that they outlive any process."""
         return f"{self.run}/netns"

@@ -8,11 +8,11 @@ from orchestra.errors import UserError
 from orchestra.visible import visible
 
 
-def need_terminal() -> None:
+def need_terminal(option: str = "--force") -> None:
     """Raise UserError where no terminal could answer."""
     if not sys.stdin.isatty():
         raise UserError(
-            "cannot ask for confirmation: standard input is not a terminal", hint="use --force to skip the question"
+            "cannot ask for confirmation: standard input is not a terminal", hint=f"use {option} to skip the question"
         )
 
 

@@ -25,7 +25,7 @@ PULL = Option(
     choices=("always", "missing", "never", "policy"),
 )
 QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
-YES = Option("yes", ("-y", "--yes"), FLAG, "Answer yes to every question; none is asked")
+YES = Option("yes", ("-y", "--yes"), FLAG, "Assume yes as the answer to all questions")
 
 RUN_COMMANDS = (
     Command(

@@ -35,6 +35,10 @@ def begin(invocation: Invocation, options: UpOptions) -> Beginning:
     """Raises what a load raises, and EnvironmentLack for who may not make containers."""
     beginning = begin_up(invocation.context, options.chosen)
     warn_of_notes(invocation, beginning.prepared.notes)
+    if beginning.prepared.reach is not None:
+        from orchestra.cli.accept import check_accepted
+
+        check_accepted(beginning, beginning.prepared.reach, yes=invocation.values.get("yes", False))
     return beginning
 
 

@@ -35,13 +35,17 @@ class Project(Record):
 
 
 class Context(Record):
-    """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: of who asks, None for ours."""
+    """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: of who asks, None for ours.
+
+    may_fetch: Compose files from elsewhere, which takes a network and a while.
+    """
 
     home: Home
     driver: str
     project: Project
     environment: Mapping[str, str]
     working_directory: str | None = None
+    may_fetch: bool = True
 
     def client(self, stack: str) -> Client:
         from orchestra.control.client import Client

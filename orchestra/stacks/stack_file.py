@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from functools import partial
 from typing import NamedTuple
 
 from orchestra.compose.remembered import recall, remember
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from orchestra.compose import Loaded
     from orchestra.model.request import Changes
     from orchestra.stacks.context import Context
+    from orchestra.stacks.sources.reach import Reach
 
 
 class Identity(NamedTuple):
@@ -42,12 +44,16 @@ class Chosen(Record):
 
 
 class Prepared(Record):
-    """A load ready to be sent. selected: the named services and what they depend on, empty for all; desired: JSON."""
+    """A load ready to be sent. selected: the named services and what they depend on, empty for all; desired: JSON.
+
+    reach: of a stack whose files come from elsewhere, as far as they do.
+    """
 
     identity: Identity
     selected: tuple[str, ...]
     notes: tuple[Diagnostic, ...]
     desired: bytes
+    reach: Reach | None = None
 
 
 class StackFile:
@@ -56,6 +62,8 @@ class StackFile:
     def __init__(self, context: Context) -> None:
         project = context.project
         self._loads = context.home.loads
+        self._fetch = partial(_fetch, context)
+        self._sources = context.home.sources
         self._driver = context.driver
         self._all = LoadRequest(
             environment=context.environment,
@@ -71,7 +79,7 @@ class StackFile:
         )
 
     def load_request(self, chosen: Chosen) -> LoadRequest:
-        return replace(self._request(chosen), unsupported=unsupported(self._driver))
+        return replace(self._request(chosen), unsupported=unsupported(self._driver), fetch=self._fetch)
 
     def identify(self) -> Identity:
         """Raises what a load raises."""
@@ -99,11 +107,16 @@ class StackFile:
             return payload.decode()
         loaded = self.load(chosen)
         text = render(loaded)
-        self._remember(key, loaded, text.encode())
+        if not loaded.inputs.fetched:
+            self._remember(key, loaded, text.encode())
         return text
 
     def load(self, chosen: Chosen) -> Loaded:
-        """Read and check the file; what it is called is remembered."""
+        """Read and check the file; what it is called is remembered.
+
+        Of a stack that comes from elsewhere nothing else is, since it may have changed there. So a command that only
+        has to know which stack is meant needs no network.
+        """
         from orchestra.compose import load
 
         loaded = load(self.load_request(chosen))
@@ -133,13 +146,26 @@ class StackFile:
             "notes": [*loaded.warnings, *loaded.not_applied],
         }
         payload = json.dumps(head).encode() + b"\n" + json.dumps(encode(desired), separators=(",", ":")).encode()
-        self._remember(self._key(chosen), loaded, payload)
-        return _unpack(payload)
+        prepared = _unpack(payload)
+        if not loaded.inputs.fetched:
+            self._remember(self._key(chosen), loaded, payload)
+            return prepared
+        from orchestra.stacks.sources.reach import find_reach
+
+        return replace(prepared, reach=find_reach(self.load_request(chosen), loaded, self._sources))
 
     def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:
         # A user who may not write there still gets an answer, only later.
         with contextlib.suppress(OSError):
             remember(self._loads, key, loaded.inputs, payload)
+
+
+def _fetch(context: Context, reference: str) -> str:
+    if not context.may_fetch:
+        raise UserError(f"{reference} is not fetched now")
+    from orchestra.stacks.sources.fetch import fetch_file
+
+    return fetch_file(reference, context.home.sources, context.environment)
 
 
 def concern(changes: Changes, chosen: Chosen, prepared: Prepared) -> Changes:

@@ -29,11 +29,11 @@ OF_BOTH = frozenset(
 COMMANDS = OF_BOTH | {
     "system",
     *("help", "completion", "examples", "complete.answer", "complete.words", "create", "scale"),
-    *("pull", "push", "images"),
+    *("pull", "push", "images", "accept"),
     *(f"volume.{name}" for name in ("ls", "inspect", "create", "rm", "prune")),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
-USE_CASES = OF_BOTH | {"attached", "prune", "export", "commit"}
+USE_CASES = OF_BOTH | {"attached", "prune", "export", "commit", "sources.fetch", "sources.reach"}
 
 PROBE = """
 import json, sys

@@ -90,14 +90,15 @@ REMARKS: dict[str, str] = {
     "secrets.*.name": _INFORMATION,
 }
 
+_PLACES = "files, `oci://` for a registry, and addresses of Git repositories"
 # Consumed while files are put together: gone before there is a model.
 _OF_THE_FILES = (
-    Attribute("include", "list of files", State.APPLIED, "files of this machine only"),
+    Attribute("include", "list of files", State.APPLIED, _PLACES),
     Attribute("include.[].path", "string or list", State.APPLIED, "several files are merged in order"),
     Attribute("include.[].project_directory", "string", State.APPLIED, ""),
     Attribute("include.[].env_file", "string or list", State.APPLIED, ""),
     Attribute("services.*.extends", "string or mapping", State.APPLIED, ""),
-    Attribute("services.*.extends.file", "string", State.APPLIED, "files of this machine only"),
+    Attribute("services.*.extends.file", "string", State.APPLIED, _PLACES),
     Attribute("services.*.extends.service", "string", State.APPLIED, ""),
 )
 

@@ -28,6 +28,8 @@ TABLES: dict[str, dict[str, str]] = {
         "COMPOSE_PROFILES": "Active profiles, separated by commas. `--profile` takes precedence.",
         "COMPOSE_ENV_FILES": "Files of variables to read instead of `.env`, separated by commas. "
         "`--env-file` takes precedence.",
+        "COMPOSE_EXPERIMENTAL_GIT_REMOTE": "`false`: refuse Compose files in Git repositories. Not from `.env`.",
+        "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "`false`: refuse Compose files in registries. Not from `.env`.",
         "COMPOSE_DISABLE_ENV_FILE": "`1`, `true`, `yes`, `t` or `y`: do not read `.env`.",
         "COMPOSE_COMPATIBILITY": "If true: as `--compatibility`.",
         "COMPOSE_REMOVE_ORPHANS": "If true: as `--remove-orphans`.",

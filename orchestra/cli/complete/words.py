@@ -7,7 +7,7 @@ import os
 from orchestra.cli.complete.spot import Choice
 from orchestra.cli.invocation import Invocation
 from orchestra.errors import OrchestraError
-from orchestra.record import Record
+from orchestra.record import Record, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def _context(shared: Mapping[str, Any]) -> Context:
     paths = {name: [os.path.expanduser(path) for path in shared[name]] for name in ("files", "env_files")}
     directory = shared["project_directory"]
     paths["project_directory"] = directory and os.path.expanduser(directory)
-    return Invocation("", {**shared, **paths}, {}).context
+    # Completion does not wait for a network: what is remembered has to do.
+    return replace(Invocation("", {**shared, **paths}, {}).context, may_fetch=False)
 
 
 def _services(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:

@@ -1,0 +1,40 @@
+"""What in files should perhaps not be shown to others, by the look of names and values. Pure."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAME = re.compile(
+    r"passw(or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential|(^|_)(pwd|pass)($|_)",
+    re.IGNORECASE,
+)
+# Names a file or a rule, and holds no secret itself.
+_HARMLESS = re.compile(r"_(file|path|name|ttl|length|lifetime|expir\w*|policy|enabled)$", re.IGNORECASE)
+_VALUES = {
+    "a private key": re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"),
+    "an AWS access key": re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "a GitHub token": re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
+    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+    "a JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+    "an address with a password": re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@$]*:[^/\s@${}]+@"),
+}
+_SHORTEST = 3
+
+
+def is_secret_by_name(name: str, value: str) -> bool:
+    """Whether a variable of this name should be a secret, and its value is written out: not a variable itself."""
+    literal = value.replace("$$", "X")
+    is_written = len(literal) >= _SHORTEST and "${" not in literal and not literal.startswith("$")
+    return is_written and bool(_NAME.search(name)) and not _HARMLESS.search(name)
+
+
+def secrets_in(text: str) -> Iterator[str]:
+    """What a text holds, in words."""
+    for kind, pattern in _VALUES.items():
+        if pattern.search(text):
+            yield kind
