@@ -95,6 +95,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("config -q", "Only check the file"),
         Example("config --explain web.image", "Show where a value comes from"),
     ),
+    "publish": (
+        Example("publish registry.example.com/team/shop:1", "Publish the Compose files; run up -f oci://... elsewhere"),
+        Example("publish --dry-run localhost:5000/shop", "Show what would be published, and what is left out"),
+    ),
     "plan": (
         Example("plan", "Show what up would change"),
         Example("plan --offline --format json", "Print the plan for an empty machine as JSON"),

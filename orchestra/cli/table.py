@@ -247,6 +247,37 @@ COMMANDS = (
         (Argument("selected", "[SERVICE]...", "Services (default: all)", many=True),),
     ),
     Command(
+        "publish",
+        "publish",
+        "Publish the Compose files to a registry",
+        (
+            Option(
+                "resolve_image_digests",
+                ("--resolve-image-digests",),
+                FLAG,
+                "Pin images to their digests, in a file of its own",
+            ),
+            Option("with_env", ("--with-env",), FLAG, "Also publish the files named by env_file"),
+            Option(
+                "oci_version",
+                ("--oci-version",),
+                TEXT,
+                "Version of the OCI image specification to follow, instead of the newest that the registry takes",
+                choices=("1.0", "1.1"),
+            ),
+            Option("dry_run", ("--dry-run",), FLAG, "Show what would be published, and send nothing"),
+            _YES,
+            Option(
+                "insecure_registry",
+                ("--insecure-registry",),
+                FLAG,
+                "Allow plain HTTP and certificates that are not trusted",
+                hidden=True,
+            ),
+        ),
+        (Argument("repository", "REPOSITORY[:TAG]", "Name that the stack gets in the registry"),),
+    ),
+    Command(
         "plan",
         "plan",
         "Show what up would do, and why (exit code 2: changes)",

@@ -22,7 +22,7 @@ MAXIMUM_MADE = 200_000
 """Values that ``extends`` and the like may add, besides four times those that are written."""
 MAXIMUM_PORTS = 65_536
 _GUESSES = 50
-_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
+LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 
 
 class Problems:
@@ -108,7 +108,7 @@ class Problems:
         """The text of the line that a span begins on."""
         lines = self._lines.get(span.path)
         if lines is None:
-            lines = self._lines[span.path] = _LINE_BREAK.split(self.texts.get(span.path, ""))
+            lines = self._lines[span.path] = LINE_BREAK.split(self.texts.get(span.path, ""))
         return lines[span.line - 1] if 0 < span.line <= len(lines) else ""
 
     def written_at(self, span: Span | None) -> str:

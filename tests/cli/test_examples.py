@@ -31,6 +31,7 @@ NOT_RUN = {
     "wait --down-project tests": "a service that ends",
     "image pull --platform linux/arm64 alpine:3.20": "a registry",
     "image push localhost:5000/demo:1": "a registry",
+    "publish registry.example.com/team/shop:1": "a registry",
 }
 # In the order of a stack's life.
 FIRST = ("image import", "create", "up", "image save", "image tag", "volume create")

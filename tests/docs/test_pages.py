@@ -21,7 +21,7 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGES = sorted(path.relative_to(DOCS) for kind in ("tutorial", "how-to") for path in (DOCS / kind).glob("*.md"))
 SERVERS = {"tutorial/real-application.md"}
 """Pages with images of large servers."""
-PRIVATE = {"how-to/private-registries.md"}
+PRIVATE = {"how-to/private-registries.md", "how-to/share-a-stack.md"}
 UNTESTED = {
     "$ sudo apt-get install python3-venv nftables git": "it changes the machine",
     "$ sudo python3 -m venv /opt/orchestra": "it downloads what Orchestra needs",

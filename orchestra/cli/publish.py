@@ -1,0 +1,64 @@
+"""``orchestra publish``: put the files of a stack into a registry."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+from orchestra.cli.confirm import is_sure
+from orchestra.cli.image.each import show_error
+from orchestra.cli.image.parallel import with_progress
+from orchestra.cli.render.columns import output_width, render_columns
+from orchestra.cli.render.say import say
+from orchestra.cli.render.sizes import describe_size
+from orchestra.errors import UserError
+from orchestra.stacks.publish import PublishOptions, draft, publish, push_built
+from orchestra.visible import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.publish import Draft
+
+
+def run(invocation: Invocation) -> int:
+    values, context = invocation.values, invocation.context
+    options = invocation.options(PublishOptions)
+    found = draft(context, options)
+    if values["dry_run"]:
+        print(visible(_render_doubts(found), lines=True), end="")
+        _show_files(found)
+        say(f"Would publish oci://{found.name}")
+        return 0
+    if found.doubts and not values["yes"]:
+        _ask(found)
+    if found.built:
+        failures = with_progress(invocation, partial(push_built, context, found))
+        for image, error in failures.items():  # as in Docker Compose, the image may be pushed later
+            show_error(invocation, error, image)
+    _show_files(found)
+    reference = publish(context, found, options)
+    say(f"Published {reference}")
+    return 0
+
+
+def _ask(found: Draft) -> None:
+    if not sys.stdin.isatty():
+        print(visible(_render_doubts(found), lines=True), end="", file=sys.stderr)
+        raise UserError(
+            "cannot ask whether to publish this: standard input is not a terminal", hint="use --yes to publish it"
+        )
+    if not is_sure(_render_doubts(found).rstrip()):
+        raise UserError("cancelled: nothing was published")
+
+
+def _render_doubts(found: Draft) -> str:
+    lines: list[str] = []
+    for heading, rows in found.doubts.items():
+        lines += [heading, *(f"  - {row}" for row in rows), ""]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _show_files(found: Draft) -> None:
+    rows = [(name, describe_size(size), digest) for name, size, digest in found.files]
+    print(render_columns(("FILE", "SIZE", "DIGEST"), rows, width=output_width()), end="")

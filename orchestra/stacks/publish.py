@@ -1,0 +1,238 @@
+"""``publish``: put the files of a stack into a registry, where ``-f oci://`` and ``include`` find them."""
+
+from __future__ import annotations
+
+import datetime
+
+from orchestra.errors import UserError
+from orchestra.record import Record, replace
+from orchestra.stacks.sensitive import is_secret_by_name, secrets_in
+from orchestra.stacks.stack_file import Chosen, StackFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from orchestra.compose import Loaded
+    from orchestra.compose.publishing import Publication, PublishedFile
+    from orchestra.driver.local.image.naming.name import ImageName
+    from orchestra.driver.local.image.registry.artifact import Part, Version
+    from orchestra.model.event import Event
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.images.parallel import Failures
+
+PINS = "image-digests.yaml"
+
+
+class PublishOptions(Record):
+    """with_env: with the files of variables. oci_version: None for the newest that the registry takes."""
+
+    repository: str
+    with_env: bool = False
+    resolve_image_digests: bool = False
+    oci_version: str | None = None
+    insecure_registry: bool = False
+
+
+class Draft(Record):
+    """What would be published. doubts: what to show before it is, by heading. built: services whose images
+    are pushed along.
+    """
+
+    name: ImageName
+    parts: tuple[Part, ...]
+    doubts: Mapping[str, tuple[str, ...]]
+    built: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[tuple[str, int, str], ...]:
+        """Name, size and digest of each file, in the order of merging."""
+        from orchestra.stacks.sources.registry import ENV_NAME, FILE_NAME
+
+        return tuple(
+            (part.annotations.get(FILE_NAME) or part.annotations[ENV_NAME], len(part.data), part.digest)
+            for part in self.parts
+        )
+
+
+def draft(context: Context, options: PublishOptions) -> Draft:
+    """Raises what a load raises, and UserError for a stack that would be of no use elsewhere."""
+    from orchestra.compose.publishing import collect
+
+    name = _read_name(options.repository)
+    everything = replace(context, project=replace(context.project, profiles=("*",)))
+    file = StackFile(everything)
+    loaded = file.load(Chosen())
+    _check_builds(loaded)
+    publication = collect(file.load_request(Chosen()), with_env=options.with_env)
+    if publication.included:
+        raise UserError(
+            f"a stack that includes files of this machine cannot be published: {', '.join(publication.included)}",
+            hint="publish them too and include them by oci://, or print one file with orchestra config",
+        )
+    env_files = {name: _read(path) for name, path in publication.env_files.items()}
+    pins = _pins(context, loaded) if options.resolve_image_digests else b""
+    built = tuple(key for key, service in sorted(loaded.stack.services.items()) if service.build is not None)
+    doubts = _doubts(loaded, publication, env_files, with_env=options.with_env)
+    return Draft(name, _parts(publication, env_files, pins), doubts, built)
+
+
+def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) -> Failures:
+    """Push the images that the stack's services are built as. What went wrong, by image."""
+    from orchestra.stacks.images.push import PushOptions, push
+
+    everything = replace(context, project=replace(context.project, profiles=("*",)))
+    return push(everything, PushOptions(found.built), hear) if found.built else {}
+
+
+def publish(context: Context, found: Draft, options: PublishOptions) -> str:
+    """The reference of what is published now, with its digest. Raises DriverError."""
+    from orchestra.driver.local.image.registry import Access
+    from orchestra.driver.local.image.registry.artifact import push_artifact
+    from orchestra.stacks.sources.registry import PROJECT
+
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    digest = push_artifact(
+        found.name,
+        PROJECT,
+        found.parts,
+        created,
+        Access(context.environment),
+        _version(options.oci_version),
+        insecure=options.insecure_registry,
+    )
+    return f"oci://{found.name}@{digest}"
+
+
+def _version(text: str | None) -> Version | None:
+    from orchestra.driver.local.image.registry.artifact import Version
+
+    return Version(text) if text else None
+
+
+def _read_name(text: str) -> ImageName:
+    from orchestra.driver.local.image.naming.name import parse_name
+
+    name = parse_name(text.removeprefix("oci://"))
+    if name.digest:
+        raise UserError(f"{text} has a digest, which cannot be given", hint="name a tag")
+    return name
+
+
+def _check_builds(loaded: Loaded) -> None:
+    only_built = [key for key, service in sorted(loaded.stack.services.items()) if service.build and not service.image]
+    if only_built:
+        raise UserError(
+            f"the stack cannot be published: it has only a build section for {', '.join(only_built)}",
+            hint="write image: beside build:, with a name that others can pull",
+        )
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _pins(context: Context, loaded: Loaded) -> bytes:
+    from orchestra.compose.render import render_plain
+    from orchestra.stacks.images.digests import pin_images
+
+    services = {key: service.image for key, service in loaded.stack.services.items() if service.image}
+    pins = pin_images(context, services.values())
+    return render_plain({"services": {key: {"image": pins[image]} for key, image in services.items()}}, "yaml").encode()
+
+
+def _parts(publication: Publication, env_files: Mapping[str, bytes], pins: bytes) -> tuple[Part, ...]:
+    from orchestra.driver.local.image.registry.artifact import Part
+    from orchestra.stacks.sources.registry import COMPOSE_FILE, ENV_FILE, ENV_NAME, EXTENDED, FILE_NAME
+
+    parts = [
+        Part(
+            COMPOSE_FILE,
+            file.text.encode(),
+            {FILE_NAME: file.name, **({EXTENDED: "true"} if file.is_base else {})},
+        )
+        for file in publication.files
+    ]
+    parts += [Part(ENV_FILE, data, {ENV_NAME: name}) for name, data in env_files.items()]
+    if pins:
+        parts.append(Part(COMPOSE_FILE, pins, {FILE_NAME: PINS}))
+    return tuple(parts)
+
+
+def _doubts(
+    loaded: Loaded, publication: Publication, env_files: Mapping[str, bytes], *, with_env: bool
+) -> dict[str, tuple[str, ...]]:
+    binds = [
+        f"service {key}: {_written(volume.source or '', publication)}:{volume.target}"
+        for key, service in sorted(loaded.stack.services.items())
+        for volume in service.volumes
+        if volume.type == "bind"
+    ]
+    found: dict[str, list[str]] = {
+        "Bind mounts are published as they are declared, without the files:": binds,
+        "These files are named by the stack, and not published:": [*_left_behind(loaded, publication, with_env)],
+        "These values look like secrets, and would be published:": [
+            *(line for file in publication.files for line in _secrets_of(file)),
+            *(line for name, data in env_files.items() for line in _secrets_of_env(publication.env_files[name], data)),
+        ],
+    }
+    return {heading: tuple(dict.fromkeys(lines)) for heading, lines in found.items() if lines}
+
+
+def _left_behind(loaded: Loaded, publication: Publication, with_env: bool) -> Iterator[str]:
+    for kind, declared in (("config", loaded.stack.configs), ("secret", loaded.stack.secrets)):
+        for key, definition in sorted(declared.items()):
+            if definition.file:
+                yield f"{kind} {key}: {_written(definition.file, publication)}"
+    for file in publication.files if not with_env else ():
+        for key, service in _services(file):
+            entries = service.get("env_file")
+            for entry in entries if isinstance(entries, tuple) else ():
+                if isinstance(entry, dict):
+                    yield f"service {key}: {entry.get('path')} (use --with-env to publish it)"
+
+
+def _written(path: str, publication: Publication) -> str:
+    """A path as it would be written in the file."""
+    is_below = path.startswith(f"{publication.directory}/")
+    return f".{path.removeprefix(publication.directory)}" if is_below else path
+
+
+def _services(file: PublishedFile) -> Iterator[tuple[str, dict[str, object]]]:
+    for data in _documents(file):
+        services = data.get("services")
+        for key, service in services.items() if isinstance(services, dict) else ():
+            if isinstance(service, dict):
+                yield key, service
+
+
+def _documents(file: PublishedFile) -> Iterator[dict[str, object]]:
+    from orchestra.compose.nodes import plain
+
+    yield from map(plain, file.documents)
+
+
+def _secrets_of(file: PublishedFile) -> Iterator[str]:
+    for key, service in _services(file):
+        variables = service.get("environment")
+        for name, value in variables.items() if isinstance(variables, dict) else ():
+            if value is not None and is_secret_by_name(name, str(value)):
+                yield f"{file.name}: service {key}: the value of {name}"
+    for data in _documents(file):
+        for kind in ("configs", "secrets"):
+            declared = data.get(kind)
+            for key, definition in declared.items() if isinstance(declared, dict) else ():
+                content = definition.get("content") if isinstance(definition, dict) else None
+                if isinstance(content, str) and "${" not in content:
+                    yield f"{file.name}: the content of {kind.removesuffix('s')} {key}"
+    for number, line in enumerate(file.text.splitlines(), 1):
+        yield from (f"{file.name}, line {number}: {kind}" for kind in secrets_in(line))
+
+
+def _secrets_of_env(path: str, data: bytes) -> Iterator[str]:
+    for number, line in enumerate(data.decode(errors="replace").splitlines(), 1):
+        name, _, value = line.partition("=")
+        if not name.lstrip().startswith("#") and is_secret_by_name(name.strip(), value.strip()):
+            yield f"{path}, line {number}: the value of {name.strip()}"
+        yield from (f"{path}, line {number}: {kind}" for kind in secrets_in(line))
