@@ -130,6 +130,13 @@ def _push(invocation: Invocation) -> int:
     return _transfer("push", choose_images(invocation.context, invocation.options(PushOptions), _tell_skipped))
 
 
+def _publish(invocation: Invocation) -> int:
+    from orchestra.cli.publish import run
+    from orchestra.record import replace
+
+    return run(replace(invocation, values={**invocation.values, "dry_run": True}))
+
+
 def _tell_skipped(event: Event) -> None:
     from orchestra.cli.render.progress import Plain
 
@@ -155,4 +162,5 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "down": _down,
     "pull": _pull,
     "push": _push,
+    "publish": _publish,
 }

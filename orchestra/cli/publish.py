@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from orchestra.cli.confirm import is_sure
-from orchestra.cli.image.each import show_error
+from orchestra.cli.each import show_error
 from orchestra.cli.image.parallel import with_progress
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.say import say

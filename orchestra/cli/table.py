@@ -266,7 +266,7 @@ COMMANDS = (
                 choices=("1.0", "1.1"),
             ),
             Option("dry_run", ("--dry-run",), FLAG, "Show what would be published, and send nothing"),
-            _YES,
+            YES,
             Option(
                 "insecure_registry",
                 ("--insecure-registry",),

@@ -81,6 +81,7 @@ LINES = [
     "system prune -f",
     "system df -v --format '{{.Type}}'",
     "pull --ignore-pull-failures --ignore-buildable --include-deps --policy missing -q web",
+    "publish --with-env --resolve-image-digests --oci-version 1.0 --dry-run -y --insecure-registry localhost:5000/a",
     "push --ignore-push-failures --include-deps --quiet web",
     "images --format json -q web",
     "image ls",

@@ -22,6 +22,7 @@ MISSING: dict[str, dict[str, str]] = {
         "--build": _BUILDING,
         "--no-build": _BUILDING,
     },
+    "publish": {"--app": "Images of services are not published together with the file yet."},
     "up": {
         "--build": _BUILDING,
         "--menu": "There is no menu of shortcuts; press Ctrl-C to stop.",
