@@ -12,6 +12,7 @@ from orchestra.cli.warnings import tell_what_there_is
 from orchestra.errors import UserError
 from orchestra.model.observed import Created
 from orchestra.stacks.logs import Logs, Selection
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def run(invocation: Invocation) -> int:
     selection = read_selection(values, time.time())
     context = invocation.context
     logs = Logs(context, selection, partial(tell_what_there_is, invocation, context))
+    for service in logs.without_log():
+        print(f"warning: service {visible(service)} has the log driver none: no log is kept of it", file=sys.stderr)
     printer = LogPrinter(
         logs.stack,
         logs.declared or sorted({container.service for container in logs.containers}),

@@ -11,16 +11,17 @@ from orchestra.compose.addresses import check_addresses
 from orchestra.compose.control_characters import check_control_characters
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.limits import check_limits
+from orchestra.compose.log_drivers import check_logging
 from orchestra.compose.normalise import replicas
 from orchestra.compose.references import check_dependencies, check_references, dependency_path
 from orchestra.compose.resources import check_name, check_resources
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.graph import find_cycles
 from orchestra.model.desired import RestartPolicy
-from orchestra.units import parse_bytes, parse_duration, parse_port_range
+from orchestra.units import parse_duration, parse_port_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
@@ -95,7 +96,9 @@ def _is_pull_policy(text: str) -> bool:
 
 def _check_single_values(service: Service, path: Path, context: Context) -> None:
     def refuse(attribute: str, message: str, hint: str = "") -> None:
-        place = (*path, *attribute.split("."))
+        # A dot may be in a name that is the file's own, as that of an option: it comes after a slash.
+        attribute, _, own = attribute.partition("/")
+        place = (*path, *attribute.split("."), *((own,) if own else ()))
         context.problems.error("invalid-value", message, context.span(place), place, hint)
 
     if service.restart is not None and not _RESTART.fullmatch(service.restart):
@@ -112,7 +115,7 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
             sharing.sharing(attribute, service)
         except ValueError as error:
             refuse(attribute, str(error), f"write {sharing.choices(attribute)}")
-    _check_logging(service, refuse)
+    check_logging(service, refuse)
     for index, watch in enumerate(service.develop.watch if service.develop else ()):
         place: Path = (*path, "develop", "watch", index)
         if watch.action.startswith("sync") and not watch.target and not context.problems.lacks(*place, "target"):
@@ -134,18 +137,6 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     for request in (*service.gpus, *(requests.devices if requests else ())):
         if request.count not in (None, -1) and request.device_ids:
             refuse("deploy", "count and device_ids of a device cannot be combined")
-
-
-def _check_logging(service: Service, refuse: Callable[[str, str], None]) -> None:
-    options = (service.logging.options if service.logging else None) or {}
-    try:
-        parse_bytes(options.get("max-size", "0"))
-    except ValueError as error:
-        refuse("logging.options.max-size", f"max-size: {error}")
-    try:
-        int(options.get("max-file", "1"))
-    except ValueError:
-        refuse("logging.options.max-file", f"max-file: {options['max-file']!r} is not a whole number")
 
 
 def _check_mounts(service: Service, path: Path, context: Context) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.compose.log_drivers import logging
 from orchestra.compose.schema.process import UlimitRange
 from orchestra.compose.sharing import sharing
 from orchestra.model.desired import (
@@ -12,14 +13,12 @@ from orchestra.model.desired import (
     Device,
     DeviceValue,
     HealthcheckSpec,
-    Logging,
     Resources,
     Restart,
     RestartPolicy,
     Ulimit,
 )
 from orchestra.model.names import ContainerName, ServiceName, container_name
-from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
     from orchestra.compose.context import Context
@@ -88,7 +87,7 @@ def first_replica(
         shm_size=int(service.shm_size) if service.shm_size else None,
         oom_score_adj=service.oom_score_adj,
         resources=resources(service),
-        logging=_logging(key, service, context),
+        logging=logging(key, service, context),
         runtime=service.runtime or "",
         platform=service.platform or context.project.environment.lookup("DOCKER_DEFAULT_PLATFORM") or "",
         pull_policy=_pull_policy(service),
@@ -197,20 +196,3 @@ def _block_io(config: BlkioConfig | None) -> BlockIO:
         write_bytes=rates(config.device_write_bps),
         write_operations=rates(config.device_write_iops),
     )
-
-
-def _logging(key: str, service: Service, context: Context) -> Logging:
-    """Docker's json-file options; -1 as max-size means no rotation."""
-    if service.logging is None:
-        return Logging()
-    options = dict(service.logging.options or {})
-    path = ("services", key, "logging")
-    driver = service.logging.driver or "json-file"
-    if driver not in ("json-file", "local", "none"):
-        context.problems.not_apply(f"unknown log driver {driver}; json-file is used instead", context.span(path), path)
-        driver = "json-file"
-    max_size, max_file = options.pop("max-size", "0"), options.pop("max-file", "1")
-    for name in sorted(options):
-        place = (*path, "options", name)
-        context.problems.not_apply(f"the log option {name} has no effect", context.span(place, key=True), place)
-    return Logging(driver, max(0, int(parse_bytes(max_size))), max(1, int(max_file)))

@@ -27,9 +27,24 @@ class Log(Record):
     followers: str = ""
 
 
+class Receiver(Record):
+    """Where log lines go besides the file. kind: ``syslog`` or ``journald``; address: ``tcp://NUMBER:PORT``, ``udp://``
+    likewise, ``unix://PATH``. tag: as it is sent. fields: of each entry of a journal. buffer: bytes that may wait.
+    """
+
+    kind: str
+    address: str
+    tag: str
+    facility: int = 3
+    format: str = ""
+    fields: Mapping[str, str] = {}
+    buffer: int = 1 << 20
+
+
 class Settings(Record):
-    """rootfs: the layers, as entries of ``mounts``, made over rootfs/ in order. log: None for none. stdin: whether
-    there is standard input. runtime: the path of another OCI runtime. seccomp: the file of its compiled filter.
+    """rootfs: the layers, as entries of ``mounts``, made over rootfs/ in order. log: None for none. receiver: None for
+    the log alone. stdin: whether there is standard input. runtime: the path of another OCI runtime. seccomp: the file
+    of its compiled filter.
 
     Of a runtime without a shim: inherited_streams: use the caller's. pivot: false if the host's root cannot be pivoted
     away from. preserved: how many descriptors from 3 up the program gets. keyring: the name of a session keyring of
@@ -38,6 +53,7 @@ class Settings(Record):
 
     rootfs: Sequence[Mapping[str, Any]] = ()
     log: Log | None = None
+    receiver: Receiver | None = None
     stdin: bool = False
     runtime: str = ""
     seccomp: str = ""
@@ -52,12 +68,13 @@ def load_settings(directory: ContainerDirectory) -> Settings:
     """Raises FileNotFoundError or DamagedFile."""
     content = directory.load(FILE)
     try:
-        log = content.pop("log", None)
-        return Settings(**content, log=Log(**log) if log else None)
+        log, receiver = content.pop("log", None), content.pop("receiver", None)
+        return Settings(**content, log=Log(**log) if log else None, receiver=Receiver(**receiver) if receiver else None)
     except TypeError as error:
         raise DamagedFile(directory.file(FILE), str(error)) from error
 
 
 def store_settings(directory: ContainerDirectory, settings: Settings) -> None:
-    log = settings.log
-    directory.store(FILE, {**fields(settings), "log": None if log is None else fields(log)})
+    inner = {"log": settings.log, "receiver": settings.receiver}
+    described = {name: None if record is None else fields(record) for name, record in inner.items()}
+    directory.store(FILE, {**fields(settings), **described})

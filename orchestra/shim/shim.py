@@ -84,7 +84,7 @@ class Shim:
             self._settle()
             self._load()
             self._make_pipes()
-            self.streams.open_log(self.settings.log)
+            self.streams.open_log(self.settings.log, self.settings.receiver)
             self._make(start=start)
         except OSError as error:
             self._give_up(wire.describe_error(error))
@@ -289,7 +289,7 @@ class Shim:
             self._leave()
             return
         self.started_at = state["started_at"]
-        self.streams.open_log(self.settings.log)
+        self.streams.open_log(self.settings.log, self.settings.receiver)
         if terminal >= 0:
             self.streams.keep_terminal(terminal)
         else:

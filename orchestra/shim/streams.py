@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import socket
 
     from orchestra.container.directory import ContainerDirectory
-    from orchestra.container.settings import Log
+    from orchestra.container.settings import Log, Receiver
+    from orchestra.shim.log_receiver import LogReceiver
 
 PIPES = {1: "stdout", 2: "stderr"}
 
@@ -29,6 +30,7 @@ class Streams:
         self._pipes: dict[int, int] = {}
         self.terminal = -1
         self.log = LogWriter(directory.file("log.note"))
+        self._receiver: LogReceiver | None = None
         self._spectators = Spectators(selector, lambda: self.terminal if self.terminal >= 0 else self._stdin)
 
     @property
@@ -40,8 +42,13 @@ class Streams:
         for name in ("stdout", "stderr", *(("stdin",) if stdin else ())):
             os.mkfifo(self._directory.file(name), 0o600)
 
-    def open_log(self, log: Log | None) -> None:
+    def open_log(self, log: Log | None, receiver: Receiver | None = None) -> None:
         self.log.open(None if log is None else LogFile(log.path, log.max_size, log.max_file, log.followers))
+        if receiver is not None:
+            # Few containers have one, and a shim is small.
+            from orchestra.shim.log_receiver import LogReceiver
+
+            self._receiver = LogReceiver(self._selector, self._directory.name, receiver)
 
     def open_pipes(self) -> None:
         """Not blocking, so they open whether or not the other end is open.
@@ -78,10 +85,17 @@ class Streams:
         while self.terminal >= 0 and self._pump_terminal():
             continue
         self.log.close_lines()
+        self._close_receiver()
+
+    def _close_receiver(self) -> None:
+        if self._receiver is not None:
+            self._receiver.close()
+            self._receiver = None
 
     def close(self) -> None:
         """End of file tells the clients."""
         self._spectators.close()
+        self._close_receiver()
         self.log.close()
         for fd in (*self._pipes.values(), self._stdin, self.terminal):
             if fd >= 0:
@@ -95,8 +109,14 @@ class Streams:
             self._selector.unregister(fd)
             os.close(fd)
         elif data:
-            self._spectators.show(data)
+            self._show(number, data)
         return bool(data)
+
+    def _show(self, stream: int, data: bytes) -> None:
+        """What is in the log already."""
+        self._spectators.show(data)
+        if self._receiver is not None:
+            self._receiver.take(stream, data)
 
     def _pump_terminal(self) -> bool:
         data = self.log.pump_terminal(self.terminal)
@@ -105,5 +125,5 @@ class Streams:
             os.close(self.terminal)
             self.terminal = -1
         elif data:
-            self._spectators.show(data)
+            self._show(1, data)
         return bool(data)

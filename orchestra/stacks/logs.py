@@ -69,6 +69,15 @@ class Logs:
         self._selection = selection
         self._home = context.home.stack(self.stack)
 
+    def without_log(self) -> list[str]:
+        """The chosen services whose log driver keeps nothing that could be read."""
+        absent = [each for each in self.chosen if not os.path.exists(f"{self._home.logs}/{each.name}.log")]
+        if not absent:
+            return []
+        from orchestra.driver.local.log_receivers import keeps_no_log
+
+        return sorted({each.service for each in absent if keeps_no_log(self._home.container(each.name))})
+
     def read(self) -> Iterator[Written | Missed]:
         """The lines of all, by time; the lines of one stay in their order.
 

@@ -22,6 +22,7 @@ from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.log_receivers import Identity, check_receiver, resolve_receiver
 from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
@@ -152,6 +153,7 @@ class Containers:
             self._joined_pid(spec.name, kind, target)
         self._ports.check(spec.ports)
         find_runtime(spec.runtime, spec.service)
+        check_receiver(spec)
         check_start(self._home, self._stack, spec, image, user, settled=settled)
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
@@ -166,13 +168,13 @@ class Containers:
             self._known.add(spec.name)
         ports = self._ports.reserve(spec.name, spec.ports)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
-        config = self._write_bundle(spec, image, container.id, attachment, directory)
+        config = self._write_bundle(spec, image, container, attachment, directory)
         command = tuple(config["process"]["args"])
         store_record(directory, ContainerRecord(replace(container, command=command), spec.ports, joins))
         return attachment
 
     def _write_bundle(
-        self, spec: ContainerSpec, image: ReadyImage, container_id: str, attachment: Attachment, directory: str
+        self, spec: ContainerSpec, image: ReadyImage, container: Container, attachment: Attachment, directory: str
     ) -> dict[str, Any]:
         """config.json and shim.json, and everything they refer to."""
         mounts = volume.resolve_mounts(self._home, self._stack, spec)
@@ -183,7 +185,7 @@ class Containers:
             user=_user(spec, image),
             attachment=attachment,
             mounts=mounts,
-            cgroups_path=f"{stack_group(self._home, self._stack)}/{container_id}",
+            cgroups_path=f"{stack_group(self._home, self._stack)}/{container.id}",
             host=observe_host(spec),
         )
         for file, text in render_etc_files(attachment).items():
@@ -196,7 +198,9 @@ class Containers:
         seccomp = store_filter(config, directory)
         files.store("config.json", config)
         runtime = find_runtime(spec.runtime, spec.service)
-        store_settings(files, Settings(layers, self._log(spec), spec.stdin_open, runtime, seccomp))
+        identity = Identity(container.id, container.image_digest, tuple(config["process"]["args"]))
+        receiver = resolve_receiver(spec, identity)
+        store_settings(files, Settings(layers, self._log(spec), receiver, spec.stdin_open, runtime, seccomp))
         return config
 
     def _log(self, spec: ContainerSpec) -> Log | None:

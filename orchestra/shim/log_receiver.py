@@ -1,0 +1,214 @@
+"""Sending log lines to syslog or the journal. The container never waits for it: what finds no room is lost and counted.
+
+Datagrams go out at once or not at all. Of a stream, what it does not take waits in a buffer of limited size. The
+connection is begun with the run, so that it stands when the first line comes; one that breaks is begun again with a
+line that comes a second later. How many lines are lost is said in the stack's log and, when it hears again, to the
+receiver.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import time
+from collections import deque
+
+from orchestra.linux import unix_socket
+from orchestra.shim import stack_log
+from orchestra.shim.log_messages import Lines, renderer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.container.settings import Receiver
+
+AGAIN = 1.0
+"""Seconds between two attempts to connect."""
+_DATAGRAMS = ("unixgram", "udp")
+
+
+class LogReceiver:
+    """That of one container, for one run. name: the container's, for messages."""
+
+    def __init__(self, selector: selectors.BaseSelector, name: str, receiver: Receiver) -> None:
+        self._selector = selector
+        self._name = name
+        self._receiver = receiver
+        self._render = renderer(receiver)
+        self._lines = Lines()
+        self._socket: socket.socket | None = None
+        self._is_stream = False
+        self._connected = False
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._sent = 0  # bytes of the first that waits
+        self._tried = -AGAIN
+        self._lost = 0
+        self._trouble = ""
+        self._connect()
+
+    def take(self, stream: int, data: bytes) -> None:
+        """Output of the container."""
+        for line in self._lines.feed(stream, data):
+            self._send(stream, line)
+
+    def close(self) -> None:
+        """At the end of the run. What the receiver has not taken by now is lost."""
+        for stream, line in self._lines.finish():
+            self._send(stream, line)
+        self._flush()
+        self._lose(len(self._waiting), "the container has ended")
+        self._disconnect()
+        if self._lost:
+            stack_log.write(f"{self._name}: the log receiver got {self._lost} lines less: {self._trouble}")
+            self._lost = 0
+
+    def _send(self, stream: int, line: bytes) -> None:
+        if self._socket is None and time.monotonic() - self._tried >= AGAIN:
+            self._connect()
+        if self._socket is None:
+            self._lose(1, self._trouble)
+            return
+        if self._lost and self._connected and self._put(self._render(2, self._apology(), time.time())):
+            stack_log.write(f"{self._name}: the log receiver hears again; it got {self._lost} lines less")
+            self._lost = 0
+        if not self._put(self._render(stream, line, time.time())):
+            self._lose(1, self._trouble or "it is too slow")
+
+    def _apology(self) -> bytes:
+        return f"{self._lost} lines of the log were lost before this one".encode()
+
+    def _put(self, message: bytes) -> bool:
+        """Whether it is on its way."""
+        if not self._is_stream:
+            return self._send_datagram(message)
+        if self._size + len(message) > self._receiver.buffer:
+            return False
+        self._waiting.append(message)
+        self._size += len(message)
+        self._flush()
+        return True
+
+    def _send_datagram(self, message: bytes) -> bool:
+        assert self._socket is not None
+        try:
+            self._socket.send(message)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                self._break(error)
+            else:
+                self._trouble = "lines are too long for it"
+            return False
+        return True
+
+    def _connect(self) -> None:
+        self._tried = time.monotonic()
+        scheme, _, rest = self._receiver.address.partition("://")
+        try:
+            if scheme in ("unix", "unixgram"):
+                self._open_unix(rest)
+            else:
+                self._open_network(rest, is_stream=scheme == "tcp")
+        except OSError as error:
+            self._break(error)
+            return
+        self._register()
+
+    def _open_unix(self, path: str) -> None:
+        """Of both kinds of socket: /dev/log may be either (syslog(3))."""
+        flags = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        self._is_stream = False
+        try:
+            self._socket = unix_socket.connect(path, socket.SOCK_DGRAM | flags)
+        except OSError as error:
+            if error.errno != errno.EPROTOTYPE:
+                raise
+            self._socket, self._is_stream = unix_socket.connect(path, socket.SOCK_STREAM | flags), True
+        self._connected = True
+
+    def _open_network(self, address: str, *, is_stream: bool) -> None:
+        """address: ``HOST:PORT`` or ``[HOST]:PORT``, where the host is a number: nothing is looked up here."""
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._is_stream = is_stream
+        self._socket = socket.socket(family, socket.SOCK_STREAM if is_stream else socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        code = self._socket.connect_ex((host, int(port)))
+        if code not in (0, errno.EINPROGRESS):
+            raise OSError(code, os.strerror(code))
+        self._connected = code == 0
+
+    def _register(self) -> None:
+        """A stream is watched for its end, and for room while anything waits."""
+        if self._socket is None or not self._is_stream:
+            return
+        events = selectors.EVENT_READ
+        if self._waiting or not self._connected:
+            events |= selectors.EVENT_WRITE
+        if self._socket.fileno() in self._selector.get_map():
+            self._selector.modify(self._socket, events, self._ready)
+        else:
+            self._selector.register(self._socket, events, self._ready)
+
+    def _ready(self) -> None:
+        assert self._socket is not None
+        if not self._connected:
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                self._break(OSError(code, os.strerror(code)))
+                return
+            self._connected = True
+        try:
+            if not self._socket.recv(4096):
+                self._break(OSError(errno.ECONNRESET, "it has closed the connection"))
+                return
+        except BlockingIOError:
+            pass  # it has nothing to say, as is usual
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                self._break(error)
+                return
+            self._connected = False
+        self._flush()
+
+    def _flush(self) -> None:
+        """What waits, as far as there is room."""
+        try:
+            while self._waiting and self._connected and self._socket is not None:
+                first = self._waiting[0]
+                self._sent += self._socket.send(memoryview(first)[self._sent :])
+                if self._sent == len(first):
+                    self._waiting.popleft()
+                    self._size -= len(first)
+                    self._sent = 0
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._break(error)
+            return
+        self._register()
+
+    def _break(self, error: OSError) -> None:
+        """Give the connection up for now."""
+        self._trouble = error.strerror or str(error)
+        self._disconnect()
+        self._lose(len(self._waiting), self._trouble)
+        self._waiting.clear()
+        self._size = self._sent = 0
+
+    def _disconnect(self) -> None:
+        if self._socket is not None:
+            if self._socket.fileno() in self._selector.get_map():
+                self._selector.unregister(self._socket)
+            self._socket.close()
+        self._socket, self._connected = None, False
+
+    def _lose(self, count: int, why: str) -> None:
+        if count and not self._lost:
+            stack_log.write(f"{self._name}: lines do not reach the log receiver {self._receiver.address}: {why}")
+        self._lost += count
+        self._trouble = why if count else self._trouble
