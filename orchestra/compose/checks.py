@@ -171,8 +171,14 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
         if mount.tmpfs and isinstance(mount.tmpfs.size, int) and mount.tmpfs.size < 0:
             place = (*place, "tmpfs", "size")
             problems.error("invalid-value", "a size cannot be negative", context.span(place), place)
-        if mount.type == "bind" and not mount.source and not problems.lacks(*place, "source"):
-            problems.error("missing-key", "a bind mount needs a source", context.span(place), place)
+        if mount.type in ("bind", "image") and not mount.source and not problems.lacks(*place, "source"):
+            message = f"{'a bind' if mount.type == 'bind' else 'an image'} mount needs a source"
+            problems.error("missing-key", message, context.span(place), place)
+        subpath = (mount.image.subpath or "") if mount.image else ""
+        if subpath.startswith("/") or ".." in subpath.split("/"):
+            place = (*place, "image", "subpath")
+            hint = "use a relative path without .."
+            problems.error("invalid-value", f"{subpath} leads outside the image", context.span(place), place, hint)
 
 
 def _claim(target: str, path: Path, taken: dict[str, Path], context: Context) -> None:

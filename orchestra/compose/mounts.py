@@ -5,8 +5,9 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
+from orchestra.compose.image_references import locate_image
 from orchestra.compose.tmpfs import parse_tmpfs_options
-from orchestra.model.mount import BindMount, FileMount, Mount, TmpfsMount, VolumeMount
+from orchestra.model.mount import BindMount, FileMount, ImageMount, Mount, TmpfsMount, VolumeMount
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
             )
         case "tmpfs":
             return TmpfsMount(target, _tmpfs_options(volume.tmpfs) if volume.tmpfs else (), volume.read_only)
+        case "image":
+            subpath = (volume.image.subpath or "") if volume.image else ""
+            return ImageMount(target, locate_image(source, context), subpath)
         case other:  # for another system
             context.problems.not_apply(f"mounts of type {other} are not supported", context.span(path), path)
             return None
@@ -109,7 +113,7 @@ def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[
 
 
 def _read_only(mount: Mount) -> Mount:
-    return mount if isinstance(mount, FileMount) else replace(mount, read_only=True)
+    return mount if isinstance(mount, FileMount | ImageMount) else replace(mount, read_only=True)
 
 
 def _files(service: Service, attribute: str, path: Path, context: Context) -> list[Mount]:

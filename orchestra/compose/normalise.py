@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.config_hash import config_hash, service_hash
 from orchestra.compose.container import first_replica
+from orchestra.compose.image_references import image_reference
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.joining import endpoints, networks, ports
 from orchestra.compose.mounts import Mounts, mounts
 from orchestra.compose.not_applied import report
-from orchestra.compose.paths import resolve_path
 from orchestra.compose.render import dump
 from orchestra.graph import ranks
 from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, VolumeSpec
+from orchestra.model.mount import ImageMount
 from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name
 from orchestra.record import replace
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from orchestra.compose.context import Context
     from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import FileObject
-
-TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 
 
 def normalise(context: Context, declared: Collection[str], scale: Mapping[str, int]) -> Desired:
@@ -53,6 +52,11 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
     for spec in containers:
         place = context.location(("services", spec.service, "image"))
         images.setdefault((spec.image, spec.platform), ImageSpec(spec.image, spec.platform, spec.pull_policy, place))
+    for spec in containers:
+        place = context.location(("services", spec.service, "volumes"), key=True)
+        for mount in spec.mounts:
+            if isinstance(mount, ImageMount):
+                images.setdefault((mount.image, spec.platform), ImageSpec(mount.image, spec.platform, location=place))
     return Desired(
         stack=StackName(stack.name or ""),
         project_directory=context.project.directory,
@@ -74,19 +78,6 @@ def replicas(service: Service, asked: int | None = None) -> int:
     if service.deploy and service.deploy.mode != "global" and service.deploy.replicas is not None:
         return service.deploy.replicas
     return 1
-
-
-def image_reference(key: str, service: Service, context: Context) -> str:
-    """The image of a service; paths after a transport are made absolute, the rest stays as written."""
-    if not service.image:
-        return f"{context.stack.name}{context.project.separator}{key}"
-    transport, colon, rest = service.image.partition(":")
-    if not colon or transport not in TRANSPORTS:
-        return service.image
-    path, tag_colon, tag = (rest, "", "") if transport == "rootfs" else rest.partition(":")
-    return f"{transport}:{resolve_path(path, context.project.directory, context.project.environment.lookup)}" + (
-        tag_colon + tag
-    )
 
 
 def _replicas(

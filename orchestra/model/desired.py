@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from orchestra.model.location import Location
-from orchestra.model.mount import Mount
+from orchestra.model.mount import ImageMount, Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.sharing import Own, Sharing
 from orchestra.model.wish import Wish
@@ -240,6 +240,15 @@ class ContainerSpec(Record):
     def image_key(self) -> str:
         """``ImageSpec.key`` of its image."""
         return image_key(self.image, self.platform)
+
+    @property
+    def image_keys(self) -> tuple[str, ...]:
+        """That, and those of the images that it mounts."""
+        return (self.image_key, *self.mounted_image_keys)
+
+    @property
+    def mounted_image_keys(self) -> tuple[str, ...]:
+        return tuple(image_key(mount.image, self.platform) for mount in self.mounts if isinstance(mount, ImageMount))
 
 
 class NetworkSpec(Record):

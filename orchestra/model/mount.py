@@ -47,6 +47,15 @@ class TmpfsMount(Record):
 
 
 @tagged
+class ImageMount(Record):
+    """The file system of an image, read-only. image: a reference, of the container's platform. subpath: what of it."""
+
+    target: str
+    image: str
+    subpath: str = ""
+
+
+@tagged
 class FileMount(Record):
     """A read-only file of one container, made from ``content``, or from the file ``source`` when it is made.
 
@@ -66,4 +75,4 @@ class FileMount(Record):
         return Record.__repr__(replace(self, content=None))
 
 
-Mount = BindMount | VolumeMount | TmpfsMount | FileMount
+Mount = BindMount | VolumeMount | TmpfsMount | ImageMount | FileMount

@@ -79,7 +79,8 @@ class Container(Record):
     restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of those
     in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect, as
     ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only mention, as ``PORT/PROTOCOL``.
-    image_digest: identity of the image it was made from. healthcheck: of file and image together; None for none.
+    image_digest: identity of the image it was made from; mounted_images: of those it mounts, by their key.
+    healthcheck: of file and image together; None for none.
     damage: which of its files cannot be read, and why; then it is replaced if it is wanted, and removed if not.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
     has no other source. error: why the last attempt to start it failed; empty once it was started.
@@ -108,6 +109,7 @@ class Container(Record):
     healthcheck: Healthcheck | None = None
     error: str = ""
     damage: str = ""
+    mounted_images: Mapping[str, str] = {}
 
     def uses_network(self, name: str) -> bool:
         return name in self.networks or self._is_unknown

@@ -105,8 +105,7 @@ def _missing(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, ...
     """What must be there before the container can be made."""
     missing: list[ResourceId] = []
     in_flight = situation.in_flight
-    if ready_digest(situation, spec.image_key) is None:
-        missing.append(ResourceId.image(spec.image_key))
+    missing += [ResourceId.image(key) for key in spec.image_keys if ready_digest(situation, key) is None]
     for endpoint in spec.endpoints:
         network = ResourceId.network(endpoint.network)
         if (

@@ -103,7 +103,7 @@ def leave(current: Desired, services: Collection[ServiceName], at: float) -> Des
 def without_containers(current: Desired, names: Collection[str], services: Collection[str]) -> Desired:
     """What is desired after these containers of these services were given up. Networks stay."""
     kept = tuple(spec for spec in current.containers if spec.name not in names)
-    keys = {spec.image_key for spec in kept}
+    keys = {key for spec in kept for key in spec.image_keys}
     return replace(
         current,
         disabled=tuple(service for service in current.disabled if service not in services),

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Port, Ulimit
-from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
+from orchestra.model.mount import BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.record import Record, fields
 from orchestra.units import format_bytes
 from orchestra.visible import visible
@@ -148,6 +148,8 @@ def _describe_item(item: object) -> tuple[str, str]:
         case VolumeMount():
             subpath = item.subpath and f", {item.subpath}"
             return item.target, _shown((item.name or "volume") + _READ_ONLY * item.read_only + subpath)
+        case ImageMount():
+            return item.target, _shown(f"image {item.image}" + (item.subpath and f", {item.subpath}"))
         case TmpfsMount():
             return item.target, _shown("tmpfs" + _READ_ONLY * item.read_only)
         case Port():

@@ -86,7 +86,7 @@ def judge_up(
                 stuck[ResourceId.container(spec.name)] = error
                 if judge.may_have_more_reasons(ResourceId.container(spec.name)):
                     unproven.append(spec.name)
-                images.add(ResourceId.image(spec.image_key))
+                images.update(map(ResourceId.image, spec.image_keys))
     failures = _causes(plan, {*stuck, *images} if services else None)
     known = {failure.resource for failure in failures}
     failures += [Failed(resource, error) for resource, error in stuck.items() if error and resource not in known]
@@ -130,10 +130,11 @@ class _Judge:
             if container is None or not isinstance(container.status, Running):
                 return _Stage.DONE, ""
             return (_Stage.STUCK if resource in self._failed else _Stage.STARTING), ""
-        compared = not is_to_be_compared(situation, spec.image_key)
+        compared = not any(is_to_be_compared(situation, key) for key in spec.image_keys)
         if self._is_handled(resource) and refusal_of(situation, spec):
             return _Stage.STARTING, ""  # back to its earlier definition
-        if resource in self._hopeless or (not compared and ResourceId.image(spec.image_key) in self._hopeless):
+        images = set(map(ResourceId.image, spec.image_keys))
+        if resource in self._hopeless or (not compared and images & self._hopeless):
             return _Stage.STUCK, ""
         if container is None or not compared or self._is_handled(resource):
             return _Stage.STARTING, ""

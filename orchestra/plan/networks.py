@@ -44,7 +44,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
         return Failed(resource, error, "remove it with --remove-orphans")
     if spec.name not in situation.changed_networks:
         own = [s for s in situation.desired.containers if any(e.network == spec.name for e in s.endpoints)]
-        waits = tuple(ResourceId.image(image) for image in sorted({s.image_key for s in own}))
+        waits = tuple(ResourceId.image(image) for image in sorted({key for s in own for key in s.image_keys}))
         checks = situation.resources(s.name for s in own if s.name in situation.to_check)
         reason = "its definition changed; waits for the images of its containers, and for what is found out about them"
         return Blocked(resource, reason, waits + checks)

@@ -93,7 +93,7 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
         own = differing.intersection(endpoint.network for endpoint in spec.endpoints)
         if own and is_to_be_checked(situation, spec):
             situation.to_check.add(spec.name)
-        if spec.image_key not in observed.images or spec.name in situation.to_check:
+        if not observed.images.keys() >= set(spec.image_keys) or spec.name in situation.to_check:
             changed -= own
     for name, container in observed.containers.items():
         wanted = situation.specs.get(name)

@@ -23,7 +23,7 @@ from orchestra.plan.volumes import named_volumes
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from orchestra.model.desired import ContainerSpec
     from orchestra.model.observed import Observed
@@ -64,7 +64,8 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
             case CreateContainer(spec=spec, image_digest=digest):
                 origin = replace(images.get(spec.image_key, Image(spec.image_key, "")), digest=digest)
                 if spec.name not in containers or not containers[spec.name].config_hash:
-                    containers[spec.name] = created(spec, origin, now)
+                    mounted = {key: images[key].digest for key in spec.mounted_image_keys if key in images}
+                    containers[spec.name] = created(spec, origin, now, mounted)
             case StartContainer(name=name) | StopContainer(name=name):
                 if name in containers:
                     containers[name] = _after(containers[name], action, now)
@@ -83,8 +84,8 @@ def with_container(observed: Observed, name: str, container: Container | None) -
     return replace(observed, containers=containers)
 
 
-def created(spec: ContainerSpec, image: Image, now: float) -> Container:
-    """The container that ``create`` makes of a specification and an image."""
+def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mapping[str, str]) -> Container:
+    """The container that ``create`` makes of a specification and images."""
     return Container(
         name=spec.name,
         service=spec.service,
@@ -103,6 +104,7 @@ def created(spec: ContainerSpec, image: Image, now: float) -> Container:
         stop_signal=spec.stop_signal,
         stop_grace_period=spec.stop_grace_period,
         healthcheck=effective_healthcheck(spec, image.healthcheck),
+        mounted_images=mounted_images,
     )
 
 

@@ -31,6 +31,10 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
     image = situation.observed.images.get(spec.image_key)
     if image and image.digest and container.image_digest and image.digest != container.image_digest:
         return f"image {spec.image} changed"
+    for key in spec.mounted_image_keys:
+        image, digest = situation.observed.images.get(key), container.mounted_images.get(key)
+        if image and image.digest and digest and image.digest != digest:
+            return f"image {key}, which it mounts, changed"
     wish = situation.wish(spec.service)
     if wish.recreate is Recreate.ALWAYS and container.created_at < wish.at:
         return "asked to be recreated"

@@ -59,7 +59,7 @@ def merge_desired(
 def without_services(current: Desired, services: Collection[str], request: Request) -> Desired:
     """What is desired after ``down`` was asked for these services; networks go with the last one."""
     kept = tuple(spec for spec in current.containers if spec.service not in services)
-    keys = {spec.image_key for spec in kept}
+    keys = {key for spec in kept for key in spec.image_keys}
     return replace(
         current,
         containers=kept,
@@ -118,8 +118,8 @@ def _merge_images(
     before: Desired, new: Desired, selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]
 ) -> tuple[ImageSpec, ...]:
     """Images of kept services are not checked again: a new one would replace containers that were not named."""
-    keys = {spec.image_key for spec in selected}
-    still_used = {spec.image_key for spec in kept} - keys
+    keys = {key for spec in selected for key in spec.image_keys}
+    still_used = {key for spec in kept for key in spec.image_keys} - keys
     again = tuple(image for image in new.images if image.key in keys)
     quiet = tuple(
         replace(image, pull_policy="missing" if image.pull_policy == "always" else image.pull_policy)

@@ -119,6 +119,7 @@ WHOLE: dict[str, Any] = {
     "services.*.provider": {"type": "x"},
 }
 BIND = {"services.*.volumes.[].type": "bind", "services.*.volumes.[].source": "./d"}
+IMAGE = {"services.*.volumes.[].type": "image", "services.*.volumes.[].source": "z"}
 TMPFS = {"services.*.volumes.[].type": "tmpfs", "services.*.volumes.[].source": None}
 # Attributes that the rest of the file already needs, so that they cannot be taken away or changed by themselves.
 ESSENTIAL = {
@@ -224,6 +225,8 @@ def test_what_is_called_applied_changes_what_is_wanted(item, folder):
     around: dict[str, Any] = dict(BESIDE.get(item.path, {}))
     if ".bind." in item.path:
         around = {**BIND, **around}
+    if ".volumes.[].image." in item.path:
+        around = {**IMAGE, **around}
     if ".tmpfs." in item.path:
         around = {**TMPFS, **around}
     before = json.loads(json.dumps(BASE))

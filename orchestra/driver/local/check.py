@@ -23,7 +23,7 @@ from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.errors import FatalError
 from orchestra.linux.security import libseccomp
 from orchestra.linux.syscall import SystemCallError
-from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
+from orchestra.model.mount import BindMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def _check_targets(spec: ContainerSpec, layers: tuple[str, ...]) -> None:
         target = posixpath.normpath(mount.target)
         if isinstance(mount, BindMount) and not os.path.exists(mount.source):
             continue  # it will be made, a directory
-        if isinstance(mount, VolumeMount) and mount.subpath:
+        if isinstance(mount, VolumeMount | ImageMount) and mount.subpath:
             continue  # it may be of either kind
         try:
             found = find(layers, target, covered=others - {target})
         except CoveredError:
             continue
-        is_directory = isinstance(mount, VolumeMount | TmpfsMount) or (
+        is_directory = isinstance(mount, VolumeMount | TmpfsMount | ImageMount) or (
             isinstance(mount, BindMount) and os.path.isdir(mount.source)
         )
         if found is not None and found.is_directory != is_directory:

@@ -24,6 +24,7 @@ from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.log_receivers import Identity, check_receiver, resolve_receiver
 from orchestra.driver.local.look import BUNDLE, RECORD
+from orchestra.driver.local.mounted_images import MountedImages
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
@@ -71,6 +72,7 @@ class Containers:
         self._images = images
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
+        self._mounted_images = MountedImages(images, self._snapshots)
         self._ports = PortReservations(partial(find_publisher, home))
         self._known: set[str] = set()  # containers that should have a record
         self._locks: dict[str, threading.RLock] = {}
@@ -154,6 +156,7 @@ class Containers:
         self._ports.check(spec.ports)
         find_runtime(spec.runtime, spec.service)
         check_receiver(spec)
+        self._mounted_images.resolve(spec, self._mounted_images.digests(spec))
         check_start(self._home, self._stack, spec, image, user, settled=settled)
 
     def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
@@ -162,7 +165,8 @@ class Containers:
             image = self._images.resolve(image_digest)
             spec = self._completed(spec, image)
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
-            container = replace(created(spec, seen, time.time()), id=os.urandom(32).hex())
+            mounted = self._mounted_images.digests(spec)
+            container = replace(created(spec, seen, time.time(), mounted), id=os.urandom(32).hex())
             joins = self._joins(spec)
             store_record(directory, ContainerRecord(replace(container, config_hash=""), spec.ports, joins))
             self._known.add(spec.name)
@@ -177,7 +181,8 @@ class Containers:
         self, spec: ContainerSpec, image: ReadyImage, container: Container, attachment: Attachment, directory: str
     ) -> dict[str, Any]:
         """config.json and shim.json, and everything they refer to."""
-        mounts = volume.resolve_mounts(self._home, self._stack, spec)
+        images = self._mounted_images.resolve(spec, container.mounted_images)
+        mounts = volume.resolve_mounts(self._home, self._stack, spec, images)
         volume.fill_volumes(self._home, mounts, image.layers)
         config = render_bundle(
             spec,

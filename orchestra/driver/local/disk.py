@@ -103,7 +103,9 @@ class Disk(NamedTuple):
 def measure(home: Home) -> Disk:
     """Files of running containers may come and go meanwhile."""
     containers = list(_containers(home))
-    images, size, reclaimable = _images(home, [use.container["image_digest"] for use in containers])
+    used = [use.container["image_digest"] for use in containers]
+    used += [digest for use in containers for digest in use.container.get("mounted_images", {}).values()]
+    images, size, reclaimable = _images(home, used)
     there = {(use.stack, use.container["name"]) for use in containers}
     return Disk(
         images=images,

@@ -31,6 +31,7 @@ from orchestra.linux.durability import sync_file_system
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from orchestra.driver.local.image.layers.lookup import Found
     from orchestra.home import Home
 
 PAGE = 4096
@@ -101,6 +102,28 @@ class Snapshotter:
             self._make_home()
             lower = ":".join(self._short(layer) for layer in layers)
         return (_overlay([f"lowerdir={lower}"], "view of layers"),)
+
+    def view_below(self, layers: Sequence[str], found: Found) -> LayerMount:
+        """The same of what was found below their root: a file, or a directory with what layers below have there."""
+        if not found.path:
+            return self.view(layers)[0]
+        if not found.is_directory or found.layers[0] == layers[-1]:  # no layer below: there is nothing to hide
+            path = f"{found.layers[0]}{found.path}"
+            if any(True for _ in self._hidden_in(path)):
+                raise FatalError(
+                    f"{path} holds Orchestra's own files, so it cannot be mounted", hint="mount less of it"
+                )
+            return {"type": "bind", "source": path, "options": ["bind", "ro"]}
+        if SPECIAL & set(found.path):
+            hint = "mount the directory above it"
+            raise FatalError(f"{found.path}: overlayfs cannot mount a path with a comma, colon or backslash", hint=hint)
+        self._check_home()
+        with file_errors("view of layers"):
+            self._make_home()
+            private_files.make_directories(f"{self._root}/empty")
+            below = [f"{self._short(layer)}{found.path}" for layer in found.layers]
+        # overlayfs wants two when nothing is written
+        return _overlay([f"lowerdir={':'.join([*below, f'{self._root}/empty'])}"], "view of layers")
 
     def upper(self, stack: str, name: str) -> str:
         """The directory of what the container wrote, in overlayfs' form."""

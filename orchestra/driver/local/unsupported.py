@@ -47,7 +47,6 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.volumes.[].bind.recursive": "submounts are always included unchanged",
     "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
     "services.*.volumes.[].volume.labels": "anonymous volumes have no labels of their own",
-    "services.*.volumes.[].image": "images are not mounted",
     "networks.*.enable_ipv6": "networks have IPv4 addresses only",
     "networks.*.ipam.options": "addresses are assigned in order",
     "configs.*.driver": _SWARM,

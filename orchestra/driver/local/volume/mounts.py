@@ -16,7 +16,7 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.directory_lock import locked
 from orchestra.linux.mounts.procfs import PROC_SUPER_MAGIC, file_system_kind
-from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount
+from orchestra.model.mount import BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.record import Record
 
 if TYPE_CHECKING:
@@ -51,15 +51,18 @@ class ResolvedMount(Record):
     fills: str = ""
 
 
-def resolve_mounts(home: Home, stack: str, spec: ContainerSpec) -> tuple[ResolvedMount, ...]:
-    """Makes what is missing and may be made: anonymous volumes, files, and sources of binds if the file allows it.
+def resolve_mounts(
+    home: Home, stack: str, spec: ContainerSpec, images: Mapping[str, ResolvedMount]
+) -> tuple[ResolvedMount, ...]:
+    """images: those of images, by target.
 
+    Makes what is missing and may be made: anonymous volumes, files, and sources of binds if the file allows it.
     Sources that a dependency may still make are looked for when the container starts. Raises TemporaryError while a
     named volume is missing. A volume that is found stays: the container's record, which names it, is there already.
     """
     private_files.make_directories(home.data)
     with locked(home.data, shared=True):
-        found = tuple(_resolve(home, stack, spec, mount) for mount in spec.mounts)
+        found = tuple(images.get(mount.target) or _resolve(home, stack, spec, mount) for mount in spec.mounts)
     for mount in found:
         if os.path.normpath(mount.target) == PROC and not _is_procfs(mount):
             message = f"service {spec.service}: {NO_PROC}, and this is none: {mount.source}"
@@ -88,6 +91,8 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
             return _volume(home, spec, mount, mount.name)
         case TmpfsMount():
             return _tmpfs(mount)
+        case ImageMount():
+            raise AssertionError(f"{mount.image} is mounted, and is not among the images")
         case FileMount():
             source = write_file(home.stack(stack).container(spec.name), spec, mount)
             return ResolvedMount(mount.target, "bind", source, ("rbind", "rprivate"), read_only=True)
@@ -110,7 +115,7 @@ def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool 
                     _volume(home, spec, mount, mount.name, starting=settled)
             case FileMount():
                 check_file(spec, mount)
-            case TmpfsMount():
+            case TmpfsMount() | ImageMount():
                 pass
             case unreachable:
                 assert_never(unreachable)

@@ -101,7 +101,7 @@ class Machine:
             ImageConfig(),
             user=resolve_user(user, PASSWD, GROUP),
             attachment=attached,
-            mounts=resolve_mounts(self.home, "s", container),
+            mounts=resolve_mounts(self.home, "s", container, {}),
             cgroups_path=f"/orchestra/{word()}/{uuid4().hex}",
             host=observe_host(container),
         )

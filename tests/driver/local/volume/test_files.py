@@ -16,7 +16,7 @@ from tests.driver.local.volume.conftest import spec
 @pytest.fixture
 def resolve(home):
     def resolved(*mounts):
-        return resolve_mounts(home, "s", spec(*mounts))
+        return resolve_mounts(home, "s", spec(*mounts), {})
 
     return resolved
 

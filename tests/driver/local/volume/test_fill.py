@@ -26,7 +26,7 @@ def fill(home, create):
 
     def filled(*layers, target="/data", **more):
         data = create()
-        mounts = resolve_mounts(home, "s", spec(VolumeMount(target, "s_data", **more)))
+        mounts = resolve_mounts(home, "s", spec(VolumeMount(target, "s_data", **more)), {})
         fill_volumes(home, mounts, tuple(str(layer) for layer in layers))
         return data
 

@@ -19,7 +19,7 @@ from tests.driver.local.volume.conftest import spec
 @pytest.fixture
 def resolve(home):
     def resolved(kind, target="/t", *values, **more):
-        [found] = resolve_mounts(home, "s", spec(kind(target, *values, **more)))
+        [found] = resolve_mounts(home, "s", spec(kind(target, *values, **more)), {})
         return found
 
     return resolved
@@ -178,11 +178,11 @@ def test_what_a_dependency_may_make_is_looked_for_at_the_start(resolve, create, 
     ):
         mount = kind("/t", source, **more)
         waiting = replace(spec(mount), depends_on=(Dependency("db"),))
-        assert resolve_mounts(home, "s", waiting)
+        assert resolve_mounts(home, "s", waiting, {})
         with pytest.raises(FatalError, match="missing"):
             check_sources(home, "s", waiting)
         with pytest.raises(FatalError, match="missing"):
-            resolve_mounts(home, "s", spec(mount))
+            resolve_mounts(home, "s", spec(mount), {})
 
 
 def test_a_check_of_sources_makes_nothing(home, tmp_path, create):

@@ -35,7 +35,7 @@ class Collected(NamedTuple):
 
 
 class User(NamedTuple):
-    """A container that needs an image."""
+    """A container that needs an image: its own, or one that it mounts."""
 
     stack: str
     name: str
@@ -53,15 +53,15 @@ def containers(home: Home) -> Iterator[User]:
             path = f"{stack_home.container(name)}/{RECORD}"
             try:
                 with open(path, "rb") as file:
-                    digest = json.load(file)["container"]["image_digest"]
+                    container = json.load(file)["container"]
+                digests = {container["image_digest"], *container.get("mounted_images", {}).values()}
             except FileNotFoundError:
                 continue
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise FatalError(
                     f"{path} cannot be read: {error}", hint="run `orchestra system prune` first"
                 ) from error
-            if not digest.startswith(PREFIX):
-                yield User(stack, name, digest)
+            yield from (User(stack, name, digest) for digest in sorted(digests) if not digest.startswith(PREFIX))
 
 
 def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:

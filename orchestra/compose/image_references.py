@@ -1,0 +1,27 @@
+"""What images are called: as the file says it, with the paths behind a transport made absolute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.compose.paths import resolve_path
+
+if TYPE_CHECKING:
+    from orchestra.compose.context import Context
+    from orchestra.compose.schema.service import Service
+
+TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
+
+
+def image_reference(key: str, service: Service, context: Context) -> str:
+    """The image of a service."""
+    return locate_image(service.image, context) if service.image else f"{context.stack.name}{context.project.separator}{key}"
+
+
+def locate_image(text: str, context: Context) -> str:
+    transport, colon, rest = text.partition(":")
+    if not colon or transport not in TRANSPORTS:
+        return text
+    path, tag_colon, tag = (rest, "", "") if transport == "rootfs" else rest.partition(":")
+    located = resolve_path(path, context.project.directory, context.project.environment.lookup)
+    return f"{transport}:{located}{tag_colon}{tag}"
