@@ -135,12 +135,18 @@ def _healthcheck(service: Service) -> HealthcheckSpec | None:
 
 
 def restart(service: Service) -> Restart:
-    """``deploy.restart_policy`` wins over ``restart``."""
-    policy = service.deploy.restart_policy if service.deploy else None
-    if policy and policy.condition:
-        return Restart(_DEPLOY_RESTART[policy.condition], policy.max_attempts)
+    """``deploy.restart_policy`` wins over ``restart``. As in Docker, 0 retries are without end."""
     name, _, retries = (service.restart or "no").partition(":")
-    return Restart(RestartPolicy(name), int(retries) if retries else None)
+    own = Restart(RestartPolicy(name), int(retries or 0) or None)
+    policy = service.deploy.restart_policy if service.deploy else None
+    if policy is None:
+        return own
+    return Restart(
+        _DEPLOY_RESTART[policy.condition] if policy.condition else own.policy,
+        (policy.max_attempts if policy.condition else policy.max_attempts or own.maximum_retries) or None,
+        policy.delay.seconds if policy.delay else 0.0,
+        policy.window.seconds if policy.window else 0.0,
+    )
 
 
 def _ulimits(service: Service) -> tuple[Ulimit, ...]:

@@ -56,10 +56,16 @@ class HealthcheckSpec(Record):
 
 
 class Restart(Record):
-    """``maximum_retries`` counts only for ON_FAILURE; None means no limit."""
+    """``maximum_retries``: None means no limit. delay: in seconds, before every run after the first; 0 backs off.
+
+    window: seconds that a run must last to have succeeded: then retries are counted anew. With 0 they never are, and
+    the back-off begins again after a while.
+    """
 
     policy: RestartPolicy = RestartPolicy.NO
     maximum_retries: int | None = None
+    delay: float = 0.0
+    window: float = 0.0
 
 
 class Port(Record):

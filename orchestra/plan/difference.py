@@ -35,6 +35,8 @@ _NAMES = {
     "healthcheck_disabled": "healthcheck.disable",
     "restart.policy": "restart",
     "restart.maximum_retries": "restart.max_attempts",
+    "restart.delay": "deploy.restart_policy.delay",
+    "restart.window": "deploy.restart_policy.window",
     "logging.max_size": "logging.options.max-size",
     "logging.max_file": "logging.options.max-file",
     "driver_options": "driver_opts",

@@ -1,8 +1,9 @@
 """Docker's restart policies: whether and when a container that ended by itself runs again.
 
 Source: Docker's restart manager. The wait doubles from 100 ms to 60 s with every short run; a run of 10 s or more
-sets it back. ``on-failure`` looks at the exit code and counts, ``always`` and ``unless-stopped`` do not; stopping by
-command is ``Request.stopped``, never this policy's concern.
+sets it back. ``on-failure`` looks at the exit code, ``always`` and ``unless-stopped`` do not; stopping by command is
+``Request.stopped``, never this policy's concern. ``deploy.restart_policy`` may set the wait, how long a run must be to
+have succeeded, and how many runs may fail (Compose Specification, deploy).
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ class NextRun(NamedTuple):
 
 def next_run(policy: Restart, container: Container, ended: Exited) -> NextRun | None:
     """The run that the policy gives to a container that has ended; None when it stays ended."""
-    if not _restarts(policy, container, ended):
+    in_a_row = 0 if ended.finished_at - ended.started_at >= (policy.window or STEADY) else container.backoff
+    if not _restarts(policy, in_a_row if policy.window else container.restarts, ended):
         return None
-    in_a_row = 0 if ended.finished_at - ended.started_at >= STEADY else container.backoff
-    pause = delay(in_a_row)
+    pause = policy.delay or delay(in_a_row)
     reason = f"{exit_text(ended)}; restart policy {policy.policy}"
     return NextRun(ended.finished_at + pause, container.restarts + 1, in_a_row + 1, reason)
 
 
-def _restarts(policy: Restart, container: Container, ended: Exited) -> bool:
+def _restarts(policy: Restart, retries: int, ended: Exited) -> bool:
+    may = policy.maximum_retries is None or retries < policy.maximum_retries
     match policy.policy:
         case RestartPolicy.NO:
             return False
         case RestartPolicy.ALWAYS | RestartPolicy.UNLESS_STOPPED:
-            return True
+            return may
         case RestartPolicy.ON_FAILURE:
-            limit = policy.maximum_retries
-            return not ended.succeeded and (limit is None or container.restarts < limit)
+            return may and not ended.succeeded
 
 
 def exit_text(ended: Exited, limit: int | None = None) -> str:

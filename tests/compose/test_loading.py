@@ -520,3 +520,20 @@ def test_inputs_are_all_that_the_result_depended_on(folder):
 def test_a_profile_whose_name_is_empty_is_one(folder, changes, active):
     text = "services:\n  a: {image: x, profiles: ['']}\n  b: {image: x}\n  c: {image: x, profiles: [d]}\n"
     assert set(folder.load(text, **changes).stack.services) == active
+
+
+@pytest.mark.parametrize(
+    ("text", "restart"),
+    [
+        ("restart: on-failure:0", Restart(RestartPolicy.ON_FAILURE)),
+        ("restart: on-failure:2", Restart(RestartPolicy.ON_FAILURE, 2)),
+        (
+            "deploy: {restart_policy: {condition: any, max_attempts: 3, delay: 5s, window: 2m}}",
+            Restart(RestartPolicy.ALWAYS, 3, 5.0, 120.0),
+        ),
+        ("restart: always\n    deploy: {restart_policy: {delay: 5s}}", Restart(RestartPolicy.ALWAYS, None, 5.0)),
+        ("restart: on-failure:2\n    deploy: {restart_policy: {condition: none}}", Restart()),
+    ],
+)
+def test_restart_policies(text, restart, folder):
+    assert only(folder.load(f"services:\n  a:\n    image: x\n    {text}\n"), "a").restart == restart

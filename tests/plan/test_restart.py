@@ -29,6 +29,8 @@ CONTAINER = Container("s-web-1", "web", 1, "id", "h", "app", "d", Exited(1, 0.0,
         (Restart(RestartPolicy.ON_FAILURE), None, 0, True),
         (Restart(RestartPolicy.ON_FAILURE, 3), 1, 2, True),
         (Restart(RestartPolicy.ON_FAILURE, 3), 1, 3, False),
+        (Restart(RestartPolicy.ALWAYS, 3), 0, 2, True),
+        (Restart(RestartPolicy.ALWAYS, 3), 0, 3, False),
     ],
 )
 def test_the_policy_decides_by_exit_code_and_count(policy, exit_code, restarts, runs_again):
@@ -51,6 +53,19 @@ def test_the_pause_doubles_from_a_tenth_of_a_second_to_a_minute():
 def test_ten_seconds_of_running_make_the_pause_short_again(seconds, pause):
     run = next_run(Restart(RestartPolicy.ALWAYS), replace(CONTAINER, backoff=5), Exited(1, 100.0, 100.0 + seconds))
     assert run.at - (100.0 + seconds) == pytest.approx(pause)
+
+
+def test_a_delay_takes_the_place_of_the_back_off():
+    run = next_run(Restart(RestartPolicy.ALWAYS, delay=5.0), replace(CONTAINER, backoff=9), Exited(1, 100.0, 101.0))
+    assert run.at == 106.0
+
+
+def test_only_runs_that_end_within_the_window_count():
+    policy = Restart(RestartPolicy.ON_FAILURE, 2, window=30.0)
+    container = replace(CONTAINER, restarts=9, backoff=2)
+    assert next_run(policy, container, Exited(1, 100.0, 129.9)) is None
+    run = next_run(policy, container, Exited(1, 100.0, 130.0))
+    assert (run.restarts, run.backoff) == (10, 1)
 
 
 def test_no_number_of_failures_overflows_the_pause():

@@ -23,8 +23,6 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",
     "services.*.deploy.resources.reservations.devices": _NO_GPU,
     "services.*.deploy.resources.reservations.generic_resources": _ONE_MACHINE,
-    "services.*.deploy.restart_policy.delay": "restarts back off on their own",
-    "services.*.deploy.restart_policy.window": "restarts back off on their own",
     "services.*.deploy.rollback_config": "earlier definitions cannot be restored",
     "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
     "services.*.develop": "files are not watched",
