@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.compose.cdi import device_edits, is_cdi_name
 from orchestra.compose.log_drivers import logging
 from orchestra.compose.schema.process import UlimitRange
 from orchestra.compose.sharing import sharing
@@ -39,6 +40,7 @@ def first_replica(
     """The first container of a service, without what differs between replicas: networks, ports and labels."""
     service = context.stack.services[key]
     stack = context.stack.name or ""
+    edits, not_found = device_edits(service, context.reader)
     return ContainerSpec(
         name=ContainerName(service.container_name or container_name(stack, key, 1, context.project.separator)),
         service=ServiceName(key),
@@ -82,8 +84,12 @@ def first_replica(
         sysctls=dict(service.sysctls or {}),
         ulimits=_ulimits(service),
         devices=tuple(
-            Device(device.source, device.target or device.source, device.permissions) for device in service.devices
+            Device(device.source, device.target or device.source, device.permissions)
+            for device in service.devices
+            if not is_cdi_name(device.source)
         ),
+        device_edits=edits,
+        devices_not_found=not_found,
         shm_size=int(service.shm_size) if service.shm_size else None,
         oom_score_adj=service.oom_score_adj,
         resources=resources(service),

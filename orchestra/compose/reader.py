@@ -57,6 +57,14 @@ class Reader:
             self._contents[path] = self._read(path)
         return self._contents[path]
 
+    def list(self, directory: str) -> list[str]:
+        """The names in a directory, sorted; none where there is none. What comes later is not noticed otherwise."""
+        self._is_repeatable = False
+        try:
+            return sorted(os.listdir(directory))
+        except OSError:
+            return []
+
     def lack(self, path: str) -> str:
         """Why ``read`` found nothing at ``path``."""
         if is_remote(path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from orchestra.model.device_edits import DeviceEdits
 from orchestra.model.location import Location
 from orchestra.model.mount import ImageMount, Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
@@ -184,7 +185,7 @@ class ContainerSpec(Record):
 
     command, entrypoint: None for the image's. environment: without the image's own. network_mode: for Own, the networks
     are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank:
-    start rank of its service in the dependency graph, 0 first.
+    start rank of its service in the dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
     """
 
     name: ContainerName
@@ -232,6 +233,8 @@ class ContainerSpec(Record):
     sysctls: Mapping[str, str] = {}
     ulimits: tuple[Ulimit, ...] = ()
     devices: tuple[Device, ...] = ()
+    device_edits: DeviceEdits = DeviceEdits()
+    devices_not_found: tuple[str, ...] = ()
     shm_size: int | None = None
     oom_score_adj: int | None = None
     resources: Resources = Resources()

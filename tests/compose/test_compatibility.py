@@ -51,6 +51,7 @@ SPECIAL: dict[str, Any] = {
     "services.*.device_cgroup_rules": ["c 1:3 mr"],
     "services.*.expose": ["80"],
     "services.*.mem_swappiness": 60,
+    **{f"services.*.{path}.[].count": 7 for path in ("gpus", "deploy.resources.reservations.devices")},
     **dict.fromkeys(("services.*.blkio_config.weight", "services.*.blkio_config.weight_device.[].weight"), 300),
     "services.*.extra_hosts": ["h=10.0.0.1"],
     "services.*.healthcheck.test": ["CMD", "false"],

@@ -9,7 +9,7 @@ _WINDOWS = "it is only for Windows"
 _HOOKS = "hooks are not run"
 _SWARM = "it is for Swarm's own store"
 _ONE_MACHINE = "there is only one machine"
-_NO_GPU = "GPUs are not passed to containers"
+_DEVICE_OPTIONS = "devices come from CDI files, which have no options"
 
 UNSUPPORTED: dict[str, str] = {
     "services.*.build": "images are not built; give the service an image",
@@ -21,13 +21,13 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.deploy.endpoint_mode": "names resolve to the addresses of all replicas",
     "services.*.deploy.placement": _ONE_MACHINE,
     "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",
-    "services.*.deploy.resources.reservations.devices": _NO_GPU,
+    "services.*.deploy.resources.reservations.devices.[].options": _DEVICE_OPTIONS,
     "services.*.deploy.resources.reservations.generic_resources": _ONE_MACHINE,
     "services.*.deploy.rollback_config": "earlier definitions cannot be restored",
     "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
     "services.*.develop": "files are not watched",
     "services.*.external_links": "containers outside the stack are reached through a shared network",
-    "services.*.gpus": _NO_GPU,
+    "services.*.gpus.[].options": _DEVICE_OPTIONS,
     "services.*.isolation": _WINDOWS,
     "services.*.models": "there is no runtime for AI models",
     "services.*.networks.*.driver_opts": "interfaces have no options",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.container.init import REAPER_ANNOTATION
+from orchestra.driver.local.bundle.device_edits import apply_device_edits
 from orchestra.driver.local.bundle.mounts import ETC_FILES, render_mounts
 from orchestra.driver.local.bundle.namespace import render_hostname, render_namespaces, render_sysctls
 from orchestra.driver.local.bundle.process import HOME_ANNOTATION, render_own_process, sets_home
@@ -57,6 +58,7 @@ def render_bundle(
             "readonlyPaths": list(security.read_only),
         },
     }
+    apply_device_edits(config, spec, host)
     profile = render_profile(spec, security, config["process"]["capabilities"]["bounding"], host)
     if profile is not None:
         config["linux"]["seccomp"] = profile

@@ -27,6 +27,7 @@ def observe_host(spec: ContainerSpec) -> HostFacts:
     """The facts that this container's bundle needs: devices are looked at only if it names them."""
     held = capabilities.held()
     named = {*(device.source for device in spec.devices), *block_devices(spec.resources.block_io)}
+    named |= {node.host_path or node.path for node in spec.device_edits.nodes}
     return HostFacts(
         capabilities=tuple(name for name, number in capabilities.NUMBERS.items() if held >> number & 1),
         swap_accounting=_has_swap_accounting(),

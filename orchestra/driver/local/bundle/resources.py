@@ -179,7 +179,7 @@ def _wanted(spec: ContainerSpec, host: HostFacts) -> Iterator[tuple[str, HostDev
 def _check(device: Device, spec: ContainerSpec) -> None:
     if not device.source.startswith("/"):
         message = f"service {spec.service}: the device {device.source} is not a path"
-        raise FatalError(message, hint="CDI device names are not supported: use the device's path in /dev")
+        raise FatalError(message, hint="begin it with a slash, or write a CDI name: VENDOR/CLASS=NAME")
     if not device.target.startswith("/"):
         message = f"service {spec.service}: the device path {device.target} in the container is not absolute"
         raise FatalError(message, hint="begin it with a slash")

@@ -17,6 +17,7 @@ from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.user import resolve_user
 from orchestra.driver.local.volume import create_volume, resolve_mounts
+from orchestra.errors import FatalError
 from orchestra.home import find_home
 from orchestra.linux import cgroup
 from orchestra.linux.mounts import mount
@@ -30,6 +31,7 @@ from orchestra.model.desired import (
     Ulimit,
     VolumeSpec,
 )
+from orchestra.model.device_edits import DeviceEdits, DeviceNode, EditHook, EditMount
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host
 from orchestra.shim import client, launch
@@ -41,7 +43,7 @@ LACK = "needs root to make containers" if os.geteuid() != 0 else "" if BUSYBOX e
 pytestmark = [pytest.mark.root, pytest.mark.skipif(bool(LACK), reason=LACK)]
 
 PASSWD = "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"
-APPLETS = "sh cat echo env grep head hostname id ls mknod pwd readlink sleep touch wc"
+APPLETS = "sh cat echo env grep head hostname id ls mknod pwd readlink sleep stat touch wc"
 GROUP = "root:x:0:\napp:x:1000:\nvideo:x:44:app\n"
 # Everything there is to know, one file each in the directory mounted at /out.
 TELL = """
@@ -361,3 +363,32 @@ def test_programs_are_executed_as_the_container_or_as_asked(machine):
     root = resolve_user("0", PASSWD, GROUP)
     assert execute(user=root) == ["0", "0", "/root", "b", "CapEff:", f"{mask(['CAP_KILL']):016x}"]
     assert execute(user=root, privileged=True)[-1] == f"{capabilities.held():016x}"
+
+
+def test_what_devices_of_cdi_files_add(machine, tmp_path):
+    hook = tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\necho $1 $A > {tmp_path}/hooked\n")
+    hook.chmod(0o755)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/it").write_text("library")
+    edits = DeviceEdits(
+        environment=("GPU=7", "PATH=/bin"),
+        nodes=(DeviceNode("/dev/gpu0", "/dev/null"), DeviceNode("/dev/made", kind="c", major=1, minor=5, mode=0o600)),
+        mounts=(EditMount(str(tmp_path / "lib"), "/lib/gpu", options=("ro", "rbind")),),
+        hooks=(EditHook("createRuntime", str(hook), ("hook", "word"), ("A=1", "PATH=/bin:/usr/bin")),),
+        groups=(44,),
+    )
+    script = "echo x > /dev/gpu0; stat -c '%t:%T %a' /dev/gpu0 /dev/made; cat /lib/gpu/it; echo; echo $GPU; id -G"
+    machine.run(script, device_edits=edits)
+    assert machine.wait() == 0
+    seen = machine.told("said").splitlines()
+    assert seen[0].startswith("1:3 ")
+    assert seen[1:4] == ["1:5 600", "library", "7"]
+    assert "44" in seen[4].split()
+    assert (tmp_path / "hooked").read_text() == "word 1\n"
+
+
+def test_a_device_that_no_file_describes_is_refused(machine):
+    with pytest.raises(FatalError, match="service web: unresolvable CDI devices a/b=c") as caught:
+        machine.run(devices_not_found=("unresolvable CDI devices a/b=c",))
+    assert "/etc/cdi" in caught.value.hint
