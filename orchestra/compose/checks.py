@@ -107,6 +107,9 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     if service.pull_policy is not None and not _is_pull_policy(service.pull_policy):
         hint = "use always, missing, never, build, daily, weekly, every_DURATION such as every_12h, or refresh"
         refuse("pull_policy", f"{service.pull_policy!r} is not a valid pull policy", hint)
+    if service.userns_mode not in (None, "", "host"):
+        hint = "write host, or leave it out: containers have the user namespace of the stack"
+        refuse("userns_mode", f"{service.userns_mode!r} is not a valid user namespace mode", hint)
     test = service.healthcheck.test if service.healthcheck else None
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         refuse("healthcheck.test", "a test must begin with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')

@@ -126,15 +126,17 @@ def _files(service: Service, attribute: str, path: Path, context: Context) -> li
         if definition is None:
             continue
         place = (*path, attribute, index)
-        if definition.external or not (definition.file or definition.content or definition.environment):
-            kind = "external" if definition.external else "a driver's"
-            message = f"{attribute[:-1]} {entry.source}: it is {kind}, and Orchestra has no store of {attribute}"
-            hint = "give it a file, content or environment"
-            context.problems.not_apply(message, context.span(place), place, hint)
-            continue
         target = entry.target or entry.source or ""
         if not target.startswith("/"):
             target = f"/run/secrets/{target}" if attribute == "secrets" else f"/{target}"
+        if definition.external:
+            found.append(FileMount(target, declared=f"{attribute[:-1]} {entry.source}", external=True))
+            continue
+        if not (definition.file or definition.content or definition.environment):
+            message = f"{attribute[:-1]} {entry.source}: it is a driver's, and Orchestra has no store of {attribute}"
+            hint = "give it a file, content or environment"
+            context.problems.not_apply(message, context.span(place), place, hint)
+            continue
         found.append(_file(target, entry, definition, (attribute, entry.source or ""), place, context))
     return found
 

@@ -67,14 +67,17 @@ def test_an_unset_variable_is_reported_where_it_is_named(folder):
     )
 
 
-@pytest.mark.parametrize(
-    ("declared", "what"), [("external: true", "it is external"), ("driver: vault", "it is a driver's")]
-)
-def test_what_is_in_a_store_is_told_to_be_missing(declared, what, folder):
-    found, loaded = mounts(folder, "configs: [c]", f"configs: {{c: {{{declared}}}}}")
+def test_what_is_in_the_store_of_a_driver_is_told_to_be_missing(folder):
+    found, loaded = mounts(folder, "configs: [c]", "configs: {c: {driver: vault}}")
     assert found == ()
     messages = [note.message for note in loaded.not_applied]
-    assert f"config c: {what}, and Orchestra has no store of configs" in messages
+    assert "config c: it is a driver's, and Orchestra has no store of configs" in messages
+
+
+def test_what_is_external_is_left_to_be_refused(folder):
+    found, loaded = mounts(folder, "secrets: [{source: s, target: t}]", "secrets: {s: {external: true}}")
+    assert found == (FileMount("/run/secrets/t", declared="secret s", external=True),)
+    assert not loaded.not_applied
 
 
 @pytest.mark.parametrize("name", ["postgres", "-1", "4294967295", "9" * 30, "\u0663"])

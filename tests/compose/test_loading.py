@@ -456,11 +456,11 @@ def test_volumes_from_takes_the_mounts_of_another_service(folder):
 
 
 def test_what_has_no_effect_is_named_and_kept(folder):
-    text = "services: {a: {image: x, gpus: all, storage_opt: {size: 1g}, post_start: [{command: true}]}}"
+    text = "services: {a: {image: x, storage_opt: {size: 1g}, isolation: hyperv, post_start: [{command: true}]}}"
     loaded = folder.load(text.replace("true", "'true'"))
     assert [item.subject for item in loaded.not_applied] == [
-        "services.a.gpus",
         "services.a.storage_opt",
+        "services.a.isolation",
         "services.a.post_start",
     ]
     assert {item.code for item in loaded.not_applied} == {"not-applied"}
@@ -537,3 +537,9 @@ def test_a_profile_whose_name_is_empty_is_one(folder, changes, active):
 )
 def test_restart_policies(text, restart, folder):
     assert only(folder.load(f"services:\n  a:\n    image: x\n    {text}\n"), "a").restart == restart
+
+
+def test_a_user_namespace_of_ones_own_is_refused(folder):
+    refused = folder.refused("services:\n  a:\n    image: x\n    userns_mode: keep-id\n")
+    assert "compose.yaml:4:18: 'keep-id' is not a valid user namespace mode" in refused
+    assert "write host" in refused

@@ -41,7 +41,6 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.provider": "there are no providers",
     "services.*.storage_opt": "the root file system has no quota",
     "services.*.use_api_socket": "there is no engine socket to mount",
-    "services.*.userns_mode": "containers share the user namespace of the stack",
     "services.*.volumes.[].bind.recursive": "submounts are always included unchanged",
     "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
     "services.*.volumes.[].volume.labels": "anonymous volumes have no labels of their own",
@@ -55,9 +54,12 @@ UNSUPPORTED: dict[str, str] = {
     "secrets.*.template_driver": "contents are used unchanged",
 }
 
-# ``compose.mounts`` reports these if a service uses the config or secret: a declaration alone is no problem.
+# Reported if a service uses the config or secret: a declaration alone is no problem.
 UNSUPPORTED_IN_USE: dict[str, str] = {
-    **{f"{kind}.*.external": "there is no store of configs and secrets" for kind in ("configs", "secrets")},
+    **{
+        f"{kind}.*.external": "a service that uses it is refused: there is no store of configs and secrets"
+        for kind in ("configs", "secrets")
+    },
     "models": "there is no runtime for AI models",
 }
 
