@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from orchestra.cli.changes import read_changes, read_chosen
 from orchestra.cli.progress import open_progress
 from orchestra.cli.up_result import conclude
 from orchestra.cli.warnings import warn_of_notes
 from orchestra.errors import UserError
-from orchestra.stacks.up import UpOptions, begin_up, up
+from orchestra.stacks.up import UpOptions, begin_up, up, with_providers
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def begin(invocation: Invocation, options: UpOptions) -> Beginning:
         from orchestra.cli.accept import check_accepted
 
         check_accepted(beginning, beginning.prepared.reach, yes=invocation.values.get("yes", False))
-    return beginning
+    return with_providers(beginning, lambda text: print(visible(text), file=sys.stderr, flush=True))
 
 
 def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:

@@ -14,7 +14,7 @@ from orchestra.compose.mounts import Mounts, mounts
 from orchestra.compose.not_applied import report
 from orchestra.compose.render import dump
 from orchestra.graph import ranks
-from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, VolumeSpec
+from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, ProviderSpec, VolumeSpec
 from orchestra.model.mount import ImageMount
 from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name
 from orchestra.record import replace
@@ -66,6 +66,11 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
         networks=networks(context, used),
         volumes=_volumes(context),
         images=tuple(images.values()),
+        providers=tuple(
+            ProviderSpec(ServiceName(key), service.provider.type, dict(service.provider.options or {}))
+            for key, service in stack.services.items()
+            if service.provider and key not in context.left_out
+        ),
     )
 
 

@@ -316,6 +316,14 @@ def image_key(reference: str, platform: str) -> str:
     return f"{reference} ({platform})" if platform else reference
 
 
+class ProviderSpec(Record):
+    """A service that a program of its own manages, found in PATH by its ``kind``. options: for its command line."""
+
+    service: ServiceName
+    kind: str
+    options: Mapping[str, tuple[str, ...]] = {}
+
+
 class Request(Record):
     """What the last command asked of the whole stack beyond the file; for single services see ``Wish``.
 
@@ -344,7 +352,8 @@ class Desired(Record):
     services: every service in the file, even those without wanted containers (scaled to 0, profile not active, or the
     stack going down), to tell orphans from them. disabled: those of them that no active profile enables; what they have
     stays as it is. A stack going down has no containers and no networks. wishes: see ``wish``. earlier,
-    earlier_networks: what the last command has changed, before the change, see ``plan.earlier``.
+    earlier_networks: what the last command has changed, before the change, see ``plan.earlier``. provided: by service
+    of ``providers``, the variables that it has given to containers that depend on it.
     """
 
     stack: StackName
@@ -360,6 +369,8 @@ class Desired(Record):
     wishes: Mapping[ServiceName, Wish] = {}
     earlier: tuple[Earlier, ...] = ()
     earlier_networks: tuple[NetworkSpec, ...] = ()
+    providers: tuple[ProviderSpec, ...] = ()
+    provided: Mapping[ServiceName, Mapping[str, str]] = {}
 
     def container(self, name: str) -> ContainerSpec | None:
         return next((spec for spec in self.containers if spec.name == name), None)

@@ -52,6 +52,8 @@ def merge_desired(
         volumes=tuple(v for v in new.volumes if v.name in mounted)
         + tuple(v for v in before.volumes if v.name in still_mounted),
         images=_merge_images(before, new, selected, kept),
+        providers=new.providers
+        + tuple(p for p in before.providers if p.service not in chosen and p.service in declared),
         wishes={name: wish for name, wish in new.wishes.items() if name in chosen} | _wishes_of(before, kept),
     )
 

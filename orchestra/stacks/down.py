@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from orchestra.model.desired import ProviderSpec
     from orchestra.model.event import Event
     from orchestra.stacks.containers import Known
     from orchestra.stacks.context import Context
@@ -66,11 +67,30 @@ def request_of(known: Known, options: DownOptions) -> DownRequest:
     return DownRequest(known.services, options.services, options.volumes, options.remove_orphans, options.timeout)
 
 
+def find_providers(context: Context, known: Known, options: DownOptions) -> list[ProviderSpec]:
+    """Those of the last ``up`` that this concerns."""
+    try:
+        with open(context.home.stack(known.stack).desired, "rb") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return []
+    if b'"providers"' not in text:
+        return []
+    from orchestra.stacks.providers import providers_of
+
+    return [each for each in providers_of(text) if not options.services or each.service in options.services]
+
+
 def down(
     context: Context, known: Known, options: DownOptions, hear: Callable[[Event], None] | None = None
 ) -> DownResult:
     """Returns when all of it is gone, or cannot go."""
+    providers = find_providers(context, known, options)
     result = context.client(known.stack).ask(DownResult, request_of(known, options), hear)
+    for provider in providers:
+        from orchestra.stacks.providers import take_down
+
+        take_down(context, known.stack, provider)
     if result.leaving and not result.failures:
         from orchestra.control.farewell import clear_away
 

@@ -54,7 +54,12 @@ def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
     """Raises what a load raises, and EnvironmentLack for who may not look at everything."""
     if not options.offline:
         context.need_root("plan")
-    return StackFile(context).prepare(options.chosen)
+    prepared = StackFile(context).prepare(options.chosen)
+    if b'"providers"' in prepared.desired:
+        from orchestra.stacks.providers import with_known_variables
+
+        return with_known_variables(context, prepared)
+    return prepared
 
 
 def plan(context: Context, prepared: Prepared, options: PlanOptions) -> PlanResult:

@@ -7,7 +7,7 @@ import time
 from orchestra.control.environment import for_registries
 from orchestra.model.request import Changes, UpRequest
 from orchestra.model.result import UpResult
-from orchestra.record import Record
+from orchestra.record import Record, replace
 from orchestra.stacks.stack_file import Chosen, StackFile, concern
 
 TYPE_CHECKING = False
@@ -66,6 +66,19 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
     if early is not None:
         early.dismiss()
     return Beginning(prepared, context.client(prepared.identity.stack), context)
+
+
+def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:
+    """With what services that are provided have to say to others; this may take long. Raises UserError."""
+    if b'"providers"' not in beginning.prepared.desired:
+        return beginning
+    from orchestra.stacks.providers import provide
+
+    try:
+        return replace(beginning, prepared=provide(beginning.context, beginning.prepared, say))
+    except BaseException:
+        beginning.client.dismiss()
+        raise
 
 
 def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:

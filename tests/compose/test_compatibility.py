@@ -103,6 +103,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "services.*.env_file.[].path": {"services.*.env_file": [{"path": "quoted.env"}]},
     "services.*.healthcheck.start_interval": {"services.*.healthcheck.start_period": "9s"},
     "services.*.network_mode": {"services.*.networks": None},
+    "services.*.provider.options": {"services.*.provider": {"type": "x"}},
     "services.*.pull_refresh_after": {"services.*.pull_policy": "refresh"},
     "services.*.volumes.[].type": {"services.*.volumes.[].source": None},
     "services.*.volumes.[].source": {"volumes.w": {}},

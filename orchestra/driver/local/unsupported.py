@@ -38,7 +38,6 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.post_start": _HOOKS,
     "services.*.pre_start": _HOOKS,
     "services.*.pre_stop": _HOOKS,
-    "services.*.provider": "there are no providers",
     "services.*.storage_opt": "the root file system has no quota",
     "services.*.use_api_socket": "there is no engine socket to mount",
     "services.*.volumes.[].bind.recursive": "submounts are always included unchanged",
