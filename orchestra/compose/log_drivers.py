@@ -50,7 +50,9 @@ def check_logging(service: Service, refuse: Callable[[str, str, str], None]) -> 
     driver = (service.logging.driver if service.logging else None) or DEFAULT
     options = (service.logging.options if service.logging else None) or {}
     if driver not in (*_OPTIONS, *_NO_SERVICE):
-        refuse("logging.driver", f"unknown log driver {driver}", suggest(driver, _OPTIONS, "log drivers"))
+        hint = suggest(driver, _OPTIONS, "log drivers")
+        if hint.startswith("did you mean"):  # else it is a plugin of Docker, such as loki
+            refuse("logging.driver", f"unknown log driver {driver}", hint)
     for name, value in options.items():
         problem, hint = _problem(name, value)
         if problem:

@@ -47,6 +47,7 @@ def test_what_has_no_effect_is_told(folder):
         "mode: a slow log receiver never holds a container: lines are lost instead, and counted"
     ]
     assert load(folder, "{options: {tag: x}}")[1] == ["the log option tag has no effect with json-file"]
+    assert load(folder, "{driver: loki}")[1] == ["the log driver loki is not supported; json-file is used instead"]
     assert load(folder, "{driver: fluentd, options: {fluentd-address: x}}") == (
         Logging(),
         ["the log driver fluentd is not supported; json-file is used instead"],
