@@ -178,9 +178,9 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
             message = f"{'a bind' if mount.type == 'bind' else 'an image'} mount needs a source"
             problems.error("missing-key", message, context.span(place), place)
         subpath = (mount.image.subpath or "") if mount.image else ""
-        if subpath.startswith("/") or ".." in subpath.split("/"):
+        if ".." in subpath.split("/"):
             place = (*place, "image", "subpath")
-            hint = "use a relative path without .."
+            hint = "use a path without .."
             problems.error("invalid-value", f"{subpath} leads outside the image", context.span(place), place, hint)
 
 
