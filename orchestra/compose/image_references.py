@@ -14,8 +14,10 @@ TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 
 
 def image_reference(key: str, service: Service, context: Context) -> str:
-    """The image of a service."""
-    return locate_image(service.image, context) if service.image else f"{context.stack.name}{context.project.separator}{key}"
+    """The image of a service; of one that is built here, the name it gets."""
+    if service.image:
+        return locate_image(service.image, context)
+    return f"{context.stack.name}{context.project.separator}{key}"
 
 
 def locate_image(text: str, context: Context) -> str:

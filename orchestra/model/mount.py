@@ -59,8 +59,8 @@ class ImageMount(Record):
 class FileMount(Record):
     """A read-only file of one container, made from ``content``, or from the file ``source`` when it is made.
 
-    An unset variable leaves both at their defaults, and so does what is external, which is refused when the container is
-    made. uid, gid, mode: None for the defaults. declared: as in BindMount.
+    An unset variable leaves both at their defaults, and so does what is external, which is refused when the container
+    is made. uid, gid, mode: None for the defaults. declared: as in BindMount.
     """
 
     target: str

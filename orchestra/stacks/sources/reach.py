@@ -84,6 +84,9 @@ def _powers(loaded: Loaded, service: Service, directory: str) -> Iterator[str]:
         kind, *parts = path.removeprefix(f"{directory}/").split("/")
         return f"its own ./{'/'.join(parts[3 if kind == 'git' else 2 :])}"
 
+    if service.provider is not None:
+        yield f"runs the program {service.provider.type} on this machine"
+        return
     yield f"image {service.image}" if service.image else "an image that is built"
     for port in service.ports:
         address = f"{port.host_ip}:" if port.host_ip else ""
@@ -110,6 +113,8 @@ def _powers(loaded: Loaded, service: Service, directory: str) -> Iterator[str]:
         if values := getattr(service, name):
             yield f"{name}: {', '.join(map(str, values))}"
     yield from (f"device {device.source}" for device in service.devices)
+    if service.gpus:
+        yield "gpus"
 
 
 def _device(loaded: Loaded, volume: str) -> str:

@@ -22,6 +22,7 @@ services:
     secrets: [key]
     env_file: /ENV/web.env
     environment: {PASSWORD: "${PASSWORD?}", OTHER: "${OTHER-}"}
+  tool: {provider: {type: helper, options: {size: "1"}}}
 volumes: {data: {}, disk: {driver_opts: {type: none, o: bind, device: /srv}}}
 secrets: {key: {file: ./key}}
 """
@@ -55,6 +56,8 @@ Stack shop has files from elsewhere, which you accept for the first time:
     (here as {tmp_path}/copies/git/site/commit/shop/compose.yaml)
 
 It will use:
+  tool:
+    - runs the program helper on this machine
   web:
     - image x:2
     - reads its own ./site
