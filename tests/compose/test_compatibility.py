@@ -134,7 +134,7 @@ ESSENTIAL = {
     "networks.*.enable_ipv4",  # there is no network without
     "version",
 }
-FREE = {path for path, remark in REMARKS.items() if remark.startswith(("for information", "ignored", "`ingress`"))}
+FREE = {path for path, remark in REMARKS.items() if remark.startswith(("informational", "ignored", "`ingress`"))}
 
 
 def leaves() -> list[Attribute]:

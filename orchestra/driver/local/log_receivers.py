@@ -1,4 +1,4 @@
-"""The log drivers ``syslog`` and ``journald`` on this machine: who gets a container's lines, and under which tag."""
+"""The log drivers ``syslog`` and ``journald`` on this machine: where lines go, and with which tag."""
 
 from __future__ import annotations
 
