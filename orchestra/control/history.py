@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestra.home import StackHome
     from orchestra.model.event import Change, Event
 
+APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 FULL = 512 * 1024
 """Bytes of a file, some thousand events."""
 
@@ -31,8 +32,11 @@ def append_event(stack_home: StackHome, event: Event) -> None:
         return
     line = json.dumps(encode(event), separators=(",", ":")).encode() + b"\n"
     with suppress(OSError):
-        private_files.make_directories(stack_home.data)
-        descriptor = os.open(stack_home.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(stack_home.events, APPENDING, 0o600)
+        except FileNotFoundError:
+            private_files.make_directories(stack_home.data)
+            descriptor = os.open(stack_home.events, APPENDING, 0o600)
         try:
             os.write(descriptor, line)
             if os.fstat(descriptor).st_size > FULL:
