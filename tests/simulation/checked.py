@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Running
+from orchestra.model.wish import Goal
 
 if TYPE_CHECKING:
     from orchestra.engine.loop import Engine
@@ -50,10 +51,14 @@ class CheckedDriver(FakeDriver):
     async def start(self, name, *, restarts, backoff):
         spec = self.desired.container(name)
         assert spec is not None, f"{name} was started, but nobody wants it"
-        assert not self.desired.wish(spec.service).rests, f"{name} was started, but is to rest"
-        for dependency in spec.depends_on if not self.desired.wish(spec.service).alone else ():
+        wish = self.desired.wish(spec.service)
+        assert not wish.rests, f"{name} was started, but is to rest"
+        assert wish.goal is Goal.RUN or restarts, f"{name} was started, but is to be created only"
+        for dependency in spec.depends_on if not wish.alone else ():
+            needed = self.desired.wish(dependency.service)
+            looked_at = restarts or not wish.restart or needed.restart
             for replica in self.desired.replicas(dependency.service):
-                if dependency.required and not self.desired.wish(dependency.service).rests:
+                if dependency.required and needed.goal is Goal.RUN and looked_at:
                     self.assert_held(name, replica, dependency.condition)
         with self.alone(name):
             await super().start(name, restarts=restarts, backoff=backoff)

@@ -24,7 +24,7 @@ from orchestra.model.mount import VolumeMount
 from orchestra.model.request import Changes
 from orchestra.model.sharing import OfService, Own, Sharing
 from orchestra.model.wish import Recreate
-from orchestra.plan.desire import desire, stop
+from orchestra.plan.desire import desire, leave, restart, stop
 from orchestra.record import replace
 from tests.plan.stacks import wished
 
@@ -182,6 +182,10 @@ def desired_of(
     )
 
 
+KINDS = ["up", "up", "change", "scale", "recreate", "down", "part", "network", "stop", "drop"]
+KINDS += ["restart", "kill", "create"]
+
+
 class Commands:
     """What somebody does with the stack: each ``next`` is one more command, as the desired state it leads to."""
 
@@ -192,9 +196,7 @@ class Commands:
         self.current: Desired | None = None
 
     def next(self, at: float) -> Desired:
-        kind = self.random.choice(
-            ["up", "up", "change", "scale", "recreate", "down", "part", "network", "stop", "drop"]
-        )
+        kind = self.random.choice(KINDS)
         self.current = self._command(kind, at)
         return self.current
 
@@ -228,7 +230,15 @@ class Commands:
             case "network":
                 self.network_version += 1
             case "stop":
-                return stop(self._desired(request), (), random.choice([None, 0.0]), request.at)
+                return stop(self._desired(request), names, random.choice([None, 0.0]), request.at)
+            case "restart":
+                some = random.sample(names, random.randint(1, len(names)))
+                return restart(self.current or self._desired(request), some, random.choice([None, 0.0]), at)
+            case "kill":
+                some = random.sample(names, random.randint(1, len(names)))
+                return leave(self.current or self._desired(request), some, at)
+            case "create":
+                return desire(self.current, self._desired(request), Changes(start=False), at)
             case "drop" if len(names) > 1:
                 gone = random.choice(names)
                 self.services = [
