@@ -79,6 +79,11 @@ class StackHome(Record):
         return f"{self.run}/followers"
 
     @property
+    def callers(self) -> str:
+        """Sockets of commands that wait to be attached to the container that they had made."""
+        return f"{self.run}/callers"
+
+    @property
     def containers(self) -> str:
         """One directory for each container: see below."""
         return f"{self.run}/containers"

@@ -100,7 +100,7 @@ def _become_container(
         if not description.terminal:
             _own_streams(owner)
     elif not description.terminal:
-        _open_streams(owner, settings.stdin)
+        _open_streams(owner, settings)
     space = isolation.Namespaces(linux)
     nodes: dict[str, int] = {}
     apart, rootless = "mount" in space, space.are_rootless
@@ -216,17 +216,31 @@ def _own_streams(owner: int) -> None:
                 os.fchown(fd, owner, -1)
 
 
-def _open_streams(owner: int, stdin: bool) -> None:
+def _open_streams(owner: int, settings: Settings) -> None:
     """Standard streams from the FIFOs of the container directory, opened to read and write: see the package.
 
     The container's user owns them, or a program could not open /dev/stdout by name.
     """
-    os.dup2(os.open("stdin" if stdin else "/dev/null", os.O_RDWR if stdin else os.O_RDONLY), 0)
+    os.dup2(open_stdin(settings), 0)
     for number, name in ((1, "stdout"), (2, "stderr")):
         fd = os.open(name, os.O_RDWR)
         if owner:
             os.fchown(fd, owner, -1)
         os.dup2(fd, number)
+
+
+def open_stdin(settings: Settings) -> int:
+    """The FIFO of the container directory, or /dev/null. One that ends with a client's is only read here.
+
+    The shim makes none for a client that is not there any more.
+    """
+    if not settings.stdin or not os.path.exists("stdin"):
+        return os.open("/dev/null", os.O_RDONLY)
+    if not settings.caller:
+        return os.open("stdin", os.O_RDWR)
+    fd = os.open("stdin", os.O_RDONLY | os.O_NONBLOCK)  # its writer may be gone already
+    os.set_blocking(fd, True)
+    return fd
 
 
 def _open_terminal(description: ProcessDescription, channel: socket.socket, root: int) -> None:

@@ -55,6 +55,7 @@ class Settings(Record):
     log: Log | None = None
     receiver: Receiver | None = None
     stdin: bool = False
+    caller: str = ""
     runtime: str = ""
     seccomp: str = ""
     inherited_streams: bool = False

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from orchestra.container import execution, wire
 from orchestra.container.directory import RUNTIME_STATE
+from orchestra.container.init import open_stdin, tell
 from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
@@ -111,7 +112,7 @@ class RuntimeShim(Shim):
         for fd in output:
             os.fchown(fd, user, -1)
         if self.settings.stdin:
-            return [os.open("stdin", os.O_RDWR | os.O_CLOEXEC), *output]
+            return [open_stdin(self.settings), *output]
         reader, writer = os.pipe2(os.O_CLOEXEC)
         os.close(writer)
         return [reader, *output]

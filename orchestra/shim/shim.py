@@ -23,6 +23,7 @@ from orchestra.container.settings import Settings, load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import SystemCallError
+from orchestra.record import replace
 from orchestra.shim import stack_log
 from orchestra.shim.finding import find_again
 from orchestra.shim.orphan import Orphan
@@ -110,6 +111,8 @@ class Shim:
 
     def _make_pipes(self) -> None:
         self.directory.remove("state.json", *RUN_FILES[1:])
+        if self.settings.caller and not self.streams.call(self.settings.caller):
+            self.settings = replace(self.settings, caller="", stdin=False)
         if not self.config.process.get("terminal"):
             self.streams.make_pipes(stdin=self.settings.stdin)
 
@@ -290,10 +293,11 @@ class Shim:
             return
         self.started_at = state["started_at"]
         self.streams.open_log(self.settings.log, self.settings.receiver)
+        called = bool(self.settings.caller) and self.streams.call(self.settings.caller)
         if terminal >= 0:
             self.streams.keep_terminal(terminal)
         else:
-            self.streams.open_pipes()
+            self.streams.open_pipes(stdin=called or not self.settings.caller)
             self.streams.recover()
             self.streams.watch_pipes()
         self.streams.log.resume()
@@ -375,8 +379,6 @@ class Shim:
         self.keepers.append(connection)  # its end of file means that this run has ended, or this process
 
     def _attach(self, connection: socket.socket) -> None:
-        terminal = self.streams.terminal
-        wire.send(connection, {"terminal": terminal >= 0}, [terminal] if terminal >= 0 else ())
         self.streams.attach(connection)
 
     # The end of a run
@@ -406,6 +408,7 @@ class Shim:
             self.directory.store("exit.json", record)
         self.directory.remove("shim.pid")
         self._leave()
+        self.streams.conclude(self.exit_code)
 
     def _run_last_hooks(self) -> None:
         def warn(text: str) -> None:

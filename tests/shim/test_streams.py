@@ -9,9 +9,12 @@ import termios
 
 from orchestra.container import wire
 from orchestra.container.directory import ContainerDirectory
+from orchestra.container.settings import load_settings, store_settings
 from orchestra.container.starting import StartingProcess
 from orchestra.linux import process, tty, unix_socket
+from orchestra.record import replace
 from orchestra.shim import client
+from orchestra.shim.frames import END, ERROR, INPUT, OUTPUT, Frames, frame
 from orchestra.shim.shim import Shim
 from tests.shim.conftest import eventually
 
@@ -22,10 +25,15 @@ class Attached:
     def __init__(self, container) -> None:
         self.connection = unix_socket.connect(f"{container.directory}/shim.sock")
         wire.send(self.connection, {"op": "attach"})
+        self.begin()
+
+    def begin(self):
         self.answer, fds = wire.receive(self.connection)
         self.terminal = fds[0] if fds else -1
         self.connection.settimeout(30)
-        self.output = b""
+        self.frames = Frames()
+        self.streams = {OUTPUT: b"", ERROR: b""}
+        self.end = None
 
     def __enter__(self) -> Attached:
         return self
@@ -35,20 +43,50 @@ class Attached:
         if self.terminal >= 0:
             os.close(self.terminal)
 
+    @property
+    def output(self):
+        return self.streams[OUTPUT]
+
     def send(self, data):
-        self.connection.sendall(data)
+        self.connection.sendall(frame(INPUT, data))
+
+    def read(self):
+        """Whether there was something."""
+        data = self.connection.recv(65536)
+        for number, content in self.frames.take(data):
+            if number == END:
+                self.end = content
+            else:
+                self.streams[number] += content
+        return bool(data)
 
     def until(self, text):
         while text not in self.output:
-            data = self.connection.recv(65536)
-            assert data, self.output
-            self.output += data
+            assert self.read(), self.streams
         return self.output
 
     def rest(self):
-        while data := self.connection.recv(65536):
-            self.output += data
+        while self.read():
+            continue
         return self.output
+
+
+class Called(Attached):
+    """A client that a shim connects to, as ``shim.json`` of the container says."""
+
+    def __init__(self, container, path) -> None:
+        self.listener = unix_socket.listen(str(path))
+        self.listener.settimeout(30)
+        settings = load_settings(ContainerDirectory(container.directory))
+        store_settings(ContainerDirectory(container.directory), replace(settings, caller=str(path)))
+
+    def answer_call(self):
+        self.connection, _address = self.listener.accept()
+        self.begin()
+
+    def __exit__(self, *exception) -> None:
+        self.listener.close()
+        super().__exit__(*exception)
 
 
 def test_attached_clients_see_everything_up_to_the_end(stack):
@@ -58,10 +96,10 @@ def test_attached_clients_see_everything_up_to_the_end(stack):
         assert one.answer == {"terminal": False}
         client.start(container.directory)
         for each in (one, two):
-            output = each.rest()
-            assert b"first\n" in output
-            assert b"second\n" in output
-            assert b"\n3000\nlast\n" in output.replace(b"second\n", b"")
+            assert each.rest().startswith(b"first\n1\n2\n")
+            assert each.output.endswith(b"\n3000\nlast\n")
+            assert each.streams[ERROR] == b"second\n"
+            assert each.end == b"0"
     assert container.wait().exit_code == 0
 
 
@@ -81,16 +119,74 @@ def test_without_standard_input_it_reads_the_end_at_once(stack):
     assert stack.shell("cat; echo done").finish() == ["done"]
 
 
-def test_a_client_that_does_not_read_stalls_no_other(stack):
+def test_a_client_that_does_not_read_holds_the_container_back_until_it_leaves(stack):
     container = stack.shell("yes | head -c 3000000; echo; echo done")
     container.create()
     with Attached(container):
         client.start(container.directory)
-        assert container.wait().exit_code == 0
+        eventually(lambda: container.texts("stdout"))
+        assert client.wait(container.directory, 0.5) is None
+    assert container.wait().exit_code == 0
     assert container.texts("stdout")[-1] == "done"
 
 
-def test_a_silent_client_stalls_no_other(stack):
+def test_a_client_that_does_not_read_keeps_no_container_from_ending_and_reads_it_all_later(stack):
+    container = stack.shell("echo begin; yes; ")
+    container.create()
+    with Attached(container) as one, Attached(container) as other:
+        client.start(container.directory)
+        one.until(b"begin")
+        client.kill(container.directory, 9)
+        assert container.wait().exit_code == 137
+        assert one.rest() == other.rest()
+        assert (one.end, other.end) == (b"137", b"137")
+        assert len(one.output) == sum(len(text) + 1 for text in container.texts("stdout"))
+
+
+def test_a_slow_client_gets_every_byte_of_both_streams(stack):
+    container = stack.shell("seq 1 200000 & seq 1 200000 >&2; wait")
+    container.create()
+    wanted = b"".join(b"%d\n" % number for number in range(1, 200001))
+    with Attached(container) as one:
+        client.start(container.directory)
+        one.rest()
+        assert one.streams[OUTPUT] == wanted
+        assert one.streams[ERROR] == wanted
+
+
+def test_the_client_that_is_called_misses_nothing_and_its_input_is_the_programs(stack, tmp_path):
+    container = stack.shell("echo first; wc -c; echo over", stdin=True)
+    with Called(container, tmp_path / "client.sock") as one:
+        container.run()
+        one.answer_call()
+        assert one.answer == {"terminal": False}
+        one.until(b"first")
+        for _ in range(50):
+            one.send(b"x" * 60000)
+        one.send(b"")
+        assert one.rest() == b"first\n3000000\nover\n"
+        assert one.end == b"0"
+
+
+def test_input_ends_with_the_client_that_is_called(stack, tmp_path):
+    container = stack.shell("cat; exit 4", stdin=True)
+    with Called(container, tmp_path / "client.sock") as one:
+        container.run()
+        one.answer_call()
+    assert container.wait().exit_code == 4
+
+
+def test_without_the_client_it_runs_without_input(stack, tmp_path):
+    container = stack.shell("cat; exit 4", stdin=True)
+    with Called(container, tmp_path / "client.sock") as one:
+        one.listener.close()
+        container.run()
+        assert container.wait().exit_code == 4
+        one.listener, one.connection = (socket.socket(), socket.socket())
+        one.terminal = -1
+
+
+def test_a_client_that_says_nothing_stalls_nobody(stack):
     container = stack.container("sleep", "60")
     container.create()
     with unix_socket.connect(f"{container.directory}/shim.sock"):
