@@ -57,6 +57,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("exec web sh", "Open a shell in the container of web"),
         Example("exec -T -u 1000 -e DEBUG=1 web env", "Run a command as another user, without a terminal"),
     ),
+    "run": (
+        Example("run --rm web sh", "Open a shell in a new container of web, and remove it afterwards"),
+        Example("run --rm --no-deps -T web env", "Print what web would have in its environment, for a pipe or a file"),
+    ),
+    "attach": (Example("attach --no-stdin web", "Show what web writes from now on, and pass signals on to it"),),
     "cp": (
         Example("cp web:/etc/hostname .", "Copy a file out of the container of web"),
         Example("cp compose.yaml web:/tmp", "Copy a file into every container of web"),

@@ -9,6 +9,7 @@ import signal
 import sys
 from functools import partial
 
+from orchestra.cli.program_options import read_variable, wants_terminal
 from orchestra.cli.relay import Direction, Signals, open_output, open_pipe, relay
 from orchestra.cli.warnings import warn_of_damage
 from orchestra.errors import UserError
@@ -33,7 +34,7 @@ PASSED_ON = (*ENDING, signal.SIGUSR1, signal.SIGUSR2)
 
 def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
-    terminal = _wants_terminal(values)
+    terminal = wants_terminal(values)
     options = _read_options(values, context.environment, terminal=terminal)
     target = find_target(context, options, lambda seen: warn_of_damage(seen.damage))
     if values["detach"]:
@@ -42,16 +43,9 @@ def run(invocation: Invocation) -> int:
     return _run_on_terminal(execute) if terminal else _run_on_pipes(execute, target.owner)
 
 
-def _wants_terminal(values: dict[str, Any]) -> bool:
-    """A terminal where both ends are one: a file or a pipe is not to be filled with carriage returns."""
-    if values["no_tty"] or values["detach"] or not sys.stdin or not sys.stdin.isatty():
-        return False
-    return bool(values["tty"]) or sys.stdout.isatty()
-
-
 def _read_options(values: dict[str, Any], environment: Mapping[str, str], *, terminal: bool) -> ExecOptions:
     size = tty.get_size(0) if terminal else None
-    variables = dict(_variable(entry, environment) for entry in values["env"])
+    variables = dict(read_variable(entry, environment) for entry in values["env"])
     return ExecOptions(
         service=values["service"],
         command=tuple(values["command"]),
@@ -63,14 +57,6 @@ def _read_options(values: dict[str, Any], environment: Mapping[str, str], *, ter
         terminal=terminal,
         console_size=None if size is None or 0 in size else (size.rows, size.columns),
     )
-
-
-def _variable(entry: str, environment: Mapping[str, str]) -> tuple[str, str | None]:
-    """``NAME=VALUE``; a name alone takes its value from the environment, if it has one."""
-    name, equals, value = entry.partition("=")
-    if not name:
-        raise UserError(f"--env {entry}: expected NAME=VALUE")
-    return name, value if equals else environment.get(name)
 
 
 def _execute(target: Target, stdio: Sequence[int], signals: Signals, *, tied: bool = True) -> Execution:

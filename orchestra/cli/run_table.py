@@ -27,7 +27,56 @@ PULL = Option(
 QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
 YES = Option("yes", ("-y", "--yes"), FLAG, "Assume yes as the answer to all questions")
 
+
 RUN_COMMANDS = (
+    Command(
+        "run",
+        "run",
+        "Run a one-off command in a container of its own",
+        (
+            Option("detach", ("-d", "--detach"), FLAG, "Run in the background; print the container's ID"),
+            Option("remove", ("--rm",), FLAG, "Remove the container when it exits"),
+            Option("entrypoint", ("--entrypoint",), TEXT, "Override the entrypoint", metavar="COMMAND"),
+            Option("env", ("-e", "--env"), LIST, "Set an environment variable", metavar="NAME=VALUE"),
+            Option("env_files", ("--env-from-file",), LIST, "Read environment variables from a file", metavar="FILE"),
+            Option("user", ("-u", "--user"), TEXT, "Run the command as this user", metavar="USER[:GROUP]"),
+            Option("workdir", ("-w", "--workdir"), TEXT, "Run the command in this directory", metavar="DIR"),
+            Option("volumes", ("-v", "--volume"), LIST, "Mount a volume or a directory", metavar="SOURCE:TARGET"),
+            Option("publish", ("-p", "--publish"), LIST, "Publish a port of the container", metavar="HOST:CONTAINER"),
+            Option("service_ports", ("-P", "--service-ports"), FLAG, "Publish the ports of the service"),
+            Option("use_aliases", ("--use-aliases",), FLAG, "Use the network names of the service"),
+            Option("name", ("--name",), TEXT, "Name of the container", metavar="NAME"),
+            Option("labels", ("-l", "--label"), LIST, "Set a label", metavar="NAME=VALUE"),
+            Option("cap_add", ("--cap-add",), LIST, "Add a capability", metavar="CAPABILITY"),
+            Option("cap_drop", ("--cap-drop",), LIST, "Drop a capability", metavar="CAPABILITY"),
+            NO_DEPS,
+            PULL,
+            QUIET_PULL,
+            Option("build", ("--build",), FLAG, "Build the image first (not available yet)", hidden=True),
+            Option("quiet_build", ("--quiet-build",), FLAG, "No effect; kept for scripts", hidden=True),
+            Option("quiet", ("-q", "--quiet"), FLAG, "Do not show progress"),
+            REMOVE_ORPHANS,
+            Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", 1),
+            Option("no_tty", ("-T", "--no-tty"), FLAG, "Do not allocate a terminal"),
+            Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
+        ),
+        (
+            Argument("service", "SERVICE", "Service to run the command for"),
+            Argument("command", "[COMMAND]...", "Command with its arguments", many=True, rest=True, optional=True),
+        ),
+    ),
+    Command(
+        "attach",
+        "attach",
+        "Attach to a running container of a service",
+        (
+            Option("replica", ("--index",), NUMBER, "Index of the container of a scaled service", metavar="N"),
+            Option("detach_keys", ("--detach-keys",), TEXT, "Keys that detach", "ctrl-p,ctrl-q", metavar="KEYS"),
+            Option("no_stdin", ("--no-stdin",), FLAG, "Do not attach standard input"),
+            Option("sig_proxy", ("--sig-proxy",), FLAG, "Pass signals on to the process (the default)", 1),
+        ),
+        (Argument("service", "SERVICE", "Service to attach to"),),
+    ),
     Command(
         "create",
         "create",

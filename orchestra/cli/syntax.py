@@ -7,8 +7,8 @@ from orchestra.record import Record
 
 
 class Argument(Record):
-    """A positional value. optional: None when it is left out. many: all that is left, perhaps none; some: at least
-    one of them; rest: all that is left, options included. choices: all it may be, if not everything.
+    """A positional value. optional: None, or empty, when it is left out. many: all that is left, perhaps none; some: at
+    least one of them; rest: all that is left, options included. choices: all it may be, if not everything.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Argument(Record):
 
     @property
     def is_required(self) -> bool:
-        return self.rest or self.some or not (self.many or self.optional)
+        return not self.optional if self.rest else self.some or not (self.many or self.optional)
 
 
 class Command(Record):

@@ -20,7 +20,7 @@ USAGE = 16
 
 NOT_YET = frozenset(
     {
-        *("attach", "bridge", "build", "convert", "run", "watch"),
+        *("bridge", "build", "convert", "publish", "watch"),
     }
 )
 """Commands of Docker Compose that do not exist here yet."""

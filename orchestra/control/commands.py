@@ -239,7 +239,7 @@ class Commands:
             return Waited(failures)
         standing = standing_of_up(self._engine, wait=wait, services=services)
         blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
-        chosen = [s.name for s in self._engine.desired.containers if not services or s.service in services]
+        chosen = [s.name for s in self._engine.desired.of_services if not services or s.service in services]
         unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)
         return Waited(standing.failures, timed_out=True, unproven=unproven)
 
@@ -264,7 +264,7 @@ class Commands:
         return failures
 
     def containers(self, desired: Desired, services: Collection[str]) -> tuple[ContainerState, ...]:
-        chosen = [spec.name for spec in desired.containers if not services or spec.service in services]
+        chosen = [spec.name for spec in desired.of_services if not services or spec.service in services]
         seen = self._engine.observed.containers
         return tuple(container_state(seen[name]) for name in chosen if name in seen)
 
@@ -275,7 +275,7 @@ class Commands:
         ended: list[tuple[Container, Exited]] = []
         stuck = {failure.resource for failure in plan.failed}
         situation = Situation(desired, observed, {}, 0.0)
-        for spec in desired.containers:
+        for spec in desired.of_services:
             container = observed.containers.get(spec.name)
             if container is None or (chosen and spec.service not in chosen):
                 continue
@@ -291,7 +291,7 @@ class Commands:
         return sorted(ended, key=lambda pair: pair[1].finished_at)
 
     def _all_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:
-        count = sum(not chosen or spec.service in chosen for spec in desired.containers)
+        count = sum(not chosen or spec.service in chosen for spec in desired.of_services)
         return len(self._ended(desired, observed, plan, chosen)) == count
 
     def _any_exited(self, chosen: Collection[str], desired: Desired, observed: Observed, plan: Plan) -> bool:

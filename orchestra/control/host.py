@@ -16,14 +16,17 @@ from orchestra.control.commands import Commands
 from orchestra.control.desired_file import load_desired
 from orchestra.control.history import append_event
 from orchestra.control.life_cycle import LifeCycle
+from orchestra.control.one_offs import OneOffs
 from orchestra.control.presence import wait_until_lost
 from orchestra.control.server import Server
 from orchestra.engine.loop import Engine
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux.process import booted_at
 from orchestra.linux.readiness import readable
 from orchestra.model.desired import Desired
 from orchestra.model.event import ActionEvent, Phase
 from orchestra.model.names import StackName
+from orchestra.plan.one_offs import without_lost_runs
 from orchestra.shim.supervision import Backoff
 
 if TYPE_CHECKING:
@@ -49,14 +52,15 @@ class Host:
         self._home = stack_home
         desired, damage = Desired(StackName(stack_home.name)), None
         try:
-            desired = load_desired(stack_home) or desired
+            desired = without_lost_runs(load_desired(stack_home) or desired, booted_at())
         except FatalError as error:
             print(error.message, file=sys.stderr, flush=True)
             damage = error
         self._engine = Engine(driver, desired, known=damage is None, clock=clock)
         self._commands = Commands(self._engine, driver, stack_home, clock, damage)
         life_cycle = LifeCycle(self._commands, self._engine, driver, clock)
-        self._server = Server(self._commands, life_cycle, self._engine, stack_home.name)
+        self._one_offs = OneOffs(self._commands, self._engine, driver, clock)
+        self._server = Server(self._commands, life_cycle, self._one_offs, self._engine, stack_home.name)
 
     async def run(self, control: socket.socket, fork_server: ForkServer | None = None) -> None:
         """Returns when nothing is wanted, nothing is left and no client asks; or when the fork server is gone.
@@ -67,6 +71,7 @@ class Host:
             tasks.start_soon(self._report_failures, name="failure report")
             tasks.start_soon(self._keep_history, name="history of events")
             tasks.start_soon(self._engine.run, name="engine")
+            tasks.start_soon(self._one_offs.keep_books, name="one-off commands")
             tasks.start_soon(self._server.serve, control, name="control socket")
             if fork_server is not None:
                 tasks.start_soon(self._watch_parent, fork_server, tasks.cancel_scope, name="watch on the fork server")

@@ -188,12 +188,12 @@ class LifeCycle:
     def _existing(self, services: Collection[str]) -> frozenset[ServiceName]:
         """Those of the named services, or all, that containers are wanted of."""
         self._commands.need_to_know()
-        containers = self._commands.wanted.containers
+        containers = self._commands.wanted.of_services
         return frozenset(spec.service for spec in containers if not services or spec.service in services)
 
     def _running(self, services: Collection[str] | None) -> list[Container]:
         containers = sorted(self._engine.observed.containers.items())
-        running = (each for _, each in containers if isinstance(each.status, Running))
+        running = (each for _, each in containers if isinstance(each.status, Running) and not each.one_off)
         return [each for each in running if services is None or each.service in services]
 
 
@@ -207,7 +207,7 @@ def _is_paused(container: Container) -> bool:
 
 def _of(current: Desired, services: Collection[str]) -> list[ServiceName]:
     """Those of the services that containers are still wanted of when the request has its turn."""
-    return sorted({spec.service for spec in current.containers if spec.service in services})
+    return sorted({spec.service for spec in current.of_services if spec.service in services})
 
 
 def _nothing_to_start(what: str) -> UserError:

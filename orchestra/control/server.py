@@ -23,6 +23,8 @@ from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired
 from orchestra.model.request import (
     AttendRequest,
+    CancelRequest,
+    ConcludeRequest,
     DownRequest,
     EventsRequest,
     ForeseeRequest,
@@ -32,6 +34,7 @@ from orchestra.model.request import (
     PingRequest,
     RemoveRequest,
     RestartRequest,
+    RunRequest,
     SettleRequest,
     StartRequest,
     StopRequest,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
     from orchestra.control.commands import Commands
     from orchestra.control.life_cycle import LifeCycle
+    from orchestra.control.one_offs import OneOffs
     from orchestra.control.wire import Message
     from orchestra.engine.loop import Engine
     from orchestra.model.event import Event
@@ -64,7 +68,9 @@ LAST_WORD = 30.0
 """Seconds after an answer for the client to read what is left, which it may not do at all."""
 BACKLOG = 10_000
 """Messages that wait for a client; what happens while there are more is left out, but for the answer."""
-RECAPPED = tuple(map(operation, (UpRequest, DownRequest, StopRequest, StartRequest, RestartRequest, RemoveRequest)))
+RECAPPED = tuple(
+    map(operation, (UpRequest, RunRequest, DownRequest, StopRequest, StartRequest, RestartRequest, RemoveRequest))
+)
 """Requests whose client is first told what is under way already."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
@@ -75,7 +81,9 @@ class Server:
     ``leaving``: set when the supervisor is about to end, so that clients know that it is no accident.
     """
 
-    def __init__(self, commands: Commands, life_cycle: LifeCycle, engine: Engine, stack: str) -> None:
+    def __init__(
+        self, commands: Commands, life_cycle: LifeCycle, one_offs: OneOffs, engine: Engine, stack: str
+    ) -> None:
         self._engine = engine
         self._stack = stack
         self.busy = 0
@@ -84,6 +92,9 @@ class Server:
         self._followers = 0
         self._handlers: dict[str, Handler] = {
             operation(UpRequest): _with_desired(UpRequest, commands.up),
+            operation(RunRequest): _with_desired(RunRequest, one_offs.run),
+            operation(ConcludeRequest): _plain(ConcludeRequest, one_offs.conclude),
+            operation(CancelRequest): _plain(CancelRequest, one_offs.cancel),
             operation(ForeseeRequest): _with_desired(ForeseeRequest, commands.foresee),
             operation(DownRequest): _plain(DownRequest, commands.down),
             operation(StopRequest): _plain(StopRequest, life_cycle.stop),

@@ -47,6 +47,14 @@ class PortUnavailable(FatalError):
         self.location = location
 
 
+class NotExecutable(FatalError):
+    """A container's program cannot be executed. number: why, as errno."""
+
+    def __init__(self, message: str, hint: str, number: int) -> None:
+        super().__init__(message, hint=hint)
+        self.number = number
+
+
 def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts: int, at: float) -> Failure:
     """What a call that failed says of its resource. attempts and at: see ``Failure``."""
     return Failure(
@@ -59,6 +67,7 @@ def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts
         hint=error.hint,
         in_use=isinstance(error, StillInUse),
         location=error.location if isinstance(error, PortUnavailable) else None,
+        not_executable=error.number if isinstance(error, NotExecutable) else 0,
     )
 
 

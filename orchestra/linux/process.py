@@ -11,6 +11,7 @@ import select
 import signal
 import struct
 import sys
+import time
 from errno import EINVAL, ENOTTY, EPERM, ESRCH
 from typing import NamedTuple
 
@@ -79,6 +80,11 @@ class Process(NamedTuple):
 
     pid: int
     start_time: int
+
+
+def booted_at() -> float:
+    """When this machine was started, in Unix seconds."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:

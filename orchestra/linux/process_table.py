@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import NamedTuple
 
-from orchestra.linux.process import load_stat
+from orchestra.linux.process import booted_at, load_stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class ProcessRow(NamedTuple):
 def load_processes(pids: Iterable[int]) -> list[ProcessRow]:
     """In the order of ``pids``, without those that have ended meanwhile."""
     ticks = os.sysconf("SC_CLK_TCK")
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    booted = booted_at()
     found = []
     for pid in pids:
         try:

@@ -180,12 +180,29 @@ class Logging(Record):
     receiver: Receiver | None = None
 
 
+class OneOff(Record):
+    """What makes a container that of one command: it is created and started once, whatever is asked of its service.
+
+    id: unlike that of any other command. at: Unix time of the command. started: it has been, and is never again. alone:
+    it starts without waiting for what it depends on. remove_when_ended: with its anonymous volumes. caller: the socket
+    of the client that is attached from the first byte, empty for none.
+    """
+
+    id: str
+    at: float = 0.0
+    started: bool = False
+    alone: bool = False
+    remove_when_ended: bool = False
+    caller: str = ""
+
+
 class ContainerSpec(Record):
     """One container as it should be: replicas are expanded, images are named, no path is relative.
 
     command, entrypoint: None for the image's. environment: without the image's own. network_mode: for Own, the networks
     are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank:
     start rank of its service in the dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
+    one_off: of the container of a command, which is no replica of its service and has the index 0.
     """
 
     name: ContainerName
@@ -243,6 +260,7 @@ class ContainerSpec(Record):
     platform: str = ""
     pull_policy: str = "missing"
     attach: bool = True
+    one_off: OneOff | None = None
     location: Location | None = None
 
     @property
@@ -353,7 +371,8 @@ class Desired(Record):
     stack going down), to tell orphans from them. disabled: those of them that no active profile enables; what they have
     stays as it is. A stack going down has no containers and no networks. wishes: see ``wish``. earlier,
     earlier_networks: what the last command has changed, before the change, see ``plan.earlier``. provided: by service
-    of ``providers``, the variables that it has given to containers that depend on it.
+    of ``providers``, the variables that it has given to containers that depend on it. finished: ids of the last one-off
+    commands whose containers have been started and are gone, so that none is started twice.
     """
 
     stack: StackName
@@ -371,12 +390,22 @@ class Desired(Record):
     earlier_networks: tuple[NetworkSpec, ...] = ()
     providers: tuple[ProviderSpec, ...] = ()
     provided: Mapping[ServiceName, Mapping[str, str]] = {}
+    finished: tuple[str, ...] = ()
 
     def container(self, name: str) -> ContainerSpec | None:
         return next((spec for spec in self.containers if spec.name == name), None)
 
     def replicas(self, service: str) -> tuple[ContainerSpec, ...]:
-        return tuple(spec for spec in self.containers if spec.service == service)
+        return tuple(spec for spec in self.of_services if spec.service == service)
+
+    @property
+    def of_services(self) -> tuple[ContainerSpec, ...]:
+        """The containers without those of one-off commands."""
+        return tuple(spec for spec in self.containers if spec.one_off is None)
+
+    @property
+    def one_offs(self) -> tuple[ContainerSpec, ...]:
+        return tuple(spec for spec in self.containers if spec.one_off is not None)
 
     def wish(self, service: ServiceName) -> Wish:
         """What is asked of a service; by default, that it runs."""

@@ -83,7 +83,8 @@ class Container(Record):
     healthcheck: of file and image together; None for none.
     damage: which of its files cannot be read, and why; then it is replaced if it is wanted, and removed if not.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
-    has no other source. error: why the last attempt to start it failed; empty once it was started.
+    has no other source. error: why it could not be started when that was tried last; empty once it was started.
+    one_off: it was made for one command and is no replica of its service.
     """
 
     name: ContainerName
@@ -110,6 +111,7 @@ class Container(Record):
     error: str = ""
     damage: str = ""
     mounted_images: Mapping[str, str] = {}
+    one_off: bool = False
 
     def uses_network(self, name: str) -> bool:
         return name in self.networks or self._is_unknown
@@ -154,8 +156,8 @@ class Failure(Record):
     """The last failure of a resource. Other kinds of action on it are not affected.
 
     attempts: how often in a row ``verb`` has failed since a command asked for it; at: when the last attempt began;
-    hint: what to do about it. in_use: another stack uses what should be removed. location: the part of the file that
-    has failed, if known; otherwise that of the resource as a whole.
+    hint: what to do about it. in_use: another stack uses what should be removed. location: what of the file has failed,
+    where that is known; else it is the resource as a whole. not_executable: errno of a program that cannot be executed.
     """
 
     resource: ResourceId
@@ -167,6 +169,7 @@ class Failure(Record):
     hint: str = ""
     in_use: bool = False
     location: Location | None = None
+    not_executable: int = 0
 
 
 class Check(Record):

@@ -58,6 +58,32 @@ class UpRequest(Record):
     asked_at: float = 0.0
 
 
+class RunRequest(Record):
+    """Create and start the container of a one-off command once, after what it depends on.
+
+    A ``Desired`` goes beside this: it holds the container, and those of the services that it depends on. The answer
+    comes when it was started, or cannot be. container: its name. The rest as in ``UpRequest``; changes: of the
+    dependencies.
+    """
+
+    container: str
+    changes: Changes = Changes()
+    environment: Mapping[str, str] | None = None
+    asked_at: float = 0.0
+
+
+class ConcludeRequest(Record):
+    """Wait until the container of a one-off command has ended, and is gone if it is to be removed then."""
+
+    container: str
+
+
+class CancelRequest(Record):
+    """Give up the container of a one-off command, unless it has been started."""
+
+    container: str
+
+
 class ForeseeRequest(Record):
     """Look at everything as if ``up`` asked for a ``Desired``, which is sent with this. Changes nothing."""
 
@@ -157,6 +183,9 @@ class PingRequest(Record):
 
 Question = (
     UpRequest
+    | RunRequest
+    | ConcludeRequest
+    | CancelRequest
     | ForeseeRequest
     | DownRequest
     | StopRequest

@@ -53,6 +53,30 @@ class UpResult(Record):
     damage: tuple[str, ...] = ()
 
 
+class RunResult(Record):
+    """id: of the container. failures: why it could not be started; then nothing of it is left.
+
+    not_executable: errno of a program that cannot be executed, 0 for another reason.
+    """
+
+    id: str = ""
+    orphans: tuple[str, ...] = ()
+    failures: tuple[ReportedFailure, ...] = ()
+    not_executable: int = 0
+
+
+class ConcludeResult(Record):
+    """exit_code: None where it could not be learned."""
+
+    exit_code: int | None = None
+
+
+class CancelResult(Record):
+    """cancelled: it has not been started, and will not be."""
+
+    cancelled: bool = False
+
+
 class DownResult(Record):
     """kept: what another stack still uses, described. leaving: nothing is left, and the supervisor ends."""
 

@@ -66,6 +66,27 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
             return _after_exit(situation, spec, container, ended)
 
 
+def plan_one_off(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
+    """What to do now about the container of a one-off command: it is made and started once, then left as it is.
+
+    Before it is removed, it is written down that it was started: what is gone without that is made.
+    """
+    if spec.name in situation.leaving or ResourceId.container(spec.name) in situation.in_flight:
+        return None
+    one_off = spec.one_off
+    assert one_off is not None
+    container = situation.observed.containers.get(spec.name)
+    if container is None or isinstance(container.status, Created):
+        if one_off.started:
+            return None
+        if container is None or _is_unfinished(container):
+            return _create(situation, spec)
+        return _start(situation, spec, "created")
+    if isinstance(container.status, Exited) and one_off.remove_when_ended and one_off.started:
+        return RemoveContainer(container.name, AnonymousVolumes.DELETE, "asked to be removed at its end")
+    return None
+
+
 def _go_back(situation: Situation, earlier: Earlier, container: Container | None) -> Action | Blocked | Failed | None:
     """The next step of a container whose new definition was refused: it keeps running, or is made, as it was."""
     spec = earlier.spec

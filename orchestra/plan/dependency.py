@@ -59,7 +59,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     rule under ``up``; a restart by policy takes them as they are, and the command ``restart`` looks at none but those
     that it restarts too.
     """
-    wish = situation.wish(spec.service)
+    wish = situation.wish_of(spec)
     dependencies = spec.depends_on
     if settled and wish.restart:
         dependencies = tuple(each for each in dependencies if situation.wish(each.service).restart)

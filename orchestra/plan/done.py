@@ -76,7 +76,7 @@ def judge_up(
                 stuck[ResourceId.container(name)] = ""
             else:
                 starting = True
-    for spec in desired.containers:
+    for spec in desired.of_services:
         if _selected(spec.service, services):
             stage, error = judge.stage(spec)
             starting = starting or stage is _Stage.STARTING
@@ -87,7 +87,9 @@ def judge_up(
                 if judge.may_have_more_reasons(ResourceId.container(spec.name)):
                     unproven.append(spec.name)
                 images.update(map(ResourceId.image, spec.image_keys))
-    failures = _causes(plan, {*stuck, *images} if services else None)
+    one_offs = {ResourceId.container(spec.name) for spec in desired.one_offs}
+    causes = _causes(plan, {*stuck, *images} if services else None)
+    failures = [failure for failure in causes if failure.resource not in one_offs]
     known = {failure.resource for failure in failures}
     failures += [Failed(resource, error) for resource, error in stuck.items() if error and resource not in known]
     if stuck and not failures:
@@ -243,7 +245,7 @@ def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -
     running = {
         ResourceId.container(container.name)
         for container in observed.containers.values()
-        if isinstance(container.status, Running) and _selected(container.service, services)
+        if isinstance(container.status, Running) and _selected(container.service, services) and not container.one_off
     }
     stuck = {failure.resource for failure in plan.failed}
     while more := {b.resource for b in plan.blocked if b.resource not in stuck and not stuck.isdisjoint(b.waits_for)}:
@@ -258,6 +260,21 @@ def judge_removal(desired: Desired, observed: Observed, plan: Plan, names: Colle
     }
     failures = tuple(failure for failure in plan.failed if failure.resource in there)
     return Standing(not there <= plan.hopeless, failures=failures)
+
+
+def judge_run(desired: Desired, observed: Observed, plan: Plan, name: str) -> Standing:
+    """How the container of a one-off command stands: it is over when it was started, cannot be, or is given up."""
+    spec, container = desired.container(name), observed.containers.get(name)
+    if spec is None or spec.one_off is None or spec.one_off.started:
+        return Standing()
+    resource = ResourceId.container(spec.name)
+    if container is not None and not isinstance(container.status, Created):
+        return Standing()
+    if resource not in plan.hopeless:
+        return Standing(starting=True)
+    failures = _causes(plan, {resource, ResourceId.image(spec.image_key)})
+    reasons = (blocked.reason for blocked in plan.blocked if blocked.resource == resource)
+    return Standing(failures=tuple(failures) or (Failed(resource, next(reasons, "cannot be started")),))
 
 
 def _causes(plan: Plan, stuck: Iterable[ResourceId] | None) -> list[Failed]:
@@ -279,7 +296,7 @@ def _awaited(desired: Desired) -> frozenset[str]:
     """Services that another one needs to complete."""
     return frozenset(
         dependency.service
-        for spec in desired.containers
+        for spec in desired.of_services
         for dependency in spec.depends_on
         if dependency.condition is Condition.COMPLETED
     )

@@ -52,7 +52,7 @@ def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iter
     for spec in (*before.containers, *(earlier.spec for earlier in before.earlier)):
         known.setdefault(spec.name, []).append(spec)
     policies = {image.key: image.pull_policy for image in desired.images}
-    for spec in desired.containers:
+    for spec in desired.of_services:
         container = observed.containers.get(spec.name)
         if container is None or not isinstance(container.status, Running):
             # Another command may have stopped it a moment ago, to replace it or to take it back.

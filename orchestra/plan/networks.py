@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.observed import Exited
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveNetwork
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
     from orchestra.model.desired import NetworkSpec
-    from orchestra.model.observed import Network
+    from orchestra.model.observed import Container, Network
     from orchestra.plan.situation import Situation
 
 
@@ -35,15 +36,19 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
         return None if seen.guarded else CreateNetwork(spec, "its firewall rules were removed or changed")
     users = users_of(situation, spec.name)
     containers, specs = situation.observed.containers, situation.specs
-    kept = [name for name in users if name in containers and name in specs]
+    one_offs = [name for name in users if name in containers and holds_network(containers[name])]
+    kept = [name for name in users if name in containers and name in specs and specs[name].one_off is None]
     if any(situation.is_never_replaced(specs[name], containers[name]) for name in kept):
         return None
+    if one_offs:
+        error = f"its definition changed, but {', '.join(one_offs)}, a container of orchestra run, still uses it"
+        return Failed(resource, error, "it is replaced as soon as that has ended")
     staying = [name for name in users if name not in situation.specs and name not in situation.leaving]
     if staying:
         error = f"its definition changed, but {', '.join(staying)}, which no service declares, still uses it"
         return Failed(resource, error, "remove it with --remove-orphans")
     if spec.name not in situation.changed_networks:
-        own = [s for s in situation.desired.containers if any(e.network == spec.name for e in s.endpoints)]
+        own = [s for s in situation.desired.of_services if any(e.network == spec.name for e in s.endpoints)]
         waits = tuple(ResourceId.image(image) for image in sorted({key for s in own for key in s.image_keys}))
         checks = situation.resources(s.name for s in own if s.name in situation.to_check)
         reason = "its definition changed; waits for the images of its containers, and for what is found out about them"
@@ -51,6 +56,11 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
     if users:
         return Blocked(resource, f"its definition changed; in use by {', '.join(users)}", situation.resources(users))
     return RemoveNetwork(spec.name, "its definition changed")
+
+
+def holds_network(container: Container) -> bool:
+    """Whether it is of a one-off command that has not ended: nobody else's change of a network may end it."""
+    return container.one_off and not isinstance(container.status, Exited)
 
 
 def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwork | Blocked | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.plan.container import plan_container
+from orchestra.plan.container import plan_container, plan_one_off
 from orchestra.plan.earlier import is_to_be_checked
 from orchestra.plan.images import plan_image
-from orchestra.plan.networks import differs, plan_network, plan_network_removal
+from orchestra.plan.networks import differs, holds_network, plan_network, plan_network_removal
 from orchestra.plan.removal import find_departures, plan_departures
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Blocked, Failed
@@ -58,6 +58,8 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Ac
     for replicas in situation.replicas.values():
         for spec in replicas:
             situation.add(plan_container(situation, spec))
+    for spec in situation.one_offs:
+        situation.add(plan_one_off(situation, spec))
     for departure in plan_departures(situation):
         situation.add(departure)
     _plan_leftovers(situation)
@@ -78,7 +80,8 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
     """Networks to be made anew now: their definition changed, every image of their containers is ready, and each
     container that has a new definition itself was checked.
 
-    A network that an orphan holds on to cannot be replaced, so nothing is stopped for it.
+    A network that an orphan or the container of a one-off command holds on to cannot be replaced, so nothing is stopped
+    for it.
     """
     observed = situation.observed
     changed = {
@@ -89,7 +92,7 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
     if not changed:
         return frozenset()
     differing = frozenset(changed)
-    for spec in situation.desired.containers:
+    for spec in situation.desired.of_services:
         own = differing.intersection(endpoint.network for endpoint in spec.endpoints)
         if own and is_to_be_checked(situation, spec):
             situation.to_check.add(spec.name)
@@ -97,7 +100,9 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
             changed -= own
     for name, container in observed.containers.items():
         wanted = situation.specs.get(name)
-        if wanted is None:
+        if container.one_off:
+            stays = holds_network(container)
+        elif wanted is None:
             stays = container.service not in situation.declared and not situation.request.remove_orphans
             stays = stays or container.service in situation.disabled
         else:

@@ -105,6 +105,7 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         stop_grace_period=spec.stop_grace_period,
         healthcheck=effective_healthcheck(spec, image.healthcheck),
         mounted_images=mounted_images,
+        one_off=spec.one_off is not None,
     )
 
 

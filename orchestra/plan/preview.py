@@ -89,7 +89,7 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
     awaited = _waited_for(desired, Condition.COMPLETED)
     trusted = _waited_for(desired, Condition.HEALTHY)
     changed: dict[str, Container] = {}
-    for spec in desired.containers:
+    for spec in desired.of_services:
         container = observed.containers.get(spec.name)
         if container is None or not isinstance(container.status, Running):
             continue

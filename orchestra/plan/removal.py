@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.observed import Running
+from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer, StopContainer
@@ -31,16 +31,21 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
             reason = _unwanted(situation, container)
             if reason is not None:
                 departures[name] = Departure(reason)
+        elif spec.one_off is not None and not (isinstance(container.status, Exited) and spec.one_off.started):
+            continue
         elif not situation.changed_networks.isdisjoint(container.networks):
             changed = next(network for network in container.networks if network in situation.changed_networks)
             departures[name] = Departure(f"the definition of network {changed} changed")
-        elif situation.wish(spec.service).goal is Goal.STOP:
+        elif spec.one_off is None and situation.wish(spec.service).goal is Goal.STOP:
             departures[name] = Departure("asked to be stopped", keep=True)
     return departures
 
 
 def _unwanted(situation: Situation, container: Container) -> str | None:
-    if container.service not in situation.declared:
+    if container.one_off and not situation.going_down:
+        is_unknown = container.service in situation.disabled and not isinstance(container.status, Created)
+        return None if is_unknown else "its command is not wanted any more"
+    if container.service not in situation.declared and not container.one_off:
         return "no service declares it" if situation.request.remove_orphans else None
     if situation.going_down:
         return "the stack goes down"
@@ -54,7 +59,8 @@ def orphans(desired: Desired, observed: Observed) -> tuple[str, ...]:
     """Names of containers of the stack that belong to no declared service."""
     declared = frozenset(desired.services)
     wanted = {spec.name for spec in desired.containers}
-    names = (c.name for c in observed.containers.values() if c.service not in declared and c.name not in wanted)
+    containers = (container for container in observed.containers.values() if not container.one_off)
+    names = (c.name for c in containers if c.service not in declared and c.name not in wanted)
     return tuple(sorted(names))
 
 

@@ -30,21 +30,28 @@ def merge_desired(
     a container that another service keeps.
     """
     if not services and not new.disabled:
-        return new
+        return with_one_offs_of(current, new)
     chosen = frozenset(services) or frozenset(new.services).difference(new.disabled)
+    return merge_chosen(current, new, chosen, dependencies)
+
+
+def merge_chosen(
+    current: Desired | None, new: Desired, chosen: frozenset[str], dependencies: Collection[str] = ()
+) -> Desired:
+    """The same, but of no service when ``chosen`` is empty."""
     declared = frozenset(new.services)
     before = current or Desired(new.stack)
     if not before.services:  # nothing is known of what was asked for, so that all else stays as it is
         new = replace(new, disabled=tuple(service for service in new.services if service not in chosen))
     selected = tuple(spec for spec in new.containers if spec.service in chosen)
     selected += _further_replicas(before, selected, dependencies)
-    kept = tuple(spec for spec in before.containers if spec.service not in chosen and spec.service in declared)
+    kept = tuple(spec for spec in before.of_services if spec.service not in chosen and spec.service in declared)
     _check_names(selected, kept)
     used = {endpoint.network for spec in selected for endpoint in spec.endpoints}
     still_used = {endpoint.network for spec in kept for endpoint in spec.endpoints} - used
     mounted = {name for spec in selected for name in named_volumes(spec)}
     still_mounted = {name for spec in kept for name in named_volumes(spec)} - mounted
-    return replace(
+    merged = replace(
         new,
         containers=tuple(sorted(selected + kept, key=lambda spec: (spec.rank, spec.service, spec.index))),
         networks=tuple(n for n in new.networks if n.name in used)
@@ -56,6 +63,31 @@ def merge_desired(
         + tuple(p for p in before.providers if p.service not in chosen and p.service in declared),
         wishes={name: wish for name, wish in new.wishes.items() if name in chosen} | _wishes_of(before, kept),
     )
+    return with_one_offs_of(current, merged)
+
+
+def with_one_offs_of(current: Desired | None, new: Desired) -> Desired:
+    """``new`` with the one-off commands that are under way, and what they need beyond it."""
+    if current is None or not (current.finished or current.one_offs):
+        return new
+    new = replace(new, finished=current.finished)
+    for spec in current.one_offs:
+        new = with_one_off(new, spec, current)
+    return new
+
+
+def with_one_off(desired: Desired, spec: ContainerSpec, origin: Desired) -> Desired:
+    """``desired`` with one more container, and with what it needs of ``origin``: nothing that is there is changed."""
+    networks = {endpoint.network for endpoint in spec.endpoints}.difference(each.name for each in desired.networks)
+    volumes = set(named_volumes(spec)).difference(each.name for each in desired.volumes)
+    images = {spec.image_key}.difference(image.key for image in desired.images)
+    return replace(
+        desired,
+        containers=(*desired.containers, spec),
+        networks=desired.networks + tuple(each for each in origin.networks if each.name in networks),
+        volumes=desired.volumes + tuple(each for each in origin.volumes if each.name in volumes),
+        images=desired.images + tuple(each for each in origin.images if each.key in images),
+    )
 
 
 def without_services(current: Desired, services: Collection[str], request: Request) -> Desired:
@@ -64,6 +96,7 @@ def without_services(current: Desired, services: Collection[str], request: Reque
     keys = {key for spec in kept for key in spec.image_keys}
     return replace(
         current,
+        disabled=tuple(service for service in current.disabled if service not in services),
         containers=kept,
         networks=current.networks if kept else (),
         images=tuple(image for image in current.images if image.key in keys),
@@ -77,7 +110,7 @@ def with_dependents(desired: Desired, services: Collection[str], *, restarted: b
     found = set(services)
     while more := {
         spec.service
-        for spec in desired.containers
+        for spec in desired.of_services
         if spec.service not in found
         and any(each.service in found and (each.restart or not restarted) for each in spec.depends_on)
     }:
@@ -104,7 +137,7 @@ def _further_replicas(
 ) -> tuple[ContainerSpec, ...]:
     """The containers of dependencies beyond the number that the file asks for, as they were asked for."""
     count = Counter(spec.service for spec in selected)
-    return tuple(s for s in before.containers if s.service in dependencies and s.index > count[s.service])
+    return tuple(s for s in before.of_services if s.service in dependencies and s.index > count[s.service])
 
 
 def _check_names(selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]) -> None:

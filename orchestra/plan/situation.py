@@ -54,9 +54,10 @@ class Situation:
         self._unasked = Wish(desired.request.at)
         self.images = {spec.key: spec for spec in desired.images}
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
+        self.one_offs = desired.one_offs
         self.replicas: dict[str, list[ContainerSpec]] = {}
         self.restarted_with: dict[str, list[ContainerSpec]] = {}
-        for spec in sorted(desired.containers, key=_start_order):
+        for spec in sorted(desired.of_services, key=_start_order):
             self.replicas.setdefault(spec.service, []).append(spec)
             for dependency in spec.depends_on:
                 if dependency.restart:
@@ -74,6 +75,11 @@ class Situation:
     def wish(self, service: ServiceName) -> Wish:
         """See ``Desired.wish``, which makes one anew each time for a service that no command singled out."""
         return self.desired.wishes.get(service, self._unasked)
+
+    def wish_of(self, spec: ContainerSpec) -> Wish:
+        """What is asked of one container: of that of a one-off command nothing but its run."""
+        one_off = spec.one_off
+        return self.wish(spec.service) if one_off is None else Wish(one_off.at, alone=one_off.alone)
 
     def is_never_replaced(self, spec: ContainerSpec, container: Container) -> bool:
         """Whether the container is one of those that were there already when the command said that they stay."""
@@ -127,7 +133,7 @@ class Situation:
         failure = self.observed.failures.get(resource)
         kind, name = resource
         spec = self.specs.get(name) if kind is Kind.CONTAINER else None
-        asked_at = self.wish(spec.service).at if spec else self.request.at
+        asked_at = self.wish_of(spec).at if spec else self.request.at
         if failure is None or failure.at < asked_at or failure.verb not in (action.verb, Verb.LOOK):
             return action
         if not failure.temporary:

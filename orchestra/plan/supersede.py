@@ -18,7 +18,7 @@ from orchestra.plan.action import (
 )
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import Desired
+    from orchestra.model.desired import ContainerSpec, Desired
     from orchestra.plan.action import Action
 
 
@@ -33,10 +33,10 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             return all(spec.key != image.key for spec in desired.images)
         case CheckContainer(spec=spec) | CreateContainer(spec=spec):
             wanted = desired.container(spec.name)
-            return wanted is None or wanted.config_hash != spec.config_hash or desired.wish(spec.service).rests
+            return wanted is None or wanted.config_hash != spec.config_hash or _rests(desired, wanted)
         case StartContainer(name=name):
             wanted = desired.container(name)
-            return wanted is None or desired.wish(wanted.service).rests
+            return wanted is None or _rests(desired, wanted)
         case StopContainer(name=name, timeout=timeout):
             wanted = desired.container(name)
             asked = desired.stop_timeout(wanted.service) if wanted else desired.request.stop_timeout
@@ -45,3 +45,7 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             return False
         case _:
             assert_never(action)
+
+
+def _rests(desired: Desired, spec: ContainerSpec) -> bool:
+    return spec.one_off is None and desired.wish(spec.service).rests

@@ -131,8 +131,9 @@ class Attached:
         if not self.shows_logs:
             return self._run(audience, None)
         home = self._context.home.stack(self._stack)
-        with Follower(home, lambda container: container.service in self._services) as follower:
-            # Earlier output is not shown.
+        services = self._services
+        with Follower(home, lambda each: each.service in services and not each.one_off) as follower:
+            # What was written before is not ours to show.
             for _ in follower.begin(LogCursor.skip_to_end):
                 continue
             return self._run(audience, follower)

@@ -45,6 +45,7 @@ class ContainerRow(Record):
     Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
     None where it could not be learned. error: why it could not start. damage: which of its files cannot be read.
     index: which replica of its service. pid: of its first process while it runs, else 0. volumes: names on the host.
+    one_off: made for one command, and no replica of its service.
     """
 
     name: str
@@ -68,6 +69,7 @@ class ContainerRow(Record):
     index: int = 1
     pid: int = 0
     volumes: tuple[str, ...] = ()
+    one_off: bool = False
 
     @property
     def runs(self) -> bool:
@@ -120,7 +122,8 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
 
 def choose_running(running: Iterable[Kind], service: str, index: int | None) -> Kind:
     """Of containers that run, the service's with this index, or with the lowest. Raises UserError."""
-    replicas = [each for each in running if each.service == service and index in (None, each.index)]
+    of_services = (each for each in running if not each.one_off)
+    replicas = [each for each in of_services if each.service == service and index in (None, each.index)]
     if not replicas:
         raise _not_running(service, index)
     return min(replicas, key=lambda each: each.index)
@@ -220,4 +223,5 @@ def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
         index=container["index"],
         pid=status.get("pid", 0),
         volumes=tuple(container.get("volumes", ())),
+        one_off=bool(container.get("one_off")),
     )

@@ -70,7 +70,7 @@ def copy(
         raise UserError(f"{service}:{inside[1]} is not SERVICE:PATH", hint="name a service and a path, as in web:/etc")
     context.need_root("cp")
     context.need(Part.COPY)
-    home, containers = find_replicas(context, service, options.replica, tell)
+    home, containers = find_replicas(context, service, options.replica, tell, one_offs=options.everything)
     from orchestra.driver.local.copying.transfer import Rules, copy_in, copy_out
 
     rules = Rules(options.archive, options.follow_link, context.working_directory or os.getcwd())

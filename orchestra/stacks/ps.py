@@ -17,7 +17,8 @@ STATES = ("created", "dead", "exited", "paused", "removing", "restarting", "runn
 
 
 class PsOptions(Record):
-    """all: also those that do not run. services: empty for all. orphans: with services that the file does not declare.
+    """all: also those that do not run, and those of one-off commands. services: empty for all. orphans: with services
+    that the file does not declare.
 
     statuses: only these states, of all containers; empty for any. filter: ``status=STATE``, for one more.
     """
@@ -43,12 +44,14 @@ def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = igno
     there = look_at_containers(context, known.stack, tell_restarts=True)
     survey(known, there, options.services, tell)
 
-    def is_wanted(service: str) -> bool:
+    def is_wanted(row: ContainerRow) -> bool:
+        if row.one_off and not options.all:
+            return False
         if options.services:
-            return service in options.services
-        return options.orphans or known.services is None or service in known.services
+            return row.service in options.services
+        return options.orphans or known.services is None or row.service in known.services
 
-    return PsResult(known.stack, [each for each in there if each.state in states and is_wanted(each.service)])
+    return PsResult(known.stack, [each for each in there if each.state in states and is_wanted(each)])
 
 
 def _states(options: PsOptions) -> tuple[str, ...]:

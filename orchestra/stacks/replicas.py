@@ -15,24 +15,35 @@ if TYPE_CHECKING:
 
 
 def find_replicas(
-    context: Context, service: str, index: int | None, tell: Callable[[Seen], None] = ignore
+    context: Context,
+    service: str,
+    index: int | None,
+    tell: Callable[[Seen], None] = ignore,
+    *,
+    one_offs: bool = False,
 ) -> tuple[StackHome, list[Container]]:
-    """By index; only one where that is given, and not 0. Raises UserError where there is none."""
+    """By index; only one where that is given, and not 0. one_offs: those of one-off commands too, last.
+
+    Raises UserError where there is none.
+    """
     known = find_stack(context)
     containers = observe_containers(context, known.stack)
     survey(known, containers, [service], tell)
-    return context.home.stack(known.stack), choose_replicas(containers, service, index)
+    return context.home.stack(known.stack), choose_replicas(containers, service, index, one_offs=one_offs)
 
 
-def choose_replicas(containers: Sequence[Container], service: str, index: int | None) -> list[Container]:
+def choose_replicas(
+    containers: Sequence[Container], service: str, index: int | None, *, one_offs: bool = False
+) -> list[Container]:
     """Those that are made: of one that could not be there is only a record. Raises UserError."""
-    replicas = sorted((c for c in containers if c.service == service and c.config_hash), key=lambda c: c.index)
+    made = (c for c in containers if c.service == service and c.config_hash and (one_offs or not c.one_off))
+    replicas = sorted(made, key=lambda c: (c.one_off, c.index, c.name))
     if not replicas:
         raise UserError(f'service "{service}" has no container', hint="orchestra up makes one")
     if not index:
         return replicas
     chosen = [container for container in replicas if container.index == index]
     if not chosen:
-        indices = ", ".join(str(container.index) for container in replicas)
+        indices = ", ".join(str(container.index) for container in replicas if not container.one_off)
         raise UserError(f'service "{service}" has no container {index}', hint=f"--index may be {indices}")
     return chosen

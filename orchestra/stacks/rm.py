@@ -23,6 +23,9 @@ class RemoveOptions(Record):
     volumes: bool = False
 
 
+STOPPED = ("created", "exited")
+
+
 class Removable(Record):
     """containers: names of those that do not run, and whose service the file declares."""
 
@@ -35,7 +38,7 @@ def find_removable(context: Context, options: RemoveOptions) -> Removable:
     known, is_there = find_stack_to_change(context, "rm", options.services)
     rows = look_at_containers(context, known.stack) if is_there else []
     chosen = [row for row in rows if row.service in (options.services or known.services or (row.service,))]
-    return Removable(known.stack, tuple(row.name for row in chosen if row.state in ("created", "exited")))
+    return Removable(known.stack, tuple(row.name for row in chosen if not row.one_off and row.state in STOPPED))
 
 
 def remove(

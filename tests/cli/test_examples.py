@@ -25,6 +25,8 @@ LINES = [example.line for examples in EXAMPLES.values() for example in examples]
 # Not run, with what each would need.
 NOT_RUN = {
     "exec web sh": "a terminal",
+    "run --rm web sh": "a terminal",
+    "attach --no-stdin web": "a container that ends",
     "logs -f web db": "Ctrl-C",
     "events --json": "Ctrl-C",
     "stats": "Ctrl-C",

@@ -22,7 +22,9 @@ from orchestra.model.names import StackName
 from orchestra.model.observation import ObserveResult
 from orchestra.model.request import (
     AttendRequest,
+    CancelRequest,
     Changes,
+    ConcludeRequest,
     DownRequest,
     EventsRequest,
     KillRequest,
@@ -31,6 +33,7 @@ from orchestra.model.request import (
     PingRequest,
     RemoveRequest,
     RestartRequest,
+    RunRequest,
     StartRequest,
     StopRequest,
     UpRequest,
@@ -38,12 +41,15 @@ from orchestra.model.request import (
 )
 from orchestra.model.result import (
     AttendResult,
+    CancelResult,
+    ConcludeResult,
     DownResult,
     EventsResult,
     KillResult,
     PauseResult,
     PingResult,
     RemoveResult,
+    RunResult,
     StartResult,
     StopResult,
     UpResult,
@@ -52,6 +58,9 @@ from orchestra.model.result import (
 
 RESULTS = {
     AttendRequest: AttendResult,
+    CancelRequest: CancelResult,
+    ConcludeRequest: ConcludeResult,
+    RunRequest: RunResult,
     DownRequest: DownResult,
     EventsRequest: EventsResult,
     KillRequest: KillResult,
@@ -107,6 +116,13 @@ class Supervised:
     async def up(self, desired, hear=None, *, wait=False, wait_timeout=None, asked_at=0.0, **changes):
         request = UpRequest(Changes(**changes), wait=wait, wait_timeout=wait_timeout, asked_at=asked_at)
         return await self.ask(request, hear, json.dumps(encode(desired)).encode())
+
+    async def run_once(self, desired, name, *dependencies, **changes):
+        """desired: with the container of this name in it."""
+        spec = desired.container(name)
+        asked = Changes(services=dependencies, named=(spec.service,), **changes)
+        request = RunRequest(name, asked, asked_at=time.time())
+        return await self.ask(request, desired=json.dumps(encode(desired)).encode())
 
     def states(self):
         return {name: type(container.status) for name, container in self.world.observed.containers.items()}

@@ -13,6 +13,7 @@ from orchestra.model.desired import (
     HealthcheckSpec,
     ImageSpec,
     NetworkSpec,
+    OneOff,
     Request,
     Restart,
     RestartPolicy,
@@ -90,6 +91,15 @@ def stack(*services, at: float = 100.0, name: str = "s", **request) -> Desired:
         images=tuple(ImageSpec(*image) for image in images),
         request=Request(at=at, **request),
     )
+
+
+def with_run(desired: Desired, service: str, *, name: str = "", at: float = 100.0, **fields) -> Desired:
+    """The same stack with the container of a one-off command of a service. fields: of ``OneOff``."""
+    template = next(spec for spec in desired.containers if spec.service == service)
+    name = name or f"{desired.stack}-{service}-run"
+    one_off = OneOff(fields.pop("id", name), at, **fields)
+    spec = replace(template, name=name, index=0, restart=Restart(), one_off=one_off)
+    return replace(desired, containers=(*desired.containers, spec))
 
 
 def going_down(desired: Desired, at: float = 1000.0, **request) -> Desired:

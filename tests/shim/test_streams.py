@@ -14,6 +14,7 @@ from orchestra.container.starting import StartingProcess
 from orchestra.linux import process, tty, unix_socket
 from orchestra.record import replace
 from orchestra.shim import client
+from orchestra.shim.attachment import receive_greeting
 from orchestra.shim.frames import END, ERROR, INPUT, OUTPUT, Frames, frame
 from orchestra.shim.shim import Shim
 from tests.shim.conftest import eventually
@@ -28,7 +29,7 @@ class Attached:
         self.begin()
 
     def begin(self):
-        self.answer, fds = wire.receive(self.connection)
+        self.answer, fds = receive_greeting(self.connection)
         self.terminal = fds[0] if fds else -1
         self.connection.settimeout(30)
         self.frames = Frames()

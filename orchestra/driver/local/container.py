@@ -205,7 +205,9 @@ class Containers:
         runtime = find_runtime(spec.runtime, spec.service)
         identity = Identity(container.id, container.image_digest, tuple(config["process"]["args"]))
         receiver = resolve_receiver(spec, identity)
-        store_settings(files, Settings(layers, self._log(spec), receiver, spec.stdin_open, runtime, seccomp))
+        caller = "" if spec.one_off is None else spec.one_off.caller
+        log = self._log(spec)
+        store_settings(files, Settings(layers, log, receiver, spec.stdin_open, caller, runtime, seccomp))
         return config
 
     def _log(self, spec: ContainerSpec) -> Log | None:

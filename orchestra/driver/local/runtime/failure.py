@@ -6,6 +6,7 @@ import contextlib
 import errno
 from typing import TYPE_CHECKING
 
+from orchestra.engine.driver import NotExecutable
 from orchestra.errors import FatalError, TemporaryError
 
 if TYPE_CHECKING:
@@ -40,4 +41,7 @@ def runtime_errors(container: str, *, passing: tuple[int, ...] = ()) -> Iterator
         message = f"container {container}: {str(error).removesuffix(f' ({said})')}"
         if number in PASSING or number in passing:
             raise TemporaryError(message, hint=said or PASSING.get(number, "")) from error
-        raise FatalError(message, hint=said or HINTS.get(number, "")) from error
+        hint = said or HINTS.get(number, "")
+        if getattr(error, "call", "") == "execve":
+            raise NotExecutable(message, hint, number) from error
+        raise FatalError(message, hint=hint) from error
