@@ -23,7 +23,7 @@ HEAVY = frozenset(
 OF_BOTH = frozenset(
     {
         *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
-        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm", "publish"),
+        *("cp", "port", "volumes", "top", "stats", "rm", "run", "attach"),
     }
 )
 COMMANDS = OF_BOTH | {
@@ -120,13 +120,14 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
     stack = write_stack(STACK)
     stack.run("up", "-d")
     stack.run("pull")
-    stack.run("graph")
+    stack.run("run", "--rm", "--no-deps", "web", "true")
     file = ["-f", str(stack.file)]
     lines = {
         "ps": ["ps", "-a"],
         "up": ["up", "-d"],
         "logs": ["logs", "-n", "5"],
         "exec": ["exec", "-T", "web", "true"],
+        "run": ["run", "--rm", "-T", "--no-deps", "web", "true"],
         "cp": ["cp", "web:/etc/hostname", str(tmp_path / "hostname")],
         "ls": ["ls"],
         "images": ["images"],

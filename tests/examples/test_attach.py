@@ -52,8 +52,10 @@ def test_lines_go_both_ways_and_the_end_is_the_containers(write_stack):
 def test_signals_are_passed_on_unless_that_is_not_wanted(write_stack):
     stack = write_stack(STACK)
     stack.run("up", "-d", "loop")
-    with pipes(stack, "attach", "--no-stdin", "loop") as attached:
-        watching = pipes(stack, "attach", "--no-stdin", "--sig-proxy=false", "loop")
+    with (
+        pipes(stack, "attach", "--no-stdin", "loop") as attached,
+        pipes(stack, "attach", "--no-stdin", "--sig-proxy=false", "loop") as watching,
+    ):
         eventually(lambda: _waits(attached) and _waits(watching))
         attached.send_signal(signal.SIGHUP)
         assert watching.stdout.readline() == "hup\n"

@@ -17,7 +17,7 @@ from orchestra.plan.predict import predict
 from orchestra.plan.preview import TICK, assume_the_best, preview
 from orchestra.plan.situation import GIVE_UP
 from orchestra.record import replace
-from tests.plan.stacks import wished
+from tests.plan.stacks import wished, with_run
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, desired_of, generate_services
 
 pytestmark = pytest.mark.fuzz
@@ -41,7 +41,14 @@ def some_desired(random) -> Desired:
         return Desired(STACK, services=tuple(names), request=request)
     policy = random.choice(["missing", "always"])
     wishes = {name: some_wish(random) for name in names if random.random() < 0.5}
-    return replace(desired_of(services, request, random.choice([1, 2]), policy), wishes=wishes)
+    desired = replace(desired_of(services, request, random.choice([1, 2]), policy), wishes=wishes)
+    for service in [spec.service for spec in desired.containers if spec.index == 1 and random.random() < 0.1]:
+        desired = with_run(desired, service, at=NOW, **some_flags(random, "started", "alone", "remove_when_ended"))
+    return desired
+
+
+def some_flags(random, *names) -> dict[str, bool]:
+    return {name: random.random() < 0.3 for name in names}
 
 
 def some_wish(random) -> Wish:
@@ -117,6 +124,10 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
             spec = desired.container(name)
             assert spec is not None
             wish = desired.wish(spec.service)
+            if spec.one_off is not None:
+                assert not spec.one_off.started
+                assert isinstance(world.containers[name].status, Created)
+                wish = Wish(alone=spec.one_off.alone)
             assert not wish.rests
             assert wish.goal is Goal.RUN or action.restarts, "asked to be created only"
             for dependency in spec.depends_on if not wish.alone else ():
@@ -127,11 +138,15 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
                         assert_holds(dependency.condition, world.containers[replica.name].status)
         case StopContainer(name=name) | RemoveContainer(name=name):
             container = world.containers[name]
-            assert container.service in desired.services or request.remove_orphans
+            if container.one_off and not going_down and desired.container(name) is not None:
+                assert isinstance(action, RemoveContainer), "a command was stopped"
+                assert isinstance(container.status, Exited)
+                assert desired.container(name).one_off.started
+            assert container.service in desired.services or request.remove_orphans or container.one_off
             if isinstance(action, RemoveContainer):
                 assert not isinstance(container.status, Running)
                 spec = desired.container(name)
-                if spec is not None and container.created_at < NOW:
+                if spec is not None and spec.one_off is None and container.created_at < NOW:
                     assert desired.wish(spec.service).recreate is not Recreate.NEVER
             elif going_down:
                 running = [c for c in world.containers.values() if isinstance(c.status, Running)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Running
-from orchestra.model.wish import Goal
+from orchestra.model.wish import Goal, Wish
 
 if TYPE_CHECKING:
     from orchestra.engine.loop import Engine
@@ -51,7 +51,7 @@ class CheckedDriver(FakeDriver):
     async def start(self, name, *, restarts, backoff):
         spec = self.desired.container(name)
         assert spec is not None, f"{name} was started, but nobody wants it"
-        wish = self.desired.wish(spec.service)
+        wish = self.desired.wish(spec.service) if spec.one_off is None else Wish(alone=spec.one_off.alone)
         assert not wish.rests, f"{name} was started, but is to rest"
         assert wish.goal is Goal.RUN or restarts, f"{name} was started, but is to be created only"
         for dependency in spec.depends_on if not wish.alone else ():
@@ -84,6 +84,8 @@ class CheckedDriver(FakeDriver):
     def assert_replaceable(self, name: str) -> None:
         """Nothing is stopped for a definition that was not found to be startable."""
         wanted, container = self.desired.container(name), self.world.observed.containers.get(name)
+        if wanted is not None and wanted.one_off is not None:
+            raise AssertionError(f"the command {name} was stopped")
         if wanted is None or container is None or self.desired.wish(wanted.service).rests:
             return
         if isinstance(container.status, Running) and container.config_hash != wanted.config_hash:
@@ -99,7 +101,7 @@ class CheckedDriver(FakeDriver):
 
     def assert_ours(self, name: str) -> None:
         container = self.world.observed.containers.get(name)
-        if container is not None and container.service not in self.desired.services:
+        if container is not None and container.service not in self.desired.services and not container.one_off:
             assert self.desired.request.remove_orphans, f"the orphan {name} was touched unasked"
 
     async def remove(self, name, *, volumes):

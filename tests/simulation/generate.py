@@ -25,8 +25,9 @@ from orchestra.model.request import Changes
 from orchestra.model.sharing import OfService, Own, Sharing
 from orchestra.model.wish import Recreate
 from orchestra.plan.desire import desire, leave, restart, stop
+from orchestra.plan.selection import with_one_offs_of
 from orchestra.record import replace
-from tests.plan.stacks import wished
+from tests.plan.stacks import wished, with_run
 
 if TYPE_CHECKING:
     from random import Random
@@ -183,7 +184,8 @@ def desired_of(
 
 
 KINDS = ["up", "up", "change", "scale", "recreate", "down", "part", "network", "stop", "drop"]
-KINDS += ["restart", "kill", "create"]
+KINDS += ["restart", "kill", "create", "run", "run"]
+OF_WHAT_WAS = ("down", "part", "restart", "kill", "create")
 
 
 class Commands:
@@ -193,15 +195,28 @@ class Commands:
         self.random = random
         self.services = services
         self.network_version = 1
+        self.runs = 0
         self.current: Desired | None = None
 
     def next(self, at: float) -> Desired:
         kind = self.random.choice(KINDS)
-        self.current = self._command(kind, at)
+        before, after = self.current, self._command(kind, at)
+        self.current = after if kind in OF_WHAT_WAS else with_one_offs_of(before, after)
+        if kind == "run":
+            self.current = self._run(self.current, at)
         return self.current
 
+    def _run(self, desired: Desired, at: float) -> Desired:
+        """With the container of one more one-off command, if there is a service to have one."""
+        self.runs += 1
+        services = sorted({spec.service for spec in desired.of_services if spec.index == 1})
+        if not services:
+            return desired
+        flags = {name: self.random.random() < 0.3 for name in ("alone", "remove_when_ended")}
+        return with_run(desired, self.random.choice(services), name=f"{STACK}-run-{self.runs}", at=at, **flags)
+
     def up(self, at: float) -> Desired:
-        self.current = self._desired(Request(at=at, remove_orphans=True))
+        self.current = with_one_offs_of(self.current, self._desired(Request(at=at, remove_orphans=True)))
         return self.current
 
     def down(self, at: float) -> Desired:

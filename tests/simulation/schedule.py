@@ -14,6 +14,7 @@ from orchestra.driver.fake.world import World
 from orchestra.engine.loop import RESYNC, Engine
 from orchestra.model.observed import Exited, Network, Running, Volume
 from orchestra.plan.done import is_down
+from orchestra.plan.one_offs import after_runs
 from orchestra.plan.plan import plan
 from tests.simulation.checked import CheckedDriver
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, Commands, generate_services
@@ -99,8 +100,17 @@ class Schedule:
             with self.scope:
                 driver = CheckedDriver(self.world, self.faults)
                 self.engine = driver.engine = Engine(driver, self.desired, clock=clock)
-                await self.engine.run()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._keep_books, self.engine)
+                    await self.engine.run()
             await anyio.lowlevel.checkpoint()
+
+    async def _keep_books(self, engine: Engine) -> None:
+        """As a supervisor does for one-off commands."""
+        while True:
+            await engine.wait(lambda desired, observed, _plan: after_runs(desired, observed) is not desired)
+            self._ask(after_runs(self.desired, engine.observed))
+            self.commands.current = self.desired
 
     async def _end_bad_times(self) -> None:
         self.crashes = set()
@@ -130,7 +140,9 @@ class Schedule:
             assert name != EXTERNAL_VOLUME or contents[0] == "precious"
 
     def check_up(self) -> None:
-        """Where programs behave, everything that does not end by itself runs."""
+        """Where programs behave, everything that does not end by itself runs; commands have begun once."""
+        begun = [entry.name for entry in self.world.journal if entry.what == "started" and "-run-" in entry.name]
+        assert len(begun) == len(set(begun)), "a command was run twice"
         if self.well_behaved:
             for spec in self.desired.containers:
                 if self.world.programs[spec.service].runs[-1].exits_after is None:
