@@ -89,7 +89,7 @@ class _Run:
         result = self._start()
         if result is None:
             return 128 + self._early[-1]
-        warn_of_orphans(result.orphans)
+        warn_of_orphans(self._invocation, result.orphans)
         if result.failures:
             conclude_failures(self._invocation, result.failures)
             its_own = any(failure.resource.name == self._one_off.spec.name for failure in result.failures)

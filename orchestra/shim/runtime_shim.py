@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from orchestra.container import execution, wire
 from orchestra.container.directory import RUNTIME_STATE
-from orchestra.container.init import open_stdin, tell
+from orchestra.container.init import open_stdin
 from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.linux.readiness import readable
