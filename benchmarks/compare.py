@@ -125,7 +125,7 @@ def measure_sizes(tools: list[Tool], rounds: int) -> None:
                 if count == 20:
                     tool.measure("`exec s1 true`", stack, "exec", "-T", "s1", "true")
                     tool.measure("`run --rm s1 true`", stack, "run", "--rm", "-T", "s1", "true")
-                tool.measure(f"`down`, {count} services", stack, "down", "-t", "0")
+                tool.measure(f"`down`, {services}", stack, "down", "-t", "0")
 
 
 def measure_chain(tools: list[Tool], rounds: int) -> None:
