@@ -80,7 +80,7 @@ def with_one_off(desired: Desired, spec: ContainerSpec, origin: Desired) -> Desi
     """``desired`` with one more container, and with what it needs of ``origin``: nothing that is there is changed."""
     networks = {endpoint.network for endpoint in spec.endpoints}.difference(each.name for each in desired.networks)
     volumes = set(named_volumes(spec)).difference(each.name for each in desired.volumes)
-    images = {spec.image_key}.difference(image.key for image in desired.images)
+    images = set(spec.image_keys).difference(image.key for image in desired.images)
     return replace(
         desired,
         containers=(*desired.containers, spec),
