@@ -65,7 +65,7 @@ class Streams:
         self._outputs = {number: Direction(-1, open_output(number), owned=[]) for number in NAMES}
 
     def relay(self, attachment: Attachment) -> None:
-        """Until nothing more comes. Raises Detached; SystemExit when nobody reads what is written, or to be ended;
+        """Until nothing more comes. Raises Detached; SystemExit when the output has no reader, or to be ended;
         UserError when it cannot be written. The container goes on in each case.
         """
         inward = _Inward(attachment, self._keys if attachment.terminal >= 0 else None) if self._stdin else None

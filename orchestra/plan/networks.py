@@ -59,7 +59,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
 
 
 def holds_network(container: Container) -> bool:
-    """Whether it is of a one-off command that has not ended: nobody else's change of a network may end it."""
+    """Whether it belongs to a one-off command that still runs: a changed network does not end it."""
     return container.one_off and not isinstance(container.status, Exited)
 
 

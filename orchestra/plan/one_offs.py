@@ -75,7 +75,7 @@ def without_run(current: Desired, name: str) -> Desired:
 
 
 def without_lost_runs(desired: Desired, booted_at: float) -> Desired:
-    """The same without commands that were asked for before the machine was started: nobody waits for them any more."""
+    """The same without commands that were asked for before the machine was started: their clients are gone."""
     for spec in desired.one_offs:
         if spec.one_off is not None and spec.one_off.at < booted_at:
             desired = without_run(desired, spec.name)

@@ -27,7 +27,7 @@ class Input:
         self._fd = fd
 
     def write(self, data: bytes) -> None:
-        """Without an open input nobody reads it."""
+        """Without an open input, it is dropped."""
         if self._fd == CLOSED or self._ends:
             return
         if self._waiting:
@@ -64,7 +64,7 @@ class Input:
             self.close()
 
     def _flush(self) -> None:
-        """As much as there is room for; where nobody has the other end any more, it is over."""
+        """As much as there is room for. If the other end is closed, the rest is dropped."""
         try:
             while self._waiting:
                 del self._waiting[: os.write(self._fd, self._waiting)]

@@ -133,7 +133,7 @@ class Attached:
         home = self._context.home.stack(self._stack)
         services = self._services
         with Follower(home, lambda each: each.service in services and not each.one_off) as follower:
-            # What was written before is not ours to show.
+            # Earlier output is not shown.
             for _ in follower.begin(LogCursor.skip_to_end):
                 continue
             return self._run(audience, follower)

@@ -26,7 +26,7 @@ class RunOptions(Record):
     command: empty for that of the service. entrypoint: as one string of words; None for that of the service. labels,
     volumes, publish: as they are typed. service_ports: those of the service are published. use_aliases: other
     containers reach it by the names of the service. remove: when it has ended. terminal: it gets one. interactive: it
-    gets standard input. pull: the pull_policy of every image, None for each one's own.
+    gets standard input. pull: overrides the pull_policy of every image.
     """
 
     service: str

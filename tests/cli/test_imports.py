@@ -23,7 +23,7 @@ HEAVY = frozenset(
 OF_BOTH = frozenset(
     {
         *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
-        *("cp", "port", "volumes", "top", "stats", "rm", "run", "attach"),
+        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm", "publish", "run", "attach"),
     }
 )
 COMMANDS = OF_BOTH | {
@@ -120,6 +120,7 @@ def test_commands_on_an_unchanged_stack_load_no_library(write_stack, tmp_path):
     stack = write_stack(STACK)
     stack.run("up", "-d")
     stack.run("pull")
+    stack.run("graph")
     stack.run("run", "--rm", "--no-deps", "web", "true")
     file = ["-f", str(stack.file)]
     lines = {
