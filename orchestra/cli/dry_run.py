@@ -31,15 +31,19 @@ CHANGE_NOTHING = frozenset(
 def run_dry(invocation: Invocation) -> int:
     """Raises UserError for a command whose effects cannot be told beforehand."""
     if invocation.command in CHANGE_NOTHING:
-        command = find_command(invocation.command)
-        assert command is not None
-        code: int = import_module(f"orchestra.cli.{command.module}").run(invocation)
-        return code
+        return _run(invocation)
     preview = PREVIEWS.get(invocation.command)
     if preview is None:
         known = ", ".join(sorted(PREVIEWS))
         raise UserError(f"--dry-run: {invocation.command} has no preview", hint=f"it works with {known}")
     return preview(invocation)
+
+
+def _run(invocation: Invocation) -> int:
+    command = find_command(invocation.command)
+    assert command is not None
+    code: int = import_module(f"orchestra.cli.{command.module}").run(invocation)
+    return code
 
 
 def _up(invocation: Invocation) -> int:
@@ -131,10 +135,9 @@ def _push(invocation: Invocation) -> int:
 
 
 def _publish(invocation: Invocation) -> int:
-    from orchestra.cli.publish import run
     from orchestra.record import replace
 
-    return run(replace(invocation, values={**invocation.values, "dry_run": True}))
+    return _run(replace(invocation, values={**invocation.values, "dry_run": True}))
 
 
 def _tell_skipped(event: Event) -> None:

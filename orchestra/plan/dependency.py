@@ -62,6 +62,9 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     wish = situation.wish_of(spec)
     dependencies = spec.depends_on
     if settled and wish.restart:
+        held = _check_replacements(situation, spec)
+        if isinstance(held, Blocked):
+            return held
         dependencies = tuple(each for each in dependencies if situation.wish(each.service).restart)
     if not dependencies:
         return Allowed("")

@@ -23,7 +23,7 @@ from orchestra.model.result import PingResult, UpResult
 
 pytestmark = pytest.mark.anyio
 OPERATIONS = ("up", "foresee", "down", "observe", "attend", "settle", "events", "ping")
-OPERATIONS += ("stop", "start", "restart", "kill", "pause", "remove", "wait")
+OPERATIONS += ("stop", "start", "restart", "kill", "pause", "remove", "wait", "run", "conclude", "cancel")
 
 
 async def test_an_event_of_the_last_moment_comes_before_the_answer(tmp_path):
@@ -40,7 +40,7 @@ async def test_an_event_of_the_last_moment_comes_before_the_answer(tmp_path):
     (tmp_path / "run/stacks/s").mkdir(parents=True)
     with unix_socket.listen(home.control_socket) as listening:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(Server(commands, commands, broadcast, "s").serve, listening)
+            tasks.start_soon(Server(commands, commands, commands, broadcast, "s").serve, listening)
             with anyio.fail_after(10):
                 ask = partial(Client(home).ask, PingResult, PingRequest(), heard.append)
                 answer = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
@@ -58,7 +58,7 @@ class Serving:
         self.broadcast.recap = lambda: ()
         self.done = anyio.Event()
         commands = SimpleNamespace(**dict.fromkeys(OPERATIONS, self._work))
-        self.server = Server(commands, commands, self.broadcast, "s")
+        self.server = Server(commands, commands, commands, self.broadcast, "s")
         self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run").stack("s")
         (tmp_path / "run/stacks/s").mkdir(parents=True)
         self.listening = unix_socket.listen(self.home.control_socket)
