@@ -1,1 +1,1 @@
-"""The host of one stack's engine: lifetime, control socket, adoption. ``client`` and ``wire`` are stdlib-only."""
+"""Hosts the engine of one stack: lifetime, control socket, adoption. ``client`` and ``wire`` are stdlib-only."""

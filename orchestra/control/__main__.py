@@ -1,11 +1,11 @@
-"""``python -m orchestra.control STACK DRIVER``, started by the fork server. Exit code 0: the stack is over."""
+"""``python -m orchestra.control STACK DRIVER``, started by the fork server. Exits with 0 when the stack is down."""
 
 import gc
 import sys
 
 
 def main(stack: str, driver_name: str) -> None:
-    # What is imported stays, so nothing is gained by looking for garbage among it; ``live`` turns it on again.
+    # Imported modules stay in memory, so collecting garbage now gains nothing; ``live`` enables the collector again.
     gc.disable()
     from orchestra.control.life import live
 

@@ -1,4 +1,4 @@
-"""Waiting for a stack to come up: for its control socket to be made. Standard library only."""
+"""Waiting for a stack to come up, that is, for its control socket to appear. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Arrival(Inotify):
-    """Made before one asks whether the stack is up, so that nothing is missed between the question and ``wait``."""
+    """Create it before asking whether the stack is up, so that no change before ``wait`` is missed."""
 
     def __init__(self, stack_home: StackHome) -> None:
         super().__init__()
@@ -27,5 +27,5 @@ class Arrival(Inotify):
                 return
 
     def wait(self) -> None:
-        """Returns when something has changed in the directory of the socket, or in the lowest above it that exists."""
+        """Return when something changes in the socket's directory, or in its nearest parent directory that exists."""
         select.select([self], [], [])

@@ -1,7 +1,7 @@
 """The client's side of the control socket: a plain socket and JSON, so that a command needs no event loop.
 
-A conversation that breaks off, because the supervisor or the fork server was killed, is begun again: every request may
-be repeated, and what was asked for is on disk before the supervisor acts on it.
+If a conversation breaks off because the supervisor or the fork server was killed, it starts again: every request may
+be repeated, and the supervisor writes each request to disk before it acts on it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ATTEMPTS = 5
 
 
 class Client:
-    """Talks to the supervisor of one stack. driver: of a supervisor that has to be started."""
+    """Talks to the supervisor of one stack. driver: the driver for a supervisor that has to be started."""
 
     def __init__(self, stack_home: StackHome, driver: str = "local") -> None:
         self._home = stack_home
@@ -44,7 +44,7 @@ class Client:
         self._early: Conversation | None = None
 
     def summon(self) -> None:
-        """Start the fork server and the supervisor unless they live, without waiting for either."""
+        """Start the fork server and the supervisor unless they are running, without waiting for either."""
         try:
             self._early = self._open(start=True)
         except ConnectionResetError:
@@ -58,9 +58,9 @@ class Client:
         *,
         desired: bytes | None = None,
     ) -> T:
-        """What the supervisor answers; ``hear`` is called with each event before it. desired: as JSON on one line.
+        """Return the supervisor's answer; ``hear`` is called with each event before it. desired: JSON on one line.
 
-        Starts what is not running. Raises the error that the supervisor answers, and EnvironmentLack when it keeps
+        Starts the supervisor if none is running. Raises the error in its answer, and EnvironmentLack if it keeps
         breaking off.
         """
         return decode(result, self._converse(wire.encode_request(question, desired), hear, start=True))
@@ -73,14 +73,14 @@ class Client:
         *,
         desired: bytes | None = None,
     ) -> T | None:
-        """The same, but None if no supervisor is listening."""
+        """Do the same as ``ask``, but return None if no supervisor is listening."""
         try:
             return decode(result, self._converse(wire.encode_request(question, desired), hear, start=False))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
     def dismiss(self) -> None:
-        """Take ``summon`` back: where nothing is wanted, the processes end and leave nothing behind."""
+        """Undo ``summon``: if the stack should have no containers, the processes exit and leave nothing behind."""
         if self._early is None:
             return
         result = self.ask_if_running(PingResult, PingRequest())
@@ -101,7 +101,7 @@ class Client:
     def _reason(self) -> str:
         for directory in (self._home.data, self._home.run):
             room = os.statvfs(directory)
-            if not room.f_bavail or (room.f_files and not room.f_favail):  # the log says nothing then
+            if not room.f_bavail or (room.f_files and not room.f_favail):  # the log is empty in that case
                 return f"the file system of {directory} has no space or no inodes left: free some"
         return f"see the end of {self._home.supervisor_log} for the reason"
 
@@ -129,7 +129,7 @@ class Conversation:
         self._searched = 0
 
     def ask(self, request: bytes, hear: Callable[[Event], None] | None) -> Message:
-        """Raises ConnectionResetError or BrokenPipeError when it breaks off."""
+        """Raises ConnectionResetError or BrokenPipeError when the connection breaks off."""
         self._connection.sendall(request)
         greeting = self._receive()
         if greeting.get("orchestra") != __version__:
@@ -165,7 +165,7 @@ class Conversation:
 
 
 def supervisor_argv(stack: str, driver: str) -> list[str]:
-    # -P: the working directory is not a place to import from.
+    # -P: import nothing from the working directory.
     return [sys.executable, "-P", "-m", "orchestra.control", stack, driver]
 
 

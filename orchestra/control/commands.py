@@ -1,4 +1,4 @@
-"""What a supervisor can be asked: each request becomes a change of what is desired, and a wait for the world to follow.
+"""The requests to a supervisor: each one changes the desired state, then waits until the world follows.
 
 Nothing here depends on the client: an accepted request is completed whether or not the client still listens.
 """
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
 
 class Waited(Record):
-    """How a wait has ended. unproven: the containers it still waited for when time ran out."""
+    """How a wait ended. unproven: the containers it was still waiting for when time ran out."""
 
     failures: tuple[Failed, ...]
     timed_out: bool = False
@@ -78,8 +78,8 @@ class Waited(Record):
 class Commands:
     """Each method takes one of ``orchestra.model.request`` and returns its result; times are Unix seconds.
 
-    ``damage``: what is wrong with the file that tells what was asked for before this request. Until ``up`` or ``down``
-    has been asked for the whole stack, that is not known, and every other request is refused.
+    ``damage``: what is wrong with the file that holds the desired state from before this request. Until an ``up`` or
+    ``down`` for the whole stack, that state is unknown, and every other request is refused.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class Commands:
 
     @property
     def wanted(self) -> Desired:
-        """What was asked for last; the engine may not have heard of it yet."""
+        """The latest desired state; the engine may not have received it yet."""
         return self._wanted
 
     def need_to_know(self, *, unless: bool = False) -> tuple[str, ...]:
-        """The damage for the result. Raises FatalError when it is there, ``unless`` the request can do without."""
+        """Return the damage for the result. Raises FatalError if there is damage, ``unless`` the request allows it."""
         if self._damage is None:
             return ()
         if not unless:
@@ -112,7 +112,7 @@ class Commands:
         return (self._damage.message,)
 
     async def up(self, request: UpRequest, new: Desired) -> UpResult:
-        """Raises UserError when a ``down`` comes in between, or has come since it was asked for."""
+        """Raises UserError if a ``down`` comes in between, or has come since the ``up`` was requested."""
         changes = request.changes
         damage = self.need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
@@ -133,7 +133,7 @@ class Commands:
         if go_back(desired, self._engine.observed) is not desired:
             await self.want(lambda current: go_back(current, self._engine.observed))
             if not waited.timed_out:
-                # What was stopped along with a container that has gone back is started again.
+                # Start containers again that were stopped along with one that went back to its earlier definition.
                 with anyio.move_on_after(request.wait_timeout):
                     await wait_until_up(self._engine, services=services)
         if desired.is_down and new.containers:
@@ -148,7 +148,7 @@ class Commands:
         )
 
     async def down(self, request: DownRequest) -> DownResult:
-        """Raises UserError for a service that is not declared, and when an ``up`` comes in between."""
+        """Raises UserError for a service that is not declared, and if an ``up`` comes in between."""
         selected = request.selected
         damage = self.need_to_know(unless=not selected)
         declared = self._wanted.services if request.declared is None else tuple(map(ServiceName, request.declared))
@@ -209,7 +209,7 @@ class Commands:
         return PingResult(self._wanted.is_down and self.nothing_is_left())
 
     def nothing_is_left(self) -> bool:
-        """Whether nothing is wanted, and nothing exists that needs a supervisor."""
+        """Whether nothing is desired, and nothing exists that needs a supervisor."""
         return self.is_over(self._engine.desired, self._engine.observed, self._engine.plan)
 
     def is_over(self, desired: Desired, observed: Observed, _plan: Plan) -> bool:
@@ -223,7 +223,7 @@ class Commands:
         )
 
     async def want(self, change: Callable[[Desired], Desired]) -> None:
-        """On disk before the engine is told, one change after the other."""
+        """Write each change to disk, one at a time, before the engine gets it."""
         async with self._writing:
             wanted = change(self._wanted)
             await anyio.to_thread.run_sync(store_desired, self._home, wanted)
@@ -231,7 +231,7 @@ class Commands:
             self._engine.set_desired(wanted)
 
     async def wait_until_up(self, services: Collection[str], *, wait: bool, timeout: float | None) -> Waited:
-        """Until these services, or all, are as they should be, or cannot be; for at most ``timeout`` seconds."""
+        """Wait until these services, or all, are as they should be or cannot be; for at most ``timeout`` seconds."""
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(timeout) as limit:
             failures = await wait_until_up(self._engine, wait=wait, services=services)
@@ -244,7 +244,7 @@ class Commands:
         return Waited(standing.failures, timed_out=True, unproven=unproven)
 
     async def _unless_wanted_again(self) -> tuple[Failed, ...]:
-        """Until the stack is down. Raises UserError when another command asks for it to be up meanwhile."""
+        """Wait until the stack is down. Raises UserError if another command brings it up in the meantime."""
         failures: tuple[Failed, ...] = ()
         wanted_again = False
 
@@ -271,7 +271,7 @@ class Commands:
     def _ended(
         self, desired: Desired, observed: Observed, plan: Plan, chosen: Collection[str]
     ) -> list[tuple[Container, Exited]]:
-        """Containers of the stack that have ended and stay so, the earliest first. Not those about to be replaced."""
+        """Containers of the stack that have exited for good, the earliest first, without those about to be replaced."""
         ended: list[tuple[Container, Exited]] = []
         stuck = {failure.resource for failure in plan.failed}
         situation = Situation(desired, observed, {}, 0.0)

@@ -1,4 +1,4 @@
-"""``desired.json``: what was last asked for, kept so that any supervisor can carry on."""
+"""``desired.json``: the desired state after the last command, kept so that any supervisor can carry on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_desired(stack_home: StackHome) -> Desired | None:
-    """None when nothing was ever asked for. Raises FatalError for a file of another format."""
+    """Return None if no command was ever given. Raises FatalError for a file of another format."""
     try:
         with open(stack_home.desired, "rb") as file:
             return decode(Desired, json.loads(file.read()))
@@ -28,7 +28,7 @@ def load_desired(stack_home: StackHome) -> Desired | None:
 
 
 def store_desired(stack_home: StackHome, desired: Desired) -> None:
-    """Whole or not at all, and on disk when this returns. It may hold secrets out of the environment."""
+    """Write the whole file or nothing; it is on disk when this returns. It may hold secrets from the environment."""
     private_files.make_directories(stack_home.data)
     temporary = f"{stack_home.desired}.new"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

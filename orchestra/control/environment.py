@@ -1,7 +1,7 @@
-"""What of the environment of a command counts when registries are asked: the supervisor takes it over with each ``up``.
+"""The variables of a command's environment that matter to registries: each ``up`` hands them to the supervisor.
 
-It was started with the environment of the first one, and the user may have logged in elsewhere since, or be behind
-another proxy. It is never written down: a supervisor that is restarted has that of the first command again.
+The supervisor was started with the environment of the first ``up``; since then the user may have logged in elsewhere,
+or use another proxy. The variables are never written to disk: a restarted supervisor has those of the first command.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ VARIABLES = (
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
     *PROXIES,
     *map(str.lower, PROXIES),
-    "PATH",  # where credential helpers are
+    "PATH",  # to find credential helpers
 )
 
 
 def for_registries(environment: Mapping[str, str]) -> dict[str, str]:
-    """environment: of who asks."""
+    """environment: that of the command."""
     return {name: environment[name] for name in VARIABLES if name in environment}

@@ -1,4 +1,4 @@
-"""Failures of a plan as a client hears of them: what failed, why, where the file says it, what to do."""
+"""Failures of a plan as they are reported to clients: what failed, why, its place in the file, what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def report_failures(failures: Iterable[Failed], desired: Desired) -> tuple[ReportedFailure, ...]:
-    """In the order of the file; what has no place there comes last."""
+    """Report failures in the order of the file; those without a place in it come last."""
     files = {path: number for number, path in enumerate(desired.config_files)}
 
     def by_place(found: tuple[Failed, Location | None]) -> tuple[int, str, int, int, str]:
@@ -30,7 +30,7 @@ def report_failures(failures: Iterable[Failed], desired: Desired) -> tuple[Repor
 
 
 def find_location(desired: Desired, failure: Failed) -> Location | None:
-    """Where the file says what has failed, or else declares the resource."""
+    """The place in the file of the setting that failed, or else of the resource's declaration."""
     if failure.location is not None:
         return failure.location
     kind, name = failure.resource

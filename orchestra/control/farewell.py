@@ -1,7 +1,7 @@
-"""Clearing away what a stack that is over leaves on disk. Standard library only.
+"""Removing the directories of a stack that is down. Standard library only.
 
-A process that holds a lock file cannot remove it: another may be waiting on the same file. So it is done from
-outside, with the lock of launching held, once the fork server is gone.
+A process that holds a lock file cannot remove it: another may be waiting on the same file. So they are removed from
+outside, while holding the launch lock, once the fork server has exited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def clear_away(stack_home: StackHome) -> None:
-    """Wait until the stack's processes have ended, then remove its directories. Nothing when it is up again."""
+    """Wait until the stack's processes have ended, then remove its directories. Does nothing if it is up again."""
     with contextlib.ExitStack() as locks:
         for name in ("launch.lock", "fork.lock", "lock"):
             try:

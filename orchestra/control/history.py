@@ -1,6 +1,6 @@
-"""Events on disk, one JSON object per line, so that ``events --since`` can tell what was before.
+"""Events on disk, one JSON object per line, so that ``events --since`` can show past events.
 
-The newest file is ``events.jsonl``; when it is full it becomes ``events.jsonl.1``, and what that held is forgotten.
+The newest file is ``events.jsonl``; when it is full it becomes ``events.jsonl.1``, replacing the file of that name.
 Standard library only.
 """
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 FULL = 512 * 1024
-"""Bytes of a file, some thousand events."""
+"""Bytes at which a file is full: a few thousand events."""
 
 
 def append_event(stack_home: StackHome, event: Event) -> None:
-    """Except how far pulls are. A disk that is full loses events, not the stack."""
+    """Write an event, except for the progress of pulls. A full disk loses events, but does not end the stack."""
     if isinstance(event, (PullEvent, SnapshotEvent)):
         return
     line = json.dumps(encode(event), separators=(",", ":")).encode() + b"\n"
@@ -46,7 +46,7 @@ def append_event(stack_home: StackHome, event: Event) -> None:
 
 
 def read_events(stack_home: StackHome) -> Iterator[Change]:
-    """The oldest first. Lines that cannot be read, such as one that a crash cut off, are passed over."""
+    """Yield events, the oldest first. Lines that cannot be read, such as one cut off by a crash, are skipped."""
     for path in (stack_home.earlier_events, stack_home.events):
         try:
             with open(path, "rb") as file:

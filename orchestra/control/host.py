@@ -1,4 +1,4 @@
-"""The supervisor's life: engine and control socket side by side, until the stack is over or the fork server is gone."""
+"""The supervisor's life: engine and control socket side by side, until the stack is down or the fork server exits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class ForkServer(NamedTuple):
-    """Our parent. pipe: reads end of file when it is gone; replace: starts another pair, in a thread."""
+    """The parent process. pipe: is at end of file once it has exited; replace: starts another pair, in a thread."""
 
     pipe: int
     pidfd: int
@@ -46,7 +46,7 @@ class ForkServer(NamedTuple):
 
 
 class Host:
-    """Runs one stack. clock: Unix seconds, advancing with the event loop's."""
+    """Runs one stack. clock: Unix seconds, advancing with the event loop's clock."""
 
     def __init__(self, stack_home: StackHome, driver: Driver, clock: Callable[[], float] = time.time) -> None:
         self._home = stack_home
@@ -63,7 +63,7 @@ class Host:
         self._server = Server(self._commands, life_cycle, self._one_offs, self._engine, stack_home.name)
 
     async def run(self, control: socket.socket, fork_server: ForkServer | None = None) -> None:
-        """Returns when nothing is wanted, nothing is left and no client asks; or when the fork server is gone.
+        """Return when nothing is desired, nothing is left and no client asks; or when the fork server has exited.
 
         control: the listening control socket.
         """
@@ -89,7 +89,7 @@ class Host:
             await self._server.answered.wait()
 
     def _leave(self) -> None:
-        """Forget what was asked for: there is nothing to carry on with."""
+        """Forget the desired state: there is nothing to carry on with."""
         for path in (self._home.desired, f"{self._home.desired}.new"):
             with suppress(FileNotFoundError):
                 os.unlink(path)
@@ -111,7 +111,7 @@ class Host:
 
     async def _watch_presence(self, fork_server: ForkServer) -> None:
         lost = await wait_until_lost(self._home)
-        # Where it is gone by itself, the descriptor may be that of whichever process is our parent instead.
+        # If it has exited by itself, the descriptor may refer to another process that is now this one's parent.
         if not readable(fork_server.pipe, 0):
             print(f"{lost} has been removed: starting another fork server", file=sys.stderr, flush=True)
             signal.pidfd_send_signal(fork_server.pidfd, signal.SIGKILL)

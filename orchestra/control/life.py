@@ -20,7 +20,7 @@ from orchestra.shim.supervision import CONTROL_FD, PARENT_FD
 
 
 def live(stack: str, driver_name: str) -> None:
-    """Returns when the stack is over. The descriptors are those of ``orchestra.shim.supervision.spawn``."""
+    """Return when the stack is down. The descriptors are those of ``orchestra.shim.supervision.spawn``."""
     control, parent = int(os.environ.pop(CONTROL_FD)), int(os.environ.pop(PARENT_FD))
     for descriptor in (control, parent):
         os.set_inheritable(descriptor, False)
@@ -31,7 +31,7 @@ def live(stack: str, driver_name: str) -> None:
     private_files.make_directories(stack_home.run)
     fork_server = os.pidfd_open(os.getppid())
     lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # An earlier supervisor may be about to end: two at work on one stack would undo each other's work.
+    # An earlier supervisor may be about to exit: two on one stack would undo each other's work.
     fcntl.flock(lock, fcntl.LOCK_EX)
     driver = open_driver(driver_name, home, stack)
     gc.freeze()

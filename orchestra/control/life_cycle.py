@@ -51,7 +51,7 @@ class LifeCycle:
         self._clock = clock
 
     async def start(self, request: StartRequest) -> StartResult:
-        """Raises UserError when there is no container to start."""
+        """Raises UserError if there is no container to start."""
         chosen = self._existing(request.services)
         if missing := [name for name in request.services if name not in chosen]:
             raise _nothing_to_start(f'service "{missing[0]}"')
@@ -72,7 +72,7 @@ class LifeCycle:
         return result
 
     async def stop(self, request: StopRequest) -> StopResult:
-        """Raises UserError when another command has some of them started again before all have ended."""
+        """Raises UserError if another command starts some of the containers again before all have exited."""
         asked = self._existing(request.services)
         chosen = frozenset(request.services)
         await self._commands.want(lambda current: stop(current, _of(current, asked), request.timeout, self._clock()))
@@ -91,7 +91,7 @@ class LifeCycle:
         return StopResult(report_failures(failures, self._engine.desired))
 
     async def kill(self, request: KillRequest) -> KillResult:
-        """A signal that ends a program for good has its restart policy set aside, as Docker does."""
+        """Send a signal. As in Docker, SIGKILL and a container's stop signal set its restart policy aside."""
         chosen = self._existing(request.services)
         await self._engine.wait(_always)
         for_good = {each.service for each in self._running(chosen) if request.signal in (KILL, _stop_signal(each))}
@@ -111,7 +111,7 @@ class LifeCycle:
         return KillResult(tuple(container.name for container in killed))
 
     async def pause(self, request: PauseRequest) -> PauseResult:
-        """Raises UserError when the driver cannot do it."""
+        """Raises UserError if the driver cannot pause containers."""
         chosen = self._existing(request.services)
         driver = self._driver
         if not isinstance(driver, Pauses):
@@ -124,7 +124,7 @@ class LifeCycle:
         return PauseResult(tuple(changed))
 
     async def remove(self, request: RemoveRequest) -> RemoveResult:
-        """Raises UserError when one of the containers runs, or is about to."""
+        """Raises UserError if one of the containers is running, or about to run."""
         self._commands.need_to_know()
         await self._engine.wait(_always)
         there = [each for name, each in self._engine.observed.containers.items() if name in request.containers]
@@ -145,7 +145,7 @@ class LifeCycle:
         return RemoveResult(removed, report_failures(failures, self._engine.desired))
 
     async def wait(self, request: WaitRequest) -> WaitResult:
-        """The present runs: one that its restart policy follows up with another has ended all the same."""
+        """Wait for the current runs to end: a run has ended even if the restart policy starts another one."""
         chosen = self._existing(request.services)
         await self._engine.wait(_always)
         awaited = {each.name: each for each in self._running(chosen)}
@@ -186,7 +186,7 @@ class LifeCycle:
         )
 
     def _existing(self, services: Collection[str]) -> frozenset[ServiceName]:
-        """Those of the named services, or all, that containers are wanted of."""
+        """Those of the named services, or of all, that should have containers."""
         self._commands.need_to_know()
         containers = self._commands.wanted.of_services
         return frozenset(spec.service for spec in containers if not services or spec.service in services)
@@ -206,7 +206,7 @@ def _is_paused(container: Container) -> bool:
 
 
 def _of(current: Desired, services: Collection[str]) -> list[ServiceName]:
-    """Those of the services that containers are still wanted of when the request has its turn."""
+    """Those of the services that should still have containers when it is the request's turn."""
     return sorted({spec.service for spec in current.of_services if spec.service in services})
 
 
@@ -215,7 +215,7 @@ def _nothing_to_start(what: str) -> UserError:
 
 
 def _stop_signal(container: Container) -> int | None:
-    """None for what is no signal: ``stop`` tells what is wrong with it."""
+    """Return None for an invalid signal: ``stop`` reports what is wrong with it."""
     try:
         return parse_signal(container.stop_signal or "SIGTERM")
     except ValueError:
@@ -229,7 +229,7 @@ def _is_in_same_run(before: Container, now: Container | None) -> bool:
 
 
 def _exit(before: Container, now: Container | None) -> Exit:
-    """How the run has ended, if that can still be seen."""
+    """How the run ended, if that is still known."""
     seen = now is not None and now.id == before.id and isinstance(now.status, Exited)
     code = now.status.exit_code if seen and now is not None and isinstance(now.status, Exited) else None
     return Exit(before.name, before.service, code, before.id)

@@ -1,4 +1,4 @@
-"""Looking at a stack that no supervisor looks after."""
+"""Looking at a stack that has no supervisor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def look(home: Home, stack: str, driver: str, new: Desired, changes: Changes) -> ForeseeResult:
     """Changes nothing.
 
-    FatalError when the file of what is desired now is damaged and ``changes`` concern some services only.
+    Raises FatalError if the file of the desired state is damaged and ``changes`` concern only some services.
     """
     current, damage = None, []
     try:
@@ -41,7 +41,7 @@ def look(home: Home, stack: str, driver: str, new: Desired, changes: Changes) ->
 
 
 def look_as_it_is(home: Home, stack: str, driver: str) -> ObserveResult:
-    """Changes nothing. Raises FatalError when the file of what is desired now is damaged."""
+    """Changes nothing. Raises FatalError if the file of the desired state is damaged."""
     desired = load_desired(home.stack(stack)) or Desired(StackName(stack))
     return ObserveResult(anyio.run(open_driver(driver, home, stack).observe, desired), desired)
 

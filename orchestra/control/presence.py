@@ -1,6 +1,6 @@
-"""Noticing that the stack's sockets and locks have been removed, as by a cleaner of /run: no command finds us then.
+"""Noticing that the stack's sockets and locks were removed, for example by a cleaner of /run.
 
-The fork server is ended, so that another begins, with another supervisor, where commands look for them.
+No command can find the supervisor then. So the fork server is ended, and another one starts with another supervisor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FILES = ("control.sock", "fork.sock", "fork.lock", "lock")
 
 
 async def wait_until_lost(stack_home: StackHome) -> str:
-    """The path of a file that is missing."""
+    """Return the path of the missing file."""
     with Inotify() as changes:
         with suppress(FileNotFoundError):
             changes.add(stack_home.run, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF)

@@ -1,6 +1,6 @@
-"""The control socket: greets, checks who is there, reads one request, sends events and a result.
+"""The control socket: greets a client, checks its user, reads one request, sends events and a result.
 
-Work and talk are separate: a request runs to its end whether its client reads, stalls or hangs up.
+Requests are independent of connections: each runs to its end whether its client reads, stalls or hangs up.
 """
 
 from __future__ import annotations
@@ -61,24 +61,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SLOWEST = 5.0
-"""Seconds that a follower of events may keep one line waiting."""
+"""Seconds that a client that follows events may take to accept one line."""
 FIRST_WORD = 30.0
-"""Seconds that a client has for its request. One that is reading a long file has more to do first than ask."""
+"""Seconds that a client has to send its request; it may have to load a long file first."""
 LAST_WORD = 30.0
-"""Seconds after an answer for the client to read what is left, which it may not do at all."""
+"""Seconds that a client has after an answer to read the rest, which it may never do."""
 BACKLOG = 10_000
-"""Messages that wait for a client; what happens while there are more is left out, but for the answer."""
+"""Messages that may wait for a client; further ones are dropped, except for the answer."""
 RECAPPED = tuple(
     map(operation, (UpRequest, RunRequest, DownRequest, StopRequest, StartRequest, RestartRequest, RemoveRequest))
 )
-"""Requests whose client is first told what is under way already."""
+"""Requests whose clients first receive the actions that are already under way."""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
 
 class Server:
-    """Serves clients until cancelled. ``busy`` counts those whose request is not answered yet.
+    """Serves clients until cancelled. ``busy`` counts the clients whose request is not answered yet.
 
-    ``leaving``: set when the supervisor is about to end, so that clients know that it is no accident.
+    ``leaving``: set when the supervisor is about to exit, so that clients know that it did not crash.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Server:
         }
 
     async def serve(self, listening: socket.socket) -> None:
-        """Accepts in the loop itself: an accepting task that is cancelled could take a connection with it."""
+        """Accept in the loop itself: cancelling a separate accepting task could lose a connection."""
         listening.setblocking(False)
         async with anyio.create_task_group() as tasks:
             while True:
@@ -123,14 +123,14 @@ class Server:
                     tasks.start_soon(self._serve_client, accepted)
 
     async def say_farewell(self) -> None:
-        """Returns when everybody who follows events has been told, at the latest after a second."""
+        """Return when every client that follows events has been notified, after a second at the latest."""
         self.leaving.set()
         with anyio.move_on_after(1):
             while self._followers:
                 await self.answered.wait()
 
     async def _serve_client(self, accepted: socket.socket) -> None:
-        """Closes the connection whatever happens: a client that is left hanging waits for ever."""
+        """Always close the connection: a client would otherwise wait for ever."""
         try:
             with accepted:
                 async with await UNIXSocketStream.from_socket(accepted) as connection:
@@ -187,7 +187,7 @@ class Server:
             async with outbox, self._engine.subscribe() as events:
                 for event in self._engine.recap() if request["op"] in RECAPPED else ():
                     self._post(event, outbox)
-                # Left only when the pump has ended: an event may have reached it just before it is cancelled.
+                # Leave only when the pump has ended: an event may have reached it just before it was cancelled.
                 async with anyio.create_task_group() as pump:
                     pump.start_soon(self._pump, events, outbox)
                     answer = await self._answer(request, handler)
@@ -215,7 +215,7 @@ class Server:
             outbox.send_nowait({"event": encode(event)})
 
     async def _deliver(self, connection: SocketStream, letters: MemoryObjectReceiveStream[Message]) -> None:
-        """Send what there is; once the client is gone, read on and throw it away, so that the work does not notice."""
+        """Send messages; once the client is gone, keep reading and discard them, so that the request can continue."""
         listening = True
         async with letters:
             async for letter in letters:
@@ -227,14 +227,14 @@ class Server:
                     listening = False
 
     async def _relay(self, connection: SocketStream) -> None:
-        """Events until the client hangs up or the supervisor leaves. Not busy: no client is waiting."""
+        """Send events until the client hangs up or the supervisor exits. Not counted as busy: no client is waiting."""
         self.busy -= 1
         self._followers += 1
         self.answered.set()
         self.answered = anyio.Event()
         try:
             async with self._engine.subscribe() as events, anyio.create_task_group() as tasks:
-                # Nothing is awaited between the two: the client gets every change of this, and no other.
+                # Do not await between the two: the client gets every change after this snapshot, and no earlier one.
                 first = self._engine.snapshot()
                 tasks.start_soon(self._send_events, connection, first, events, tasks.cancel_scope)
                 tasks.start_soon(self._until_hung_up, connection, tasks.cancel_scope)
@@ -254,7 +254,7 @@ class Server:
         scope: anyio.CancelScope,
     ) -> None:
         async def send(event: Event) -> None:
-            # A line is sent whole or the connection is of no use any more.
+            # Once part of a line is missing, the connection is useless.
             with anyio.CancelScope(shield=True), anyio.fail_after(SLOWEST):
                 await connection.send(wire.encode({"event": encode(event)}))
 
@@ -297,7 +297,7 @@ def _with_desired(type_: type[T], carry_out: Callable[[T, Desired], Awaitable[ob
 
 
 def _check_peer(connection: socket.socket) -> None:
-    """Only this user and root may ask (SO_PEERCRED, unix(7)). Raises EnvironmentLack."""
+    """Admit only this user and root (SO_PEERCRED, unix(7)). Raises EnvironmentLack."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iii"))
     _pid, uid, _gid = struct.unpack("iii", credentials)
     if uid not in (0, os.geteuid()):

@@ -1,7 +1,7 @@
 """Messages on the control socket: JSON objects, one per line. Standard library only.
 
-The supervisor greets; the client sends one request; events follow, where they are all that was asked for after a
-snapshot; one result or error ends the conversation.
+The supervisor greets; the client sends one request; events follow, after a snapshot if the client asked only for
+events; one result or error ends the conversation.
 
     greeting   {"orchestra": version, "stack": name, "supervisor": pid, "fork_server": pid}
     request    {"op": ..., "version": the client's, "request": one of ``orchestra.model.request``, "desired"?: Desired}
@@ -35,7 +35,7 @@ def encode(message: Message) -> bytes:
 
 
 def encode_request(question: Question, desired: bytes | None = None) -> bytes:
-    """desired: as JSON on one line, for the requests that want one."""
+    """desired: JSON on one line, for the requests that need one."""
     message = encode({"op": operation(type(question)), "version": __version__, "request": codec.encode(question)})
     return message if desired is None else message[:-2] + b',"desired":' + desired + b"}\n"
 
