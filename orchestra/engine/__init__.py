@@ -1,4 +1,4 @@
-"""The loop that keeps the world converged on what is desired, and the protocol it needs of a driver.
+"""The loop that converges the world on the desired state, and the protocol that a driver implements for it.
 
-What may live here: asynchronous code on anyio that observes, asks ``plan``, and dispatches. No decision of its own.
+What belongs here: asynchronous code on anyio that observes, asks ``plan``, and dispatches. It makes no decisions.
 """

@@ -1,4 +1,4 @@
-"""One stream of events, any number of subscribers, none of which can hold the sender up."""
+"""One stream of events, any number of subscribers, none of which can block the sender."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orchestra.model.event import Event
 
 BACKLOG = 10_000
-"""Events a subscriber may be behind before it is cut off."""
+"""Events that a subscriber may lag behind before it is cut off."""
 
 
 class Broadcast:
@@ -21,7 +21,7 @@ class Broadcast:
         self._closed = False
 
     def subscribe(self) -> MemoryObjectReceiveStream[Event]:
-        """Every event from now on. The caller closes the stream; it ends with the engine, or when it falls behind."""
+        """Every event from now on. The caller closes the stream; it ends with the engine, or if the reader lags."""
         send, receive = anyio.create_memory_object_stream["Event"](BACKLOG)
         if self._closed:
             send.close()

@@ -1,4 +1,4 @@
-"""From an action to the driver call that does it."""
+"""Maps each action to the driver call that performs it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LIMITS: dict[type, int] = {
     StartContainer: 16,
     RemoveContainer: 16,
 }
-"""How many actions of a kind run at once. Stopping is waiting, so it has no limit."""
+"""How many actions of a kind run at once. Stopping is mostly waiting, so it has no limit."""
 
 
 async def perform(driver: Driver, action: Action) -> Image | None:
-    """Do it. Returns what only the driver knows: the image that was made ready. Raises DriverError."""
+    """Perform an action. Returns the image for a pull, since only the driver knows it. Raises DriverError."""
     match action:
         case PullImage(image=image):
             return await driver.pull(image)
@@ -61,7 +61,7 @@ async def perform(driver: Driver, action: Action) -> Image | None:
 
 
 def container_of(action: Action) -> str | None:
-    """The container that an action changes, if it is one."""
+    """The name of the container that an action changes, if it changes one."""
     match action:
         case CreateContainer(spec=spec):
             return spec.name

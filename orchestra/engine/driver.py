@@ -1,21 +1,21 @@
-"""The Driver protocol: what the engine needs of a world that containers live in.
+"""The Driver protocol: what the engine needs from the world in which containers live.
 
 Vocabulary. A *resource* is an image, network, volume or container, addressed by the name that ``Desired`` gives it. A
 *run* of a container is the time from one start to its exit; a container may have many runs and keeps what it wrote
 between them, until it is removed.
 
 Lifecycle of a container: ``create`` makes everything but a process; ``start`` begins a run; ``stop`` ends it;
-``remove`` takes the container and what it wrote away. ``create`` needs its image, networks and volumes; ``remove``
-needs it stopped. Before a container is stopped for a successor, ``check`` tells whether that could start.
+``remove`` deletes the container and what it wrote. ``create`` needs its image, networks and volumes; ``remove``
+needs it stopped. Before a container is stopped for a successor, ``check`` says whether the successor could start.
 
 Rules.
 - Every call is idempotent: creating what exists unchanged, starting what runs, stopping or removing what is gone,
   succeed.
-- Errors are ``TemporaryError`` or ``FatalError``; any other exception is a bug of the driver.
+- Errors are ``TemporaryError`` or ``FatalError``; any other exception is a bug in the driver.
 - ``observe`` is the truth. Events may be repeated, merged or lost; each says only "look at this container again".
-- A start is seen before the exit that follows it.
+- A start is observed before the exit that follows it.
 - Cancelling a call leaves a state that ``observe`` can describe and that a second call completes.
-- Nothing is created without the stack's name on it; nothing without it is ever removed.
+- Everything that is created carries the stack's name; nothing without that name is ever removed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class PortUnavailable(FatalError):
-    """A port cannot be published. location: where the file asks for it."""
+    """A port cannot be published. location: where the file declares it."""
 
     def __init__(self, message: str, hint: str, location: Location | None) -> None:
         super().__init__(message, hint=hint)
@@ -56,7 +56,7 @@ class NotExecutable(FatalError):
 
 
 def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts: int, at: float) -> Failure:
-    """What a call that failed says of its resource. attempts and at: see ``Failure``."""
+    """The failure that a failed call means for its resource. attempts and at: see ``Failure``."""
     return Failure(
         resource,
         verb,
@@ -72,7 +72,7 @@ def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts
 
 
 class ProbeResult(Record):
-    """Outcome of a command run inside a container. exit_code None: it was cut off at its timeout."""
+    """Outcome of a command run inside a container. exit_code None: it was killed at its timeout."""
 
     exit_code: int | None
     output: str = ""
@@ -82,7 +82,7 @@ class Driver(Protocol):
     """The world behind the engine. ``stack`` is implied: a driver object serves one stack."""
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
-        """Where credentials, proxies and settings of registries are looked for from now on: the command's own."""
+        """From now on, look up credentials, proxies and registry settings in this environment of a command."""
         ...
 
     def serving(self) -> AbstractAsyncContextManager[None]:
@@ -102,7 +102,7 @@ class Driver(Protocol):
         ...
 
     async def pull(self, image: ImageSpec) -> Image:
-        """Make the image ready. pull_policy ``never``: from what is on this machine already, else FatalError."""
+        """Make the image ready. pull_policy ``never``: only from this machine; raises FatalError if it is missing."""
         ...
 
     async def create_network(self, spec: NetworkSpec) -> None: ...
@@ -114,11 +114,11 @@ class Driver(Protocol):
     async def remove_volume(self, name: str) -> None: ...
 
     async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
-        """Whether the container could be created and started in place of the one of its name, which may run.
+        """Check that the container could replace the one of the same name, which may be running.
 
-        Everything that can be found out without stopping that one; nothing is changed. Raises what ``create`` and
-        ``start`` would raise. What the stack's own containers hold, such as ports, counts as free. settled: what it
-        depends on is as the start needs it; else what that may still make is not missed.
+        Checks everything that does not require stopping the old one; changes nothing. Raises what ``create`` and
+        ``start`` would raise. Ports and the like that the stack's own containers hold count as free. settled: its
+        dependencies are as the start needs them; otherwise, files that they may still make are not required.
         """
         ...
 
@@ -127,15 +127,15 @@ class Driver(Protocol):
     async def start(self, name: str, *, restarts: int, backoff: int) -> None: ...
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
-        """Returns when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL.
+        """Return when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL.
 
-        That it was asked is kept with the run before the signal is sent, so that ``observe`` can say
+        The stop is recorded with the run before the signal is sent, so that ``observe`` can report
         ``Exited.stopped``.
         """
         ...
 
     async def kill(self, name: str, signal: int) -> None:
-        """Send a signal to the first process of the run, and nothing else. One that has ended gets none."""
+        """Only send a signal to the first process of the run. If the run has ended, do nothing."""
         ...
 
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None: ...
@@ -145,22 +145,22 @@ class Driver(Protocol):
         ...
 
     async def record_health(self, name: str, health: Health) -> None:
-        """Keep what the probes showed with the current run, so that ``observe`` reports it from now on."""
+        """Store the results of probes with the current run, so that ``observe`` reports them from now on."""
         ...
 
 
 @runtime_checkable
 class Measures(Protocol):
-    """Optional: a driver that can say how far a pull is."""
+    """Optional: a driver that can report the progress of a pull."""
 
     async def measure(self, image: ImageSpec) -> tuple[int, int] | None:
-        """Bytes of the layers that are here, and of all layers; None while that is not known, or nothing is fetched."""
+        """Bytes fetched, and bytes of all layers; None while that is not known, or if nothing is fetched."""
         ...
 
 
 @runtime_checkable
 class Pauses(Protocol):
-    """Optional: a driver that can have all processes of a container stand still. One that is stopped moves again."""
+    """Optional: a driver that can suspend all processes of a container. Stopping a container ends its pause."""
 
     async def pause(self, name: str) -> None: ...
 
@@ -169,6 +169,6 @@ class Pauses(Protocol):
 
 @runtime_checkable
 class Settles(Protocol):
-    """Optional: a driver that batches work tells when nothing of it is pending, before ``up`` says it is done."""
+    """Optional: a driver that batches work; ``up`` waits until none of it is pending before it reports success."""
 
     async def settle(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What of an ``up`` would be refused, as far as it can be found out beforehand: for previews."""
+"""For previews: finds what would fail in an ``up``, as far as that can be known beforehand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def with_foreseen_failures(driver: Driver, desired: Desired, observed: Obs
         try:
             await driver.check(action.spec, action.image_digest, settled=False)
         except TemporaryError:
-            continue  # something is missing that would be made first
+            continue  # something is missing that would be created first
         except (FatalError, EnvironmentLack) as error:
             at = max(now, desired.request.at)
             failures[action.resource] = failure_of(action.resource, action.verb, error, 1, at)

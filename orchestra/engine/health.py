@@ -1,4 +1,4 @@
-"""Health probes: one task per running container with a healthcheck. When and what it means is ``plan.health``'s."""
+"""Health probes: one task per running container with a healthcheck. ``plan.health`` decides when, and what it means."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Watch(Record):
-    """One run of a container to be probed. health: what is known of it when probing begins."""
+    """One run of a container to be probed. health: its health when probing begins."""
 
     name: str
     started_at: float
@@ -30,14 +30,14 @@ class Watch(Record):
     health: Health
 
     def is_same_run(self, other: Watch | None) -> bool:
-        """Whether both ask the same run in the same way."""
+        """Whether both probe the same run in the same way."""
         return other is not None and self.started_at == other.started_at and self.healthcheck == other.healthcheck
 
 
 class Probes:
-    """record: keeps a result, in the world and in view; called once per result that says something new.
+    """record: stores a result, in the world and in the view; called once per result that changes anything.
 
-    look: looks at a container again, when a probe could not even be made.
+    look: looks at a container again; called when a probe could not even be run.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The loop: observe, plan, start what is ready, sleep until something happens.
+"""The loop: observe, plan, start the actions that are ready, sleep until something happens.
 
-All state is rebuilt from ``desired`` and the driver's ``observe``, so an engine may be cancelled anywhere and another
-one carries on. Every driver call runs in its own task: one that hangs delays its own resource and nothing else.
+All state is rebuilt from ``desired`` and the driver's ``observe``, so an engine may be cancelled anywhere, and another
+one carries on. Every driver call runs in its own task: a call that hangs delays only its own resource.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
 RESYNC = 60.0
 """Seconds after which everything is looked at again, in case an event was lost."""
 MEASURING = 0.25
-"""Seconds between two looks at how far a pull is."""
+"""Seconds between two looks at the progress of a pull."""
 SHORTEST_SLEEP = 0.001
-"""Seconds; guards against waking just before a moment because clocks round."""
+"""Seconds; avoids waking up just before a moment, since clocks round."""
 
 
 @dataclass(slots=True)
@@ -75,9 +75,9 @@ class _Flight:
 
 
 class Engine:
-    """Keeps one stack converged on what is desired, for as long as ``run`` runs.
+    """Keeps one stack converged on the desired state, for as long as ``run`` runs.
 
-    known: whether ``desired`` is; if not, nothing is done before it is set. clock, ``now``: Unix seconds; must advance
+    known: whether ``desired`` is; if not, nothing is done until it is set. clock, ``now``: Unix seconds; must advance
     with ``anyio.current_time``. Not thread-safe: call from the loop that runs it.
     """
 
@@ -106,7 +106,7 @@ class Engine:
 
     @property
     def desired(self) -> Desired:
-        """What the last plan was made for, or will be; ``set_desired`` takes effect after the next full look."""
+        """The desired state of the last or first plan; ``set_desired`` takes effect after the next full look."""
         return self._desired
 
     @property
@@ -120,7 +120,7 @@ class Engine:
 
     @property
     def is_making(self) -> bool:
-        """Whether something is under way that may leave behind what no look has seen yet."""
+        """Whether an action is under way that may leave something behind that no look has seen yet."""
         begun = (flight.action for flight in self._flights.values() if flight.began_at is not None)
         return any(not isinstance(action, PullImage) for action in begun)
 
@@ -129,7 +129,7 @@ class Engine:
         return self._broadcast.subscribe()
 
     def recap(self) -> list[Event]:
-        """What has begun and is not over, as the events that told of it: for a subscriber that comes late."""
+        """The events of everything that has begun and not ended: for a late subscriber."""
         now = self.now()
         events: list[Event] = [*self._under_way()]
         if self._plan.blocked:
@@ -141,7 +141,7 @@ class Engine:
         return events
 
     def snapshot(self) -> SnapshotEvent:
-        """The state right now. Subscribe in the same step of the event loop, and no event is lost or told twice."""
+        """The state right now. Subscribe in the same step of the event loop to get every event exactly once."""
         containers = (container for _, container in sorted(self.observed.containers.items()))
         blocked = tuple((blocked.resource, blocked.reason) for blocked in self._plan.blocked)
         return SnapshotEvent(self.now(), tuple(map(container_state, containers)), self._under_way(), blocked)
@@ -150,24 +150,24 @@ class Engine:
         return tuple(self._begun(flight) for flight in self._flights.values() if flight.began_at is not None)
 
     def set_desired(self, desired: Desired) -> None:
-        """Converge on this instead, from the next full look on. What it no longer wants is cancelled then."""
+        """Converge on this instead, from the next full look on, which also cancels actions no longer needed."""
         self._wanted = desired
         if self._full_look is not None:
             self._full_look.cancel()
         self._doubt.set()
 
     async def wait(self, predicate: Callable[[Desired, Observed, Plan], bool]) -> None:
-        """Until the predicate holds after some plan made for what was last set as desired."""
+        """Wait until the predicate holds after a plan made for the latest desired state."""
         while self._planned_for is not self._wanted or not predicate(self._desired, self.observed, self._plan):
             await self._planned.wait()
 
     async def wait_for_plan(self, *, until: float | None) -> None:
-        """Until the next plan has been made, or until that moment (Unix seconds)."""
+        """Wait until the next plan has been made, or until that moment (Unix seconds)."""
         with anyio.move_on_after(None if until is None else max(SHORTEST_SLEEP, until - self.now())):
             await self._planned.wait()
 
     async def look_afresh(self) -> None:
-        """Look at everything now, and plan for what is seen."""
+        """Look at everything now, and plan for the result."""
         mark = self._view.mark()
         seen = await self._look_at_everything(self._desired)
         self._view.merge(seen, mark, self._flights, images=False)
@@ -175,12 +175,12 @@ class Engine:
         await self._planned.wait()
 
     def in_flight(self, *, begun: bool = False) -> dict[ResourceId, Action]:
-        """Actions under way by what they are about. begun: without those that wait for their turn."""
+        """Actions under way, by resource. begun: without those that are waiting for their turn."""
         flights = self._flights.items()
         return {resource: flight.action for resource, flight in flights if flight.began_at is not None or not begun}
 
     async def run(self) -> None:
-        """Converge until cancelled. Raises what is a bug, and FatalError when the world cannot be observed at all."""
+        """Converge until cancelled. Lets bugs through, and raises FatalError if the world cannot be observed at all."""
         try:
             async with self.driver.serving(), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._observe, name="full looks")
@@ -193,7 +193,7 @@ class Engine:
             self._broadcast.close()
 
     def _step(self, tasks: TaskGroup) -> None:
-        """Plan and start what is ready."""
+        """Plan, and start the actions that are ready."""
         before = self._plan
         self._plan = plan(self._desired, self.observed, self.in_flight(), self.now())
         self._planned_for = self._desired
@@ -223,7 +223,7 @@ class Engine:
             self._broadcast.send(ConvergedEvent(now, tuple(str(failure) for failure in after.failed)))
 
     async def _observe(self) -> None:
-        """Full looks: at the start, when something else is desired, on doubt, and once in a while."""
+        """Look at everything: at the start, when the desired state changes, when in doubt, and once in a while."""
         if not self._known:
             await self._doubt.wait()
         while True:
@@ -257,14 +257,14 @@ class Engine:
         self._wake.set()
 
     async def _act(self, flight: _Flight) -> None:
-        """One action from its beginning to a fresh look at what it did."""
+        """Run one action from its beginning to a fresh look at its effect."""
         action = flight.action
         error: OrchestraError | None = None
         image: Image | None = None
         service = self._service_of(action.resource)
         with flight.scope:
             async with self._limiters.get(type(action)) or nullcontext():
-                # Acquiring may succeed although the action was cancelled meanwhile; then it must not begin.
+                # Acquiring may succeed even though the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 flight.began_at = self.now()
                 self._broadcast.send(self._begun(flight))
@@ -274,7 +274,7 @@ class Engine:
                     error = raised
         cancelled = flight.scope.cancelled_caught
         if error is not None and flight.scope.cancel_called:
-            error, cancelled = None, True  # what fails because it is being given up says nothing about the resource
+            error, cancelled = None, True  # a failure caused by cancelling says nothing about the resource
         await self._learn(action, image, complete=not cancelled and error is None)
         now = self.now()
         if error is not None and flight.began_at is not None:
@@ -306,34 +306,34 @@ class Engine:
         return ActionEvent(at, action.verb, action.resource, Phase.STARTED, action.reason, service=service)
 
     def _service_of(self, resource: ResourceId) -> str:
-        """Empty for what is no container."""
+        """Empty for a resource that is not a container."""
         if resource.kind is not Kind.CONTAINER:
             return ""
         found = self.observed.containers.get(resource.name) or self._desired.container(resource.name)
         return found.service if found else ""
 
     async def _measure(self, driver: Measures, flight: _Flight, action: PullImage) -> None:
-        """Tell how far a pull is, for as long as it is under way and whenever that has changed."""
+        """Publish the progress of a pull while it is under way, whenever that has changed."""
         last: tuple[int, int] | None = None
         while self._flights.get(action.resource) is flight:
             try:
                 seen = await driver.measure(action.image)
             except DriverError:
-                return  # the pull itself tells what is wrong
+                return  # the pull itself reports what is wrong
             if seen is not None and seen != last:
                 self._broadcast.send(PullEvent(self.now(), action.resource, *seen))
                 last = seen
             await anyio.sleep(MEASURING)
 
     async def _learn(self, action: Action, image: Image | None, *, complete: bool) -> None:
-        """Bring the view up to date with what an action did, whole or not."""
+        """Bring the view up to date with the effect of an action, complete or not."""
         container = container_of(action)
         if isinstance(action, CheckContainer) and not complete:
             return  # nothing was changed
         if container is not None:
             await self._look(container)
         elif not complete:
-            # It is unknown how far it came, and until it is known nothing may be decided about this resource.
+            # It is unknown how far the action got; until it is known, nothing may be decided about this resource.
             self._view.put_seen(action.resource, await self._look_at_everything(self._desired))
         elif image is not None:
             self._view.put_image(replace(image, pulled_at=self.now()))
@@ -358,7 +358,7 @@ class Engine:
                 tasks.start_soon(self._look, name, name=f"look at {name}")
 
     async def _look(self, name: str) -> None:
-        """Look at one container. Looks at the same one are in order, so a later one always tells the newer state."""
+        """Look at one container. Looks at the same container are in order, so a later one shows the newer state."""
         attempts = 0
         async with self._locks[name]:
             self._looks_due.discard(name)
@@ -392,7 +392,7 @@ class Engine:
         return runs
 
     async def _record_health(self, name: str, started_at: float, health: Health) -> None:
-        """Keep it in the world, then in view: what is decided by it must still hold for the next engine."""
+        """Store it in the world, then in the view: decisions made from it must still hold for the next engine."""
         attempts = 0
         while True:
             async with self._locks[name]:
@@ -401,7 +401,7 @@ class Engine:
                 except TemporaryError:
                     pass
                 except DriverError as error:
-                    # It holds all the same, but the next engine has to find it out anew.
+                    # It holds all the same, but the next engine has to find it out again.
                     self._fail(ResourceId.container(name), Verb.PROBE, error, self.now())
                     self._view.put_health(name, started_at, health)
                     self._wake.set()

@@ -1,4 +1,4 @@
-"""When an ``up`` or a ``down`` is over, and how it has ended: asked of an engine that converges meanwhile."""
+"""Waits until an ``up`` or a ``down`` is over, while the engine converges, and returns how it ended."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 async def wait_until_up(engine: Engine, *, wait: bool = False, services: Collection[str] = ()) -> tuple[Failed, ...]:
-    """Until ``up`` is done: returns nothing when it has succeeded, else why it cannot any more.
+    """Wait until ``up`` is done. Returns an empty tuple if it has succeeded, else why it cannot succeed any more.
 
-    One that fails goes on until everything has been started that can be, so that the outcome does not depend on what
-    happens first. wait and services as in ``plan.done.judge_up``.
+    If something fails, everything else that can be started still is, so that the outcome does not depend on which
+    happens first. wait and services: as in ``plan.done.judge_up``.
     """
     failed_at: float | None = None
     sure = False
@@ -35,7 +35,7 @@ async def wait_until_up(engine: Engine, *, wait: bool = False, services: Collect
         if not standing.starting and (out_of_time or not may_fail_too):
             if sure or not (wait or standing.failures):
                 break
-            await engine.look_afresh()  # the end of a container may not have been noticed yet
+            await engine.look_afresh()  # the exit of a container may not have been noticed yet
             sure = True
             continue
         sure = False
@@ -45,13 +45,13 @@ async def wait_until_up(engine: Engine, *, wait: bool = False, services: Collect
 
 
 def standing_of_up(engine: Engine, *, wait: bool = False, services: Collection[str] = ()) -> Standing:
-    """How an ``up`` stands, by the last plan."""
+    """The progress of an ``up``, by the last plan."""
     world = engine.desired, engine.observed, engine.plan, engine.in_flight()
     return judge_up(*world, engine.now(), wait=wait, services=services)
 
 
 async def wait_until_down(engine: Engine, services: Collection[str] = ()) -> tuple[Failed, ...]:
-    """Until everything has been removed that can be: returns what could not be. services: only their containers."""
+    """Wait until all that can be removed is; return what cannot be. services: only their containers."""
     standing = Standing()
 
     def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:

@@ -1,4 +1,4 @@
-"""How a container stands, in the words of results and events."""
+"""The state of a container, in the words of results and events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from orchestra.model.result import ContainerState
 
 
 def container_state(container: Container) -> ContainerState:
-    """Created, running or exited, with its health where it has a check that has begun."""
+    """Created, running or exited, with its health if it has a health check that has begun."""
     health = HealthStatus.NONE
     match container.status:
         case Running(health=seen):

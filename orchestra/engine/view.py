@@ -1,6 +1,6 @@
-"""What the engine knows of the world: the last look at everything, kept right by looks at single resources.
+"""What the engine knows about the world: the last look at everything, updated by looks at single resources.
 
-A full look takes time, and what it reports of a resource may be older than what has been learned meanwhile. Each change
+A full look takes time, and its report on a resource may be older than a single look made meanwhile. Each change
 is therefore numbered, and a full look never overwrites what changed after it began.
 """
 
@@ -36,13 +36,13 @@ class View:
         self._complete = False
 
     def mark(self) -> int:
-        """A number to hand to ``merge`` when the full look that begins now has ended."""
+        """Return a number to pass to ``merge`` when the full look that begins now has ended."""
         return self._count
 
     def merge(self, seen: Observed, mark: int, busy: Collection[ResourceId], *, images: bool) -> None:
-        """Take a full look in. busy: resources with an action under way, which look for themselves when it ends.
+        """Merge a full look. busy: resources with an action under way, which ends with a look of its own.
 
-        images: take over what references name now too; False keeps what is known, so that a tag that has been moved
+        images: also update which images the references name; False keeps the known ones, so that a tag that was moved
         replaces no container until the next command.
         """
 
@@ -65,14 +65,14 @@ class View:
         self._complete = True
 
     def put_container(self, name: str, container: Container | None) -> None:
-        """What a look at one container has shown."""
+        """Store the result of a look at one container."""
         self._touch(ResourceId.container(name))
         self._put_container(name, container, quiet=False)
 
     def put_health(self, name: str, started_at: float, health: Health) -> bool:
-        """What probes have shown of the run that began at ``started_at``; nothing when that run is over.
+        """Store the health of the run that began at ``started_at``; do nothing if that run is over.
 
-        Returns whether there is anything to plan for: a container that stays healthy changes nothing.
+        Returns whether a new plan is needed: a container that stays healthy changes nothing.
         """
         container = self.observed.containers.get(name)
         if container is None or not isinstance(container.status, Running) or container.status.started_at != started_at:
@@ -89,7 +89,7 @@ class View:
         self.observed = replace(self.observed, images={**self.observed.images, image.key: image})
 
     def put_seen(self, resource: ResourceId, seen: Observed) -> None:
-        """Of a full look only what concerns one network, volume or image."""
+        """Merge only the part of a full look that concerns one network, volume or image."""
         self._touch(resource)
         kind, name = resource
         here = self.observed
@@ -106,7 +106,7 @@ class View:
                 raise ValueError(f"{resource} is observed on its own")
 
     def put_predicted(self, resource: ResourceId, predicted: Observed) -> None:
-        """The world after a call that succeeded and whose effect is known beforehand."""
+        """Merge the world as it is after a successful call whose effect is known beforehand."""
         self._touch(resource)
         self.observed = predicted
 
@@ -114,12 +114,12 @@ class View:
         self.observed = replace(self.observed, failures={**self.observed.failures, failure.resource: failure})
 
     def put_refusal(self, failure: Failure) -> None:
-        """The new definition of a container was refused, which goes back to the earlier one."""
+        """Record that the new definition of a container was refused, so it goes back to the earlier one."""
         name = failure.resource.name
         self.observed = replace(self.observed, refused={**self.observed.refused, name: failure})
 
     def drop_failure(self, resource: ResourceId, *, only: Verb | None = None, all_but: Verb | None = None) -> None:
-        """Forget what failed on a resource; only, all_but: which kind."""
+        """Forget failures of a resource; only, all_but: which kinds."""
         failure = self.observed.failures.get(resource)
         if failure is not None and (only is None or failure.verb is only) and failure.verb is not all_but:
             rest = {name: failure for name, failure in self.observed.failures.items() if name != resource}
@@ -151,18 +151,18 @@ class View:
 
 
 def _pulled_as_before(seen: Image, known: Image | None) -> Image:
-    """What was seen, with when it was pulled last: not every driver keeps that."""
+    """``seen``, with the later time of pulling: not every driver keeps that."""
     return seen if known is None else replace(seen, pulled_at=max(seen.pulled_at, known.pulled_at))
 
 
 def _with(items: Mapping[str, V], name: str, item: V | None) -> dict[str, V]:
-    """The same with this item in place of the one of that name, or without one."""
+    """A copy with this item in place of the one of that name, or without that one."""
     rest = {key: value for key, value in items.items() if key != name}
     return rest if item is None else {**rest, name: item}
 
 
 def _with_newer_health(known: Container | None, seen: Container | None) -> Container | None:
-    """What was seen; of the same run, with the health that is known if that was checked later."""
+    """``seen``; if it is the same run, with the known health if that was checked later."""
     if known is None or seen is None or not (isinstance(known.status, Running) and isinstance(seen.status, Running)):
         return seen
     ours, theirs = known.status.health, seen.status.health
@@ -183,7 +183,7 @@ def _chosen(
 
 
 def _changes(before: Container | None, after: Container | None) -> list[tuple[str, Container]]:
-    """What must have happened between two looks at one container, in order."""
+    """The events that must have happened between two looks at one container, in order."""
     changes: list[tuple[str, Container]] = []
     if before is not None and (after is None or after.id != before.id):
         changes.append(("removed", before))
