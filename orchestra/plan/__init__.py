@@ -1,1 +1,1 @@
-"""The decisions. Pure: everything needed comes in as arguments, time included; nothing here does I/O or sleeps."""
+"""The decisions. Pure: all input, including the time, is passed as arguments; nothing here does I/O or sleeps."""

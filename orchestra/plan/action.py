@@ -1,4 +1,4 @@
-"""The actions, a closed union. Each is addressed by names chosen beforehand, so none needs another's result."""
+"""The actions, a closed union. Each uses names chosen beforehand, so no action needs the result of another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class AnonymousVolumes(StrEnum):
-    """What becomes of a container's anonymous volumes when it is removed.
+    """What happens to a container's anonymous volumes when it is removed.
 
-    HAND_ON: the next container of that name has them. LEAVE: no container has them any more; they stay until the stack
-    goes down with its volumes. DELETE: they go with their data.
+    HAND_ON: the next container of that name gets them. LEAVE: no container uses them now; they stay until the stack
+    goes down with its volumes. DELETE: they are deleted with their data.
     """
 
     HAND_ON = "hand on"
@@ -27,7 +27,7 @@ class AnonymousVolumes(StrEnum):
 
 
 class PullImage(Record):
-    """Make an image ready: resolve, fetch where it is not local, unpack."""
+    """Make an image ready: resolve it, fetch it if it is not local, unpack it."""
 
     image: ImageSpec
     reason: str
@@ -84,7 +84,7 @@ class RemoveVolume(Record):
 
 
 class CheckContainer(Record):
-    """Find out whether the container could take the place of the one of its name, which runs. Changes nothing."""
+    """Check whether the container could replace the running one of the same name. Changes nothing."""
 
     spec: ContainerSpec
     image_digest: str
@@ -98,7 +98,7 @@ class CheckContainer(Record):
 
 
 class CreateContainer(Record):
-    """image_digest: what the reference named when the decision was made."""
+    """image_digest: the digest that the reference named when the decision was made."""
 
     spec: ContainerSpec
     image_digest: str
@@ -112,7 +112,7 @@ class CreateContainer(Record):
 
 
 class StartContainer(Record):
-    """restarts and backoff: the counts that this start leads to, recorded with the container."""
+    """restarts and backoff: the counts after this start, recorded with the container."""
 
     name: ContainerName
     restarts: int
@@ -127,7 +127,7 @@ class StartContainer(Record):
 
 
 class StopContainer(Record):
-    """Signal, wait ``timeout`` seconds, then SIGKILL. signal '' takes the image's, else SIGTERM."""
+    """Signal, wait ``timeout`` seconds, then SIGKILL. signal: '' for the image's stop signal, or else SIGTERM."""
 
     name: ContainerName
     signal: str
@@ -142,7 +142,7 @@ class StopContainer(Record):
 
 
 class RemoveContainer(Record):
-    """Remove an exited or created container with what it wrote. volumes: what becomes of its anonymous ones."""
+    """Remove an exited or created container and what it wrote. volumes: what happens to its anonymous volumes."""
 
     name: ContainerName
     volumes: AnonymousVolumes

@@ -1,4 +1,4 @@
-"""The next step of one container that is wanted: create, start, stop for a successor, remove for a successor."""
+"""The next step of one desired container: create, start, stop for a successor, remove for a successor."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
-    """What to do now about a container that is wanted. One that has to leave first is ``removal``'s."""
+    """What to do now about a desired container. ``removal`` handles those that have to leave first."""
     if situation.wish(spec.service).rests:
         situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, even if others wait for it
         return None
@@ -88,7 +88,7 @@ def plan_one_off(situation: Situation, spec: ContainerSpec) -> Action | Blocked 
 
 
 def _go_back(situation: Situation, earlier: Earlier, container: Container | None) -> Action | Blocked | Failed | None:
-    """The next step of a container whose new definition was refused: it keeps running, or is made, as it was."""
+    """The next step of a container whose new definition was refused: it keeps running, or is created, as it was."""
     spec = earlier.spec
     if container is None or _is_unfinished(container):
         return CreateContainer(spec, earlier.image_digest, "its new definition was refused")
@@ -109,7 +109,7 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
 
 
 def _is_unfinished(container: Container) -> bool:
-    """Whether its creation was cut off or has failed; creating it again completes it."""
+    """Whether its creation was interrupted or has failed; creating it again completes it."""
     return not container.config_hash and isinstance(container.status, Created)
 
 
@@ -123,7 +123,7 @@ def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Bloc
 
 
 def _missing(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, ...]:
-    """What must be there before the container can be made."""
+    """The resources that must exist before the container can be created."""
     missing: list[ResourceId] = []
     in_flight = situation.in_flight
     missing += [ResourceId.image(key) for key in spec.image_keys if ready_digest(situation, key) is None]
@@ -150,7 +150,7 @@ def _missing(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, ...
 def _make_way(
     situation: Situation, spec: ContainerSpec, container: Container, why: str
 ) -> Action | Blocked | Failed | None:
-    """Stop, then remove, for a successor: only once the successor could be made and, if this one runs, started."""
+    """Stop, then remove, for a successor, once that could be created and, if this one is running, started."""
     resource = ResourceId.container(spec.name)
     missing = _missing(situation, spec)
     if missing:
@@ -160,7 +160,7 @@ def _make_way(
     digest = ready_digest(situation, spec.image_key)
     check = None if digest is None else CheckContainer(spec, digest, f"before it is replaced: {why}")
     if spec.name in situation.to_check:
-        return check  # one of its networks is replaced too, and takes everything on it down
+        return check  # one of its networks is replaced too, which takes down everything on it
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Blocked):
         return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for, awaited=allowed.awaited)
@@ -181,7 +181,7 @@ def _make_way(
 
 
 def _fate_of_volumes(situation: Situation, spec: ContainerSpec, container: Container) -> AnonymousVolumes:
-    """The data of a service that was renamed is handed on; that of another service is not given away."""
+    """The data of a renamed service is handed on; a container of another service does not get it."""
     if container.service != spec.service and container.service in situation.declared:
         return AnonymousVolumes.LEAVE
     wish = situation.wish(spec.service)
@@ -209,7 +209,7 @@ def _goes_with(situation: Situation, spec: ContainerSpec) -> str | None:
 def _keep_running(
     situation: Situation, spec: ContainerSpec, container: Container
 ) -> StopContainer | Blocked | Failed | None:
-    """Nothing, unless it is to be restarted, or a dependency that takes it along was replaced since it started."""
+    """Do nothing, unless it has to be restarted: on request, or since a dependency that takes it along was replaced."""
     if is_to_restart(situation, spec, container):
         why = "asked to be restarted"
     else:

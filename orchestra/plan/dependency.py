@@ -1,7 +1,7 @@
-"""Whether what a container depends on allows it to start: the three conditions of ``depends_on``.
+"""Whether the dependencies of a container allow it to start: the three conditions of ``depends_on``.
 
-Messages are Docker Compose's own. ``required: false`` turns failure into permission, never waiting into it. A service
-without containers (scaled to 0, not selected) is not waited for, nor is one that was asked to be stopped, and one that
+Messages are those of Docker Compose. ``required: false`` permits failure, but does not skip the wait. A service
+without containers (scaled to 0, not selected) is not waited for, nor is one that was stopped by a command, and one that
 is only to be created is ready once it is.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 HEALTHY, COMPLETE, RESTARTED = "to be healthy", "to complete", "to be restarted"
-"""What is awaited of a container that runs, or that runs again soon."""
+"""What a container waits for in another one that is running, or will soon run again."""
 
 
 class Allowed(NamedTuple):
@@ -55,8 +55,8 @@ _SATISFIED = {
 def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bool) -> Allowed | Blocked | Failed:
     """Whether ``spec`` may start now.
 
-    settled: its dependencies must also be what the file asks for, and have run since they were asked to. That is the
-    rule under ``up``; a restart by policy takes them as they are, and the command ``restart`` looks at none but those
+    settled: its dependencies must also match the file, and must have been started since the last command. This is the
+    rule under ``up``; a restart by policy takes them as they are, and the command ``restart`` only checks those
     that it restarts too.
     """
     wish = situation.wish_of(spec)
@@ -106,7 +106,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
 
 
 def _check_replacements(situation: Situation, spec: ContainerSpec) -> Allowed | Blocked:
-    """A container that waits for nothing still lets a dependency with ``restart: true`` be replaced before."""
+    """Even without other conditions, wait until a dependency with ``restart: true`` is replaced."""
     for dependency in spec.depends_on:
         if dependency.restart:
             for replica in situation.replicas.get(dependency.service, ()):
@@ -185,7 +185,7 @@ def _ended(
 
 
 def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
-    """Whether a container that does not run has still to be started, because the last command asks for it."""
+    """Whether a container that is not running still has to be started, because of the last command."""
     if situation.wish(spec.service).goal is not Goal.RUN:
         return False
     match container.status:
@@ -200,16 +200,16 @@ def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> b
 
 
 def is_to_restart(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
-    """Whether the run of a container has to end, and another to begin, because the last command asks for it."""
+    """Whether the run of a container has to end, and another to begin, because of the last command."""
     wish = situation.wish(spec.service)
     status = container.status
     return wish.restart and isinstance(status, Running) and status.started_at < wish.at
 
 
 def replaced_dependency(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
-    """The name of a ``restart: true`` dependency made after the last run of ``container`` began, if there is one.
+    """The name of a ``restart: true`` dependency created after the last run of ``container`` began, if there is one.
 
-    Only the first replica counts: one more replica of a dependency is no reason to restart.
+    Only the first replica counts: another replica of a dependency is no reason to restart.
     """
     status = container.status
     if isinstance(status, Created):

@@ -1,4 +1,4 @@
-"""What the command line asks for beyond the file, and what is desired then. ``plan`` shows the same."""
+"""Turns commands into desired states, from the file and the options. ``plan`` uses the same functions."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def desire(
     current: Desired | None, new: Desired, changes: Changes, at: float, *, asked_at: float | None = None
 ) -> Desired:
-    """What is desired after ``up``. current: what was until now; new: what the file says; at: Unix seconds.
+    """The desired state after ``up``. current: the one until now; new: the one of the file; at: Unix seconds.
 
-    asked_at: when the command was given, if that was before: services that were asked to stop since stay stopped.
-    Raises UserError when that cannot be had beside what stays.
+    asked_at: when the command was given, if earlier: services that were stopped since then stay stopped.
+    Raises UserError if that conflicts with the services that stay.
     """
     if changes.pull:
         new = replace(new, images=tuple(replace(image, pull_policy=changes.pull) for image in new.images))
@@ -54,12 +54,12 @@ def desire(
 
 
 def start(current: Desired, services: Collection[ServiceName], at: float) -> Desired:
-    """What is desired after these services were asked to run as they are: nothing is replaced. at: Unix seconds."""
+    """The desired state after ``start`` of these services: nothing is replaced. at: Unix seconds."""
     return _wished(current, services, Wish(at, recreate=Recreate.NEVER))
 
 
 def restart(current: Desired, services: Collection[ServiceName], timeout: float | None, at: float) -> Desired:
-    """What is desired after these services were asked to end and to run again as they are.
+    """The desired state after ``restart`` of these services: nothing is replaced.
 
     timeout: in seconds; None for the stop_grace_period of each container. at: Unix seconds.
     """
@@ -67,7 +67,7 @@ def restart(current: Desired, services: Collection[ServiceName], timeout: float 
 
 
 def after_restart(current: Desired, at: float) -> Desired:
-    """The same when everything that was to be restarted has been: a clock that is set back begins nothing anew.
+    """The desired state once every restart is done, so that a clock that is set back causes no further restart.
 
     at: Unix time of the command.
     """
@@ -79,7 +79,7 @@ def after_restart(current: Desired, at: float) -> Desired:
 
 
 def stop(current: Desired, services: Collection[ServiceName], timeout: float | None, at: float) -> Desired:
-    """What is desired after these services were asked to stop. timeout: in seconds; None for what held.
+    """The desired state after ``stop`` of these services. timeout: in seconds; None for the one until now.
 
     at: Unix seconds.
     """
@@ -92,16 +92,16 @@ def stop(current: Desired, services: Collection[ServiceName], timeout: float | N
 
 
 def leave(current: Desired, services: Collection[ServiceName], at: float) -> Desired:
-    """What is desired when containers of these services are about to be killed: none is started again.
+    """The desired state when containers of these services are about to be killed: none is started again.
 
-    Services that are stopped stay so. at: Unix seconds.
+    Stopped services stay stopped. at: Unix seconds.
     """
     running = [service for service in services if current.wish(service).goal is not Goal.STOP]
     return _wished(current, running, Wish(at, Goal.LEAVE))
 
 
 def without_containers(current: Desired, names: Collection[str], services: Collection[str]) -> Desired:
-    """What is desired after these containers of these services were given up. Networks stay."""
+    """The desired state without these containers of these services. Networks stay."""
     kept = tuple(spec for spec in current.containers if spec.name not in names)
     keys = {key for spec in kept for key in spec.image_keys}
     return replace(

@@ -1,4 +1,4 @@
-"""Which attributes of two definitions differ, in the words of the Compose file. What may be secret is not shown."""
+"""Which attributes of two definitions differ, in the words of the Compose file. Possible secrets are not shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOT_SHOWN = "(not shown)"
 NOT_SET = "not set"
 LIMIT = 80
-"""How many characters of a value are shown."""
+"""The number of characters of a value that are shown."""
 
 _READ_ONLY = ", read_only"
 _NAMES = {
@@ -56,7 +56,7 @@ _NAMES = {
     "resources.block_io": "blkio_config",
     "resources.device_rules": "device_cgroup_rules",
 }
-"""Our word for an attribute to the file's, where they differ."""
+"""The names of attributes in the file, by their names in the model, where they differ."""
 _SIZES = frozenset({"mem_limit", "mem_reservation", "memswap_limit", "shm_size"})
 _NOT_THE_DEFINITION = frozenset(
     {"name", "key", "service", "index", "config_hash", "rank", "location", "depends_on", "pull_policy", "attach"}
@@ -69,11 +69,11 @@ _SECRETS = (
     (re.compile(rf"([\w-]*(?:{_WORDS})[\w-]*=)[^\s;&|]+", re.IGNORECASE), r"\1***"),
     (re.compile(rf"(?<!\S)(--?[\w-]*(?:{_WORDS})[\w-]*\s+)[^\s-]\S*", re.IGNORECASE), r"\1***"),
 )
-"""Passwords in URLs, what is assigned to ``TOKEN=`` or ``--password=``, and what follows ``--password``."""
+"""Passwords in URLs, values of ``TOKEN=`` or ``--password=``, and the word after ``--password``."""
 
 
 class Change(Record):
-    """One attribute that differs. path: ``environment.DEBUG``; before and after: as shown, None where it is not set."""
+    """One attribute that differs. path: ``environment.DEBUG``; before and after: as shown, None if it is not set."""
 
     path: str
     before: str | None
@@ -87,7 +87,7 @@ class Change(Record):
 
 
 class _Value(NamedTuple):
-    """What is compared, and what is shown of it."""
+    """The value to compare, and the text to show."""
 
     compared: object
     shown: str
@@ -111,7 +111,7 @@ def _attributes(spec: ContainerSpec | NetworkSpec) -> Iterator[tuple[str, _Value
 
 
 def _flatten(path: str, value: Any) -> Iterator[tuple[str, _Value]]:
-    """Every leaf that is set, by the file's path to it."""
+    """Yield every leaf that is set, with its path in the file."""
     if value is None or value in ("", (), False):
         return
     if isinstance(value, Mapping):
@@ -121,7 +121,7 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, _Value]]:
     elif isinstance(value, tuple) and isinstance(value[0], Record):
         for item in value:
             key, shown = _describe_item(item)
-            compared = shown if isinstance(item, Port) else item  # where the file says it is no part of a port
+            compared = shown if isinstance(item, Port) else item  # a port's place in the file does not count
             is_declared = isinstance(item, BindMount | FileMount) and item.declared
             yield key if is_declared else f"{_name(path)}.{key}", _Value(compared, shown)
     elif isinstance(value, Record):
@@ -133,7 +133,7 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, _Value]]:
 
 
 def _name(path: str) -> str:
-    """The file's path to what is ours at ``path``."""
+    """The path in the file for ``path`` in the model."""
     if path in _NAMES:
         return _NAMES[path]
     head, dot, last = path.rpartition(".")
@@ -141,7 +141,7 @@ def _name(path: str) -> str:
 
 
 def _describe_item(item: object) -> tuple[str, str]:
-    """Of a list whose entries have names of their own: that name, and the entry."""
+    """For an item of a list whose entries have names: its name, and its text."""
     match item:
         case BindMount(declared=declared) | FileMount(declared=declared) if declared:
             return declared.replace(" ", "s.", 1), _shown(item.target)
@@ -199,7 +199,7 @@ def _masked(text: str) -> str:
 
 
 def _words(words: tuple[Any, ...]) -> list[Any]:
-    """Of a command line: what follows the word ``--password`` is not shown either."""
+    """The words of a command line as shown: the word after ``--password`` is hidden too."""
     shown: list[Any] = []
     follows = False
     for word in words:

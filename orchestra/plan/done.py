@@ -1,4 +1,4 @@
-"""How far a command is from what it asked for: there, on its way, or unable to get there. Pure, of observed state."""
+"""Whether a command is done, under way or unable to succeed. Pure: decided from the observed state."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from orchestra.plan.plan import Plan
 
 SETTLING = 0.5
-"""Seconds that a container without a health check has to run before ``--wait`` counts it, so that one that crashes at
-once is never counted. ``--wait`` ends as much later than a failure, to report failures of one moment together."""
+"""Seconds that a container without a health check must run before ``--wait`` counts it, so that one that crashes at
+once is never counted. ``--wait`` ends this long after a failure, to report simultaneous failures together."""
 
 
 class Standing(Record):
-    """How an ``up`` stands.
+    """The progress of an ``up``.
 
-    starting: something is still to be made, started or removed. unproven: containers that have been started and have
-    not shown yet what ``--wait`` waits for; and containers that cannot be started, of which not every reason is known.
-    failures: why it cannot succeed any more. look_at: the moment (Unix seconds) at which the answer changes even if
+    starting: something has yet to be created, started or removed. unproven: containers that have been started and have
+    not met the condition of ``--wait`` yet; and containers that cannot be started, for reasons not all known yet.
+    failures: why it can no longer succeed. look_at: the moment (Unix seconds) at which the answer changes even if
     nothing happens.
     """
 
@@ -60,10 +60,10 @@ def judge_up(
     wait: bool = False,
     services: Collection[str] = (),
 ) -> Standing:
-    """Whether everything is what the file asks for and has been started, and what must leave has left.
+    """Whether everything matches the file and has been started, and everything that must be removed is gone.
 
-    plan: for this world. wait: each container must also run, and be healthy when it has a health check; one that ended
-    with 0 has done its work, unless its restart policy starts it again. services: only these; empty is all.
+    plan: for this world. wait: each container must also run, and be healthy if it has a health check; one that ended
+    with 0 has done its work, unless its restart policy starts it again. services: only these; empty for all.
     """
     judge = _Judge(Situation(desired, observed, in_flight, now), plan, wait)
     starting = not services and any(resource.kind is not Kind.CONTAINER for resource in judge.busy)
@@ -106,7 +106,7 @@ class _Stage(Enum):
 
 
 class _Judge:
-    """busy: what is under way or about to begin, by resource. look_at: see ``Standing``."""
+    """busy: actions under way or about to begin, by resource. look_at: see ``Standing``."""
 
     def __init__(self, situation: Situation, plan: Plan, wait: bool) -> None:
         self.situation = situation
@@ -121,7 +121,7 @@ class _Judge:
         self._awaited = _awaited(situation.desired)
 
     def stage(self, spec: ContainerSpec) -> tuple[_Stage, str]:
-        """How far the container is; of one that is stuck also why, unless the plan says it."""
+        """The stage of the container, and if it is stuck, the reason, unless the plan gives it."""
         resource = ResourceId.container(spec.name)
         situation = self.situation
         container = situation.observed.containers.get(spec.name)
@@ -157,11 +157,11 @@ class _Judge:
                 return self._ended(spec, container, ended) if self._wait else (_Stage.DONE, "")
 
     def may_have_more_reasons(self, resource: ResourceId) -> bool:
-        """Whether what cannot be started also waits for something that is not decided yet."""
+        """Whether a resource that cannot be started also waits for something undecided."""
         return not self._hopeless.issuperset(self._waits_for.get(resource, ()))
 
     def _is_handled(self, resource: ResourceId) -> bool:
-        """Whether an action of the command is under way on it: a restart by policy is not the command's."""
+        """Whether the command has an action under way on it: a restart by policy is not part of the command."""
         action = self.busy.get(resource)
         return action is not None and not (isinstance(action, StartContainer) and action.restarts)
 
@@ -188,7 +188,7 @@ class _Judge:
 
 
 def is_down(desired: Desired, observed: Observed) -> bool:
-    """Whether ``down`` is done: no container, network or (when asked) volume is left that may be removed."""
+    """Whether ``down`` is done: no container, network or (if requested) volume is left that may be removed."""
     situation = Situation(desired, observed, {}, 0.0)
     if find_departures(situation):
         return False
@@ -209,10 +209,10 @@ def judge_down(
     in_flight: Mapping[ResourceId, Action],
     services: Collection[str] = (),
 ) -> Standing:
-    """How a ``down`` stands: it is over when nothing more can be removed, and everything that is being made is there.
+    """The progress of a ``down``: it is over when nothing more can be removed, and nothing is still being created.
 
-    services: only their containers; empty is everything. plan: for this world. failures: also what went wrong for good
-    with something that is gone all the same.
+    services: only their containers; empty for everything. plan: for this world. failures: also permanent failures
+    of resources that are gone all the same.
     """
 
     def concerns(resource: ResourceId) -> bool:
@@ -241,7 +241,7 @@ def judge_down(
 
 
 def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -> Standing:
-    """How a ``stop`` stands: it is over when each container of these services (empty is all) has ended or cannot."""
+    """The progress of a ``stop``: it is over when each container of these services (empty: all) has ended or cannot."""
     running = {
         ResourceId.container(container.name)
         for container in observed.containers.values()
@@ -254,7 +254,7 @@ def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -
 
 
 def judge_removal(desired: Desired, observed: Observed, plan: Plan, names: Collection[str]) -> Standing:
-    """How the removal of these containers stands: it is over when each is gone, cannot go, or is wanted again."""
+    """The progress of a removal: it is over when each container is gone, cannot be removed, or is desired again."""
     there = {
         ResourceId.container(name) for name in names if name in observed.containers and desired.container(name) is None
     }
@@ -278,7 +278,7 @@ def judge_run(desired: Desired, observed: Observed, plan: Plan, name: str) -> St
 
 
 def _causes(plan: Plan, stuck: Iterable[ResourceId] | None) -> list[Failed]:
-    """What has failed and keeps these resources back; None is everything that has failed."""
+    """The failures that hold these resources back; None for all failures."""
     if stuck is None:
         return list(plan.failed)
     waits_for = {blocked.resource: blocked.waits_for for blocked in plan.blocked}
@@ -293,7 +293,7 @@ def _causes(plan: Plan, stuck: Iterable[ResourceId] | None) -> list[Failed]:
 
 
 def _awaited(desired: Desired) -> frozenset[str]:
-    """Services that another one needs to complete."""
+    """Services that must complete before another one starts."""
     return frozenset(
         dependency.service
         for spec in desired.of_services

@@ -1,7 +1,7 @@
-"""A container whose new definition cannot be started goes back to its earlier one.
+"""Takes a container back to its earlier definition if the new one cannot be started.
 
-What can be found out beforehand is (``CheckContainer``), while the container runs. If the new definition is refused
-then, or by the kernel after the container has gone, the earlier one holds until the next command.
+``CheckContainer`` checks as much as possible beforehand, while the container runs. If the new definition is refused
+then, or by the kernel after the container was removed, the earlier one holds until the next command.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from orchestra.plan.situation import Situation
 
 UNCHANGED = ("missing", "never", "if_not_present")
-"""Pull policies under which an image that is here stays what it is."""
+"""Pull policies under which an image that is present is not updated."""
 
 
 def with_earlier(desired: Desired, before: Desired, observed: Observed) -> Desired:
-    """``desired`` with what the containers that run now were made from, as far as it is going to change.
+    """``desired`` with the definitions of the running containers, if they are going to change.
 
-    before: what was desired until now.
+    before: the desired state until now.
     """
     hashes = {network.name: network.config_hash for network in desired.networks}
     networks = {network.name: network for network in (*before.earlier_networks, *before.networks)}
@@ -55,7 +55,7 @@ def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iter
     for spec in desired.of_services:
         container = observed.containers.get(spec.name)
         if container is None or not isinstance(container.status, Running):
-            # Another command may have stopped it a moment ago, to replace it or to take it back.
+            # Another command may have just stopped it, to replace it or to take it back.
             yield from (earlier for earlier in before.earlier if earlier.spec.name == spec.name)
             continue
         image = observed.images.get(spec.image_key)
@@ -92,7 +92,7 @@ def is_refusal(desired: Desired, observed: Observed, action: Action, failure: Fa
 
 
 def is_checked(situation: Situation, spec: ContainerSpec) -> bool:
-    """Whether the definition was found to be startable since it was asked for, with the image as it is now."""
+    """Whether a check since the last command found that the definition can start, with the current image."""
     seen = situation.observed.checked.get(spec.name)
     digest = ready_digest(situation, spec.image_key)
     return (
@@ -103,7 +103,7 @@ def is_checked(situation: Situation, spec: ContainerSpec) -> bool:
 
 
 def is_to_be_checked(situation: Situation, spec: ContainerSpec) -> bool:
-    """Whether the container runs, has to be replaced, and may not be stopped for that yet."""
+    """Whether the container is running, has to be replaced, and must not be stopped for that yet."""
     container = situation.observed.containers.get(spec.name)
     return (
         container is not None
@@ -114,13 +114,13 @@ def is_to_be_checked(situation: Situation, spec: ContainerSpec) -> bool:
 
 
 def find_refusal(desired: Desired, observed: Observed, spec: ContainerSpec) -> Failure | None:
-    """Why the definition was refused, since it was asked for."""
+    """Why the definition was refused, if it was refused since the last command."""
     failure = observed.refused.get(spec.name)
     return None if failure is None or failure.at < desired.wish(spec.service).at else failure
 
 
 def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
-    """The same for a container that can go back, with what has become of it."""
+    """The refusal for a container that can go back, and what happened to that container."""
     failure = find_refusal(situation.desired, situation.observed, spec)
     if failure is None or spec.name not in situation.earlier:
         return None
@@ -139,7 +139,7 @@ def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
 def go_back(desired: Desired, observed: Observed) -> Desired:
     """``desired`` with the earlier definition of each container whose new one was refused; the same if there is none.
 
-    So the next supervisor does not try the new one again unasked. Networks that were not made anew for its sake stay.
+    So the next supervisor does not try the new one again unasked. Networks that were not recreated for it stay.
     """
     earlier = {earlier.spec.name: earlier.spec for earlier in desired.earlier}
     refused = {

@@ -1,4 +1,4 @@
-"""What is desired after ``down`` was asked for; ``down --dry-run`` shows the same."""
+"""The desired state after ``down``; ``down --dry-run`` uses the same functions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def asked_by(request: DownRequest, at: float) -> Request:
 
 
 def go_down(current: Desired, declared: tuple[ServiceName, ...], gone: Collection[str], asked: Request) -> Desired:
-    """gone: services that are given up; empty for the whole stack."""
+    """The desired state. gone: services to remove; empty for the whole stack."""
     current = replace(current, services=declared)
     if gone:
         return without_services(current, gone, asked)

@@ -1,12 +1,12 @@
-"""Health of one run of a container, as a pure state machine: when to probe next, and what a result makes of it.
+"""Health of one run of a container, as a pure state machine: when to probe next, and what a result changes.
 
 The rules are Docker's (``--health-*`` in its run reference): starting; healthy at the first success; unhealthy after
 ``retries`` failures in a row, of which those within ``start_period`` before the first success do not count; probes
 every ``interval``, or every ``start_interval`` during the start period.
 
-One rule is our own, so that a stack need not wait for whole intervals: until the first success, probes also run early,
-from 20 ms after the start at growing distances. An early failure counts for nothing. An early probe is cut off when the
-next regular one is due, so a slow program is never asked less often than Docker would ask it.
+One rule is Orchestra's, so that no stack waits for whole intervals: until the first success, probes also run early,
+from 20 ms after the start, at growing intervals. Early failures do not count. An early probe is cut off when the
+next regular one is due, so a slow program is never probed less often than by Docker.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 EARLIEST = 0.02
 GROWTH = 0.5
-"""The distance to the next early probe, as a share of the time since the start."""
+"""The interval before the next early probe, as a fraction of the time since the start."""
 MARGIN = 0.001
-"""An early probe is not worth its while closer than this to a regular one; also Docker's shortest interval."""
+"""Seconds before a regular probe within which no early one runs; also Docker's shortest interval."""
 DEFAULT_RETRIES = 3
 OUTPUT_LIMIT = 4096
-"""How much of a probe's output is kept, as in Docker."""
+"""The maximum of a probe's output that is kept, as in Docker."""
 
 
 def effective_healthcheck(spec: ContainerSpec, image: Healthcheck | None) -> Healthcheck | None:
-    """The health check of a container: each setting as the file says, else as its image does, else Docker's default.
+    """The health check of a container: each setting from the file, else from its image, else Docker's default.
 
-    None without a test, and where the file turns it off.
+    None if there is no test, or if the file disables it.
     """
     if spec.healthcheck_disabled or spec.healthcheck is None:
         return None if spec.healthcheck_disabled else image
@@ -50,7 +50,7 @@ def effective_healthcheck(spec: ContainerSpec, image: Healthcheck | None) -> Hea
 
 
 class Probe(NamedTuple):
-    """at: when to ask (Unix seconds, perhaps past already); timeout: seconds after which no answer is a failure."""
+    """at: when to probe (Unix seconds, perhaps in the past); timeout: seconds after which no answer is a failure."""
 
     at: float
     timeout: float
@@ -58,7 +58,7 @@ class Probe(NamedTuple):
 
 
 def next_probe(spec: Healthcheck, started_at: float, health: Health) -> Probe:
-    """The next time to ask a run that began at ``started_at`` and of which ``health`` is known."""
+    """The next probe of a run that began at ``started_at`` and has this ``health``."""
     interval = max(spec.interval, MARGIN)
     checked_at = health.checked_at
     if not _is_starting(health):
@@ -82,7 +82,7 @@ def _regular(spec: Healthcheck, started_at: float, after: float) -> float:
 
 
 def _next_multiple(origin: float, distance: float, after: float) -> float:
-    """The first of ``origin + n * distance`` that is later than ``after`` by more than clocks can blur."""
+    """The first of ``origin + n * distance`` that is later than ``after`` by more than the rounding of clocks."""
     return origin + (floor((after - origin + MARGIN / 2) / distance) + 1) * distance
 
 
@@ -93,14 +93,14 @@ def _is_starting(health: Health) -> bool:
 def step(
     health: Health, spec: Healthcheck, started_at: float, probe: Probe, exit_code: int | None, output: str, now: float
 ) -> Health:
-    """The health after ``probe`` ended at ``now``. exit_code None: it was cut off."""
+    """The health after ``probe`` ended at ``now``. exit_code None: the probe was cut off."""
     output = output[-OUTPUT_LIMIT:]
     if exit_code == 0:
         return Health(HealthStatus.HEALTHY, 0, now, output, exit_code)
     starting = _is_starting(health)
     status = HealthStatus.STARTING if starting else health.status
     if probe.early:
-        # Cut off late or answered late, an early probe must not make the regular one it ran into look done.
+        # An early probe that ends late must not make the regular one that it overlaps look done.
         before_regular = _regular(spec, started_at, probe.at) - 2 * MARGIN
         return Health(status, health.failing_streak, min(now, before_regular), output, exit_code)
     if starting and probe.at < started_at + spec.start_period:
@@ -112,5 +112,5 @@ def step(
 
 
 def describe_unhealthy(name: str, health: Health) -> str:
-    """``container s-db-1 is unhealthy: connection refused (exit code 1)``: with the last line that the probe wrote."""
+    """``container s-db-1 is unhealthy: connection refused (exit code 1)``, with the last line of the probe's output."""
     return f"container {name} is unhealthy{': ' if health.failure else ''}{health.failure}"

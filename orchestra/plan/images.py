@@ -1,4 +1,4 @@
-"""When an image is made ready, and what it is known to be."""
+"""When an image is made ready, and which digest it is known to have."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PERIODS = {"daily": 86_400.0, "weekly": 7 * 86_400.0}
 
 
 def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
-    """Pull what is not ready here, and once per ``up`` what its pull_policy wants to be asked for again.
+    """Pull an image that is not ready here, or that its pull_policy wants to be checked again, once per ``up``.
 
-    A policy of ``never`` is the driver's to keep: only it knows what is on this machine without being unpacked.
+    The driver applies the policy ``never``: only it knows which images are on this machine but not unpacked.
     """
     if ResourceId.image(spec.key) in situation.in_flight:
         return None
@@ -33,7 +33,7 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
 
 
 def ready_digest(situation: Situation, key: str) -> str | None:
-    """The digest that new containers of this image are made from, or None while it is not ready."""
+    """The digest from which new containers of this image are created, or None while it is not ready."""
     seen = situation.observed.images.get(key)
     if seen is None or ResourceId.image(key) in situation.in_flight or is_to_be_compared(situation, key):
         return None
@@ -41,7 +41,7 @@ def ready_digest(situation: Situation, key: str) -> str | None:
 
 
 def is_to_be_compared(situation: Situation, key: str) -> bool:
-    """Whether an image that is here has yet to be compared with where it comes from, as its pull_policy says."""
+    """Whether an image that is here must still be compared with its registry, according to its pull_policy."""
     seen, spec = situation.observed.images.get(key), situation.images.get(key)
     return seen is not None and spec is not None and _asks_again(situation, spec, seen)
 
@@ -54,7 +54,7 @@ def _asks_again(situation: Situation, spec: ImageSpec, seen: Image) -> bool:
 
 
 def _period(policy: str) -> float | None:
-    """Seconds after which an image is asked for again; None for never."""
+    """Seconds after which an image is checked again; None for never."""
     if policy.startswith("every_"):
         try:
             return parse_duration(policy.removeprefix("every_")).seconds

@@ -1,4 +1,4 @@
-"""When networks are made, replaced and removed."""
+"""When networks are created, replaced and removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def differs(spec: NetworkSpec, seen: Network) -> bool:
-    """Whether the network on this machine was made from another definition; an empty hash is not known."""
+    """Whether the network on this machine was created from another definition; an empty hash means unknown."""
     if spec.external or seen.external or not seen.config_hash:
         return False
     return spec.config_hash != seen.config_hash
@@ -64,7 +64,7 @@ def holds_network(container: Container) -> bool:
 
 
 def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwork | Blocked | None:
-    """Remove an undeclared network of the stack's own when asked to tidy up and no container is attached."""
+    """Remove an undeclared network that the stack owns, if cleaning up was requested and no container is attached."""
     if network.external or not (situation.going_down or situation.request.remove_orphans):
         return None
     resource = ResourceId.network(network.name)
@@ -79,7 +79,7 @@ def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwor
 
 
 def users_of(situation: Situation, network: str) -> list[str]:
-    """Names of containers that are attached to a network, or are just being created on it."""
+    """Names of containers that are attached to a network, or are being created on it."""
     users = {c.name for c in situation.observed.containers.values() if c.uses_network(network)}
     for action in situation.in_flight.values():
         if isinstance(action, CreateContainer) and any(e.network == network for e in action.spec.endpoints):

@@ -1,7 +1,7 @@
-"""The planner: what may be done at this moment, what is blocked and why, and when to look again.
+"""The planner: which actions may begin now, which are blocked and why, and when to plan again.
 
 A plan has preconditions, not edges: every action in ``ready`` may begin at once and in any order, and order emerges
-from planning again after each change. There is at most one action per resource, none on a resource in flight.
+from planning again after each change. There is at most one action per resource, and none on a resource in flight.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ["Blocked", "Failed", "Plan", "plan"]
 class Plan(Record):
     """wake_at: when to plan again even if nothing happens (Unix seconds).
 
-    converged: nothing to do, nothing in flight, and nothing that time or running containers could still change; what
-    is in ``failed`` stays as it is. hopeless: resources that have failed or wait for one that has.
+    converged: nothing to do, nothing in flight, and nothing that time or running containers could still change;
+    resources in ``failed`` stay as they are. hopeless: resources that have failed or wait for one that has.
     """
 
     ready: tuple[Action, ...] = ()
@@ -45,7 +45,7 @@ class Plan(Record):
 
 
 def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float) -> Plan:
-    """Decide. ``in_flight``: resource to the action that is under way on it; ``now``: Unix seconds."""
+    """Make a plan. ``in_flight``: the actions under way, by resource; ``now``: Unix seconds."""
     situation = Situation(desired, observed, in_flight, now)
     situation.changed_networks = _changed_networks(situation)
     situation.leaving = find_departures(situation)
@@ -77,7 +77,7 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Ac
 
 
 def _changed_networks(situation: Situation) -> frozenset[str]:
-    """Networks to be made anew now: their definition changed, every image of their containers is ready, and each
+    """Networks to recreate now: their definition changed, every image of their containers is ready, and each
     container that has a new definition itself was checked.
 
     A network that an orphan or the container of a one-off command holds on to cannot be replaced, so nothing is stopped
@@ -113,7 +113,7 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
 
 
 def _plan_leftovers(situation: Situation) -> None:
-    """Networks and volumes that no longer belong: removed last, when nothing uses them."""
+    """Remove networks and volumes that are no longer needed: last, when nothing uses them."""
     desired, observed = situation.desired, situation.observed
     if situation.going_down or situation.request.remove_orphans:
         declared = {spec.name for spec in desired.networks}

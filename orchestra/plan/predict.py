@@ -1,4 +1,4 @@
-"""What the world looks like after an action that succeeds: the model for previews, the fake driver, and real ones."""
+"""The world after a successful action: the model for previews, the fake driver and real drivers."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from orchestra.plan.action import Action
 
 KILLED = 137
-"""What a program makes of its stop signal is its own affair; this says only that it was ended."""
+"""How a program reacts to its stop signal is unknown; this only says that it was ended."""
 
 
 def predict(observed: Observed, action: Action, now: float) -> Observed:
     """The world after ``action`` has succeeded at ``now``.
 
-    What cannot be known beforehand stays empty: ids, addresses, pids (0), and digests of images never seen.
+    Values that cannot be known beforehand stay empty: ids, addresses, pids (0), and digests of images never seen.
     """
     return predict_all(observed, (action,), now)
 
@@ -77,7 +77,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
 
 
 def with_container(observed: Observed, name: str, container: Container | None) -> Observed:
-    """The same world with this container, or without it."""
+    """A copy of the world with this container, or without it."""
     containers = {key: value for key, value in observed.containers.items() if container is not None or key != name}
     if container is not None:
         containers[name] = container
@@ -85,7 +85,7 @@ def with_container(observed: Observed, name: str, container: Container | None) -
 
 
 def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mapping[str, str]) -> Container:
-    """The container that ``create`` makes of a specification and images."""
+    """The container that ``create`` makes from a specification and images."""
     return Container(
         name=spec.name,
         service=spec.service,

@@ -1,7 +1,7 @@
-"""What ``up`` or ``down`` would do, and why: planning and predicting by turns until nothing is left to do.
+"""What ``up`` or ``down`` would do, and why: alternates planning and predicting until nothing is left to do.
 
-Between two rounds the preview assumes the best of what it cannot know: programs become healthy, and one-shots that
-something waits for end with 0. The text form is what ``orchestra plan`` prints and what tests compare with.
+Between two rounds the preview assumes the best where it cannot know: programs become healthy, and one-off jobs that
+something waits for exit with 0. ``orchestra plan`` prints the text form, and tests compare it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Preview(Record):
     """rounds: actions that may run together, round after round. observed: the world they lead to.
 
-    blocked and failed: what is left over at the end. checks: of each container that would be made or replaced, the
-    action that tells first whether it can be.
+    blocked and failed: what remains at the end. checks: for each container that would be created or replaced, the
+    action that checks beforehand whether this is possible.
     """
 
     rounds: tuple[tuple[Action, ...], ...]
@@ -44,13 +44,13 @@ class Preview(Record):
 
 
 TICK = 0.001
-"""Seconds between two rounds: long enough that what a later round makes is younger than what an earlier one made."""
+"""Seconds between two rounds: long enough that resources of a later round are newer than those of an earlier one."""
 
 
 def preview(desired: Desired, observed: Observed, now: float) -> Preview:
-    """Everything that would be done from here, if every action succeeds.
+    """All actions from here on, if each one succeeds.
 
-    ``now``: Unix seconds; when it is before a command that is previewed, that command's time counts.
+    ``now``: Unix seconds; if the previewed command has a later time, that one counts.
     """
     now = max(now, desired.request.at, *(wish.at for wish in desired.wishes.values()))
     rounds: list[tuple[Action, ...]] = []
@@ -71,20 +71,20 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
             now = max(step.wake_at, now + TICK)
         else:
             if all(_is_restart(action) for actions in rounds for action in actions):
-                rounds = []  # that happens without a command, sooner or later
+                rounds = []  # restarts by policy happen without a command, sooner or later
             return Preview(tuple(rounds), step.blocked, step.failed, observed, tuple(checks.values()))
         observed = hoped
 
 
 def _is_restart(action: Action) -> bool:
-    """Whether a restart policy does it."""
+    """Whether a restart policy causes the action."""
     return isinstance(action, StartContainer) and action.restarts > 0
 
 
 def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observed:
-    """The same world (the same object when nothing changes) with probes passed and awaited one-shots completed.
+    """A world (the same object if nothing changes) in which probes passed and awaited one-off jobs completed.
 
-    An image that has not been seen yet is trusted to bring the health check that a dependent waits for.
+    Assumes that an image not seen yet has the health check that a dependent waits for.
     """
     awaited = _waited_for(desired, Condition.COMPLETED)
     trusted = _waited_for(desired, Condition.HEALTHY)
@@ -105,7 +105,7 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
 
 
 def _waited_for(desired: Desired, condition: Condition) -> frozenset[str]:
-    """Services that another one needs in this condition."""
+    """Services that another one needs to reach this condition."""
     return frozenset(
         dependency.service
         for spec in desired.containers
@@ -115,7 +115,7 @@ def _waited_for(desired: Desired, condition: Condition) -> frozenset[str]:
 
 
 def render_text(preview: Preview) -> str:
-    """One line per action under its round's number, then what is left over; ends with a newline."""
+    """One line per action under its round's number, then what remains; ends with a newline."""
     if not (preview.rounds or preview.blocked or preview.failed):
         return "nothing to do\n"
     width = max((len(str(action.resource)) for actions in preview.rounds for action in actions), default=0)

@@ -1,6 +1,6 @@
 """Containers that must not run: in which order they stop, and which of them are removed.
 
-The mirror of starting: a container stops when no container that depends on it and has to leave too still runs.
+The reverse of starting: a container stops once no container that depends on it and has to leave too is running.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def find_departures(situation: Situation) -> dict[str, Departure]:
-    """Every observed container that must not run (as it is), and why."""
+    """Every observed container that must not run, or not as it is, and why."""
     departures: dict[str, Departure] = {}
     for name, container in situation.observed.containers.items():
         spec = situation.specs.get(name)
@@ -56,7 +56,7 @@ def _unwanted(situation: Situation, container: Container) -> str | None:
 
 
 def orphans(desired: Desired, observed: Observed) -> tuple[str, ...]:
-    """Names of containers of the stack that belong to no declared service."""
+    """Names of the stack's containers that belong to no declared service."""
     declared = frozenset(desired.services)
     wanted = {spec.name for spec in desired.containers}
     containers = (container for container in observed.containers.values() if not container.one_off)
@@ -65,7 +65,7 @@ def orphans(desired: Desired, observed: Observed) -> tuple[str, ...]:
 
 
 def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveContainer | Blocked]:
-    """The next step of every leaving container; of the replicas of one service the highest index first."""
+    """The next step of every leaving container; among the replicas of a service, the highest index first."""
     if not situation.leaving:
         return
     containers = [situation.observed.containers[name] for name in situation.leaving]
@@ -98,7 +98,7 @@ def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVol
 def _holders(situation: Situation, leaving: list[Container]) -> dict[str, list[str]]:
     """Service to the names of leaving containers that depend on it and may be running.
 
-    Definitions of different age can depend on each other in a circle; when nothing at all could stop, nothing holds.
+    Definitions of different ages can depend on each other in a cycle; if that blocks all containers, none is held back.
     """
     holders: dict[str, list[str]] = {}
     running: list[Container] = []

@@ -1,7 +1,7 @@
 """When a container must make way for a new one of the same name.
 
-Only what a container was made from counts: its own definition, its image, what it is attached to, and the namespaces
-it shares. Changed files behind bind mounts do not, and neither does anything about its neighbours.
+Only what a container was created from counts: its definition, its image, its networks and mounts, and the namespaces
+it shares. Changed files in bind mounts do not count, and neither do other changes of its neighbours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def replacement_reason(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
-    """Why ``container`` is not what ``spec`` asks for, in words; None when it is, or must stay as it is."""
+    """Why ``container`` does not match ``spec``, in words; None if it does, or if it must stay as it is."""
     if container.damage:
         return container.damage
     if container.service != spec.service:

@@ -1,4 +1,4 @@
-"""What a preview replaces, and how new definitions differ from old ones: the second half of ``orchestra plan``."""
+"""Replacements in a preview, and how new definitions differ from old ones: the second half of ``orchestra plan``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Replacement(Record):
-    """changes: empty when the definition is the same, or when what it was is not known."""
+    """changes: empty if the definition is the same, or if the old one is not known."""
 
     resource: ResourceId
     reason: str
@@ -30,9 +30,9 @@ class Replacement(Record):
 
 
 def replacements(preview: Preview, outlook: ForeseeResult) -> list[Replacement]:
-    """Containers and networks that ``preview`` of the outlook removes and makes anew, in the order of their beginnings.
+    """Containers and networks that ``preview`` removes and recreates, in the order in which that begins.
 
-    The definitions that are desired now tell what has changed, where something has been made from them.
+    Changes are relative to the definitions that are desired now, for containers and networks created from them.
     """
     actions = [action for step in preview.rounds for action in step]
     created = {action.resource for action in actions if isinstance(action, (CreateContainer, CreateNetwork))}
@@ -63,7 +63,7 @@ def _changes(resource: ResourceId, current: Desired | None, desired: Desired, ob
         return ()
     changes = () if before is None else differences(before, wanted)
     if before is not None and not changes and before.config_hash != wanted.config_hash:
-        # What the hash covers beyond the attributes: files of configs and secrets, and what has no effect here.
+        # The hash also covers files of configs and secrets, and attributes without an effect here.
         declared = [
             mount.declared for mount in wanted.mounts if isinstance(mount, BindMount | FileMount) and mount.declared
         ]
@@ -75,7 +75,7 @@ def _changes(resource: ResourceId, current: Desired | None, desired: Desired, ob
 
 
 def _made_from(current: Desired | None, name: str, config_hash: str) -> ContainerSpec | None:
-    """Its definition, also of a container that has outlived an edit which was refused."""
+    """The definition that it was created from, which may be the one before an edit that was refused."""
     known = (*current.containers, *(earlier.spec for earlier in current.earlier)) if current else ()
     return next((spec for spec in known if spec.name == name and spec.config_hash == config_hash), None)
 
@@ -90,12 +90,12 @@ def _short(digest: str) -> str:
 
 
 def left_alone(outlook: ForeseeResult) -> tuple[str, ...]:
-    """Names of containers that no service declares, and that stay."""
+    """Names of containers that no service declares and that are kept."""
     return () if outlook.desired.request.remove_orphans else orphans(outlook.desired, outlook.observed)
 
 
 def render_text(replaced: list[Replacement], orphaned: tuple[str, ...]) -> str:
-    """A line for each, with the changes below it; empty when there is nothing to tell."""
+    """A line for each, with the changes below it; empty if there is nothing to report."""
     lines: list[str] = []
     for replacement in replaced:
         lines.append(f"replaced {replacement.resource}  {replacement.reason}")

@@ -1,9 +1,9 @@
 """Docker's restart policies: whether and when a container that ended by itself runs again.
 
-Source: Docker's restart manager. The wait doubles from 100 ms to 60 s with every short run; a run of 10 s or more
-sets it back. ``on-failure`` looks at the exit code, ``always`` and ``unless-stopped`` do not; stopping by command is
-``Request.stopped``, never this policy's concern. ``deploy.restart_policy`` may set the wait, how long a run must be to
-have succeeded, and how many runs may fail (Compose Specification, deploy).
+Source: Docker's restart manager. The wait doubles with every short run, from 100 ms to 60 s; a run of 10 s or more
+resets it. ``on-failure`` looks at the exit code, ``always`` and ``unless-stopped`` do not; stopping by command is
+``Request.stopped``, not part of this policy. ``deploy.restart_policy`` may set the wait, how long a run must be to
+count as successful, and how many runs may fail (Compose Specification, deploy).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container, Exited
 
 STEADY = 10.0
-"""Seconds of running after which the back-off begins anew."""
+"""Seconds of running after which the back-off is reset."""
 
 
 class NextRun(NamedTuple):
-    """When the next run begins (Unix seconds), and the counts it leads to."""
+    """When the next run begins (Unix seconds), and the counts after it."""
 
     at: float
     restarts: int
@@ -32,7 +32,7 @@ class NextRun(NamedTuple):
 
 
 def next_run(policy: Restart, container: Container, ended: Exited) -> NextRun | None:
-    """The run that the policy gives to a container that has ended; None when it stays ended."""
+    """The next run of an exited container by its policy; None if it is not restarted."""
     in_a_row = 0 if ended.finished_at - ended.started_at >= (policy.window or STEADY) else container.backoff
     if not _restarts(policy, in_a_row if policy.window else container.restarts, ended):
         return None
@@ -53,7 +53,7 @@ def _restarts(policy: Restart, retries: int, ended: Exited) -> bool:
 
 
 def exit_text(ended: Exited, limit: int | None = None) -> str:
-    """``exited (1)``, in the words of Docker's own messages; limit: the memory (bytes) that it was allowed to use."""
+    """``exited (1)``, in the words of Docker's messages; limit: the memory (bytes) that it was allowed to use."""
     code = "unknown" if ended.exit_code is None else ended.exit_code
     if not ended.oom_killed:
         return f"exited ({code})"

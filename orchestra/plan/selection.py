@@ -1,4 +1,4 @@
-"""Which services a command concerns, and what is desired when it concerns only some: the others stay as they were."""
+"""Which services a command affects, and the desired state if it affects only some: the others stay as they were."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def merge_desired(
     current: Desired | None, new: Desired, services: Collection[str] = (), dependencies: Collection[str] = ()
 ) -> Desired:
-    """What is desired after ``new`` was asked for, but only for ``services``; empty is every service that is enabled.
+    """The desired state after a command for ``new``, but only for ``services``; empty for every enabled service.
 
-    current: what was desired until now, None for nothing. Services that are not selected keep their containers, their
-    definitions and the time they were asked for; those that the file no longer declares become orphans. Of a network,
-    volume or image that both sides use, the new definition holds. dependencies: those of ``services`` that were not
-    named themselves; none of their containers is given up. Raises UserError when a selected service claims the name of
+    current: the desired state until now, if there is one. Services that are not selected keep their containers, their
+    definitions and the time of their last command; those that the file no longer declares become orphans. If both use a
+    network, volume or image, the new definition holds. dependencies: those of ``services`` that were not
+    named themselves; none of their containers is removed. Raises UserError if a selected service claims the name of
     a container that another service keeps.
     """
     if not services and not new.disabled:
@@ -41,7 +41,7 @@ def merge_chosen(
     """The same, but of no service when ``chosen`` is empty."""
     declared = frozenset(new.services)
     before = current or Desired(new.stack)
-    if not before.services:  # nothing is known of what was asked for, so that all else stays as it is
+    if not before.services:  # no earlier command is known, so everything else stays as it is
         new = replace(new, disabled=tuple(service for service in new.services if service not in chosen))
     selected = tuple(spec for spec in new.containers if spec.service in chosen)
     selected += _further_replicas(before, selected, dependencies)
@@ -91,7 +91,7 @@ def with_one_off(desired: Desired, spec: ContainerSpec, origin: Desired) -> Desi
 
 
 def without_services(current: Desired, services: Collection[str], request: Request) -> Desired:
-    """What is desired after ``down`` was asked for these services; networks go with the last one."""
+    """The desired state after ``down`` of these services; networks go with the last one."""
     kept = tuple(spec for spec in current.containers if spec.service not in services)
     keys = {key for spec in kept for key in spec.image_keys}
     return replace(
@@ -106,7 +106,7 @@ def without_services(current: Desired, services: Collection[str], request: Reque
 
 
 def with_dependents(desired: Desired, services: Collection[str], *, restarted: bool = False) -> frozenset[str]:
-    """These services and all that depend on them, directly or not. restarted: only with ``restart: true``."""
+    """These services and all that depend on them, directly or not. restarted: only by ``restart: true``."""
     found = set(services)
     while more := {
         spec.service
@@ -135,7 +135,7 @@ def with_dependencies(desired: Desired, services: Collection[str]) -> frozenset[
 def _further_replicas(
     before: Desired, selected: tuple[ContainerSpec, ...], dependencies: Collection[str]
 ) -> tuple[ContainerSpec, ...]:
-    """The containers of dependencies beyond the number that the file asks for, as they were asked for."""
+    """The containers of dependencies beyond the number in the file, with the definitions they had."""
     count = Counter(spec.service for spec in selected)
     return tuple(s for s in before.of_services if s.service in dependencies and s.index > count[s.service])
 
@@ -152,7 +152,7 @@ def _check_names(selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec,
 def _merge_images(
     before: Desired, new: Desired, selected: tuple[ContainerSpec, ...], kept: tuple[ContainerSpec, ...]
 ) -> tuple[ImageSpec, ...]:
-    """Images of kept services are not checked again: a new one would replace containers that were not named."""
+    """Do not check images of kept services again: a new one would replace containers that were not named."""
     keys = {key for spec in selected for key in spec.image_keys}
     still_used = {key for spec in kept for key in spec.image_keys} - keys
     again = tuple(image for image in new.images if image.key in keys)
@@ -165,5 +165,5 @@ def _merge_images(
 
 
 def _wishes_of(before: Desired, kept: tuple[ContainerSpec, ...]) -> dict[ServiceName, Wish]:
-    """Services that the command does not name keep what was asked of them, and when."""
+    """Services that the command does not name keep their last command and its time."""
     return {spec.service: before.wish(spec.service) for spec in kept}

@@ -1,4 +1,4 @@
-"""Everything one decision may look at, with its indexes built once, and the verdicts given so far."""
+"""Everything that one decision may look at, with indexes that are built once, and the verdicts so far."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 GIVE_UP = 7
-"""After so many failures in a row, 6.3 s of waiting between them, a command no longer waits for a success.
+"""After this many failures in a row, with 6.3 s of waiting in all, a command no longer waits for a success.
 
-The action is tried again all the same."""
+The action is still tried again."""
 
 
 class Departure(Record):
-    """Why a container must not run. keep: it is stopped only, not removed."""
+    """Why a container must not run. keep: it is only stopped, not removed."""
 
     reason: str
     keep: bool = False
@@ -73,7 +73,7 @@ class Situation:
         self.hopeless: set[ResourceId] = set()
 
     def wish(self, service: ServiceName) -> Wish:
-        """See ``Desired.wish``, which makes one anew each time for a service that no command singled out."""
+        """See ``Desired.wish``, which makes a new one each time for a service that no command named."""
         return self.desired.wishes.get(service, self._unasked)
 
     def wish_of(self, spec: ContainerSpec) -> Wish:
@@ -82,12 +82,12 @@ class Situation:
         return self.wish(spec.service) if one_off is None else Wish(one_off.at, alone=one_off.alone)
 
     def is_never_replaced(self, spec: ContainerSpec, container: Container) -> bool:
-        """Whether the container is one of those that were there already when the command said that they stay."""
+        """Whether the container existed already when a command said that existing containers are kept."""
         wish = self.wish(spec.service)
         return wish.recreate is Recreate.NEVER and container.created_at < wish.at
 
     def resources(self, names: Iterable[str]) -> tuple[ResourceId, ...]:
-        """Container names as resources, sorted and once each."""
+        """Container names as resources, sorted and without duplicates."""
         return tuple(ResourceId.container(name) for name in sorted(set(names)))
 
     def stop_timeout(self, container: Container) -> float:
@@ -95,7 +95,7 @@ class Situation:
         return container.stop_grace_period if asked is None else asked
 
     def add(self, verdict: Action | Blocked | Failed | None) -> None:
-        """Take a policy's verdict in. An action on what failed before waits for its back-off, or fails for good."""
+        """Add a policy's verdict. An action that failed before waits for its back-off, or fails for good."""
         if verdict is None:
             return
         if not isinstance(verdict, (Blocked, Failed)):
@@ -111,7 +111,7 @@ class Situation:
             self.ready.append(verdict)
 
     def is_waiting(self) -> bool:
-        """Whether anything blocked still waits for more than what has failed. Asked when every verdict is in.
+        """Whether a blocked resource waits for anything but failed ones. Call it when every verdict has been added.
 
         From then on ``hopeless`` is complete.
         """
@@ -122,9 +122,9 @@ class Situation:
         return bool(waiting)
 
     def after_failure(self, action: Action) -> Action | Blocked | Failed:
-        """The action, unless the same one has failed since it was asked for.
+        """Return the action, unless the same one has failed since the last command.
 
-        A failure belongs to the kind of action that failed: what cannot be started can be stopped and removed. What
+        A failure belongs to the kind of action that failed: a resource that cannot be started can be removed. One that
         cannot even be looked at is left alone.
         """
         if not self.observed.failures:

@@ -1,4 +1,4 @@
-"""Which actions under way make no sense any more once something else is desired."""
+"""Which actions under way no longer make sense when the desired state changes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def is_superseded(action: Action, desired: Desired) -> bool:
     """Whether ``action`` should be cancelled because ``desired`` no longer asks for it.
 
-    What ends or removes something is seen through: half of it has happened already. Only a stop that may now take less
-    time is begun anew.
+    Actions that end or remove something are completed: half of it is done already. Only a stop that may now take less
+    time is started again.
     """
     match action:
         case PullImage(image=image):

@@ -1,4 +1,4 @@
-"""What a policy may say of a resource instead of an action: not now, or not at all."""
+"""What a policy may return for a resource instead of an action: not now, or not at all."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Blocked(Record):
-    """Something is wanted of ``resource`` but not yet possible.
+    """Something should happen to ``resource`` but is not possible yet.
 
     waits_for: resources that must change first; until: the moment (Unix seconds) that ends the waiting.
-    awaited: what takes its time without any action: resources, and what is awaited of each, ``to be healthy``.
+    awaited: resources that take their time without any action, and what each is waiting for, such as ``to be healthy``.
     """
 
     resource: ResourceId
@@ -26,10 +26,10 @@ class Blocked(Record):
 
 
 class Failed(Record):
-    """``resource`` will not become what it should until the file, the machine or another container changes.
+    """``resource`` cannot become what it should be until the file, the machine or another container changes.
 
-    waits_for: resources it would also wait for: they may turn out to be another reason. in_use: it cannot be removed,
-    since another stack uses it; that is no fault. location: what of the file has failed, where that is known.
+    waits_for: resources that it would also wait for: they may be another reason. in_use: it cannot be removed,
+    since another stack uses it; that is not an error. location: the place in the file that failed, if known.
     """
 
     resource: ResourceId

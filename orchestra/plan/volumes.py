@@ -1,4 +1,4 @@
-"""When named volumes are made, and the only case in which they are removed."""
+"""When named volumes are created, and the only case in which they are removed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def named_volumes(spec: ContainerSpec) -> tuple[str, ...]:
-    """The names on the host of the named volumes that a container mounts."""
+    """The host names of the named volumes that a container mounts."""
     return tuple(mount.name for mount in spec.mounts if isinstance(mount, VolumeMount) and mount.name)
 
 
 def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed | None:
-    """Create what is missing. A volume whose definition changed is left alone: replacing it would lose its data."""
+    """Create a missing volume. One whose definition changed is left alone: replacing it would lose its data."""
     resource = ResourceId.volume(spec.name)
     if situation.going_down or resource in situation.in_flight or spec.name in situation.observed.volumes:
         return None
@@ -31,7 +31,7 @@ def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed
 
 
 def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | Blocked | None:
-    """Remove a volume when the whole stack goes down with its volumes, when it is the stack's own and unused."""
+    """Remove a volume if the whole stack goes down with its volumes, and the stack owns it and it is unused."""
     if not (situation.going_down and situation.request.remove_volumes) or volume.external:
         return None
     if any(spec.external and spec.name == volume.name for spec in situation.desired.volumes):
