@@ -1,6 +1,6 @@
-"""The face: one module per command, imported only when its command runs.
+"""The command line: one module per command, imported only when its command runs.
 
-``table`` says which commands and options there are. From it ``parse`` reads a command line without any library, and
-``typed`` makes the Typer application that answers ``--help`` and everything that does not parse. Both lead to the same
+``table`` lists the commands and options. From it ``parse`` reads a command line without any library, and
+``typed`` makes the Typer application that handles ``--help`` and everything that does not parse. Both produce the same
 ``Invocation``, which the command's module runs.
 """

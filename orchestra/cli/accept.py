@@ -1,4 +1,4 @@
-"""Asking before a stack from elsewhere runs for the first time: where it is from, and what it will reach."""
+"""Asks before a stack from elsewhere runs for the first time, and shows its sources and what it will access."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_accepted(beginning: Beginning, reach: Reach, *, yes: bool) -> None:
-    """Raises UserError unless these files are accepted, now or before. yes: without asking."""
+    """Raises UserError unless these files are accepted, now or earlier. yes: accept them without asking."""
     directory = beginning.context.home.sources
     if is_accepted(directory, reach):
         return

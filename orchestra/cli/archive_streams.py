@@ -1,4 +1,4 @@
-"""Where a command reads or writes an archive: a file that appears as a whole, or a stream that is no terminal."""
+"""Where a command reads or writes an archive: a file that is written completely, or a stream but not a terminal."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 def refuse_terminal_input(hint: str) -> None:
-    """Raises UserError where standard input is a terminal."""
+    """Raises UserError if standard input is a terminal."""
     if sys.stdin.isatty():
         raise UserError("cannot read an archive from a terminal", hint=hint)
 
 
 def refuse_terminal_output(hint: str) -> None:
-    """Raises UserError where standard output is a terminal."""
+    """Raises UserError if standard output is a terminal."""
     if sys.stdout.isatty():
         raise UserError("cannot write an archive to a terminal", hint=hint)
 
 
 @contextlib.contextmanager
 def opened_output(path: str | None) -> Iterator[IO[bytes]]:
-    """A file appears as a whole, or not at all."""
+    """Open the output. A file appears complete, or not at all."""
     if path is None:
         refuse_terminal_output("use -o FILE, or redirect the output")
         yield sys.stdout.buffer

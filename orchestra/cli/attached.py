@@ -1,4 +1,4 @@
-"""``orchestra up`` in the foreground: progress first, then the logs of what has been started."""
+"""``orchestra up`` in the foreground: progress first, then the logs of the started containers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOTICES = {
 
 
 def run_attached(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:
-    """The exit code: 130 after Ctrl-C; that of a container where the command line asks for it; else 0 or 1."""
+    """Return the exit code: 130 after Ctrl-C; that of a container if an option asks for it; else 0 or 1."""
     with Signals(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as stack:
         attached = Attached(beginning, options, read_options(invocation.values), signals)
         return attached.run(Screen(invocation, beginning, attached, signals, stack))
@@ -90,7 +90,7 @@ class Screen:
         self._printer.expect_names(*self._names)
 
     def hear(self, event: Event) -> bool:
-        """Logs are shown from the first start on; but what redraws itself first sees everything made."""
+        """Show logs from the first start on; live progress first waits until everything has been created."""
         is_start = isinstance(event, ActionEvent) and (
             event.verb == "start" and event.phase in (Phase.STARTED, Phase.DONE)
         )
@@ -100,7 +100,7 @@ class Screen:
         return self._started and not (self._progress.redraws and self._progress.is_making)
 
     def attach(self) -> None:
-        """What redraws itself has had its time."""
+        """Show logs from now on, in place of progress."""
         if self._progress.redraws:
             self._drawing.close()
             self._progress = Awaiting()

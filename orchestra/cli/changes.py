@@ -21,7 +21,7 @@ _RECREATING = {
 
 
 def read_chosen(values: dict[str, Any]) -> Chosen:
-    """values: of the command line. Raises UserError for numbers that are none."""
+    """values: those of the command line. Raises UserError for an invalid number."""
     return Chosen(tuple(values["services"]), values.get("no_deps", False), parse_scale(values["scale"]))
 
 
@@ -43,18 +43,18 @@ def read_changes(values: dict[str, Any]) -> Changes:
 
 
 def read_creation(values: dict[str, Any]) -> Changes:
-    """Of ``create``. values: of the command line. Raises UserError for options that exclude each other."""
+    """The options of ``create``. values: those of the command line. Raises UserError for conflicting options."""
     return replace(read_changes(values), start=False)
 
 
 def read_scaling(values: dict[str, Any]) -> Chosen:
-    """Of ``scale``. values: of the command line. Raises UserError for numbers that are none."""
+    """The arguments of ``scale``. values: those of the command line. Raises UserError for an invalid number."""
     scale = parse_scale(values["scale"])
     return Chosen(tuple(scale), values["no_deps"], scale)
 
 
 def parse_scale(entries: Sequence[str]) -> dict[str, int]:
-    """``web=3``. Raises UserError."""
+    """Parse entries such as ``web=3``. Raises UserError."""
     scale: dict[str, int] = {}
     for entry in entries:
         service, equals, number = entry.partition("=")

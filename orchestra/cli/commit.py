@@ -1,4 +1,4 @@
-"""``orchestra commit``: an image of a container's changes."""
+"""``orchestra commit``: create an image from a container's changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra config``: the file, checked, in canonical form; or one thing that can be said of it."""
+"""``orchestra config``: print the checked file in canonical form, or one kind of information about it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PARTS = {
     "no_normalize": "complete",
     "no_consistency": "check",
 }
-"""Options that leave out a pass of the load, and its name."""
+"""Options that skip a pass of the load, and the pass's name."""
 
 VIEWS = ("schema", "explain", "environment", "variables", "lock_image_digests", "hash")
-"""Options that stand for a view of their own, the first that is given."""
+"""Options that select a view; the first one given counts."""
 LISTS = ("services", "volumes", "networks", "images", "models", "profiles")
 
 
@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
         with open(values["output"], "w", encoding="utf-8") as file:
             file.write(result.text)
     else:
-        # What others read as a Compose file is UTF-8 in every locale.
+        # Other programs read this as a Compose file, which is UTF-8 in every locale.
         sys.stdout.buffer.write(result.text.encode("utf-8", "surrogateescape"))
     return 0
 

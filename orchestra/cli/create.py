@@ -1,4 +1,4 @@
-"""``orchestra create``: have the containers that the file declares, without starting them."""
+"""``orchestra create``: create the containers that the file declares, without starting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra system df``: what takes space on disk, in Docker's columns."""
+"""``orchestra system df``: show disk usage, in Docker's columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra doctor``: what this machine offers, and what each lack costs. Exit code 1: no stack can run."""
+"""``orchestra doctor``: what this machine supports, and the cost of what is missing. Exit code 1: no stack can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra down``: stop and remove the stack, or a part of it, in reverse order; volumes stay unless asked."""
+"""``orchestra down``: stop and remove the stack, or a part of it, in reverse order; keep volumes by default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(invocation: Invocation) -> int:
 
 
 def bring_down(invocation: Invocation, options: DownOptions) -> int:
-    """Until all of it is gone, or cannot go; the exit code."""
+    """Return the exit code when all of it is gone, or cannot be removed."""
     context = invocation.context
     known, exists = find_stack_for_down(context, options)
     if not exists:

@@ -1,4 +1,4 @@
-"""``--dry-run``: what a command would do, as ``orchestra plan`` tells it, and nothing is changed."""
+"""``--dry-run``: show what a command would do, in the form of ``orchestra plan``, and change nothing."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CHANGE_NOTHING = frozenset(
         *("graph", "inspect", "help", "volume ls", "volume inspect"),
     }
 )
-"""Commands that are the same without it."""
+"""Commands that do the same with and without it."""
 
 
 def run_dry(invocation: Invocation) -> int:
-    """Raises UserError for a command whose effects cannot be told beforehand."""
+    """Raises UserError for a command whose effects cannot be predicted."""
     if invocation.command in CHANGE_NOTHING:
         return _run(invocation)
     preview = PREVIEWS.get(invocation.command)

@@ -1,4 +1,4 @@
-"""One thing after another: if one fails, the rest are still done."""
+"""Does one thing after another: if one fails, the rest are still done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def for_each(invocation: Invocation, names: Iterable[str], work: Callable[[str], None], kind: str = "image") -> int:
-    """The exit code: 1 when something failed, which is shown on standard error. kind: of what is named."""
+    """Return the exit code: 1 if anything failed, which is shown on standard error. kind: the kind of the names."""
     code = 0
     for name in names:
         try:
@@ -24,14 +24,14 @@ def for_each(invocation: Invocation, names: Iterable[str], work: Callable[[str],
         except (OrchestraError, OSError) as error:
             if invocation.shared["debug"]:
                 raise
-            sys.stdout.flush()  # where both are one terminal, lines stay in order
+            sys.stdout.flush()  # keeps lines in order if both streams are one terminal
             show_error(invocation, error, name, kind)
             code = 1
     return code
 
 
 def show_error(invocation: Invocation, error: OrchestraError | OSError, name: str, kind: str = "image") -> None:
-    """With the name of what it is about, where the message leaves that out."""
+    """Show the error, with the name if its message does not contain that."""
     from orchestra.cli.render.errors import render_error
 
     if isinstance(error, OrchestraError) and name not in error.message:

@@ -1,4 +1,4 @@
-"""``orchestra events``: what happens, as it happens, until interrupted."""
+"""``orchestra events``: print events as they happen, until interrupted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 CHANGES = {"created": "create", "started": "start", "exited": "die", "removed": "destroy"}
-"""Docker's words for them."""
+"""Docker's words for kinds of resources."""
 
 
 def run(invocation: Invocation) -> int:
@@ -59,7 +59,7 @@ def run(invocation: Invocation) -> int:
 
 
 def as_data(event: Change) -> dict[str, Any] | None:
-    """With Docker Compose's keys and words; None for what it has no event for."""
+    """The event with Docker Compose's keys and words; None if Docker Compose has no such event."""
     match event:
         case ContainerEvent():
             kind, name, action = "container", event.container, CHANGES.get(event.change, event.change)

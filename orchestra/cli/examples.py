@@ -1,4 +1,4 @@
-"""Examples of each command, for help and manual pages. Not imported unless one of them is wanted.
+"""Examples of each command, for help and manual pages. Imported only when one of them is shown.
 
 A line fits a terminal of 60 columns, and names the services, files and images that ``tests/cli/test_examples.py`` runs
 it with.
@@ -12,7 +12,7 @@ from orchestra.record import Record
 
 
 class Example(Record):
-    """line: what to type after ``orchestra``. meaning: what that does, as an imperative."""
+    """line: the words after ``orchestra``. meaning: what the command does, as an imperative."""
 
     line: str
     meaning: str
@@ -152,11 +152,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "system df": (Example("system df -v", "List each image, container, volume and log with its size"),),
     "system prune": (Example("system prune --force", "Remove what dead stacks left behind, without asking"),),
 }
-"""By the command's name; groups have some too, and the empty name stands for the whole program."""
+"""Examples by the command's name; groups have some too, and the empty name stands for the whole program."""
 
 
 def render_examples(name: str, width: int) -> str:
-    """The end of a command's help, '' for a command without examples."""
+    """The last part of a command's help, '' for a command without examples."""
     text = ""
     for example in EXAMPLES.get(name, ()):
         meaning = textwrap.fill(example.meaning, width, initial_indent="    ", subsequent_indent="    ")

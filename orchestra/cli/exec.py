@@ -1,4 +1,4 @@
-"""``orchestra exec``: one more program in a running container, on a terminal or on pipes. Standard library only."""
+"""``orchestra exec``: run another program in a running container, on a terminal or on pipes. Standard library only."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _read_options(values: dict[str, Any], environment: Mapping[str, str], *, ter
 
 
 def _execute(target: Target, stdio: Sequence[int], signals: Signals, *, tied: bool = True) -> Execution:
-    """SystemExit when a signal ends it before the program runs: a process of the container may keep it from running."""
+    """Raises SystemExit if a signal comes before the program runs: a process in the container may prevent that."""
     execution = target.execute(stdio, partial(_await, signals), tied=tied)
     for warning in execution.warnings:
         print(f"warning: {visible(str(warning))}", file=sys.stderr)
@@ -85,7 +85,7 @@ def _run_detached(target: Target) -> int:
 
 
 def _run_on_pipes(execute: Callable[[Sequence[int], Signals], Execution], owner: int) -> int:
-    """Signals are passed on, since no terminal of the container's own is there to make them."""
+    """Pass signals on, since there is no terminal in the container that would generate them."""
     pipes = [open_pipe(owner) for _ in range(3)]
     theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
     stdin, stdout, stderr = pipes[0][1], pipes[1][0], pipes[2][0]
@@ -108,9 +108,9 @@ def _run_on_pipes(execute: Callable[[Sequence[int], Signals], Execution], owner:
 
 
 class _Passing:
-    """Passes signals on to the program. One that ought to end it, and is of no use, ends this command instead.
+    """Passes signals on to the program. If a signal that should end the program has no effect, it ends this command.
 
-    It is of no use when the program is stopped, as any process of the container may have done, or when it is the
+    A signal has no effect if the program is stopped, which any process of the container may have done, or if it is the
     second of its kind.
     """
 
@@ -127,14 +127,14 @@ class _Passing:
 
 
 def _run_on_terminal(execute: Callable[[Sequence[int], Signals], Execution]) -> int:
-    """Every key goes to the terminal in the container, which makes signals of some of them."""
+    """Send every key to the terminal in the container, which turns some of them into signals."""
     with Signals(signal.SIGWINCH, *ENDING) as signals, execute((), signals) as execution:
         master = os.dup(execution.terminal)
         os.set_blocking(master, False)
 
         def take(number: int) -> None:
             if number != signal.SIGWINCH:
-                raise SystemExit(128 + number)  # the program is tied to us and ends too
+                raise SystemExit(128 + number)  # the program is tied to this process and ends too
             execution.resize(*tty.get_size(0))
 
         sys.stdout.flush()
@@ -145,7 +145,7 @@ def _run_on_terminal(execute: Callable[[Sequence[int], Signals], Execution]) -> 
 
 
 class _Keyboard(Direction):
-    """What is typed. Ctrl-C makes no signal of ours here, and none of use where the program is stopped."""
+    """Keyboard input. Ctrl-C sends no signal to this process, and one without effect to a stopped program."""
 
     def __init__(self, source: int, target: int, execution: Execution) -> None:
         super().__init__(source, target, owned=[])

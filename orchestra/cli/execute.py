@@ -1,4 +1,4 @@
-"""From a command line that has been understood to an exit code: run the command's module, show what went wrong."""
+"""Runs the module of a parsed command line, shows its errors, and returns an exit code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-"""128 and the number of the signal that other programs die of then."""
+"""128 plus the number of the signal that kills other programs in this case."""
 
 
 def execute(invocation: Invocation) -> int:
-    """Run a command. Errors that a user is meant to see are shown on standard error; bugs keep their traceback."""
+    """Run a command. Errors meant for users are shown on standard error; bugs keep their traceback."""
     command = find_command(invocation.command)
     assert command is not None, invocation.command
     try:
@@ -34,7 +34,7 @@ def execute(invocation: Invocation) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes standard output once more at its end: let it go nowhere.
+        # The interpreter flushes standard output once more at exit: discard that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except (OrchestraError, OSError) as error:

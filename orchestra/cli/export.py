@@ -1,4 +1,4 @@
-"""``orchestra export``: a container's file system as a tar archive."""
+"""``orchestra export``: write a container's file system to a tar archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra graph``: which services depend on which, as a picture or in a language of other programs."""
+"""``orchestra graph``: which services depend on which, as a picture or in a format for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra help``: what ``--help`` prints."""
+"""``orchestra help``: print the same as ``--help``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    """Raises UsageError for words that name no command."""
+    """Raises UsageError if the words are not the name of a command."""
     words = invocation.values["words"]
     if words and words[0] not in table.GROUPS and table.find_command(words[0]) is None:
         raise no_such_command(words[0])

@@ -42,7 +42,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _data(container: ContainerRow, items: list[Item]) -> dict[str, Any]:
-    """items: the image by each of its names; none for a directory tree."""
+    """items: the image under each of its names; none for a directory tree."""
     row: dict[str, Any] = {"ID": "", "ContainerName": container.name, "Platform": "", "Size": 0}
     if not items:
         return {**row, "Repository": container.image, "Tag": NONE, "Created": None}

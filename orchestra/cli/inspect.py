@@ -1,4 +1,4 @@
-"""``orchestra inspect``: all that is known of containers, for people, as Docker's JSON, or by a template."""
+"""``orchestra inspect``: everything about containers, as text, as Docker's JSON, or by a template."""
 
 from __future__ import annotations
 

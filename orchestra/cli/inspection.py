@@ -1,4 +1,4 @@
-"""What the commands called inspect print: one JSON array, or a template for each thing."""
+"""The output of the ``inspect`` commands: one JSON array, or a template filled in for each item."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_found(format: str, found: Sequence[Mapping[str, Any]]) -> None:
-    """Raises UserError for what is no template, and for names that a thing lacks."""
+    """Raises UserError for an invalid template, and for names that an item lacks."""
     if format == JSON:
         print(json.dumps(found, indent=4))
         return

@@ -1,4 +1,4 @@
-"""A command line that has been understood: what every command's ``run`` gets. Standard library only."""
+"""A parsed command line, which every command's ``run`` receives. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T", bound=Record)
 
 class Invocation(Record):
     """command: its name in the table. shared: the global options; values: the command's own. Both by parameter name,
-    complete with defaults; ``orchestra.cli.surroundings`` adds what variables say.
+    complete with defaults; ``orchestra.cli.surroundings`` adds the values of variables.
     """
 
     command: str
@@ -43,7 +43,7 @@ class Invocation(Record):
         return make_context(shared["driver"], project)
 
     def options(self, type_: type[T]) -> T:
-        """type_: a record whose fields are values of the command line, by their names."""
+        """type_: a record whose fields are named after values of the command line."""
         given = {name: self.values[name] for name in type_._fields}
         return type_(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 

@@ -1,4 +1,4 @@
-"""``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``unpause``, ``wait``: how containers run, as it happens."""
+"""``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``unpause``, ``wait``: change how containers run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
 
 
 def stop_and_show(invocation: Invocation, options: StopOptions) -> int:
-    """Until all have ended, or cannot; the exit code."""
+    """Return the exit code when all containers have stopped, or cannot be stopped."""
     with open_progress(invocation) as progress:
         result = stop(invocation.context, options, progress.hear)
         progress.conclude("Stopping", "Stopped")
@@ -89,7 +89,7 @@ def _tell(invocation: Invocation, containers: Sequence[str], what: str) -> int:
 
 
 def _wait(invocation: Invocation) -> int:
-    """The exit code of the container that ended last; with ``--down-project`` of the one that ended first."""
+    """Return the exit code of the container that ended last; with ``--down-project``, of the first."""
     down_project = invocation.values["down_project"]
     exits = wait(invocation.context, WaitOptions(tuple(invocation.values["services"]), first=down_project))
     for each in exits:

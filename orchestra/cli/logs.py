@@ -1,4 +1,4 @@
-"""``orchestra logs``: what containers wrote."""
+"""``orchestra logs``: show the output of containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that list what there is, as rows of the command table. Names and letters are Docker Compose's."""
+"""The commands that show the current state, as rows of the command table. Names and letters are Docker Compose's."""
 
 from __future__ import annotations
 

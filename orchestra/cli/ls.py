@@ -1,4 +1,4 @@
-"""``orchestra ls``: the stacks of this home, in Docker Compose's columns."""
+"""``orchestra ls``: list the stacks of this home, in Docker Compose's columns."""
 
 from __future__ import annotations
 

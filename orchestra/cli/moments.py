@@ -1,4 +1,4 @@
-"""``--since`` and ``--until``: moments as Docker lets them be written. Standard library only."""
+"""``--since`` and ``--until``: times in the forms that Docker accepts. Standard library only."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _DATE = re.compile(
 
 
 def parse_moment(option: str, text: str, now: float) -> bytes:
-    """A time stamp as logs have them, in UTC, of a date, seconds since 1970, or how long ago. Raises UserError.
+    """A time stamp in UTC, as in logs, from a date, seconds since 1970, or a duration ago. Raises UserError.
 
-    A date without a time zone is meant in the local one.
+    A date without a time zone is in local time.
     """
     match = _UNIX.fullmatch(text)
     if match is not None:
@@ -37,7 +37,7 @@ def parse_moment(option: str, text: str, now: float) -> bytes:
 
 
 def parse_seconds(option: str, text: str, now: float) -> float:
-    """The same as Unix seconds."""
+    """The time as Unix seconds."""
     from calendar import timegm
 
     stamp = parse_moment(option, text, now).decode()

@@ -1,7 +1,7 @@
-"""Reading a command line by the table.
+"""Parses a command line with the table.
 
-Help and mistakes are left to Typer, which has the texts for them: the result here is then None.
-After the first argument of a command that takes a command line of its own, everything is an argument.
+Help and mistakes are left to Typer, which has the texts for them; the result here is then None.
+In a command that takes a command line as its arguments, everything after the first argument is an argument.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def parse(argv: Sequence[str]) -> Invocation | None:
-    """What ``argv`` (without the program's name) asks for; None when only Typer can tell."""
+    """Parse ``argv`` (without the program's name); return None if Typer has to handle it."""
     try:
         shared, words = read(table.GLOBAL, argv, interspersed=False)
         command, words = _command(words)
@@ -30,7 +30,7 @@ def parse(argv: Sequence[str]) -> Invocation | None:
 
 
 def command_word(argv: Sequence[str]) -> str | None:
-    """The first word after the global options; None where these make no sense, or nothing follows."""
+    """The first word after the global options; None if these are invalid, or nothing follows."""
     try:
         words = read(table.GLOBAL, argv, interspersed=False)[1]
     except Misused:
@@ -39,7 +39,7 @@ def command_word(argv: Sequence[str]) -> str | None:
 
 
 def _command(words: list[str]) -> tuple[Command, list[str]]:
-    """The command whose name ``words`` begins with, and what follows it."""
+    """The command whose name ``words`` begins with, and the words after it."""
     length = 2 if words and words[0] in table.GROUPS else 1
     name = " ".join(words[:length])
     command = table.find_command(name)

@@ -1,4 +1,4 @@
-"""``orchestra plan``: what ``up`` would do, and why. Exit code 0: nothing; 1: something would fail; 2: something."""
+"""``orchestra plan``: what ``up`` would do, and why. Exit code 0: nothing; 1: something would fail; 2: changes."""
 
 from __future__ import annotations
 

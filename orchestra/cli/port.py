@@ -1,4 +1,4 @@
-"""``orchestra port``: the addresses that ports of a service are published at."""
+"""``orchestra port``: the addresses at which ports of a service are published."""
 
 from __future__ import annotations
 

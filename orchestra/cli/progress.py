@@ -1,4 +1,4 @@
-"""Which progress a command line asks for."""
+"""Chooses the type of progress output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def open_progress(invocation: Invocation) -> Quiet:
-    """By ``--progress``; ``auto`` is live on a terminal that may move the cursor, plain otherwise."""
+    """Follow ``--progress``; ``auto`` is live on a terminal that supports cursor movement, else plain."""
     progress = _progress_of(invocation)
     progress.to_stdout = bool(invocation.shared.get("status_stdout"))
     progress.hides_images = bool(invocation.values.get("quiet_pull"))

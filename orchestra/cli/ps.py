@@ -48,7 +48,7 @@ def run(invocation: Invocation) -> int:
 
 
 def render(containers: Sequence[ContainerRow], values: dict[str, Any], now: float, width: int | None = None) -> str:
-    """What is no template. values: ``quiet``, ``only_services`` and ``no_trunc`` of the command line. width: columns
+    """Not for templates. values: ``quiet``, ``only_services`` and ``no_trunc`` of the command line. width: columns
     of the terminal.
     """
     if values["quiet"]:
@@ -101,7 +101,7 @@ def _status(container: ContainerRow, now: float) -> str:
 
 
 def _data(container: ContainerRow, stack: str, details: Details, now: float, *, full: bool) -> dict[str, Any]:
-    """Docker Compose's fields, and some of ours: Error, HealthExitCode, HealthOutput and OOMKilled."""
+    """Docker Compose's fields, and further ones: Error, HealthExitCode, HealthOutput and OOMKilled."""
     ports = _ports(container)
     return {
         "Command": f'"{_shortened(" ".join(container.command), COMMAND_WIDTH, full=full)}"',
@@ -135,7 +135,7 @@ def _data(container: ContainerRow, stack: str, details: Details, now: float, *, 
 
 
 def _ports(container: ContainerRow) -> list[str]:
-    """Published ports, and those that are only exposed, as Docker lists them: of what runs in a network."""
+    """Published and exposed ports, as Docker lists them, if the container is running in a network."""
     if not container.runs or not container.networks:
         return []
     targets = {port.partition("->")[2] for port in container.ports}
@@ -143,9 +143,9 @@ def _ports(container: ContainerRow) -> list[str]:
 
 
 def _publisher(port: str) -> dict[str, Any]:
-    """Of ``HOST_IP:PORT->PORT/PROTOCOL``, or of ``PORT/PROTOCOL`` for one that is only exposed."""
+    """Parse ``HOST_IP:PORT->PORT/PROTOCOL``, or ``PORT/PROTOCOL`` for a port that is only exposed."""
     host, _, inside = port.rpartition("->")
     address, _, published = host.rpartition(":")
     target, _, protocol = inside.partition("/")
-    numbers = target.partition("-")[0]  # of a range the first
+    numbers = target.partition("-")[0]  # the first port of a range
     return {"URL": address, "TargetPort": int(numbers), "PublishedPort": int(published or 0), "Protocol": protocol}

@@ -1,4 +1,4 @@
-"""``orchestra publish``: put the files of a stack into a registry."""
+"""``orchestra publish``: publish the files of a stack to a registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra push``: send the images that services are built as to their registries."""
+"""``orchestra push``: send the images of services to their registries."""
 
 from __future__ import annotations
 

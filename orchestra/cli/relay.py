@@ -1,7 +1,7 @@
-"""Carrying bytes between this process's own streams and those of a program in a container. Standard library only.
+"""Copies bytes between this process's streams and those of a program in a container. Standard library only.
 
-The container never gets our own descriptors: with a terminal or a file of the host it could do more than read or write.
-Nothing here waits for one stream while another could go on.
+The container never gets this process's descriptors: with a terminal or file of the host it could do more than I/O.
+No stream blocks another one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 PIPE_SIZE = 1 << 20
 SMALL = 4096
-"""What a pipe or terminal that polls as writable takes without making us wait (PIPE_BUF, pipe(7))."""
+"""Bytes that a pipe or terminal that polls as writable accepts without blocking (PIPE_BUF, pipe(7))."""
 
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR
@@ -39,7 +39,7 @@ _GONE = select.POLLNVAL
 
 
 class Signals:
-    """Signals as numbers to be read: ``fileno`` is readable when one has come. Use ``with``."""
+    """Makes signals readable as numbers: ``fileno`` is readable once one has arrived. Use ``with``."""
 
     def __init__(self, *numbers: int) -> None:
         self._numbers = numbers
@@ -69,23 +69,23 @@ class Signals:
 
 
 def _note(_number: int, _frame: FrameType | None) -> None:
-    """That there is a handler makes the interpreter write the number to the wake-up descriptor."""
+    """Do nothing: having a handler makes the interpreter write the number to the wake-up descriptor."""
 
 
 class Direction:
-    """From one descriptor to another. owned: the ends that are ours to close when nothing more will pass."""
+    """Copies from one descriptor to another. owned: the ends to close when nothing more can be copied."""
 
     def __init__(self, source: int, target: int, *, owned: Sequence[int]) -> None:
         self.source = source
         self.target = target
         self.over = False
-        self.failure: OSError | None = None  # what kept the rest from being written, but for a reader that is gone
+        self.failure: OSError | None = None  # the error that stopped writing, unless the reader is gone
         self.waiting = memoryview(b"")
         self._owned = owned
         self._most = CHUNK if not os.get_blocking(target) or _is_file(target) else SMALL
 
     def read(self) -> None:
-        """Take in what is there; the end of it, and of the other side of a terminal (EIO, pts(4)), is the end."""
+        """Read available data; end of file, or a terminal whose other side is closed (EIO, pts(4)), is the end."""
         try:
             data = os.read(self.source, CHUNK)
         except BlockingIOError:
@@ -104,7 +104,7 @@ class Direction:
         except BlockingIOError:
             return
         except OSError as error:
-            # EPIPE: the reader is gone. The writer on the other side is to learn it the same way.
+            # EPIPE: the reader is gone. Closing lets the writer on the other side notice it the same way.
             if error.errno != EPIPE:
                 self.failure = error
             self.end()
@@ -112,7 +112,7 @@ class Direction:
         self.waiting = self.waiting[count:]
 
     def drain(self) -> None:
-        """Pass on what is there already, and wait for nothing to come."""
+        """Pass on data that has already arrived, without waiting for more."""
         for _ in range(2 * PIPE_SIZE // SMALL):
             while self.waiting and not self.over:
                 poll = select.poll()
@@ -136,7 +136,7 @@ class Direction:
 def relay(
     program: Program, inward: Direction, outward: Sequence[Direction], signals: Signals, take: Callable[[int], None]
 ) -> int:
-    """Until the program has ended and all it wrote has been passed on; its exit code. ``take`` is given each signal."""
+    """Return the program's exit code when it has ended and its output is passed on. take: called with each signal."""
     while True:
         wanted: dict[int, int] = {program.fileno(): select.POLLIN, signals.fileno(): select.POLLIN}
         for direction in (inward, *outward):
@@ -170,14 +170,14 @@ def relay(
 def open_pipe(owner: int) -> tuple[int, int]:
     """Both ends of a pipe with a large buffer. owner: the user who may open it again through /dev/stdout."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
-    with contextlib.suppress(OSError):  # a limit of this user: then it stays as it is
+    with contextlib.suppress(OSError):  # at this user's limit the buffer keeps its size
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
     os.fchown(reader, owner, -1)
     return reader, writer
 
 
 def open_output(fd: int) -> int:
-    """A way to write to ``fd`` without waiting that leaves the flags of the one we were given, which others share."""
+    """Open ``fd`` again for writing without blocking; its own flags stay, since other processes share them."""
     if stat.S_ISFIFO(os.fstat(fd).st_mode):
         with contextlib.suppress(OSError):
             return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)

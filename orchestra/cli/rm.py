@@ -1,4 +1,4 @@
-"""``orchestra rm``: remove stopped containers, after a question."""
+"""``orchestra rm``: remove stopped containers, after asking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From words to an exit code: parse them, and run the command."""
+"""Parses a command line, runs the command, and returns the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra stats``: what the stack's containers use, again and again, in Docker's columns."""
+"""``orchestra stats``: show what the stack's containers use, repeatedly, in Docker's columns."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ HEADER = {
 EXPENDABLE = ("CONTAINER ID", "MEM %")
 SHORT_ID = 12
 UNKNOWN = "--"
-"""Docker's word for what cannot be measured."""
+"""Docker's sign for values that cannot be measured."""
 INTERVAL = 1.0
 """Seconds between two measurements."""
 HOME, ERASE_LINE, ERASE_REST = "\033[H", "\033[K", "\033[J"
 
 
 def run(invocation: Invocation) -> int:
-    """Until interrupted, or until nothing reads the output any more, unless it is to be shown once."""
+    """Run until interrupted, or until nothing reads the output any more, or only once if requested."""
     context, values = invocation.context, invocation.values
     check_format(values["format"])
     meter = Meter(context, invocation.options(StatsOptions), partial(tell_what_there_is, invocation, context))
@@ -89,12 +89,12 @@ def _moves_cursor(invocation: Invocation) -> bool:
 
 
 def _redrawn(text: str) -> str:
-    """Over what is on the screen, so that nothing flickers."""
+    """Overwrite the screen in place, so that it does not flicker."""
     return HOME + text.replace("\n", f"{ERASE_LINE}\n") + ERASE_REST
 
 
 def _wait() -> None:
-    """For the next measurement. Raises BrokenPipeError as soon as nothing reads standard output any more."""
+    """Wait for the next measurement. Raises BrokenPipeError once nothing reads standard output any more."""
     poll = select.poll()
     poll.register(sys.stdout, 0)  # errors and hang-ups are always reported, see poll(2)
     if any(events & (select.POLLERR | select.POLLHUP) for _fd, events in poll.poll(INTERVAL * 1000)):

@@ -1,7 +1,7 @@
-"""What environment variables say in place of options: Docker Compose's ``COMPOSE_*`` of the command line.
+"""Environment variables that replace options: Docker Compose's ``COMPOSE_*`` for the command line.
 
-They count from the process environment, and from the ``.env`` file of the project's directory where that leaves them
-open. Those that decide how a file is read are the loader's.
+They are read from the process environment, then from the ``.env`` file in the project's directory for those not set
+there. The loader handles those that affect how a file is read.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _TRUE = frozenset({"1", "true", "yes", "t", "y"})
 
 
 def settle(invocation: Invocation, process: Mapping[str, str]) -> None:
-    """Complete the options of a command line with what variables say, and make hidden options the usual ones.
+    """Complete the options of a command line with variables, and replace hidden options by the usual ones.
 
-    Raises UserError for values that make no sense, and for those that exclude each other.
+    Raises UserError for invalid values, and for those that conflict.
     """
     shared, values = invocation.shared, invocation.values
     environment = {**_dotenv(shared, process), **process}
@@ -54,7 +54,7 @@ def _is_true(value: str | None) -> bool:
 
 
 def _choice(name: str, value: str | None, choices: Sequence[str]) -> str:
-    """The first choice where the variable is not set."""
+    """The variable's value, or the first choice if it is not set."""
     if value and value not in choices:
         raise UserError(f"{name} is {value!r}", hint=f"use one of {', '.join(choices)}")
     return value or choices[0]

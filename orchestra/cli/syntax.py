@@ -1,4 +1,4 @@
-"""What a command and an argument are, for the tables of them. Standard library only, and cheap."""
+"""The types of commands and arguments, for the command tables. Standard library only, and cheap."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from orchestra.record import Record
 
 
 class Argument(Record):
-    """A positional value. optional: None, or empty, when it is left out. many: all that is left, perhaps none; some: at
-    least one of them; rest: all that is left, options included. choices: all it may be, if not everything.
+    """A positional value. optional: None, or empty, if it is left out. many: all remaining words, perhaps none; some: at
+    least one of them; rest: all remaining words, including options. choices: the allowed values, if they are limited.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Argument(Record):
 
 
 class Command(Record):
-    """module: below ``orchestra.cli``, with ``run(invocation) -> exit code``."""
+    """module: its name below ``orchestra.cli``; has ``run(invocation) -> exit code``."""
 
     name: str
     module: str

@@ -1,4 +1,4 @@
-"""``orchestra system prune``: remove what dead stacks left behind."""
+"""``orchestra system prune``: remove leftovers of dead stacks."""
 
 from __future__ import annotations
 

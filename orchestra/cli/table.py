@@ -1,6 +1,6 @@
-"""Every command with its options: the one place that knows them. Standard library only, and cheap.
+"""Every command with its options, defined in this one place. Standard library only, and cheap.
 
-Names and letters are Docker Compose's wherever it has them.
+Names and letters are those of Docker Compose if it has the command or option.
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ GROUPS = {
     "volume": "Manage volumes",
     "system": "Manage what belongs to no single stack",
 }
-"""First words of commands of two words, with their help."""
+"""The first words of two-word commands, with their help."""
 
 
 def find_command(name: str) -> Command | None:

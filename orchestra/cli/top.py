@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HEADER = ("SERVICE", "#", "UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD")
 GAP, NARROWEST = 2, 4
-"""Of a column, in Docker Compose's table of processes."""
+"""Width of a column in Docker Compose's table of processes."""
 DAY = 86400
 
 
@@ -32,7 +32,7 @@ def run(invocation: Invocation) -> int:
 
 
 def render(containers: Sequence[ContainerProcesses], now: float) -> str:
-    """now: Unix time. Nothing, not even a header, where there are no processes."""
+    """now: Unix time. Empty, without a header, if there are no processes."""
     users: dict[int, str] = {}
     rows = [
         (container.service, str(container.index), *_cells(process, now, users))
@@ -49,7 +49,7 @@ def render(containers: Sequence[ContainerProcesses], now: float) -> str:
 
 
 def _cells(process: ProcessRow, now: float, users: dict[int, str]) -> tuple[str, ...]:
-    """users: names that have been looked up."""
+    """users: names that have already been looked up."""
     if process.uid not in users:
         users[process.uid] = _user_name(process.uid)
     elapsed = now - process.started_at
@@ -67,7 +67,7 @@ def _cells(process: ProcessRow, now: float, users: dict[int, str]) -> tuple[str,
 
 
 def _user_name(uid: int) -> str:
-    """As this machine calls the user, which is how ps(1) shows the processes of containers."""
+    """The user's name on this machine, as ps(1) shows it for the processes of containers."""
     import pwd
 
     try:
@@ -77,7 +77,7 @@ def _user_name(uid: int) -> str:
 
 
 def _moment(started_at: float, now: float) -> str:
-    """``12:05`` of today, ``Nov29`` of this year, else ``2025``."""
+    """``12:05`` for today, ``Nov29`` for this year, else ``2025``."""
     then, today = time.localtime(started_at), time.localtime(now)
     if then.tm_year != today.tm_year:
         return time.strftime("%Y", then)

@@ -1,4 +1,4 @@
-"""The Typer application, generated from the table: help, usage errors, and whatever else ``parse`` leaves to it."""
+"""The Typer application, generated from the table: help, usage errors, and everything else ``parse`` leaves to it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 WIDEST = 100
-"""Columns of help on a wide terminal."""
+"""Width of the help on a wide terminal."""
 
 
 class _Command(TyperCommand):
@@ -48,7 +48,7 @@ def _write_examples(context: Context, formatter: HelpFormatter) -> None:
 
 
 def run_typed(argv: Sequence[str]) -> int:
-    """Parse ``argv`` by Typer and run it; the exit code."""
+    """Parse ``argv`` with Typer and run it; return the exit code."""
     try:
         return application(execute)(list(argv), prog_name="orchestra", standalone_mode=False) or 0
     except NoArgsIsHelpError as error:
@@ -61,7 +61,7 @@ def run_typed(argv: Sequence[str]) -> int:
 
 
 def application(execute: Callable[[Invocation], int]) -> typer.Typer:
-    """Every command of the table; each hands its ``Invocation`` to ``execute`` and exits with what that returns."""
+    """Every command of the table; each passes its ``Invocation`` to ``execute`` and exits with the result."""
     app = typer.Typer(
         rich_markup_mode=None,
         no_args_is_help=True,
@@ -103,7 +103,7 @@ def _runner(command: Command, execute: Callable[[Invocation], int]) -> Callable[
 def _function(
     options: Sequence[Option], arguments: Sequence[Argument], body: Callable[[typer.Context, dict[str, Any]], None]
 ) -> Callable[..., None]:
-    """A function with the signature that makes Typer offer these options and arguments."""
+    """A function with the signature from which Typer derives these options and arguments."""
     lists = {option.name for option in options if option.kind == LIST}
     lists |= {argument.name for argument in arguments if argument.many}
 

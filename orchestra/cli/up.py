@@ -1,4 +1,4 @@
-"""``orchestra up``: have the world be as the file says, and show how it follows."""
+"""``orchestra up``: bring the world in line with the file, and show the progress."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(invocation: Invocation) -> int:
 
 
 def begin(invocation: Invocation, options: UpOptions) -> Beginning:
-    """Raises what a load raises, and EnvironmentLack for who may not make containers."""
+    """Raises the errors of a load, and EnvironmentLack if this user may not create containers."""
     beginning = begin_up(invocation.context, options.chosen)
     warn_of_notes(invocation, beginning.prepared.notes)
     if beginning.prepared.reach is not None:
@@ -46,7 +46,7 @@ def begin(invocation: Invocation, options: UpOptions) -> Beginning:
 
 
 def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:
-    """Until everything is as it should be, or cannot be; the exit code."""
+    """Return the exit code when everything is as it should be, or cannot be."""
     with open_progress(invocation) as progress:
         progress.services = beginning.prepared.selected
         progress.waits = options.wait

@@ -1,4 +1,4 @@
-"""What is said of the result of ``up`` and of other commands that start or stop containers."""
+"""Reports the results of ``up`` and of other commands that start or stop containers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def conclude(invocation: Invocation, result: UpResult) -> int:
-    """Say what a result has to say; the exit code."""
+    """Report a result; return the exit code."""
     warn_of_damage(result.damage)
     warn_of_orphans(invocation, result.orphans)
     return conclude_start(invocation, result)
 
 
 def conclude_start(invocation: Invocation, result: UpResult | StartResult) -> int:
-    """Say what could not be started; the exit code. Raises UserError when it took too long."""
+    """Report what could not be started; return the exit code. Raises UserError after a timeout."""
     code = conclude_failures(invocation, result.failures)
     if result.timed_out:
         waiting = f": waiting for {', '.join(result.unproven)}" if result.unproven else ""
@@ -36,7 +36,7 @@ def conclude_start(invocation: Invocation, result: UpResult | StartResult) -> in
 
 
 def conclude_failures(invocation: Invocation, failures: Sequence[ReportedFailure]) -> int:
-    """Say what has failed; the exit code."""
+    """Report failures; return the exit code."""
     if failures:
         print(render_failures(failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
     return 1 if failures else 0

@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in the same form as every other error."""
+"""Reports mistakes in a command line, in the same form as every other error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typer._click.exceptions import UsageError as TyperUsageError
 
 USAGE = 16
-"""Exit code of a command line that makes no sense, as Docker Compose's was; 2 is taken by ``plan``."""
+"""Exit code of an invalid command line, as in earlier Docker Compose; 2 is used by ``plan``."""
 
 NOT_YET = frozenset(
     {
@@ -27,13 +27,13 @@ NOT_YET = frozenset(
 
 
 class UsageError(UserError):
-    """The command line makes no sense."""
+    """The command line is invalid."""
 
     exit_code = USAGE
 
 
 def explain_usage(argv: Sequence[str], found: TyperUsageError) -> UsageError:
-    """What Typer found, or something better where more is known."""
+    """The error that Typer found, or a better one if more is known."""
     word = command_word(argv)
     if word is not None and find_command(word) is None and word not in table.GROUPS:
         return no_such_command(word)
@@ -44,7 +44,7 @@ def explain_usage(argv: Sequence[str], found: TyperUsageError) -> UsageError:
 
 
 def no_such_command(name: str) -> UsageError:
-    """name: its words, which are none of the table's."""
+    """name: the words of a command that is not in the table."""
     if name in NOT_YET:
         message = f"docker compose's command {name} is not available yet"
         return UsageError(message, hint="run orchestra --help to list the available commands")
@@ -55,7 +55,7 @@ def no_such_command(name: str) -> UsageError:
 
 
 def _point_forward(argv: Sequence[str]) -> str:
-    """Of a global option that is only in the wrong place: where it stands."""
+    """For a global option in the wrong place, a hint where to put it; else empty."""
     words = list(argv)
     first = next((position for position, word in enumerate(words) if find_command(word)), len(words))
     command = find_command(words[first]) if first < len(words) else None

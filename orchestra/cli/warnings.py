@@ -1,4 +1,4 @@
-"""What is wrong with a stack beside what a command was asked for, on standard error."""
+"""Warns on standard error of problems of a stack that do not concern the command itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def warn_of_notes(invocation: Invocation, notes: Sequence[Diagnostic]) -> None:
-    """What a load of the file has to say."""
+    """Show the warnings of a load of the file."""
     if notes:
         from orchestra.cli.render.errors import render_notes
 
@@ -25,13 +25,13 @@ def warn_of_notes(invocation: Invocation, notes: Sequence[Diagnostic]) -> None:
 
 
 def warn_of_damage(texts: Iterable[str]) -> None:
-    """Name files of the stack that cannot be read."""
+    """List files of the stack that cannot be read."""
     for text in texts:
         print(f"warning: {text}", file=sys.stderr)
 
 
 def tell_what_there_is(invocation: Invocation, context: Context, seen: Seen) -> None:
-    """Before anything is refused: it may be the reason."""
+    """Show warnings before anything is refused: they may explain it."""
     warn_of_damage(seen.damage)
     if not seen.exist:
         tell_of_root(invocation, context)
@@ -49,7 +49,7 @@ def warn_of_orphans(invocation: Invocation, names: Sequence[str]) -> None:
 
 
 def tell_of_root(invocation: Invocation, context: Context) -> None:
-    """If nothing was found for a user, tell how to see the stacks of root, if root has a home."""
+    """If nothing was found for a user, say how to see the stacks of root, if root has a home."""
     if context.hides_root:
         import os
 

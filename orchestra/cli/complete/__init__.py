@@ -1,5 +1,5 @@
-"""Completion: what a word that is being typed may become. The scripts of the shells ask for it on every Tab.
+"""Completion: possible endings of the word being typed. The shells' scripts ask for them on every Tab.
 
-``spot`` says, from the table alone, what stands at the cursor; ``words`` asks the stacks for names that fit there;
-``answer`` speaks with the scripts beside it. Standard library only: the user is waiting with a finger on a key.
+``spot`` finds, from the table alone, what is at the cursor; ``words`` asks the stacks for names that fit there;
+``answer`` talks to the scripts beside it. Standard library only: the user is waiting.
 """

@@ -1,9 +1,9 @@
-"""``orchestra __complete``: the answer to the scripts beside this module. No command of the table: no user types it.
+"""``orchestra __complete``: answers the scripts beside this module. It is not in the table, since users do not type it.
 
     orchestra __complete bash LINE WORDBREAKS
     orchestra __complete zsh|fish WORDS... CURRENT
 
-One word to a line, with a tab and what it means; or a line ``:files`` or ``:directories``, which the shell completes.
+Prints one word per line, with a tab and its meaning; or ``:files`` or ``:directories``, which the shell completes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def answer(arguments: Sequence[str]) -> int:
-    """Print what ``arguments`` ask for; the exit code."""
+    """Print the completions for ``arguments``; return the exit code."""
     if len(arguments) < 2:
         return 0
     shell, *rest = arguments

@@ -1,4 +1,4 @@
-"""Words of an unfinished line in bash, which splits them at more characters than blanks. Pure."""
+"""The words of an unfinished line in bash, which also splits at characters other than blanks. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from orchestra.record import Record
 
 class Line(Record):
     """words: before the one at the cursor, without their quotes. current: that word. cut: how many of its characters
-    bash takes for words of their own, and does not want back.
+    bash counts as separate words, and does not expect in the answer.
     """
 
     words: tuple[str, ...]

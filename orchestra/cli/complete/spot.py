@@ -1,4 +1,4 @@
-"""What stands at the cursor of a command line: pure, from the command table alone."""
+"""What is at the cursor of a command line. Pure: uses the command table alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ VERSION = Option("version", ("-v", "--version"), FLAG, "Show the version")
 
 
 class Choice(Record):
-    """One of a few words, with what each means ('' where there is nothing to say)."""
+    """One of a few words, with the meaning of each ('' if it has no description)."""
 
     meanings: Mapping[str, str]
 
 
 class Value(Record):
-    """What only the machine knows: a service, a file. name, metavar: of the option or argument. taken: its values so
+    """A value that is looked up: a service, a file. name, metavar: of the option or argument. taken: its values so
     far. earlier: arguments before it.
     """
 
@@ -74,7 +74,7 @@ def find_spot(words: Sequence[str], current: str) -> Spot:
 
 
 def _command_after(words: Sequence[str]) -> Choice:
-    """What may come after these words of a command's name."""
+    """The words that may follow these words of a command's name."""
     if not words:
         return Choice(_first_words())
     return Choice(_second_words(words[0])) if len(words) == 1 else NOTHING

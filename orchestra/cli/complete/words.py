@@ -1,4 +1,4 @@
-"""The words that fit at a spot: from the table where it lists them, else from the stacks."""
+"""The words that fit at a spot: from the table if it lists them, else from the stacks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
     Source = Callable[[Context, str, Sequence[str]], list[str]]
-    """Names for a word that begins so, and the arguments before it."""
+    """Finds names, given the beginning of the word and the arguments before it."""
 
 FILES, DIRECTORIES = "files", "directories"
-"""What the shell itself completes better."""
+"""Completions that the shell itself does better."""
 
 
 class Words(Record):
-    """Whole words with what each means, or what the shell is to complete instead."""
+    """Whole words with their meanings, or what the shell should complete instead."""
 
     meanings: Mapping[str, str]
     shell: str = ""
 
 
 def find_words(spot: Spot) -> Words:
-    """None where the file is broken, or the user may not look: this is no place to explain."""
+    """Find no words if the file is broken, or the user may not look: errors cannot be shown here."""
     kind = spot.kind
     if isinstance(kind, Choice):
         return Words(_fitting(spot, kind.meanings))
@@ -55,7 +55,7 @@ def _asked(spot: Spot, kind: Value, source: Source) -> dict[str, str]:
 
 
 def _fitting(spot: Spot, meanings: Mapping[str, str]) -> dict[str, str]:
-    """Whole words. Names that a shell would read as something else are left out: no valid name has such characters."""
+    """Whole words. Names with characters special to a shell are left out: no valid name has them."""
     return {
         f"{spot.before}{word}": help
         for word, help in meanings.items()
@@ -67,11 +67,11 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 
 def _context(shared: Mapping[str, Any]) -> Context:
-    """Shells hand over ``~`` as it was typed."""
+    """Expand ``~``, which shells pass as it was typed."""
     paths = {name: [os.path.expanduser(path) for path in shared[name]] for name in ("files", "env_files")}
     directory = shared["project_directory"]
     paths["project_directory"] = directory and os.path.expanduser(directory)
-    # Completion does not wait for a network: what is remembered has to do.
+    # Completion does not wait for a network: it uses only remembered results.
     return replace(Invocation("", {**shared, **paths}, {}).context, may_fetch=False)
 
 
@@ -82,7 +82,7 @@ def _services(context: Context, _begun: str, _earlier: Sequence[str]) -> list[st
 
 
 def _services_and(end: str) -> Source:
-    """Services as the beginning of a value."""
+    """Services at the beginning of a value."""
     return lambda context, begun, earlier: [f"{name}{end}" for name in _services(context, begun, earlier)]
 
 
@@ -93,13 +93,13 @@ def _services_and_containers(context: Context, _begun: str, _earlier: Sequence[s
 
 
 def _listed_services(context: Context, begun: str, earlier: Sequence[str]) -> list[str]:
-    """Services that are listed with commas."""
+    """Services in a list separated by commas."""
     listed = begun.split(",")[:-1]
     return [",".join((*listed, name)) for name in _services(context, begun, earlier) if name not in listed]
 
 
 def _ports(context: Context, _begun: str, earlier: Sequence[str]) -> list[str]:
-    """Of the service that is named before them."""
+    """The ports of the service that is named before them."""
     from orchestra.stacks.names import find_ports
 
     return find_ports(context, earlier[0])
@@ -154,6 +154,6 @@ SOURCES: Mapping[str, Source | str] = {
     "FILE": FILES,
     "PROGRAM": FILES,
 }
-"""By the name of an option or argument, else by its metavar."""
+"""Sources by the name of an option or argument, else by its metavar."""
 PATHS = ("SRC_PATH", "DEST_PATH")
-"""What may also be a file of this machine: where no name fits, the shell completes one."""
+"""Values that may also be a file of this machine: if no name fits, the shell completes a file."""

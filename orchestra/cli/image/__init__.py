@@ -1,1 +1,1 @@
-"""The commands ``orchestra image ...``, and what those for a stack's images share with them."""
+"""The commands ``orchestra image ...``, and code that they share with the commands for a stack's images."""

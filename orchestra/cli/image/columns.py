@@ -1,4 +1,4 @@
-"""Cells that tables of images share."""
+"""Cells that are common to tables of images."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def short_id(image_id: str) -> str:
 
 
 def repository_and_tag(item: Item) -> tuple[str, str]:
-    """As people write them. What came from an archive or a directory is called by that."""
+    """The names in their short form. An image from an archive or a directory is named after that."""
     if item.name is not None:
         return item.name.familiar, item.name.tag or NONE
     return item.entry.reference or NONE, NONE
 
 
 def parse_created(text: str) -> float | None:
-    """Unix time of an image's ``created``; None where it has none."""
+    """The Unix time of an image's ``created``; None if it has none."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -41,6 +41,6 @@ def describe_age(created: str) -> str:
 
 
 def describe_moment(created: str) -> str:
-    """As Docker prints it."""
+    """The time as Docker prints it."""
     moment = parse_created(created)
     return "N/A" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(moment))

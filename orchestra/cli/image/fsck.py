@@ -1,4 +1,4 @@
-"""``orchestra image fsck``: whether all images are whole, and what to do where one is not."""
+"""``orchestra image fsck``: whether all images are complete, and what to do about those that are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra image history``: the steps that an image was made by, the last first."""
+"""``orchestra image history``: the steps that made an image, the last one first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADER = {
 }
 EXPENDABLE = ("COMMENT", "IMAGE")
 MISSING = "<missing>"
-"""Docker's word for steps that are no image of their own."""
+"""Docker's word for steps that are not images of their own."""
 STEP_WIDTH = 45
 
 

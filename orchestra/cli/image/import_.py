@@ -1,4 +1,4 @@
-"""``orchestra image import``: an image of one layer from a root file system in a tar archive."""
+"""``orchestra image import``: create an image of one layer from a root file system in a tar archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra image inspect``: all about images, in Docker's words."""
+"""``orchestra image inspect``: print everything about images, in Docker's words."""
 
 from __future__ import annotations
 

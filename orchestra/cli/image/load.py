@@ -1,4 +1,4 @@
-"""``orchestra image load``: images of an archive, as ``save``, Docker, Podman and skopeo write it."""
+"""``orchestra image load``: load images from an archive that ``save``, Docker, Podman or skopeo wrote."""
 
 from __future__ import annotations
 

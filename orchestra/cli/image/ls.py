@@ -1,4 +1,4 @@
-"""``orchestra image ls``: images by name, the youngest first, in Docker's columns."""
+"""``orchestra image ls``: list images by name, the newest first, in Docker's columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several images at a time, with progress. Ctrl-C ends all of them at once."""
+"""Transfers several images at a time, with progress. Ctrl-C ends all transfers at once."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def with_progress(invocation: Invocation, work: Callable[[Callable[[Event], None]], Failures]) -> Failures:
-    """work: gets what hears of its events. What went wrong, by image."""
+    """Return the errors, by image. work: gets a function to call with each event."""
     try:
         with open_progress(invocation) as progress:
             return work(progress.hear)
     except KeyboardInterrupt:
-        # The interpreter would wait for the threads. What they have fetched so far is taken up by the next command.
+        # The interpreter would wait for the threads. The next command continues with what they have fetched so far.
         sys.stdout.flush()
         os._exit(INTERRUPTED)
 
 
 def run_for_services(invocation: Invocation, work: Callable[[Callable[[Event], None]], Failures]) -> int:
-    """The same for ``pull`` and ``push``; the exit code."""
+    """Do the same for ``pull`` and ``push``; return the exit code."""
     if invocation.values["quiet"]:
         invocation.shared["progress"] = "quiet"
     failures = with_progress(invocation, work)

@@ -1,4 +1,4 @@
-"""``orchestra image pull``: fetch images by name, or read archives and layouts anew."""
+"""``orchestra image pull``: fetch images by name, or read archives and layouts again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra image push``: send images to the registries that their names say."""
+"""``orchestra image push``: send images to the registries in their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra image rm``: take names away, and images with their last one."""
+"""``orchestra image rm``: remove names, and images with their last name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra image save``: images as one archive for ``load``, Docker, Podman and skopeo."""
+"""``orchestra image save``: write images to one archive for ``load``, Docker, Podman and skopeo."""
 
 from __future__ import annotations
 

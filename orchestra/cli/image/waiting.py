@@ -1,4 +1,4 @@
-"""What a command says while it waits for others that work on images."""
+"""The message of a command that waits for others that work on images."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import sys
 
 
 def say_waiting() -> None:
-    """What is being fetched must not be taken for what nothing needs."""
+    """Say why the command waits: images that are being fetched must not count as unused."""
     print("Waiting for another command that is pulling or creating something.", file=sys.stderr)

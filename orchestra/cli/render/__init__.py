@@ -1,1 +1,1 @@
-"""Values to text: tables, ages, progress, errors. Nothing here asks or decides anything."""
+"""Turns values into text: tables, ages, progress, errors. Nothing here asks or decides anything."""

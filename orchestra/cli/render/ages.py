@@ -1,4 +1,4 @@
-"""Spans of time in Docker's words (go-units ``HumanDuration``)."""
+"""Durations in Docker's words (go-units ``HumanDuration``)."""
 
 from __future__ import annotations
 

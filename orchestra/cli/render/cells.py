@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GAP = 3
-"""Blanks between two columns."""
+"""Number of blanks between two columns."""
 
 
 def join_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Without blanks at its end."""
+    """Join the cells of a line, without trailing blanks."""
     return (" " * GAP).join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

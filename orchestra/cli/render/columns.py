@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def render_columns(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None, expendable: Sequence[str] = ()
 ) -> str:
-    """With a final newline; no blanks at the end of a line. Cells are made ``visible``, and spelled as they will be.
+    """With a final newline and no trailing blanks. Cells are made ``visible``, and spelled as they will be shown.
 
-    width: columns of the terminal; a table that is wider is laid out anew (``render.narrow``). expendable: headings
-    that may be left out for it, the first one first.
+    width: columns of the terminal; a wider table gets another layout (``render.narrow``). expendable: headings
+    that may be left out for that, the first one first.
     """
     table = [[spelled(visible(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
@@ -32,11 +32,11 @@ def render_columns(
 
 
 def output_width() -> int | None:
-    """The columns of the terminal that standard output is: COLUMNS, else what the terminal says; None for a file."""
+    """The terminal's width if standard output is one: COLUMNS, else its own size; None for a file."""
     asked = os.environ.get("COLUMNS", "")
     if asked.isdecimal() and int(asked):
         return int(asked)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
-    except (OSError, ValueError):  # no terminal, or no file at all
+    except (OSError, ValueError):  # not a terminal, or not a file at all
         return None

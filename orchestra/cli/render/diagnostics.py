@@ -1,4 +1,4 @@
-"""Diagnostics as text: where, what, the line with a caret, and what to do. Standard library only."""
+"""Diagnostics as text: the place, the problem, the line with a caret, and a hint. Standard library only."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _place(span: Span, directory: str) -> str:
 
 
 def _one_column_each(line: str) -> str:
-    """So that the caret stands right, and nothing in the line steers a terminal."""
+    """Replace characters so that the caret is in the right place, and the line contains no control sequences."""
     return "".join(c if c.isprintable() else "?" for c in line.replace("\t", " "))
 
 
@@ -67,7 +67,7 @@ def _caret(span: Span, line: str) -> str:
 
 
 def _window(text: str, caret: str) -> tuple[str, str]:
-    """The part of a long line that the caret is under."""
+    """The part of a long line above the caret."""
     if len(text) <= WIDTH:
         return text, caret
     start = max(0, len(caret) - len(caret.lstrip()) - WIDTH // 3)

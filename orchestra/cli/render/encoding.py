@@ -1,4 +1,4 @@
-"""Output in a locale whose encoding lacks some of our characters."""
+"""Output in a locale whose encoding lacks some characters."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SPELLING = {
 
 
 def spell_what_cannot_be_encoded() -> None:
-    """From now on the standard streams write ``...`` for what their encoding lacks, or a question mark."""
+    """Make the standard streams write ``...`` or a question mark for characters that their encoding lacks."""
     codecs.register_error("spell", _spell)
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)  # what a test or a caller has put there may be no file
+        reconfigure = getattr(stream, "reconfigure", None)  # a test or a caller may have put another object there
         if reconfigure is not None:
             reconfigure(errors="spell")
 

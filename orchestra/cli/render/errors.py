@@ -1,4 +1,4 @@
-"""Errors as they are shown: what is wrong, where, and what to do."""
+"""Errors as text: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestra.model.result import ReportedFailure
 
 MAX_PROBLEMS = 50
-"""Problems shown at once; of more only the number is told."""
+"""Maximum number of problems to show; the rest are only counted."""
 
 _RED, _CYAN, _YELLOW, _RESET = "\033[31m", "\033[36m", "\033[33m", "\033[0m"
 
@@ -41,12 +41,12 @@ def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
 
 
 def render_failures(failures: Iterable[ReportedFailure], color: bool) -> str:
-    """What the supervisor says could not be done."""
+    """The failures that the supervisor reports."""
     return render_problems([_diagnose(failure) for failure in failures], color)
 
 
 def render_notes(notes: Iterable[Diagnostic], color: bool) -> str:
-    """Warnings, one line each, and one for the hint where there is one."""
+    """Warnings, one line each, and another line for a hint."""
     lines = ""
     for note in notes:
         span = _shown_here(note).span
@@ -73,11 +73,11 @@ def _source_line(span: Span) -> str:
         with open(span.path, encoding="utf-8") as file:
             return next((line.rstrip("\n") for number, line in enumerate(file, 1) if number == span.line), "")
     except (OSError, ValueError):
-        return ""  # it was moved or changed since: the place alone will do
+        return ""  # the file was moved or changed: show only the place
 
 
 def _shown_here(diagnostic: Diagnostic) -> Diagnostic:
-    """With its path relative to the working directory, when it is below."""
+    """With its path relative to the working directory, if it is below that."""
     span, here = diagnostic.span, os.getcwd().rstrip("/") + "/"
     if span is None or not span.path.startswith(here):
         return diagnostic

@@ -1,4 +1,4 @@
-"""A graph in the languages of other programs, and as an SVG image. Pure."""
+"""A graph in the formats of other programs, and as an SVG image. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from orchestra.stacks.graph import Graph, Node
 
 COLUMN, ROW = 9, 18
-"""Pixels of a cell."""
+"""Width and height of a cell in pixels."""
 SHAPES = {"service": "box", "volume": "cylinder", "network": "hexagon"}
 BRACKETS = {"service": ("[", "]"), "volume": ("[(", ")]"), "network": ("{{", "}}")}
 
@@ -37,7 +37,7 @@ def to_data(graph: Graph) -> dict[str, Any]:
 
 
 def render_dot(graph: Graph) -> str:
-    """For Graphviz."""
+    """The graph in the DOT language of Graphviz."""
     lines = [f"digraph {_quoted(graph.stack)} {{", "  node [fontname=monospace]"]
     for node in graph.nodes:
         text = "\\n".join(_escaped(line) for line in _texts(node))
@@ -64,7 +64,7 @@ def render_mermaid(graph: Graph) -> str:
 
 
 def render_svg(graph: Graph) -> str | None:
-    """None where the graph has no layout."""
+    """None if the graph has no layout."""
     layout = place(graph)
     if layout is None:
         return None

@@ -1,7 +1,7 @@
-"""Where the boxes of a graph in layers go, and the lines between them, in cells of a terminal. Pure.
+"""Lays out the boxes of a layered graph and the lines between them, in cells of a terminal. Pure.
 
-A layer is a row of boxes, and an edge leads from a box to one in a layer below. Where it passes layers, it gets a place
-of one cell there. Between two layers is a channel: each edge goes down in a column of its own, along one of the
+A layer is a row of boxes, and an edge leads from a box to one in a layer below. Where it crosses one, it gets a place
+of one cell. Between two layers is a channel: each edge goes down in a column of its own, along one of the
 channel's tracks, and down again. Lines cross, but never lie on each other.
 """
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 GAP = 2
-"""Columns between two boxes."""
+"""Number of columns between two boxes."""
 SWEEPS = 4
 MARGIN = 4
-"""Columns of a box beside its text."""
+"""Number of columns of a box beside its text."""
 
 
 class Box(Record):
-    """x, y: of its upper left cell; width and height with the frame."""
+    """x, y: position of its upper left cell; width and height include the frame."""
 
     key: str
     x: int
@@ -47,7 +47,7 @@ class Layout(Record):
 
 
 class _Place:
-    """A box, or one cell of an edge that passes. uppers, lowers: places that its edges come from and lead to."""
+    """A box, or one cell of a passing edge. uppers, lowers: places that its edges come from and lead to."""
 
     def __init__(self, key: str, text: int) -> None:
         self.key = key
@@ -64,7 +64,7 @@ class _Place:
         return max(self.text + MARGIN, 2 * max(len(self.uppers), len(self.lowers)) + 1)
 
     def column(self, number: int, count: int) -> int:
-        """Of the line with this number, of so many, spread evenly around the middle."""
+        """The column of line ``number`` out of ``count``, spread evenly around the middle."""
         return self.x + self.offset(number, count)
 
     def offset(self, number: int, count: int) -> int:
@@ -86,9 +86,9 @@ class _Segment:
 def lay_out(
     layers: Sequence[Sequence[str]], texts: Mapping[str, int], edges: Sequence[tuple[str, str]], height: int
 ) -> Layout | None:
-    """layers: keys, the top layer first. texts: columns of each key's text. height: of a box.
+    """layers: keys, the top layer first. texts: width of each key's text. height: of a box.
 
-    None for the rare graph whose lines would lie on each other.
+    Returns None for the rare graph whose lines would overlap.
     """
     if not layers:
         return Layout((), (), 0, 0)
@@ -148,7 +148,7 @@ def _place(
 
 
 def _sort(row: list[_Place], neighbours: Sequence[Sequence[_Place]]) -> None:
-    """By the mean of the neighbours' positions, where there are some."""
+    """Sort places by the mean position of their neighbours, if they have any."""
     for place, others in zip(row, neighbours, strict=True):
         if others:
             place.position = sum(other.position for other in others) / len(others)
@@ -158,7 +158,7 @@ def _sort(row: list[_Place], neighbours: Sequence[Sequence[_Place]]) -> None:
 
 
 def _spread(row: Sequence[_Place]) -> None:
-    """From the left, each below what leads to it where there is room; then the columns of lines."""
+    """Place boxes from the left, each below what leads to it if there is room; then choose the columns of lines."""
     free = 0
     for place in row:
         place.uppers.sort(key=lambda each: each.begin)
@@ -175,7 +175,7 @@ def _spread(row: Sequence[_Place]) -> None:
 
 
 def _choose_tracks(channel: Sequence[_Segment]) -> int:
-    """The number of tracks; -1 where there is no order of them.
+    """Return the number of tracks; -1 if there is no valid order.
 
     A line that comes from above in the column that another one leaves by must turn before that one arrives there.
     """

@@ -27,7 +27,7 @@ _MARKS = {"working": "…", "done": "✔", "error": "✘"}
 
 MARK = 3
 SHORTEST = 12
-"""Cells of the shortest name that still tells something."""
+"""Minimum number of cells for a name to be useful."""
 
 
 class _Line:
@@ -40,7 +40,7 @@ class _Line:
 
 
 class Live(Quiet):
-    """The last state of every resource, in the order in which they were first heard of; nothing before the first."""
+    """Shows the last state of every resource, in the order of their first events; nothing before the first one."""
 
     redraws = True
 
@@ -108,7 +108,7 @@ class _Row(NamedTuple):
 
 
 def _widths(width: int, head: str, rows: Sequence[_Row]) -> tuple[int, int, int, int, int]:
-    """Of the columns, so that a row stays one line: names give way to what happens, and notes to both."""
+    """The widths of the columns, so that a row fits on one line: notes are shortened first, then names."""
     text = max((cell_len(row.text) for row in rows), default=0)
     seconds = max((len(row.seconds) for row in rows), default=0)
     subject = max((cell_len(row.subject) for row in rows), default=0)

@@ -1,4 +1,4 @@
-"""Lines of logs as Docker Compose shows them: the container's name before each, in a colour of its service."""
+"""Log lines as Docker Compose shows them: the container's name before each one, in the colour of its service."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLORS = ("36", "33", "32", "35", "34", "36;1", "33;1", "32;1", "35;1", "34;1")
 class LogPrinter:
     """services: in the order of their colours.
 
-    outputs: where lines of standard output and error go; all to standard output without them.
+    outputs: where lines of standard output and error go; without them, all go to standard output.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LogPrinter:
         self._heads: dict[str, bytes] = {}
 
     def expect(self, *containers: Container) -> None:
-        """Names that may come: the columns are as wide as the longest known one."""
+        """Announce names: the column is as wide as the longest known name."""
         self.expect_names(*(short_name(self._stack, c.name, c.service, c.index) for c in containers))
 
     def expect_names(self, *names: str) -> None:
@@ -67,7 +67,7 @@ class LogPrinter:
     def write(self, container: Container, line: Line) -> None:
         output = self._err if line.stream == b"stderr" else self._out
         if output is not self._last:
-            self._last.flush()  # where both are one terminal, lines stay in order
+            self._last.flush()  # keeps lines in order if both streams are one terminal
             self._last = output
         head = self._head(container) if self._prefix else b""
         stamp = line.stamp + b" " if self._timestamps else b""
@@ -118,7 +118,7 @@ class LogPrinter:
 
 
 def short_name(stack: str, name: str, service: str, index: int) -> str:
-    """``web-1``; a name that the file chose is left as it is."""
+    """``web-1``; a name that the file sets is left as it is."""
     return visible(f"{service}-{index}" if name == f"{stack}-{service}-{index}" else name)
 
 

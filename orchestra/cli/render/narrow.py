@@ -1,7 +1,7 @@
-"""Tables that are wider than the terminal: no word is broken, and no line is left for the terminal to wrap.
+"""Fits wide tables to the terminal: no word is broken, and no line is so long that the terminal wraps it.
 
-In this order: cells go over a few lines, at blanks and commas; expendable columns are left out, with a line that names
-them; at last each row becomes a paragraph of its own. Only a single word that is wider than the terminal is too long.
+In this order: cells are wrapped, at blanks and commas; expendable columns are left out, with a line that names
+them; finally, each row becomes a paragraph. Only a single word that is wider than the terminal is too long.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _PIECE = re.compile(r"[^\s,]*,\s*|[^\s,]+\s*|\s+")
 Row = list[str]
 TALLEST = 4
-"""Lines of a cell: a column that needs more is too narrow to be read."""
+"""Maximum lines of a cell: a column that needs more is too narrow to read."""
 
 
 def render_narrow(table: Sequence[Row], width: int, expendable: Sequence[str]) -> str:
-    """table: the header and the rows, of cells that can be shown as they are."""
+    """table: the header and the rows; their cells can be shown as they are."""
     header = table[0]
     for number in range(len(expendable) + 1):
         without = [heading for heading in expendable[:number] if heading in header]
@@ -40,7 +40,7 @@ def render_narrow(table: Sequence[Row], width: int, expendable: Sequence[str]) -
 
 
 def _fit(table: Sequence[Row], width: int) -> list[int]:
-    """The widths of the columns, the widest cut down to one measure; empty when that does not do."""
+    """The widths of the columns, with the widest ones reduced to the same width; empty if they do not fit."""
     columns = list(zip(*table, strict=True))
     wanted = [max(map(len, column)) for column in columns]
     least = [
@@ -67,7 +67,7 @@ def _lines(row: Row, widths: Sequence[int]) -> list[str]:
 
 
 def _paragraph(header: Row, row: Row, width: int) -> str:
-    """A line for each heading, with what the row says under it."""
+    """A line for each heading, with the row's value."""
     indent = max(map(len, header)) + GAP
     lines = []
     for heading, cell in zip(header, row, strict=True):
@@ -77,7 +77,7 @@ def _paragraph(header: Row, row: Row, width: int) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """What is never broken, each with the blanks after it; at least one."""
+    """The parts that are never broken, each with the blanks after it; at least one."""
     return _PIECE.findall(text) or [""]
 
 

@@ -1,4 +1,4 @@
-"""A standard stream that is written to while signals are heard: a reader that stands still must not hold Ctrl-C up."""
+"""A standard stream that can be written to while signals are handled: a stalled reader must not block Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 SMALL = 4096
-"""What a pipe or terminal that polls as writable takes without making us wait (PIPE_BUF, pipe(7))."""
+"""Bytes that a pipe or terminal that polls as writable accepts without blocking (PIPE_BUF, pipe(7))."""
 MOST = 1 << 20
 HURRY = 100
-"""Milliseconds: a reader that is at work makes room sooner."""
+"""Milliseconds: an active reader makes room sooner."""
 
 
 class Outlet:
-    """signals: readable when one has come, which ends the wait for the reader.
+    """signals: readable when a signal has arrived, which ends the wait for the reader.
 
-    hurries: a reader that stands still is not waited for now. What it leaves behind is dropped past ``MOST`` bytes.
+    hurries: do not wait for a stalled reader from now on. Unread output beyond ``MOST`` bytes is dropped.
     """
 
     def __init__(self, fd: int, signals: Readable) -> None:
@@ -46,7 +46,7 @@ class Outlet:
             self.flush()
 
     def flush(self) -> None:
-        """All of it, unless a signal has come. OSError when it cannot be written."""
+        """Write all output, unless a signal arrives. Raises OSError if it cannot be written."""
         written = 0
         try:
             with memoryview(self._data) as view:

@@ -1,4 +1,4 @@
-"""A graph as a picture for a terminal, or as a list where that is too wide. Pure."""
+"""A graph as a picture for a terminal, or as a list if that is too wide. Pure."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def describe_edge(edge: Edge) -> str:
 
 
 def lines_of(node: Node, *, with_states: bool) -> list[str]:
-    """What is in the box of a node."""
+    """The lines in the box of a node."""
     name = f"{node.key} (external)" if node.external else node.key
     return [name, node.state] if with_states else [name]
 
 
 def place(graph: Graph) -> Layout | None:
-    """The node that depends on most on top."""
+    """Place the node with the deepest dependencies at the top."""
     with_states = any(node.state for node in graph.nodes)
     top = max((node.layer for node in graph.nodes), default=-1)
     layers = [[node.key for node in graph.nodes if node.layer == layer] for layer in range(top, -1, -1)]
@@ -59,7 +59,7 @@ def place(graph: Graph) -> Layout | None:
 
 
 def render_picture(graph: Graph, width: int | None, *, colors: bool) -> str:
-    """width: columns of the terminal, None for as many as it takes."""
+    """width: columns of the terminal, None for no limit."""
     layout = place(graph)
     if layout is None or (width is not None and layout.width > width):
         return render_list(graph, width, colors=colors)
@@ -71,7 +71,7 @@ def render_picture(graph: Graph, width: int | None, *, colors: bool) -> str:
 
 
 def render_list(graph: Graph, width: int | None, *, colors: bool) -> str:
-    """A paragraph for each node, what depends on most first."""
+    """A paragraph for each node, the one with the deepest dependencies first."""
     text = ""
     for node in sorted(graph.nodes, key=lambda each: (-each.layer, each.key)):
         title = node.key + (" (external)" if node.external else "")
@@ -93,7 +93,7 @@ def _paint(text: str, mood: Mood, *, colors: bool) -> str:
 
 
 class _Canvas:
-    """Cells, each with the directions that lines leave it by, or with a character."""
+    """Cells, each with the directions in which lines leave it, or with a character."""
 
     def __init__(self, layout: Layout) -> None:
         self._directions = [[0] * layout.width for _ in range(layout.height)]
@@ -136,7 +136,7 @@ class _Canvas:
                 self._characters[column, row] = character
 
     def _paint(self, layout: Layout, nodes: Mapping[str, Node]) -> dict[tuple[int, int], str]:
-        """Sequences before cells: the inside of boxes has the colour of the state."""
+        """Control sequences before cells: the inside of boxes has the colour of the state."""
         found: dict[tuple[int, int], str] = {}
         for box in layout.boxes:
             code = COLORS.get(nodes[box.key].mood)

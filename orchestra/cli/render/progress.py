@@ -1,4 +1,4 @@
-"""Progress of a command, on standard error: plain lines, JSON lines, nothing, or live on a terminal."""
+"""Progress of a command on standard error: plain lines, JSON lines, nothing, or live on a terminal."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Quiet:
-    """Shows nothing; the others add to it. Used as a context: whatever is drawn is finished at its end.
+    """Shows nothing; subclasses add output. Used as a context, which finishes any drawing at its end.
 
-    redraws: it has the screen for itself, so nothing else may be written meanwhile. hides_images: pulling is not shown.
-    waits: the command waits until containers are healthy, and not only for what other containers depend on. services:
-    those that the command is about; empty for all. to_stdout: written there, not to standard error.
+    redraws: it owns the screen, so nothing else may be written meanwhile. hides_images: pulling is not shown.
+    waits: the command waits until containers are healthy, even if no other container depends on that. services:
+    those that the command affects; empty for all. to_stdout: written there instead of to standard error.
     """
 
     redraws = False
@@ -72,7 +72,7 @@ class Quiet:
             self._show(step)
 
     def _concerns(self, event: Event, step: Step) -> bool:
-        """Whether what a container did by itself has to do with the command."""
+        """Whether a change that a container made by itself concerns the command."""
         if self.services and getattr(event, "service", "") not in (*self.services, ""):
             return False
         if isinstance(event, ContainerEvent):
@@ -80,7 +80,7 @@ class Quiet:
         return step.text != "Waiting" or self.waits
 
     def _await(self, rows: Iterable[Awaited]) -> None:
-        """What restarts by its policy is awaited only if something else needs it."""
+        """Show awaited containers; one that restarts by its policy only if something else needs it."""
         awaited: dict[ResourceId, str] = {}
         for row in rows:
             if self.services and row.service not in (*self.services, ""):
@@ -104,14 +104,14 @@ class Quiet:
 
     @property
     def is_making(self) -> bool:
-        """Whether something that containers are started from is still being fetched or made."""
+        """Whether a resource that containers need to start is still being fetched or created."""
         return any(step.text in ("Pulling", "Creating") for step in self._touched.values())
 
     def settle(self, containers: Iterable[ContainerState]) -> None:
-        """Containers as the result of ``up`` lists them: those that nothing happened to are named too.
+        """Show containers as listed in the result of ``up``, including those that nothing happened to.
 
-        One that was ``Starting`` when the result came has started by now, though its last event is still on its way;
-        one that was ``Waiting`` is as the result says.
+        A container that was ``Starting`` when the result came has started, even if its last event has not arrived yet;
+        one that was ``Waiting`` has the state in the result.
         """
         for container in containers:
             resource = ResourceId.container(container.name)
@@ -128,12 +128,12 @@ class Quiet:
                 self._show(step)
 
     def tell(self, container: str, text: str) -> None:
-        """What was done to a container, where no event tells it."""
+        """Show what was done to a container if there is no event for it."""
         resource = ResourceId.container(container)
         self._show(Step(resource, subject_of(resource), text, "done"))
 
     def conclude(self, working: str, done: str) -> None:
-        """What was ``working`` when the result came is ``done`` by now, though its last event is still on its way."""
+        """Show ``working`` resources as ``done`` after the result, even if their last events have not arrived yet."""
         for resource, step in self._touched.items():
             if step.text == working:
                 self._touched[resource] = step = replace(step, text=done, state="done")
@@ -143,11 +143,11 @@ class Quiet:
         return None
 
     def _restore(self, step: Step) -> None:
-        """What was awaited is not awaited any more; this was said of it before."""
+        """Show the earlier state of a resource that is no longer awaited."""
         return None
 
     def _measure(self, resource: ResourceId, fetched: int, total: int) -> None:
-        """Bytes of an image that is being pulled."""
+        """Show the bytes of an image that is being pulled."""
         return None
 
 
@@ -160,7 +160,7 @@ class Plain(Quiet):
 
 
 class Awaiting(Plain):
-    """Of what happens beside logs, only what is awaited, and what comes of it."""
+    """Beside logs, shows only what is awaited and how that ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ class Awaiting(Plain):
 
 
 class JsonLines(Quiet):
-    """{"id", "status": working, done or error, "text", "details"?}, of a pull also {"current", "total", "percent"}."""
+    """{"id", "status": working, done or error, "text", "details"?}, for a pull also {"current", "total", "percent"}."""
 
     def _show(self, step: Step) -> None:
         line = {"id": step.subject, "status": step.state, "text": step.text}

@@ -1,4 +1,4 @@
-"""Printing a sentence that names what others have named."""
+"""Prints a sentence that contains names chosen by others."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from orchestra.visible import visible
 
 
 def say(sentence: object, *, flush: bool = False) -> None:
-    """One line on standard output, made ``visible``."""
+    """Print one line on standard output, made ``visible``."""
     print(visible(str(sentence)), flush=flush)

@@ -1,4 +1,4 @@
-"""One container in words, a line for each thing that there is to say of it. Pure."""
+"""Describes a container in words, with a line for each property. Pure."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 INDENT = 2
 HEADING = 13
-"""Columns of a heading, with what is before the text."""
+"""Columns of a heading, including the space before the text."""
 WIDE = 10_000
 SHORT_ID = 12
 DIGEST = "sha256:"
 CORE = 1_000_000_000
 KILLED = 128
-"""An exit code from here on is this and the number of a signal."""
+"""Exit codes from here on are this plus the number of a signal."""
 
 
 def render_summary(stack: str, row: ContainerRow, details: Details, now: float, width: int | None) -> str:
-    """details: in Docker's shape. now: Unix time. width: columns of the terminal, None for no end of a line."""
+    """details: in Docker's shape. now: Unix time. width: columns of the terminal, None for no limit."""
     room = max((width or WIDE) - INDENT - HEADING, 1)
     lines = [f"{row.name}: service {row.service}, container {row.index} of stack {stack}"]
     for heading, texts in _things(row, details, now):

@@ -1,4 +1,4 @@
-"""``--format`` as Docker has it: ``table``, ``json``, a template of Go's, or ``table`` and a template for columns."""
+"""``--format`` as in Docker: ``table``, ``json``, a Go template, or ``table`` and a template for columns."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def render_rows(
 ) -> str:
     """header: the columns of ``table``: the key of each in the rows, and its heading. Raises UserError.
 
-    width, expendable: as of ``render_columns``, for the table that no template asked for. array: ``json`` is one array,
-    not a line for each row.
+    width, expendable: as in ``render_columns``, for a table without a template. array: ``json`` is one array,
+    not one line per row.
     """
     if format == JSON:
         from orchestra.cli.template.values import to_json
@@ -51,23 +51,23 @@ def render_rows(
 
 
 def fill(template: str, value: Any) -> str:
-    """Raises UserError for what is no such template, and for names that ``value`` lacks."""
+    """Raises UserError for an invalid template, and for names that ``value`` lacks."""
     return _template(template).render(value)
 
 
 def is_table(format: str) -> bool:
-    """Whether it is the table that no template asked for."""
+    """Whether the format is a table without a template."""
     return format.strip() in ("", TABLE)
 
 
 def check_format(format: str) -> None:
-    """Raise UserError for what can be seen to be wrong before there is anything to show."""
+    """Raise UserError for mistakes that can be found before there is anything to show."""
     if format != JSON and not is_table(format):
         _template(format, begin=len(TABLE) if format.startswith(TABLE) else 0)
 
 
 def _template(format: str, *, begin: int = 0) -> Template:
-    """begin: where the template begins, but for blanks; what is before it only counts for the columns of errors."""
+    """begin: where the template begins, except for blanks; text before it only counts for the columns of errors."""
     from orchestra.cli.template.execute import Template
 
     if "{{" not in format:

@@ -1,4 +1,4 @@
-"""Docker Compose's words for what happens. Standard library only."""
+"""Docker Compose's words for events. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERBS = {
 class Step(Record):
     """One change of one resource. subject: as shown, ``Container stack-web-1``; state: working, done or error.
 
-    detail: what went wrong; note: what is added to the text, such as what is awaited.
+    detail: what went wrong; note: an addition to the text, such as what is awaited.
     """
 
     resource: ResourceId
@@ -37,7 +37,7 @@ class Step(Record):
 
 
 def describe(event: Event) -> Step | None:
-    """What to show of an event; None for nothing."""
+    """The step to show for an event; None for nothing."""
     match event:
         case ActionEvent(verb="check") if event.phase is not Phase.FAILED:
             return None
@@ -72,7 +72,7 @@ def describe(event: Event) -> Step | None:
 
 
 def await_step(resource: ResourceId, what: str) -> Step:
-    """Nothing is done, but something is awaited of it."""
+    """The step of a resource that is only being waited for."""
     return Step(resource, subject_of(resource), "Waiting", "working", note=what)
 
 

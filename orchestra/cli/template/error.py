@@ -1,4 +1,4 @@
-"""What is wrong with a template, and where."""
+"""The error for a wrong template, with the column."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from orchestra.errors import UserError
 
 
 class TemplateError(UserError):
-    """column: of the template, from 1."""
+    """column: position in the template, from 1."""
 
     def __init__(self, column: int, message: str, hint: str = "") -> None:
         super().__init__(f"--format: column {column}: {message}", hint=hint)

@@ -1,4 +1,4 @@
-"""Executing the tree of a template on a value."""
+"""Executes the tree of a template on a value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Template:
-    """begin: the first character of the template in ``text``. Raises TemplateError for what is no such template."""
+    """begin: the first character of the template in ``text``. Raises TemplateError for an invalid template."""
 
     def __init__(self, text: str, *, begin: int = 0) -> None:
         self._nodes = parse_template(text, begin)
@@ -43,7 +43,7 @@ class Template:
         return "".join(_Execution(value, FUNCTIONS).nodes(self._nodes, value))
 
     def render_headings(self, headings: Mapping[str, str]) -> str:
-        """The head of a table; empty cells where a template does more than to pick values."""
+        """The header of a table; empty cells where a template does more than pick values."""
         done = ""
         try:
             for part in _Execution(headings, HEADING_FUNCTIONS).nodes(self._nodes, headings):
@@ -115,7 +115,7 @@ class _Execution:
         self._variables[place] = (name, value)
 
     def _command(self, command: Command, dot: Any, given: tuple[Any, ...]) -> Any:
-        """given: what comes through the pipe."""
+        """given: the value from the pipe, if any."""
         first, rest = command.operands[0], command.operands[1:]
         if isinstance(first, Function):
             return self._call(first, [*(self._value(operand, dot) for operand in rest), *given])
@@ -140,7 +140,7 @@ class _Execution:
             raise TemplateError(function.column, message) from None
 
     def _value(self, operand: Operand, dot: Any, *, called: bool = False) -> Any:
-        """called: it may be a method, which gets its arguments from the caller."""
+        """called: the value may be a method, which gets its arguments from the caller."""
         match operand:
             case Literal():
                 return operand.value
@@ -173,7 +173,7 @@ def _field(value: Any, name: str, column: int) -> Any:
 
 
 def _pairs(value: Any, column: int) -> list[tuple[Any, Any]]:
-    """What ``range`` goes over: items with their places, values with their keys, or the numbers below one."""
+    """The pairs of ``range``: items with their indexes, values with their keys, or the numbers below a number."""
     if isinstance(value, Mapping):
         return [(key, _field(value, key, column)) for key in sorted(value)]
     if isinstance(value, int) and not isinstance(value, bool):

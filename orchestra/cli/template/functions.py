@@ -1,6 +1,6 @@
 """The functions of templates: Go's own, and those that Docker adds (docs.docker.com, "Format command and log output").
 
-A function raises ``Unfit`` for arguments that it cannot take. What comes through ``|`` is its last argument.
+A function raises ``Unfit`` for arguments that it does not accept. The value from ``|`` is its last argument.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Unfit(Exception):
-    """What is wrong with the arguments of a function, in words that follow its name."""
+    """The arguments of a function are wrong; the message follows the function's name."""
 
 
 def _text(value: Any) -> str:
@@ -61,7 +61,7 @@ def _truncate(text: Any, length: Any) -> str:
 
 
 def _print(*values: Any) -> str:
-    """Blanks only between two values that are no strings, as fmt.Sprint has it."""
+    """Put blanks only between two values that are not strings, like fmt.Sprint."""
     result = ""
     for position, value in enumerate(values):
         if position and not isinstance(value, str) and not isinstance(values[position - 1], str):
@@ -108,7 +108,7 @@ def _printf(*values: Any) -> str:
 
 
 def _len(value: Any) -> int:
-    """Of a text, bytes, as in Go."""
+    """The length; for a string, in bytes, as in Go."""
     if isinstance(value, str):
         return len(value.encode(errors="surrogateescape"))
     if not isinstance(value, list | tuple | Mapping):
@@ -151,7 +151,7 @@ def _comparable(first: Any, second: Any) -> tuple[Any, Any]:
 
 
 def _eq(first: Any, *others: Any) -> bool:
-    """Whether the first is any of the others."""
+    """Whether the first value equals any of the others."""
     if not others:
         raise Unfit("needs something to compare with")
     return any(operator.eq(*_comparable(first, other)) for other in others)
@@ -189,4 +189,4 @@ def _first(value: Any, *_others: Any) -> Any:
 
 
 HEADING_FUNCTIONS = FUNCTIONS | dict.fromkeys(("join", "json", "lower", "split", "title", "truncate", "upper"), _first)
-"""For the headings of a table: a column keeps its heading, whatever is done to its values."""
+"""For the headings of a table: a column keeps its heading, whatever functions apply to its values."""

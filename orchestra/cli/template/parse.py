@@ -1,4 +1,4 @@
-"""From tokens to the tree of a template. Which functions and variables there are is checked here, fields later."""
+"""Parses tokens into the tree of a template. Checks functions and variables; fields are checked later."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HINT = "use --format json and a program such as jq for more"
 
 
 def parse_template(template: str, begin: int = 0) -> tuple[Node, ...]:
-    """begin: its first character; columns of errors count what is before it. Raises TemplateError."""
+    """begin: its first character; columns of errors include the text before it. Raises TemplateError."""
     return _Parser(list(read_tokens(template, begin)), len(template) + 1).parse()
 
 
@@ -58,7 +58,7 @@ class _Parser:
         return token
 
     def _nodes(self) -> tuple[tuple[Node, ...], Token]:
-        """Nodes up to ``end``, ``else`` or the end of the template, and the token that says so."""
+        """Nodes up to ``end``, ``else`` or the end of the template, and the token there."""
         nodes: list[Node] = []
         while True:
             token = self._take()
@@ -86,7 +86,7 @@ class _Parser:
         if token.value == "else":
             following = self._peek()
             if following.kind == "name" and following.value == word.value and word.value != "range":
-                # The end of the inner block is the end of this one too.
+                # The end of the inner block also ends this one.
                 otherwise, token = (self._block(self._take()),), Token("name", "end", 0)
             else:
                 self._close()
@@ -106,7 +106,7 @@ class _Parser:
             raise TemplateError(token.column, f"{token.value} is not expected here", "an action ends with }}")
 
     def _pipeline(self, *, pairs: bool = False) -> Pipeline:
-        """pairs: two variables may be declared. What follows it is left to the caller."""
+        """pairs: two variables may be declared. The caller reads the tokens after it."""
         column = self._peek().column
         declares, assigns = self._declarations(pairs=pairs)
         commands = [self._command()]
@@ -122,7 +122,7 @@ class _Parser:
         return Pipeline(column, tuple(commands), declares, assigns)
 
     def _declarations(self, *, pairs: bool) -> tuple[tuple[str, ...], bool]:
-        """The variables before ``:=`` or ``=``, and whether they exist already; none where there is no such mark."""
+        """The variables before ``:=`` or ``=``, and whether they exist already; none if there is no such mark."""
         ahead = self._tokens[self._next : self._next + 4]
         words = [token.value for token in ahead]
         count = 2 if words[1:2] == [","] and pairs else 1

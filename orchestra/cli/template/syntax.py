@@ -1,4 +1,4 @@
-"""What a template consists of. column: where it begins, from 1."""
+"""The parts of a template. column: where a part begins, from 1."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Variable(Record):
 
 
 class Field(Record):
-    """``.A.B``, or what it stands behind, such as ``$x.A`` or ``(index .A 0).B``."""
+    """``.A.B``, alone or after another value, such as ``$x.A`` or ``(index .A 0).B``."""
 
     column: int
     of: Operand
@@ -50,7 +50,7 @@ class Command(Record):
 
 
 class Pipeline(Record):
-    """The result of each command is the last argument of the next. declares: the variables that get the result, two
+    """The result of each command is the last argument of the next. declares: variables that get the result, two
     only in ``range``. assigns: they exist already.
     """
 

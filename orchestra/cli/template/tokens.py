@@ -1,4 +1,4 @@
-"""From the text of a template to tokens: literal text, and the words between ``{{`` and ``}}``."""
+"""Splits the text of a template into tokens: literal text, and the words between ``{{`` and ``}}``."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_tokens(template: str, begin: int = 0) -> Iterator[Token]:
 
 
 def _trims_left(template: str, start: int) -> bool:
-    """``{{- `` takes the blanks before it; without a blank behind, the dash is a sign."""
+    """``{{- `` removes the blanks before it; without a blank after it, the dash is a sign."""
     return template[start + 2 : start + 3] == "-" and template[start + 3 : start + 4] in tuple(BLANKS)
 
 
@@ -79,7 +79,7 @@ def _trims_right(template: str, close: int) -> bool:
 
 
 def _skip_comment(template: str, start: int, inside: int) -> int:
-    """The position behind ``{{/* ... */}}``."""
+    """The position after ``{{/* ... */}}``."""
     match = re.compile(r"\s*/\*.*?\*/(?:\s+-)?\}\}", re.DOTALL).match(template, inside)
     if match is None:
         raise TemplateError(start + 1, "the comment is not closed", "a comment ends with */}}")
@@ -87,7 +87,7 @@ def _skip_comment(template: str, start: int, inside: int) -> int:
 
 
 def _read_action(template: str, start: int, inside: int) -> Iterator[Token]:
-    """The words up to and with ``}}``."""
+    """The words up to and including ``}}``."""
     position, joined = inside, False
     while position < len(template):
         if template.startswith(CLOSE, position):
@@ -113,7 +113,7 @@ def _explain(character: str) -> tuple[str, str]:
 
 
 def unquote(token: Token) -> str | int:
-    """The value of a string literal of Go; a character literal is a number."""
+    """The value of a Go string literal; a character literal is a number."""
     quote, inner = token.value[0], token.value[1:-1]
     if quote == "`":
         return inner

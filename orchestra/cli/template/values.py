@@ -1,4 +1,4 @@
-"""Values that templates are executed on: what JSON has, and rows of which some fields are only known when asked."""
+"""Values that templates are executed on: JSON values, and rows with fields that are computed on demand."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class Lazy(Record):
-    """A field that costs something: computed when a template names it, or for the whole row as JSON."""
+    """A field that is costly: computed if a template names it, or if the whole row is shown as JSON."""
 
     compute: Callable[[], Any]
 
 
 class Method(Record):
-    """A field that takes arguments, as ``{{.Label "name"}}`` has it. No part of JSON."""
+    """A field that takes arguments, such as ``{{.Label "name"}}``. Not part of the JSON output."""
 
     call: Callable[..., Any]
 
 
 def plain(value: Any) -> str:
-    """As Go's fmt prints it by %v."""
+    """The value as Go's fmt prints it with %v."""
     match value:
         case None:
             return "<no value>"

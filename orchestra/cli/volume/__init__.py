@@ -1,1 +1,1 @@
-"""The commands ``orchestra volume ...``, and what those for a stack's volumes share with them."""
+"""The commands ``orchestra volume ...``, and code that they share with the commands for a stack's volumes."""

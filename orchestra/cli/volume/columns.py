@@ -1,4 +1,4 @@
-"""What lists of volumes show, in Docker's words."""
+"""The columns of lists of volumes, in Docker's words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def render_volumes(found: Sequence[Shown], format: str, *, only_names: bool) -> 
 
 
 def _fields(volume: Shown) -> dict[str, Any]:
-    """Docker's fields; those of cluster volumes, and the size, are not known."""
+    """Docker's fields; those of cluster volumes and the size are unknown."""
     return {
         "Availability": UNKNOWN,
         "Driver": "local",

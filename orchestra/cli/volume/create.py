@@ -1,4 +1,4 @@
-"""``orchestra volume create``: a volume that no stack has made."""
+"""``orchestra volume create``: create a volume that belongs to no stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``orchestra volume inspect``: all about volumes, in Docker's words."""
+"""``orchestra volume inspect``: print everything about volumes, in Docker's words."""
 
 from __future__ import annotations
 
