@@ -1,5 +1,5 @@
-"""The use cases: one typed function for each thing that can be done with stacks. Standard library only.
+"""The use cases: one typed function for each operation on stacks. Standard library only.
 
-Each takes a ``Context`` and its options, and returns a result; what takes time tells events on the way. Command line,
-and whatever other faces there are, only ask and show. What is heavy is imported where it is used.
+Each takes a ``Context`` and its options, and returns a result; long operations report events on the way. The command
+line and other front ends only ask and show. Heavy modules are imported where they are used.
 """

@@ -1,7 +1,7 @@
-"""``up`` in the foreground: the logs of what it starts, until all of it has ended or is stopped.
+"""``up`` in the foreground: shows the logs of the started containers until all have exited or are stopped.
 
-One loop tells everything. Requests to the supervisor are made by threads, which do nothing but wait for answers: each
-letter they bring back is handled by the loop.
+One loop reports everything. Threads make the requests to the supervisor, and only wait for the answers: each
+letter that they bring back is handled by the loop.
 """
 
 from __future__ import annotations
@@ -35,33 +35,33 @@ if TYPE_CHECKING:
     Result = UpResult | StopResult | AttendResult
 
     class Interrupts(Protocol):
-        """Requests to end: ``fileno`` is readable when there are any, and ``read`` takes them all."""
+        """Requests to stop: ``fileno`` is readable when there are any, and ``read`` takes them all."""
 
         def fileno(self) -> int: ...
 
         def read(self) -> Sequence[int]: ...
 
     class Audience(Protocol):
-        """The watching side."""
+        """The side that shows everything to the user."""
 
         def hear(self, event: Event) -> bool:
-            """Of the request that is under way. Whether logs are to be shown from now on."""
+            """Handle an event of the current request. Return whether to show logs from now on."""
 
         def attach(self) -> None:
-            """Logs follow."""
+            """Logs are shown from now on."""
 
         def show(self, happenings: Iterable[Happening]) -> None: ...
 
         def settle(self, result: UpResult) -> None:
-            """Everything runs, or cannot."""
+            """Everything is running, or cannot run."""
 
         def conclude(self, result: UpResult) -> bool:
-            """Whether to go on after that."""
+            """Return whether to go on after this result."""
 
         def say(self, notice: Notice) -> None: ...
 
         def hurry(self) -> None:
-            """Do not wait for who reads any more."""
+            """Do not wait for readers of the output any more."""
 
         def stopped(self, failures: Sequence[ReportedFailure]) -> None: ...
 
@@ -70,7 +70,7 @@ INTERRUPTED = 130
 
 
 class Notice(StrEnum):
-    """What is about to happen beyond what the command asked for."""
+    """What is about to happen beyond the command itself."""
 
     ABORTING = "aborting"
     STOPPING = "stopping"
@@ -78,10 +78,10 @@ class Notice(StrEnum):
 
 
 class AttachOptions(Record):
-    """attach, no_attach: services whose logs are shown, or not; without both, those started by name.
+    """attach, no_attach: services whose logs are shown, or not; without both, those named on the command line.
 
-    attach_dependencies: logs of what they depend on too. until: what ends everything; exit_code_from: the service whose
-    exit code is that of the command. timeout: seconds before what is stopped is killed.
+    attach_dependencies: also show dependencies. until: what ends everything; exit_code_from: the service whose
+    exit code the command returns. timeout: seconds until stopping containers are killed.
     """
 
     attach: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class AttachOptions(Record):
     timeout: float | None = None
 
     def check(self, prepared: Prepared) -> None:
-        """Raise UserError for services that the file does not declare, and options that exclude each other."""
+        """Raise UserError for services that the file does not declare, and for conflicting options."""
         for services in (self.attach, self.no_attach, [self.exit_code_from] if self.exit_code_from else ()):
             check_services(prepared.identity, services)
         if self.attach and self.attach_dependencies:
@@ -103,7 +103,7 @@ class Attached:
     """One foreground ``up``. specs: the containers whose logs are shown, as the file defines them."""
 
     def __init__(self, beginning: Beginning, up: UpOptions, options: AttachOptions, interrupts: Interrupts) -> None:
-        """Raises UserError for options that make no sense."""
+        """Raises UserError for invalid options."""
         options.check(beginning.prepared)
         self._context = beginning.context
         self._beginning = beginning
@@ -127,7 +127,7 @@ class Attached:
         self._code: int | None = None
 
     def run(self, audience: Audience) -> int:
-        """The exit code: 130 after an interrupt; that of a container where the options ask for it; else 0 or 1."""
+        """Return the exit code: 130 after an interrupt; that of a container if an option asks for it; else 0 or 1."""
         if not self.shows_logs:
             return self._run(audience, None)
         home = self._context.home.stack(self._stack)
@@ -197,9 +197,9 @@ class Attached:
         self._attend("attend", self._selected, self._options.until)
 
     def _end(self, exits: Sequence[Exit]) -> None:
-        """Everything has ended, or something has whose end is that of everything.
+        """End after all containers have exited, or one whose exit ends everything.
 
-        Or the stack is going down by another command: then what still runs is watched to its end.
+        Or another command is taking the stack down: then watch the running containers to their end.
         """
         until = self._options.until
         if until is Until.ANY_FAILED:
@@ -215,7 +215,7 @@ class Attached:
         self.interrupted += 1
         self._audience.hurry()
         self._attach()
-        # Asked first and said then: a reader may stand still.
+        # Send the request before the notice: a reader may be stalled.
         if self.interrupted == 1:
             if self._accepted:
                 self._stop()
@@ -259,7 +259,7 @@ class Attached:
 def choose_services(
     options: AttachOptions, named: Iterable[str], selected: Iterable[str], specs: Iterable[dict[str, Any]]
 ) -> set[str]:
-    """Whose logs are shown: those asked for, else those started by name, but for ``attach: false``."""
+    """Services whose logs are shown: the chosen ones, else those named, except for ``attach: false``."""
     if options.attach:
         chosen = set(options.attach)
     else:
@@ -273,5 +273,5 @@ def choose_services(
 
 
 def _code(exited: Exit) -> int:
-    """The exit code to end with after a container; 1 if its own could not be learned."""
+    """The exit code of the command after a container; 1 if the container's own is unknown."""
     return 1 if exited.exit_code is None else exited.exit_code

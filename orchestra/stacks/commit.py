@@ -1,4 +1,4 @@
-"""``commit``: an image of a container's changes. Standard library only."""
+"""``commit``: creates an image from a container's changes. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class CommitOptions(Record):
-    """name: of the image, with or without a tag; none for one that only its id tells. changes: lines of a Dockerfile.
+    """name: of the image, with or without a tag; empty for an image with only an id. changes: lines of a Dockerfile.
 
-    pause: the container's processes stand still while its files are read. replica: the index of the container; None
+    pause: suspend the container's processes while its files are read. replica: the index of the container; None
     for the first.
     """
 
@@ -31,7 +31,7 @@ class CommitOptions(Record):
 
 
 def commit(context: Context, options: CommitOptions) -> str:
-    """The id of the image. Raises UserError, or FatalError where the container's image is not whole any more."""
+    """Return the id of the image. Raises UserError, or FatalError if the container's image is no longer complete."""
     context.need_root("commit")
     context.need(Part.COPY)
     home, containers = find_replicas(context, options.service, options.replica)

@@ -1,4 +1,4 @@
-"""``config``: the file, checked, in canonical form; or one thing that can be said of it."""
+"""``config``: the checked file in canonical form, or one kind of information about it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class View(StrEnum):
-    """WHOLE: the file in canonical form; HASHES, EXPLANATION: of the ``subject``; LOCK: a file of images with digests,
-    to be given beside it; the others are lists or tables.
+    """WHOLE: the file in canonical form; HASHES, EXPLANATION: of the ``subject``; LOCK: a file with image digests,
+    to be used along with the first one; the others are lists or tables.
     """
 
     WHOLE = "whole"
@@ -37,10 +37,10 @@ class View(StrEnum):
 
 
 class ConfigOptions(Record):
-    """services: empty for all. subject: services by comma or ``*`` for HASHES, a place in the file for EXPLANATION.
+    """services: empty for all. subject: services with commas or ``*`` for HASHES, a place in the file for EXPLANATION.
 
-    format: None for the table of variables, and YAML of the rest. pinned: with the digests of images that a tag names.
-    left_out: passes of the load, by their names in ``orchestra.compose.request.Passes``.
+    format: None for the table of variables, and YAML for the rest. pinned: add digests to images with tags.
+    left_out: passes of the load to skip, by their names in ``orchestra.compose.request.Passes``.
     """
 
     services: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class ConfigResult(Record):
 
 
 def config(context: Context, options: ConfigOptions) -> ConfigResult:
-    """Raises what a load raises, and UserError for a subject that is not there."""
+    """Raises the errors of a load, and UserError for a subject that does not exist."""
     match options.view:
         case View.SCHEMA:
             from orchestra.compose.json_schema import compose_schema
@@ -83,7 +83,7 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
 
 
 def _pinned(context: Context, options: ConfigOptions) -> ConfigResult:
-    """Never remembered: what a tag means changes."""
+    """Render with digests. Never cached, since tags may move."""
     from orchestra.compose.render import render_config, render_plain
     from orchestra.stacks.images.digests import pin_images
 
@@ -103,7 +103,7 @@ def _pinned(context: Context, options: ConfigOptions) -> ConfigResult:
 
 
 def _remembered(context: Context, options: ConfigOptions) -> ConfigResult:
-    """A text made of a whole load, kept with the warnings."""
+    """A text rendered from a whole load, cached with the warnings."""
 
     def render(loaded: Loaded) -> str:
         return json.dumps({"text": _render(loaded, options), "warnings": loaded.warnings})
@@ -143,7 +143,7 @@ def _render(loaded: Loaded, options: ConfigOptions) -> str:
 
 
 def _hashes(loaded: Loaded, asked: str) -> str:
-    """``web 3f…`` for each service of a list with commas, ``*`` for all."""
+    """``web 3f…`` for each service of a list with commas; ``*`` for all services."""
     names = sorted(loaded.hashes) if asked == "*" else asked.split(",")
     missing = [name for name in names if name not in loaded.hashes]
     if missing:

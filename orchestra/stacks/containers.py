@@ -1,4 +1,4 @@
-"""What there is of a stack right now, for use cases that only look."""
+"""The current containers of a stack, for use cases that only look."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ Kind = TypeVar("Kind", "ContainerRow", "Container")
 
 
 class Known(Record):
-    """A stack by name, and the services that its file declares: None where there is only the name to go by."""
+    """A stack by name, and the services that its file declares: None if only the name is known."""
 
     stack: str
     services: tuple[str, ...] | None
 
 
 class Seen(Record):
-    """What there is of a stack. exist: whether it has containers. damage: files that cannot be read, in words."""
+    """The state of a stack. exist: whether it has containers. damage: files that cannot be read, in words."""
 
     exist: bool
     damage: list[str]
 
 
 class ContainerRow(Record):
-    """A container as it is shown. state: ``created``, ``running``, ``paused``, ``restarting`` or ``exited``.
+    """A container for display. state: ``created``, ``running``, ``paused``, ``restarting`` or ``exited``.
 
     Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
-    None where it could not be learned. error: why it could not start. damage: which of its files cannot be read.
-    index: which replica of its service. pid: of its first process while it runs, else 0. volumes: names on the host.
+    None if it is unknown. error: why it could not start. damage: which of its files cannot be read.
+    index: its number among the replicas. pid: of its first process while it runs, else 0. volumes: names on the host.
     one_off: made for one command, and no replica of its service.
     """
 
@@ -77,7 +77,7 @@ class ContainerRow(Record):
 
 
 def find_stack(context: Context) -> Known:
-    """Raises what a load of the file raises."""
+    """Raises the errors of a load of the file."""
     name = context.project.name
     try:
         identity = StackFile(context).identify()
@@ -89,13 +89,13 @@ def find_stack(context: Context) -> Known:
 
 
 def exists(context: Context, stack: str) -> bool:
-    """Whether there may be anything of it that a supervisor would look after."""
+    """Whether the stack may have anything for a supervisor to manage."""
     home = context.home.stack(stack)
     return os.path.exists(home.desired) or os.path.isdir(home.containers)
 
 
 def ignore(_seen: Seen) -> None:
-    """For callers that do not show what a stack has."""
+    """For callers that do not show the state of a stack."""
 
 
 def survey(
@@ -104,13 +104,13 @@ def survey(
     services: Sequence[str],
     tell: Callable[[Seen], None],
 ) -> None:
-    """Tell what there is, then raise UserError for a service that neither the file nor any container knows."""
+    """Report the state, then raise UserError for a service that neither the file nor any container has."""
     tell(Seen(bool(containers), damage_of(containers)))
     check_known(services, known.services, (container.service for container in containers))
 
 
 def check_known(services: Sequence[str], declared: Iterable[str] | None, existing: Iterable[str]) -> None:
-    """Raise UserError for a service that neither the file nor any container knows. existing: services of containers."""
+    """Raise UserError for a service that neither the file nor any container has. existing: services of containers."""
     known = {*existing, *(declared or ())}
     for service in services:
         if service not in known:
@@ -121,7 +121,7 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
 
 
 def choose_running(running: Iterable[Kind], service: str, index: int | None) -> Kind:
-    """Of containers that run, the service's with this index, or with the lowest. Raises UserError."""
+    """The service's running container with this index, or with the lowest one. Raises UserError."""
     of_services = (each for each in running if not each.one_off)
     replicas = [each for each in of_services if each.service == service and index in (None, each.index)]
     if not replicas:
@@ -138,9 +138,9 @@ def _not_running(service: str, index: int | None) -> UserError:
 
 
 def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = False) -> list[ContainerRow]:
-    """Every container of the stack by name, whether or not a supervisor lives, if the driver can look without one.
+    """Every container of the stack by name. Needs no supervisor if the driver can look without one.
 
-    tell_restarts: those that have ended and that their restart policy starts again are ``restarting``, until they run.
+    tell_restarts: exited containers that their restart policy will start again are ``restarting`` until they run.
     """
     if not context.offers(Part.FILES):
         from orchestra.model.codec import encode
@@ -156,7 +156,7 @@ def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = Fa
 
 
 def observe_containers(context: Context, stack: str) -> list[Container]:
-    """The same as all that is known of them."""
+    """The same containers with everything that is known about them."""
     if context.offers(Part.FILES):
         from orchestra.driver.local.observe import observe_containers
 
@@ -169,12 +169,12 @@ def observe_containers(context: Context, stack: str) -> list[Container]:
 
 
 def damage_of(containers: Iterable[ContainerRow | Container]) -> list[str]:
-    """Which files of which containers cannot be read, in words."""
+    """The files of containers that cannot be read, in words."""
     return [f"container {each.name}: {each.damage}" for each in containers if each.damage]
 
 
 def _begins_again(container: Encoded) -> bool:
-    """Whether it is just being started by its restart policy: of the run before nothing is kept by then."""
+    """Whether its restart policy is just starting it: at that point nothing is kept of the previous run."""
     return container["status"]["kind"] == "Created" and bool(container.get("restarts")) and "error" not in container
 
 
@@ -196,7 +196,7 @@ def _health(encoded: Encoded) -> Health:
     try:
         return decode(Health, encoded)
     except ValueError:
-        return NOT_PROBED  # its file is damaged: the next probe writes it anew
+        return NOT_PROBED  # its file is damaged: the next probe writes it again
 
 
 def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:

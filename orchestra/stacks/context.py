@@ -1,4 +1,4 @@
-"""The caller, where it runs, and which file it means: what every use case needs beside its own options."""
+"""The caller, its directory, and the file that it means: every use case needs these beside its own options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Project(Record):
-    """The file that a stack comes from, as Docker Compose's global options tell it; and the runtime of its containers.
+    """The file of a stack, as given by Docker Compose's global options, and the runtime of its containers.
 
     Paths may be relative to the working directory.
     """
@@ -35,9 +35,9 @@ class Project(Record):
 
 
 class Context(Record):
-    """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: of who asks, None for ours.
+    """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: None for those of this process.
 
-    may_fetch: Compose files from elsewhere, which takes a network and a while.
+    may_fetch: allow fetching Compose files from elsewhere, which needs a network and takes a while.
     """
 
     home: Home
@@ -56,12 +56,12 @@ class Context(Record):
         return part in DRIVERS[self.driver].parts
 
     def need(self, part: Part) -> None:
-        """Raise UserError when the driver lacks this."""
+        """Raise UserError if the driver lacks this part."""
         if not self.offers(part):
             raise UserError(f"the driver {self.driver} has no {part}")
 
     def need_root(self, command: str) -> None:
-        """Raise EnvironmentLack when containers cannot be made or entered by this user."""
+        """Raise EnvironmentLack if this user cannot create or enter containers."""
         if DRIVERS[self.driver].needs_root and os.geteuid() != 0:
             raise EnvironmentLack(
                 f"orchestra {command} needs root: this user cannot create namespaces, mounts and networks",
@@ -70,7 +70,7 @@ class Context(Record):
 
     @property
     def hides_root(self) -> bool:
-        """Whether root's stacks, in a home of their own, are not seen by who asks."""
+        """Whether the caller does not see root's stacks, which are in a home of their own."""
         if os.geteuid() == 0 or not DRIVERS[self.driver].needs_root or self.environment.get("ORCHESTRA_HOME"):
             return False
         system = find_home({}, 0)
@@ -78,7 +78,7 @@ class Context(Record):
 
 
 def make_context(driver: str, project: Project) -> Context:
-    """Of this process. Raises EnvironmentLack for a user without a home directory."""
+    """The context of this process. Raises EnvironmentLack for a user without a home directory."""
     environment = dict(os.environ)
     home = find_home(environment, os.getuid())
     if not os.path.isabs(home.data):

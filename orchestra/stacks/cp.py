@@ -1,4 +1,4 @@
-"""``cp``: files and directories into containers, and out of one. Standard library only."""
+"""``cp``: copies files and directories into containers, and out of one. Standard library only."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ STREAM = "-"
 class CopyOptions(Record):
     """source and destination: ``SERVICE:PATH`` or a path of the host, or ``-`` for an archive.
 
-    replica: the index of one container; without it all of the service's are copied to, and the first is
-    copied from.
-    everything: containers of one-off commands are included. archive: owners are copied. follow_link: a link at the
-    end of the source's path is followed.
+    replica: the index of one container; without it, files are copied to all of the service's, or from the first
+    one.
+    everything: include containers of one-off commands. archive: copy owners. follow_link: follow a link at the
+    end of the source's path.
     """
 
     source: str
@@ -39,7 +39,7 @@ class CopyOptions(Record):
 
 
 class Copied(Record):
-    """From where to where, as the user wrote it, with the container's name in place of the service's."""
+    """Source and destination as the user wrote them, with the container's name in place of the service's."""
 
     container: str
     source: str
@@ -55,9 +55,9 @@ def copy(
     warn: Callable[[str], None],
     tell: Callable[[Seen], None] = ignore,
 ) -> list[Copied]:
-    """stdin, stdout: called when an archive is to be read or written. warn: is told what is left out.
+    """stdin, stdout: called when an archive is to be read or written. warn: called for everything that is left out.
 
-    Raises UserError for what cannot be copied, before anything is written as far as that can be known.
+    Raises UserError if something cannot be copied, if possible before anything is written.
     """
     origin, target = split(options.source), split(options.destination)
     if origin[0] is not None and target[0] is not None:

@@ -1,4 +1,4 @@
-"""What is only looked up of a container when it is asked for."""
+"""Details of containers that are looked up only on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Details:
-    """Of the containers of one stack. A driver whose containers have no files here tells nothing of them."""
+    """Details of the containers of one stack. Empty for a driver whose containers have no files here."""
 
     def __init__(self, context: Context, stack: str) -> None:
         self._home = context.home
@@ -19,7 +19,7 @@ class Details:
         self._known = context.offers(Part.FILES)
 
     def labels(self, container: ContainerRow) -> dict[str, str]:
-        """Those of image and file, and Docker Compose's own words for what the container is a part of."""
+        """The labels of the image and the file, and Docker Compose's labels for stack and service."""
         own = {
             "com.docker.compose.container-number": str(container.index),
             "com.docker.compose.project": self._stack_home.name,
@@ -40,7 +40,7 @@ class Details:
         return [*container.volumes, *load_bind_sources(self._home, self._stack_home, container.name, container.volumes)]
 
     def size(self, container: ContainerRow) -> int:
-        """Bytes on disk of what the container has written over its image, as far as this user may see that."""
+        """Bytes on disk that the container has written over its image, as far as this user may see them."""
         if not self._known:
             return 0
         from orchestra.driver.local.details import written_size

@@ -1,4 +1,4 @@
-"""``system df``: what images, containers, volumes and logs take on disk."""
+"""``system df``: disk usage of images, containers, volumes and logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``doctor``: what this machine offers, and what each lack costs."""
+"""``doctor``: what this machine supports, and the cost of what is missing."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def examine(context: Context) -> list[Fact]:
-    """Everything that stacks need."""
+    """Check everything that stacks need."""
     return list(doctor.examine(context.home))

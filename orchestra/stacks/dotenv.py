@@ -1,4 +1,4 @@
-"""``COMPOSE_*`` of a ``.env`` file, for what is not the loader's."""
+"""The ``COMPOSE_*`` variables of a ``.env`` file that the loader does not handle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PREFIX = "COMPOSE_"
 
 
 def compose_variables(path: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with the file is for the load to say."""
+    """Ignores mistakes in the file: the load reports them."""
     try:
         with open(path, "rb") as file:
             content = file.read()

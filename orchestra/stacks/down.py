@@ -1,4 +1,4 @@
-"""``down``: stop and remove the stack, or a part of it, in reverse order; volumes stay unless asked."""
+"""``down``: stop and remove the stack, or a part of it, in reverse order; volumes are kept by default."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class DownOptions(Record):
-    """services: only these, and what depends on them; empty for all. timeout: seconds before containers are killed.
+    """services: only these and their dependents; empty for all. timeout: seconds until containers are killed.
 
-    rmi: ``all`` images of services are removed afterwards, or those ``local`` ones that are built here without a name
+    rmi: afterwards, remove ``all`` images of services, or the ``local`` ones that are built here without a name
     in the file.
     """
 
@@ -35,14 +35,14 @@ class DownOptions(Record):
 
 
 def find_stack_for_down(context: Context, options: DownOptions) -> tuple[Known, bool]:
-    """The stack, and whether there may be anything of it. Raises what a load raises, and EnvironmentLack."""
+    """The stack, and whether anything of it may exist. Raises the errors of a load, and EnvironmentLack."""
     context.need_root("down")
     known = find_stack(context)
     return known, exists(context, known.stack) or options.volumes
 
 
 def images_to_remove(context: Context, known: Known, options: DownOptions) -> tuple[str, ...]:
-    """Raises what a load raises."""
+    """The images to remove. Raises the errors of a load."""
     if options.rmi is None:
         return ()
     from orchestra.stacks.images.services import images_of_services
@@ -54,7 +54,7 @@ def images_to_remove(context: Context, known: Known, options: DownOptions) -> tu
 
 
 def remove_images(context: Context, images: Iterable[str], hear: Callable[[Event], None]) -> Failures:
-    """Those that are there. What went wrong, by image."""
+    """Remove the images that exist. Returns the errors, by image."""
     from orchestra.stacks.images.library import open_library, reference_key
     from orchestra.stacks.images.parallel import in_parallel
 
@@ -68,7 +68,7 @@ def request_of(known: Known, options: DownOptions) -> DownRequest:
 
 
 def find_providers(context: Context, known: Known, options: DownOptions) -> list[ProviderSpec]:
-    """Those of the last ``up`` that this concerns."""
+    """The providers of the last ``up`` that this affects."""
     try:
         with open(context.home.stack(known.stack).desired, "rb") as file:
             text = file.read()
@@ -84,7 +84,7 @@ def find_providers(context: Context, known: Known, options: DownOptions) -> list
 def down(
     context: Context, known: Known, options: DownOptions, hear: Callable[[Event], None] | None = None
 ) -> DownResult:
-    """Returns when all of it is gone, or cannot go."""
+    """Return when all of it is gone, or cannot be removed."""
     providers = find_providers(context, known, options)
     result = context.client(known.stack).ask(DownResult, request_of(known, options), hear)
     for provider in providers:

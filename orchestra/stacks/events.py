@@ -1,4 +1,4 @@
-"""``events``: what happens to a stack, as it happens, and what happened before."""
+"""``events``: the events of a stack, current and past."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Span(Record):
-    """Unix seconds. since: None for from now on; until: None for no end."""
+    """A span of time in Unix seconds. since: None for from now on; until: None for no end."""
 
     since: float | None = None
     until: float | None = None
@@ -33,13 +33,13 @@ class Span(Record):
 
 
 class _Over(Exception):
-    """The end of the span has come."""
+    """The end of the span has been reached."""
 
 
 def follow_events(context: Context, services: Sequence[str], span: Span, hear: Callable[[Event], None]) -> None:
-    """Returns at the end of the span, or when the supervisor leaves; waits for a stack that is not up.
+    """Return at the end of the span, or when the supervisor exits; wait for a stack that is not up.
 
-    hear: is told how things stand first. services: whose events are told; empty for all events.
+    hear: first called with the current state. services: only events of these; empty for all events.
 
     Raises UserError for a service that the file does not declare.
     """
@@ -52,7 +52,7 @@ def follow_events(context: Context, services: Sequence[str], span: Span, hear: C
     def choose(event: Event) -> None:
         if isinstance(event, SnapshotEvent):
             hear(_narrowed(event, services) if services else event)
-            replay()  # by now all that this stream does not have is on disk
+            replay()  # now all events that this stream lacks are on disk
         elif event not in told and span.covers(event):
             tell(event)
 
@@ -76,17 +76,17 @@ def follow_events(context: Context, services: Sequence[str], span: Span, hear: C
                     return
                 replay()
                 arrival.wait()
-    replay()  # nothing of it was told when the end came before anything was heard
+    replay()  # past events have not been shown yet if the end came before the first event
 
 
 def container_ids(context: Context) -> dict[str, str]:
-    """Of the containers that there are, by name."""
+    """The ids of the existing containers, by name."""
     return {row.name: row.id for row in look_at_containers(context, find_stack(context).stack)}
 
 
 @contextmanager
 def _ending_at(until: float | None) -> Iterator[None]:
-    """Raises _Over in the middle of whatever is waited for then, or at once."""
+    """Raise _Over at that time, interrupting any wait, or at once if it has passed."""
     if until is None:
         yield
         return

@@ -1,6 +1,6 @@
-"""``exec``: one more program in a running container. Standard library only.
+"""``exec``: runs another program in a running container. Standard library only.
 
-The stack's fork server runs it; where none lives, one is started, and the supervisor with it.
+The stack's fork server runs it; if there is none, one is started, together with the supervisor.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ATTEMPTS = 5
 
 
 class ExecOptions(Record):
-    """replica: the index of the container; None for the lowest that runs. user: by name or number, maybe with a group.
+    """replica: the index of the container; None for the lowest running one. user: name or number, perhaps with a group.
 
     size: columns and rows of a terminal that the program gets; None for pipes.
     """
@@ -65,10 +65,10 @@ class Target:
         self.owner: int = process["user"]["uid"]
 
     def execute(self, stdio: Sequence[int], until_begun: Callable[[Entering], None], *, tied: bool = True) -> Execution:
-        """stdio: three descriptors, none with a terminal. until_begun: waits for the descriptor to be readable.
+        """stdio: three descriptors; none with a terminal. until_begun: waits for the descriptor to be readable.
 
-        tied: the program ends with this process. Raises UserError with Docker's exit codes for what cannot be executed,
-        and the OSError of everything else.
+        tied: the program ends with this process. Raises UserError with Docker's exit codes if it cannot be executed,
+        and OSError for other failures.
         """
         from orchestra.control.client import supervisor_argv
         from orchestra.shim.launch import launch
@@ -83,14 +83,14 @@ class Target:
             except (FileNotFoundError, ConnectionRefusedError):
                 launch(home, supervisor_argv(home.name, self._context.driver))
             except (ConnectionResetError, BrokenPipeError):
-                continue  # the fork server was killed before it had forked: its successor is asked
+                continue  # the fork server was killed before it had forked: ask its successor
             except SystemCallError as error:
                 raise _explain(error, self._container, self._process["args"][0]) from error
         raise EnvironmentLack(f"the fork server of stack {home.name} keeps exiting", hint=f"see {home.supervisor_log}")
 
 
 def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], None] = ignore) -> Target:
-    """Raises UserError for a service that is not there or does not run, FatalError for a user that it does not know."""
+    """Raises UserError if the service does not exist or is not running, FatalError if the user is unknown there."""
     context.need_root("exec")
     context.need(Part.EXEC)
     known = find_stack(context)
@@ -102,7 +102,7 @@ def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], N
 
 
 def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
-    """The running one with this index, or with the lowest. Raises UserError."""
+    """The running container with this index, or with the lowest one. Raises UserError."""
     container = choose_running((c for c in containers if isinstance(c.status, Running)), service, index)
     if isinstance(container.status, Running) and container.status.paused:
         raise UserError(f"container {container.name} is paused", hint=f"run orchestra unpause {service} first")
@@ -110,7 +110,7 @@ def choose_container(containers: Sequence[Container], service: str, index: int |
 
 
 def _describe(home: StackHome, container: Container, options: ExecOptions) -> dict[str, Any]:
-    """The process object."""
+    """The process object of the OCI runtime specification."""
     config = ContainerDirectory(home.container(container.name)).load_config()
     available = held() if options.privileged else 0
     return render_process(
@@ -131,7 +131,7 @@ def _directory(asked: str, own: str) -> str:
 
 
 def _resolve_user(container: Container, text: str) -> User:
-    """By the container's own files, which may hold anything: no link leads out of its root."""
+    """Look the user up in the container's own files, which are not trusted: no link leads out of its root."""
     from orchestra.driver.local.user import resolve_user
     from orchestra.linux.mounts.resolve import open_in_root
 

@@ -1,4 +1,4 @@
-"""``export``: a container's file system as an archive. Standard library only."""
+"""``export``: writes a container's file system to an archive. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ExportOptions(Record):
 def export(
     context: Context, options: ExportOptions, open_output: Callable[[], AbstractContextManager[IO[bytes]]]
 ) -> None:
-    """Without what is mounted in it. The output is opened when the container has been found. Raises UserError."""
+    """Leaves out mounts. Opens the output once the container has been found. Raises UserError."""
     context.need_root("export")
     context.need(Part.COPY)
     home, containers = find_replicas(context, options.service, options.replica)

@@ -1,7 +1,7 @@
-"""The stack's name before its file is loaded, when that is plain to see. Standard library only.
+"""Finds the stack's name before its file is loaded, if it is obvious. Standard library only.
 
 ``up`` starts the fork server for this name while it loads the file. A wrong guess costs a process that ends at once, so
-what is not plain (variables in the name, several files, settings in ``.env``) is left to the loader.
+names that are not obvious (variables in the name, several files, settings in ``.env``) are left to the loader.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def foresee_name(context: Context) -> str | None:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (OSError, ValueError):
-        return None  # the loader says what is wrong with it
+        return None  # the loader reports what is wrong with it
     found = _NAME.search(text)
     if found is None and _ANY_NAME.search(text):
         return None

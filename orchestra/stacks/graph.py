@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Mood(StrEnum):
-    """What to think of a service's state."""
+    """How good a service's state is."""
 
     GOOD = "good"
     CHANGING = "changing"
@@ -31,7 +31,7 @@ class Mood(StrEnum):
 class Node(Record):
     """kind: ``service``, ``volume`` or ``network``. state: in words, '' without containers.
 
-    layer: 0 depends on nothing, else one more than the highest of its dependencies.
+    layer: 0 without dependencies, else one more than the highest layer of its dependencies.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Node(Record):
 
 
 class Edge(Record):
-    """source, target: keys of nodes. condition: as ``depends_on`` has it; '' where a volume or network is used."""
+    """source, target: keys of nodes. condition: as in ``depends_on``; '' for the use of a volume or network."""
 
     source: str
     target: str
@@ -64,7 +64,7 @@ class Graph(Record):
 
 
 def graph(context: Context, *, volumes: bool = False, networks: bool = False) -> Graph:
-    """Of the active services. volumes, networks: with those that have a name. Raises what a load of the file raises."""
+    """The graph of the active services. volumes, networks: include named ones. Raises the errors of a load."""
     from orchestra.graph import ranks
 
     known = json.loads(StackFile(context).render("graph", (), _render))
@@ -134,7 +134,7 @@ def _used_networks(loaded: Loaded) -> list[tuple[str, str, bool]]:
 
 
 def _with_state(node: Node, rows: Sequence[ContainerRow], layer: int) -> Node:
-    """The worst of its containers, with the number of those that are so if they differ."""
+    """The worst state of its containers, with the number of containers in it if they differ."""
     own = [_state(row) for row in rows if node.kind == "service" and row.service == node.name]
     if not own:
         return Node(node.name, node.kind, node.external, layer=layer)

@@ -1,4 +1,4 @@
-"""``volume``: the volumes of a home, whichever stack made them, or none."""
+"""``volume``: the volumes of a home, whether a stack created them or not."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class HostVolume(Record):
-    """mountpoint: the directory of its data, unless ``options`` name another place. stack: '' for none.
+    """mountpoint: the directory of its data, unless ``options`` name another place. stack: '' if no stack created it.
 
-    size: bytes on disk below the mountpoint; 0 unless it was asked for.
+    size: bytes on disk below the mountpoint; 0 unless requested.
     """
 
     name: str
@@ -45,7 +45,7 @@ class NewVolume(Record):
 
 
 def list_volumes(context: Context, filters: Sequence[str] = ()) -> list[HostVolume]:
-    """By name. filters: ``KEY=VALUE``; of several labels all must fit, of other keys one. Raises UserError."""
+    """Sorted by name. filters: ``KEY=VALUE``; all labels must match, and one of each other key. Raises UserError."""
     asked = _parse_filters(filters, LIST_FILTERS)
     dangling = {_truth(value) for value in asked.get("dangling", ())}
     found = []
@@ -58,7 +58,7 @@ def list_volumes(context: Context, filters: Sequence[str] = ()) -> list[HostVolu
 
 
 def find_volume(context: Context, name: str) -> HostVolume:
-    """Raises UserError where there is none."""
+    """Raises UserError if there is none."""
     context.need(Part.VOLUMES)
     from orchestra.driver.local.volume.store import NAME, load_record
 
@@ -72,7 +72,7 @@ def find_volume(context: Context, name: str) -> HostVolume:
 
 
 def create_volume(context: Context, asked: NewVolume) -> str:
-    """Its name; of one that exists nothing is changed. Raises UserError or FatalError."""
+    """Return its name; an existing volume is not changed. Raises UserError or FatalError."""
     context.need(Part.VOLUMES)
     from orchestra.driver.local.volume.use import make_standalone
 
@@ -82,9 +82,9 @@ def create_volume(context: Context, asked: NewVolume) -> str:
 
 
 def remove_volume(context: Context, name: str, *, force: bool = False) -> int | None:
-    """Bytes that this has freed. Raises UserError where something uses it, and FatalError.
+    """Return the bytes that this has freed. Raises UserError if something uses the volume, and FatalError.
 
-    Where there is none, UserError, or None with force.
+    If it does not exist, raises UserError, or with ``force`` returns None.
     """
     context.need(Part.VOLUMES)
     from orchestra.driver.local.volume.store import NAME
@@ -97,7 +97,7 @@ def remove_volume(context: Context, name: str, *, force: bool = False) -> int | 
 
 
 def find_unused(context: Context, filters: Sequence[str] = (), *, everything: bool = False) -> list[HostVolume]:
-    """With their sizes; only anonymous ones unless everything. Raises UserError for a filter that there is not."""
+    """Unused volumes with sizes; only anonymous ones unless ``everything``. Raises UserError for unknown filters."""
     asked = _parse_filters(filters, PRUNE_FILTERS)
     from orchestra.driver.local.image.removal import tree_size
     from orchestra.driver.local.volume.use import is_anonymous
@@ -169,7 +169,7 @@ def _truth(text: str) -> bool:
 
 
 def _pairs(option: str, entries: Sequence[str], *, is_whole: bool = False) -> dict[str, str]:
-    """is_whole: a value must be there."""
+    """is_whole: a value is required."""
     found = {}
     for entry in entries:
         key, equals, value = entry.partition("=")

@@ -1,4 +1,4 @@
-"""``inspect``: all that is known of containers."""
+"""``inspect``: everything that is known about containers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     """Containers, each with its stack."""
 
 SHORTEST_ID = 4
-"""Characters of an id that are enough to be taken for one."""
+"""Minimum number of characters for a prefix of an id."""
 
 
 class Inspected(Record):
@@ -31,9 +31,9 @@ class Inspected(Record):
 
 
 class Inspector:
-    """Finds containers by what a user calls them: of the stack that the context means, else of any stack.
+    """Finds containers by service, name or id: in the stack of the context, else in any stack.
 
-    Without a Compose file there is no such stack. Raises UserError for a driver whose containers have no files.
+    Without a Compose file, the context has no stack. Raises UserError for a driver whose containers have no files.
     """
 
     def __init__(self, context: Context, replica: int | None, tell: Callable[[Seen], None] = ignore) -> None:
@@ -47,7 +47,7 @@ class Inspector:
             tell(Seen(bool(there), damage_of(there)))
 
     def inspect(self, subject: str) -> list[Inspected]:
-        """The containers of a service by their numbers, or one container. Raises UserError for what is neither."""
+        """The containers of a service by index, or one container. Raises UserError if ``subject`` is neither."""
         return [found for stack, row in self._find(subject) if (found := self._details(stack, row)) is not None]
 
     def _find(self, subject: str) -> Found:
@@ -81,7 +81,7 @@ class Inspector:
         return [(stack, row) for row in look_at_containers(self._context, stack, tell_restarts=True)]
 
     def _details(self, stack: str, row: ContainerRow) -> Inspected | None:
-        """None for one that is removed meanwhile."""
+        """None if the container was removed in the meantime."""
         from orchestra.driver.local.inspection import inspect
 
         home = self._context.home

@@ -1,6 +1,6 @@
-"""``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``wait``: how containers run, not what they are made from.
+"""``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``wait``: change how containers run, not their definitions.
 
-A stack of which there is nothing is left alone: no supervisor is started for it.
+A stack without anything is left alone: no supervisor is started for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StopOptions(Record):
-    """services: empty for all. timeout: seconds before containers are killed; None for each one's grace period."""
+    """services: empty for all. timeout: seconds until containers are killed; None for each one's grace period."""
 
     services: tuple[str, ...] = ()
     timeout: float | None = None
@@ -40,7 +40,7 @@ class StartOptions(Record):
 
 
 class RestartOptions(Record):
-    """services: empty for all. no_deps: without those that depend on them with ``restart: true``."""
+    """services: empty for all. no_deps: leave out dependents with ``restart: true``."""
 
     services: tuple[str, ...] = ()
     timeout: float | None = None
@@ -56,16 +56,16 @@ class KillOptions(Record):
 
 
 class WaitOptions(Record):
-    """first: until the first of the containers has ended, not until all have."""
+    """first: wait for the first container to end, not for all."""
 
     services: tuple[str, ...] = ()
     first: bool = False
 
 
 def find_stack_to_change(context: Context, command: str, services: Sequence[str]) -> tuple[Known, bool]:
-    """The stack, and whether there may be anything of it.
+    """The stack, and whether anything of it may exist.
 
-    Raises what a load raises, UserError for a service that is not declared, and EnvironmentLack for who may not.
+    Raises the errors of a load, UserError for an undeclared service, and EnvironmentLack without permission.
     """
     context.need_root(command)
     known = find_stack(context)
@@ -79,7 +79,7 @@ def nothing_to_start(what: str) -> UserError:
 
 
 def stop(context: Context, options: StopOptions, hear: Hear | None = None) -> StopResult:
-    """Returns when all have ended, or cannot. They are not started again before a command asks for it."""
+    """Return when all have stopped, or cannot be stopped. They stay stopped until a command starts them again."""
     known, is_there = find_stack_to_change(context, "stop", options.services)
     if not is_there:
         return StopResult()
@@ -87,7 +87,7 @@ def stop(context: Context, options: StopOptions, hear: Hear | None = None) -> St
 
 
 def start(context: Context, options: StartOptions, hear: Hear | None = None) -> StartResult:
-    """Start containers that exist, and what they depend on. Raises UserError when there are none."""
+    """Start existing containers, and their dependencies. Raises UserError if there are none."""
     known, is_there = find_stack_to_change(context, "start", options.services)
     if not is_there:
         raise nothing_to_start(f'service "{options.services[0]}"' if options.services else f'stack "{known.stack}"')
@@ -96,7 +96,7 @@ def start(context: Context, options: StartOptions, hear: Hear | None = None) -> 
 
 
 def restart(context: Context, options: RestartOptions, hear: Hear | None = None) -> StartResult:
-    """Returns when all run again, or cannot. Changes of the file are not applied."""
+    """Return when all are running again, or cannot run. Changes of the file are not applied."""
     known, is_there = find_stack_to_change(context, "restart", options.services)
     if not is_there:
         return StartResult()
@@ -120,12 +120,12 @@ def kill(context: Context, options: KillOptions) -> KillResult:
 
 
 def pause(context: Context, services: Sequence[str]) -> PauseResult:
-    """Have all processes of running containers stand still. services: empty for all."""
+    """Suspend all processes of running containers. services: empty for all."""
     return _pause(context, "pause", PauseRequest(tuple(services), paused=True))
 
 
 def unpause(context: Context, services: Sequence[str]) -> PauseResult:
-    """Have those that stand still move again."""
+    """Resume paused containers. services: empty for all."""
     return _pause(context, "unpause", PauseRequest(tuple(services), paused=False))
 
 
@@ -135,7 +135,7 @@ def _pause(context: Context, command: str, request: PauseRequest) -> PauseResult
 
 
 def wait(context: Context, options: WaitOptions) -> tuple[Exit, ...]:
-    """How the runs ended, the first end first. Raises UserError when nothing runs."""
+    """How the runs ended, in that order. Raises UserError if nothing is running."""
     known, is_there = find_stack_to_change(context, "wait", options.services)
     request = WaitRequest(options.services, options.first)
     exits = context.client(known.stack).ask(WaitResult, request).exits if is_there else ()

@@ -1,6 +1,6 @@
-"""What ``stop``, ``start``, ``restart`` and ``rm`` would do. Nothing is changed.
+"""Previews of ``stop``, ``start``, ``restart`` and ``rm``. Nothing is changed.
 
-Each raises what the command itself would raise before it begins.
+Each function raises the errors that the command itself would raise before it begins.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def plan_restart(context: Context, options: RestartOptions) -> PlanResult:
 
 
 def plan_rm(context: Context, options: RemoveOptions, *, stops: bool) -> PlanResult:
-    """stops: containers that run are stopped first, and removed too."""
+    """stops: running containers are stopped first, and removed too."""
     removable = find_removable(context, options)
 
     def change(current: Desired, now: float) -> Desired:
@@ -72,5 +72,5 @@ def plan_rm(context: Context, options: RemoveOptions, *, stops: bool) -> PlanRes
 
 
 def _chosen(current: Desired, services: Collection[str]) -> list[ServiceName]:
-    """Those of these services, or all, that containers are wanted of."""
+    """Those of these services, or of all, that should have containers."""
     return sorted({spec.service for spec in current.containers if not services or spec.service in services})

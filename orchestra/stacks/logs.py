@@ -1,4 +1,4 @@
-"""``logs``: what containers wrote, read from their files, so that it works whatever else is broken."""
+"""``logs``: the output of containers, read from their files, so that it works even if everything else is broken."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Selection(Record):
-    """Which lines. services: empty for all; tail: None for all; since, until: stamps, empty for no limit."""
+    """Selects lines. services: empty for all; tail: None for all; since, until: stamps, empty for no limit."""
 
     services: tuple[str, ...] = ()
     replica: int | None = None
@@ -40,7 +40,7 @@ class Selection(Record):
         return self.replica is None or container.index == self.replica
 
     def first_lines(self, cursor: LogCursor) -> Iterable[Line]:
-        """Put the cursor where to begin; the lines before it that are wanted."""
+        """Move the cursor to the place to begin; return the selected lines before it."""
         if self.tail is not None:
             return [line for line in cursor.tail(self.tail) if self.covers(line)]
         if self.since:
@@ -55,10 +55,10 @@ class Selection(Record):
 
 
 class Logs:
-    """The logs of a stack. declared: services of its file, None where there is none; containers: all that there are."""
+    """The logs of a stack. declared: services of its file, None without a file; containers: all that exist."""
 
     def __init__(self, context: Context, selection: Selection, tell: Callable[[Seen], None] = ignore) -> None:
-        """Raises UserError for unknown services and for a driver without logs, and what a load raises."""
+        """Raises UserError for unknown services and for a driver without logs, and the errors of a load."""
         context.need(Part.LOGS)
         known = find_stack(context)
         self.stack, self.declared = known.stack, known.services
@@ -70,7 +70,7 @@ class Logs:
         self._home = context.home.stack(self.stack)
 
     def without_log(self) -> list[str]:
-        """The chosen services whose log driver keeps nothing that could be read."""
+        """The chosen services whose log driver keeps no log to read."""
         absent = [each for each in self.chosen if not os.path.exists(f"{self._home.logs}/{each.name}.log")]
         if not absent:
             return []
@@ -79,16 +79,16 @@ class Logs:
         return sorted({each.service for each in absent if keeps_no_log(self._home.container(each.name))})
 
     def read(self) -> Iterator[Written | Missed]:
-        """The lines of all, by time; the lines of one stay in their order.
+        """The lines of all containers, by time; the lines of each one stay in order.
 
-        What runs may write faster than this reads: rotated files are handed over, and what comes later is left out.
+        Containers may write faster than this reads: rotated files are handed over, and later lines are left out.
         """
         return _merge(self._home, self.chosen, self._selection)
 
     def follow(self) -> Iterator[Iterable[Happening]]:
-        """What is there, and what comes, as it comes.
+        """Existing lines, then new ones as they are written.
 
-        Until no container is left that runs, will run again by itself or is being made; or ``until`` has passed.
+        Ends when no container is running, will restart by itself or is being created; or when ``until`` has passed.
         """
         if self.containers or os.path.exists(self._home.desired):
             yield from _follow(self._context, self._home, self._selection)
@@ -101,7 +101,7 @@ def _merge(home: StackHome, containers: Iterable[Container], selection: Selectio
 
         handover = Handover(home)
         handover.open()
-    now = render_stamp(time.time_ns())  # what is in the files by now stays readable
+    now = render_stamp(time.time_ns())  # lines already in the files stay readable
 
     def lines(container: Container) -> Iterator[Written | Missed]:
         log = f"{container.name}.log"
@@ -110,7 +110,7 @@ def _merge(home: StackHome, containers: Iterable[Container], selection: Selectio
             chosen = replace(selection, until=now)
         cursor = LogCursor(f"{home.logs}/{log}", handover.of(log) if handover else None)
         first = chosen.first_lines(cursor)
-        # Unfinished lines are asked for when everything else has been read.
+        # Read unfinished lines after everything else.
         rest = chain.from_iterable(read() for read in (cursor.lines, cursor.finish))
         for line in takewhile(lambda line: not chosen.is_past(line), chain(first, rest)):
             if line.stamp >= chosen.since:
@@ -143,7 +143,7 @@ def _follow(context: Context, home: StackHome, selection: Selection) -> Iterator
         asked = False
         while not (selection.until and render_stamp(time.time_ns()) > selection.until):
             if follower.is_over and not asked:
-                # An `up` may be about to start or replace some: the supervisor answers when it is done with it.
+                # An `up` may be about to start or replace containers: the supervisor answers when that is done.
                 asked = True
                 mail.ask("settle", lambda: client.ask_if_running(SettleResult, question))
             poll.poll(0 if follower.is_behind else 1000 if selection.until else None)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class StackRow(Record):
-    """states: of its containers, ``running`` and such, with their numbers. damage: files that cannot be read."""
+    """states: states of its containers, such as ``running``, with their numbers. damage: files that cannot be read."""
 
     name: str
     states: Mapping[str, int]
@@ -29,8 +29,8 @@ class StackRow(Record):
 
 
 def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
-    """By name. filters: ``name=PATTERN``, a regular expression that a part of the name matches; with several, one of
-    them. Raises UserError for any other filter, EnvironmentLack for who may not see the stacks.
+    """Sorted by name. filters: ``name=PATTERN``, a regular expression for a part of the name; one of several must
+    match. Raises UserError for any other filter, EnvironmentLack if this user may not see the stacks.
     """
     patterns = [_pattern(text) for text in filters]
     try:
@@ -44,7 +44,7 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
 
 
 def find_stacks(home: Home) -> list[str]:
-    """Every name that something was asked for, or is left, under. PermissionError when that is not for us to see."""
+    """Every name that has a desired state or leftovers. Raises PermissionError if this user may not see them."""
     names = {name for name in _list(home.stacks_data) if os.path.exists(home.stack(name).desired)}
     names.update(name for name in _list(home.stacks_run) if _list(home.stack(name).containers))
     return sorted(names)

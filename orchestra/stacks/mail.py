@@ -1,4 +1,4 @@
-"""Requests to the supervisor that are made by threads, which do nothing but wait for the answers: a loop opens them."""
+"""Requests to the supervisor, made by threads that only wait for the answers; a loop handles these."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 
 class Heard(NamedTuple):
-    """An event before the answer. topic: of the request."""
+    """An event before the answer. topic: the topic of the request."""
 
     topic: str
     event: Event
 
 
 class Answered(NamedTuple, Generic[T]):
-    """result: None where nothing listens, if that may be."""
+    """result: None if no supervisor is listening, where that is allowed."""
 
     topic: str
     result: T | None
@@ -37,7 +37,7 @@ class Failed(NamedTuple):
 
 
 class Mail(Generic[T]):
-    """Answers of the supervisor, in the order in which they come; ``fileno`` is readable when there are some."""
+    """Answers of the supervisor, in order of arrival; ``fileno`` is readable if there are any."""
 
     def __init__(self) -> None:
         self._letters: SimpleQueue[Heard | Answered[T] | Failed] = SimpleQueue()
@@ -47,7 +47,7 @@ class Mail(Generic[T]):
         return self._reader
 
     def ask(self, topic: str, converse: Callable[[], T | None]) -> None:
-        """In a daemon thread, which does not keep the process from ending.
+        """Make the request in a daemon thread, which does not keep the process from exiting.
 
         converse: may call ``hear``; but the events of a long request fill the memory until they are read.
         """
@@ -55,7 +55,7 @@ class Mail(Generic[T]):
         def ask() -> None:
             try:
                 result = converse()
-            except Exception as error:  # it is the loop's to raise
+            except Exception as error:  # the loop raises it
                 self._deliver(Failed(topic, error))
             else:
                 self._deliver(Answered(topic, result))
@@ -74,5 +74,5 @@ class Mail(Generic[T]):
 
     def _deliver(self, letter: Heard | Answered[T] | Failed) -> None:
         self._letters.put(letter)
-        with contextlib.suppress(BlockingIOError):  # then it is readable already
+        with contextlib.suppress(BlockingIOError):  # in that case it is already readable
             os.write(self._writer, b"\0")

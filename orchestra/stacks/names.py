@@ -1,6 +1,6 @@
-"""Names that a user may type: of services, their containers and ports, profiles, stacks, volumes and images.
+"""Names that a user may type: services, their containers and ports, profiles, stacks, volumes and images.
 
-For completion, so each is quick to find.
+These are for completion, so each function is fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def find_service_names(context: Context) -> list[str]:
-    """Services that the file declares or that have containers. Raises what a load of the file raises."""
+    """Services that the file declares or that have containers. Raises the errors of a load of the file."""
     from orchestra.stacks.containers import find_stack, look_at_containers
 
     known = find_stack(context)
@@ -23,14 +23,14 @@ def find_service_names(context: Context) -> list[str]:
 
 
 def find_container_names(context: Context) -> list[str]:
-    """Of the stack. Raises what a load of the file raises."""
+    """Containers of the stack. Raises the errors of a load of the file."""
     from orchestra.stacks.containers import find_stack, look_at_containers
 
     return [row.name for row in look_at_containers(context, find_stack(context).stack)]
 
 
 def find_ports(context: Context, service: str) -> list[str]:
-    """Numbers of the ports that its running containers publish. Raises what a load of the file raises."""
+    """Numbers of the ports that its running containers publish. Raises the errors of a load of the file."""
     from orchestra.stacks.containers import find_stack, look_at_containers
 
     rows = look_at_containers(context, find_stack(context).stack)
@@ -41,7 +41,7 @@ def find_ports(context: Context, service: str) -> list[str]:
 
 
 def find_profile_names(context: Context) -> list[str]:
-    """Profiles that the file names, active or not. Raises what a load of the file raises."""
+    """Profiles that the file names, active or not. Raises the errors of a load of the file."""
     from orchestra.stacks.config import ConfigOptions, View, config
 
     every = replace(context, project=replace(context.project, profiles=()))
@@ -49,21 +49,21 @@ def find_profile_names(context: Context) -> list[str]:
 
 
 def find_stack_names(context: Context) -> list[str]:
-    """Raises PermissionError where they cannot be seen."""
+    """Raises PermissionError if this user may not see them."""
     from orchestra.stacks.ls import find_stacks
 
     return find_stacks(context.home)
 
 
 def find_volume_names(context: Context) -> list[str]:
-    """Raises UserError when the driver has no volumes."""
+    """Raises UserError if the driver has no volumes."""
     from orchestra.stacks.host_volumes import list_volumes
 
     return [volume.name for volume in list_volumes(context)]
 
 
 def find_image_names(context: Context) -> list[str]:
-    """With their tags, as short as a user would type them. Raises UserError when the driver keeps no images."""
+    """Names with tags, in the short form that a user would type. Raises UserError if the driver keeps no images."""
     from orchestra.stacks.images.library import name_of, open_library
 
     references = open_library(context).content.entries()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class PlanOptions(Record):
-    """offline: as if there were nothing yet."""
+    """offline: plan as if nothing existed."""
 
     chosen: Chosen = Chosen()
     changes: Changes = Changes()
@@ -42,7 +42,7 @@ class PlanOptions(Record):
 
 
 class PlanResult(Record):
-    """replaced: what is made anew, with what has changed; orphaned: what belongs to no service, and stays."""
+    """replaced: recreated resources, with their changes; orphaned: containers of no service, which are kept."""
 
     preview: Preview
     replaced: list[replacement.Replacement]
@@ -51,7 +51,7 @@ class PlanResult(Record):
 
 
 def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
-    """Raises what a load raises, and EnvironmentLack for who may not look at everything."""
+    """Raises the errors of a load, and EnvironmentLack if this user may not see everything."""
     if not options.offline:
         context.need_root("plan")
     prepared = StackFile(context).prepare(options.chosen)
@@ -72,7 +72,7 @@ def plan(context: Context, prepared: Prepared, options: PlanOptions) -> PlanResu
 
 
 def _foresee(context: Context, prepared: Prepared, options: PlanOptions, now: float) -> ForeseeResult:
-    """As the supervisor sees it, or a driver of our own where none lives."""
+    """Ask the supervisor, or a driver in this process if there is none."""
     changes = concern(options.changes, options.chosen, prepared)
     if options.offline:
         asked = decode(Desired, json.loads(prepared.desired))
@@ -87,7 +87,7 @@ def _foresee(context: Context, prepared: Prepared, options: PlanOptions, now: fl
 
 
 def plan_down(context: Context, known: Known, options: DownOptions) -> PlanResult:
-    """What ``down`` would do. Changes nothing. Raises UserError for a service that is not declared."""
+    """What ``down`` would do. Changes nothing. Raises UserError for an undeclared service."""
     request = request_of(known, options)
 
     def change(current: Desired, now: float) -> Desired:
@@ -99,7 +99,7 @@ def plan_down(context: Context, known: Known, options: DownOptions) -> PlanResul
 
 
 def plan_change(context: Context, stack: str, change: Callable[[Desired, float], Desired]) -> PlanResult:
-    """What would be done after a change of what is desired, at that moment (Unix seconds). Changes nothing."""
+    """What a change of the desired state at a moment (Unix seconds) would cause. Changes nothing."""
     now = time.time()
     seen = context.client(stack).ask_if_running(ObserveResult, ObserveRequest())
     if seen is None:
@@ -112,7 +112,7 @@ def plan_change(context: Context, stack: str, change: Callable[[Desired, float],
 
 
 def render_text(result: PlanResult) -> str:
-    """Each round of actions with its reasons, then what is replaced and why."""
+    """Each round of actions with its reasons, then the replacements with theirs."""
     return preview_text(result.preview) + replacement.render_text(result.replaced, result.orphaned)
 
 

@@ -17,8 +17,8 @@ PROTOCOLS = ("sctp", "tcp", "udp")
 
 
 class PortOptions(Record):
-    """private_port: as typed, of the container; None for all. protocol: None for any, of one port TCP. index: which
-    replica; 0 for the lowest that runs, or for all ports those of all replicas.
+    """private_port: the container's, as typed; None for all. protocol: None for any, or TCP for one port. index: which
+    replica; 0 for the lowest running one, or for all replicas if all ports are listed.
     """
 
     service: str
@@ -28,7 +28,7 @@ class PortOptions(Record):
 
 
 def port(context: Context, options: PortOptions, tell: Callable[[Seen], None] = ignore) -> list[str]:
-    """Of one port, ``HOST_IP:PORT``, the first of several. Else ``PORT/PROTOCOL -> HOST_IP:PORT`` for all, by port.
+    """For one port, the first ``HOST_IP:PORT``. For all ports, ``PORT/PROTOCOL -> HOST_IP:PORT``, sorted by port.
 
     Raises UserError for a service that does not exist or does not run, and for a port that it does not publish.
     """
@@ -58,7 +58,7 @@ def _published(container: ContainerRow, wanted: str) -> str:
 
 
 def _rows(container: ContainerRow) -> list[tuple[str, str]]:
-    """``HOST_IP:PORT`` and ``PORT/PROTOCOL``."""
+    """Pairs of ``HOST_IP:PORT`` and ``PORT/PROTOCOL``."""
     return [(host, inside) for host, _, inside in (row.rpartition("->") for row in container.ports)]
 
 

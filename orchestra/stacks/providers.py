@@ -1,8 +1,8 @@
-"""Services that another program provides: ``provider`` of a service, by Docker Compose's protocol for that.
+"""Services that another program provides: the ``provider`` attribute, with Docker Compose's protocol.
 
 Source: github.com/docker/compose, docs/extension.md. The program is run as ``TYPE compose --project-name=STACK up
 --OPTION=VALUE SERVICE``, and likewise with ``down``. It writes lines of JSON, each with a ``type`` and a ``message``.
-What it sets by ``setenv`` is given to the services that depend on it, as ``SERVICE_NAME``.
+Variables that it sets with ``setenv`` are given to the services that depend on it, as ``SERVICE_NAME``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from orchestra.stacks.stack_file import Prepared
 
 PLUGINS = ("~/.docker/cli-plugins", "/usr/local/lib/docker/cli-plugins", "/usr/lib/docker/cli-plugins")
-"""Where Docker looks for its plugins: a provider may be one."""
+"""Directories of Docker's plugins: a provider may be one."""
 
 
 def provide(context: Context, prepared: Prepared, say: Callable[[str], None]) -> Prepared:
-    """Bring up what is provided; its variables go to the containers that depend on it. Raises UserError."""
+    """Bring up the provided services, and give their variables to dependent containers. Raises UserError."""
     desired = decode(Desired, json.loads(prepared.desired))
     provided = {
         provider.service: _run(context.environment, desired.stack, provider, "up", say)
@@ -40,7 +40,7 @@ def provide(context: Context, prepared: Prepared, say: Callable[[str], None]) ->
 
 
 def with_known_variables(context: Context, prepared: Prepared) -> Prepared:
-    """With those of the last ``up``: no program is run."""
+    """Use the variables of the last ``up``, without running a program."""
     try:
         with open(context.home.stack(prepared.identity.stack).desired, "rb") as file:
             provided = json.loads(file.read()).get("provided", {})
@@ -60,7 +60,7 @@ def take_down(context: Context, stack: str, provider: ProviderSpec) -> None:
 
 
 def _with_variables(prepared: Prepared, desired: Desired) -> Prepared:
-    """A container is made anew for a variable that has changed."""
+    """Add the variables. A container is recreated if one of its variables has changed."""
     containers = []
     for spec in desired.containers:
         needed = [dependency.service for dependency in spec.depends_on]
@@ -77,7 +77,7 @@ def _with_variables(prepared: Prepared, desired: Desired) -> Prepared:
 def _run(
     environment: Mapping[str, str], stack: str, provider: ProviderSpec, verb: str, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """The variables that it sets."""
+    """Run the program, and return the variables that it sets."""
     program = _find(environment, provider)
     known = _parameters(environment, program, verb)
     options = [
@@ -122,7 +122,7 @@ def _find(environment: Mapping[str, str], provider: ProviderSpec) -> str:
 
 
 def _parameters(environment: Mapping[str, str], program: str, verb: str) -> set[str] | None:
-    """The options that it knows, as ``compose metadata`` says; None for one that does not say."""
+    """The options that the program knows according to ``compose metadata``; None if it does not report them."""
     command, nothing = [program, "compose", "metadata"], subprocess.DEVNULL
     told = subprocess.run(
         command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=dict(environment), check=False

@@ -1,4 +1,4 @@
-"""``system prune``: what dead stacks have left on this machine. Volumes, logs and images are not of it."""
+"""``system prune``: leftovers of dead stacks on this machine, except for volumes, logs and images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def find_leftovers(context: Context) -> list[Item]:
-    """In the order in which they are to be removed. Raises EnvironmentLack for who may not remove them."""
+    """Leftovers, in the order of removal. Raises EnvironmentLack if this user may not remove them."""
     context.need_root("system prune")
     return prune.find(context.home)
 

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
 STATES = ("created", "dead", "exited", "paused", "removing", "restarting", "running")
-"""Docker's words for what a container can be at."""
+"""Docker's words for the states of a container."""
 
 
 class PsOptions(Record):
-    """all: also those that do not run, and those of one-off commands. services: empty for all. orphans: with services
+    """all: include stopped ones, and those of one-off commands. services: empty for all. orphans: include services
     that the file does not declare.
 
-    statuses: only these states, of all containers; empty for any. filter: ``status=STATE``, for one more.
+    statuses: only containers in these states; empty for any. filter: ``status=STATE``, for another state.
     """
 
     all: bool = False
@@ -36,8 +36,8 @@ class PsResult(Record):
 
 
 def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = ignore) -> PsResult:
-    """Raises UserError for a service that neither the file nor any container knows, for a state or a filter that there
-    is not, and what a load raises.
+    """Raises UserError for a service that neither the file nor any container has, for an unknown state or filter,
+    and the errors of a load.
     """
     states = _states(options)
     known = find_stack(context)

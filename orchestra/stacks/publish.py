@@ -1,4 +1,4 @@
-"""``publish``: put the files of a stack into a registry, where ``-f oci://`` and ``include`` find them."""
+"""``publish``: publish the files of a stack to a registry, for ``-f oci://`` and ``include``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PINS = "image-digests.yaml"
 
 
 class PublishOptions(Record):
-    """with_env: with the files of variables. oci_version: None for the newest that the registry takes."""
+    """with_env: include the files of ``env_file``. oci_version: None for the newest that the registry accepts."""
 
     repository: str
     with_env: bool = False
@@ -35,8 +35,8 @@ class PublishOptions(Record):
 
 
 class Draft(Record):
-    """What would be published. doubts: what to show before it is, by heading. built: services whose images
-    are pushed along.
+    """What would be published. doubts: warnings to show first, by heading. built: services whose images
+    are pushed too.
     """
 
     name: ImageName
@@ -56,7 +56,7 @@ class Draft(Record):
 
 
 def draft(context: Context, options: PublishOptions) -> Draft:
-    """Raises what a load raises, and UserError for a stack that would be of no use elsewhere."""
+    """Raises the errors of a load, and UserError for a stack that could not be used elsewhere."""
     from orchestra.compose.publishing import collect
 
     name = _read_name(options.repository)
@@ -78,7 +78,7 @@ def draft(context: Context, options: PublishOptions) -> Draft:
 
 
 def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) -> Failures:
-    """Push the images that the stack's services are built as. What went wrong, by image."""
+    """Push the images of the services with a build. Returns the errors, by image."""
     from orchestra.stacks.images.push import PushOptions, push
 
     everything = replace(context, project=replace(context.project, profiles=("*",)))
@@ -86,7 +86,7 @@ def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) ->
 
 
 def publish(context: Context, found: Draft, options: PublishOptions) -> str:
-    """The reference of what is published now, with its digest. Raises DriverError."""
+    """Publish the files. Returns their reference, with its digest. Raises DriverError."""
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.registry.artifact import push_artifact
     from orchestra.stacks.sources.registry import PROJECT
@@ -194,7 +194,7 @@ def _left_behind(loaded: Loaded, publication: Publication, with_env: bool) -> It
 
 
 def _written(path: str, publication: Publication) -> str:
-    """A path as it would be written in the file."""
+    """The path in the form used in the file."""
     is_below = path.startswith(f"{publication.directory}/")
     return f".{path.removeprefix(publication.directory)}" if is_below else path
 

@@ -1,4 +1,4 @@
-"""The containers of one service that a command is about, whether they run or not. Standard library only."""
+"""The containers of one service that a command affects, running or not. Standard library only."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def find_replicas(
     *,
     one_offs: bool = False,
 ) -> tuple[StackHome, list[Container]]:
-    """By index; only one where that is given, and not 0. one_offs: those of one-off commands too, last.
+    """Sorted by index; only one if ``index`` is given and not 0. one_offs: include those of one-off commands, last.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     known = find_stack(context)
     containers = observe_containers(context, known.stack)
@@ -35,7 +35,7 @@ def find_replicas(
 def choose_replicas(
     containers: Sequence[Container], service: str, index: int | None, *, one_offs: bool = False
 ) -> list[Container]:
-    """Those that are made: of one that could not be there is only a record. Raises UserError."""
+    """The containers that exist: one whose creation failed has only a record. Raises UserError."""
     made = (c for c in containers if c.service == service and c.config_hash and (one_offs or not c.one_off))
     replicas = sorted(made, key=lambda c: (c.one_off, c.index, c.name))
     if not replicas:

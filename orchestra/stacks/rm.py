@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RemoveOptions(Record):
-    """services: empty for all. volumes: also the anonymous volumes of the containers."""
+    """services: empty for all. volumes: also remove the anonymous volumes of the containers."""
 
     services: tuple[str, ...] = ()
     volumes: bool = False
@@ -27,14 +27,14 @@ STOPPED = ("created", "exited")
 
 
 class Removable(Record):
-    """containers: names of those that do not run, and whose service the file declares."""
+    """containers: names of the stopped ones whose service the file declares."""
 
     stack: str
     containers: tuple[str, ...]
 
 
 def find_removable(context: Context, options: RemoveOptions) -> Removable:
-    """Raises what a load raises, UserError for a service that is not declared, and EnvironmentLack for who may not."""
+    """Raises the errors of a load, UserError for an undeclared service, and EnvironmentLack without permission."""
     known, is_there = find_stack_to_change(context, "rm", options.services)
     rows = look_at_containers(context, known.stack) if is_there else []
     chosen = [row for row in rows if row.service in (options.services or known.services or (row.service,))]
@@ -44,6 +44,6 @@ def find_removable(context: Context, options: RemoveOptions) -> Removable:
 def remove(
     context: Context, removable: Removable, options: RemoveOptions, hear: Callable[[Event], None] | None = None
 ) -> RemoveResult:
-    """Returns when they are gone, or cannot go. Raises UserError when one has been started meanwhile."""
+    """Return when they are gone, or cannot be removed. Raises UserError if one was started in the meantime."""
     request = RemoveRequest(removable.containers, options.volumes)
     return context.client(removable.stack).ask(RemoveResult, request, hear)

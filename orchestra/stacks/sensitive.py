@@ -1,4 +1,4 @@
-"""What in files should perhaps not be shown to others, by the look of names and values. Pure."""
+"""Finds possible secrets in files by the form of names and values. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME = re.compile(
     r"passw(or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential|(^|_)(pwd|pass)($|_)",
     re.IGNORECASE,
 )
-# Names a file or a rule, and holds no secret itself.
+# These names stand for a file or a rule, and hold no secret themselves.
 _HARMLESS = re.compile(r"_(file|path|name|ttl|length|lifetime|expir\w*|policy|enabled)$", re.IGNORECASE)
 _VALUES = {
     "a private key": re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"),
@@ -27,14 +27,14 @@ _SHORTEST = 3
 
 
 def is_secret_by_name(name: str, value: str) -> bool:
-    """Whether a variable of this name should be a secret, and its value is written out: not a variable itself."""
+    """Whether the name suggests a secret, and the value is written out, that is, not a variable itself."""
     literal = value.replace("$$", "X")
     is_written = len(literal) >= _SHORTEST and "${" not in literal and not literal.startswith("$")
     return is_written and bool(_NAME.search(name)) and not _HARMLESS.search(name)
 
 
 def secrets_in(text: str) -> Iterator[str]:
-    """What a text holds, in words."""
+    """The kinds of secrets in a text, in words."""
     for kind, pattern in _VALUES.items():
         if pattern.search(text):
             yield kind

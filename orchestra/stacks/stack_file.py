@@ -1,4 +1,4 @@
-"""What a command needs to know of the Compose file: remembered when nothing changed, else loaded. Light to import."""
+"""What a command needs from the Compose file: from the cache if nothing changed, else loaded. Light to import."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 class Identity(NamedTuple):
-    """What can be said of a stack without its containers. services: all that the file declares."""
+    """What is known about a stack without its containers. services: all that the file declares."""
 
     stack: str
     services: tuple[str, ...]
 
 
 class Chosen(Record):
-    """What ``up`` is to take from the file.
+    """The part of the file that ``up`` uses.
 
-    services: empty for all. no_deps: without what the named ones depend on. scale: containers of a service.
+    services: empty for all. no_deps: without their dependencies. scale: number of containers of a service.
     """
 
     services: tuple[str, ...] = ()
@@ -44,9 +44,9 @@ class Chosen(Record):
 
 
 class Prepared(Record):
-    """A load ready to be sent. selected: the named services and what they depend on, empty for all; desired: JSON.
+    """A load ready to send. selected: the named services and their dependencies, empty for all; desired: JSON.
 
-    reach: of a stack whose files come from elsewhere, as far as they do.
+    reach: for a stack with files from elsewhere, what those files access.
     """
 
     identity: Identity
@@ -99,7 +99,7 @@ class StackFile:
         return None if payload is None else _unpack(payload)
 
     def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:
-        """A text made of a load, remembered under ``what``."""
+        """A text rendered from a load, cached under ``what``."""
         chosen = Chosen(tuple(services))
         key = self._key(chosen, text=what)
         payload = recall(self._loads, key)
@@ -112,10 +112,10 @@ class StackFile:
         return text
 
     def load(self, chosen: Chosen) -> Loaded:
-        """Read and check the file; what it is called is remembered.
+        """Read and check the file; the stack's identity is cached.
 
-        Of a stack that comes from elsewhere nothing else is, since it may have changed there. So a command that only
-        has to know which stack is meant needs no network.
+        For a stack from elsewhere nothing else is cached, since it may have changed there. So a command that only
+        has to identify the stack needs no network.
         """
         from orchestra.compose import load
 
@@ -127,7 +127,7 @@ class StackFile:
         return replace(self._all, services=tuple(chosen.services), no_deps=chosen.no_deps, scale=chosen.scale)
 
     def _key(self, chosen: Chosen, **more: str) -> dict[str, Any]:
-        """What a result is remembered by."""
+        """The cache key of a result."""
         return {**self._request(chosen).plain(), "driver": self._driver, **more}
 
     def _prepare(self, chosen: Chosen) -> Prepared:
@@ -155,7 +155,7 @@ class StackFile:
         return replace(prepared, reach=find_reach(self.load_request(chosen), loaded, self._sources))
 
     def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:
-        # A user who may not write there still gets an answer, only later.
+        # A user who may not write there still gets an answer, but more slowly.
         with contextlib.suppress(OSError):
             remember(self._loads, key, loaded.inputs, payload)
 
@@ -169,7 +169,7 @@ def _fetch(context: Context, reference: str) -> str:
 
 
 def concern(changes: Changes, chosen: Chosen, prepared: Prepared) -> Changes:
-    """The changes, of what has been chosen and prepared."""
+    """The changes for the chosen and prepared services."""
     return replace(
         changes, services=prepared.selected, named=chosen.services, scaled=tuple(chosen.scale), alone=chosen.no_deps
     )

@@ -1,4 +1,4 @@
-"""``stats``: what a stack's containers use, measured between two looks."""
+"""``stats``: what a stack's containers use, measured between two readings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NANOSECOND = 1e-9
 
 
 class StatsOptions(Record):
-    """all: also those that do not run, which use nothing. service: None for all."""
+    """all: include stopped containers, which use nothing. service: None for all."""
 
     all: bool = False
     service: str | None = None
 
 
 class StatsRow(Record):
-    """processor: percent of one processor. usage: nothing of what does not run."""
+    """processor: percent of one processor. usage: zero if the container is not running."""
 
     id: str
     name: str
@@ -35,9 +35,9 @@ class StatsRow(Record):
 
 
 class Meter:
-    """Measures the containers of a stack again and again: those that there are at that time.
+    """Measures the containers of a stack repeatedly, each time those that exist.
 
-    Raises UserError for a service that neither the file nor any container knows, and for a driver without processes.
+    Raises UserError for a service that neither the file nor any container has, and for a driver without processes.
     """
 
     def __init__(self, context: Context, options: StatsOptions, tell: Callable[[Seen], None] = ignore) -> None:
@@ -53,7 +53,7 @@ class Meter:
         self.read()
 
     def read(self) -> list[StatsRow]:
-        """By name. Processor time is that since the last call, or since the start of what was not there then."""
+        """Sorted by name. Processor time counts since the last call, or since the start of newer containers."""
         service = self._options.service
         there = [
             container
@@ -83,8 +83,8 @@ class Meter:
 def _share(before: Usage, now: Usage) -> float:
     """Percent of one processor.
 
-    Docker divides by what all processors have done meanwhile, idling included, and multiplies by their number: that is
-    the time that has passed.
+    Docker divides by the time of all processors, including idle time, and multiplies by their number: the result is
+    the elapsed time.
     """
     passed = now.at - before.at
     used = (now.processor - before.processor) * NANOSECOND

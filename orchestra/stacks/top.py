@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ContainerProcesses(Record):
-    """index: which replica of the service."""
+    """index: the number of the replica."""
 
     service: str
     index: int
@@ -25,9 +25,9 @@ class ContainerProcesses(Record):
 def top(
     context: Context, services: Sequence[str] = (), tell: Callable[[Seen], None] = ignore
 ) -> list[ContainerProcesses]:
-    """By the containers' names. services: empty for all.
+    """Sorted by the containers' names. services: empty for all.
 
-    Raises UserError for a service that neither the file nor any container knows, and for a driver without processes.
+    Raises UserError for a service that neither the file nor any container has, and for a driver without processes.
     """
     context.need(Part.PROCESSES)
     from orchestra.driver.local.usage import processes_of

@@ -1,4 +1,4 @@
-"""``up``: have the supervisor make the world as the file says, and hear how it follows."""
+"""``up``: have the supervisor bring the world in line with the file, and report the progress."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UpOptions(Record):
 
 
 class Beginning(Record):
-    """A load, and a client whose supervisor is starting already: they take about the same time."""
+    """A load, and a client whose supervisor is already starting: both take about the same time."""
 
     prepared: Prepared
     client: Client
@@ -43,7 +43,7 @@ class Beginning(Record):
 
 
 def begin_up(context: Context, chosen: Chosen) -> Beginning:
-    """Raises what a load raises, and EnvironmentLack for who may not make containers."""
+    """Raises the errors of a load, and EnvironmentLack if this user may not create containers."""
     context.need_root("up")
     file = StackFile(context)
     prepared = file.recall_prepared(chosen)
@@ -69,7 +69,7 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
 
 
 def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:
-    """With what services that are provided have to say to others; this may take long. Raises UserError."""
+    """Run providers, and add the variables that they set; this may take long. Raises UserError."""
     if b'"providers"' not in beginning.prepared.desired:
         return beginning
     from orchestra.stacks.providers import provide
@@ -82,5 +82,5 @@ def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginnin
 
 
 def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:
-    """Returns when everything runs, or cannot."""
+    """Return when everything is running, or cannot run."""
     return beginning.client.ask(UpResult, beginning.request(options), hear, desired=beginning.prepared.desired)

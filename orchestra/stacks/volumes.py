@@ -22,10 +22,10 @@ class VolumeRow(Record):
 
 
 def volumes(context: Context, services: Sequence[str] = (), tell: Callable[[Seen], None] = ignore) -> list[VolumeRow]:
-    """Those that the stack has made and that have a name in its file, by name.
+    """Volumes that the stack created and that have a name in its file, sorted by name.
 
-    services: only what running containers of these have mounted; empty for all. Raises UserError for a service that
-    neither the file nor any container knows, and for a driver without volumes.
+    services: only volumes mounted in running containers of these; empty for all. Raises UserError for a service that
+    neither the file nor any container has, and for a driver without volumes.
     """
     context.need(Part.VOLUMES)
     from orchestra.driver.local.volume.store import named_volumes, volume_data

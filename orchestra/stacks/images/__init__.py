@@ -1,1 +1,1 @@
-"""Images of stacks, and of the driver's library."""
+"""Images of stacks, and images in the driver's library."""

@@ -1,4 +1,4 @@
-"""Images out of archives, and into them."""
+"""Reads images from archives, and writes them to archives."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class LoadedImage(Record):
-    """names: what it goes by; without any, its id tells it from others, if its platform is there."""
+    """names: the image's names; without any, its id identifies it, if its platform is there."""
 
     names: tuple[str, ...]
     id: str
 
 
 class ImportOptions(Record):
-    """name: with a tag; none for an image that only its id tells. changes: as lines of a Dockerfile."""
+    """name: with a tag; empty for an image with only an id. changes: lines of a Dockerfile."""
 
     name: str | None = None
     platform: str | None = None
@@ -40,9 +40,9 @@ class ImportOptions(Record):
 def load_images(
     context: Context, archive: str | IO[bytes], platform: str | None = None, what: str = ""
 ) -> list[LoadedImage]:
-    """archive: a file as ``save``, Docker, Podman and skopeo write it, by path or open. what: names it in messages.
+    """archive: a file from ``save``, Docker, Podman or skopeo, as a path or open. what: its name in messages.
 
-    Raises UserError for what is none or not there, and EnvironmentLack for who may not keep images.
+    Raises UserError if it is not an archive or missing, and EnvironmentLack if this user may not keep images.
     """
     from orchestra.driver.local.image.archives.loading import load_archive
     from orchestra.driver.local.image.naming.platform import parse_platform
@@ -54,7 +54,7 @@ def load_images(
             raise UserError(f"{archive} does not exist", hint="check the path after -i")
         found = load_archive(library.store, archive, wanted)
     else:
-        # An archive is read here and there, which a pipe cannot do.
+        # Reading an archive needs seeking, which a pipe does not support.
         with tempfile.TemporaryFile(dir=library.content.scratch()) as file:
             shutil.copyfileobj(archive, file)
             file.flush()
@@ -66,9 +66,9 @@ def load_images(
 def save_images(
     context: Context, references: Sequence[str], open_output: Callable[[], AbstractContextManager[IO[bytes]]]
 ) -> None:
-    """One archive of all, for ``load`` and others. The output is opened when all images have been found.
+    """Write one archive of all, for ``load`` and others. Opens the output once all images have been found.
 
-    Raises UserError for an image that is not there.
+    Raises UserError for an image that does not exist.
     """
     from orchestra.driver.local.image.archives.saving import write_archive
 
@@ -81,7 +81,7 @@ def save_images(
 
 
 def import_image(context: Context, archive: io.BufferedReader, what: str, options: ImportOptions) -> str:
-    """An image of one layer, from a root file system in a tar archive. Its id."""
+    """Create an image of one layer from a root file system in a tar archive. Returns its id."""
     from orchestra.driver.local.image.archives.rootfs import import_rootfs
     from orchestra.driver.local.image.documents.changes import apply_changes
     from orchestra.driver.local.image.naming.name import parse_name

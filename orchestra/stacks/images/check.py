@@ -1,4 +1,4 @@
-"""``image fsck``: whether all images are whole."""
+"""``image fsck``: whether all images are complete."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 
 def check_images(context: Context, *, repair: bool = False) -> Report:
-    """repair: what is damaged is dropped, so that it is fetched again. Raises UserError without images."""
+    """repair: drop damaged data, so that it is fetched again. Raises UserError if the driver has no images."""
     context.need(Part.IMAGES)
     return check_store(context.home, repair=repair)

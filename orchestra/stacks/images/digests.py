@@ -1,4 +1,4 @@
-"""What the tags of images mean right now: their digests, as registries tell them."""
+"""Asks registries for the current digests of image tags."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def pin_images(context: Context, images: Iterable[str]) -> dict[str, str]:
-    """``docker.io/library/app:1@sha256:...`` for each image that a tag names; others stay as they are.
+    """``docker.io/library/app:1@sha256:...`` for each image with a tag; others stay as they are.
 
-    Raises OrchestraError for one that its registry does not know or give, and for a registry out of reach.
+    Raises OrchestraError if the registry does not have the image, denies access, or cannot be reached.
     """
     context.need(Part.IMAGES)
     access = Access(context.environment)

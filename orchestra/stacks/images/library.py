@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 
 
 def open_library(context: Context, wait: Callable[[], None] | None = None) -> Library:
-    """wait: is called where another command has to end first. Raises UserError when the driver keeps no images."""
+    """wait: called if another command has to end first. Raises UserError if the driver keeps no images."""
     context.need(Part.IMAGES)
     return Library(context.home) if wait is None else Library(context.home, wait=wait)

@@ -1,4 +1,4 @@
-"""``images``: the images that a stack's containers were made from."""
+"""``images``: the images that a stack's containers were created from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def images_of_containers(
     context: Context, services: Sequence[str], tell: Callable[[Seen], None] = ignore
 ) -> list[tuple[ContainerRow, list[Item]]]:
-    """The image of each container by each of its names; none for a directory tree. services: empty for all.
+    """The image of each container, under each of its names; none for a directory tree. services: empty for all.
 
-    Raises UserError for a service that neither the file nor any container knows.
+    Raises UserError for a service that neither the file nor any container has.
     """
     library = open_library(context)
     known = find_stack(context)
@@ -33,7 +33,7 @@ def _items(library: Library, digests: set[str]) -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = {}
     for item in library.items():
         found.setdefault(item.entry.digest, []).append(item)
-    if digests - set(found):  # the name of one that is in use may mean another by now
+    if digests - set(found):  # the name of an image in use may refer to another one now
         for item in library.nameless():
             found.setdefault(item.entry.digest, []).append(item)
     return found

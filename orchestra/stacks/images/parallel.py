@@ -1,4 +1,4 @@
-"""Several images at a time."""
+"""Transfers several images at a time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from orchestra.model.event import Event
 
 PARALLEL = 4
-"""Images at a time; each has several layers at a time."""
+"""Number of images at a time; each transfers several layers at a time."""
 
 MEASURING = 0.25
-"""Seconds between two looks at how far images are."""
+"""Seconds between two looks at the progress of images."""
 
 Failures = dict[str, OrchestraError | OSError]
 
@@ -31,11 +31,11 @@ def in_parallel(
     measure: Callable[[str], tuple[int, int] | None] = lambda _: None,
     at_once: int | None = None,
 ) -> Failures:
-    """verb: ``pull`` or ``push``; jobs: by image. What went wrong, by image.
+    """Return the errors, by image. verb: ``pull`` or ``push``; jobs: by image.
 
-    at_once: how many; -1 for all, None for what is usual.
-    measure: bytes of an image that have come, and of all of it; None when that is not known. Interrupted, it leaves
-    threads at work that the interpreter would wait for at its end.
+    at_once: number of images at a time; -1 for all, None for the default.
+    measure: bytes of an image that have arrived, and in all; None if unknown. If interrupted, this leaves
+    threads running that the interpreter would wait for at exit.
     """
     workers = PARALLEL if not at_once else at_once if at_once > 0 else max(len(jobs), 1)
     pool = ThreadPoolExecutor(workers, thread_name_prefix=verb)

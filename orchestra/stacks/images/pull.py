@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PullOptions(Record):
-    """services: empty for all. policy: in place of each pull_policy."""
+    """services: empty for all. policy: replaces each pull_policy."""
 
     services: tuple[str, ...] = ()
     include_deps: bool = False
@@ -36,9 +36,9 @@ class PullOptions(Record):
 def pull(
     context: Context, options: PullOptions, hear: Callable[[Event], None], *, at_once: int | None = None
 ) -> Failures:
-    """What went wrong, by image; at_once: as of ``in_parallel``.
+    """Return the errors, by image. at_once: as in ``in_parallel``.
 
-    Raises what a load raises, and EnvironmentLack for who may not keep images.
+    Raises the errors of a load, and EnvironmentLack if this user may not keep images.
     """
     context.need_root("pull")
     library = open_library(context)
@@ -50,19 +50,19 @@ def pull(
 def choose_images(
     context: Context, library: Library, options: PullOptions, hear: Callable[[Event], None]
 ) -> dict[str, ImageSpec]:
-    """What is to be fetched, each image once. hear: is told which services are skipped. Raises what a load raises."""
+    """The images to fetch, each one once. hear: called for skipped services. Raises the errors of a load."""
     specs: dict[str, ImageSpec] = {}
     for row in images_of_services(context, options.services, include_deps=options.include_deps):
         reason = _reason_to_skip(row, library, options)
         if reason:
             hear(SkippedEvent(time.time(), ResourceId(Kind.SERVICE, row.service), reason))
         else:
-            specs.setdefault(row.image, ImageSpec(row.image, row.platform, "always"))  # of another service too
+            specs.setdefault(row.image, ImageSpec(row.image, row.platform, "always"))  # other services may share it
     return specs
 
 
 def _reason_to_skip(row: ServiceImage, library: Library, options: PullOptions) -> str:
-    """As Docker Compose says it; empty for an image that is to be fetched."""
+    """The reason in Docker Compose's words; empty for an image that has to be fetched."""
     if not row.image:
         return "No image to pull"
     if row.image.startswith("rootfs:"):

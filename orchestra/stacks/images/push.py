@@ -1,4 +1,4 @@
-"""``push``: send the images that services are built as to their registries."""
+"""``push``: send the images of services to their registries."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class PushOptions(Record):
 def push(
     context: Context, options: PushOptions, hear: Callable[[Event], None], *, at_once: int | None = None
 ) -> Failures:
-    """What went wrong, by image; at_once: as of ``in_parallel``. Raises what a load raises."""
+    """Return the errors, by image. at_once: as in ``in_parallel``. Raises the errors of a load."""
     library = open_library(context)
-    # One image at a time to each: what they share is sent once, and registries lose what comes twice at the same time.
+    # One image at a time to each: shared layers are sent once, and registries lose layers sent twice at the same time.
     registries: defaultdict[str, Lock] = defaultdict(Lock)
     jobs: dict[str, Callable[[], object]] = {
         image: partial(_push, library, image, registries[host])
@@ -47,9 +47,9 @@ def push(
 
 
 def choose_images(context: Context, options: PushOptions, hear: Callable[[Event], None]) -> dict[str, str]:
-    """The host of its registry by each image that is to be sent. hear: is told which services are skipped.
+    """The images to send, each with the host of its registry. hear: called for skipped services.
 
-    Raises what a load raises.
+    Raises the errors of a load.
     """
     hosts: dict[str, str] = {}
     for row in images_of_services(context, options.services, include_deps=options.include_deps):
@@ -69,7 +69,7 @@ def _reason_to_skip(row: ServiceImage, options: PushOptions) -> str:
     if name_of(row.image) is None:
         return "Image is not from a registry"
     if not row.is_built and row.service not in options.services:
-        # As Docker Compose: what comes from elsewhere is rarely ours to send there.
+        # As in Docker Compose: images from elsewhere can rarely be pushed there.
         return "The service has no build; name it on the command line to push its image"
     return ""
 

@@ -1,4 +1,4 @@
-"""The images that a Compose file asks for, service by service. Light when the file is known."""
+"""The images in a Compose file, by service. Fast if the file is in the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ServiceImage(NamedTuple):
-    """image: with its path absolute; empty when the file names none. policy: empty when the file has none. tags: other
+    """image: with its path absolute; empty if the file names none. policy: empty if the file has none. tags: other
     names that its build gives.
     """
 
@@ -29,7 +29,7 @@ class ServiceImage(NamedTuple):
 
 
 def images_of_services(context: Context, services: Sequence[str], *, include_deps: bool) -> list[ServiceImage]:
-    """By service; all when none is named. Raises what a load raises."""
+    """The images by service; all if no service is named. Raises the errors of a load."""
     rows = json.loads(StackFile(context).render("service-images", services, _render))
     found = [ServiceImage(*row) for row in rows]
     return [row for row in found if include_deps or not services or row.service in services]

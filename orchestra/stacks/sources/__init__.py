@@ -1,4 +1,4 @@
-"""Compose files that are elsewhere: in a registry or a Git repository. A reference becomes the path of a local copy.
+"""Compose files in a registry or a Git repository. A reference is resolved to the path of a local copy.
 
-``reference`` is pure; ``git`` and ``registry`` fetch; ``copies`` keeps what was fetched.
+``reference`` is pure; ``git`` and ``registry`` fetch files; ``copies`` keeps them.
 """

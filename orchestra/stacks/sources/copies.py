@@ -1,4 +1,4 @@
-"""The copies of what was fetched, by what they are copies of. What is there is whole, and is never changed."""
+"""Copies of fetched files, by their origin. Each copy is complete, and never changes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class Copies(Record):
-    """directory: is made when something is kept."""
+    """directory: created when the first copy is kept."""
 
     directory: str
 
     def find(self, path: str) -> str | None:
-        """The folder of a copy."""
+        """The folder of a copy, None if there is none."""
         folder = f"{self.directory}/{path}"
         return folder if os.path.isdir(folder) else None
 
     def keep(self, path: str, fill: Callable[[str], None]) -> str:
-        """The folder of a copy, made by ``fill`` in a folder of another name if there is none yet."""
+        """The folder of a copy. If there is none yet, ``fill`` creates it under another name first."""
         folder = f"{self.directory}/{path}"
         if os.path.isdir(folder):
             return folder
@@ -36,7 +36,7 @@ class Copies(Record):
         growing = tempfile.mkdtemp(prefix=".growing-", dir=self.directory)
         try:
             fill(growing)
-            os.chmod(growing, 0o755)  # any user of a container may see it; the folders above stay closed
+            os.chmod(growing, 0o755)  # any user of a container may read it; the folders above stay private
             try:
                 os.rename(growing, folder)
             except OSError:
@@ -47,13 +47,13 @@ class Copies(Record):
         return folder
 
     def note_latest(self, reference: str, pinned: str) -> None:
-        """What ``reference`` was the last time: a reference that never means anything else."""
+        """Remember the latest meaning of ``reference``: ``pinned``, whose meaning never changes."""
         private_files.make_directories(f"{self.directory}/latest")
         with locked(f"{self.directory}/latest"):
             private_files.store(self._latest(reference), json.dumps(pinned).encode())
 
     def latest(self, reference: str) -> str:
-        """'' for one that was never fetched."""
+        """The latest meaning of a reference; '' if it was never fetched."""
         try:
             with open(self._latest(reference), encoding="utf-8") as file:
                 return str(json.load(file))

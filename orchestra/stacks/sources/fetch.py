@@ -1,4 +1,4 @@
-"""A reference to a Compose file elsewhere becomes the path of a local copy: what the loader is given to fetch with."""
+"""Fetches a Compose file from elsewhere for the loader: resolves a reference to the path of a local copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
 def fetch_file(reference: str, directory: str, environment: Mapping[str, str]) -> str:
-    """directory: of the copies. Raises OrchestraError with what can be done without a network, if anything can."""
+    """directory: of the copies. Raises OrchestraError, with a hint how to do without a network if that is possible."""
     source = parse_source(reference)
     _check_switch(source, environment)
     copies = Copies(directory)
@@ -47,7 +47,7 @@ def _fetch(source: Source, copies: Copies, environment: Mapping[str, str]) -> tu
 
 
 def _check_switch(source: Source, environment: Mapping[str, str]) -> None:
-    """As in Docker Compose: on, unless the variable says otherwise."""
+    """As in Docker Compose, a source is enabled unless its variable disables it."""
     if isinstance(source, OciSource):
         name, value = "COMPOSE_EXPERIMENTAL_OCI_REMOTE", environment.get("COMPOSE_EXPERIMENTAL_OCI_REMOTE", "")
     else:

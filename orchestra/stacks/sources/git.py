@@ -1,7 +1,7 @@
-"""A commit of a Git repository as files, by the ``git`` program: without questions, and within a time.
+"""Fetches the files of a commit with the ``git`` program, without prompts and with time limits.
 
-git runs in a session of its own, so it cannot ask on the terminal, and all of its helpers end with it. It may use the
-protocol of the address and no other, so no redirect leads to a local file or to a command.
+git runs in its own session, so it cannot prompt on the terminal, and all of its helpers end with it. It may use the
+protocol of the address and no other, so that no redirect leads to a local file or a command.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OF_ANOTHER_REPOSITORY = frozenset(
 
 
 class Patience(Record):
-    """Seconds. question: for which commit is meant; fetch: for all of its files; silence: with less than ``rate`` bytes
+    """Seconds. question: to resolve the commit; fetch: for all of its files; silence: with less than ``rate`` bytes
     a second.
     """
 
@@ -54,7 +54,7 @@ class Commit(Record):
 def fetch_commit(
     source: GitSource, copies: Copies, environment: Mapping[str, str], patience: Patience | None = None
 ) -> Commit:
-    """Raises UserError for a repository or ref that cannot be had, and EnvironmentLack without ``git``."""
+    """Raises UserError for a repository or ref that cannot be fetched, and EnvironmentLack without ``git``."""
     git = _Git(source, environment, patience or Patience())
     commit, wanted = (source.ref, source.ref) if source.is_pinned else git.resolve()
 
@@ -68,7 +68,7 @@ def fetch_commit(
 
 
 def find_file(source: GitSource, folder: str) -> str:
-    """The Compose file that a source means, in the files of its commit. Raises UserError where there is none."""
+    """The Compose file of a source, among the files of its commit. Raises UserError if there is none."""
     path = os.path.join(folder, source.path) if source.path else folder
     if os.path.isdir(path):
         path = next((each for name in FILES if os.path.isfile(each := os.path.join(path, name))), path)
@@ -86,7 +86,7 @@ class _Git:
         self._environment = _quiet(source, environment)
 
     def resolve(self) -> tuple[str, str]:
-        """The commit that the ref means now, and the ref's whole name. The order is that of git, gitrevisions(7)."""
+        """The current commit of the ref, and the ref's full name. The order is that of git, gitrevisions(7)."""
         ref = self._source.ref or "HEAD"
         names = [ref] if ref == "HEAD" or ref.startswith("refs/") else []
         names = names or [f"refs/{ref}", f"refs/tags/{ref}", f"refs/heads/{ref}"]
@@ -111,7 +111,7 @@ class _Git:
         options = ["--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"]
         self._run(["-C", folder, "fetch", *options, "--", self._source.url, wanted], self._patience.fetch)
         got = self._run(["-C", folder, "rev-parse", "--verify", "FETCH_HEAD^{commit}"], self._patience.question).strip()
-        if got != commit:  # it has moved since it was asked for
+        if got != commit:  # the ref has moved since it was resolved
             self._run(["-C", folder, "fetch", *options, "--", self._source.url, commit], self._patience.fetch)
         self._run(["-C", folder, "checkout", "--quiet", "--force", "--detach", commit], self._patience.fetch)
         shutil.rmtree(f"{folder}/.git")
@@ -161,7 +161,7 @@ class _Git:
 
 
 def drop_escaping_links(folder: str) -> None:
-    """Remove symbolic links that lead out of a folder: what is named in it is in it."""
+    """Remove symbolic links that lead out of a folder, so that all paths in it stay in it."""
     root = os.path.realpath(folder)
     for directory, names, files in os.walk(folder):
         for path in (os.path.join(directory, name) for name in (*names, *files)):

@@ -1,4 +1,4 @@
-"""What a stack from elsewhere will reach on this machine, and whether that was accepted."""
+"""What a stack from elsewhere will access on this machine, and whether the user accepted that."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MORE_RIGHTS = ("cap_add", "security_opt", "device_cgroup_rules")
 
 
 class Setting(NamedTuple):
-    """One variable of the files. value: what replaces it, None when not set. source: where it is from, in words."""
+    """One variable of the files. value: its value, None if not set. source: the origin of the value, in words."""
 
     name: str
     value: str | None
@@ -46,13 +46,13 @@ class Reach(Record):
 
     @property
     def digest(self) -> str:
-        """Another one when any of the files is another one, or when they ask for another variable."""
+        """A digest that changes if any of the files changes, or if they use another variable."""
         known = [sorted(self.files.items()), [setting.name for setting in self.settings]]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 
 
 def find_reach(request: LoadRequest, loaded: Loaded, directory: str) -> Reach:
-    """request: the one that ``loaded`` is of. directory: of the copies. Nothing is fetched again."""
+    """request: the request that led to ``loaded``. directory: of the copies. Nothing is fetched again."""
     from orchestra.compose.loading import assemble
     from orchestra.compose.request import Passes
     from orchestra.compose.variables import find_variables, texts_of
@@ -118,7 +118,7 @@ def _powers(loaded: Loaded, service: Service, directory: str) -> Iterator[str]:
 
 
 def _device(loaded: Loaded, volume: str) -> str:
-    """What a volume is made of that is no folder of its own; '' for none."""
+    """The device of a volume that is not a folder of its own; else ''."""
     declared = loaded.stack.volumes.get(volume)
     return str((declared.driver_opts or {}).get("device") or "") if declared is not None else ""
 

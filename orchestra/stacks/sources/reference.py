@@ -1,4 +1,4 @@
-"""Where a Compose file is that is not here. Pure.
+"""References to Compose files that are elsewhere. Pure.
 
 oci://NAME[:TAG|@DIGEST]                     in a registry
 https://HOST/PATH.git[#[REF][:PATH]]         in a Git repository; also http, ssh and git
@@ -27,7 +27,7 @@ _DROPPED = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class OciSource(Record):
-    """name: as that of an image."""
+    """name: in the form of an image name."""
 
     name: str
 
@@ -42,21 +42,21 @@ class GitSource(Record):
 
     @property
     def is_pinned(self) -> bool:
-        """Whether ``ref`` is a commit, which never means anything else."""
+        """Whether ``ref`` is a commit, whose meaning never changes."""
         return bool(_COMMIT.fullmatch(self.ref))
 
     @property
     def public_url(self) -> str:
-        """Without the password or token that may be in it."""
+        """The address without a password or token."""
         return without_password(self.url)
 
     @property
     def repository(self) -> str:
-        """Its last word, which a stack of this repository is called by."""
+        """The last part of the path, which is the default name of the stack."""
         return folder_name(self.url.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git"))
 
     def at(self, commit: str) -> str:
-        """The reference of what is there at this commit."""
+        """The reference to the same path at this commit."""
         return f"{self.public_url}#{commit}" + (f":{self.path}" if self.path else "")
 
 
@@ -64,7 +64,7 @@ Source = OciSource | GitSource
 
 
 def parse_source(text: str) -> Source:
-    """Raises UserError for what names neither."""
+    """Raises UserError if ``text`` is neither."""
     if not text.isprintable() or " " in text:
         raise UserError(f"{without_password(text)!r} names no file in a registry or a Git repository", hint=_FORMS)
     if text.startswith(OCI):
@@ -83,12 +83,12 @@ def parse_source(text: str) -> Source:
 
 
 def without_password(text: str) -> str:
-    """An address that may be shown: without user and password, but for the user of ssh."""
+    """An address that may be shown: without user and password, except for the user of ssh."""
     return _SECRET.sub(lambda found: found[1] if found[1] != "ssh://" or ":" in found[2] else found[0], text)
 
 
 def folder_name(text: str) -> str:
-    """``text`` as the name of a folder, which the stack in it is called by."""
+    """``text`` as the name of a folder, which gives the stack in it its default name."""
     return _DROPPED.sub("", text).lstrip(".") or "stack"
 
 

@@ -1,4 +1,4 @@
-"""A stack in a registry, as ``publish`` puts it there: Compose files in order, those they extend, and env files."""
+"""A stack that ``publish`` put into a registry: Compose files in order, those they extend, and env files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestra.stacks.sources.copies import Copies
     from orchestra.stacks.sources.reference import OciSource
 
-# Of Docker Compose, which reads and writes the same.
+# Docker Compose reads and writes the same types.
 PROJECT = Kind("application/vnd.docker.compose.project", "application/vnd.docker.compose.config.empty.v1+json")
 COMPOSE_FILE = "application/vnd.docker.compose.file+yaml"
 ENV_FILE = "application/vnd.docker.compose.envfile"
@@ -31,14 +31,14 @@ _NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,200}")
 
 
 class Published(Record):
-    """pinned: the reference with its digest. path: of the Compose file."""
+    """pinned: the reference with its digest. path: the path of the Compose file."""
 
     pinned: str
     path: str
 
 
 def fetch_stack(source: OciSource, copies: Copies, environment: Mapping[str, str]) -> Published:
-    """Raises DriverError for what no registry gives, and UserError for what is no stack."""
+    """Raises DriverError if no registry has it, and UserError if it is not a stack."""
     name = parse_name(source.name)
     folder = folder_name(name.path.rpartition("/")[2])
     if name.digest and (found := copies.find(_place(name.digest, folder))):
@@ -53,14 +53,14 @@ def fetch_stack(source: OciSource, copies: Copies, environment: Mapping[str, str
 
 
 def files_of(parts: Sequence[Part]) -> dict[str, bytes]:
-    """What a published stack consists of, by name. Raises UserError for names that lead elsewhere."""
+    """The files of a published stack, by name. Raises UserError for names that lead elsewhere."""
     files: dict[str, bytes] = {}
     for part in parts:
         if part.media_type == ENV_FILE:
             files[_checked(part.annotations.get(ENV_NAME, ""))] = part.data
         elif part.media_type == COMPOSE_FILE:
             name = _checked(part.annotations.get(FILE_NAME, "")) if EXTENDED in part.annotations else MAIN
-            # Files that are merged become documents of one, which are merged in their order.
+            # Files to merge become the documents of one file, which are merged in order.
             files[name] = files[name] + b"\n---\n" + part.data if name in files else part.data
     if MAIN not in files:
         raise UserError("the published stack has no Compose file")
