@@ -1,4 +1,4 @@
-"""Devices that files of the Container Device Interface describe: ``devices: [vendor.com/class=name]`` and ``gpus``.
+"""Devices described by files of the Container Device Interface: ``devices: [vendor.com/class=name]`` and ``gpus``.
 
 Source: github.com/cncf-tags/container-device-interface, SPEC.md. A file in a later directory wins over one before it.
 """
@@ -30,7 +30,7 @@ def is_cdi_name(text: str) -> bool:
 
 
 class _Known:
-    """devices: edits by qualified name, each with those that its file has for all of its devices."""
+    """devices: edits by qualified name, each with the edits that its file has for all of its devices."""
 
     def __init__(self, reader: Reader) -> None:
         self.devices: dict[str, tuple[DeviceEdits, DeviceEdits]] = {}
@@ -40,7 +40,7 @@ class _Known:
                     self._take(f"{directory}/{name}", reader)
 
     def _take(self, path: str, reader: Reader) -> None:
-        """A file that is none of CDI describes no device."""
+        """Read the devices of a file. Ignores files that are not CDI files."""
         problems = Problems()
         try:
             text = (reader.read(path) or b"").decode()
@@ -53,7 +53,7 @@ class _Known:
             return
 
     def names(self, request: DeviceRequest) -> list[str]:
-        """Those that a request is for; empty where it cannot be met."""
+        """The names of the devices that a request selects; empty if it cannot be met."""
         if request.driver == "cdi":
             return [name for name in request.device_ids if name in self.devices]
         wanted = [name for name in self.devices if _is_of(name, request)]
@@ -68,7 +68,7 @@ class _Known:
 
 
 def _is_of(name: str, request: DeviceRequest) -> bool:
-    """By the class of the device, which is among the capabilities, and the driver, if one is named."""
+    """Match the class of the device with the capabilities, and the driver, if one is named."""
     vendor, _, rest = name.partition("/")
     driver = request.driver or ""
     return rest.partition("=")[0] in (request.capabilities or ("gpu",)) and driver in ("", vendor.partition(".")[0])
@@ -80,7 +80,7 @@ def _by_number(name: str) -> tuple[int, str]:
 
 
 def device_edits(service: Service, reader: Reader) -> tuple[DeviceEdits, tuple[str, ...]]:
-    """What the devices of a service add to its containers, and what is wrong with those that no file describes."""
+    """What the devices of a service add to its containers, and the problems of those that no file describes."""
     reservations = service.deploy.resources.reservations if service.deploy else None
     requests = (*service.gpus, *(reservations.devices if reservations else ()))
     asked = [device.source for device in service.devices if is_cdi_name(device.source)]
@@ -99,7 +99,7 @@ def device_edits(service: Service, reader: Reader) -> tuple[DeviceEdits, tuple[s
 
 
 def _merge(names: Iterable[str], known: _Known) -> DeviceEdits:
-    """The edits that a file has for all its devices are made once."""
+    """Merge edits. Those that a file has for all its devices are made once."""
     found = DeviceEdits()
     made: list[DeviceEdits] = []
     for name in names:
@@ -122,7 +122,7 @@ def _refusal(request: DeviceRequest) -> str:
 
 
 def _edits(content: Mapping[str, Any] | None) -> DeviceEdits:
-    """``containerEdits``. Raises KeyError, TypeError or AttributeError for what is none."""
+    """Parse ``containerEdits``. Raises KeyError, TypeError or AttributeError if it is invalid."""
     found: Mapping[str, Any] = content or {}
     return DeviceEdits(
         environment=tuple(map(str, found.get("env") or ())),

@@ -1,4 +1,4 @@
-"""``logging``: the log drivers, and which options each of them has."""
+"""``logging``: the log drivers, and the options of each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPTIONS = {
 }
 """Each driver with the options that have an effect."""
 _NO_SERVICE = ("awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "splunk")
-"""Drivers of Docker that send to services which Orchestra does not speak to."""
+"""Docker's drivers for services that Orchestra does not support."""
 _BUFFER = 1 << 20
 """Docker's ``max-buffer-size``."""
 
@@ -38,7 +38,7 @@ FACILITIES = (
     *("ntp", "security", "console", "solaris-cron"),
     *(f"local{number}" for number in range(8)),
 )
-"""The facilities of syslog, each at its number (RFC 5424, section 6.2.1)."""
+"""The facilities of syslog, indexed by number (RFC 5424, section 6.2.1)."""
 FORMATS = ("rfc3164", "rfc5424", "rfc5424micro")
 SCHEMES = ("tcp", "udp", "unix", "unixgram")
 TAG_FIELDS = ("ID", "FullID", "Name", "ImageID", "ImageFullID", "ImageName", "DaemonName", "Command")
@@ -51,7 +51,7 @@ def check_logging(service: Service, refuse: Callable[[str, str, str], None]) -> 
     options = (service.logging.options if service.logging else None) or {}
     if driver not in (*_OPTIONS, *_NO_SERVICE):
         hint = suggest(driver, _OPTIONS, "log drivers")
-        if hint.startswith("did you mean"):  # else it is a plugin of Docker, such as loki
+        if hint.startswith("did you mean"):  # else it may be a plugin of Docker, such as loki
             refuse("logging.driver", f"unknown log driver {driver}", hint)
     for name, value in options.items():
         problem, hint = _problem(name, value)
@@ -60,7 +60,7 @@ def check_logging(service: Service, refuse: Callable[[str, str, str], None]) -> 
 
 
 def _problem(name: str, value: str) -> tuple[str, str]:
-    """What is wrong with an option, and a hint; both empty for nothing."""
+    """What is wrong with an option, and a hint; both empty if it is valid."""
     match name:
         case "max-size" | "cache-max-size" | "max-buffer-size":
             try:

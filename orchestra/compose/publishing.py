@@ -1,7 +1,7 @@
-"""The files of a stack as they are published: as they are written, but for the names of files that go with them.
+"""The files of a stack for publishing: unchanged, except for the names of files that are published with them.
 
-Variables stay variables. Only ``extends.file`` and, where those are wanted, ``env_file`` are replaced, at their places
-in the text: what they name lies beside the Compose file once it is published.
+Variables stay variables. Only ``extends.file`` and, if requested, ``env_file`` are replaced, at their places
+in the text: the files that they name are beside the Compose file once it is published.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DROPPED = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class PublishedFile(Record):
-    """name: in what is published. documents: as they are written, in the long form. is_base: is not merged itself."""
+    """name: its published name. documents: as written, in the long form. is_base: only extended, not merged itself."""
 
     name: str
     text: str
@@ -39,9 +39,9 @@ class PublishedFile(Record):
 
 
 class Publication(Record):
-    """files: in the order of merging, then those that they extend. env_files: the path of each by its name there.
+    """files: in the order of merging, then those that they extend. env_files: paths by published name.
 
-    included: files of this machine that are included, which do not go with the others. directory: of the stack.
+    included: files of this machine that are included, which are not published. directory: of the stack.
     """
 
     files: tuple[PublishedFile, ...]
@@ -51,7 +51,7 @@ class Publication(Record):
 
 
 def collect(request: LoadRequest, *, with_env: bool) -> Publication:
-    """Raises what a load raises. with_env: with the files of variables."""
+    """Raises the errors of a load. with_env: include the files of ``env_file``."""
     collector = _Collector(assemble(request), with_env=with_env)
     collector.problems.raise_errors()
     return collector.collect()
@@ -109,7 +109,7 @@ class _Collector:
                     yield file.span, self._env_files.setdefault(place, self._name(place))
 
     def _name(self, path: str) -> str:
-        """The same on every machine, and another one for every file."""
+        """A name that is the same on every machine, and differs for every file."""
         relative = os.path.relpath(path, self._project.directory)
         return f"{hashlib.sha256(relative.encode()).hexdigest()[:12]}-{_DROPPED.sub('', os.path.basename(path))}"
 
@@ -126,7 +126,7 @@ def _text(node: Node | None) -> str:
 
 
 def _edited(text: str, edits: Mapping[Span, str]) -> str:
-    """``text`` with a quoted name in the place of each span."""
+    """``text`` with each span replaced by a quoted name."""
     starts = [0, *(match.end() for match in LINE_BREAK.finditer(text))]
     for span, name in sorted(edits.items(), key=lambda edit: (edit[0].line, edit[0].column), reverse=True):
         begin, end = starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
