@@ -1,4 +1,4 @@
-"""All that is known of a container, in the shape of ``docker inspect`` (Docker's Engine API, ContainerInspect)."""
+"""Everything known about a container, in the form of ``docker inspect`` (Docker's Engine API, ContainerInspect)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container, Healthcheck
 
 NEVER = "0001-01-01T00:00:00Z"
-"""Go's zero of time, which Docker shows for what has not happened."""
+"""Go's zero time, which Docker shows for events that have not happened."""
 NANOSECONDS = 1_000_000_000
 READ_ONLY = frozenset({"ro", "rro"})
 CORE = 1_000_000_000
@@ -35,7 +35,7 @@ CORE = 1_000_000_000
 
 
 def inspect(home: Home, stack_home: StackHome, container: Container, *, is_restarting: bool) -> dict[str, Any]:
-    """What cannot be read is empty."""
+    """Values that cannot be read are empty."""
     directory = ContainerDirectory(stack_home.container(container.name))
     config = directory.load_sound("config.json")
     spec = _load_spec(stack_home, container)
@@ -66,7 +66,7 @@ def inspect(home: Home, stack_home: StackHome, container: Container, *, is_resta
 
 
 def _load_spec(stack_home: StackHome, container: Container) -> ContainerSpec:
-    """What it was made from, if that is still what the stack should be; else only what every container has."""
+    """The container's definition, if the stack still has it; else only what every container has."""
     try:
         with open(stack_home.desired, "rb") as file:
             found = [each for each in json.loads(file.read())["containers"] if each["name"] == container.name]
@@ -96,7 +96,7 @@ def _state(container: Container, *, is_restarting: bool) -> dict[str, Any]:
         health = status.health
         found["Health"] = {"Status": str(health.status), "FailingStreak": health.failing_streak, "Log": []}
         if health.checked_at is not None:
-            code = -1 if health.exit_code is None else health.exit_code  # Docker's number for one that was cut off
+            code = -1 if health.exit_code is None else health.exit_code  # Docker's number for a probe that was cut off
             at = _moment(health.checked_at)
             found["Health"]["Log"] = [{"Start": at, "End": at, "ExitCode": code, "Output": health.output}]
     return found
@@ -105,7 +105,7 @@ def _state(container: Container, *, is_restarting: bool) -> dict[str, Any]:
 def _mounts(
     home: Home, directory: ContainerDirectory, config: Mapping[str, Any], spec: ContainerSpec
 ) -> Iterator[dict[str, Any]]:
-    """Without the container's own: /proc and such, and files of /etc that are made for it."""
+    """The mounts, except for the container's own: /proc and the like, and files of /etc that are made for it."""
     named = {mount.target: mount.name for mount in spec.mounts if isinstance(mount, VolumeMount) and mount.name}
     temporary = {mount.target for mount in spec.mounts if isinstance(mount, TmpfsMount)}
     for entry in config.get("mounts") or ():

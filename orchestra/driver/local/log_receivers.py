@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 
 
 class Identity(NamedTuple):
-    """Of a container, as far as it is made and not said by its definition."""
+    """The parts of a container's identity that are not in its definition."""
 
     id: str
     image_digest: str
@@ -31,13 +31,13 @@ class Identity(NamedTuple):
 
 
 def check_receiver(spec: ContainerSpec) -> None:
-    """Raise FatalError when the machine has no such receiver, TemporaryError when its name cannot be resolved."""
+    """Raise FatalError if the machine has no such receiver, TemporaryError if its name cannot be resolved."""
     if spec.logging.receiver is not None:
         _address(spec, spec.logging.receiver)
 
 
 def resolve_receiver(spec: ContainerSpec, identity: Identity) -> settings.Receiver | None:
-    """With nothing left to look up: the shim only sends. Raises as ``check_receiver`` does."""
+    """The receiver with all names resolved, since the shim only sends. Raises the errors of ``check_receiver``."""
     receiver = spec.logging.receiver
     if receiver is None:
         return None
@@ -54,7 +54,7 @@ def resolve_receiver(spec: ContainerSpec, identity: Identity) -> settings.Receiv
 
 
 def keeps_no_log(directory: str) -> bool:
-    """Whether the log driver of a container is ``none``, as far as its directory tells."""
+    """Whether the log driver of a container is ``none``, according to its directory."""
     try:
         return settings.load_settings(ContainerDirectory(directory)).log is None
     except (DamagedFile, FileNotFoundError):
@@ -97,7 +97,7 @@ def _render_tag(tag: str, spec: ContainerSpec, identity: Identity) -> str:
 
 
 def _journal_fields(spec: ContainerSpec, receiver: Receiver, identity: Identity) -> dict[str, str]:
-    """Docker's names, and those of the labels and variables that are asked for."""
+    """Docker's fields, and those of the chosen labels and variables."""
     extra = {name: spec.labels[name] for name in receiver.labels if name in spec.labels}
     extra |= {name: spec.environment[name] for name in receiver.environment if name in spec.environment}
     return {
@@ -110,5 +110,5 @@ def _journal_fields(spec: ContainerSpec, receiver: Receiver, identity: Identity)
 
 
 def _field_name(name: str) -> str:
-    """Of a journal: capital letters, digits and underscores, and no underscore first (systemd.journal-fields(7))."""
+    """A journal field: capital letters, digits and underscores, without a leading one (systemd.journal-fields(7))."""
     return re.sub(r"[^A-Z0-9]", "_", name.upper()).lstrip("_0123456789")[:64]

@@ -1,4 +1,4 @@
-"""Images that containers mount: which they are on this machine, and how each is mounted."""
+"""Images that containers mount: their digests on this machine, and how each is mounted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MountedImages:
         self._snapshots = snapshots
 
     def digests(self, spec: ContainerSpec) -> dict[str, str]:
-        """By their key. Raises TemporaryError while one is not ready."""
+        """Digests by image key. Raises TemporaryError while an image is not ready."""
         mounts = [mount for mount in spec.mounts if isinstance(mount, ImageMount)]
         if not mounts:
             return {}
@@ -36,7 +36,7 @@ class MountedImages:
         return {key: image.digest for key, image in seen.items()}
 
     def resolve(self, spec: ContainerSpec, digests: Mapping[str, str]) -> dict[str, ResolvedMount]:
-        """By target. Raises FatalError for a subpath that an image does not have."""
+        """The mounts by target. Raises FatalError for a subpath that an image does not have."""
         found: dict[str, ResolvedMount] = {}
         for mount in spec.mounts:
             if isinstance(mount, ImageMount):

@@ -1,4 +1,4 @@
-"""Having every process of a container stand still, and move again: by the freezer of its control group."""
+"""Suspends and resumes all processes of a container, with the freezer of its control group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestra.model.observed import Running
 
 
 def pause(directory: str) -> None:
-    """Nothing happens to a container that does not run. Raises FatalError where its group cannot be frozen."""
+    """Ignores a container that is not running. Raises FatalError if its group cannot be frozen."""
     container = observe_container(directory)
     if container is None or not isinstance(container.status, Running):
         return
@@ -30,7 +30,7 @@ def pause(directory: str) -> None:
 
 
 def unpause(directory: str) -> None:
-    """Nothing happens to a container that moves, or that is gone."""
+    """Ignores a container that is not paused, or that is gone."""
     if observe_container(directory) is None:
         return
     group = _group(directory)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 ANONYMOUS = "com.docker.volume.anonymous"
-"""Docker's label of a volume that was not given a name."""
+"""Docker's label for a volume without a given name."""
 
 
 def is_anonymous(record: VolumeRecord) -> bool:
@@ -41,9 +41,9 @@ def is_anonymous(record: VolumeRecord) -> bool:
 def make_standalone(
     home: Home, name: str | None, driver: str, labels: Mapping[str, str], options: Mapping[str, str]
 ) -> VolumeRecord:
-    """A volume that no stack has made; one that exists is kept as it is. name: None for an anonymous one.
+    """Create a volume that belongs to no stack; an existing one is kept as it is. name: None for an anonymous one.
 
-    Raises FatalError for what cannot be, and UserError where there is one with other options.
+    Raises FatalError if it cannot be created, and UserError if one with other options exists.
     """
     if name is None:
         name, labels = os.urandom(32).hex(), {**labels, ANONYMOUS: ""}
@@ -62,15 +62,15 @@ def make_standalone(
 
 
 def find_reasons(home: Home, record: VolumeRecord) -> list[str]:
-    """What keeps a volume: containers of any stack, running or not, and those that a stack has after a reboot."""
+    """What uses a volume: containers of any stack, running or not, and those that a stack will have after a reboot."""
     found = users_of(home, record.name)
     return found or [f"stack {stack}, which is not down" for stack in _wanting(home, record)]
 
 
 def remove_unused(home: Home, name: str) -> int | None:
-    """Remove a volume with its data: bytes on disk that this has freed, None where there is none.
+    """Remove a volume with its data. Returns the bytes that this has freed, None if there is no such volume.
 
-    Raises UserError where something uses it, FatalError where something is mounted in it.
+    Raises UserError if something uses it, FatalError if something is mounted in it.
     """
     if load_record(home, name) is None:
         return None
@@ -89,7 +89,7 @@ def remove_unused(home: Home, name: str) -> int | None:
 
 
 def _wanting(home: Home, record: VolumeRecord) -> Iterator[str]:
-    """Stacks that a command has asked for, and whose containers are to have the volume."""
+    """Stacks with a desired state in which containers use the volume."""
     try:
         stacks = sorted(os.listdir(home.stacks_data))
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def _wanting(home: Home, record: VolumeRecord) -> Iterator[str]:
 
 
 def _desired_containers(path: str) -> list[dict[str, Any]] | None:
-    """None where they cannot be read: then the stack may want anything."""
+    """None if they cannot be read: then the stack may use any volume."""
     try:
         with open(path, "rb") as file:
             found = json.loads(file.read()).get("containers", [])
