@@ -1,4 +1,4 @@
-"""Log lines as syslog (RFC 3164, RFC 5424) and the journal of systemd want them. Pure."""
+"""Log lines in the formats of syslog (RFC 3164, RFC 5424) and the systemd journal. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PIECE = 16 << 10
 """A longer line is sent in pieces of this size, as Docker does: a datagram has a limit."""
 _SEVERITIES = {1: 6, 2: 3}
-"""Of standard output and standard error: info and err."""
+"""Severities of standard output and standard error: info and err."""
 _LOCAL = ("", "unix", "unixgram")
 
 
@@ -35,7 +35,7 @@ class Lines:
         return found + full
 
     def finish(self) -> list[tuple[int, bytes]]:
-        """Lines whose end has not come, by stream."""
+        """Unfinished lines, by stream."""
         left = [(stream, line) for stream, line in sorted(self._begun.items()) if line]
         self._begun.clear()
         return left

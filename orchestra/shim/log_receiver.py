@@ -1,9 +1,9 @@
-"""Sending log lines to syslog or the journal. The container never waits for it: what finds no room is lost and counted.
+"""Sending log lines to syslog or the journal. The container never waits: lines without room are lost and counted.
 
-Datagrams go out at once or not at all. Of a stream, what it does not take waits in a buffer of limited size. The
-connection is begun with the run, so that it stands when the first line comes; one that breaks is begun again with a
-line that comes a second later. How many lines are lost is said in the stack's log and, when it hears again, to the
-receiver.
+Datagrams are sent at once or not at all. Data that a stream does not accept waits in a buffer of limited size. The
+connection is opened with the run, so that it is up when the first line comes; a broken one is opened again with a
+line that comes a second later. The number of lost lines is written to the stack's log and sent to the receiver
+once it is back.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DATAGRAMS = ("unixgram", "udp")
 
 
 class LogReceiver:
-    """That of one container, for one run. name: the container's, for messages."""
+    """The receiver for one run of a container. name: the container's, for messages."""
 
     def __init__(self, selector: selectors.BaseSelector, name: str, receiver: Receiver) -> None:
         self._selector = selector
@@ -42,19 +42,19 @@ class LogReceiver:
         self._connected = False
         self._waiting: deque[bytes] = deque()
         self._size = 0
-        self._sent = 0  # bytes of the first that waits
+        self._sent = 0  # bytes of the first waiting message
         self._tried = -AGAIN
         self._lost = 0
         self._trouble = ""
         self._connect()
 
     def take(self, stream: int, data: bytes) -> None:
-        """Output of the container."""
+        """Accept output of the container."""
         for line in self._lines.feed(stream, data):
             self._send(stream, line)
 
     def close(self) -> None:
-        """At the end of the run. What the receiver has not taken by now is lost."""
+        """Close at the end of the run. Lines that the receiver has not accepted by then are lost."""
         for stream, line in self._lines.finish():
             self._send(stream, line)
         self._flush()
@@ -80,7 +80,7 @@ class LogReceiver:
         return f"{self._lost} lines of the log were lost before this one".encode()
 
     def _put(self, message: bytes) -> bool:
-        """Whether it is on its way."""
+        """Return whether the message is on its way."""
         if not self._is_stream:
             return self._send_datagram(message)
         if self._size + len(message) > self._receiver.buffer:
@@ -118,7 +118,7 @@ class LogReceiver:
         self._register()
 
     def _open_unix(self, path: str) -> None:
-        """Of both kinds of socket: /dev/log may be either (syslog(3))."""
+        """Try both kinds of socket: /dev/log may be either (syslog(3))."""
         flags = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         self._is_stream = False
         try:
@@ -143,7 +143,7 @@ class LogReceiver:
         self._connected = code == 0
 
     def _register(self) -> None:
-        """A stream is watched for its end, and for room while anything waits."""
+        """Watch a stream for its end, and for room while anything waits."""
         if self._socket is None or not self._is_stream:
             return
         events = selectors.EVENT_READ
@@ -167,7 +167,7 @@ class LogReceiver:
                 self._break(OSError(errno.ECONNRESET, "it has closed the connection"))
                 return
         except BlockingIOError:
-            pass  # it has nothing to say, as is usual
+            pass  # it sends nothing, as is usual
         except OSError as error:
             if error.errno != errno.ENOTCONN:
                 self._break(error)
@@ -176,7 +176,7 @@ class LogReceiver:
         self._flush()
 
     def _flush(self) -> None:
-        """What waits, as far as there is room."""
+        """Send waiting messages as far as there is room."""
         try:
             while self._waiting and self._connected and self._socket is not None:
                 first = self._waiting[0]
