@@ -61,7 +61,7 @@ class LogReceiver:
         self._lose(len(self._waiting), "the container has ended")
         self._disconnect()
         if self._lost:
-            stack_log.write(f"{self._name}: the log receiver got {self._lost} lines less: {self._trouble}")
+            stack_log.write(f"{self._name}: the log receiver missed {self._lost} lines: {self._trouble}")
             self._lost = 0
 
     def _send(self, stream: int, line: bytes) -> None:
@@ -71,7 +71,7 @@ class LogReceiver:
             self._lose(1, self._trouble)
             return
         if self._lost and self._connected and self._put(self._render(2, self._apology(), time.time())):
-            stack_log.write(f"{self._name}: the log receiver hears again; it got {self._lost} lines less")
+            stack_log.write(f"{self._name}: the log receiver is back; it missed {self._lost} lines")
             self._lost = 0
         if not self._put(self._render(stream, line, time.time())):
             self._lose(1, self._trouble or "it is too slow")

@@ -51,7 +51,7 @@ services:
     eventually(lambda: stack.states()["web"] == "exited")
     assert stack.run("logs", "--no-log-prefix", "--tail", "1").stdout == "done\n"
     supervisor = "".join(path.read_text() for path in stack.home.rglob("*.log") if "logs" not in path.parts)
-    assert "the log receiver got 50001 lines less: Connection refused" in supervisor
+    assert "the log receiver missed 50001 lines: Connection refused" in supervisor
 
 
 def test_no_log_is_kept_where_the_file_says_so(write_stack):

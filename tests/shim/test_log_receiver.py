@@ -125,7 +125,7 @@ def test_a_receiver_that_does_not_read_costs_lines_and_no_time(tmp_path, selecto
     lost = 10_000 - len(got)
     assert f"{lost} lines of the log were lost before this one".encode() in apology
     assert last.endswith(b": last\n")
-    assert told[1:] == [f"web: the log receiver hears again; it got {lost} lines less"]
+    assert told[1:] == [f"web: the log receiver is back; it missed {lost} lines"]
 
 
 def test_a_stream_that_stands_still_holds_no_more_than_its_buffer(selector, told):
@@ -144,7 +144,7 @@ def test_a_stream_that_stands_still_holds_no_more_than_its_buffer(selector, told
         connection.close()
     kept = [line for line in data.split(b"\n") if line]
     assert b": 0000000000" in kept[0]
-    assert told[-1].startswith("web: the log receiver got ")
+    assert told[-1].startswith("web: the log receiver missed ")
 
 
 def test_a_connection_that_breaks_is_begun_again(selector, told, monkeypatch):
@@ -173,5 +173,5 @@ def test_nobody_listens(selector, told):
     sender.close()
     assert told == [
         f"web: lines do not reach the log receiver {address}: Connection refused",
-        "web: the log receiver got 2 lines less: Connection refused",
+        "web: the log receiver missed 2 lines: Connection refused",
     ]
