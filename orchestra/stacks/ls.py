@@ -57,7 +57,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(value.strip())
     except re.error as error:
-        raise UserError(f"--filter {text}: this is no regular expression: {error}") from error
+        raise UserError(f"--filter {text}: not a regular expression: {error}") from error
 
 
 def _look(context: Context, name: str) -> StackRow:

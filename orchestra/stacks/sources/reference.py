@@ -64,9 +64,9 @@ Source = OciSource | GitSource
 
 
 def parse_source(text: str) -> Source:
-    """Raises UserError if ``text`` is neither."""
+    """Raises UserError if ``text`` has none of the forms."""
     if not text.isprintable() or " " in text:
-        raise UserError(f"{without_password(text)!r} names no file in a registry or a Git repository", hint=_FORMS)
+        raise UserError(f"{without_password(text)!r} is not a file in a registry or a Git repository", hint=_FORMS)
     if text.startswith(OCI):
         return OciSource(text.removeprefix(OCI))
     place, mark, fragment = text.partition("#")
@@ -78,7 +78,7 @@ def parse_source(text: str) -> Source:
         not _REF.fullmatch(ref) or ".." in ref or "@{" in ref or "//" in ref or ref.endswith(("/", ".", ".lock"))
     ):
         hint = "a branch, a tag or a whole commit belongs between # and :"
-        raise UserError(f"{without_password(text)}: {ref!r} is no name of a branch, tag or commit", hint=hint)
+        raise UserError(f"{without_password(text)}: {ref!r} is not the name of a branch, tag or commit", hint=hint)
     return GitSource(url, scheme, ref, _inner_path(text, path))
 
 
@@ -97,7 +97,7 @@ def _address(text: str, place: str) -> tuple[str, str]:
         place = f"https://{place}"
     elif place.startswith("git@"):
         if not _SCP.fullmatch(place):
-            raise UserError(f"{without_password(text)}: this is no address of a Git repository", hint=_FORMS)
+            raise UserError(f"{without_password(text)}: not the address of a Git repository", hint=_FORMS)
         return place, "ssh"
     try:
         parts = urlsplit(place)
@@ -107,7 +107,7 @@ def _address(text: str, place: str) -> tuple[str, str]:
     if parts.scheme not in SCHEMES:
         raise UserError(f"{without_password(text)}: files are not fetched by {parts.scheme}", hint=_FORMS)
     if not _HOST.fullmatch(host) or not parts.path.strip("/"):
-        raise UserError(f"{without_password(text)}: this is no address of a Git repository", hint=_FORMS)
+        raise UserError(f"{without_password(text)}: not the address of a Git repository", hint=_FORMS)
     if parts.query:
         raise UserError(
             f"{without_password(text)}: an address with ? is not supported",
@@ -122,7 +122,7 @@ def _address(text: str, place: str) -> tuple[str, str]:
 def _inner_path(text: str, path: str) -> str:
     if path.startswith("/") or ".." in path.split("/") or ".git" in path.lower().split("/"):
         raise UserError(
-            f"{without_password(text)}: {path!r} is no path within the repository",
+            f"{without_password(text)}: {path!r} is not a path within the repository",
             hint="begin it at the repository's root",
         )
     return "" if not path else posixpath.normpath(path).removeprefix(".")
