@@ -7,7 +7,7 @@ from orchestra.record import Record
 
 
 class Argument(Record):
-    """A positional value. optional: None, or empty, if it is left out. many: all remaining words, perhaps none; some: at
+    """A positional value. optional: None or empty if it is left out. many: all remaining words, perhaps none; some: at
     least one of them; rest: all remaining words, including options. choices: the allowed values, if they are limited.
     """
 

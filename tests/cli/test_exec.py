@@ -257,7 +257,7 @@ def test_replicas_are_chosen_by_number(web):
         return web.run("exec", "-T", *options, "web", "hostname").stdout
 
     assert host() == host("--index", "1") != host("--index", "2")
-    assert "container 3" in web.run("exec", "-T", "--index", "3", "web", "true", code=1).stderr
+    assert "is not running container #3" in web.run("exec", "-T", "--index", "3", "web", "true", code=1).stderr
 
 
 def test_what_does_not_run_is_said_to(web):

@@ -63,7 +63,7 @@ def test_ports_and_volumes_of_a_stack(write_stack):
         (("--index", "3", "web", "80"), 'service "web" is not running container #3', "ps -a"),
         (("job", "80"), 'service "job" is not running', "up -d"),
         (("job",), 'service "job" is not running', "up -d"),
-        (("--index", "3", "web"), 'container 3 of service "web" is not running', "ps -a"),
+        (("--index", "3", "web"), 'service "web" is not running container #3', "ps -a"),
         (("--protocol", "tpc", "web"), "no such protocol: tpc", "did you mean tcp?"),
         (("wep", "80"), "no such service: wep", "did you mean web?"),
         (("web", "http"), "'http' is not a port", "1 to 65535"),

@@ -192,7 +192,7 @@ def test_a_registry_that_wants_a_login_says_so(orchestra, folder, tmp_path, monk
         port = host.rpartition(":")[2]
         code, _, err = orchestra("publish", f"localhost:{port}/shop")
     assert code == 1
-    assert "wants to know who asks" in err
+    assert "requires a login" in err
 
 
 def test_an_image_is_no_stack(host, orchestra, put, folder):

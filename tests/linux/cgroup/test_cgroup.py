@@ -200,12 +200,14 @@ def test_a_group_is_in_every_tree(group):
 
 
 @pytest.mark.skipif(VERSION != 1, reason="version 2 has one tree")
-def test_a_group_may_be_only_where_it_is_counted_and_limited(group):
+def test_a_group_may_be_only_where_it_is_counted_paused_and_limited(group):
     few = at(group._path, everywhere=False)
     few.create({"devices": [{"allow": False, "access": "rwm"}]})
     trees = cgroup.machine_hierarchy().v1
     assert set(few.views().values()) == {
-        f"{trees[name]}/{group._path}" for name in ("memory", "pids", "cpu", "cpuacct", "devices") if name in trees
+        f"{trees[name]}/{group._path}"
+        for name in ("memory", "pids", "cpu", "cpuacct", "freezer", "devices")
+        if name in trees
     }
     group.remove()
     assert not any(os.path.exists(directory) for directory in few.views().values())
