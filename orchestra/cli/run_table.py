@@ -24,6 +24,7 @@ PULL = Option(
     "policy",
     choices=("always", "missing", "never", "policy"),
 )
+REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
 QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
 YES = Option("yes", ("-y", "--yes"), FLAG, "Assume yes as the answer to all questions")
 
@@ -70,7 +71,7 @@ RUN_COMMANDS = (
         "attach",
         "Attach to a running container of a service",
         (
-            Option("replica", ("--index",), NUMBER, "Index of the container of a scaled service", metavar="N"),
+            REPLICA,
             Option("detach_keys", ("--detach-keys",), TEXT, "Keys that detach", "ctrl-p,ctrl-q", metavar="KEYS"),
             Option("no_stdin", ("--no-stdin",), FLAG, "Do not attach standard input"),
             Option("sig_proxy", ("--sig-proxy",), FLAG, "Pass signals on to the process (the default)", 1),

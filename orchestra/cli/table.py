@@ -14,6 +14,7 @@ from orchestra.cli.run_table import (
     PULL,
     QUIET_PULL,
     REMOVE_ORPHANS,
+    REPLICA,
     RUN_COMMANDS,
     SCALE,
     TIMEOUT,
@@ -56,7 +57,6 @@ GLOBAL = (
     Option("workdir", ("--workdir",), TEXT, "The same as --project-directory", metavar="DIR", hidden=True),
 )
 
-_REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
 _NO_COLOR = Option("no_color", ("--no-color",), FLAG, "Do not use colours")
 _NO_LOG_PREFIX = Option("no_log_prefix", ("--no-log-prefix",), FLAG, "Do not print container names before lines")
 
@@ -148,7 +148,7 @@ COMMANDS = (
             Option("timestamps", ("-t", "--timestamps"), FLAG, "Show timestamps"),
             Option("since", ("--since",), TEXT, "Show logs since a time, or a duration ago", metavar="TIME"),
             Option("until", ("--until",), TEXT, "Show logs until a time, or a duration ago", metavar="TIME"),
-            _REPLICA,
+            REPLICA,
             _NO_COLOR,
             _NO_LOG_PREFIX,
         ),
@@ -164,7 +164,7 @@ COMMANDS = (
             Option("user", ("-u", "--user"), TEXT, "Run the command as this user", metavar="USER[:GROUP]"),
             Option("env", ("-e", "--env"), LIST, "Set an environment variable", metavar="NAME=VALUE"),
             Option("workdir", ("-w", "--workdir"), TEXT, "Run the command in this directory", metavar="DIR"),
-            _REPLICA,
+            REPLICA,
             Option("privileged", ("--privileged",), FLAG, "Give the command all available capabilities"),
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", hidden=True),
             Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
@@ -182,7 +182,7 @@ COMMANDS = (
             Option("everything", ("--all",), FLAG, "Include containers of one-off commands"),
             Option("archive", ("-a", "--archive"), FLAG, "Keep owners and groups"),
             Option("follow_link", ("-L", "--follow-link"), FLAG, "Follow a symbolic link at the source's path"),
-            _REPLICA,
+            REPLICA,
         ),
         (
             Argument("source", "SRC_PATH", "SERVICE:PATH, a path of the host, or - for an archive on standard input"),
@@ -195,7 +195,7 @@ COMMANDS = (
         "Export a container's file system as a tar archive",
         (
             Option("output", ("-o", "--output"), TEXT, "Write to a file, not to standard output", metavar="FILE"),
-            _REPLICA,
+            REPLICA,
         ),
         (Argument("service", "SERVICE", "The service"),),
     ),
@@ -208,7 +208,7 @@ COMMANDS = (
             Option("changes", ("-c", "--change"), LIST, "A Dockerfile instruction, such as CMD", metavar="INSTRUCTION"),
             Option("message", ("-m", "--message"), TEXT, "What its history says", metavar="TEXT"),
             Option("pause", ("-p", "--pause"), FLAG, "Pause the container meanwhile (default true)", True),
-            _REPLICA,
+            REPLICA,
         ),
         (
             Argument("service", "SERVICE", "The service"),

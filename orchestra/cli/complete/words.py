@@ -152,6 +152,7 @@ SOURCES: Mapping[str, Source | str] = {
     "SRC_PATH": _services_and(":"),
     "DEST_PATH": _services_and(":"),
     "FILE": FILES,
+    "SOURCE:TARGET": FILES,
     "PROGRAM": FILES,
 }
 """Sources by the name of an option or argument, else by its metavar."""

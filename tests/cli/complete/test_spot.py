@@ -14,7 +14,7 @@ BREAKS = " \t\n\"'@><=;|&(:"
 FREE = frozenset(
     {"SECONDS", "NUM", "LINES", "TIME", "USER[:GROUP]", "NAME=VALUE", "COMMAND", "FORMAT", "OS/ARCH[/VARIANT]", "TEXT"}
     | {"INSTRUCTION", "TARGET", "NAME", "DIR", "PRIVATE_PORT", "PROTOCOL", "STATE", "status=STATE", "name=PATTERN"}
-    | {"REPOSITORY[:TAG", "KEY=VALUE", "label=LABEL"}
+    | {"REPOSITORY[:TAG", "KEY=VALUE", "label=LABEL", "HOST:CONTAINER", "KEYS"}
 )
 
 
