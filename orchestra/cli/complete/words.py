@@ -117,6 +117,12 @@ def _stacks(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]
     return find_stack_names(context)
 
 
+def _capabilities(_context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
+    from orchestra.linux.security.capabilities import NAMES
+
+    return [name.removeprefix("CAP_") for name in NAMES]
+
+
 def _signals(_context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from signal import Signals
 
@@ -147,6 +153,7 @@ SOURCES: Mapping[str, Source | str] = {
     "PRIVATE_PORT": _ports,
     "VOLUME": _volumes,
     "REFERENCE": _images,
+    "CAPABILITY": _capabilities,
     "SIGNAL": _signals,
     "SOURCE": _images,
     "SRC_PATH": _services_and(":"),
