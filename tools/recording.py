@@ -2,7 +2,8 @@
 
     python -m tools.recording
 
-puts what they print below them in the page. It needs root, like every command that makes containers.
+puts what they print below them in the page, and shows the same on the front page of the site. It needs root, like every
+command that makes containers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGE = Path(__file__).parents[1] / "README.md"
+FRONT_PAGE = PAGE.parent / "docs" / "index.md"
 COLUMNS, LINES = 160, 40
 
 _FILE = re.compile(r"^```yaml title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -51,6 +53,11 @@ def record(page: str, home: Path, folder: Path, pause: float = 0) -> str:
         return f"```console\n{chr(10).join(parts)}```"
 
     return _CONSOLE.sub(run, page)
+
+
+def blocks(page: str) -> str:
+    """The file and the terminal of a page."""
+    return page[page.index("```yaml title") : page.index("```\n", page.index("```console\n") + 1)]
 
 
 def run_on_terminal(command: str, folder: Path, environment: dict[str, str]) -> str:
@@ -94,6 +101,8 @@ def main() -> None:
             command = [sys.executable, "-m", "orchestra", "down", "--volumes"]
             subprocess.run(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, check=False)
     PAGE.write_text(recorded, encoding="utf-8")
+    front = FRONT_PAGE.read_text(encoding="utf-8")
+    FRONT_PAGE.write_text(front.replace(blocks(front), blocks(recorded)), encoding="utf-8")
 
 
 if __name__ == "__main__":

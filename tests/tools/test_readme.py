@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.examples.conftest import Orchestra, needs_containers
-from tools.recording import PAGE, record
+from tools.recording import FRONT_PAGE, PAGE, blocks, record
 
 ROOT = PAGE.parent
 
@@ -37,6 +37,12 @@ class TestTheTerminalBlock:
         page_without = re.sub(r"```console\n.*?```", lambda _: emptied, page, flags=re.DOTALL)
         assert page_without != page
         assert steady(record(page_without, stack.home, stack.folder)) == steady(page)
+
+
+def test_the_site_begins_with_the_same_terminal():
+    shown = blocks(FRONT_PAGE.read_text())
+    assert "orchestra plan" in shown
+    assert shown == blocks(PAGE.read_text())
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

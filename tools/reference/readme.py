@@ -13,7 +13,7 @@ ROWS = {
     "`up -d`, 1 service": "`up -d`, 1 service",
     "`up -d`, 50 services": "`up -d`, 50 services",
     "`up -d` again, 50 services running": "`up -d` again, nothing to do, 50 services",
-    "`up -d`, chain of 10, each healthy before the next (interval 1 s)": "`up -d`, 10 services, one after another",
+    "`up -d`, chain of 10, each healthy before the next (interval 1 s)": "`up -d`, a chain of 10 healthy services",
     "`ps`, 50 services running": "`ps`, 50 services",
     "`config`, 50 services": "`config`, 50 services",
     "`down`, 50 services": "`down`, 50 services",
