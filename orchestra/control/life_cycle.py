@@ -13,7 +13,7 @@ from orchestra.model.result import Exit, KillResult, PauseResult, RemoveResult, 
 from orchestra.plan.desire import after_restart, leave, restart, start, stop, without_containers
 from orchestra.plan.done import Standing, judge_removal, judge_stop
 from orchestra.plan.removal import orphans
-from orchestra.plan.selection import with_dependencies, with_dependents
+from orchestra.plan.selection import to_restart, to_start, with_containers
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -52,21 +52,18 @@ class LifeCycle:
 
     async def start(self, request: StartRequest) -> StartResult:
         """Raises UserError if there is no container to start."""
-        chosen = self._existing(request.services)
-        if missing := [name for name in request.services if name not in chosen]:
-            raise _nothing_to_start(f'service "{missing[0]}"')
-        if not chosen:
-            raise _nothing_to_start(f'stack "{self._commands.wanted.stack}"')
-        services = with_dependencies(self._commands.wanted, chosen)
-        await self._commands.want(lambda current: start(current, _of(current, services), self._clock()))
+        self._commands.need_to_know()
+        services = to_start(self._commands.wanted, request.services)
+        await self._commands.want(lambda current: start(current, _those(current, services), self._clock()))
         return await self._come_up(services, wait=request.wait, timeout=request.wait_timeout)
 
     async def restart(self, request: RestartRequest) -> StartResult:
-        chosen: frozenset[str] = self._existing(request.services)
-        if not request.alone:
-            chosen = with_dependents(self._commands.wanted, chosen, restarted=True)
-        at = request.asked_at or self._clock()
-        await self._commands.want(lambda current: restart(current, _of(current, chosen), request.timeout, at))
+        self._commands.need_to_know()
+        chosen = to_restart(self._commands.wanted, request.services, alone=request.alone)
+        if not chosen:
+            return StartResult()
+        at, timeout = request.asked_at or self._clock(), request.timeout
+        await self._commands.want(lambda current: restart(current, _those(current, chosen), timeout, at))
         result = await self._come_up(chosen)
         await self._commands.want(lambda current: after_restart(current, at))
         return result
@@ -75,7 +72,7 @@ class LifeCycle:
         """Raises UserError if another command starts some of the containers again before all have exited."""
         asked = self._existing(request.services)
         chosen = frozenset(request.services)
-        await self._commands.want(lambda current: stop(current, _of(current, asked), request.timeout, self._clock()))
+        await self._commands.want(lambda current: stop(current, _those(current, asked), request.timeout, self._clock()))
         wanted_again: frozenset[ServiceName] = frozenset()
 
         def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
@@ -98,7 +95,7 @@ class LifeCycle:
 
         def without_another_run(current: Desired) -> Desired:
             asked = replace(current.request, remove_orphans=current.request.remove_orphans or request.remove_orphans)
-            return replace(leave(current, _of(current, for_good), self._clock()), request=asked)
+            return replace(leave(current, _those(current, for_good), self._clock()), request=asked)
 
         if for_good or request.remove_orphans:
             await self._commands.want(without_another_run)
@@ -174,8 +171,6 @@ class LifeCycle:
     async def _come_up(
         self, services: Collection[str], *, wait: bool = False, timeout: float | None = None
     ) -> StartResult:
-        if not services:
-            return StartResult()
         waited = await self._commands.wait_until_up(services, wait=wait, timeout=timeout)
         desired = self._engine.desired
         return StartResult(
@@ -188,13 +183,12 @@ class LifeCycle:
     def _existing(self, services: Collection[str]) -> frozenset[ServiceName]:
         """Those of the named services, or of all, that should have containers."""
         self._commands.need_to_know()
-        containers = self._commands.wanted.of_services
-        return frozenset(spec.service for spec in containers if not services or spec.service in services)
+        return frozenset(with_containers(self._commands.wanted, services))
 
-    def _running(self, services: Collection[str] | None) -> list[Container]:
+    def _running(self, services: Collection[str]) -> list[Container]:
         containers = sorted(self._engine.observed.containers.items())
         running = (each for _, each in containers if isinstance(each.status, Running) and not each.one_off)
-        return [each for each in running if services is None or each.service in services]
+        return [each for each in running if each.service in services]
 
 
 def _always(_desired: Desired, _observed: Observed, _plan: Plan) -> bool:
@@ -205,13 +199,9 @@ def _is_paused(container: Container) -> bool:
     return isinstance(container.status, Running) and container.status.paused
 
 
-def _of(current: Desired, services: Collection[str]) -> list[ServiceName]:
-    """Those of the services that should still have containers when it is the request's turn."""
-    return sorted({spec.service for spec in current.of_services if spec.service in services})
-
-
-def _nothing_to_start(what: str) -> UserError:
-    return UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
+def _those(current: Desired, services: Collection[str]) -> list[ServiceName]:
+    """Those of the services that should still have containers when it is the request's turn: none of none."""
+    return with_containers(current, services) if services else []
 
 
 def _stop_signal(container: Container) -> int | None:

@@ -118,6 +118,35 @@ def with_dependents(desired: Desired, services: Collection[str], *, restarted: b
     return frozenset(found)
 
 
+def with_containers(desired: Desired, services: Collection[str]) -> list[ServiceName]:
+    """Those of these services, or of all if there are none, that should have containers."""
+    return sorted({spec.service for spec in desired.of_services if not services or spec.service in services})
+
+
+def to_start(desired: Desired, services: Collection[str]) -> list[ServiceName]:
+    """The services that ``start`` concerns: these, or all, and their dependencies. Raises UserError if one has nothing
+    to start.
+    """
+    chosen = with_containers(desired, services)
+    if missing := [name for name in services if name not in chosen]:
+        raise nothing_to_start(f'service "{missing[0]}"')
+    if not chosen:
+        raise nothing_to_start(f'stack "{desired.stack}"')
+    return with_containers(desired, with_dependencies(desired, chosen))
+
+
+def nothing_to_start(what: str) -> UserError:
+    return UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
+
+
+def to_restart(desired: Desired, services: Collection[str], *, alone: bool) -> list[ServiceName]:
+    """The services that ``restart`` concerns: these, or all, and without ``alone`` those that restart with them."""
+    chosen = with_containers(desired, services)
+    if alone or not chosen:
+        return chosen
+    return with_containers(desired, with_dependents(desired, chosen, restarted=True))
+
+
 def with_dependencies(desired: Desired, services: Collection[str]) -> frozenset[str]:
     """These services and all that they depend on, directly or not."""
     found = set(services)

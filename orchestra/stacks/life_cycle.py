@@ -74,10 +74,6 @@ def find_stack_to_change(context: Context, command: str, services: Sequence[str]
     return known, exists(context, known.stack)
 
 
-def nothing_to_start(what: str) -> UserError:
-    return UserError(f"{what} has no container to start", hint="run orchestra up -d to create and start containers")
-
-
 def stop(context: Context, options: StopOptions, hear: Hear | None = None) -> StopResult:
     """Return when all have stopped, or cannot be stopped. They stay stopped until a command starts them again."""
     known, is_there = find_stack_to_change(context, "stop", options.services)
@@ -90,6 +86,8 @@ def start(context: Context, options: StartOptions, hear: Hear | None = None) -> 
     """Start existing containers, and their dependencies. Raises UserError if there are none."""
     known, is_there = find_stack_to_change(context, "start", options.services)
     if not is_there:
+        from orchestra.plan.selection import nothing_to_start
+
         raise nothing_to_start(f'service "{options.services[0]}"' if options.services else f'stack "{known.stack}"')
     request = StartRequest(options.services, options.wait, options.wait_timeout)
     return context.client(known.stack).ask(StartResult, request, hear)

@@ -8,16 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.plan.desire import restart, start, stop, without_containers
-from orchestra.plan.selection import with_dependencies, with_dependents
-from orchestra.stacks.life_cycle import find_stack_to_change, nothing_to_start
+from orchestra.plan.selection import to_restart, to_start, with_containers
+from orchestra.stacks.life_cycle import find_stack_to_change
 from orchestra.stacks.plan import plan_change
 from orchestra.stacks.rm import find_removable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from orchestra.model.desired import Desired
-    from orchestra.model.names import ServiceName
     from orchestra.stacks.context import Context
     from orchestra.stacks.life_cycle import RestartOptions, StartOptions, StopOptions
     from orchestra.stacks.plan import PlanResult
@@ -28,7 +25,7 @@ def plan_stop(context: Context, options: StopOptions) -> PlanResult:
     known, _ = find_stack_to_change(context, "stop", options.services)
 
     def change(current: Desired, now: float) -> Desired:
-        return stop(current, _chosen(current, options.services), options.timeout, now)
+        return stop(current, with_containers(current, options.services), options.timeout, now)
 
     return plan_change(context, known.stack, change)
 
@@ -37,12 +34,7 @@ def plan_start(context: Context, options: StartOptions) -> PlanResult:
     known, _ = find_stack_to_change(context, "start", options.services)
 
     def change(current: Desired, now: float) -> Desired:
-        chosen = _chosen(current, options.services)
-        if missing := [name for name in options.services if name not in chosen]:
-            raise nothing_to_start(f'service "{missing[0]}"')
-        if not chosen:
-            raise nothing_to_start(f'stack "{known.stack}"')
-        return start(current, _chosen(current, with_dependencies(current, chosen)), now)
+        return start(current, to_start(current, options.services), now)
 
     return plan_change(context, known.stack, change)
 
@@ -51,10 +43,8 @@ def plan_restart(context: Context, options: RestartOptions) -> PlanResult:
     known, _ = find_stack_to_change(context, "restart", options.services)
 
     def change(current: Desired, now: float) -> Desired:
-        chosen: Collection[str] = _chosen(current, options.services)
-        if not options.no_deps:
-            chosen = with_dependents(current, chosen, restarted=True)
-        return restart(current, _chosen(current, chosen) if chosen else [], options.timeout, now)
+        chosen = to_restart(current, options.services, alone=options.no_deps)
+        return restart(current, chosen, options.timeout, now)
 
     return plan_change(context, known.stack, change)
 
@@ -64,13 +54,8 @@ def plan_rm(context: Context, options: RemoveOptions, *, stops: bool) -> PlanRes
     removable = find_removable(context, options)
 
     def change(current: Desired, now: float) -> Desired:
-        chosen = [spec for spec in current.containers if not options.services or spec.service in options.services]
+        chosen = [spec for spec in current.of_services if not options.services or spec.service in options.services]
         names = {spec.name for spec in chosen if stops or spec.name in removable.containers}
         return without_containers(current, names, {spec.service for spec in chosen if spec.name in names})
 
     return plan_change(context, removable.stack, change)
-
-
-def _chosen(current: Desired, services: Collection[str]) -> list[ServiceName]:
-    """Those of these services, or of all, that should have containers."""
-    return sorted({spec.service for spec in current.containers if not services or spec.service in services})
