@@ -6,7 +6,7 @@ import select
 
 
 def readable(fd: int, seconds: float | None = None) -> bool:
-    """Whether it can be read, or is at its end, within that time; without a time, wait for it."""
+    """Whether data or the end of file arrives within that time; None waits without a limit."""
     return bool(first_readable([fd], seconds))
 
 

@@ -1,4 +1,4 @@
-"""Files that are elsewhere: whoever calls the loader fetches them, and the loader goes on with what came."""
+"""Files from elsewhere: the caller of the loader fetches them, and the loader reads the local copies."""
 
 from __future__ import annotations
 
