@@ -79,6 +79,7 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
     for dependency in dependencies:
         if situation.wish(dependency.service).rests:
             continue
+        outcome = _SATISFIED[dependency.condition]
         for replica in situation.replicas.get(dependency.service, ()):
             standing, words = _standing(situation, replica, dependency, settled)
             if standing is _Standing.MET:
@@ -89,15 +90,13 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
                 want = words.removeprefix(f"{replica.name} ")
                 awaited += [(waits_for[-1], want)] if want in (HEALTHY, COMPLETE, RESTARTED) else []
             elif not dependency.required:
-                met.append(f"{dependency.service} failed but is not required")
-                break
+                outcome = "failed but is not required"
             elif stuck is None and standing is _Standing.FAILED:
                 stuck = Failed(resource, words)
             elif stuck is None:
                 stuck = Blocked(resource, words, (ResourceId.container(replica.name),))
-        else:
-            if dependency.service in situation.replicas:
-                met.append(f"{dependency.service} {_SATISFIED[dependency.condition]}")
+        if dependency.service in situation.replicas:
+            met.append(f"{dependency.service} {outcome}")
     if stuck is not None:
         return replace(stuck, waits_for=(*stuck.waits_for, *waits_for))
     if waits:

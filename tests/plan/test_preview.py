@@ -371,6 +371,17 @@ def test_a_dependency_that_is_not_required_may_fail():
         """)
 
 
+def test_the_other_containers_of_a_dependency_that_may_fail_are_waited_for():
+    desired = stack(service("db", replicas=2, healthy=True), service("web", "db:healthy?"))
+    world = changed(world_after(desired), "s-web-1", status=Created())
+    world = changed(world, "s-db-1", status=Exited(1, 101.0, 102.0))
+    world = changed(world, "s-db-2", status=Created())
+    assert planned(desired, world) == lines("""
+        1.  start  container/s-db-2   created
+        2.  start  container/s-web-1  created; db failed but is not required
+        """)
+
+
 def test_a_dependency_scaled_to_nothing_is_not_waited_for():
     assert planned(stack(service("db", replicas=0), service("web", "db:healthy"))).endswith(
         "3.  start  container/s-web-1  created\n"
