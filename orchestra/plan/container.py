@@ -80,11 +80,20 @@ def plan_one_off(situation: Situation, spec: ContainerSpec) -> Action | Blocked 
         if one_off.started:
             return None
         if container is None or _is_unfinished(container):
-            return _create(situation, spec)
+            return _wait_for_networks(situation, spec) or _create(situation, spec)
         return _start(situation, spec, "created")
     if isinstance(container.status, Exited) and one_off.remove_when_ended and one_off.started:
         return RemoveContainer(container.name, AnonymousVolumes.DELETE, "asked to be removed at its end")
     return None
+
+
+def _wait_for_networks(situation: Situation, spec: ContainerSpec) -> Blocked | None:
+    """Wait for networks that are going to be replaced: once the command runs on one, it cannot be."""
+    wanted = {ResourceId.network(endpoint.network) for endpoint in spec.endpoints} - situation.hopeless
+    waits_for = tuple(blocked.resource for blocked in situation.blocked if blocked.resource in wanted)
+    if not waits_for:
+        return None
+    return Blocked(ResourceId.container(spec.name), f"waits for {', '.join(map(str, waits_for))}", waits_for)
 
 
 def _go_back(situation: Situation, earlier: Earlier, container: Container | None) -> Action | Blocked | Failed | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestra.errors import UserError
-from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.observed import Created, Exited, Failure, Running, Verb
 from orchestra.model.request import Changes
+from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, RemoveNetwork, StartContainer
 from orchestra.plan.desire import desire, stop
@@ -158,6 +159,22 @@ def test_a_network_with_a_new_definition_waits_for_it():
     assert RemoveNetwork("s_default", "its definition changed") in [
         action for step in preview(new, ended, 3000.0).rounds for action in step
     ]
+
+
+def test_it_is_not_made_on_a_network_that_is_going_to_be_replaced():
+    desired, world = up(service("db", image="data"), service("web"))
+    world = replace(world, images={name: image for name, image in world.images.items() if name != "data"})
+    new = replace(with_run(desired, "web"), networks=(replace(desired.networks[0], config_hash="net v2"),))
+    new = asked(new, 3000.0)
+    verdict = plan(new, world, {}, 3000.0)
+    assert {str(action.resource) for action in verdict.ready} == {"image/data"}
+    assert f"container/{RUN}" in {str(blocked.resource) for blocked in verdict.blocked}
+    after, steps = settled(new, world)
+    assert after.networks["s_default"].config_hash == "net v2"
+    assert [type(step) for step in steps] == [CreateContainer, StartContainer]
+    lost = Failure(ResourceId.image("data"), Verb.PULL, "not found", temporary=False, attempts=1, at=3000.0)
+    _, steps = settled(new, replace(world, failures={lost.resource: lost}))
+    assert [type(step) for step in steps] == [CreateContainer, StartContainer]
 
 
 def test_asking_for_a_command_brings_up_its_dependencies_and_nothing_else():
