@@ -7,6 +7,7 @@ import sys
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.template import check_format, render_rows
 from orchestra.cli.warnings import tell_of_root, warn_of_damage
+from orchestra.record import replace
 from orchestra.stacks.ls import ls
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.ls import StackRow
 
+LIVING = frozenset({"running", "paused", "restarting"})
 HEADER = {"Name": "NAME", "Status": "STATUS", "ConfigFiles": "CONFIG FILES"}
 
 
@@ -28,8 +30,8 @@ def run(invocation: Invocation) -> int:
         warn_of_damage(stack.damage)
     if not stacks and not invocation.values["filters"]:
         tell_of_root(invocation, context)
-    shown = [stack for stack in stacks if invocation.values["all"] or {"running", "paused"} & stack.states.keys()]
-    sys.stdout.write(render(shown, invocation.values, output_width()))
+    living = [_of_living(stack) for stack in stacks if not LIVING.isdisjoint(stack.states)]
+    sys.stdout.write(render(stacks if invocation.values["all"] else living, invocation.values, output_width()))
     return 0
 
 
@@ -38,6 +40,10 @@ def render(stacks: Sequence[StackRow], values: dict[str, Any], width: int | None
         return "".join(f"{stack.name}\n" for stack in stacks)
     rows = [{"Name": stack.name, "Status": _status(stack), "ConfigFiles": ",".join(stack.files)} for stack in stacks]
     return render_rows(values["format"], HEADER, rows, width=width, array=True)
+
+
+def _of_living(stack: StackRow) -> StackRow:
+    return replace(stack, states={state: number for state, number in stack.states.items() if state in LIVING})
 
 
 def _status(stack: StackRow) -> str:

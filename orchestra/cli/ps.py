@@ -61,7 +61,6 @@ def render(containers: Sequence[ContainerRow], values: dict[str, Any], now: floa
 
 
 def _row(container: ContainerRow, now: float, *, full: bool) -> tuple[str, ...]:
-    command = _shortened(" ".join(container.command), COMMAND_WIDTH, full=full)
     created = f"{describe_span(now - container.created_at)} ago"
     ports = ", ".join(_ports(container))
     status = _status(container, now)
@@ -69,7 +68,14 @@ def _row(container: ContainerRow, now: float, *, full: bool) -> tuple[str, ...]:
         status = f"{status.removesuffix(')')}: {_shortened(reason, ERROR_WIDTH, full=full)})"
     if container.error:
         status += f" ({_shortened(container.error, ERROR_WIDTH, full=full)})"
-    return container.name, container.image, f'"{command}"', container.service, created, status, ports
+    return container.name, container.image, _command(container, full=full), container.service, created, status, ports
+
+
+def _command(container: ContainerRow, *, full: bool) -> str:
+    """As Docker shows it: arguments with spaces are quoted, but no quotes that they hold."""
+    program, arguments = container.command[:1], container.command[1:]
+    words = (*program, *(f"'{word}'" if " " in word else word for word in arguments))
+    return f'"{_shortened(" ".join(words), COMMAND_WIDTH, full=full)}"'
 
 
 def _shortened(text: str, width: int, *, full: bool) -> str:
@@ -104,7 +110,7 @@ def _data(container: ContainerRow, stack: str, details: Details, now: float, *, 
     """Docker Compose's fields, and further ones: Error, HealthExitCode, HealthOutput and OOMKilled."""
     ports = _ports(container)
     return {
-        "Command": f'"{_shortened(" ".join(container.command), COMMAND_WIDTH, full=full)}"',
+        "Command": _command(container, full=full),
         "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(container.created_at)),
         "Error": container.error,
         "ExitCode": container.exit_code,

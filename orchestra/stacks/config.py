@@ -132,7 +132,7 @@ def _render(loaded: Loaded, options: ConfigOptions) -> str:
         case View.NETWORKS:
             names = sorted(spec.key for spec in desired.networks)
         case View.IMAGES:
-            names = sorted({spec.image for spec in desired.containers})
+            names = sorted(service.image or f"{desired.stack}-{name}" for name, service in stack.services.items())
         case View.MODELS:
             names = sorted(model.model for model in stack.models.values())
         case View.PROFILES:

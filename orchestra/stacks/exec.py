@@ -6,12 +6,12 @@ The stack's fork server runs it; if there is none, one is started, together with
 from __future__ import annotations
 
 import os
-from errno import EACCES, ENOENT, ENOEXEC, ESRCH
+from errno import ENOENT, ESRCH
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver import Part
 from orchestra.driver.local.bundle.process import render_process
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import EnvironmentLack, FatalError, UserError
 from orchestra.linux.security.capabilities import NAMES, NUMBERS, held
 from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
@@ -98,7 +98,12 @@ def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], N
     survey(known, containers, [options.service], tell)
     container = choose_container(containers, options.service, options.replica)
     home = context.home.stack(known.stack)
-    return Target(context, home, container, _describe(home, container, options))
+    try:
+        process = _describe(home, container, options)
+    except FatalError as error:
+        error.exit_code = NOT_EXECUTABLE
+        raise
+    return Target(context, home, container, process)
 
 
 def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
@@ -159,8 +164,8 @@ def _explain(error: SystemCallError, container: Container, program: str) -> OSEr
         return UserError(
             f'service "{container.service}" is not running', hint="it has just stopped; see orchestra logs"
         )
-    if error.call != "execve":
-        return error
-    problem = UserError(f"cannot execute {program} in {container.name}: {error.strerror}", hint=error.hint)
-    problem.exit_code = {ENOENT: NOT_FOUND, EACCES: NOT_EXECUTABLE, ENOEXEC: NOT_EXECUTABLE}.get(error.errno or 0, 1)
+    is_missing = error.call == "execve" and error.errno == ENOENT
+    reason = error.strerror if error.call == "execve" else error
+    problem = UserError(f"cannot execute {program} in {container.name}: {reason}", hint=error.hint)
+    problem.exit_code = NOT_FOUND if is_missing else NOT_EXECUTABLE
     return problem

@@ -234,7 +234,7 @@ def test_user_directory_and_environment_are_as_asked(web):
     assert found[1:5] == ["/tmp", "red", "big", "there"]
     assert found[0].startswith(web.run("exec", "-T", "web", "id", "-u", "nobody").stdout.strip())
     assert web.run("exec", "-T", "-u", "12:34", "web", "id", "-g").stdout == "34\n"
-    nobody = web.run("exec", "-T", "-u", "no-such-user", "web", "true", code=1)
+    nobody = web.run("exec", "-T", "-u", "no-such-user", "web", "true", code=126)
     assert "no-such-user" in nobody.stderr
     assert "Traceback" not in nobody.stderr
 

@@ -33,8 +33,7 @@ def test_running_stacks_with_all_they_are_made_from(home, orchestra):
     asked.want()
     ByHand(home, "nothing")
     assert orchestra("ls")[1] == (
-        "NAME   STATUS                  CONFIG FILES\n"
-        "shop   exited(1), running(2)   /srv/shop/compose.yaml,/srv/shop/more.yaml\n"
+        "NAME   STATUS       CONFIG FILES\nshop   running(2)   /srv/shop/compose.yaml,/srv/shop/more.yaml\n"
     )
     assert orchestra("ls", "-a")[1] == (
         "NAME    STATUS                  CONFIG FILES\n"
@@ -46,7 +45,7 @@ def test_running_stacks_with_all_they_are_made_from(home, orchestra):
     assert json.loads(orchestra("ls", "--format", "json")[1]) == [
         {
             "Name": "shop",
-            "Status": "exited(1), running(2)",
+            "Status": "running(2)",
             "ConfigFiles": "/srv/shop/compose.yaml,/srv/shop/more.yaml",
         }
     ]

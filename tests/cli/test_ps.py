@@ -144,7 +144,7 @@ def test_every_field_of_docker_compose(write_stack):
     (row,) = map(json.loads, stack.run("ps", "--format", "json").stdout.splitlines())
     assert set(row) - FIELDS == {"Error", "HealthExitCode", "HealthOutput", "OOMKilled"}
     assert set(row) >= FIELDS
-    assert row["Command"] == '"sh -c dd if=/dev/ze…"'
+    assert row["Command"] == '"sh -c \'dd if=/dev/z…"'
     whole = stack.run("ps", "-q").stdout.strip()
     assert row["ID"] == whole[:12]
     assert "tier=front" in row["Labels"].split(",")
