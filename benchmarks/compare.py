@@ -40,6 +40,8 @@ from pathlib import Path
 import orchestra
 
 SIZES = (1, 20, 50)
+COPIED = 100 << 20
+LINES = 100_000
 
 
 @dataclass
@@ -93,11 +95,18 @@ def healing(tool: Tool) -> str:
     return f"services:\n  s1:\n    image: {tool.image}\n    command: sleep 1009999\n    restart: always\n"
 
 
+def talkative(tool: Tool) -> str:
+    script = f"i=0; while [ $$i -lt {LINES} ]; do i=$$((i + 1)); echo a line of a log, the $${{i}}th of many; done"
+    return f"services:\n  s1:\n    image: {tool.image}\n    command: [sh, -c, '{script}']\n"
+
+
 def write_stacks(tool: Tool) -> None:
-    stacks = {f"sleep{n}": sleepers(tool, n) for n in SIZES} | {"chain": chain(tool), "heal": healing(tool)}
+    stacks = {f"sleep{n}": sleepers(tool, n) for n in SIZES}
+    stacks |= {"chain": chain(tool), "heal": healing(tool), "talk": talkative(tool)}
     for name, text in stacks.items():
         (tool.directory / name).mkdir(parents=True, exist_ok=True)
         (tool.directory / name / "compose.yaml").write_text(text)
+    (tool.directory / "sleep1" / "copied").write_bytes(os.urandom(1 << 20) * (COPIED >> 20))
 
 
 def sleeping(argument: str) -> int | None:
@@ -126,6 +135,30 @@ def measure_sizes(tools: list[Tool], rounds: int) -> None:
                     tool.measure("`exec s1 true`", stack, "exec", "-T", "s1", "true")
                     tool.measure("`run --rm s1 true`", stack, "run", "--rm", "-T", "s1", "true")
                 tool.measure(f"`down`, {services}", stack, "down", "-t", "0")
+
+
+def measure_life(tools: list[Tool], rounds: int) -> None:
+    for tool in tools:
+        tool.run("sleep20", "up", "-d")
+        tool.run("sleep1", "up", "-d")
+        tool.run("talk", "up")
+    for _ in range(max(2, rounds // 2)):
+        for tool in tools:
+            tool.measure("`stop`, 20 services", "sleep20", "stop", "-t", "0")
+            tool.measure("`start`, 20 services", "sleep20", "start")
+            tool.measure("`restart`, 20 services", "sleep20", "restart", "-t", "0")
+            if "scale" not in tool.without:
+                tool.measure("`scale s1=20`, from 1", "sleep1", "scale", "s1=20")
+                tool.run("sleep1", "scale", "s1=1")
+            if "cp" not in tool.without:
+                tool.measure(
+                    "`cp` of 100 MiB into a container", "sleep1", "cp", f"{tool.inside}/sleep1/copied", "s1:/copied"
+                )
+                tool.measure("`cp` of 100 MiB out of it", "sleep1", "cp", "s1:/copied", f"{tool.inside}/sleep1/back")
+            tool.measure("`logs` of 100,000 lines", "talk", "logs")
+    for tool in tools:
+        for stack in ("sleep20", "sleep1", "talk"):
+            tool.run(stack, "down", "-t", "0")
 
 
 def measure_chain(tools: list[Tool], rounds: int) -> None:
@@ -215,6 +248,7 @@ def main() -> None:
             tool.run("sleep1", "down", "-t", "0")
         measure_sizes(tools, options.rounds)
         measure_first_load(ours, home, options.rounds)
+        measure_life(tools, options.rounds)
         measure_chain(tools, options.rounds)
         measure_healing(tools, options.rounds)
         machine = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
