@@ -2,8 +2,10 @@
 
     OrchestraError
     ├── UserError             something the user wrote or asked for; exit code 1 unless the class says otherwise
-    │   └── ComposeError      a Compose file is wrong; carries every Diagnostic of the phase; exit code 15
-    │       └── ComposeFileNotFound                                                        exit code 14
+    │   └── FileError         a file is wrong; carries every Diagnostic of the phase
+    │       ├── ComposeError      a Compose file                                           exit code 15
+    │       │   └── ComposeFileNotFound                                                    exit code 14
+    │       └── DockerfileError   a Dockerfile or .dockerignore                            exit code 17
     ├── EnvironmentLack       the machine lacks a permission, a program or a kernel feature
     └── DriverError           a driver could not do what it was asked
         ├── TemporaryError    worth trying again
@@ -63,20 +65,30 @@ class UserError(OrchestraError):
     """The user wrote or asked for something that cannot be done."""
 
 
-class ComposeError(UserError):
-    """A Compose file is wrong. ``diagnostics`` has every problem that was found, sorted by position."""
-
-    exit_code = 15
+class FileError(UserError):
+    """A file is wrong. ``diagnostics`` has every problem that was found, sorted by position."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         super().__init__("; ".join(diagnostic.message for diagnostic in diagnostics))
         self.diagnostics = diagnostics
 
 
+class ComposeError(FileError):
+    """A Compose file is wrong."""
+
+    exit_code = 15
+
+
 class ComposeFileNotFound(ComposeError):
     """No Compose file was found, or a named one does not exist."""
 
     exit_code = 14
+
+
+class DockerfileError(FileError):
+    """A Dockerfile or a .dockerignore file is wrong, or cannot be built as it was asked to."""
+
+    exit_code = 17
 
 
 class EnvironmentLack(OrchestraError):

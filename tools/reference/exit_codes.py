@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestra.cli.execute import BROKEN_PIPE, INTERRUPTED
 from orchestra.cli.plan import CHANGES
 from orchestra.cli.usage import USAGE
-from orchestra.errors import ComposeError, ComposeFileNotFound, OrchestraError
+from orchestra.errors import ComposeError, ComposeFileNotFound, DockerfileError, OrchestraError
 from orchestra.stacks.exec import NOT_EXECUTABLE, NOT_FOUND
 from tools.reference import marks
 
@@ -15,6 +15,7 @@ MEANINGS: dict[int, str] = {
     CHANGES: "`plan` only: `up` would change something, and nothing is known to fail (otherwise 1)",
     ComposeFileNotFound.exit_code: "no Compose file was found, or one given with `-f` does not exist",
     ComposeError.exit_code: "the Compose file is wrong; every problem is shown at its place: see [errors](errors.md)",
+    DockerfileError.exit_code: "the Dockerfile or `.dockerignore` is wrong; every problem is shown at its place",
     USAGE: "the command line is not valid",
     NOT_EXECUTABLE: "`exec`: the program exists but cannot be executed",
     NOT_FOUND: "`exec`: the container has no such program",

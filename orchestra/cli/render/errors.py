@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orchestra.errors import ComposeError, Diagnostic, OrchestraError, Span
+from orchestra.errors import Diagnostic, FileError, OrchestraError, Span
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ _RED, _CYAN, _YELLOW, _RESET = "\033[31m", "\033[36m", "\033[33m", "\033[0m"
 
 def render_error(error: OrchestraError | OSError, color: bool) -> str:
     """The text for standard error, with a final newline."""
-    if isinstance(error, ComposeError):
+    if isinstance(error, FileError):
         return render_problems(error.diagnostics, color)
     if isinstance(error, OrchestraError):
         message, hint = error.message, error.hint
