@@ -59,15 +59,17 @@ class GitTree(Record):
 
 
 class InlineFiles(Record):
-    """Files whose content stands in the Dockerfile (here-documents): names and contents."""
+    """Files whose content stands in the Dockerfile (here-documents): names and contents. mode: of each of them."""
 
     files: tuple[tuple[str, bytes], ...]
+    mode: int = 0o644
 
 
 class Copy(Record):
     """The tree ``base`` with files of the tree ``source`` in it.
 
-    paths: patterns below the source's root, with ``*``, ``?`` and ``[…]``. destination: absolute; a directory if it
+    paths: patterns below the source's root, relative to it, with ``*``, ``?``, ``[…]`` and ``\\`` before a character
+    that is none of these; ``.`` for all of it. destination: absolute; a directory if it
     ends in ``/``. owner: ``user[:group]`` by name or number; None for 0:0. mode: octal or symbolic; None to keep it.
     exclude: patterns as in .dockerignore. parents: keep the directories of the paths, from ``/./`` on.
     unpack: local archives become their contents. link: made without looking at the base (no symbolic link of it
@@ -87,10 +89,14 @@ class Copy(Record):
 
 
 class MakeDirectory(Record):
-    """The tree ``base`` with a directory, and those above it (WORKDIR)."""
+    """The tree ``base`` with a directory, and those above it (WORKDIR).
+
+    owner: ``user[:group]`` of those that are made, by name or number; None for 0:0.
+    """
 
     base: int
     path: str
+    owner: str | None = None
 
 
 class Sharing(StrEnum):
@@ -177,6 +183,8 @@ class Run(Record):
     arguments: as for execve(2). environment: all of it, in order. user: ``user[:group]``; empty for root.
     input: given to the command on its standard input; None for nothing.
     insecure: with every capability and no confinement (``--security=insecure``).
+    proxies: variables that name proxies. The command gets them, but they do not count for what it makes: they are not
+    part of the step's key, of the history or of the image.
     """
 
     base: int
@@ -188,13 +196,16 @@ class Run(Record):
     network: Network = Network.DEFAULT
     insecure: bool = False
     input: bytes | None = None
+    proxies: tuple[tuple[str, str], ...] = ()
 
 
 Step = Scratch | BaseImage | ContextFiles | Download | GitTree | InlineFiles | Copy | MakeDirectory | Run
 
 
 class Label(Record):
-    """What is shown of a step. stage: its stage's name or number. position, count: as in ``[stage 2/5]``.
+    """What is shown of a step. stage: its stage's name, ``stage-0`` for one without, or empty if there is only one.
+
+    position, count: as in ``[stage 2/5]``.
 
     text: the instruction of the Dockerfile, with values for its variables. line, end_line: counted from 1.
     """
@@ -233,9 +244,11 @@ class Result(Record):
 class Graph(Record):
     """A build: steps that refer to steps before them, a label for each that has one, and what comes out.
 
-    Only what the result needs is in it.
+    Only what the result needs is in it. uncached: steps that are to be carried out even if their result is known
+    (``--no-cache`` and ``--no-cache-filter``).
     """
 
     steps: tuple[Step, ...]
     labels: Mapping[int, Label]
     result: Result
+    uncached: frozenset[int] = frozenset()
