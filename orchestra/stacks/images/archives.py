@@ -45,7 +45,7 @@ def load_images(
     Raises UserError if it is not an archive or missing, and EnvironmentLack if this user may not keep images.
     """
     from orchestra.driver.local.image.archives.loading import load_archive
-    from orchestra.driver.local.image.naming.platform import parse_platform
+    from orchestra.model.platform import parse_platform
 
     context.need_root("image load")
     library, wanted = open_library(context), parse_platform(platform or "", os.uname().machine)
@@ -85,7 +85,7 @@ def import_image(context: Context, archive: io.BufferedReader, what: str, option
     from orchestra.driver.local.image.archives.rootfs import import_rootfs
     from orchestra.driver.local.image.documents.changes import apply_changes
     from orchestra.driver.local.image.naming.name import parse_name
-    from orchestra.driver.local.image.naming.platform import parse_platform
+    from orchestra.model.platform import parse_platform
 
     name = parse_name(options.name) if options.name else None
     if name and name.digest:

@@ -24,7 +24,6 @@ from orchestra.driver.local.image.documents.changes import apply_changes
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import is_opaque
 from orchestra.driver.local.image.layers.unpack import OPAQUE_MARK, WHITEOUT
-from orchestra.driver.local.image.naming.platform import parse_platform
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.driver.local.snapshot import Snapshotter
@@ -33,6 +32,7 @@ from orchestra.linux import cgroup
 from orchestra.linux.cgroup import freezer
 from orchestra.linux.mounts.resolve import open_with
 from orchestra.model.observed import Running
+from orchestra.model.platform import parse_platform
 from orchestra.record import Record
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.content.arrival import Arrival
     from orchestra.driver.local.image.content.store import ContentStore
     from orchestra.driver.local.image.documents.manifest import Descriptor
-    from orchestra.driver.local.image.naming.platform import Platform
+    from orchestra.model.platform import Platform
 
 Local = OciDirectory | OciArchive | DockerArchive
 

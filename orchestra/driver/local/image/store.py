@@ -13,24 +13,24 @@ from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import is_opaque
 from orchestra.driver.local.image.naming.name import parse_name
-from orchestra.driver.local.image.naming.platform import parse_platform
 from orchestra.driver.local.image.naming.reference import OciDirectory, Registry, Tree, parse_reference
 from orchestra.driver.local.image.source import Stamp, opened_source, stamp_of
 from orchestra.driver.local.image.tree import PREFIX, tree_digest, tree_of
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import DriverError, FatalError
 from orchestra.model.observed import Image
+from orchestra.model.platform import parse_platform
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from orchestra.driver.local.image.naming.name import ImageName
-    from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.source import Local, Source
     from orchestra.home import Home
     from orchestra.model.desired import ImageSpec
+    from orchestra.model.platform import Platform
 
 CONTENT = frozenset(("missing", "if_not_present", "never", "build"))
 """Pull policies that take an existing image as it is."""

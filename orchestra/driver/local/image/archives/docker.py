@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from orchestra.driver.local.image.content.arrival import HERE, Arrival
 from orchestra.driver.local.image.documents.document import DocumentError, mappings, parse_document, strings, text
 from orchestra.driver.local.image.documents.manifest import CONFIG, DOCUMENT_LIMIT, LAYER, MANIFEST, Descriptor
+from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.driver.local.image.layers.compression import compression_of
-from orchestra.driver.local.image.naming.platform import platform_of
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.image.archives.files import Files
     from orchestra.driver.local.image.content.store import ContentStore
-    from orchestra.driver.local.image.naming.platform import Platform
+    from orchestra.model.platform import Platform
 
 SUFFIXES = {"": "", "gzip": "+gzip", "zstd": "+zstd"}
 

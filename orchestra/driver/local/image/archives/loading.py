@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.image.archives.files import Archive
     from orchestra.driver.local.image.documents.manifest import Descriptor
-    from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.source import Source
     from orchestra.driver.local.image.store import ImageStore
+    from orchestra.model.platform import Platform
 
 # BuildKit marks descriptions of how an image was made with this.
 ATTESTATION = "vnd.docker.reference.type"

@@ -13,7 +13,7 @@ from orchestra.errors import FatalError
 if TYPE_CHECKING:
     from orchestra.driver.local.image.archives.files import Files
     from orchestra.driver.local.image.content.store import ContentStore
-    from orchestra.driver.local.image.naming.platform import Platform
+    from orchestra.model.platform import Platform
 
 
 class OciImage:

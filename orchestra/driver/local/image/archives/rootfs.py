@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestra.driver.local.image.content.store import ContentStore
-    from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.store import ImageStore
+    from orchestra.model.platform import Platform
 
 CHUNK = 1 << 18
 # Compressions that layers may have. Other archives are compressed with gzip, as Docker does on push.

@@ -9,7 +9,7 @@ from orchestra.driver.local.image.content.parts import Parts, load_parts
 from orchestra.driver.local.image.content.store import Stored
 from orchestra.driver.local.image.documents.document import DocumentError, parse_document, text
 from orchestra.driver.local.image.documents.manifest import DOCUMENT_LIMIT, MANIFEST
-from orchestra.driver.local.image.naming.platform import platform_of
+from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:

@@ -17,11 +17,13 @@ from orchestra.driver.local.image.documents.document import (
     strings,
     text,
 )
-from orchestra.driver.local.image.naming.platform import Platform, platform_of
+from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from orchestra.model.platform import Platform
 
 OCI = "application/vnd.oci.image"
 DOCKER = "application/vnd.docker"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.documents.document import DocumentError, parse_document
 from orchestra.driver.local.image.documents.manifest import INDEXES, MANIFESTS, choose_platform, parse_index
-from orchestra.driver.local.image.naming.platform import platform_of
+from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from orchestra.driver.local.image.documents.manifest import Descriptor
-    from orchestra.driver.local.image.naming.platform import Platform
+    from orchestra.model.platform import Platform
 
 # No real image has indexes nested this deep.
 NESTING_LIMIT = 5

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.content.store import ContentStore
     from orchestra.driver.local.image.documents.manifest import Descriptor
     from orchestra.driver.local.image.naming.name import ImageName
-    from orchestra.driver.local.image.naming.platform import Platform
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.registry.repository import Repository
+    from orchestra.model.platform import Platform
 
 PARALLEL = 4
 """Layers at a time. Docker takes 3."""

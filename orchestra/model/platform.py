@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from orchestra.driver.local.image.documents.document import text
 from orchestra.errors import FatalError
 from orchestra.record import Record
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # uname(2) machine: architecture and variant. We promise no variant of x86-64: it would need features of the processor.
 MACHINES = {
@@ -71,9 +65,3 @@ def parse_platform(value: str, machine: str) -> Platform:
         parts.insert(0, "linux")
     system, architecture = parts[0], ALIASES.get(parts[1], parts[1])
     return Platform(system, architecture, parts[2] if len(parts) == 3 else "")
-
-
-def platform_of(document: Mapping[str, Any]) -> Platform | None:
-    """The platform that a descriptor or an image configuration states, if any."""
-    system, architecture = text(document, "os"), text(document, "architecture")
-    return Platform(system, architecture, text(document, "variant")) if system and architecture else None

@@ -1,8 +1,8 @@
 import pytest
 
 from orchestra.driver.local.image.documents.manifest import Descriptor, choose_platform
-from orchestra.driver.local.image.naming.platform import Platform, parse_platform
 from orchestra.errors import FatalError
+from orchestra.model.platform import Platform, parse_platform
 
 
 def descriptor(platform: Platform | None) -> Descriptor:
