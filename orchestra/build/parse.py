@@ -155,11 +155,14 @@ def _run(source: _Source) -> typed.Run:
     flags = source.flags("network", "security", repeatable=("mount", "device"))
     if flags.part("device"):
         raise Wrong("RUN --device is not supported", "", flags.part("device"))
+    command = source.command()
+    if not command.arguments:
+        raise source.at_least_one()
     network = _choice(flags, "network", tuple(Network))
     security = _choice(flags, "security", ("sandbox", "insecure"))
     return typed.Run(
         source.line,
-        source.command(),
+        command,
         flags.values("mount"),
         Network(network) if network else Network.DEFAULT,
         security == "insecure",
