@@ -29,7 +29,7 @@ class Opening(NamedTuple):
 
 
 class HereDocument(Record):
-    """content: as it stands in the file, with its tabs."""
+    """content: with its tabs, and the line breaks of the file."""
 
     name: str
     content: str
