@@ -19,10 +19,14 @@ from orchestra.model.desired import (
     RestartPolicy,
     Ulimit,
 )
+from orchestra.model.hook import Hook
 from orchestra.model.names import ContainerName, ServiceName, container_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestra.compose.context import Context
+    from orchestra.compose.schema import process as schema
     from orchestra.compose.schema.process import BlkioConfig, BlkioRate
     from orchestra.compose.schema.service import Service
     from orchestra.model.desired import Dependency
@@ -98,6 +102,21 @@ def first_replica(
         platform=service.platform or context.project.environment.lookup("DOCKER_DEFAULT_PLATFORM") or "",
         pull_policy=_pull_policy(service),
         attach=service.attach is not False,
+        post_start=_hooks(service.post_start),
+        pre_stop=_hooks(service.pre_stop),
+    )
+
+
+def _hooks(hooks: Iterable[schema.Hook]) -> tuple[Hook, ...]:
+    return tuple(
+        Hook(
+            command=hook.command or (),
+            user=hook.user or "",
+            privileged=hook.privileged,
+            working_directory=hook.working_dir or "",
+            environment={name: value for name, value in (hook.environment or {}).items() if value is not None},
+        )
+        for hook in hooks
     )
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+import anyio
+
+from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.observed import Running
 from orchestra.plan.action import (
     CheckContainer,
     CreateContainer,
@@ -13,12 +17,13 @@ from orchestra.plan.action import (
     RemoveContainer,
     RemoveNetwork,
     RemoveVolume,
+    RunHooks,
     StartContainer,
     StopContainer,
 )
 
 if TYPE_CHECKING:
-    from orchestra.engine.driver import Driver
+    from orchestra.engine.driver import Driver, ProbeResult
     from orchestra.model.observed import Image
     from orchestra.plan.action import Action
 
@@ -29,7 +34,9 @@ LIMITS: dict[type, int] = {
     StartContainer: 16,
     RemoveContainer: 16,
 }
-"""How many actions of a kind run at once. Stopping is mostly waiting, so it has no limit."""
+"""How many actions of a kind run at once. Stopping and hooks are mostly waiting, so they have no limit."""
+LINES = 10
+"""How many of the last lines of a failed hook's output are told."""
 
 
 async def perform(driver: Driver, action: Action) -> Image | None:
@@ -51,8 +58,10 @@ async def perform(driver: Driver, action: Action) -> Image | None:
             await driver.create(container, digest)
         case StartContainer(name=name, restarts=restarts, backoff=backoff):
             await driver.start(name, restarts=restarts, backoff=backoff)
-        case StopContainer(name=name, signal=signal, timeout=timeout):
-            await driver.stop(name, signal=signal, timeout=timeout)
+        case RunHooks():
+            await _run_hooks(driver, action)
+        case StopContainer():
+            await _stop(driver, action)
         case RemoveContainer(name=name, volumes=volumes):
             await driver.remove(name, volumes=volumes)
         case _:
@@ -60,12 +69,54 @@ async def perform(driver: Driver, action: Action) -> Image | None:
     return None
 
 
+async def _run_hooks(driver: Driver, action: RunHooks) -> None:
+    """Each success is recorded: a hook that was interrupted runs again, one that has succeeded does not."""
+    for number, hook in enumerate(action.hooks[action.done :], action.done + 1):
+        result = await driver.run_hook(action.name, hook, timeout=None)
+        if result.exit_code != 0:
+            raise await _hook_failure(driver, action.name, result, "correct the hook; orchestra up runs it again")
+        await driver.record_hooks(action.name, number)
+
+
+async def _stop(driver: Driver, action: StopContainer) -> None:
+    """A hook that takes all the time is cut off. One that fails leaves the container as it is, as in Docker Compose."""
+    deadline = anyio.current_time() + action.timeout
+    left = action.timeout
+    for hook in action.hooks:
+        if left <= 0 or not await _runs(driver, action.name):
+            break
+        try:
+            result = await driver.run_hook(action.name, hook, timeout=left)
+        except TemporaryError:
+            if await _runs(driver, action.name):
+                raise
+            break
+        left = deadline - anyio.current_time()
+        if result.exit_code:
+            raise await _hook_failure(driver, action.name, result, "with --timeout 0 it stops without its hooks")
+    await driver.stop(action.name, signal=action.signal, timeout=max(0.0, left))
+
+
+async def _runs(driver: Driver, name: str) -> bool:
+    container = await driver.inspect(name)
+    return container is not None and isinstance(container.status, Running)
+
+
+async def _hook_failure(driver: Driver, name: str, result: ProbeResult, hint: str) -> FatalError:
+    """In the words of Docker Compose, which names the service, with the end of the output."""
+    container = await driver.inspect(name)
+    subject = container.service if container is not None else name
+    lines = [line.rstrip() for line in result.output.splitlines() if line.strip()]
+    said = "".join(f": {line}" if number == 0 else f"\n{line}" for number, line in enumerate(lines[-LINES:]))
+    return FatalError(f"{subject} hook exited with status {result.exit_code}{said}", hint=hint)
+
+
 def container_of(action: Action) -> str | None:
     """The name of the container that an action changes, if it changes one."""
     match action:
         case CreateContainer(spec=spec):
             return spec.name
-        case StartContainer(name=name) | StopContainer(name=name) | RemoveContainer(name=name):
-            return name
+        case StartContainer() | RunHooks() | StopContainer() | RemoveContainer():
+            return action.name
         case _:
             return None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from orchestra.errors import OrchestraError
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health
+    from orchestra.model.hook import Hook
     from orchestra.model.location import Location
     from orchestra.model.observed import Container, Image, Observed, Verb
     from orchestra.model.resource import ResourceId
@@ -146,6 +147,20 @@ class Driver(Protocol):
 
     async def record_health(self, name: str, health: Health) -> None:
         """Store the results of probes with the current run, so that ``observe`` reports them from now on."""
+        ...
+
+    async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
+        """Run a hook inside the container; None: as long as it takes. The output is the end of what it wrote.
+
+        Raises TemporaryError if the container does not run, or ends before the hook. Cancelling this kills the hook.
+        """
+        ...
+
+    async def record_hooks(self, name: str, done: int) -> None:
+        """Store how many post_start hooks have succeeded, so that ``observe`` reports it from now on.
+
+        A start with ``restarts`` 0 begins again with 0.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from orchestra.model.device_edits import DeviceEdits
+from orchestra.model.hook import Hook
 from orchestra.model.location import Location
 from orchestra.model.mount import ImageMount, Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
@@ -202,6 +203,7 @@ class ContainerSpec(Record):
     command, entrypoint: None for the image's. environment: without the image's own. network_mode: for Own, the networks
     are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank:
     start rank of its service in the dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
+    post_start: run in the container after a command has started it; pre_stop: before it is asked to stop.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
     """
 
@@ -260,6 +262,8 @@ class ContainerSpec(Record):
     platform: str = ""
     pull_policy: str = "missing"
     attach: bool = True
+    post_start: tuple[Hook, ...] = ()
+    pre_stop: tuple[Hook, ...] = ()
     one_off: OneOff | None = None
     location: Location | None = None
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from orchestra.model.codec import tagged
 from orchestra.model.health import NOT_PROBED, Health
+from orchestra.model.hook import Hook
 from orchestra.model.location import Location
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.resource import ResourceId
@@ -24,6 +25,7 @@ class Verb(StrEnum):
     REMOVE = "remove"
     LOOK = "look at"
     PROBE = "probe"
+    HOOK = "hook"
 
 
 class Healthcheck(Record):
@@ -44,12 +46,13 @@ class Created(Record):
 
 @tagged
 class Running(Record):
-    """paused: its processes stand still."""
+    """paused: its processes stand still. stopping: it was asked to stop, so its pre_stop hooks are over."""
 
     pid: int
     started_at: float
     health: Health = NOT_PROBED
     paused: bool = False
+    stopping: bool = False
 
 
 @tagged
@@ -84,7 +87,8 @@ class Container(Record):
     damage: which of its files cannot be read, and why; then it is replaced if it is wanted, and removed if not.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
     has no other source. error: why it could not be started when that was tried last; empty once it was started.
-    one_off: it was made for one command and is no replica of its service.
+    one_off: it was made for one command and is no replica of its service. post_start, pre_stop: see ContainerSpec.
+    hooks_done: how many of post_start have succeeded since a command last started it.
     """
 
     name: ContainerName
@@ -112,6 +116,14 @@ class Container(Record):
     damage: str = ""
     mounted_images: Mapping[str, str] = {}
     one_off: bool = False
+    post_start: tuple[Hook, ...] = ()
+    pre_stop: tuple[Hook, ...] = ()
+    hooks_done: int = 0
+
+    @property
+    def hooks_left(self) -> tuple[Hook, ...]:
+        """The post_start hooks that have not succeeded yet."""
+        return self.post_start[self.hooks_done :]
 
     def uses_network(self, name: str) -> bool:
         return name in self.networks or self._is_unknown

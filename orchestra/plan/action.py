@@ -11,6 +11,7 @@ from orchestra.record import Record
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.hook import Hook
     from orchestra.model.names import ContainerName, NetworkName, VolumeName
 
 
@@ -126,13 +127,37 @@ class StartContainer(Record):
         return ResourceId.container(self.name)
 
 
+class RunHooks(Record):
+    """Run the post_start hooks of a running container, one after the other, from the one at index ``done`` on.
+
+    run: when the run began (Unix seconds), so that a later command can tell whether it is about this one.
+    """
+
+    name: ContainerName
+    hooks: tuple[Hook, ...]
+    done: int
+    config_hash: str
+    run: float
+    reason: str
+
+    verb = Verb.HOOK
+
+    @property
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
+
+
 class StopContainer(Record):
-    """Signal, wait ``timeout`` seconds, then SIGKILL. signal: '' for the image's stop signal, or else SIGTERM."""
+    """Signal, wait, then SIGKILL. signal: '' for the image's stop signal, or else SIGTERM.
+
+    hooks: run one after the other before the signal. timeout: the seconds that hooks and program have together.
+    """
 
     name: ContainerName
     signal: str
     timeout: float
     reason: str
+    hooks: tuple[Hook, ...] = ()
 
     verb = Verb.STOP
 
@@ -164,6 +189,7 @@ Action = (
     | CheckContainer
     | CreateContainer
     | StartContainer
+    | RunHooks
     | StopContainer
     | RemoveContainer
 )

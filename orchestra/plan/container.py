@@ -12,7 +12,6 @@ from orchestra.plan.action import (
     CreateContainer,
     RemoveContainer,
     StartContainer,
-    StopContainer,
 )
 from orchestra.plan.dependency import (
     RESTARTED,
@@ -23,6 +22,7 @@ from orchestra.plan.dependency import (
     replaced_dependency,
 )
 from orchestra.plan.earlier import is_checked, is_made_from, refusal_of
+from orchestra.plan.hooks import run_hooks, stop
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.restart import next_run
@@ -53,13 +53,13 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
     if situation.replacing and isinstance(container.status, Running):
         owner = _goes_with(situation, spec)
         if owner is not None:
-            return _stop(situation, container, f"{owner} is about to be replaced")
+            return stop(situation, container, f"{owner} is about to be replaced")
     why = replacement_reason(situation, spec, container)
     if why is not None:
         return _make_way(situation, spec, container, why)
     match container.status:
-        case Running():
-            return _keep_running(situation, spec, container)
+        case Running() as running:
+            return _keep_running(situation, spec, container, running)
         case Created():
             return _start(situation, spec, "created") if is_due(situation, spec, container) else None
         case Exited() as ended:
@@ -82,7 +82,9 @@ def plan_one_off(situation: Situation, spec: ContainerSpec) -> Action | Blocked 
         if container is None or _is_unfinished(container):
             return _wait_for_networks(situation, spec) or _create(situation, spec)
         return _start(situation, spec, "created")
-    if isinstance(container.status, Exited) and one_off.remove_when_ended and one_off.started:
+    if isinstance(container.status, Running):
+        return run_hooks(container, container.status)
+    if one_off.remove_when_ended and one_off.started:
         return RemoveContainer(container.name, AnonymousVolumes.DELETE, "asked to be removed at its end")
     return None
 
@@ -106,8 +108,8 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
             return None
         return RemoveContainer(container.name, AnonymousVolumes.HAND_ON, "its new definition was refused")
     match container.status:
-        case Running():
-            return None
+        case Running() as running:
+            return run_hooks(container, running)
         case Created():
             # What it depends on may have gone back as well.
             allowed = check_dependencies(situation, spec, settled=False)
@@ -177,16 +179,16 @@ def _make_way(
         return allowed
     if check is not None and not is_checked(situation, spec):
         return check
-    stop = _stop(situation, container, f"to be replaced: {why}")
-    verdict = situation.after_failure(stop)
-    if verdict is not stop:
+    ending = stop(situation, container, f"to be replaced: {why}")
+    verdict = situation.after_failure(ending)
+    if verdict is not ending:
         return verdict  # no dependent is stopped for a replacement that will not come
     situation.replacing.add(spec.name)
     running = [s.name for s in situation.restarted_with.get(spec.service, ()) if _may_run(situation, s.name)]
     if running:
         reason = f"{why}; waits for {', '.join(running)} to stop, which depends on it with restart"
         return Blocked(resource, reason, situation.resources(running))
-    return stop
+    return ending
 
 
 def _fate_of_volumes(situation: Situation, spec: ContainerSpec, container: Container) -> AnonymousVolumes:
@@ -216,23 +218,26 @@ def _goes_with(situation: Situation, spec: ContainerSpec) -> str | None:
 
 
 def _keep_running(
-    situation: Situation, spec: ContainerSpec, container: Container
-) -> StopContainer | Blocked | Failed | None:
-    """Do nothing, unless it has to be restarted: on request, or since a dependency that takes it along was replaced."""
+    situation: Situation, spec: ContainerSpec, container: Container, running: Running
+) -> Action | Blocked | Failed | None:
+    """Run the hooks that are left, unless it has to be restarted.
+
+    That is on request, or since a dependency that takes it along was replaced.
+    """
     if is_to_restart(situation, spec, container):
         why = "asked to be restarted"
     else:
         replaced = replaced_dependency(situation, spec, container)
         if replaced is None:
-            return None
+            return run_hooks(container, running)
         why = f"{replaced} was replaced"
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Allowed):
-        return _stop(situation, container, why)
+        return stop(situation, container, why)
     if isinstance(allowed, Blocked):
         reason = f"{why}; {allowed.reason}"
         return Blocked(ResourceId.container(spec.name), reason, allowed.waits_for, awaited=allowed.awaited)
-    return allowed if is_to_restart(situation, spec, container) else None
+    return allowed if is_to_restart(situation, spec, container) else run_hooks(container, running)
 
 
 def _after_exit(
@@ -260,7 +265,3 @@ def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContaine
     if not isinstance(allowed, Allowed):
         return allowed
     return StartContainer(spec.name, 0, 0, f"{why}; {allowed.reason}" if allowed.reason else why)
-
-
-def _stop(situation: Situation, container: Container, reason: str) -> StopContainer:
-    return StopContainer(container.name, container.stop_signal, situation.stop_timeout(container), reason)

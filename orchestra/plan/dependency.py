@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 HEALTHY, COMPLETE, RESTARTED = "to be healthy", "to complete", "to be restarted"
+HOOKS = "to run its post_start hooks"
 """What a container waits for in another one that is running, or will soon run again."""
 
 
@@ -142,6 +143,8 @@ def _standing(
     match container.status:
         case Created():
             return _Standing.WAITING, f"{name} to be started"
+        case Running() if container.hooks_left and resource not in situation.hopeless:
+            return _Standing.WAITING, f"{name} {HOOKS}"
         case Running(health=health):
             return _running(container, dependency.condition, health)
         case Exited() as ended:

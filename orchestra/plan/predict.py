@@ -15,6 +15,7 @@ from orchestra.plan.action import (
     RemoveContainer,
     RemoveNetwork,
     RemoveVolume,
+    RunHooks,
     StartContainer,
     StopContainer,
 )
@@ -66,7 +67,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                 if spec.name not in containers or not containers[spec.name].config_hash:
                     mounted = {key: images[key].digest for key in spec.mounted_image_keys if key in images}
                     containers[spec.name] = created(spec, origin, now, mounted)
-            case StartContainer(name=name) | StopContainer(name=name):
+            case StartContainer(name=name) | RunHooks(name=name) | StopContainer(name=name):
                 if name in containers:
                     containers[name] = _after(containers[name], action, now)
             case RemoveContainer(name=name):
@@ -106,14 +107,19 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         healthcheck=effective_healthcheck(spec, image.healthcheck),
         mounted_images=mounted_images,
         one_off=spec.one_off is not None,
+        post_start=spec.post_start,
+        pre_stop=spec.pre_stop,
     )
 
 
-def _after(container: Container, action: StartContainer | StopContainer, now: float) -> Container:
+def _after(container: Container, action: StartContainer | RunHooks | StopContainer, now: float) -> Container:
     status = container.status
     match action:
         case StartContainer(restarts=restarts, backoff=backoff) if not isinstance(status, Running):
-            return replace(container, status=Running(0, now), restarts=restarts, backoff=backoff)
+            done = container.hooks_done if restarts else 0
+            return replace(container, status=Running(0, now), restarts=restarts, backoff=backoff, hooks_done=done)
+        case RunHooks(hooks=hooks) if isinstance(status, Running):
+            return replace(container, hooks_done=len(hooks))
         case StopContainer() if isinstance(status, Running):
             return replace(container, status=Exited(KILLED, status.started_at, now, stopped=True))
         case _:

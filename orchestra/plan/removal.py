@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
-from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer, StopContainer
+from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer
+from orchestra.plan.hooks import stop
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Observed
+    from orchestra.plan.action import StopContainer
     from orchestra.plan.situation import Situation
 
 
@@ -84,8 +86,7 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
             reason = f"{departure.reason}; waits for {', '.join(held_by)} to stop"
             yield Blocked(resource, reason, situation.resources(held_by))
         else:
-            timeout = situation.stop_timeout(container)
-            yield StopContainer(container.name, container.stop_signal, timeout, departure.reason)
+            yield stop(situation, container, departure.reason)
 
 
 def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVolumes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from orchestra.model.wish import Recreate
 from orchestra.plan.action import (
     CheckContainer,
     CreateContainer,
@@ -13,6 +14,7 @@ from orchestra.plan.action import (
     RemoveContainer,
     RemoveNetwork,
     RemoveVolume,
+    RunHooks,
     StartContainer,
     StopContainer,
 )
@@ -37,6 +39,13 @@ def is_superseded(action: Action, desired: Desired) -> bool:
         case StartContainer(name=name):
             wanted = desired.container(name)
             return wanted is None or _rests(desired, wanted)
+        case RunHooks(name=name, config_hash=made_from, run=began_at):
+            wanted = desired.container(name)
+            if wanted is None or wanted.config_hash != made_from or _rests(desired, wanted):
+                return True
+            wish = desired.wish(wanted.service)
+            ends = wish.restart or wish.recreate is Recreate.ALWAYS
+            return wanted.one_off is None and ends and began_at < wish.at
         case StopContainer(name=name, timeout=timeout):
             wanted = desired.container(name)
             asked = desired.stop_timeout(wanted.service) if wanted else desired.request.stop_timeout

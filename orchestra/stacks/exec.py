@@ -12,7 +12,7 @@ from orchestra.container.directory import ContainerDirectory
 from orchestra.driver import Part
 from orchestra.driver.local.bundle.process import render_process
 from orchestra.errors import EnvironmentLack, FatalError, UserError
-from orchestra.linux.security.capabilities import NAMES, NUMBERS, held
+from orchestra.linux.security.capabilities import held_names
 from orchestra.linux.syscall import SystemCallError
 from orchestra.model.observed import Running
 from orchestra.record import Record
@@ -117,7 +117,6 @@ def choose_container(containers: Sequence[Container], service: str, index: int |
 def _describe(home: StackHome, container: Container, options: ExecOptions) -> dict[str, Any]:
     """The process object of the OCI runtime specification."""
     config = ContainerDirectory(home.container(container.name)).load_config()
-    available = held() if options.privileged else 0
     return render_process(
         config,
         options.command,
@@ -127,7 +126,7 @@ def _describe(home: StackHome, container: Container, options: ExecOptions) -> di
         terminal=options.terminal,
         console_size=options.console_size,
         privileged=options.privileged,
-        capabilities=[name for name in NAMES if available >> NUMBERS[name] & 1],
+        capabilities=held_names() if options.privileged else (),
     )
 
 
@@ -136,27 +135,10 @@ def _directory(asked: str, own: str) -> str:
 
 
 def _resolve_user(container: Container, text: str) -> User:
-    """Look the user up in the container's own files, which are not trusted: no link leads out of its root."""
-    from orchestra.driver.local.user import resolve_user
-    from orchestra.linux.mounts.resolve import open_in_root
+    from orchestra.driver.local.user import resolve_user_within
 
     assert isinstance(container.status, Running)
-    root = os.open(f"/proc/{container.status.pid}/root", os.O_PATH | os.O_CLOEXEC)
-
-    def read(path: str) -> str:
-        try:
-            fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno == ENOENT:
-                return ""
-            raise
-        with open(fd, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 20)
-
-    try:
-        return resolve_user(text, read("/etc/passwd"), read("/etc/group"))
-    finally:
-        os.close(root)
+    return resolve_user_within(container.status.pid, text)
 
 
 def _explain(error: SystemCallError, container: Container, program: str) -> OSError | UserError:

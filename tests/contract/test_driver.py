@@ -8,12 +8,17 @@ import pytest
 from orchestra.engine.dispatch import perform
 from orchestra.errors import TemporaryError
 from orchestra.model.health import Health, HealthStatus
+from orchestra.model.hook import Hook
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.record import replace
 from tests.plan.stacks import going_down
+
+SAY = Hook(
+    ("sh", "-c", 'test "$GREETING" = "good day" && test "$PWD" = /tmp'), "0:0", False, "/tmp", {"GREETING": "good day"}
+)
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -161,6 +166,21 @@ async def test_health_is_kept_with_the_run_it_was_found_in(using):
         assert (await used.look("sleeper")).status.health == health
         await used.driver.stop(used.name("sleeper"), signal="SIGKILL", timeout=1)
         assert (await used.start("sleeper")).status.health == Health()
+
+
+async def test_hooks_tell_how_they_ended_and_are_counted_until_a_command_starts_it_again(using):
+    async with using("sleeper", post_start=(SAY, SAY), pre_stop=(SAY,)) as used:
+        await used.create("sleeper")
+        name = used.name("sleeper")
+        with pytest.raises(TemporaryError):
+            await used.driver.run_hook(name, SAY, timeout=None)
+        await used.start("sleeper")
+        assert (await used.driver.run_hook(name, SAY, timeout=10)).exit_code == 0
+        await used.driver.record_hooks(name, 1)
+        assert (await used.look("sleeper")).hooks_left == (SAY,)
+        for restarts, left in ((1, 1), (0, 2)):
+            await used.driver.stop(name, signal="SIGKILL", timeout=1)
+            assert len((await used.start("sleeper", restarts)).hooks_left) == left
 
 
 async def test_another_driver_sees_the_same(kind, using):

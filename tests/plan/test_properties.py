@@ -11,7 +11,7 @@ from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal, Recreate, Wish
-from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, StartContainer, StopContainer
+from orchestra.plan.action import RemoveContainer, RemoveNetwork, RemoveVolume, RunHooks, StartContainer, StopContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.plan.preview import TICK, assume_the_best, preview
@@ -136,6 +136,12 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
                 for replica in desired.replicas(dependency.service):
                     if dependency.required and needed.goal is Goal.RUN and looked_at:
                         assert_holds(dependency.condition, world.containers[replica.name].status)
+                        held = world.containers[replica.name]
+                        left = isinstance(held.status, Running) and held.hooks_left
+                        assert action.restarts or not left, "a dependency has hooks left"
+        case RunHooks(name=name, hooks=hooks, done=done):
+            assert isinstance(world.containers[name].status, Running)
+            assert hooks[done:] == world.containers[name].hooks_left != ()
         case StopContainer(name=name) | RemoveContainer(name=name):
             container = world.containers[name]
             if container.one_off and not going_down and desired.container(name) is not None:

@@ -60,8 +60,28 @@ class CheckedDriver(FakeDriver):
             for replica in self.desired.replicas(dependency.service):
                 if dependency.required and needed.goal is Goal.RUN and looked_at:
                     self.assert_held(name, replica, dependency.condition)
+                    assert restarts or self.has_run_its_hooks(replica.name), f"{name} was started before those hooks"
         with self.alone(name):
             await super().start(name, restarts=restarts, backoff=backoff)
+
+    def has_run_its_hooks(self, name: str) -> bool:
+        container = self.world.observed.containers[name]
+        return not (isinstance(container.status, Running) and container.hooks_left)
+
+    async def run_hook(self, name, hook, *, timeout):
+        with self.alone(name):
+            return await super().run_hook(name, hook, timeout=timeout)
+
+    def assert_said_goodbye(self, name: str) -> None:
+        """Before a container is asked to stop, its pre_stop hooks have run, if there was time."""
+        container = self.world.observed.containers.get(name)
+        if container is None or not isinstance(container.status, Running) or container.status.stopping:
+            return
+        since: set[str] = set()
+        for entry in self.world.journal:
+            if entry.name == name:
+                since = set() if entry.what == "started" else since | {entry.what}
+        assert since >= {f"hook {hook.command[0]}" for hook in container.pre_stop}, f"{name} was stopped at once"
 
     def assert_held(self, name: str, replica: ContainerSpec, condition: Condition) -> None:
         """The condition held at some time since the container it is about was made."""
@@ -78,6 +98,8 @@ class CheckedDriver(FakeDriver):
         if not self.desired.containers:
             self.assert_no_dependent_runs(name)
         self.assert_replaceable(name)
+        if timeout:
+            self.assert_said_goodbye(name)
         with self.alone(name):
             await super().stop(name, signal=signal, timeout=timeout)
 

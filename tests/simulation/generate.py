@@ -20,6 +20,7 @@ from orchestra.model.desired import (
     RestartPolicy,
     VolumeSpec,
 )
+from orchestra.model.hook import Hook
 from orchestra.model.mount import VolumeMount
 from orchestra.model.request import Changes
 from orchestra.model.sharing import OfService, Own, Sharing
@@ -52,6 +53,7 @@ class Service:
     image: str
     replicas: int
     version: int = 1
+    hooks: tuple[int, int] = (0, 0)
 
     def containers(self) -> list[ContainerSpec]:
         return [
@@ -69,6 +71,8 @@ class Service:
                 mounts=tuple(VolumeMount(f"/{volume}", volume) for volume in self.volumes),
                 network_mode=self.network_mode,
                 stop_grace_period=5.0,
+                post_start=tuple(Hook((f"hello{number}",)) for number in range(self.hooks[0])),
+                pre_stop=tuple(Hook((f"bye{number}",)) for number in range(self.hooks[1])),
             )
             for index in range(1, self.replicas + 1)
         ]
@@ -118,6 +122,7 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
                 network_mode=network_mode,
                 image=random.choice(["app", "base"]),
                 replicas=random.choice([1, 1, 1, 2, 3]),
+                hooks=(random.choice([0, 0, 1, 2]), random.choice([0, 0, 1])),
             )
         )
     return services, programs
@@ -129,6 +134,8 @@ def _program(random: Random, one_shot: bool, well_behaved: bool) -> Program:
         "create_seconds": random.choice([0.0, 0.1]),
         "start_seconds": random.choice([0.0, 0.1, 2.0]),
         "probe_seconds": random.choice([0.0, 0.05]),
+        "hook_seconds": random.choice([0.0, 0.1, 2.0]),
+        "failing_hooks": () if well_behaved or random.random() < 0.9 else ("hello1",),
     }
     healthy_from = random.choice([0.0, 0.3, 4.0])
     stops_after = random.choice([0.0, 0.5, None])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Observed
 
 EPOCH = 1_000_000.0
+LOOKING = 5.0
+"""Virtual seconds in which every look at a container has ended."""
 PATIENCE = 4 * 3600.0
 """Virtual seconds in which every world must come to rest."""
 
@@ -124,6 +126,10 @@ class Schedule:
             await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
             await anyio.sleep(RESYNC + 5.0)
             await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
+            while any(entry.what == "exited" and clock() - entry.at < LOOKING for entry in self.world.journal):
+                # A program has just ended by itself, and the look at it may still be under way.
+                await anyio.sleep(LOOKING)
+                await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
         assert not patience.cancelled_caught, f"never came to rest: {self.engine.plan}"
 
     def check_rest(self) -> None:
@@ -146,7 +152,9 @@ class Schedule:
         if self.well_behaved:
             for spec in self.desired.containers:
                 if self.world.programs[spec.service].runs[-1].exits_after is None:
-                    assert isinstance(self.world.observed.containers[spec.name].status, Running), spec.name
+                    container = self.world.observed.containers[spec.name]
+                    assert isinstance(container.status, Running), spec.name
+                    assert not container.hooks_left, spec.name
 
     def check_down(self) -> None:
         assert is_down(self.desired, self.world.view(self.desired))

@@ -50,9 +50,9 @@ def changes(context, options=PlanOptions()):  # noqa: B008 - it is frozen
     return plan(context, load_for_plan(context, options), options).preview.changes
 
 
-@pytest.mark.parametrize(("driver", "told"), [("local", ["pre_stop: hooks are not run"]), ("fake", [])])
+@pytest.mark.parametrize(("driver", "told"), [("local", ["isolation: it is only for Windows"]), ("fake", [])])
 def test_the_driver_says_what_has_no_effect_with_it(context, tmp_path, driver, told):
-    (tmp_path / "compose.yaml").write_text("name: s\nservices: {web: {image: x, pre_stop: [{command: bye}]}}\n")
+    (tmp_path / "compose.yaml").write_text("name: s\nservices: {web: {image: x, isolation: hyperv}}\n")
     file = StackFile(replace(context, driver=driver))
     for _ in range(2):  # also from what is remembered of the first
         assert [note.message for note in file.prepare(Chosen()).notes] == told

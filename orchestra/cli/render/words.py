@@ -17,6 +17,7 @@ _VERBS = {
     "push": ("Pushing", "Pushed"),
     "create": ("Creating", "Created"),
     "start": ("Starting", "Started"),
+    "hook": ("Running post_start", "Ran post_start"),
     "stop": ("Stopping", "Stopped"),
     "remove": ("Removing", "Removed"),
 }

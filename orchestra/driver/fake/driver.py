@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestra.driver.fake.world import World
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health
+    from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image, Observed
     from orchestra.plan.action import AnonymousVolumes
 
@@ -157,6 +158,24 @@ class FakeDriver:
     async def record_health(self, name: str, health: Health) -> None:
         await self._point("record_health", name)
         self.world.record_health(name, health)
+
+    async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
+        await self._point("run_hook", name)
+        program = self.world.program(name)
+        seconds = program.hook_seconds if timeout is None else min(program.hook_seconds, timeout)
+        await anyio.sleep(seconds)
+        if not self._runs(name):
+            raise TemporaryError(f"container {name} is not running")
+        if timeout is not None and program.hook_seconds > timeout:
+            return ProbeResult(None)
+        word = hook.command[0]
+        self.world.note_call(f"hook {word}", name)
+        return ProbeResult(1, "no luck\n") if word in program.failing_hooks else ProbeResult(0)
+
+    async def record_hooks(self, name: str, done: int) -> None:
+        await self._point("record_hooks", name)
+        self.world.record_hooks(name, done)
+        await self._point("record_hooks", name)
 
     def _runs(self, name: str) -> bool:
         container = self.world.observed.containers.get(name)

@@ -20,12 +20,17 @@ class Run(Record):
 
 
 class Program(Record):
-    """runs: the first, second, … run of a container; the last one repeats. The rest: seconds that driver calls take."""
+    """runs: the first, second, … run of a container; the last one repeats. failing_hooks: first words of commands.
+
+    The rest: seconds that driver calls take.
+    """
 
     runs: tuple[Run, ...] = (Run(),)
     create_seconds: float = 0.0
     start_seconds: float = 0.0
     probe_seconds: float = 0.0
+    hook_seconds: float = 0.0
+    failing_hooks: tuple[str, ...] = ()
 
     def run(self, number: int) -> Run:
         """``number`` counts from 0."""

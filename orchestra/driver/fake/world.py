@@ -33,9 +33,9 @@ KILLED = 137
 
 
 class Entry(Record):
-    """One thing that happened: created, starting, started, healthy, stopping, exited, removed, and so on.
+    """One thing that happened: created, starting, started, ``hook COMMAND``, stopping, exited, removed, and so on.
 
-    spec: of the container, for created and starting; exit_code: for exited.
+    spec: of the container, for created, calls and started; exit_code: for exited.
     """
 
     at: float
@@ -164,7 +164,7 @@ class World:
         self._note("created", spec.name, spec)
 
     def note_call(self, what: str, name: str) -> None:
-        """Record that a call begins: ``starting`` or ``stopping``."""
+        """Record that a call begins, ``starting`` or ``stopping``, or that a hook has ended: ``hook COMMAND``."""
         self._note(what, name, self._specs.get(name))
 
     def start(self, name: str, restarts: int, backoff: int) -> None:
@@ -191,6 +191,9 @@ class World:
         self.pass_time()
         if name in self._processes:
             self._processes[name].stopped = True
+            status = self._truth.containers[name].status
+            assert isinstance(status, Running)
+            self._put_status(name, replace(status, stopping=True))
         self.deliver(name, SIGTERM)
 
     def deliver(self, name: str, signal: int) -> None:
@@ -242,6 +245,11 @@ class World:
         container = self._truth.containers.get(name)
         if container is not None and isinstance(container.status, Running):
             self._put_status(name, replace(container.status, health=health))
+
+    def record_hooks(self, name: str, done: int) -> None:
+        container = self._truth.containers.get(name)
+        if container is not None:
+            self._truth = with_container(self._truth, name, replace(container, hooks_done=done))
 
     def next_end(self) -> float | None:
         """When the next program ends, as far as is known."""

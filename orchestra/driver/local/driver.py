@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import asynccontextmanager, nullcontext, suppress
+from errno import ENOENT, ESRCH
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from orchestra.container.directory import ContainerDirectory
+from orchestra.driver.local import hook as hooks
 from orchestra.driver.local import probe, volume
 from orchestra.driver.local.container import Containers
 from orchestra.driver.local.image.store import ImageStore
@@ -19,7 +21,7 @@ from orchestra.driver.local.net.nameserver import serving_names
 from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.driver.local.pause import pause, unpause
 from orchestra.driver.local.projections import Projections
-from orchestra.driver.local.record import store_error, store_health, store_start, store_stop
+from orchestra.driver.local.record import store_error, store_health, store_hooks, store_start, store_stop
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.runtime import Runtime
 from orchestra.driver.local.watch import Watch
@@ -39,11 +41,15 @@ if TYPE_CHECKING:
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health
+    from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image
     from orchestra.plan.action import AnonymousVolumes
 
 DEFAULT_SIGNAL = "SIGTERM"
 KILL = parse_signal("SIGKILL")
+KILLED = 128 + KILL
+RECORDING = 1.0
+"""Seconds in which the end of a container is recorded."""
 REPAIR_PAUSE = 1.0
 """Seconds between two repairs of the rules: another program may take them away again and again."""
 
@@ -306,6 +312,20 @@ class LocalDriver:
     async def record_health(self, name: str, health: Health) -> None:
         with runtime_errors(name):
             await run_sync(store_health, self._stack_home.container(name), health)
+
+    async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
+        with runtime_errors(name, passing=(ENOENT, ESRCH)):
+            result = await hooks.run(self._runtime, self._stack_home.container(name), hook, timeout)
+        if result.exit_code == KILLED:
+            # The kernel kills it with the container's first process, whose end is recorded only after that.
+            with anyio.move_on_after(RECORDING):
+                await self._wait_until_ended(name)
+                raise TemporaryError(f"container {name} has ended before the hook")
+        return result
+
+    async def record_hooks(self, name: str, done: int) -> None:
+        with runtime_errors(name):
+            await run_sync(store_hooks, self._stack_home.container(name), done)
 
 
 def _signal(container: Container, name: str) -> int:

@@ -7,6 +7,7 @@ Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``
                      that could not be made this is all there is, with its error
     start.json       {"restarts", "backoff"} of the current run, written before it begins; "error" if it did not begin
     stop.json        {"started_at"} of the run that was asked to stop, written before the first signal
+    hooks.json       {"done"}: how many post_start hooks have succeeded since a command last started it
     pause.json       {"started_at"} of the run that was asked to stand still, written before it does
     health.json      {"started_at", "health"}: what probes have shown of the run that began then
     network.json     its attachment, see ``net.attachment``
@@ -32,6 +33,7 @@ RECORD = "container.json"
 START = "start.json"
 STOP = "stop.json"
 PAUSE = "pause.json"
+HOOKS = "hooks.json"
 HEALTH = "health.json"
 NETWORK = "network.json"
 
@@ -97,6 +99,7 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
         **container,
         **{key: start[key] for key in COUNTS if isinstance(start.get(key), int)},
         **({"error": start["error"]} if isinstance(start.get("error"), str) else {}),
+        **({"hooks_done": _hooks_done(files)} if container.get("post_start") else {}),
         "status": status,
         "addresses": addresses,
         "ports": ports,
@@ -152,7 +155,8 @@ def _status(files: ContainerDirectory, seen: State) -> Encoded:
         health = _of_run(files, HEALTH, seen.started_at).get("health")
         health = health if isinstance(health, dict) else {}
         running = {"kind": "Running", "pid": seen.pid, "started_at": seen.started_at, "health": health}
-        return {**running, "paused": True} if _of_run(files, PAUSE, seen.started_at) else running
+        marks = {"paused": PAUSE, "stopping": STOP}
+        return {**running, **{mark: True for mark, name in marks.items() if _of_run(files, name, seen.started_at)}}
     if seen.status is not Status.STOPPED:
         return {"kind": "Created"}
     ended = seen.exit
@@ -164,6 +168,11 @@ def _status(files: ContainerDirectory, seen: State) -> Encoded:
         "oom_killed": bool(ended and ended.oom_killed),
         "stopped": bool(_of_run(files, STOP, seen.started_at)),
     }
+
+
+def _hooks_done(files: ContainerDirectory) -> int:
+    done = files.load_sound(HOOKS).get("done")
+    return done if isinstance(done, int) else 0
 
 
 def _of_run(files: ContainerDirectory, name: str, started_at: float) -> Encoded:

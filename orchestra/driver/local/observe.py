@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.look import look_at_container, look_at_containers
 from orchestra.model.health import Health, HealthStatus
+from orchestra.model.hook import Hook
 from orchestra.model.observed import Container, Created, Exited, Healthcheck, Running
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def _container(encoded: dict[str, Any]) -> Container:
     fields["status"] = _status(**encoded["status"])
     if check := fields.get("healthcheck"):
         fields["healthcheck"] = Healthcheck(**{**check, "test": tuple(check["test"])})
+    for kind in ("post_start", "pre_stop"):
+        if hooks := fields.get(kind):
+            fields[kind] = tuple(Hook(**{**hook, "command": tuple(hook["command"])}) for hook in hooks)
     return Container(**fields)
 
 
@@ -42,7 +46,8 @@ def _status(kind: str, **fields: Any) -> Created | Running | Exited:
             health = fields["health"]
             status = HealthStatus(health.get("status", HealthStatus.NONE))
             probed = Health(**{**health, "status": status})
-            return Running(fields["pid"], fields["started_at"], probed, fields.get("paused", False))
+            marks = {mark: True for mark in ("paused", "stopping") if fields.get(mark)}
+            return Running(fields["pid"], fields["started_at"], probed, **marks)
         case "Exited":
             return Exited(**fields)
         case _:

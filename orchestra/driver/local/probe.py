@@ -2,90 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
-from anyio.to_thread import run_sync
-
-from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.bundle import render_process
+from orchestra.driver.local.executed import OUTPUT_MAX, execute
 from orchestra.engine.driver import ProbeResult
-from orchestra.errors import FatalError, TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from orchestra.driver.local.runtime.runtime import Runtime
-    from orchestra.shim.client import Entering, Execution
-
-OUTPUT_MAX = 4096
-"""Bytes of output that are kept, as Docker does."""
 
 
 async def run(runtime: Runtime, directory: str, command: Sequence[str], timeout: float) -> ProbeResult:
-    """Raises TemporaryError while the container does not run, and DriverError when the program cannot be started.
+    """Raises TemporaryError while the container does not run, and DriverError when the program cannot be started."""
 
-    The timeout covers the program's way into the container as well: a process there may stop it before it runs.
-    """
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    os.set_blocking(reader, False)
-    output = bytearray()
-    code: int | None = None
-    try:
-        try:
-            entering = await run_sync(_enter, runtime, directory, command, writer)
-        finally:
-            os.close(writer)
-        with entering, anyio.move_on_after(timeout):
-            await anyio.wait_readable(entering)
-            with runtime.begun(directory, entering) as execution:
-                code = await _follow(execution, reader, output)
-        _take(reader, output)
-    finally:
-        os.close(reader)
-    text = bytes(output[:OUTPUT_MAX]).decode(errors="replace")
+    def render(config: Mapping[str, Any]) -> dict[str, Any]:
+        return render_process(config, tuple(command))
+
+    def keep_first(output: bytearray) -> None:
+        del output[OUTPUT_MAX:]
+
+    code, text = await execute(runtime, directory, render, timeout, keep_first)
     return ProbeResult(code, text if code is not None else f"timed out after {timeout:g} s. {text}".rstrip())
-
-
-def _enter(runtime: Runtime, directory: str, command: Sequence[str], output: int) -> Entering:
-    try:
-        config = ContainerDirectory(directory).load_config()
-    except FileNotFoundError:
-        raise TemporaryError(f"container {os.path.basename(directory)} is being made") from None
-    except DamagedFile as error:
-        raise FatalError(f"container {os.path.basename(directory)}: {error}") from error
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return runtime.enter(directory, render_process(config, tuple(command)), (null, output, output))
-    finally:
-        os.close(null)
-
-
-async def _follow(execution: Execution, reader: int, output: bytearray) -> int:
-    """Read its output until that ends or the program does, so that it never blocks on a full pipe."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(_collect, reader, output))
-        await anyio.wait_readable(execution)
-        tasks.cancel_scope.cancel()
-    return execution.wait()
-
-
-async def _collect(reader: int, output: bytearray) -> None:
-    while True:
-        await anyio.wait_readable(reader)
-        if not _take(reader, output):
-            return
-
-
-def _take(reader: int, output: bytearray) -> bool:
-    """Read what is there now; False at the end of the file."""
-    while True:
-        try:
-            data = os.read(reader, 65536)
-        except BlockingIOError:
-            return True
-        if not data:
-            return False
-        output += data[: max(0, OUTPUT_MAX - len(output))]

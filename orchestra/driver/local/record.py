@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
-from orchestra.driver.local.look import HEALTH, PAUSE, RECORD, START, STOP
+from orchestra.driver.local.look import HEALTH, HOOKS, PAUSE, RECORD, START, STOP
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
 from orchestra.model.health import Health  # noqa: TC001 - the same
@@ -69,10 +69,10 @@ def store_record(directory: str, record: ContainerRecord) -> None:
 
 
 def store_start(directory: str, restarts: int, backoff: int) -> None:
-    """Before a run: what was known of the last run says nothing about it."""
+    """Before a run: what was known of the last run says nothing about it. Hooks belong to commands, not to runs."""
     files = ContainerDirectory(directory)
     files.store(START, {"restarts": restarts, "backoff": backoff})
-    files.remove(STOP, HEALTH, PAUSE)
+    files.remove(STOP, HEALTH, PAUSE, *(() if restarts else (HOOKS,)))
 
 
 def store_error(directory: str, error: str) -> None:
@@ -84,6 +84,10 @@ def store_error(directory: str, error: str) -> None:
 
 def store_stop(directory: str, started_at: float) -> None:
     ContainerDirectory(directory).store(STOP, {"started_at": started_at})
+
+
+def store_hooks(directory: str, done: int) -> None:
+    ContainerDirectory(directory).store(HOOKS, {"done": done})
 
 
 def store_pause(directory: str, started_at: float) -> None:

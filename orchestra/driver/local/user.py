@@ -1,20 +1,24 @@
 """The user of a container's program: Docker's ``user[:group]``, looked up in the image's passwd(5) and group(5).
 
-Pure: the files are given as texts, empty where the image has none. The rules are Docker's: a number is always an id, a
-name must be known; without a group it is the user's own, with supplementary groups by membership.
+The rules are Docker's: a number is always an id, a name must be known; without a group it is the user's own, with
+supplementary groups by membership.
 """
 
 from __future__ import annotations
 
+import os
+from errno import ENOENT
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.errors import FatalError
+from orchestra.linux.mounts.resolve import open_in_root
 from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 LARGEST_ID = (1 << 31) - 1
+LONGEST_FILE = 1 << 20
 LARGEST_IN_FILES = (1 << 32) - 2  # the kernel's limit, which some images use
 
 
@@ -41,7 +45,10 @@ class _Group(NamedTuple):
 
 
 def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str] = ()) -> User:
-    """``text`` as in ``user:``, empty for root. additional: as in ``group_add``. Raises FatalError."""
+    """``text`` as in ``user:``, empty for root. additional: as in ``group_add``. Raises FatalError.
+
+    Pure: the files are given as texts, empty where the image has none.
+    """
     user_word, _, group_word = text.strip().partition(":")
     group_word = group_word.partition(":")[0]
     groups = tuple(_parse_groups(group))
@@ -60,6 +67,29 @@ def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str
     supplementary += [_find_group(word, groups) for word in additional]
     home = home if home.startswith("/") else "/"
     return User(uid, gid, tuple(dict.fromkeys((gid, *supplementary))), home)
+
+
+def resolve_user_within(pid: int, text: str) -> User:
+    """The same by the files of a container, whose first process is ``pid``: for programs executed in it.
+
+    They are not trusted: no link leads out of its root. Raises FatalError, and OSError if it has just ended.
+    """
+    root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_CLOEXEC)
+
+    def read(path: str) -> str:
+        try:
+            fd = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == ENOENT:
+                return ""
+            raise
+        with open(fd, encoding="utf-8", errors="replace") as file:
+            return file.read(LONGEST_FILE)
+
+    try:
+        return resolve_user(text, read("/etc/passwd"), read("/etc/group"))
+    finally:
+        os.close(root)
 
 
 def _find_group(word: str, groups: Iterable[_Group]) -> int:

@@ -128,6 +128,12 @@ def held() -> int:
     return int(data[0].effective | data[1].effective << 32)
 
 
+def held_names() -> tuple[str, ...]:
+    """The names of what ``held`` tells: all that a privileged program can get."""
+    available = held()
+    return tuple(name for name in NAMES if available >> NUMBERS[name] & 1)
+
+
 def limit_bounding(mask: int) -> None:
     """Drop everything not in ``mask`` from the bounding set.
 
