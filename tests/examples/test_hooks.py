@@ -1,0 +1,105 @@
+"""Hooks of real containers: order, users and variables, failures and exit codes, and a supervisor that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.examples.conftest import eventually, needs_containers
+from tests.examples.test_survival import greeting
+
+pytestmark = needs_containers
+
+TEXT = """
+services:
+  db:
+    image: "rootfs:BUSYBOX"
+    command: [sh, -c, "trap 'echo ended >>/log/events; exit 0' TERM; sleep infinity & wait"]
+    volumes: [./log:/log]
+    post_start:
+      - command: [sh, -c, 'echo "started by $$(id -u) in $$PWD for $$NAME" >>/log/events']
+        user: "1000"
+        working_dir: /tmp
+        environment: [NAME=web]
+      - command: [sh, -c, "cat /log/gate && echo open >>/log/events"]
+    pre_stop:
+      - command: [sh, -c, "echo bye >>/log/events"]
+  web:
+    image: "rootfs:BUSYBOX"
+    command: [sh, -c, "echo web >>/log/events; sleep infinity"]
+    init: true
+    stop_signal: KILL
+    volumes: [./log:/log]
+    depends_on: [db]
+"""
+UP = ["started by 1000 in /tmp for web", "open", "web"]
+DOWN = ["bye", "ended"]
+
+
+def make(write_stack):
+    stack = write_stack(TEXT)
+    log = stack.folder / "log"
+    log.mkdir()
+    log.chmod(0o777)
+    (log / "events").touch()
+    (log / "events").chmod(0o666)
+
+    def events() -> list[str]:
+        lines = (log / "events").read_text().splitlines()
+        (log / "events").write_text("")
+        return lines
+
+    return stack, log, events
+
+
+def test_hooks_run_in_order_with_every_command_and_not_at_a_crash(write_stack):
+    stack, log, events = make(write_stack)
+    (log / "gate").touch()
+    stack.run("up", "-d")
+    assert events() == UP
+    stack.run("restart", "db")
+    assert events() == [*DOWN, *UP[:2]]
+    stack.run("up", "-d", "--force-recreate", "--no-deps", "db")
+    assert events() == [*DOWN, *UP[:2]]
+    stack.run("kill", "db")
+    assert events() == []
+    stack.run("start", "db")
+    assert events() == UP[:2]
+    stack.run("down")
+    assert events() == DOWN
+
+
+def test_a_hook_that_fails_fails_the_command_and_shows_what_it_said(write_stack):
+    stack, log, events = make(write_stack)
+    up = stack.run("up", "-d", code=1)
+    assert "db hook exited with status 1: cat: can't open '/log/gate'" in up.stderr
+    assert stack.states() == {"db": "running", "web": "created"}
+    assert events() == UP[:1]
+    (log / "gate").touch()
+    stack.run("up", "-d")
+    assert events() == UP[1:]
+    stack.write(TEXT.replace("echo bye >>/log/events", "echo no >&2; exit 4"))
+    stack.run("down", "--timeout", "0")
+    stack.run("up", "-d")
+    down = stack.run("down", code=1)
+    assert "db hook exited with status 4: no" in down.stderr
+    assert stack.states() == {"db": "running"}
+    stack.run("down", "--timeout", "0")
+    assert stack.states() == {}
+
+
+def test_a_hook_whose_supervisor_is_killed_runs_again(write_stack):
+    stack, log, events = make(write_stack)
+    os.mkfifo(log / "gate")
+    up = stack.start("up", "-d")
+    eventually(lambda: (log / "events").read_text())
+    (control,) = (stack.folder.parent / "home").rglob("control.sock")
+    os.kill(greeting(control.parent)["supervisor"], signal.SIGKILL)
+
+    def has_passed_the_gate() -> bool:
+        os.close(os.open(log / "gate", os.O_WRONLY | os.O_NONBLOCK))
+        return stack.states()["web"] == "running"
+
+    eventually(has_passed_the_gate)
+    up.wait(timeout=30)
+    assert events() == UP
