@@ -35,7 +35,7 @@ from orchestra.model.event import (
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Failure, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
-from orchestra.plan.action import CheckContainer, PullImage, StopContainer
+from orchestra.plan.action import CheckContainer, PullImage, RemoveContainer, StopContainer
 from orchestra.plan.backoff import delay
 from orchestra.plan.earlier import is_refusal
 from orchestra.plan.plan import Plan, plan
@@ -294,16 +294,17 @@ class Engine:
             phase = Phase.FAILED if error else Phase.CANCELLED if cancelled else Phase.DONE
             hint = error.hint if error else ""
             in_use = isinstance(error, StillInUse)
-            self._broadcast.send(
-                ActionEvent(
-                    now, action.verb, action.resource, phase, action.reason, text, hint, seconds, in_use, service
-                )
-            )
+            begun = self._begun(flight)
+            ended = replace(begun, at=now, phase=phase, error=text, hint=hint, seconds=seconds, in_use=in_use)
+            self._broadcast.send(replace(ended, service=service))
 
     def _begun(self, flight: _Flight) -> ActionEvent:
         action, at = flight.action, flight.began_at or self.now()
         service = self._service_of(action.resource)
-        return ActionEvent(at, action.verb, action.resource, Phase.STARTED, action.reason, service=service)
+        replaces = isinstance(action, (StopContainer, RemoveContainer)) and action.replaces
+        return ActionEvent(
+            at, action.verb, action.resource, Phase.STARTED, action.reason, service=service, replaces=replaces
+        )
 
     def _service_of(self, resource: ResourceId) -> str:
         """Empty for a resource that is not a container."""

@@ -20,10 +20,10 @@ class Phase(StrEnum):
 
 @tagged
 class ActionEvent(Record):
-    """An action began or ended. verb: create, start, stop, remove or pull; service: that of a container.
+    """An action began or ended. verb: create, start, hook, stop, remove or pull; service: that of a container.
 
     cancelled: given up because something else is wanted now. in_use: it failed because another stack uses what it
-    should remove.
+    should remove. replaces: of a container that makes way for another one of its name.
     """
 
     at: float
@@ -36,6 +36,7 @@ class ActionEvent(Record):
     seconds: float = 0.0
     in_use: bool = False
     service: str = ""
+    replaces: bool = False
 
 
 @tagged

@@ -151,6 +151,7 @@ class StopContainer(Record):
     """Signal, wait, then SIGKILL. signal: '' for the image's stop signal, or else SIGTERM.
 
     hooks: run one after the other before the signal. timeout: the seconds that hooks and program have together.
+    replaces: it makes way for a container of the same name.
     """
 
     name: ContainerName
@@ -158,6 +159,7 @@ class StopContainer(Record):
     timeout: float
     reason: str
     hooks: tuple[Hook, ...] = ()
+    replaces: bool = False
 
     verb = Verb.STOP
 
@@ -167,11 +169,15 @@ class StopContainer(Record):
 
 
 class RemoveContainer(Record):
-    """Remove an exited or created container and what it wrote. volumes: what happens to its anonymous volumes."""
+    """Remove an exited or created container and what it wrote. volumes: what happens to its anonymous volumes.
+
+    replaces: it makes way for a container of the same name.
+    """
 
     name: ContainerName
     volumes: AnonymousVolumes
     reason: str
+    replaces: bool = False
 
     verb = Verb.REMOVE
 

@@ -106,7 +106,8 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
     if not is_made_from(container, earlier):
         if isinstance(container.status, Running):
             return None
-        return RemoveContainer(container.name, AnonymousVolumes.HAND_ON, "its new definition was refused")
+        why = "its new definition was refused"
+        return RemoveContainer(container.name, AnonymousVolumes.HAND_ON, why, replaces=True)
     match container.status:
         case Running() as running:
             return run_hooks(container, running)
@@ -167,7 +168,8 @@ def _make_way(
     if missing:
         return Blocked(resource, f"{why}; waits for {', '.join(map(str, missing))}", missing)
     if not isinstance(container.status, Running):
-        return RemoveContainer(container.name, _fate_of_volumes(situation, spec, container), f"to be replaced: {why}")
+        fate = _fate_of_volumes(situation, spec, container)
+        return RemoveContainer(container.name, fate, f"to be replaced: {why}", replaces=True)
     digest = ready_digest(situation, spec.image_key)
     check = None if digest is None else CheckContainer(spec, digest, f"before it is replaced: {why}")
     if spec.name in situation.to_check:
@@ -179,7 +181,7 @@ def _make_way(
         return allowed
     if check is not None and not is_checked(situation, spec):
         return check
-    ending = stop(situation, container, f"to be replaced: {why}")
+    ending = stop(situation, container, f"to be replaced: {why}", replaces=True)
     verdict = situation.after_failure(ending)
     if verdict is not ending:
         return verdict  # no dependent is stopped for a replacement that will not come

@@ -29,7 +29,7 @@ def run_hooks(container: Container, running: Running) -> RunHooks | Blocked | No
     return RunHooks(container.name, hooks, done, container.config_hash, running.started_at, reason)
 
 
-def stop(situation: Situation, container: Container, reason: str) -> StopContainer:
+def stop(situation: Situation, container: Container, reason: str, *, replaces: bool = False) -> StopContainer:
     """Stop a running container: its ``pre_stop`` hooks first, unless there is no time for them, or it is paused.
 
     Once it was asked to stop, they are over, even if another supervisor goes on.
@@ -40,7 +40,7 @@ def stop(situation: Situation, container: Container, reason: str) -> StopContain
     hooks = () if held else container.pre_stop
     if hooks:
         reason = f"{reason}; first {_count(len(hooks), 'pre_stop')}"
-    return StopContainer(container.name, container.stop_signal, timeout, reason, hooks)
+    return StopContainer(container.name, container.stop_signal, timeout, reason, hooks, replaces)
 
 
 def _count(number: int, kind: str) -> str:

@@ -77,16 +77,18 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
         if resource in situation.in_flight:
             continue
         departure = situation.leaving[container.name]
+        replaces = container.name in situation.specs and not departure.keep
         if not isinstance(container.status, Running):
             if not departure.keep:
-                yield RemoveContainer(container.name, _fate_of_volumes(situation, container), departure.reason)
+                fate = _fate_of_volumes(situation, container)
+                yield RemoveContainer(container.name, fate, departure.reason, replaces=replaces)
             continue
         held_by = holders.get(container.service, [])
         if held_by:
             reason = f"{departure.reason}; waits for {', '.join(held_by)} to stop"
             yield Blocked(resource, reason, situation.resources(held_by))
         else:
-            yield stop(situation, container, departure.reason)
+            yield stop(situation, container, departure.reason, replaces=replaces)
 
 
 def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVolumes:

@@ -29,8 +29,8 @@ services:
 """
 
 
-def acted(verb, phase, name="s-web-1"):
-    return ActionEvent(1.0, verb, ResourceId.container(name), Phase(phase))
+def acted(verb, phase, name="s-web-1", **fields):
+    return ActionEvent(1.0, verb, ResourceId.container(name), Phase(phase), **fields)
 
 
 def pull(phase):
@@ -58,6 +58,39 @@ def test_what_has_not_started_is_not_said_to_have(capfd):
     progress.hear(acted("start", "started", "s-db-1"))
     progress.settle([row("created"), row("created", "s-db-1")])
     assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Error", " Container s-db-1  Starting"]
+
+
+def test_a_replaced_container_is_recreated_and_one_that_is_stopped_is_not(capfd):
+    progress = Plain()
+    for verb in ("stop", "remove"):
+        for phase in ("started", "done"):
+            progress.hear(acted(verb, phase, replaces=True))
+            progress.hear(acted(verb, phase, "s-db-1"))
+    for verb in ("create", "start"):
+        for phase in ("started", "done"):
+            progress.hear(acted(verb, phase))
+    assert capfd.readouterr().err.splitlines() == [
+        " Container s-web-1  Recreate",
+        " Container s-db-1  Stopping",
+        " Container s-db-1  Stopped",
+        " Container s-db-1  Removing",
+        " Container s-db-1  Removed",
+        " Container s-web-1  Recreated",
+        " Container s-web-1  Starting",
+        " Container s-web-1  Started",
+    ]
+
+
+def test_a_replacement_that_fails_ends_with_its_error(capfd):
+    progress = Plain()
+    progress.hear(acted("stop", "started", replaces=True))
+    progress.hear(acted("stop", "failed", replaces=True, error="db hook exited with status 1"))
+    progress.hear(acted("create", "started"))
+    assert capfd.readouterr().err.splitlines() == [
+        " Container s-web-1  Recreate",
+        " Container s-web-1  Error",
+        " Container s-web-1  Creating",
+    ]
 
 
 def test_pulling_is_not_shown_when_that_is_asked_for(capfd):

@@ -6,7 +6,7 @@ import json
 import sys
 
 from orchestra.cli.render.words import Step, await_step, describe, subject_of
-from orchestra.model.event import BlockedEvent, ContainerEvent, PullEvent, SkippedEvent
+from orchestra.model.event import ActionEvent, BlockedEvent, ContainerEvent, PullEvent, SkippedEvent
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.record import replace
 from orchestra.visible import visible
@@ -39,6 +39,7 @@ class Quiet:
         self._healthy: set[ResourceId] = set()
         self._awaited: dict[ResourceId, str] = {}
         self._before: dict[ResourceId, Step] = {}
+        self._replaced: set[ResourceId] = set()
 
     def __enter__(self) -> Quiet:
         return self
@@ -61,6 +62,8 @@ class Quiet:
             self._await(event.awaited)
             return
         step = describe(event)
+        if isinstance(event, ActionEvent) and step is not None:
+            step = self._as_replacement(event, step)
         if step is None or not self._concerns(event, step):
             return
         self._touched[step.resource] = step
@@ -70,6 +73,22 @@ class Quiet:
             self._healthy.add(step.resource)
         if not (self.hides_images and step.resource.kind is Kind.IMAGE):
             self._show(step)
+
+    def _as_replacement(self, event: ActionEvent, step: Step) -> Step | None:
+        """As in Docker Compose, a replacement is one row: ``Recreate`` at its first step, ``Recreated`` at its end."""
+        resource, known = step.resource, step.resource in self._replaced
+        if not event.replaces and not (known and event.verb == "create"):
+            return step
+        if step.state == "error":
+            self._replaced.discard(resource)
+            return step
+        if event.replaces:
+            self._replaced.add(resource)
+            return None if known else replace(step, text="Recreate", state="working")
+        if step.state == "working":
+            return None
+        self._replaced.discard(resource)
+        return replace(step, text="Recreated")
 
     def _concerns(self, event: Event, step: Step) -> bool:
         """Whether a change that a container made by itself concerns the command."""
@@ -105,7 +124,7 @@ class Quiet:
     @property
     def is_making(self) -> bool:
         """Whether a resource that containers need to start is still being fetched or created."""
-        return any(step.text in ("Pulling", "Creating") for step in self._touched.values())
+        return any(step.text in ("Pulling", "Creating", "Recreate") for step in self._touched.values())
 
     def settle(self, containers: Iterable[ContainerState]) -> None:
         """Show containers as listed in the result of ``up``, including those that nothing happened to.
