@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from orchestra.errors import OrchestraError
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.model.health import Health
+    from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.location import Location
     from orchestra.model.observed import Container, Image, Observed, Verb
@@ -145,8 +145,11 @@ class Driver(Protocol):
         """Run a health probe inside the container, with its environment, user and working directory."""
         ...
 
-    async def record_health(self, name: str, health: Health) -> None:
-        """Store the results of probes with the current run, so that ``observe`` reports them from now on."""
+    async def record_health(self, name: str, health: Health, probed: Probed | None = None) -> None:
+        """Store the results of probes with the current run, so that ``observe`` reports them from now on.
+
+        probed: the last one, to keep with those before it for people to read.
+        """
         ...
 
     async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:

@@ -8,7 +8,7 @@ import anyio
 
 from orchestra.engine.driver import ProbeResult
 from orchestra.errors import DriverError
-from orchestra.model.health import Health, HealthStatus
+from orchestra.model.health import Health, HealthStatus, Probed
 from orchestra.plan.health import next_probe, step
 from orchestra.record import Record
 
@@ -44,7 +44,7 @@ class Probes:
         self,
         driver: Driver,
         now: Callable[[], float],
-        record: Callable[[str, float, Health], Awaitable[None]],
+        record: Callable[[str, float, Health, Probed | None], Awaitable[None]],
         look: Callable[[str], Awaitable[None]],
     ) -> None:
         self._driver = driver
@@ -68,10 +68,11 @@ class Probes:
         with scope:
             if health.status is HealthStatus.NONE:
                 health = Health(HealthStatus.STARTING)
-                await self._record(watch.name, watch.started_at, health)
+                await self._record(watch.name, watch.started_at, health, None)
             while True:
                 probe = next_probe(watch.healthcheck, watch.started_at, health)
                 await anyio.sleep(max(0.0, probe.at - self._now()))
+                began = self._now()
                 try:
                     result = await self._driver.probe(watch.name, watch.healthcheck.test, timeout=probe.timeout)
                 except DriverError as error:
@@ -79,8 +80,7 @@ class Probes:
                     result = ProbeResult(None, f"the health check cannot be run: {reason}")
                     await self._look(watch.name)
                 before = health.status
-                health = step(
-                    health, watch.healthcheck, watch.started_at, probe, result.exit_code, result.output, self._now()
-                )
+                now, code = self._now(), result.exit_code
+                health = step(health, watch.healthcheck, watch.started_at, probe, code, result.output, now)
                 if not probe.early or health.status is not before:
-                    await self._record(watch.name, watch.started_at, health)
+                    await self._record(watch.name, watch.started_at, health, Probed(began, now, code, result.output))

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from orchestra.errors import OrchestraError
     from orchestra.model.desired import Desired
     from orchestra.model.event import Event
-    from orchestra.model.health import Health
+    from orchestra.model.health import Health, Probed
     from orchestra.model.observed import Image, Observed
     from orchestra.plan.action import Action
 
@@ -392,13 +392,13 @@ class Engine:
                 runs[spec.name] = Watch(spec.name, status.started_at, container.healthcheck, status.health)
         return runs
 
-    async def _record_health(self, name: str, started_at: float, health: Health) -> None:
+    async def _record_health(self, name: str, started_at: float, health: Health, probed: Probed | None) -> None:
         """Store it in the world, then in the view: decisions made from it must still hold for the next engine."""
         attempts = 0
         while True:
             async with self._locks[name]:
                 try:
-                    await self.driver.record_health(name, health)
+                    await self.driver.record_health(name, health, probed)
                 except TemporaryError:
                     pass
                 except DriverError as error:

@@ -42,3 +42,12 @@ class Health(Record):
 
 
 NOT_PROBED = Health()
+
+
+class Probed(Record):
+    """One probe. started_at, ended_at: Unix seconds; exit_code None: it was cut off, or could not be run."""
+
+    started_at: float
+    ended_at: float
+    exit_code: int | None
+    output: str

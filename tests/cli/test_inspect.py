@@ -104,7 +104,9 @@ class TestRealContainers:
         state = first["State"]
         assert (state["Status"], state["Running"], state["ExitCode"]) == ("running", True, 0)
         os.kill(state["Pid"], 0)
-        assert state["Health"]["Log"][0]["Output"] == "well\n"
+        probe = state["Health"]["Log"][-1]
+        assert (probe["ExitCode"], probe["Output"]) == (0, "well\n")
+        assert state["StartedAt"] < probe["Start"] < probe["End"]
         assert {mount["Destination"]: mount["Type"] for mount in first["Mounts"]} == {
             "/data": "volume",
             "/anonymous": "volume",

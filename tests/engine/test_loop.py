@@ -368,8 +368,8 @@ class Recording(FakeDriver):
 
     recorded = anyio.Event()
 
-    async def record_health(self, name, health):
-        await super().record_health(name, health)
+    async def record_health(self, name, health, probed=None):
+        await super().record_health(name, health, probed)
         self.recorded.set()
         self.recorded = anyio.Event()
 

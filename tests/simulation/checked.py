@@ -24,6 +24,7 @@ class CheckedDriver(FakeDriver):
         super().__init__(world, faults)
         self.busy: set[str] = set()
         self.checked: set[tuple[str, str]] = set()
+        self.decided: set[str] = set()
 
     @property
     def desired(self) -> Desired:
@@ -69,6 +70,10 @@ class CheckedDriver(FakeDriver):
         return not (isinstance(container.status, Running) and container.hooks_left)
 
     async def run_hook(self, name, hook, *, timeout):
+        container = self.world.observed.containers.get(name)
+        if container is not None and hook in container.pre_stop:
+            self.assert_replaceable(name)  # from here on it is completed, whatever another command asks for meanwhile
+            self.decided.add(name)
         with self.alone(name):
             return await super().run_hook(name, hook, timeout=timeout)
 
@@ -97,7 +102,9 @@ class CheckedDriver(FakeDriver):
         self.assert_ours(name)
         if not self.desired.containers:
             self.assert_no_dependent_runs(name)
-        self.assert_replaceable(name)
+        if name not in self.decided:
+            self.assert_replaceable(name)
+        self.decided.discard(name)
         if timeout:
             self.assert_said_goodbye(name)
         with self.alone(name):

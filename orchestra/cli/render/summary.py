@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.encoding import spelled
 from orchestra.cli.render.narrow import wrap
 from orchestra.cli.render.sizes import describe_binary_size
+from orchestra.model.health import Health
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -110,11 +112,18 @@ def _health(row: ContainerRow, details: Details, now: float) -> list[str]:
     if seen is not None:
         failures = f", {seen['FailingStreak']} failures in a row" if seen["FailingStreak"] else ""
         lines.append(f"{seen['Status']}{failures}")
-    if row.health.checked_at is not None:
-        lines.append(f"last probe {_moment(row.health.checked_at, now)}: {row.health.failure or 'no output'}")
+        lines += [_probe(probe, now) for probe in reversed(seen["Log"])]
     if check is not None:
         lines.append(f"probe: {' '.join(check['Test'][1:])}")
     return lines
+
+
+def _probe(probe: Details, now: float) -> str:
+    """``2026-01-31 12:00:00 +0100, 5 seconds ago, took 0.02 s: connection refused (exit code 1)``."""
+    began, ended = (datetime.fromisoformat(probe[end]).timestamp() for end in ("Start", "End"))
+    code = None if probe["ExitCode"] < 0 else probe["ExitCode"]
+    said = Health(output=probe["Output"], exit_code=code).failure
+    return f"{_moment(ended, now)}, took {ended - began:.2f} s: {said}"
 
 
 def _networks(details: Details) -> list[str]:

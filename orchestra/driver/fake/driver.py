@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.fake.world import World
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.model.health import Health
+    from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image, Observed
     from orchestra.plan.action import AnonymousVolumes
@@ -155,7 +155,7 @@ class FakeDriver:
             raise TemporaryError(f"container {name} is not running")
         return ProbeResult(0, "ok") if answer else ProbeResult(1, "not yet")
 
-    async def record_health(self, name: str, health: Health) -> None:
+    async def record_health(self, name: str, health: Health, probed: Probed | None = None) -> None:
         await self._point("record_health", name)
         self.world.record_health(name, health)
 

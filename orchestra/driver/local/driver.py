@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from orchestra.engine.driver import ProbeResult
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
-    from orchestra.model.health import Health
+    from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image
     from orchestra.plan.action import AnonymousVolumes
@@ -309,9 +309,9 @@ class LocalDriver:
     async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
         return await probe.run(self._runtime, self._stack_home.container(name), command, timeout)
 
-    async def record_health(self, name: str, health: Health) -> None:
+    async def record_health(self, name: str, health: Health, probed: Probed | None = None) -> None:
         with runtime_errors(name):
-            await run_sync(store_health, self._stack_home.container(name), health)
+            await run_sync(store_health, self._stack_home.container(name), health, probed)
 
     async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
         with runtime_errors(name, passing=(ENOENT, ESRCH)):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.details import load_labels
+from orchestra.driver.local.look import HEALTH, of_run
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.record import sound
 from orchestra.driver.local.volume.files import FILES
 from orchestra.model.codec import decode
 from orchestra.model.desired import ContainerSpec
-from orchestra.model.health import HealthStatus
+from orchestra.model.health import HealthStatus, Probed
 from orchestra.model.mount import TmpfsMount, VolumeMount
 from orchestra.model.observed import Exited, Running
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 NEVER = "0001-01-01T00:00:00Z"
 """Go's zero time, which Docker shows for events that have not happened."""
 NANOSECONDS = 1_000_000_000
+CUT_OFF = -1
+"""Docker's exit code of a probe that was cut off."""
 READ_ONLY = frozenset({"ro", "rro"})
 CORE = 1_000_000_000
 """Docker's unit of ``NanoCpus``."""
@@ -51,7 +54,7 @@ def inspect(home: Home, stack_home: StackHome, container: Container, *, is_resta
         "Created": _moment(container.created_at),
         "Path": next(iter(container.command), ""),
         "Args": list(container.command[1:]),
-        "State": _state(container, is_restarting=is_restarting),
+        "State": _state(container, directory, is_restarting=is_restarting),
         "Image": container.image_digest,
         "LogPath": log if os.path.exists(log) else "",
         "Name": f"/{container.name}",
@@ -77,7 +80,7 @@ def _load_spec(stack_home: StackHome, container: Container) -> ContainerSpec:
     return ContainerSpec(container.name, container.service, container.index, container.image, container.config_hash)
 
 
-def _state(container: Container, *, is_restarting: bool) -> dict[str, Any]:
+def _state(container: Container, directory: ContainerDirectory, *, is_restarting: bool) -> dict[str, Any]:
     status = container.status
     found: dict[str, Any] = {
         "Status": "restarting" if is_restarting else type(status).__name__.lower(),
@@ -94,12 +97,22 @@ def _state(container: Container, *, is_restarting: bool) -> dict[str, Any]:
     }
     if isinstance(status, Running) and status.health.status is not HealthStatus.NONE:
         health = status.health
-        found["Health"] = {"Status": str(health.status), "FailingStreak": health.failing_streak, "Log": []}
-        if health.checked_at is not None:
-            code = -1 if health.exit_code is None else health.exit_code  # Docker's number for a probe that was cut off
-            at = _moment(health.checked_at)
-            found["Health"]["Log"] = [{"Start": at, "End": at, "ExitCode": code, "Output": health.output}]
+        log = of_run(directory, HEALTH, status.started_at).get("log", ())
+        found["Health"] = {
+            "Status": str(health.status),
+            "FailingStreak": health.failing_streak,
+            "Log": [_probed(decode(Probed, entry)) for entry in log],
+        }
     return found
+
+
+def _probed(probed: Probed) -> dict[str, Any]:
+    return {
+        "Start": _moment(probed.started_at),
+        "End": _moment(probed.ended_at),
+        "ExitCode": CUT_OFF if probed.exit_code is None else probed.exit_code,
+        "Output": probed.output,
+    }
 
 
 def _mounts(

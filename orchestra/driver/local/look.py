@@ -9,7 +9,7 @@ Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``
     stop.json        {"started_at"} of the run that was asked to stop, written before the first signal
     hooks.json       {"done"}: how many post_start hooks have succeeded since a command last started it
     pause.json       {"started_at"} of the run that was asked to stand still, written before it does
-    health.json      {"started_at", "health"}: what probes have shown of the run that began then
+    health.json      {"started_at", "health", "log"}: what probes of the run that began then have shown, and these
     network.json     its attachment, see ``net.attachment``
 """
 
@@ -152,11 +152,11 @@ def _unknown(files: ContainerDirectory) -> Encoded:
 
 def _status(files: ContainerDirectory, seen: State) -> Encoded:
     if seen.status is Status.RUNNING:
-        health = _of_run(files, HEALTH, seen.started_at).get("health")
+        health = of_run(files, HEALTH, seen.started_at).get("health")
         health = health if isinstance(health, dict) else {}
         running = {"kind": "Running", "pid": seen.pid, "started_at": seen.started_at, "health": health}
         marks = {"paused": PAUSE, "stopping": STOP}
-        return {**running, **{mark: True for mark, name in marks.items() if _of_run(files, name, seen.started_at)}}
+        return {**running, **{mark: True for mark, name in marks.items() if of_run(files, name, seen.started_at)}}
     if seen.status is not Status.STOPPED:
         return {"kind": "Created"}
     ended = seen.exit
@@ -166,7 +166,7 @@ def _status(files: ContainerDirectory, seen: State) -> Encoded:
         "started_at": seen.started_at,
         "finished_at": ended.finished_at if ended else seen.started_at,
         "oom_killed": bool(ended and ended.oom_killed),
-        "stopped": bool(_of_run(files, STOP, seen.started_at)),
+        "stopped": bool(of_run(files, STOP, seen.started_at)),
     }
 
 
@@ -175,7 +175,8 @@ def _hooks_done(files: ContainerDirectory) -> int:
     return done if isinstance(done, int) else 0
 
 
-def _of_run(files: ContainerDirectory, name: str, started_at: float) -> Encoded:
+def of_run(files: ContainerDirectory, name: str, started_at: float) -> Encoded:
+    """What a file says of the run that began then; empty if it is about another one."""
     content = files.load_sound(name)
     return content if content.get("started_at") == started_at else {}
 

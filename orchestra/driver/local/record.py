@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
-from orchestra.driver.local.look import HEALTH, HOOKS, PAUSE, RECORD, START, STOP
+from orchestra.driver.local.look import HEALTH, HOOKS, PAUSE, RECORD, START, STOP, of_run
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
-from orchestra.model.health import Health  # noqa: TC001 - the same
+from orchestra.model.health import Health, Probed  # noqa: TC001 - the same
 from orchestra.model.observed import Container  # noqa: TC001 - the same
 from orchestra.record import Record
 from orchestra.shim.state import Status, state
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Attachment
 
 T = TypeVar("T")
+
+PROBES_KEPT = 5
+"""The number of probes whose results are kept, as in Docker."""
 
 
 class ContainerRecord(Record):
@@ -94,9 +97,11 @@ def store_pause(directory: str, started_at: float) -> None:
     ContainerDirectory(directory).store(PAUSE, {"started_at": started_at})
 
 
-def store_health(directory: str, health: Health) -> None:
-    """For the current run; does nothing if there is none."""
+def store_health(directory: str, health: Health, probed: Probed | None) -> None:
+    """For the current run, with its last probes; does nothing if there is none."""
     seen = state(directory)
     if seen.status is Status.RUNNING:
-        content = {"started_at": seen.started_at, "health": encode(health)}
-        ContainerDirectory(directory).store(HEALTH, content)
+        files = ContainerDirectory(directory)
+        before = of_run(files, HEALTH, seen.started_at).get("log", ())
+        log = [*before, *(() if probed is None else (encode(probed),))][-PROBES_KEPT:]
+        files.store(HEALTH, {"started_at": seen.started_at, "health": encode(health), "log": log})
