@@ -78,6 +78,18 @@ def test_a_container_with_a_name_of_its_own_is_called_by_it(by_hand, orchestra):
     assert orchestra("-p", "s", "logs")[1] == "the-web  | hello\n"
 
 
+def test_the_containers_of_one_off_commands_are_part_of_their_service(by_hand, orchestra):
+    run = "s-web-run-0123456789ab"
+    for name, text in ((by_hand.create("web"), "serving\n"), (by_hand.create("web", 0, run), "migrated\n")):
+        by_hand.run(name)
+        by_hand.write(name, text)
+    assert orchestra("-p", "s", "--ansi", "always", "logs", "--no-color", "web")[1].splitlines() == [
+        f"{'web-1':<{len(run)}}  | serving",
+        f"{run}  | migrated",
+    ]
+    assert orchestra("-p", "s", "logs", "--index", "1", "web")[1] == "web-1  | serving\n"
+
+
 def test_colours_are_those_of_services_in_the_order_of_the_file(two, orchestra):
     out = orchestra("-p", "s", "--ansi", "always", "logs", "-n1")[1]
     assert out == "\033[33mweb-1       | \033[0mweb 2\n\033[36mdatabase-1  | \033[0mdatabase 2\n"
