@@ -14,7 +14,7 @@ from orchestra.compose.source import Source, parse_documents
 from orchestra.model.device_edits import DeviceEdits, DeviceNode, EditHook, EditMount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from orchestra.compose.reader import Reader
     from orchestra.compose.schema.deploy import DeviceRequest
@@ -29,7 +29,7 @@ def is_cdi_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-class _Known:
+class KnownDevices:
     """devices: edits by qualified name, each with the edits that its file has for all of its devices."""
 
     def __init__(self, reader: Reader) -> None:
@@ -79,14 +79,17 @@ def _by_number(name: str) -> tuple[int, str]:
     return (int(last) if last.isdecimal() else 1 << 30, last)
 
 
-def device_edits(service: Service, reader: Reader) -> tuple[DeviceEdits, tuple[str, ...]]:
-    """What the devices of a service add to its containers, and the problems of those that no file describes."""
+def device_edits(service: Service, describe: Callable[[], KnownDevices]) -> tuple[DeviceEdits, tuple[str, ...]]:
+    """What the devices of a service add to its containers, and the problems of those that no file describes.
+
+    describe: asked only if the service has devices.
+    """
     reservations = service.deploy.resources.reservations if service.deploy else None
     requests = (*service.gpus, *(reservations.devices if reservations else ()))
     asked = [device.source for device in service.devices if is_cdi_name(device.source)]
     if not requests and not asked:
         return DeviceEdits(), ()
-    known = _Known(reader)
+    known = describe()
     missing = [name for name in asked if name not in known.devices]
     problems = [f"unresolvable CDI devices {', '.join(missing)}"] if missing else []
     chosen = [name for name in asked if name in known.devices]
@@ -98,7 +101,7 @@ def device_edits(service: Service, reader: Reader) -> tuple[DeviceEdits, tuple[s
     return _merge(dict.fromkeys(chosen), known), tuple(problems)
 
 
-def _merge(names: Iterable[str], known: _Known) -> DeviceEdits:
+def _merge(names: Iterable[str], known: KnownDevices) -> DeviceEdits:
     """Merge edits. Those that a file has for all its devices are made once."""
     found = DeviceEdits()
     made: list[DeviceEdits] = []

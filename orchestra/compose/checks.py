@@ -177,6 +177,10 @@ def _check_mounts(service: Service, path: Path, context: Context) -> None:
         if mount.type in ("bind", "image") and not mount.source and not problems.lacks(*place, "source"):
             message = f"{'a bind' if mount.type == 'bind' else 'an image'} mount needs a source"
             problems.error("missing-key", message, context.span(place), place)
+        if mount.bind and mount.bind.recursive == "readonly" and not mount.read_only:
+            place = (*place, "bind", "recursive")
+            message = "bind.recursive readonly needs read_only: true"
+            problems.error("conflict", message, context.span(place), place)
         subpath = (mount.image.subpath or "") if mount.image else ""
         if ".." in subpath.split("/"):
             place = (*place, "image", "subpath")

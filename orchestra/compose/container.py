@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.compose.cdi import device_edits, is_cdi_name
+from orchestra.compose.cdi import is_cdi_name
 from orchestra.compose.log_drivers import logging
+from orchestra.compose.mounts import volume_sources
 from orchestra.compose.schema.process import UlimitRange
 from orchestra.compose.sharing import sharing
 from orchestra.model.desired import (
@@ -44,7 +45,7 @@ def first_replica(
     """The first container of a service, without what differs between replicas: networks, ports and labels."""
     service = context.stack.services[key]
     stack = context.stack.name or ""
-    edits, not_found = device_edits(service, context.reader)
+    edits, not_found = context.device_edits(service)
     return ContainerSpec(
         name=ContainerName(service.container_name or container_name(stack, key, 1, context.project.separator)),
         service=ServiceName(key),
@@ -67,6 +68,9 @@ def first_replica(
         pid=sharing("pid", service),
         ipc=sharing("ipc", service),
         uts=sharing("uts", service),
+        cgroup=sharing("cgroup", service),
+        external_links=tuple(_link(text) for text in service.external_links),
+        volumes_from=volume_sources(service),
         expose=tuple(_exposed(port) for port in service.expose),
         dns=service.dns,
         dns_search=service.dns_search,
@@ -118,6 +122,12 @@ def _hooks(hooks: Iterable[schema.Hook]) -> tuple[Hook, ...]:
         )
         for hook in hooks
     )
+
+
+def _link(text: str) -> tuple[str, str]:
+    """Alias and container of ``CONTAINER[:ALIAS]``."""
+    container, _, alias = text.partition(":")
+    return alias or container, container
 
 
 def _exposed(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from orchestra.compose.cdi import KnownDevices, device_edits
 from orchestra.compose.nodes import Map, Path, locate
 from orchestra.model.location import Location
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.service import Service
     from orchestra.compose.schema.stack import Stack
     from orchestra.errors import Span
+    from orchestra.model.device_edits import DeviceEdits
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ class Context:
     def location(self, path: Path, *, key: bool = False) -> Location:
         span = self.span(path, key=key)
         return Location(span.path, span.line, span.column)
+
+    def device_edits(self, service: Service) -> tuple[DeviceEdits, tuple[str, ...]]:
+        """What the CDI devices of a service add to its containers, and why some cannot be added."""
+        return device_edits(service, lambda: self._devices)
+
+    @cached_property
+    def _devices(self) -> KnownDevices:
+        return KnownDevices(self.reader)
 
     @cached_property
     def links(self) -> dict[str, list[tuple[str, frozenset[str]]]]:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.image_references import locate_image
 from orchestra.compose.tmpfs import parse_tmpfs_options
+from orchestra.model.desired import VolumeSource
 from orchestra.model.mount import BindMount, FileMount, ImageMount, Mount, TmpfsMount, VolumeMount
+from orchestra.model.names import ServiceName
+from orchestra.model.sharing import OfContainer, OfService
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
                 volume.read_only,
                 create_host_path=bool(bind and bind.create_host_path),
                 propagation=propagation,
+                recursive=(bind.recursive or "").replace("enabled", "") if bind else "",
             )
         case "volume":
             declared, options = context.stack.volumes.get(source), volume.volume
@@ -68,6 +72,7 @@ def _volume(volume: ServiceVolume, path: Path, context: Context) -> Mount | None
                 propagation=propagation,
                 subpath=(options.subpath or "") if options else "",
                 no_copy=bool(options and options.nocopy),
+                labels=dict((options.labels if options else None) or {}),
             )
         case "tmpfs":
             return TmpfsMount(target, _tmpfs_options(volume.tmpfs) if volume.tmpfs else (), volume.read_only)
@@ -93,23 +98,34 @@ def _tmpfs(text: str) -> TmpfsMount:
 
 
 def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[Mount]:
-    """The mounts of the services named in ``volumes_from``."""
+    """The mounts of the services named in ``volumes_from``, without anonymous volumes: only containers have those."""
     found: list[Mount] = []
     for index, entry in enumerate(context.stack.services[key].volumes_from):
         name, _, mode = entry.partition(":")
         path = ("services", key, "volumes_from", index)
-        if name == "container":
-            context.problems.not_apply(
-                "volumes of containers outside the stack cannot be mounted", context.span(path), path
-            )
-            continue
-        taken = [mount for mount in known.get(name, ()) if not isinstance(mount, TmpfsMount)]
+        taken = [mount for mount in known.get(name, ()) if _may_be_lent(mount)]
         if not context.problems.may_make(len(taken)):
             message = "the stack has too many mounts"
             context.problems.error("invalid-value", message, context.span(path), path)
             break
         found += map(_read_only, taken) if mode == "ro" else taken
     return found
+
+
+def _may_be_lent(mount: Mount) -> bool:
+    return not (isinstance(mount, TmpfsMount) or (isinstance(mount, VolumeMount) and not mount.name))
+
+
+def volume_sources(service: Service) -> tuple[VolumeSource, ...]:
+    """``volumes_from``: ``SERVICE[:ro|rw]`` or ``container:NAME[:ro|rw]``."""
+    found: list[VolumeSource] = []
+    for entry in service.volumes_from:
+        name, *rest = entry.split(":")
+        whose: OfService | OfContainer = OfService(ServiceName(name))
+        if name == "container" and rest:
+            whose = OfContainer(rest.pop(0))
+        found.append(VolumeSource(whose, read_only=rest == ["ro"]))
+    return tuple(found)
 
 
 def _read_only(mount: Mount) -> Mount:
@@ -129,16 +145,22 @@ def _files(service: Service, attribute: str, path: Path, context: Context) -> li
         target = entry.target or entry.source or ""
         if not target.startswith("/"):
             target = f"/run/secrets/{target}" if attribute == "secrets" else f"/{target}"
-        if definition.external:
-            found.append(FileMount(target, declared=f"{attribute[:-1]} {entry.source}", external=True))
-            continue
-        if not (definition.file or definition.content or definition.environment):
-            message = f"{attribute[:-1]} {entry.source}: it is a driver's, and Orchestra has no store of {attribute}"
-            hint = "give it a file, content or environment"
-            context.problems.not_apply(message, context.span(place), place, hint)
+        declaration = f"{attribute[:-1]} {entry.source}"
+        if refusal := _refusal(attribute, declaration, definition):
+            found.append(FileMount(target, declared=declaration, refusal=refusal))
             continue
         found.append(_file(target, entry, definition, (attribute, entry.source or ""), place, context))
     return found
+
+
+def _refusal(attribute: str, declaration: str, definition: FileObject) -> str:
+    """Why a config or secret cannot be mounted, as in Docker Compose; empty if it can."""
+    if definition.external:
+        return f"unsupported external {declaration}: there is no store of configs and secrets"
+    for name in ("driver", "template_driver"):
+        if getattr(definition, name):
+            return f"unsupported {name} of {declaration}: {attribute}.*.{name} is for Swarm"
+    return ""
 
 
 def _file(

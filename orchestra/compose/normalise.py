@@ -14,7 +14,9 @@ from orchestra.compose.mounts import Mounts, mounts
 from orchestra.compose.not_applied import report
 from orchestra.compose.render import dump
 from orchestra.graph import ranks
+from orchestra.model.codec import encode
 from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, ProviderSpec, VolumeSpec
+from orchestra.model.device_edits import DeviceEdits
 from orchestra.model.mount import ImageMount
 from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name
 from orchestra.record import replace
@@ -148,7 +150,7 @@ def _labels(
 
 
 def _surroundings(service: Service, context: Context) -> dict[str, object]:
-    """What is not in the service's own definition: names on the host, and the content of configs and secrets."""
+    """What is not in its own definition: names on the host, CDI devices, the content of configs and secrets."""
     stack = context.stack
     contents: dict[str, str] = {}
     for attribute in ("configs", "secrets"):
@@ -160,7 +162,9 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
                 )
     keys = service.networks or {}
     volumes = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
+    edits, _ = context.device_edits(service)
     return {
+        **({"devices": encode(edits)} if edits != DeviceEdits() else {}),
         "networks": {key: stack.networks[key].name for key in sorted(keys) if key in stack.networks},
         "volumes": {key: stack.volumes[key].name for key in sorted(volumes) if key in stack.volumes},
         "contents": contents,

@@ -1,4 +1,4 @@
-"""Namespaces that a service shares, as written in the file: ``network_mode``, ``pid``, ``ipc`` and ``uts``."""
+"""Namespaces that a service shares, as written in the file: ``network_mode``, ``pid``, ``ipc``, ``uts``, ``cgroup``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ WORDS: dict[str, dict[str, Sharing]] = {
     "pid": {"private": Own(), "host": Host()},
     "ipc": {"private": Own(), "shareable": Own(), "none": Bare(), "host": Host()},
     "uts": {"private": Own(), "host": Host()},
+    "cgroup": {"private": Own(), "host": Host()},
 }
 JOINABLE = ("network_mode", "pid", "ipc")
 """The kinds that may be another container's."""

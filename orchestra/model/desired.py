@@ -14,7 +14,7 @@ from orchestra.model.hook import Hook
 from orchestra.model.location import Location
 from orchestra.model.mount import ImageMount, Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
-from orchestra.model.sharing import Own, Sharing
+from orchestra.model.sharing import OfContainer, OfService, Own, Sharing
 from orchestra.model.wish import Wish
 from orchestra.record import Record
 
@@ -197,12 +197,21 @@ class OneOff(Record):
     caller: str = ""
 
 
+class VolumeSource(Record):
+    """A container whose volumes another one mounts (``volumes_from``)."""
+
+    whose: OfService | OfContainer
+    read_only: bool = False
+
+
 class ContainerSpec(Record):
     """One container as it should be: replicas are expanded, images are named, no path is relative.
 
     command, entrypoint: None for the image's. environment: without the image's own. network_mode: for Own, the networks
-    are those in ``endpoints``. expose: ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank:
-    start rank of its service in the dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
+    are those in ``endpoints``. external_links: pairs of an alias and the name of a container outside the stack, which
+    resolves if they share a network. volumes_from: of services only for their anonymous volumes. expose:
+    ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank: start rank of its service in the
+    dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
     post_start: run in the container after a command has started it; pre_stop: before it is asked to stop.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
     """
@@ -225,11 +234,14 @@ class ContainerSpec(Record):
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
     mounts: tuple[Mount, ...] = ()
+    volumes_from: tuple[VolumeSource, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     network_mode: Sharing = Own()
     pid: Sharing = Own()
     ipc: Sharing = Own()
     uts: Sharing = Own()
+    cgroup: Sharing = Own()
+    external_links: tuple[tuple[str, str], ...] = ()
     ports: tuple[Port, ...] = ()
     expose: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()

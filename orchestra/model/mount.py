@@ -5,6 +5,8 @@ target: an absolute path in the container, in all of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestra.model.codec import tagged
 from orchestra.record import Record, replace
 
@@ -14,7 +16,9 @@ class BindMount(Record):
     """A file or directory of the host. source: its absolute path.
 
     create_host_path: make a missing directory, as the short syntax does. declared: what it belongs to, such as
-    ``secret token``, if it is not a volume.
+    ``secret token``, if it is not a volume. recursive: what becomes of the mounts below the source: by default they are
+    there, and read-only with the rest; ``disabled`` leaves them out, ``writable`` leaves them as they are, ``readonly``
+    is the default.
     """
 
     target: str
@@ -23,11 +27,12 @@ class BindMount(Record):
     create_host_path: bool = False
     propagation: str = ""
     declared: str = ""
+    recursive: str = ""
 
 
 @tagged
 class VolumeMount(Record):
-    """A volume, by its name on the host; without one, an anonymous volume of the container."""
+    """A volume, by its name on the host; without one, an anonymous volume of the container, with ``labels``."""
 
     target: str
     name: str = ""
@@ -35,6 +40,7 @@ class VolumeMount(Record):
     propagation: str = ""
     subpath: str = ""
     no_copy: bool = False
+    labels: Mapping[str, str] = {}
 
 
 @tagged
@@ -59,8 +65,8 @@ class ImageMount(Record):
 class FileMount(Record):
     """A read-only file of one container, made from ``content``, or from the file ``source`` when it is made.
 
-    An unset variable leaves both at their defaults, and so does what is external, which is refused when the container
-    is made. uid, gid, mode: None for the defaults. declared: as in BindMount.
+    An unset variable leaves both at their defaults, and so does what there is no store for: refusal says why the
+    container cannot be made. uid, gid, mode: None for the defaults. declared: as in BindMount.
     """
 
     target: str
@@ -70,7 +76,7 @@ class FileMount(Record):
     gid: int | None = None
     mode: int | None = None
     declared: str = ""
-    external: bool = False
+    refusal: str = ""
 
     def __repr__(self) -> str:
         """Without the content, which may be a secret."""

@@ -1,4 +1,4 @@
-"""Which namespace of a kind a container uses (namespaces(7)): ``network_mode``, ``pid``, ``ipc`` and ``uts``."""
+"""Whose namespace of a kind a container uses: ``network_mode``, ``pid``, ``ipc``, ``uts``, ``cgroup``."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ class OfContainer(Record):
 
 
 Sharing = Own | Bare | Host | OfService | OfContainer
-"""``network_mode`` may be any of them, ``ipc`` too, ``pid`` any but Bare, ``uts`` Own or Host."""
+"""``network_mode`` may be any of them, ``ipc`` too, ``pid`` any but Bare, ``uts`` and ``cgroup`` Own or Host."""

@@ -51,7 +51,8 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
     for owner in shared_with(situation, spec):
         seen = situation.observed.containers.get(owner.name)
         if seen and container.created_at < seen.created_at:
-            return f"it shares a namespace with {owner.name}, which was replaced"
+            lends = owner.service in [getattr(source.whose, "service", None) for source in spec.volumes_from]
+            return f"it {'mounts volumes of' if lends else 'shares a namespace with'} {owner.name}, which was replaced"
     return None
 
 
@@ -61,9 +62,12 @@ def _is_to_be_renewed(situation: Situation, spec: ContainerSpec, container: Cont
 
 
 def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec]:
-    """The containers whose namespaces ``spec`` joins by ``service:NAME``: the first replica of each."""
+    """The containers whose namespaces ``spec`` joins by ``service:NAME`` or whose volumes it mounts.
+
+    The first replica of each service.
+    """
     return [
         situation.replicas[whose.service][0]
-        for whose in (spec.network_mode, spec.pid, spec.ipc)
+        for whose in (spec.network_mode, spec.pid, spec.ipc, *(source.whose for source in spec.volumes_from))
         if isinstance(whose, OfService) and situation.replicas.get(whose.service)
     ]

@@ -111,3 +111,11 @@ def test_a_later_directory_wins(files, folder):
         json.dumps({"kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"env": ["NEW=1"]}}]})
     )
     assert load(folder, 'devices: ["nvidia.com/gpu=0"]')[0] == DeviceEdits(("NEW=1",))
+
+
+def test_a_changed_cdi_file_is_another_container(folder, files):
+    text = "devices: [nvidia.com/gpu=0]"
+    before = load(folder, text)[2].desired.replicas("web")[0].config_hash
+    assert load(folder, text)[2].desired.replicas("web")[0].config_hash == before
+    (files / "first/nvidia.yaml").write_text(YAML.replace("COMMON=1", "COMMON=2"))
+    assert load(folder, text)[2].desired.replicas("web")[0].config_hash != before

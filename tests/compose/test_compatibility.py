@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestra.driver.local.unsupported import LACKS, UNSUPPORTED
+from orchestra.driver.local.unsupported import LACKS, REFUSED, UNSUPPORTED
+from orchestra.model.mount import FileMount
 from orchestra.record import replace
 from tools.reference.attributes import REMARKS, Attribute, State, attributes
+
+OF_OTHERS = (
+    *(f"services.*.{name}" for name in ("build", "develop", "networks.", "post_start", "pre_start", "pre_stop")),
+    "networks.",
+)
 
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
@@ -60,12 +66,14 @@ SPECIAL: dict[str, Any] = {
     "services.*.network_mode": "none",
     "services.*.pid": "host",
     "services.*.uts": "host",
+    "services.*.cgroup": "host",
     "services.*.ports.[].published": "8080",
     "services.*.ports.[].protocol": "udp",
     "services.*.pull_policy": "always",
     "services.*.restart": "always",
     "services.*.tmpfs": ["/tmp"],
     "services.*.volumes.[].source": "w",
+    "services.*.volumes.[].bind.recursive": "disabled",
     "services.*.volumes.[].type": "tmpfs",
     "services.*.volumes_from": ["b"],
     "services.*.env_file.[].path": "other.env",
@@ -111,6 +119,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "services.*.secrets.[].source": {"secrets.s2": {"file": "./s2"}},
     **{f"{k}.*.content": {f"{k}.*.file": None, f"{k}.*.content": "other"} for k in ("configs", "secrets")},
     **{f"{k}.*.environment": {f"{k}.*.file": None, f"{k}.*.environment": "A"} for k in ("configs", "secrets")},
+    "services.*.volumes.[].bind.recursive": {"services.*.volumes.[].read_only": True},
     "services.*.devices.[].target": {"services.*.devices": [{"source": "/dev/null"}]},
     "services.*.devices.[].permissions": {"services.*.devices": [{"source": "/dev/null"}]},
 }
@@ -254,3 +263,20 @@ def test_what_is_called_parsed_only_is_reported_once(path, folder):
     found = [note for note in folder.load(json.dumps(data)).not_applied if UNSUPPORTED[path] in note.message]
     assert found, path
     assert len({note.span for note in found}) == len(found)
+
+
+@pytest.mark.parametrize("path", sorted(REFUSED))
+def test_what_is_called_refused_is_refused_when_its_container_is_made(path, folder):
+    data = json.loads(json.dumps(BASE))
+    kind = path.partition(".")[0]
+    put(data, path.split("."), True if path.endswith("external") else "t")
+    if path.endswith("external"):
+        del data[kind]["c" if kind == "configs" else "s"]["file"]
+    spec = load(folder, data).container("stack-a-1") or load(folder, data).replicas("a")[0]
+    (refused,) = [mount for mount in spec.mounts if isinstance(mount, FileMount) and mount.refusal]
+    assert refused.declared.startswith(kind[:-1])
+
+
+def test_few_attributes_have_no_effect():
+    found = [item.path for item in attributes(LACKS) if item.state is State.PARSED]
+    assert len([path for path in found if not path.startswith(OF_OTHERS)]) <= 20

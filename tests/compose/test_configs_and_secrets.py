@@ -67,16 +67,19 @@ def test_an_unset_variable_is_reported_where_it_is_named(folder):
     )
 
 
-def test_what_is_in_the_store_of_a_driver_is_told_to_be_missing(folder):
-    found, loaded = mounts(folder, "configs: [c]", "configs: {c: {driver: vault}}")
-    assert found == ()
-    messages = [note.message for note in loaded.not_applied]
-    assert "config c: it is a driver's, and Orchestra has no store of configs" in messages
-
-
-def test_what_is_external_is_left_to_be_refused(folder):
-    found, loaded = mounts(folder, "secrets: [{source: s, target: t}]", "secrets: {s: {external: true}}")
-    assert found == (FileMount("/run/secrets/t", declared="secret s", external=True),)
+@pytest.mark.parametrize(
+    ("declared", "refusal"),
+    [
+        ("external: true", "unsupported external secret s: there is no store of configs and secrets"),
+        ("file: ./s, driver: vault", "unsupported driver of secret s: secrets.*.driver is for Swarm"),
+        ("file: ./s, template_driver: golang", "unsupported template_driver of secret s: secrets.*.template_driver "),
+    ],
+)
+def test_what_is_for_swarm_is_left_to_be_refused(declared, refusal, folder):
+    folder.write("s", "")
+    found, loaded = mounts(folder, "secrets: [{source: s, target: t}]", f"secrets: {{s: {{{declared}}}}}")
+    assert found == (FileMount("/run/secrets/t", declared="secret s", refusal=found[0].refusal),)
+    assert found[0].refusal.startswith(refusal)
     assert not loaded.not_applied
 
 

@@ -223,7 +223,7 @@ def test_a_file_of_ten_megabytes_is_refused_at_once(folder):
 def test_services_that_mount_each_others_volumes_twice_are_loaded(folder):
     def rung(i: int) -> str:
         both = f"volumes_from: [s{i + 1}, t{i + 1}]"
-        return f"  s{i}: {{image: x, volumes: [/s{i}], {both}}}\n  t{i}: {{image: x, volumes: [/t{i}], {both}}}"
+        return f"  s{i}: {{image: x, volumes: [/h:/s{i}], {both}}}\n  t{i}: {{image: x, volumes: [/h:/t{i}], {both}}}"
 
     loaded = folder.load(f"services:\n{lines(40, rung)}\n  s40: {{image: x}}\n  t40: {{image: x}}")
     assert len(loaded.desired.replicas("s0")[0].mounts) == 79

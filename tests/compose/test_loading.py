@@ -21,6 +21,7 @@ from orchestra.model.desired import (
     Restart,
     RestartPolicy,
     Ulimit,
+    VolumeSource,
 )
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
@@ -453,6 +454,13 @@ def test_volumes_from_takes_the_mounts_of_another_service(folder):
         "volumes: {v1: }\n"
     )
     assert only(folder.load(text), "a").mounts == (VolumeMount("/d", "shop_v1", read_only=True),)
+
+
+def test_volumes_from_names_containers_too(folder):
+    text = "services: {a: {image: x, volumes_from: ['container:db:ro', b]}, b: {image: x, volumes: [/own]}}"
+    spec = only(folder.load(text), "a")
+    assert spec.mounts == ()
+    assert spec.volumes_from == (VolumeSource(OfContainer("db"), read_only=True), VolumeSource(OfService("b")))
 
 
 def test_what_has_no_effect_is_named_and_kept(folder):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from orchestra.model.desired import VolumeSource
+from orchestra.model.sharing import OfService
+
 CHAIN = """
 services:
   store: {image: "rootfs:/", env_file: gone.env, volumes: [data:/data, /own]}
@@ -25,7 +28,8 @@ def test_a_service_that_lends_its_mounts_is_read_and_not_wanted(folder):
     text = CHAIN.replace(" env_file: gone.env,", "")
     desired = folder.load(text, services=("backup",), no_deps=True).desired
     (backup,) = desired.containers
-    assert [(mount.name, mount.target) for mount in backup.mounts] == [("shop_data", "/data"), ("", "/own")]
+    assert [(mount.name, mount.target) for mount in backup.mounts] == [("shop_data", "/data")]
+    assert backup.volumes_from == (VolumeSource(OfService("store")),)
     assert [volume.name for volume in desired.volumes] == ["shop_data"]
 
 

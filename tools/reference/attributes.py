@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import BaseModel, PlainValidator
 
 from orchestra.compose.schema.stack import Stack
-from orchestra.driver.local.unsupported import LACKS
+from orchestra.driver.local.unsupported import FOREIGN, LACKS, REFUSED
 from tools.reference import marks
 
 if TYPE_CHECKING:
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """PARSED: checked, merged, printed by ``config``, and reported by ``up`` as not applied."""
+    """PARSED: checked, merged, printed by ``config``, and reported by ``up`` as not applied.
+
+    FOREIGN: the same, for what means nothing on one Linux machine. REFUSED: ``up`` fails.
+    """
 
     APPLIED = "applied"
     PARSED = "parsed only"
+    FOREIGN = "not for Linux or one machine"
+    REFUSED = "refused"
 
 
 class Attribute(NamedTuple):
@@ -73,7 +78,11 @@ REMARKS: dict[str, str] = {
     "services.*.tmpfs": "Docker's options and the kernel's, such as `size=10%`, `uid` and `exec`; others are refused",
     "services.*.volumes.[].consistency": "informational: mounts on Linux are always consistent",
     "services.*.volumes.[].type": "`bind`, `volume` or `tmpfs`; others are reported and not mounted",
-    "services.*.volumes_from": "services; `container:` is reported as not applied",
+    "services.*.volumes_from": "services and `container:NAME`, with their anonymous volumes",
+    "services.*.volumes.[].bind.recursive": "a read-only bind mount is so with all its submounts, as with `readonly`",
+    "services.*.volumes.[].volume.labels": "of an anonymous volume",
+    "services.*.cgroup": "`private` (the default) or `host`; others are refused",
+    "services.*.external_links": "the alias of a container of any stack on a shared network",
     "networks.*.attachable": _INFORMATION,
     "networks.*.driver": "`bridge`; others are reported, and the network becomes a bridge",
     "networks.*.enable_ipv4": "`false` is reported as not applied",
@@ -139,11 +148,19 @@ def _walk(model: type[BaseModel], prefix: str, unsupported: Mapping[str, str]) -
         path = f"{prefix}{name}"
         kind, inner, suffix = _describe(hint)
         reason = unsupported.get(path, "")
-        is_lacking = any(f"{path}.".startswith(f"{known}.") for known in unsupported)
-        state = State.PARSED if is_lacking else State.APPLIED
-        yield Attribute(path, kind, state, reason or REMARKS.get(path, ""))
+        above = next((known for known in unsupported if f"{path}.".startswith(f"{known}.")), "")
+        yield Attribute(path, kind, _state(above), reason or REMARKS.get(path, ""))
         if inner is not None:
             yield from _walk(inner, f"{path}{suffix}.", unsupported)
+
+
+def _state(lacking: str) -> State:
+    """lacking: the path in ``LACKS`` that an attribute is at or below; empty if there is none."""
+    if not lacking:
+        return State.APPLIED
+    if lacking in REFUSED:
+        return State.REFUSED
+    return State.FOREIGN if lacking in FOREIGN else State.PARSED
 
 
 def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:

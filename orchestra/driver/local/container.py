@@ -22,6 +22,7 @@ from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.lent_mounts import lent_mounts
 from orchestra.driver.local.log_receivers import Identity, check_receiver, resolve_receiver
 from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.mounted_images import MountedImages
@@ -134,7 +135,9 @@ class Containers:
             record = sound(load_record, directory)
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
             if record is not None:
-                volume.delete_anonymous_volumes(self._home, record.container.volumes, since=began)
+                volume.delete_anonymous_volumes(
+                    self._home, self._stack, spec.name, record.container.volumes, since=began
+                )
                 if isinstance(error, (DriverError, OSError)):
                     failed = replace(record.container, config_hash="", error=str(error))
                     private_files.make_directories(directory)
@@ -343,9 +346,9 @@ class Containers:
                 case AnonymousVolumes.HAND_ON:
                     pass  # the container's name leads to them
                 case AnonymousVolumes.LEAVE:
-                    volume.leave_anonymous_volumes(self._home, record.container.volumes)
+                    volume.leave_anonymous_volumes(self._home, self._stack, name, record.container.volumes)
                 case AnonymousVolumes.DELETE:
-                    volume.delete_anonymous_volumes(self._home, record.container.volumes)
+                    volume.delete_anonymous_volumes(self._home, self._stack, name, record.container.volumes)
                 case _:
                     assert_never(volumes)
         self._ports.release(name)
@@ -385,10 +388,14 @@ class Containers:
         return ContainerDirectory(self._stack_home.container(name)).has(RECORD)
 
     def _completed(self, spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
-        """Add what the image brings: stop signal, volumes and exposed ports. Volumes without a name get one."""
-        taken = {os.path.normpath(mount.target) for mount in spec.mounts}
-        wanted = [path for path in image.config.volumes if os.path.normpath(path) not in taken]
-        mounts = spec.mounts + tuple(VolumeMount(path) for path in wanted)
+        """Add what other containers and the image bring: volumes, stop signal and exposed ports.
+
+        Volumes without a name get one. Raises TemporaryError if a container that lends its volumes does not exist.
+        """
+        mounts = spec.mounts
+        for more in (lent_mounts(self._home, self._stack, spec), tuple(map(VolumeMount, image.config.volumes))):
+            taken = {os.path.normpath(mount.target) for mount in mounts}
+            mounts += tuple(mount for mount in more if os.path.normpath(mount.target) not in taken)
         named = tuple(
             replace(mount, name=volume.anonymous_name(self._stack, spec.name, mount.target))
             if isinstance(mount, VolumeMount) and not mount.name

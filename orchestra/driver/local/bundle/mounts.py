@@ -94,10 +94,10 @@ def _fit(entry: Entry, spec: ContainerSpec, security: Security) -> bool:
 
 
 def _asked(target: str, mount: ResolvedMount) -> Entry:
-    """A read-only bind is so with everything that is mounted below its source, as in Docker."""
+    """A read-only bind is so with everything mounted below its source, as in Docker, unless the file differs."""
     options = list(mount.options)
     if mount.read_only:
-        options.append("rro" if mount.kind == "bind" else "ro")
+        options.append("rro" if mount.kind == "bind" and not mount.writable_below else "ro")
     entry = {"destination": target, "type": mount.kind, "source": mount.source, "options": options}
     return {**entry, SUBPATH: mount.subpath} if mount.subpath else entry
 

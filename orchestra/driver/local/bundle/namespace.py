@@ -26,8 +26,8 @@ IPC_SYSCTLS = (
 
 def render_namespaces(spec: ContainerSpec, attachment: Attachment) -> list[dict[str, str]]:
     """The namespaces it has, and the network's to join. Those of other containers are known only when it is started."""
-    found = [{"type": "mount"}, {"type": "cgroup"}]
-    found += [{"type": kind} for kind in ("uts", "ipc", "pid") if not isinstance(getattr(spec, kind), Host)]
+    found = [{"type": "mount"}]
+    found += [{"type": kind} for kind in ("cgroup", "uts", "ipc", "pid") if not isinstance(getattr(spec, kind), Host)]
     if attachment.namespace_path is not None:
         found.append({"type": "network", "path": attachment.namespace_path})
     return found

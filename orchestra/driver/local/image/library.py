@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orchestra.driver.local.image.content.by_id import find_by_id, image_id, is_id, may_be_id
 from orchestra.driver.local.image.content.parts import Parts, load_parts
 from orchestra.driver.local.image.documents.manifest import Descriptor
 from orchestra.driver.local.image.naming.name import ImageName, parse_name
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry.push import Pushed
     from orchestra.home import Home
 
-_ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
-
 
 class Item(Record):
     """One reference, or none for an image without a name. parts: None if its documents are damaged or gone."""
@@ -35,7 +33,7 @@ class Item(Record):
     @property
     def id(self) -> str:
         """The id of the configuration, as in Docker."""
-        return self.parts.config_blob.digest if self.parts else self.entry.digest
+        return image_id(self.entry, self.parts)
 
     @property
     def size(self) -> int:
@@ -105,14 +103,13 @@ class Library:
         exact = [item for item in items if item.entry.reference == key]
         if exact:
             return exact[0]
-        if _ID.fullmatch(text):
-            digits = text.removeprefix("sha256:")
-            everything = [*items, *self.nameless()]
-            matching = [i for i in everything if any(d[7:].startswith(digits) for d in (i.id, i.entry.digest))]
-            if len({item.id for item in matching}) > 1:
-                raise UserError(f"{text} is the beginning of several image IDs", hint="give more digits of it")
+        if may_be_id(text):
+            try:
+                matching = find_by_id(self.content, text)
+            except FatalError as error:
+                raise UserError(error.message, hint=error.hint) from error
             if matching:
-                return matching[0]
+                return Item(*matching[0])
         raise UserError(f"no such image: {text}", hint="list the images with `orchestra image ls -a`")
 
     def tag(self, source: str, target: str) -> None:
@@ -236,7 +233,7 @@ def reference_key(text: str) -> str:
     transport, colon, rest = text.partition(":")
     if colon and transport in ("oci", "oci-archive", "docker-archive") and not rest.startswith("/"):
         text = f"{transport}:{os.path.abspath(rest.partition(':')[0])}" + "".join(rest.partition(":")[1:])
-    if _ID.fullmatch(text) and text.startswith("sha256:"):
+    if is_id(text):
         return text
     reference = parse_reference(text)
     if isinstance(reference, Tree):

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.arrival import HERE, Arrival
+from orchestra.driver.local.image.content.by_id import find_by_id, is_id, may_be_id
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, Parts, load_parts
 from orchestra.driver.local.image.content.store import ContentStore, Stored
 from orchestra.driver.local.image.documents.config import ImageConfig
@@ -58,6 +59,8 @@ class ImageStore:
         self._parts: dict[str, Parts] = {}
         # By reference: the stamp of its archive, and its source digest at that time.
         self._named: dict[str, tuple[str, str]] = {}
+        # By id or its beginning: the image, and when it was last looked for.
+        self._by_id: dict[str, Stored] = {}
         # By key, while layers are arriving: the digest of the manifest.
         self._coming: dict[str, str] = {}
 
@@ -74,6 +77,8 @@ class ImageStore:
         platform = _platform(spec.platform)
         with self._content.held():
             if isinstance(reference, Registry):
+                if found := self._find_by_id(spec, reference.name):
+                    return found
                 return self._pull_name(spec, parse_name(reference.name), platform)
             return self._pull(spec, reference, platform)
 
@@ -88,6 +93,10 @@ class ImageStore:
                     found[spec.key] = Image(spec.key, tree_digest(reference.path))
                     continue
                 entries = self._content.entries() if entries is None else entries
+                known = self._by_id.get(spec.reference)
+                if known and isinstance(reference, Registry) and self._still_is(known, reference):
+                    found[spec.key] = self._image(spec, known.digest, known.pulled_at)
+                    continue
                 entry = entries.get(_name(spec, reference))
                 if entry and _is_for(entry, _platform(spec.platform)) and self._still_is(entry, reference):
                     found[spec.key] = self._image(spec, entry.digest, entry.pulled_at)
@@ -145,6 +154,25 @@ class ImageStore:
             if entry and here and source.digest() == entry.source:
                 return self._unchanged(spec, entry)
             return self._adopt(source, spec, str(name), platform)
+
+    def _find_by_id(self, spec: ImageSpec, text: str) -> Image | None:
+        """The image on this machine that an id means; None for a name. An image is never pulled by its id.
+
+        As in Docker, a name wins over the beginning of an id. Raises FatalError for an id that no image here has.
+        """
+        if not may_be_id(text) or (not is_id(text) and self._content.entry(str(parse_name(text)))):
+            return None
+        for entry, parts in find_by_id(self._content, text):
+            if spec.platform and not _is_for(entry, _platform(spec.platform)):
+                hint = f"leave out the platform, or use an image for {spec.platform}"
+                raise FatalError(f"image {text} is for {entry.platform}, not for {spec.platform}", hint=hint)
+            if parts is not None and self._is_complete(entry, f"image {text}"):
+                self._by_id[text] = replace(entry, pulled_at=time.time())
+                return self._image(spec, entry.digest, self._by_id[text].pulled_at)
+        if is_id(text):
+            hint = "an image cannot be pulled by its ID: use a name, or NAME@DIGEST"
+            raise FatalError(f"image {text} is not on this machine", hint=hint)
+        return None
 
     def measure(self, spec: ImageSpec) -> tuple[int, int] | None:
         """Bytes of the layers that are here, and of all; None unless this store is pulling them."""

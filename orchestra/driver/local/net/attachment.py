@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from orchestra.model.desired import Port  # noqa: TC001 - read at run time by th
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from orchestra.home import StackHome
 
 FILE = "network.json"
@@ -46,7 +45,8 @@ class Attachment(Record):
 
     namespace_path: the network namespace to join, None for the host's. interfaces: its own, so none if it shares a
     namespace. ports: as published, with host ports chosen. nameservers: the container's own upstream servers, empty for
-    the host's. resolv_conf and hosts: the texts of these two files in /etc.
+    the host's. resolv_conf and hosts: the texts of these two files in /etc. aliases: names that only this container
+    knows, each with the name that it stands for.
     """
 
     stack: str
@@ -60,6 +60,7 @@ class Attachment(Record):
     nameservers: tuple[str, ...] = ()
     resolv_conf: str = ""
     hosts: str = ""
+    aliases: Mapping[str, str] = {}
 
     @property
     def addresses(self) -> Mapping[str, str]:

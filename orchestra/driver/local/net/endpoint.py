@@ -169,6 +169,7 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         nameservers=container.dns,
         resolv_conf=_resolv_conf(container, embedded=bool(interfaces)),
         hosts=etc.render_hosts(hostname, container.domainname, addresses, extra),
+        aliases={alias.lower(): name.lower() for alias, name in container.external_links},
     )
 
 

@@ -111,8 +111,12 @@ class PublishedNames:
             made = directory_of((network, entry) for network, entries in published for entry in entries)
             known = self._directories[networks] = (files, made)
         own = attachment.container
+        names, pointers = known[1]
+        if attachment.aliases:
+            linked = {alias: names[name] for alias, name in attachment.aliases.items() if name in names}
+            names = {**names, **linked}
         return zone_of(
-            known[1],
+            Directory(names, pointers),
             lambda entry: entry.container == own or is_running(entry.directory),
             forwards=any(interface.gateway for interface in attachment.interfaces),
         )

@@ -44,11 +44,9 @@ def check_file(spec: ContainerSpec, mount: FileMount) -> None:
 
 
 def _content(spec: ContainerSpec, mount: FileMount) -> bytes:
-    if mount.external:
-        message = (
-            f"service {spec.service}: unsupported external {mount.declared}: there is no store of configs and secrets"
-        )
-        raise FatalError(message, hint="give it a file, content or environment instead of external")
+    if mount.refusal:
+        hint = "give it a file, content or environment instead"
+        raise FatalError(f"service {spec.service}: {mount.refusal}", hint=hint)
     if mount.content is not None:
         return mount.content.encode()
     what = f"service {spec.service}: {mount.source or 'what'} is to be mounted at {mount.target}"

@@ -39,7 +39,8 @@ class ResolvedMount(Record):
 
     kind: ``bind``, or a file system type. options: in the words of the OCI runtime spec, but for being read-only.
     subpath: of a bind, the path below ``source`` that is looked up when the container starts. fills: the volume that
-    the image's content at ``target`` goes into while it is empty, or none.
+    the image's content at ``target`` goes into while it is empty, or none. writable_below: a read-only bind leaves the
+    mounts below its source as they are.
     """
 
     target: str
@@ -49,6 +50,7 @@ class ResolvedMount(Record):
     read_only: bool = False
     subpath: str = ""
     fills: str = ""
+    writable_below: bool = False
 
 
 def resolve_mounts(
@@ -87,7 +89,8 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
             return _bind(spec, mount)
         case VolumeMount():
             if mount.name in ("", anonymous_name(stack, spec.name, mount.target)):
-                return _volume(home, spec, mount, ensure_anonymous_volume(home, stack, spec.name, mount.target))
+                name = ensure_anonymous_volume(home, stack, spec.name, mount.target, mount.labels)
+                return _volume(home, spec, mount, name)
             return _volume(home, spec, mount, mount.name)
         case TmpfsMount():
             return _tmpfs(mount)
@@ -145,8 +148,9 @@ def _bind(spec: ContainerSpec, mount: BindMount) -> ResolvedMount:
         except OSError as error:
             message = f"service {spec.service}: {mount.source}, to be mounted at {mount.target}: {error.strerror}"
             raise FatalError(message, hint="create it by hand") from error
-    options = ("rbind", _propagation(spec, mount))
-    return ResolvedMount(mount.target, "bind", mount.source, options, mount.read_only)
+    options = ("bind" if mount.recursive == "disabled" else "rbind", _propagation(spec, mount))
+    writable = mount.recursive == "writable"
+    return ResolvedMount(mount.target, "bind", mount.source, options, mount.read_only, writable_below=writable)
 
 
 def _propagation(spec: ContainerSpec, mount: BindMount | VolumeMount) -> str:

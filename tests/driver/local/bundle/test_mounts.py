@@ -41,6 +41,12 @@ def test_mounts_come_by_depth_behind_what_is_always_there():
     ]
 
 
+@pytest.mark.parametrize(("below", "word"), [(False, "rro"), (True, "ro")])
+def test_a_read_only_bind_may_leave_the_mounts_below_it_writable(below, word):
+    mount = bind("/srv", read_only=True, writable_below=below)
+    assert entry(render(mounts=[mount]), "/srv")["options"] == ["rbind", "rprivate", word]
+
+
 @pytest.mark.parametrize(
     ("target", "gone"),
     [

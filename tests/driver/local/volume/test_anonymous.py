@@ -45,8 +45,8 @@ def test_those_of_containers_are_theirs_and_the_rest_the_stacks(home, ensure):
 def test_an_abandoned_volume_is_hidden_from_the_next_container(home, ensure, volumes):
     name, data = ensure()
     (data / "file").write_text("old")
-    leave_anonymous_volumes(home, [name])
-    leave_anonymous_volumes(home, [name])
+    leave_anonymous_volumes(home, "s", "c1", [name])
+    leave_anonymous_volumes(home, "s", "c1", [name])
     assert list(ensure()[1].iterdir()) == []
     (left,) = (volume.name for volume in observe_volumes(home, "s", (), {name}))
     assert (volumes / left / "_data" / "file").read_text() == "old"
@@ -58,14 +58,14 @@ def test_those_that_are_deleted_are_gone(home, ensure, volumes):
     first, second = ensure("c1", "/a")[0], ensure("c1", "/b")[0]
     began = time.time()
     third = ensure("c1", "/c")[0]
-    delete_anonymous_volumes(home, [first, second, third], since=began)
+    delete_anonymous_volumes(home, "s", "c1", [first, second, third], since=began)
     assert sorted(path.name for path in volumes.iterdir()) == sorted([first, second])
-    delete_anonymous_volumes(home, [first, second, third])
+    delete_anonymous_volumes(home, "s", "c1", [first, second, third])
     assert list(volumes.iterdir()) == []
 
 
 def test_volumes_with_a_name_are_neither_left_nor_deleted(home, create):
     data = create()
-    leave_anonymous_volumes(home, ["s_data"])
-    delete_anonymous_volumes(home, ["s_data"])
+    leave_anonymous_volumes(home, "s", "c1", ["s_data"])
+    delete_anonymous_volumes(home, "s", "c1", ["s_data"])
     assert data.is_dir()
