@@ -133,6 +133,11 @@ class Home(NamedTuple):
         return f"{self.data}/loads"
 
     @property
+    def ports(self) -> str:
+        """Host ports that stacks took with `--ports auto`, one file for each stack. May be deleted at any time."""
+        return f"{self.data}/ports"
+
+    @property
     def sources(self) -> str:
         """Copies of Compose files from registries and Git repositories, and which of them were accepted."""
         return f"{self.data}/sources"

@@ -22,7 +22,12 @@ _RECREATING = {
 
 def read_chosen(values: dict[str, Any]) -> Chosen:
     """values: those of the command line. Raises UserError for an invalid number."""
-    return Chosen(tuple(values["services"]), values.get("no_deps", False), parse_scale(values["scale"]))
+    return Chosen(
+        tuple(values["services"]),
+        values.get("no_deps", False),
+        parse_scale(values["scale"]),
+        automatic_ports=values.get("ports") == "auto",
+    )
 
 
 def read_changes(values: dict[str, Any]) -> Changes:

@@ -90,6 +90,14 @@ COMMANDS = (
             *_WISH,
             QUIET_PULL,
             Option(
+                "ports",
+                ("--ports",),
+                TEXT,
+                "Which host ports to publish; auto replaces those in use",
+                choices=("file", "auto"),
+                default="file",
+            ),
+            Option(
                 "abort_on_container_exit",
                 ("--abort-on-container-exit",),
                 FLAG,

@@ -20,6 +20,8 @@ def conclude(invocation: Invocation, result: UpResult) -> int:
     """Report a result; return the exit code."""
     warn_of_damage(result.damage)
     warn_of_orphans(invocation, result.orphans)
+    for port in result.moved:
+        print(f"{port.container}: port {port.asked} is in use; published at {port.published} instead", file=sys.stderr)
     return conclude_start(invocation, result)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.cdi import is_cdi_name
 from orchestra.compose.log_drivers import logging
+from orchestra.compose.models import model_endpoints, model_names
 from orchestra.compose.mounts import volume_sources
 from orchestra.compose.schema.process import UlimitRange
 from orchestra.compose.sharing import sharing
@@ -57,7 +58,11 @@ def first_replica(
         location=context.location(("services", key), key=True),
         command=service.command,
         entrypoint=service.entrypoint,
-        environment={name: value for name, value in (service.environment or {}).items() if value is not None},
+        environment={
+            **{name: value for name, value in (service.environment or {}).items() if value is not None},
+            **model_names(service, context),
+        },
+        model_endpoints=model_endpoints(service),
         working_directory=service.working_dir or "",
         user=service.user or "",
         groups=service.group_add,

@@ -29,7 +29,7 @@ class Context:
     left_out: what ``--no-deps`` leaves out, see ``compose.select``: others may depend on these services, but only their
     place in the order is used. Those of them in ``stack`` only lend their mounts.
     static_addresses: for each network, by its key in the file, the addresses that any service asks for.
-    unsupported: as in the request.
+    unsupported, automatic_ports: as in the request, or the file.
     """
 
     stack: Stack
@@ -40,6 +40,7 @@ class Context:
     left_out: Mapping[str, Service] = field(default_factory=dict)
     static_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    automatic_ports: bool = False
 
     @property
     def related(self) -> Mapping[str, Service]:

@@ -125,5 +125,6 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
                     f"publish a range of {replicas} ports, or no host port",
                 )
             published = offered.first + (index - 1) % len(offered)
-        found.append(Port(port.target, published or None, port.host_ip or "", port.protocol, context.location(path)))
+        place, automatic = context.location(path), bool(published) and context.automatic_ports
+        found.append(Port(port.target, published or None, port.host_ip or "", port.protocol, place, automatic))
     return tuple(found)

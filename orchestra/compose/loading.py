@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.addresses import static_addresses
 from orchestra.compose.assemble import ALL_PASSES, Assembler, declared_name
+from orchestra.compose.automatic_ports import has_automatic_ports
 from orchestra.compose.checks import check
 from orchestra.compose.complete import complete
 from orchestra.compose.context import Context
@@ -155,7 +156,8 @@ def load(request: LoadRequest) -> Loaded:
         completed = with_runtime(completed, request.runtime)
     beyond = left_out(declared, request.services) if request.no_deps and request.services else {}
     addresses = static_addresses(declared.services)
-    context = Context(completed, document, project, reader, problems, beyond, addresses, request.unsupported)
+    automatic = has_automatic_ports(declared, document, problems) or request.automatic_ports
+    context = Context(completed, document, project, reader, problems, beyond, addresses, request.unsupported, automatic)
     check(context, declared, request.scale)
     problems.raise_errors()
     for name in sorted(request.scale.keys() - (stack.services.keys() - beyond.keys())):

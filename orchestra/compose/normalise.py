@@ -10,6 +10,7 @@ from orchestra.compose.container import first_replica
 from orchestra.compose.image_references import image_reference
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.joining import endpoints, networks, ports
+from orchestra.compose.models import model_names, models
 from orchestra.compose.mounts import Mounts, mounts
 from orchestra.compose.not_applied import report
 from orchestra.compose.render import dump
@@ -68,6 +69,7 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
         networks=networks(context, used),
         volumes=_volumes(context),
         images=tuple(images.values()),
+        models=models(context),
         providers=tuple(
             ProviderSpec(ServiceName(key), service.provider.type, dict(service.provider.options or {}))
             for key, service in stack.services.items()
@@ -165,6 +167,7 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
     edits, _ = context.device_edits(service)
     return {
         **({"devices": encode(edits)} if edits != DeviceEdits() else {}),
+        **({"models": model_names(service, context)} if service.models else {}),
         "networks": {key: stack.networks[key].name for key in sorted(keys) if key in stack.networks},
         "volumes": {key: stack.volumes[key].name for key in sorted(volumes) if key in stack.volumes},
         "contents": contents,

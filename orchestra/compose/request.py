@@ -33,7 +33,8 @@ class LoadRequest(Record):
     ``working_directory``, which must be absolute. runtime: for services that name none. unsupported: attributes that
     have no effect with the driver, by the shape of their path, and why. all_resources: also those that no service uses.
     compatibility: names of containers have ``_`` between their parts. fetch: makes a local file of one that is
-    elsewhere, such as ``oci://...``, and returns its path; without it such files are refused.
+    elsewhere, such as ``oci://...``, and returns its path; without it such files are refused. automatic_ports: fixed
+    host ports give way to others that use them.
     """
 
     environment: Mapping[str, str]
@@ -51,6 +52,7 @@ class LoadRequest(Record):
     all_resources: bool = False
     compatibility: bool = False
     fetch: Callable[[str], str] | None = None
+    automatic_ports: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As plain data, without ``unsupported`` and ``fetch``: the key for ``orchestra.compose.remembered``."""
@@ -68,6 +70,7 @@ class LoadRequest(Record):
             "runtime": self.runtime,
             "all_resources": self.all_resources,
             "compatibility": self.compatibility,
+            "automatic_ports": self.automatic_ports,
         }
 
 

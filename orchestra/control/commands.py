@@ -37,6 +37,7 @@ from orchestra.plan.desire import desire
 from orchestra.plan.done import is_down
 from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.going_down import asked_by, go_down
+from orchestra.plan.moved_ports import moved_ports
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
@@ -145,6 +146,7 @@ class Commands:
             timed_out=waited.timed_out,
             unproven=waited.unproven,
             damage=damage,
+            moved=moved_ports(desired.containers, self._engine.observed.containers),
         )
 
     async def down(self, request: DownRequest) -> DownResult:

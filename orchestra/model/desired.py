@@ -71,13 +71,17 @@ class Restart(Record):
 
 
 class Port(Record):
-    """One published port. published None: any free host port. protocol: tcp, udp or sctp."""
+    """One published port. published None: any free host port. protocol: tcp, udp or sctp.
+
+    automatic: if another program uses the host port, a free one takes its place.
+    """
 
     target: int
     published: int | None = None
     host_ip: str = ""
     protocol: str = "tcp"
     location: Location | None = None
+    automatic: bool = False
 
 
 class Endpoint(Record):
@@ -214,6 +218,7 @@ class ContainerSpec(Record):
     dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
     post_start: run in the container after a command has started it; pre_stop: before it is asked to stop.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
+    model_endpoints: variables that are to hold the address of models.
     """
 
     name: ContainerName
@@ -277,6 +282,7 @@ class ContainerSpec(Record):
     post_start: tuple[Hook, ...] = ()
     pre_stop: tuple[Hook, ...] = ()
     one_off: OneOff | None = None
+    model_endpoints: tuple[str, ...] = ()
     location: Location | None = None
 
     @property
@@ -358,6 +364,16 @@ class ProviderSpec(Record):
     options: Mapping[str, tuple[str, ...]] = {}
 
 
+class ModelSpec(Record):
+    """An AI model that containers use. key: in the file; model: its name at a registry. context_size: 0 for its own."""
+
+    key: str
+    model: str
+    context_size: int = 0
+    runtime_flags: tuple[str, ...] = ()
+    location: Location | None = None
+
+
 class Request(Record):
     """What the last command asked of the whole stack beyond the file; for single services see ``Wish``.
 
@@ -385,7 +401,8 @@ class Desired(Record):
 
     services: every service in the file, even those without wanted containers (scaled to 0, profile not active, or the
     stack going down), to tell orphans from them. disabled: those of them that no active profile enables; what they have
-    stays as it is. A stack going down has no containers and no networks. wishes: see ``wish``. earlier,
+    stays as it is. A stack going down has no containers and no networks. models: those that containers use, and
+    model_endpoint, where they answer. wishes: see ``wish``. earlier,
     earlier_networks: what the last command has changed, before the change, see ``plan.earlier``. provided: by service
     of ``providers``, the variables that it has given to containers that depend on it. finished: ids of the last one-off
     commands whose containers have been started and are gone, so that none is started twice.
@@ -406,6 +423,8 @@ class Desired(Record):
     earlier_networks: tuple[NetworkSpec, ...] = ()
     providers: tuple[ProviderSpec, ...] = ()
     provided: Mapping[ServiceName, Mapping[str, str]] = {}
+    models: tuple[ModelSpec, ...] = ()
+    model_endpoint: str = ""
     finished: tuple[str, ...] = ()
 
     def container(self, name: str) -> ContainerSpec | None:

@@ -39,10 +39,18 @@ class Exit(Record):
     id: str = ""
 
 
+class MovedPort(Record):
+    """A port that the file publishes at ``asked`` (``PORT/PROTOCOL``), and that is at ``HOST_IP:PORT`` instead."""
+
+    container: str
+    asked: str
+    published: str
+
+
 class UpResult(Record):
     """Nothing is undone after a failure: the next ``up`` continues from there.
 
-    unproven: containers that it waited for without success.
+    unproven: containers that it waited for without success. moved: ports of running containers.
     """
 
     containers: tuple[ContainerState, ...] = ()
@@ -51,6 +59,7 @@ class UpResult(Record):
     timed_out: bool = False
     unproven: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
+    moved: tuple[MovedPort, ...] = ()
 
 
 class RunResult(Record):

@@ -22,7 +22,7 @@ from orchestra.plan.selection import with_dependents
 from orchestra.record import Record
 from orchestra.stacks.containers import check_known
 from orchestra.stacks.down import request_of
-from orchestra.stacks.stack_file import Chosen, StackFile, concern
+from orchestra.stacks.stack_file import Chosen, StackFile, concern, has_provisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +55,8 @@ def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
     if not options.offline:
         context.need_root("plan")
     prepared = StackFile(context).prepare(options.chosen)
-    if b'"providers"' in prepared.desired:
-        from orchestra.stacks.providers import with_known_variables
+    if has_provisions(prepared):
+        from orchestra.stacks.provided import with_known_variables
 
         return with_known_variables(context, prepared)
     return prepared

@@ -7,47 +7,45 @@ Variables that it sets with ``setenv`` are given to the services that depend on 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import UserError
-from orchestra.model.codec import decode, encode
+from orchestra.model.codec import decode
 from orchestra.model.desired import Desired, ProviderSpec
 from orchestra.record import replace
+from orchestra.stacks.plugins import find_plugin
+from orchestra.stacks.provided import with_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from orchestra.model.names import ServiceName
     from orchestra.stacks.context import Context
-    from orchestra.stacks.stack_file import Prepared
-
-PLUGINS = ("~/.docker/cli-plugins", "/usr/local/lib/docker/cli-plugins", "/usr/lib/docker/cli-plugins")
-"""Directories of Docker's plugins: a provider may be one."""
 
 
-def provide(context: Context, prepared: Prepared, say: Callable[[str], None]) -> Prepared:
+def provide_services(context: Context, desired: Desired, say: Callable[[str], None]) -> Desired:
     """Bring up the provided services, and give their variables to dependent containers. Raises UserError."""
-    desired = decode(Desired, json.loads(prepared.desired))
-    provided = {
-        provider.service: _run(context.environment, desired.stack, provider, "up", say)
-        for provider in desired.providers
-    }
-    return _with_variables(prepared, replace(desired, provided=provided))
+    return with_provided(
+        desired,
+        {
+            provider.service: _run(context.environment, desired.stack, provider, "up", say)
+            for provider in desired.providers
+        },
+    )
 
 
-def with_known_variables(context: Context, prepared: Prepared) -> Prepared:
-    """Use the variables of the last ``up``, without running a program."""
-    try:
-        with open(context.home.stack(prepared.identity.stack).desired, "rb") as file:
-            provided = json.loads(file.read()).get("provided", {})
-    except FileNotFoundError:
-        return prepared
-    desired = decode(Desired, json.loads(prepared.desired))
-    return _with_variables(prepared, replace(desired, provided=provided))
+def with_provided(desired: Desired, provided: Mapping[ServiceName, Mapping[str, str]]) -> Desired:
+    """provided: as in ``Desired``."""
+    if not provided:
+        return desired
+    containers = []
+    for spec in desired.containers:
+        needed = [dependency.service for dependency in spec.depends_on]
+        found = {name: value for service in needed for name, value in provided.get(service, {}).items()}
+        containers.append(with_variables(spec, found))
+    return replace(desired, containers=tuple(containers), provided=provided)
 
 
 def providers_of(desired: bytes) -> tuple[ProviderSpec, ...]:
@@ -57,21 +55,6 @@ def providers_of(desired: bytes) -> tuple[ProviderSpec, ...]:
 def take_down(context: Context, stack: str, provider: ProviderSpec) -> None:
     """Raises UserError."""
     _run(context.environment, stack, provider, "down", lambda _text: None)
-
-
-def _with_variables(prepared: Prepared, desired: Desired) -> Prepared:
-    """Add the variables. A container is recreated if one of its variables has changed."""
-    containers = []
-    for spec in desired.containers:
-        needed = [dependency.service for dependency in spec.depends_on]
-        found = {name: value for service in needed for name, value in desired.provided.get(service, {}).items()}
-        if found:
-            text = json.dumps([spec.config_hash, sorted(found.items())])
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            spec = replace(spec, environment={**spec.environment, **found}, config_hash=digest)
-        containers.append(spec)
-    changed = replace(desired, containers=tuple(containers))
-    return replace(prepared, desired=json.dumps(encode(changed)).encode())
 
 
 def _run(
@@ -111,10 +94,7 @@ def _run(
 
 
 def _find(environment: Mapping[str, str], provider: ProviderSpec) -> str:
-    home = environment.get("HOME", "/root")
-    places = [place.replace("~", home, 1) for place in PLUGINS]
-    plugin = shutil.which(f"docker-{provider.kind}", path=os.pathsep.join(places))
-    program = plugin or shutil.which(provider.kind, path=environment.get("PATH", os.defpath))
+    program = find_plugin(environment, f"docker-{provider.kind}", otherwise=provider.kind)
     if program is None:
         message = f"service {provider.service}: no provider {provider.kind} is in PATH or among Docker's plugins"
         raise UserError(message, hint="install the program, or correct provider.type")

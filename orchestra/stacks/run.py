@@ -18,7 +18,7 @@ from orchestra.record import replace
 from orchestra.shim.attachment import Attachment, Call
 from orchestra.stacks.mail import Mail
 from orchestra.stacks.one_off import RunOptions, one_off
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stack_file import Chosen, StackFile, has_provisions
 
 __all__ = ["Attachment", "OneOffRun", "RunOptions", "begin_run", "read_environment_file"]
 
@@ -103,6 +103,10 @@ def begin_run(context: Context, options: RunOptions) -> OneOffRun:
     context.need_root("run")
     chosen = Chosen((options.service,), options.no_deps, {options.service: 1})
     prepared = StackFile(context).prepare(chosen)
+    if has_provisions(prepared):
+        from orchestra.stacks.provided import provide
+
+        prepared = provide(context, prepared, lambda _text: None)
     desired = json.loads(prepared.desired)
     of_service = next((each for each in desired["containers"] if each["service"] == options.service), None)
     if of_service is None:

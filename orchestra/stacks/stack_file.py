@@ -36,11 +36,13 @@ class Chosen(Record):
     """The part of the file that ``up`` uses.
 
     services: empty for all. no_deps: without their dependencies. scale: number of containers of a service.
+    automatic_ports: other host ports may be taken instead of those that are in use.
     """
 
     services: tuple[str, ...] = ()
     no_deps: bool = False
     scale: Mapping[str, int] = {}
+    automatic_ports: bool = False
 
 
 class Prepared(Record):
@@ -54,6 +56,11 @@ class Prepared(Record):
     notes: tuple[Diagnostic, ...]
     desired: bytes
     reach: Reach | None = None
+
+
+def has_provisions(prepared: Prepared) -> bool:
+    """Whether other programs may give variables to containers; a look at the text is enough for most stacks."""
+    return b'"providers"' in prepared.desired or b'"models"' in prepared.desired
 
 
 class StackFile:
@@ -124,7 +131,13 @@ class StackFile:
         return loaded
 
     def _request(self, chosen: Chosen) -> LoadRequest:
-        return replace(self._all, services=tuple(chosen.services), no_deps=chosen.no_deps, scale=chosen.scale)
+        return replace(
+            self._all,
+            services=tuple(chosen.services),
+            no_deps=chosen.no_deps,
+            scale=chosen.scale,
+            automatic_ports=chosen.automatic_ports,
+        )
 
     def _key(self, chosen: Chosen, **more: str) -> dict[str, Any]:
         """The cache key of a result."""

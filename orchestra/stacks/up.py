@@ -8,7 +8,7 @@ from orchestra.control.environment import for_registries
 from orchestra.model.request import Changes, UpRequest
 from orchestra.model.result import UpResult
 from orchestra.record import Record, replace
-from orchestra.stacks.stack_file import Chosen, StackFile, concern
+from orchestra.stacks.stack_file import Chosen, StackFile, concern, has_provisions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
 
 
 def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:
-    """Run providers, and add the variables that they set; this may take long. Raises UserError."""
-    if b'"providers"' not in beginning.prepared.desired:
+    """Run providers and models, and add their variables; this may take long. Raises UserError."""
+    if not has_provisions(beginning.prepared):
         return beginning
-    from orchestra.stacks.providers import provide
+    from orchestra.stacks.provided import provide
 
     try:
         return replace(beginning, prepared=provide(beginning.context, beginning.prepared, say))

@@ -27,6 +27,7 @@ LINES = [
     "wait --down-project web db",
     "up -V --renew-anon-volumes --pull always --quiet-pull",
     "up -d",
+    "up -d --ports auto",
     "up --detach --wait --wait-timeout 5 -t3 web db",
     "up web -d db",
     "up --scale web=3 --scale=db=2 --force-recreate --no-deps --remove-orphans",

@@ -211,6 +211,7 @@ def load(folder, data) -> Desired:
         networks=tuple(replace(spec, **plain) for spec in desired.networks),
         volumes=tuple(replace(spec, **plain) for spec in desired.volumes),
         images=tuple(replace(spec, location=None) for spec in desired.images),
+        models=tuple(replace(spec, location=None) for spec in desired.models),
     )
 
 
@@ -239,6 +240,8 @@ def test_what_is_called_applied_changes_what_is_wanted(item, folder):
         around = {**BIND, **around}
     if ".volumes.[].image." in item.path:
         around = {**IMAGE, **around}
+    if item.path.startswith("models."):
+        around = {"services.*.models": {"k": None}}
     if ".tmpfs." in item.path:
         around = {**TMPFS, **around}
     before = json.loads(json.dumps(BASE))

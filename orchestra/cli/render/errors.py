@@ -34,7 +34,7 @@ def render_error(error: OrchestraError | OSError, color: bool) -> str:
 def render_problems(diagnostics: Sequence[Diagnostic], color: bool) -> str:
     from orchestra.cli.render.diagnostics import render_diagnostics
 
-    shown = [_shown_here(diagnostic) for diagnostic in diagnostics[:MAX_PROBLEMS]]
+    shown = [_shown_here(_with_source(diagnostic)) for diagnostic in diagnostics[:MAX_PROBLEMS]]
     text = render_diagnostics(shown, color)
     left = len(diagnostics) - len(shown)
     return text + (f"\nand {left} more\n" if left > 0 else "")
@@ -64,16 +64,20 @@ def _diagnose(failure: ReportedFailure) -> Diagnostic:
         message = f"{kind} {name}: {message}"
     place = failure.location
     span = Span(place.path, place.line, place.column, place.line, place.column + 1) if place else None
-    source = _source_line(span) if span else ""
-    return Diagnostic(f"{kind}-failed", message, span, hint=failure.hint, source_line=source)
+    return Diagnostic(f"{kind}-failed", message, span, hint=failure.hint)
 
 
-def _source_line(span: Span) -> str:
+def _with_source(diagnostic: Diagnostic) -> Diagnostic:
+    """With the line of its place, if only the place is known."""
+    span = diagnostic.span
+    if span is None or diagnostic.source_line:
+        return diagnostic
     try:
         with open(span.path, encoding="utf-8") as file:
-            return next((line.rstrip("\n") for number, line in enumerate(file, 1) if number == span.line), "")
+            line = next((line.rstrip("\n") for number, line in enumerate(file, 1) if number == span.line), "")
     except (OSError, ValueError):
-        return ""  # the file was moved or changed: show only the place
+        return diagnostic  # the file was moved or changed: show only the place
+    return diagnostic._replace(source_line=line)
 
 
 def _shown_here(diagnostic: Diagnostic) -> Diagnostic:

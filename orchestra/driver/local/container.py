@@ -29,6 +29,7 @@ from orchestra.driver.local.mounted_images import MountedImages
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
+from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import ContainerRecord, find_id, load_record, sound, store_record
 from orchestra.driver.local.runtime.program import find_runtime
@@ -74,7 +75,7 @@ class Containers:
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
         self._mounted_images = MountedImages(images, self._snapshots)
-        self._ports = PortReservations(partial(find_publisher, home))
+        self._ports = PortReservations(partial(find_publisher, home), RememberedPorts(f"{home.ports}/{stack}.json"))
         self._known: set[str] = set()  # containers that should have a record
         self._locks: dict[str, threading.RLock] = {}
 

@@ -34,7 +34,6 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.deploy.update_config": "containers are replaced one after another, the old one stopped first",
     "services.*.develop": "files are not watched",
     "services.*.gpus.[].options": _DEVICE_OPTIONS,
-    "services.*.models": "there is no runtime for AI models",
     "services.*.networks.*.driver_opts": "interfaces have no options",
     "services.*.networks.*.gw_priority": "the network with the highest priority has the default route",
     "services.*.networks.*.interface_name": "interfaces are numbered",
@@ -48,11 +47,6 @@ UNSUPPORTED: dict[str, str] = {
     "networks.*.ipam.options": "addresses are assigned in order",
 }
 
-# Reported if a service uses it: a declaration alone is no problem.
-UNSUPPORTED_IN_USE: dict[str, str] = {
-    "models": "there is no runtime for AI models",
-}
-
 REFUSED: dict[str, str] = {
     f"{kind}.*.{name}": f"a service that uses it is refused: {reason}"
     for kind in ("configs", "secrets")
@@ -64,5 +58,5 @@ REFUSED: dict[str, str] = {
 }
 """Those with which a container cannot be made, as with Docker Compose."""
 
-LACKS = {**UNSUPPORTED, **UNSUPPORTED_IN_USE, **REFUSED}
+LACKS = {**UNSUPPORTED, **REFUSED}
 """Every attribute that has no effect, or only a partial one, with the reason."""

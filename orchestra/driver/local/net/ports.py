@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.attachment import load_all
+from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.engine.driver import PortUnavailable
 from orchestra.record import replace
 
@@ -38,11 +39,15 @@ class Held(NamedTuple):
 class PortReservations:
     """The published ports of one supervisor, by container. May be used by several threads at once.
 
-    publisher: names the container of this home that has published a port; '' if none has.
+    publisher: names the container of this home that has published a port; '' if none has. remembered: what automatic
+    ports were replaced by before.
     """
 
-    def __init__(self, publisher: Callable[[Port], str] = lambda _: "") -> None:
+    def __init__(
+        self, publisher: Callable[[Port], str] = lambda _: "", remembered: RememberedPorts | None = None
+    ) -> None:
         self._publisher = publisher
+        self._remembered = remembered or RememberedPorts()
         self._lock = threading.Lock()
         self._held: dict[str, list[Held]] = {}
 
@@ -63,9 +68,12 @@ class PortReservations:
                         continue
                     if any(_overlaps(port, other.port) for other in taken):
                         raise _in_use(port, "another port of the same service")
-                    holder = self._bind(port)
+                    holder = self._bind_again(port) or self._bind(port)
                     fresh.append(holder)
-                    taken.append(Held(port, replace(port, published=holder.getsockname()[1]), holder))
+                    number = holder.getsockname()[1]
+                    taken.append(Held(port, replace(port, published=number, automatic=False), holder))
+                    if port.automatic and number != port.published:
+                        self._remembered.store(port, number)
             except BaseException:
                 for holder in fresh:
                     holder.close()
@@ -94,6 +102,14 @@ class PortReservations:
         for container in list(self._held):
             self.release(container)
 
+    def _bind_again(self, port: Port) -> socket.socket | None:
+        """Bind what took the place of an automatic port before, if that is still free."""
+        known = self._remembered.find(port) if port.automatic else None
+        if known is not None:
+            with contextlib.suppress(OSError):
+                return bind(replace(port, published=known))
+        return None
+
     def _bind(self, port: Port) -> socket.socket:
         try:
             return bind(port)
@@ -103,6 +119,8 @@ class PortReservations:
         for container, held in self._held.items():
             if any(_overlaps(port, other.port) for other in held):
                 raise _in_use(port, f"container {container} of the same stack")
+        if port.automatic:
+            return self._bind(replace(port, published=None, automatic=False))
         raise _in_use(port, _owner(port) or self._publisher(port) or "another program")
 
 
@@ -155,7 +173,8 @@ def _text(port: Port) -> str:
 
 
 def _in_use(port: Port, owner: str) -> PortUnavailable:
-    hint = f"stop it, or publish another port: '{(port.published or 0) + 1}:{port.target}'"
+    other = f"publish another port: '{(port.published or 0) + 1}:{port.target}'"
+    hint = f"stop it, {other}, or let Orchestra choose a free one: up --ports auto"
     return PortUnavailable(f"port {_text(port)} is already in use by {owner}", hint, port.location)
 
 
