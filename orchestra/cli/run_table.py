@@ -79,6 +79,17 @@ RUN_COMMANDS = (
         (Argument("service", "SERVICE", "Service to attach to"),),
     ),
     Command(
+        "watch",
+        "watch",
+        "Sync, restart or rebuild services when files change",
+        (
+            Option("no_up", ("--no-up",), FLAG, "Do not build and start services before watching"),
+            Option("prune", ("--prune",), FLAG, "Remove dangling images after a rebuild (default true)", 1),
+            Option("quiet", ("--quiet",), FLAG, "Do not show the progress of starting and building"),
+        ),
+        (SERVICES,),
+    ),
+    Command(
         "create",
         "create",
         "Create containers without starting them",

@@ -124,6 +124,9 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
         if watch.action.startswith("sync") and not watch.target and not context.problems.lacks(*place, "target"):
             message = f"the action {watch.action} needs a target"
             context.problems.error("missing-key", message, context.span(place), place)
+        if watch.action == "sync+exec" and not watch.exec.command and not context.problems.lacks(*place, "exec"):
+            message = "the action sync+exec needs exec with a command"
+            context.problems.error("missing-key", message, context.span(place), place)
     for index, port in enumerate(service.ports):
         place = (*path, "ports", index)
         if not 0 < port.target < 65536:

@@ -18,6 +18,7 @@ from orchestra.compose.problems import Problems, position
 from orchestra.compose.reader import Reader
 from orchestra.compose.select import active_profiles, left_out, select
 from orchestra.compose.validate import validate
+from orchestra.compose.watching import watch_rules
 from orchestra.errors import UserError
 from orchestra.model.names import ServiceName
 from orchestra.record import Record, replace
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.stack import Stack
     from orchestra.errors import Diagnostic
     from orchestra.model.desired import Desired
+    from orchestra.model.watch import WatchRule
 
 
 class Loaded(Record):
     """stack: complete, with the active services only. not_applied: attributes that have no effect on the containers,
     and why.
 
-    profiles: all in the file. hashes: of the definition of each active service.
+    profiles: all in the file. hashes: of the definition of each active service. watch: rules of the chosen services.
     """
 
     stack: Stack
@@ -47,6 +49,7 @@ class Loaded(Record):
     inputs: Inputs
     profiles: tuple[str, ...]
     hashes: Mapping[str, str]
+    watch: tuple[WatchRule, ...]
 
 
 class Assembled(Record):
@@ -175,4 +178,5 @@ def load(request: LoadRequest) -> Loaded:
         inputs=reader.inputs,
         profiles=tuple(sorted({name for service in declared.services.values() for name in service.profiles})),
         hashes={key: service_digest(service, context) for key, service in completed.services.items()},
+        watch=watch_rules(context),
     )

@@ -65,6 +65,10 @@ class Mail(Generic[T]):
     def hear(self, topic: str, event: Event) -> None:
         self._deliver(Heard(topic, event))
 
+    def tell(self, result: T) -> None:
+        """Deliver a result of a request that goes on."""
+        self._deliver(Answered("", result))
+
     def read(self) -> Iterable[Heard | Answered[T] | Failed]:
         with contextlib.suppress(BlockingIOError):
             os.read(self._reader, 1 << 16)

@@ -19,6 +19,7 @@ OF_OTHERS = (
 
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
+    from orchestra.model.watch import WatchRule
 
 BASE: dict[str, Any] = {
     "services": {
@@ -92,6 +93,13 @@ SPECIAL: dict[str, Any] = {
     "networks.*.ipam.config.[].aux_addresses": {"k": "10.9.0.9"},
     "services.*.networks.*.ipv4_address": "10.9.0.9",
 }
+WATCHED = {
+    "services.*.develop": {
+        "watch": [{"path": "p", "action": "sync+exec", "target": "/p", "exec": {"command": ["make"]}}],
+    }
+}
+RULE = ("action", "ignore", "include", "initial_sync", "path", "target")
+EXEC = ("command", "environment", "image", "per_replica", "privileged", "user", "working_dir")
 DISKS = {
     f"services.*.blkio_config.device_{way}_{unit}": "rate" for way in ("read", "write") for unit in ("bps", "iops")
 }
@@ -117,6 +125,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     "services.*.volumes.[].source": {"volumes.w": {}},
     "services.*.configs.[].source": {"configs.c2": {"file": "./c2"}},
     "services.*.secrets.[].source": {"secrets.s2": {"file": "./s2"}},
+    **{
+        f"services.*.develop.watch.[].{key}": WATCHED for key in ("action", "ignore", "include", "initial_sync", "path")
+    },
+    **{f"services.*.develop.watch.[].{key}": WATCHED for key in (*RULE, *(f"exec.{name}" for name in EXEC))},
     **{f"{k}.*.content": {f"{k}.*.file": None, f"{k}.*.content": "other"} for k in ("configs", "secrets")},
     **{f"{k}.*.environment": {f"{k}.*.file": None, f"{k}.*.environment": "A"} for k in ("configs", "secrets")},
     "services.*.volumes.[].bind.recursive": {"services.*.volumes.[].read_only": True},
@@ -126,7 +138,6 @@ BESIDE: dict[str, dict[str, Any]] = {
 # Mappings that are not accepted with only one of their keys.
 WHOLE: dict[str, Any] = {
     "services.*.blkio_config": {"weight": 300},
-    "services.*.develop": {"watch": [{"path": ".", "action": "rebuild"}]},
     "services.*.provider": {"type": "x"},
 }
 BIND = {"services.*.volumes.[].type": "bind", "services.*.volumes.[].source": "./d"}
@@ -180,8 +191,8 @@ def put(data: Any, path: list[str], value: Any) -> None:
             data = data[part]
 
 
-def load(folder, data) -> Desired:
-    """What is wanted, without the hashes: those cover every word of a service."""
+def load(folder, data) -> tuple[Desired, tuple[WatchRule, ...]]:
+    """What is wanted and watched, without the hashes: those cover every word of a service."""
     for name, text in {
         "c": "",
         "s": "",
@@ -193,7 +204,8 @@ def load(folder, data) -> Desired:
         ".env": "A=1\nB=2\n",
     }.items():
         folder.write(name, text)
-    desired = folder.load(json.dumps(data)).desired
+    loaded = folder.load(json.dumps(data))
+    desired = loaded.desired
     containers = tuple(
         replace(
             spec,
@@ -205,7 +217,7 @@ def load(folder, data) -> Desired:
         for spec in desired.containers
     )
     plain = {"config_hash": "", "location": None}
-    return replace(
+    wanted = replace(
         desired,
         containers=containers,
         networks=tuple(replace(spec, **plain) for spec in desired.networks),
@@ -213,6 +225,7 @@ def load(folder, data) -> Desired:
         images=tuple(replace(spec, location=None) for spec in desired.images),
         models=tuple(replace(spec, location=None) for spec in desired.models),
     )
+    return wanted, tuple(replace(rule, location=None) for rule in loaded.watch)
 
 
 def value_of(item: Attribute) -> Any:
@@ -257,6 +270,8 @@ def test_what_is_called_parsed_only_is_reported_once(path, folder):
     data = json.loads(json.dumps(BASE))
     inner = next((item for item in leaves() if item.path.startswith(f"{path}.")), None)
     own = next(item for item in attributes(LACKS) if item.path == path)
+    for beside, value in BESIDE.get(path, {}).items():
+        put(data, beside.split("."), json.loads(json.dumps(value)))
     if path in WHOLE or inner is None:
         put(data, path.split("."), WHOLE[path] if path in WHOLE else value_of(own))
     else:

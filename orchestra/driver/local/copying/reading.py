@@ -87,6 +87,14 @@ class Reader:
             for level in levels:
                 os.close(level.fd)
 
+    def top(self) -> Iterator[Item]:
+        """Only the top itself, called ''; nothing for a socket."""
+        item, below = self._read(self._top, "")
+        if below is not None:
+            os.close(below)
+        if item is not None:
+            yield from self._lent(item)
+
     @staticmethod
     def _lent(item: Item) -> Iterator[Item]:
         try:

@@ -135,7 +135,7 @@ class Writer:
                 raise UserError(f"{self._about(path)} is a directory, and only a directory can replace it")
             return None
         parent, name = self._open_parent(posixpath.dirname(path)), posixpath.basename(path)
-        existing = _status(parent, name)
+        existing = entry_status(parent, name)
         if existing is not None:
             self._refuse_other_kind(entry, existing, path)
         if entry.isdir():
@@ -195,7 +195,7 @@ class Writer:
         """
         parent, name = self._open_parent(posixpath.dirname(path)), posixpath.basename(path)
         try:
-            if not _is_mount(parent, name):
+            if not is_mount(parent, name):
                 os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
             elif fd is not None:
                 self._overwrite(fd, parent, name, path)
@@ -310,14 +310,16 @@ def write(items: Iterable[Item], writers: Sequence[Writer]) -> None:
         raise
 
 
-def _status(parent: int, name: str) -> os.stat_result | None:
+def entry_status(parent: int, name: str) -> os.stat_result | None:
+    """Of the entry itself, if it is there; a link is not followed."""
     try:
         return os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
 
-def _is_mount(parent: int, name: str) -> bool:
+def is_mount(parent: int, name: str) -> bool:
+    """Whether something is mounted at an existing entry of this directory."""
     fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
         return mount_of(fd) != mount_of(parent)

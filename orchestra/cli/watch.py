@@ -1,0 +1,58 @@
+"""``orchestra watch``: act on changed files until Ctrl-C."""
+
+from __future__ import annotations
+
+import select
+import signal
+
+from orchestra.cli.relay import Signals
+from orchestra.cli.render.watch_lines import print_watch_event
+from orchestra.record import replace
+from orchestra.stacks.mail import Answered, Failed, Mail
+from orchestra.stacks.watch import Stop, Watch, WatchOptions, find_rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.watching.events import WatchEvent
+
+INTERRUPTED = 130
+
+
+def run(invocation: Invocation) -> int:
+    """Return 130 after Ctrl-C, and an error's exit code if the stack cannot be brought up. The containers stay."""
+    values, context = invocation.values, invocation.context
+    context.need_root("watch")
+    rules = find_rules(context, WatchOptions(tuple(values["services"])))
+    mail: Mail[WatchEvent] = Mail()
+    watch = Watch(context, rules, mail.tell)
+    if not values["no_up"] and (code := _bring_up(invocation)):
+        return code
+    stop = Stop()
+    with Signals(signal.SIGINT, signal.SIGTERM) as signals:
+        mail.ask("watch", lambda: watch.run(stop))
+        poll = select.poll()
+        for source in (signals, mail):
+            poll.register(source, select.POLLIN)
+        while True:
+            poll.poll()
+            for letter in mail.read():
+                match letter:
+                    case Failed(_, error):
+                        raise error
+                    case Answered(_, event) if event is not None:
+                        print_watch_event(event)
+            if signals.read():
+                stop.stop()
+                return INTERRUPTED
+
+
+def _bring_up(invocation: Invocation) -> int:
+    from orchestra.cli.up import begin, bring_up
+    from orchestra.stacks.stack_file import Chosen
+    from orchestra.stacks.up import UpOptions
+
+    quiet = {**invocation.shared, "progress": "quiet"} if invocation.values["quiet"] else invocation.shared
+    invocation = replace(invocation, shared=quiet)
+    options = UpOptions(Chosen(tuple(invocation.values["services"])))
+    return bring_up(invocation, begin(invocation, options), options)

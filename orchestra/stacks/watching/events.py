@@ -1,0 +1,45 @@
+"""What a watch reports, as a closed union."""
+
+from __future__ import annotations
+
+from orchestra.record import Record
+
+
+class WatchEnabled(Record):
+    """Changes are acted on from now on."""
+
+    rules: int
+
+
+class Syncing(Record):
+    """count: of changed paths."""
+
+    service: str
+    count: int
+
+
+class Restarted(Record):
+    services: tuple[str, ...]
+
+
+class Output(Record):
+    """A line of what a command wrote."""
+
+    container: str
+    text: str
+
+
+class Executed(Record):
+    container: str
+    command: tuple[str, ...]
+    exit_code: int
+
+
+class Trouble(Record):
+    """Something was left out; the watch goes on. service: empty if it concerns no single one."""
+
+    service: str
+    text: str
+
+
+WatchEvent = WatchEnabled | Syncing | Restarted | Output | Executed | Trouble
