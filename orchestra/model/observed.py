@@ -138,12 +138,12 @@ class Container(Record):
 
 
 class Network(Record):
-    """external: not made by this stack, so never removed by it. guarded: its firewall rules are in force."""
+    """external: not made by this stack, so never removed by it. loss: what others have removed or changed, in words."""
 
     name: NetworkName
     config_hash: str = ""
     external: bool = False
-    guarded: bool = True
+    loss: str = ""
 
 
 class Volume(Record):

@@ -33,7 +33,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
             return Failed(resource, error, "create it, or take `external` away")
         return CreateNetwork(spec, "does not exist")
     if not differs(spec, seen):
-        return None if seen.guarded else CreateNetwork(spec, "its firewall rules were removed or changed")
+        return CreateNetwork(spec, seen.loss) if seen.loss else None
     users = users_of(situation, spec.name)
     containers, specs = situation.observed.containers, situation.specs
     one_offs = [name for name in users if name in containers and holds_network(containers[name])]

@@ -53,7 +53,12 @@ def test_a_fatal_failure_fails_what_needs_it_until_it_is_asked_for_again():
 def test_a_network_whose_firewall_rules_are_lost_is_completed(external):
     world = world_after(WEB)
     (name,) = world.networks
-    lost = replace(world, networks={name: replace(world.networks[name], guarded=False, external=external)})
+    lost = replace(
+        world,
+        networks={
+            name: replace(world.networks[name], loss="its firewall rules were removed or changed", external=external)
+        },
+    )
     desired = replace(WEB, networks=tuple(replace(spec, external=external) for spec in WEB.networks))
     (action,) = plan(desired, lost, {}, now=999.0).ready
     assert (action.verb, action.resource) == ("create", ResourceId.network(name))

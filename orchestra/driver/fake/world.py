@@ -106,7 +106,10 @@ class World:
 
     def lose_rules(self) -> None:
         """Another program removes the firewall rules of every network."""
-        networks = {name: replace(network, guarded=False) for name, network in self._truth.networks.items()}
+        networks = {
+            name: replace(network, loss="its firewall rules were removed or changed")
+            for name, network in self._truth.networks.items()
+        }
         self._truth = replace(self._truth, networks=networks)
         if self.listener is not None:
             self.listener(None)

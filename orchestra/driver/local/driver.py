@@ -18,6 +18,7 @@ from orchestra.driver.local.container import Containers
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import serving_names
+from orchestra.driver.local.net.watch import NetworkWatch
 from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.driver.local.pause import pause, unpause
 from orchestra.driver.local.projections import Projections
@@ -51,7 +52,9 @@ KILLED = 128 + KILL
 RECORDING = 1.0
 """Seconds in which the end of a container is recorded."""
 REPAIR_PAUSE = 1.0
-"""Seconds between two repairs of the rules: another program may take them away again and again."""
+"""Seconds between two repairs of the networks: another program may change them again and again."""
+GATHERING = 0.05
+"""Seconds between two looks at what the kernel tells: many containers that start at once are looked at together."""
 
 
 def open_driver(home: Home, stack: str) -> LocalDriver:
@@ -85,28 +88,28 @@ class LocalDriver:
             async with serving_names(self._home, self._stack) as self._names, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
-                tasks.start_soon(self._watch_rules, changed.send_nowait, name="watch on rules")
+                tasks.start_soon(self._watch_networks, changed.send_nowait, name="watch on networks")
                 self._serves = True
                 with suppress(DriverError):  # it is tried again, and commands that wait for it get the error
                     await self._projections.settle()
                 yield
                 tasks.cancel_scope.cancel()
 
-    async def _watch_rules(self, tell: Callable[[None], None]) -> None:
-        """Look at everything again if another program has changed the rules: the plan puts them back."""
+    async def _watch_networks(self, tell: Callable[[None], None]) -> None:
+        """Look at everything again if another program has changed the networks: the plan restores them."""
         try:
-            watch = network.RulesWatch(self._home, self._stack)
+            watch = NetworkWatch(self._home, self._stack)
         except OSError as error:
-            print(f"cannot watch the firewall for changes: {error}", file=sys.stderr, flush=True)
+            print(f"cannot watch the networks for changes: {error}", file=sys.stderr, flush=True)
             return
         with watch:
             while True:
                 await anyio.wait_readable(watch)
-                loss = await run_sync(watch.loss)
-                if loss is not None:
-                    print(f"stack {self._stack}: {loss}; restoring them", file=sys.stderr, flush=True)
+                losses = await run_sync(watch.losses)
+                if losses:
+                    print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
                     tell(None)
-                    await anyio.sleep(REPAIR_PAUSE)
+                await anyio.sleep(REPAIR_PAUSE if losses else GATHERING)
 
     async def settle(self) -> None:
         """Wait until rules and names match the containers, even if another program has changed them."""

@@ -65,12 +65,18 @@ def remove_shared_directory(path: str) -> bool:
     return True
 
 
-def pin_namespace(path: str) -> None:
-    """Make a network namespace and pin it at the file ``path``; does nothing if one is pinned there already."""
+def pin_namespace(path: str, *, of: int | None = None) -> None:
+    """Make a network namespace and pin it at the file ``path``; does nothing if one is pinned there already.
+
+    of: pin the one of the process with this pid instead.
+    """
     if is_pinned(path):
         return
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
+    if of is not None:
+        mount(f"/proc/{of}/ns/net", path, flags=MS_BIND)
+        return
     with _coming_back():
         unshare(CLONE_NEWNET)
         mount(OWN, path, flags=MS_BIND)

@@ -8,6 +8,7 @@ the object and, when the kernel gives one, its own explanation.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from typing import NamedTuple
@@ -46,10 +47,11 @@ NETLINK_ROUTE = 0
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_GETNSID, NETNSA_NSID, NETNSA_FD = 90, 1, 3
 
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
-IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_NET_NS_FD = 18, 20, 26, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
+IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_NET_NS_FD, IFLA_LINK_NETNSID = 18, 20, 26, 28, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE = 4
 IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS = 29, 8
@@ -66,10 +68,16 @@ ALIAS_MAX = 255
 NAME_MAX = 15
 
 
+HERE = -1
+"""Instead of the number of a network namespace: the one of the socket."""
+
+
 class Link(NamedTuple):
     """A network interface. number: its ifindex; master: that of the bridge it is a port of, or 0.
 
-    kind: ``bridge``, ``veth`` and so on, '' for a device without one.
+    kind: ``bridge``, ``veth`` and so on, '' for a device without one. peer: the number of a veth's other end, or of the
+    device below, in its own namespace; 0 for none. peer_namespace: the number of that namespace as seen from this one;
+    HERE for this one.
     """
 
     number: int
@@ -79,6 +87,8 @@ class Link(NamedTuple):
     master: int
     up: bool
     loopback: bool
+    peer: int = 0
+    peer_namespace: int = HERE
 
 
 class Address(NamedTuple):
@@ -228,19 +238,35 @@ class Netlink:
 
     def link(self, name: str) -> Link | None:
         """The interface of that name, if there is one."""
-        self._sequence += 1
         request = Request("get link", name, RTM_GETLINK, 0, _ifinfo() + text(IFLA_IFNAME, name))
+        try:
+            return _link(self._get(request))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
+            return None
+
+    def namespace_number(self, path: str) -> int:
+        """The number by which the kernel tells this network namespace of the one pinned at ``path``; HERE for none."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            body = struct.pack("=Bxxx", socket.AF_UNSPEC) + _u32(NETNSA_FD, descriptor)
+            answer = self._get(Request("get nsid", path, RTM_GETNSID, 0, body))
+        finally:
+            os.close(descriptor)
+        return _signed(parse_attributes(answer[4:]).get(NETNSA_NSID))
+
+    def _get(self, request: Request) -> bytes:
+        """The body of the single answer. Raises OSError."""
+        self._sequence += 1
         self._socket.send(render_message(request, NLM_F_REQUEST, self._sequence))
         while True:
             for message in self._receive():
                 if message.sequence != self._sequence:
                     continue
-                if message.type != NLMSG_ERROR:
-                    return _link(message.body)
-                error = parse_error(request, message)
-                if error is not None and error.errno != errno.ENODEV:
-                    raise error
-                return None
+                if message.type == NLMSG_ERROR:
+                    raise parse_error(request, message) or OSError(f"{request.call}: no answer")
+                return message.body
 
     def addresses(self) -> list[Address]:
         """All IPv4 addresses."""
@@ -299,6 +325,8 @@ def _link(body: bytes) -> Link:
         master=_number(attributes.get(IFLA_MASTER)),
         up=bool(flags & IFF_UP),
         loopback=bool(flags & IFF_LOOPBACK),
+        peer=_number(attributes.get(IFLA_LINK)),
+        peer_namespace=_signed(attributes.get(IFLA_LINK_NETNSID)),
     )
 
 
@@ -320,6 +348,10 @@ def _route(body: bytes) -> Route:
 
 def _number(value: bytes | None) -> int:
     return int(struct.unpack("=I", value)[0]) if value else 0
+
+
+def _signed(value: bytes | None) -> int:
+    return int(struct.unpack("=i", value)[0]) if value else HERE
 
 
 def _ipv4(packed: bytes | None) -> str:

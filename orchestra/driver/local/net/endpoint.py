@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, assert_never
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import etc, ipam, lease_file, link
 from orchestra.driver.local.net.attachment import Attachment, Interface
@@ -21,6 +22,7 @@ from orchestra.linux.network.namespace import (
     unpin_namespace,
 )
 from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.process import is_alive
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
@@ -110,11 +112,12 @@ def detach(home: Home, stack: str, container_id: str, directory: str | None = No
         if is_pinned(path):
             inside(path, _give_up_connections)
     with kernel_errors(f"container {container_id} of stack {stack}"), lease_file.locked(home) as file:
+        # First the record: what it says is missing would be restored.
+        if directory is not None:
+            attachments.remove(directory)
         unpin_namespace(path)
         remove_shared_directory(home.network_namespaces)
         file.leases = file.leases.without_containers({container_id})
-        if directory is not None:
-            attachments.remove(directory)
 
 
 def _give_up_connections() -> None:
@@ -125,6 +128,31 @@ def _give_up_connections() -> None:
     """
     with open("/proc/sys/net/ipv4/tcp_orphan_retries", "w", encoding="ascii") as setting:
         setting.write("1")
+
+
+def reattach(connection: Netlink, home: Home, leases: Leases, network: str) -> None:
+    """Restore the interfaces of every container of the home that is attached to the network.
+
+    Call it with the leases locked. A container that runs keeps its processes, addresses and connections.
+    """
+    kept = {network: leases.networks[network]}
+    ports = {port.number: port for port in connection.links("veth")}
+    for stack in sorted(os.listdir(home.stacks_run)) if os.path.isdir(home.stacks_run) else ():
+        for entry in attachments.load_all(home.stack(stack)):
+            attachment = entry.attachment
+            path = attachment.namespace_path
+            if path is None or all(interface.network != network for interface in attachment.interfaces):
+                continue
+            if not is_pinned(path):
+                make_shared_directory(home.network_namespaces)
+                pin_namespace(path, of=_running(entry.directory))
+            link.connect(connection, home, path, attachment.interfaces, kept, ports)
+
+
+def _running(directory: str) -> int | None:
+    """The first process of the container of this directory, while it runs."""
+    process = ContainerDirectory(directory).load_process("state.json")
+    return process.pid if process is not None and is_alive(process) else None
 
 
 def pin_path(home: Home, container_id: str) -> str:
@@ -149,14 +177,17 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         # container. Opened read-only: a namespace may be pinned over it by now, which cannot be opened for writing.
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         file.leases = _lease(file.leases.of_living(pinned_ids(home)), ordered, container_id)
-        leases = [file.leases.networks[endpoint.network] for endpoint in ordered]
+        leases: dict[str, NetworkLease] = {
+            endpoint.network: file.leases.networks[endpoint.network] for endpoint in ordered
+        }
     pin_namespace(path)
-    interfaces = _interfaces(container, container_id, ordered, leases)
+    interfaces = _interfaces(container, container_id, ordered, tuple(leases.values()))
     with Netlink() as connection:
         link.connect(connection, home, path, interfaces, leases)
     hostname = container.hostname or container.name
     addresses = tuple(interface.address for interface in interfaces)
-    extra = etc.with_host_gateway(container.extra_hosts, leases[0].gateway if leases else "127.0.0.1")
+    host = next((lease.gateway for lease in leases.values()), "127.0.0.1")
+    extra = etc.with_host_gateway(container.extra_hosts, host)
     return Attachment(
         stack=stack,
         service=container.service,

@@ -30,7 +30,7 @@ def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
     """
     bridges = link.bridges(connection)
     recorded = {uplink for _, mark in bridges for uplink in mark.uplinks}
-    silent = [name for name in _candidates() if _is_silent_uplink(connection, name)]
+    silent = silent_uplinks(connection)
     uplinks = _that_fit(sorted(recorded | set(silent)))
     # Record first, then change: after a crash between the two, a restore merely has nothing to do.
     for bridge, mark in bridges:
@@ -40,6 +40,11 @@ def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
         if name in uplinks:
             _set(name, 1)
     return () if _is_router() else uplinks
+
+
+def silent_uplinks(connection: Netlink) -> list[str]:
+    """The interfaces of the host that are up and forward nothing."""
+    return [name for name in _candidates() if _is_silent_uplink(connection, name)]
 
 
 def restore_forwarding(connection: Netlink, uplinks: Iterable[str]) -> None:

@@ -39,6 +39,7 @@ from orchestra.linux.network.traffic_control import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from ipaddress import IPv4Interface
 
     from orchestra.linux.network.netlink import Netlink
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 ADMITTED = 0x6F726368
 """The mark of packets that the rules admit, set after every other rule and compared as a whole."""
 PRIORITY = 1
+BATCH = 32
+"""Questions in one datagram: the answers must fit into the buffer of a socket."""
 
 _LOOPBACK = 127 << 24
 _MULTICAST = 0b111 << 29
@@ -129,6 +132,26 @@ def has_gate(connection: Netlink, link: int, name: str) -> bool:
     """Whether a bridge has both of its filters."""
     try:
         connection.send(*(get_filter(link, name, direction, PRIORITY) for direction in Direction))
+    except OSError:
+        return False
+    return True
+
+
+def ports_without_gate(connection: Netlink, ports: Mapping[int, str]) -> list[int]:
+    """Those of these host's ends of containers' interfaces, by number, that lack their filter."""
+    numbers = list(ports)
+    lacking: list[int] = []
+    for batch in (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)):
+        try:
+            connection.send(*(get_filter(number, ports[number], Direction.INGRESS, PRIORITY) for number in batch))
+        except OSError:
+            lacking += [number for number in batch if not _has_filter(connection, number, ports[number])]
+    return lacking
+
+
+def _has_filter(connection: Netlink, number: int, name: str) -> bool:
+    try:
+        connection.send(get_filter(number, name, Direction.INGRESS, PRIORITY))
     except OSError:
         return False
     return True

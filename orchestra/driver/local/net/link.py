@@ -16,7 +16,7 @@ from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestra.driver.local.net.attachment import Interface
     from orchestra.driver.local.net.ipam import NetworkLease
@@ -144,15 +144,25 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         requests.append(netlink.set_alias(name, mark_of(home, network).render()))
     requests.append(netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen))
     connection.send(*requests, netlink.set_no_link_local(name))
-    # Packets from containers are forwarded. Answers to connections that the host opened to 127.0.0.1 come back to it
-    # through the bridge, and the kernel would take them for martians; the gate drops all other such packets. Nothing
-    # is forwarded out of an internal network, whatever the rules say.
-    set_sysctl(name, "forwarding", int(not lease.internal))
-    set_sysctl(name, "route_localnet", 1)
+    for path, wanted in bridge_settings(lease):
+        write_setting(path, wanted)
     connection.send(netlink.set_up(name))
-    for port in connection.links("veth"):
-        if port.master == link.number:
-            connection.send(*_close_port(port.number, port.name))
+
+
+def bridge_settings(lease: NetworkLease) -> tuple[tuple[str, int], ...]:
+    """Files below /proc/sys and what they must hold for the network.
+
+    Packets from containers are forwarded. Answers to connections that the host opened to 127.0.0.1 come back to it
+    through the bridge, and the kernel would take them for martians; the gate drops all other such packets. Nothing is
+    forwarded out of an internal network, whatever the rules say.
+    """
+    directory = f"{SYSCTL}/{lease.bridge}"
+    return ((f"{directory}/forwarding", int(not lease.internal)), (f"{directory}/route_localnet", 1))
+
+
+def default_of(interfaces: Sequence[Interface]) -> Interface | None:
+    """The interface that the default route goes through: the first that has a gateway."""
+    return next((interface for interface in interfaces if interface.gateway), None)
 
 
 def connect(
@@ -160,58 +170,77 @@ def connect(
     home: Home,
     namespace_path: str,
     interfaces: Sequence[Interface],
-    leases: Sequence[NetworkLease],
+    leases: Mapping[str, NetworkLease],
+    ports: Mapping[int, Link] | None = None,
 ) -> None:
-    """Give a container's namespace these interfaces, each a port of its lease's bridge; idempotent.
+    """Give a container's namespace these interfaces, each a port of its network's bridge, or complete them.
 
-    The default route goes through the first interface that has a gateway.
+    leases: by network; an interface of a network without one is left alone. ports: the host's ends of all interfaces by
+    number, if the caller knows them.
     """
     own, settings = inside(namespace_path, _open_inside)
     with own, settings:
         requests: list[Request] = [netlink.set_up("lo")]
-        default = next((interface for interface in interfaces if interface.gateway), None)
-        for interface, lease in zip(interfaces, leases, strict=True):
-            link = own.link(interface.device)
-            if link is None:
-                _new_port(connection, mark_of(home, interface.network), namespace_path, interface, lease)
-                link = own.link(interface.device)
-            if link is None:
-                raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
+        for interface in interfaces:
+            if interface.network not in leases:
+                continue
+            link = _ensure_port(connection, own, home, namespace_path, interface, leases[interface.network], ports)
             # A network has no IPv6: without this, any neighbour could pose as a router to the container.
             settings.set(interface.device, "disable_ipv6", 1)
             requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
             requests.append(netlink.set_up(interface.device))
-            if interface is default:
+            if interface is default_of(interfaces):
                 requests.append(netlink.set_default_route(interface.gateway, link.number))
         own.send(*requests)
 
 
-def _new_port(connection: Netlink, mark: Mark, namespace_path: str, interface: Interface, lease: NetworkLease) -> None:
+def _ensure_port(
+    connection: Netlink,
+    own: Netlink,
+    home: Home,
+    namespace_path: str,
+    interface: Interface,
+    lease: NetworkLease,
+    ports: Mapping[int, Link] | None,
+) -> Link:
+    """The container's end of a veth pair whose other end is a port of the bridge. own: in the namespace."""
     bridge = connection.link(lease.bridge)
     if bridge is None:
         raise FileNotFoundError(f"bridge {lease.bridge} of network {interface.network} does not exist")
+    link = own.link(interface.device)
+    if link is None:
+        name = _new_pair(connection, mark_of(home, interface.network), namespace_path, interface, lease)
+        link, port = own.link(interface.device), connection.link(name)
+    else:
+        known = {found.number: found for found in connection.links("veth")} if ports is None else ports
+        port = known.get(link.peer)
+    if link is None or port is None:
+        raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
+    connection.send(
+        *_close_port(port.number, port.name),
+        netlink.set_no_link_local(port.name),
+        netlink.set_up(port.name, master=bridge.number),
+        # For a container that asks for its own published port: with the module br_netfilter, the kernel redirects the
+        # packet inside the bridge, and it leaves by the port it came in by.
+        netlink.set_hairpin(port.name),
+    )
+    return link
+
+
+def _new_pair(connection: Netlink, mark: Mark, namespace_path: str, interface: Interface, lease: NetworkLease) -> str:
+    """Returns the name of the host's end."""
     # A name never used before: an earlier end may live on for a moment with its dying namespace.
     name = VETH_PREFIX + os.urandom(5).hex()
     address = bytes.fromhex(interface.mac_address.replace(":", ""))
     descriptor = os.open(namespace_path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         connection.send(
-            netlink.new_veth(name, peer=interface.device, namespace=descriptor, address=address, mtu=lease.mtu)
+            netlink.new_veth(name, peer=interface.device, namespace=descriptor, address=address, mtu=lease.mtu),
+            netlink.set_alias(name, mark.render()),
         )
     finally:
         os.close(descriptor)
-    port = connection.link(name)
-    if port is None:
-        raise FileNotFoundError(f"interface {name} disappeared while it was being created")
-    connection.send(
-        *_close_port(port.number, name),
-        netlink.set_alias(name, mark.render()),
-        netlink.set_no_link_local(name),
-        netlink.set_up(name, master=bridge.number),
-        # For a container that asks for its own published port: with the module br_netfilter, the kernel redirects the
-        # packet inside the bridge, and it leaves by the port it came in by.
-        netlink.set_hairpin(name),
-    )
+    return name
 
 
 def _close_port(number: int, name: str) -> tuple[Request, ...]:
@@ -225,10 +254,23 @@ def _close_port(number: int, name: str) -> tuple[Request, ...]:
 
 
 def set_sysctl(device: str, key: str, value: int) -> None:
-    with open(f"{SYSCTL}/{device}/{key}", "w", encoding="ascii") as file:
-        file.write(str(value))
+    write_setting(f"{SYSCTL}/{device}/{key}", value)
 
 
 def get_sysctl(device: str, key: str) -> int:
     with open(f"{SYSCTL}/{device}/{key}", encoding="ascii") as file:
         return int(file.read())
+
+
+def write_setting(path: str, value: int) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+def read_setting(path: str) -> int | None:
+    """None if there is no such file: the interface has gone, or the kernel has no such setting."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return None

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import ipam, lease_file, link, options, ruleset
-from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids
+from orchestra.driver.local.net.drift import RULES_LOST, find_losses
+from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids, reattach
 from orchestra.driver.local.net.failure import kernel_errors
-from orchestra.driver.local.net.filter import table_name
 from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
-from orchestra.driver.local.net.gate import has_gate
 from orchestra.driver.local.net.projection import apply, names_folder
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux.network.netlink import Netlink
-from orchestra.linux.network.nftables_watch import TableWatch
 from orchestra.model import observed
 from orchestra.model.names import NetworkName
 
@@ -53,6 +51,8 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
     with kernel_errors(f"network {spec.name}"), Netlink() as connection:
         if spec.external:
             _check_external(connection, home, spec)
+            with lease_file.locked(home) as file:
+                reattach(connection, home, file.leases, spec.name)
             return False
         with lease_file.locked(home) as file:
             lease = file.leases.networks.get(spec.name)
@@ -71,6 +71,8 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
                 file.leases = file.leases.without_network(spec.name)
             else:
                 raise TemporaryError(f"network {spec.name}: every subnet tried is used by another network")
+            if lease.addresses:
+                reattach(connection, home, file.leases, spec.name)
         ensure_forwarding(connection, home)
     return made
 
@@ -104,10 +106,14 @@ def restore(home: Home, stack: str) -> None:
     A bridge gets what it lacks; a lease without a bridge and without addresses is given up.
     """
     if any(lease.stack == stack for lease in lease_file.load(home).networks.values()):
+        with kernel_errors(f"networks of stack {stack}"):
+            losses = find_losses(home, stack)
         with kernel_errors(f"networks of stack {stack}"), Netlink() as connection, lease_file.locked(home) as file:
             for name, lease in file.leases.of_living(pinned_ids(home)).networks.items():
                 if lease.stack == stack and _exists(connection, home, name, lease):
                     link.ensure_bridge(connection, home, name, lease)
+                    if name in losses:
+                        reattach(connection, home, file.leases, name)
                 elif lease.stack == stack and not lease.addresses:
                     file.leases = file.leases.without_network(name)
     apply(home, stack)
@@ -124,21 +130,22 @@ def observe_networks(
     leases = lease_file.load(home)
     found: list[observed.Network] = []
     with kernel_errors("networks"), Netlink() as connection:
-        bridges = {bridge.name: bridge.number for bridge, _ in link.bridges(connection)}
+        bridges = {bridge.name for bridge, _ in link.bridges(connection)}
         seen = [
             (name, lease)
             for name, lease in sorted(leases.networks.items())
             if lease.bridge in bridges and (lease.stack == stack or name in external)
         ]
-        is_whole = not seen or rules_follow or has_rules(home, stack)
+        lost = "" if not seen or rules_follow or has_rules(home, stack) else RULES_LOST
+        losses = find_losses(home, stack) if seen else {}
         for name, lease in seen:
             key = NetworkName(name)
             if lease.stack == stack:
-                guarded = is_whole and has_gate(connection, bridges[lease.bridge], lease.bridge)
-                found.append(observed.Network(key, config_hash=lease.config_hash, guarded=guarded))
+                loss = lost or losses.get(name, "")
+                found.append(observed.Network(key, config_hash=lease.config_hash, loss=loss))
             else:
-                guarded = is_whole or not ruleset.was_applied(home, stack)
-                found.append(observed.Network(key, external=True, guarded=guarded))
+                loss = (lost if ruleset.was_applied(home, stack) else "") or losses.get(name, "")
+                found.append(observed.Network(key, external=True, loss=loss))
     return tuple(found)
 
 
@@ -148,23 +155,6 @@ def has_rules(home: Home, stack: str) -> bool:
         return ruleset.is_whole(home, stack)
     except PermissionError:
         return True
-
-
-class RulesWatch(TableWatch):
-    """Becomes readable when the rules of a stack may have been changed."""
-
-    def __init__(self, home: Home, stack: str) -> None:
-        super().__init__()
-        self._home, self._stack = home, stack
-
-    def loss(self) -> str | None:
-        """What others have done to the stack's rules since the last call, described; None if they are complete."""
-        tables, program = self.read()
-        if tables is not None and table_name(self._home, self._stack) not in tables:
-            return None
-        if not ruleset.was_applied(self._home, self._stack) or has_rules(self._home, self._stack):
-            return None
-        return "its firewall rules were removed or changed" + (f" by the program {program}" if program else "")
 
 
 def _check_external(connection: Netlink, home: Home, spec: NetworkSpec) -> None:

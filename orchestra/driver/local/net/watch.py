@@ -1,0 +1,85 @@
+"""Noticing that others change the networks of a stack: by events of the kernel, without looking in between."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.net import lease_file, link, ruleset
+from orchestra.driver.local.net.drift import RULES_LOST, find_losses
+from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
+from orchestra.driver.local.net.filter import table_name
+from orchestra.linux.inotify import IN_MODIFY, IN_ONLYDIR, Inotify
+from orchestra.linux.network.namespace import is_pinned
+from orchestra.linux.network.nftables_watch import TableWatch
+from orchestra.linux.network.route_watch import RouteWatch
+
+if TYPE_CHECKING:
+    from orchestra.home import Home
+
+
+class NetworkWatch:
+    """Becomes readable when something in the networks of a stack may have been changed. Raises OSError.
+
+    It hears of rules by nf_tables, of interfaces, addresses, routes and forwarding by rtnetlink, of other settings of a
+    bridge by inotify(7), and of pinned namespaces by proc_pid_mountinfo(5).
+    """
+
+    def __init__(self, home: Home, stack: str) -> None:
+        self._home, self._stack = home, stack
+        with contextlib.ExitStack() as opened:
+            self._tables = opened.enter_context(TableWatch())
+            self._routes = opened.enter_context(RouteWatch())
+            self._settings = opened.enter_context(Inotify())
+            self._mounts = opened.enter_context(open("/proc/thread-self/mountinfo", "rb", buffering=0))
+            self._all = opened.enter_context(select.epoll())
+            for source in (self._tables, self._routes, self._settings):
+                self._all.register(source, select.EPOLLIN)
+            self._all.register(self._mounts, select.EPOLLPRI)
+            self._opened = opened.pop_all()
+        for lease in lease_file.load(home).networks.values():
+            self._watch_settings(lease.bridge)
+        self._pinned = {path for path in (pin_path(home, found) for found in pinned_ids(home)) if is_pinned(path)}
+
+    def __enter__(self) -> NetworkWatch:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._opened.close()
+
+    def fileno(self) -> int:
+        return self._all.fileno()
+
+    def losses(self) -> str:
+        """What others have done since the last call, described; empty for nothing that matters."""
+        found = [self._of_rules()]
+        news = self._routes.read()
+        bridges = {lease.bridge for lease in lease_file.load(self._home).networks.values()}
+        for name in news.appeared & bridges:
+            self._watch_settings(name)
+        settings, pins = self._settings.read(), self._pins_are_lost()
+        if news.namespaces != frozenset() or settings or pins:
+            losses = find_losses(self._home, self._stack, news.namespaces)
+            found += [f"network {name}: {loss}" for name, loss in sorted(losses.items())]
+        return "; ".join(filter(None, found))
+
+    def _watch_settings(self, bridge: str) -> None:
+        for directory in (link.SYSCTL, link.SYSCTL_IPV6):
+            with contextlib.suppress(FileNotFoundError):
+                self._settings.add(f"{directory}/{bridge}", IN_MODIFY | IN_ONLYDIR)
+
+    def _pins_are_lost(self) -> bool:
+        """Whether a namespace is pinned no more. Containers that end take theirs with them, which is no loss."""
+        # Whether mounts have changed is told only once, to the one who waits.
+        pinned = {pin_path(self._home, found) for found in pinned_ids(self._home)}
+        before, self._pinned = self._pinned, {path for path in pinned if is_pinned(path)}
+        return not before <= self._pinned
+
+    def _of_rules(self) -> str:
+        tables, program = self._tables.read()
+        if tables is not None and table_name(self._home, self._stack) not in tables:
+            return ""
+        if not ruleset.was_applied(self._home, self._stack) or ruleset.is_whole(self._home, self._stack):
+            return ""
+        return RULES_LOST + (f" by the program {program}" if program else "")
