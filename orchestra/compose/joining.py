@@ -12,10 +12,12 @@ from orchestra.record import replace
 from orchestra.units import parse_port_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
+
+DEFAULT_BIND = "com.docker.network.bridge.host_binding_ipv4"
 
 
 def host_name(context: Context, key: str) -> NetworkName:
@@ -60,26 +62,32 @@ def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
     return found
 
 
-def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
-    """The networks to make: those that containers use; ``used`` holds names on the host."""
+def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[NetworkSpec, ...]:
+    """The networks to make: those that containers use. used: how many containers, by the name on the host."""
     from orchestra.compose.config_hash import config_hash
     from orchestra.compose.render import dump
     from orchestra.compose.schema.network import Network, Pool
 
-    wanted = set(used)
     declared = dict(context.stack.networks)
     default = scoped_name(context.stack.name or "", DEFAULT_NETWORK)
-    if default in wanted and DEFAULT_NETWORK not in declared:
+    if default in used and DEFAULT_NETWORK not in declared:
         declared[DEFAULT_NETWORK] = Network.model_validate({"name": default})
     found: list[NetworkSpec] = []
     for key, network in declared.items():
         name = host_name(context, key)
-        if name not in wanted:
+        if name not in used:
             continue
-        _, pool = pool_of(network) or (0, Pool.model_construct())
+        applied, pool = pool_of(network) or (-1, Pool.model_construct())
         path = ("networks", key)
+        for index, other in enumerate(network.ipam.config):
+            if other.subnet and index != applied:
+                place: Path = (*path, "ipam", "config", index, "subnet")
+                message = (
+                    "networks have IPv4 addresses only" if ":" in other.subnet else "a network has one IPv4 subnet"
+                )
+                context.problems.not_apply(message, context.span(place), place)
         if network.enable_ipv4 is False:
-            place: Path = (*path, "enable_ipv4")
+            place = (*path, "enable_ipv4")
             context.problems.not_apply("networks always use IPv4", context.span(place), place)
         if network.driver not in (None, "", "bridge", "default"):
             place = (*path, "driver")
@@ -96,6 +104,7 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
                 gateway=pool.gateway or "",
                 ip_range=pool.ip_range or "",
                 reserved=tuple(sorted((pool.aux_addresses or {}).values())),
+                containers=used[name],
                 driver_options=dict(network.driver_opts or {}),
                 labels={
                     "com.docker.compose.network": key,
@@ -110,6 +119,7 @@ def networks(context: Context, used: Iterable[str]) -> tuple[NetworkSpec, ...]:
 
 def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, ...]:
     """The ports of replica ``index`` (from 1): each takes the next one of a published range."""
+    bind = _default_bind(key, context)
     found: list[Port] = []
     for number, port in enumerate(context.stack.services[key].ports):
         path = ("services", key, "ports", number)
@@ -126,5 +136,13 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
                 )
             published = offered.first + (index - 1) % len(offered)
         place, automatic = context.location(path), bool(published) and context.automatic_ports
-        found.append(Port(port.target, published or None, port.host_ip or "", port.protocol, place, automatic))
+        found.append(Port(port.target, published or None, port.host_ip or bind, port.protocol, place, automatic))
     return tuple(found)
+
+
+def _default_bind(key: str, context: Context) -> str:
+    """Where ports without an address of their own are published, by the network that they lead to."""
+    by_name = {host_name(context, name): network for name, network in context.stack.networks.items()}
+    joined = [by_name[endpoint.network] for endpoint in endpoints(key, "", context) if endpoint.network in by_name]
+    leads = next((network for network in joined if not network.internal), None)
+    return (leads.driver_opts or {}).get(DEFAULT_BIND, "") if leads else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestra.compose.config_hash import config_hash, service_hash
@@ -50,7 +51,7 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
             count = replicas(service, scale.get(key))
             containers += _replicas(key, service, order[key], count, mounts_of[key], context)
     containers.sort(key=lambda spec: (spec.rank, spec.service, spec.index))
-    used = {endpoint.network for spec in containers for endpoint in spec.endpoints}
+    used = Counter(endpoint.network for spec in containers for endpoint in spec.endpoints)
     images: dict[tuple[str, str], ImageSpec] = {}
     for spec in containers:
         place = context.location(("services", spec.service, "image"))

@@ -88,6 +88,9 @@ class Endpoint(Record):
     """How a container joins a network. ``network`` is the name on the host.
 
     ipv4_address: '' for any free one, but none of ``reserved``: those that the file gives to containers.
+    gateway_priority: the highest one's network has the default route. link_local_addresses: further IPv4 addresses of
+    169.254.0.0/16. interface_name: '' for the next number. settings: pairs of a file below /proc/sys, in which IFNAME
+    stands for the interface, and its content.
     """
 
     network: NetworkName
@@ -96,6 +99,10 @@ class Endpoint(Record):
     mac_address: str = ""
     priority: int = 0
     reserved: tuple[str, ...] = ()
+    gateway_priority: int = 0
+    link_local_addresses: tuple[str, ...] = ()
+    interface_name: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class DeviceValue(Record):
@@ -304,7 +311,7 @@ class NetworkSpec(Record):
     """A network. ``key`` is its key in the file, ``name`` its name on the host. subnet '': the driver leases one.
 
     ip_range: the part of the subnet that containers get addresses from, '' for all of it. reserved: addresses that no
-    container gets.
+    container gets. containers: how many are to join, for the size of a leased subnet; not a part of the definition.
     """
 
     key: str
@@ -317,6 +324,7 @@ class NetworkSpec(Record):
     gateway: str = ""
     ip_range: str = ""
     reserved: tuple[str, ...] = ()
+    containers: int = 0
     driver_options: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
     location: Location | None = None

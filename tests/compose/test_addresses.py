@@ -116,3 +116,35 @@ def test_control_characters_in_labels_of_networks_and_volumes_are_refused(folder
         "\n"
     )
     assert shown.count("a line break is not allowed here") == 2
+
+
+def test_ports_without_an_address_are_published_where_the_network_says(folder):
+    loaded = folder.load("""
+services:
+  web: {image: x, ports: ["80:80", "10.1.1.2:81:81"], networks: [inner, lan]}
+  near: {image: x, ports: ["82:82"]}
+networks:
+  inner: {internal: true, driver_opts: {com.docker.network.bridge.host_binding_ipv4: 10.1.1.3}}
+  lan: {driver_opts: {com.docker.network.bridge.host_binding_ipv4: 127.0.0.1}}
+""")
+    published = {spec.service: [port.host_ip for port in spec.ports] for spec in loaded.desired.containers}
+    assert published == {"web": ["127.0.0.1", "10.1.1.2"], "near": [""]}
+
+
+def test_a_network_knows_how_many_containers_join_it_and_that_does_not_change_its_definition(folder):
+    text = "services: {web: {image: x, scale: %s}, db: {image: x}}\n"
+    few, many = (folder.load(text % scale).desired.networks[0] for scale in (1, 400))
+    assert (few.containers, many.containers) == (2, 401)
+    assert few.config_hash == many.config_hash
+
+
+def test_a_second_pool_is_reported_at_its_place(folder):
+    loaded = folder.load(
+        "services: {a: {image: x}}\n"
+        'networks: {default: {ipam: {config: [{subnet: "fd00::/64"}, {subnet: 10.9.0.0/24}, {subnet: 10.8.0.0/24}]}}}\n'
+    )
+    assert [(problem.span.column, problem.message) for problem in loaded.not_applied] == [
+        (47, "networks have IPv4 addresses only"),
+        (94, "a network has one IPv4 subnet"),
+    ]
+    assert loaded.desired.networks[0].subnet == "10.9.0.0/24"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import re
 from typing import TYPE_CHECKING, assert_never
@@ -27,7 +28,7 @@ from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
@@ -220,14 +221,15 @@ def _interfaces(
     pairs = list(zip(endpoints, leases, strict=True))
     publisher = next((endpoint.network for endpoint, lease in pairs if not lease.internal), "")
     found: list[Interface] = []
-    for number, (endpoint, lease) in enumerate(pairs):
+    devices = _devices(pairs)
+    for endpoint, lease in pairs:
         address = lease.addresses[container_id]
         mac_address = _mac_address(container, endpoint) or link.mac_address(address)
         names = (container.service, container.name, container_id[:12], *_host_names(container), *endpoint.aliases)
         found.append(
             Interface(
                 network=endpoint.network,
-                device=f"eth{number}",
+                device=next(devices),
                 address=address,
                 prefix=lease.gateway_interface.network.prefixlen,
                 gateway="" if lease.internal else lease.gateway,
@@ -237,6 +239,16 @@ def _interfaces(
             )
         )
     return tuple(found)
+
+
+def _devices(pairs: Sequence[tuple[Endpoint, NetworkLease]]) -> Iterator[str]:
+    """The names of a container's interfaces: as the file says, the others numbered."""
+    named = {endpoint.interface_name for endpoint, _ in pairs}
+    for endpoint, lease in pairs:
+        numbered = (f"{lease.interface_prefix}{number}" for number in itertools.count())
+        device = endpoint.interface_name or next(name for name in numbered if name not in named)
+        named.add(device)
+        yield device
 
 
 def _host_names(container: ContainerSpec) -> tuple[str, ...]:

@@ -33,12 +33,17 @@ _MARK: Rule = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": ADMITTED}}
 
 
 class Bridge(Record):
-    """A network of the stack as the rules see it. masquerade: translate the source of packets that leave the host."""
+    """A network of the stack as the rules see it. masquerade: translate the source of packets that leave the host.
+
+    source: to this address; '' for that of the interface by which they leave. between: containers may reach each other.
+    """
 
     name: str
     subnet: str
     internal: bool = False
     masquerade: bool = True
+    source: str = ""
+    between: bool = True
 
 
 class Publication(Record):
@@ -128,7 +133,8 @@ def _translate(bridge: Bridge) -> list[list[Rule]]:
         [leaves, from_subnet, _match({"ct": {"key": "status"}}, "dnat", "in"), {"masquerade": None}],
     ]
     if bridge.masquerade and not bridge.internal:
-        rules.append([_match(_meta("oifname"), bridge.name, "!="), from_subnet, {"masquerade": None}])
+        translation = {"snat": {"addr": bridge.source}} if bridge.source else {"masquerade": None}
+        rules.append([_match(_meta("oifname"), bridge.name, "!="), from_subnet, translation])
     return rules
 
 
@@ -139,7 +145,7 @@ def _walls(bridges: Sequence[Bridge]) -> list[list[Rule]]:
     """
     internal = [bridge for bridge in bridges if bridge.internal]
     ordinary = [bridge for bridge in bridges if not bridge.internal]
-    rules = [[_arrives(bridge), _leaves(bridge), {"accept": None}] for bridge in bridges]
+    rules = [[_arrives(bridge), _leaves(bridge), {"accept": None}] for bridge in bridges if bridge.between]
     rules += [[way(bridge), {"drop": None}] for bridge in internal for way in (_arrives, _leaves)]
     for bridge in ordinary:
         rules += [[_leaves(bridge), reason, {"accept": None}] for reason in _reasons()]
@@ -149,7 +155,7 @@ def _walls(bridges: Sequence[Bridge]) -> list[list[Rule]]:
 
 def _admit(bridge: Bridge) -> list[list[Rule]]:
     """What passes the bridge's gate: what the walls let through, and what the host sends itself."""
-    reasons = [_arrives(bridge), _match(_meta("iif"), 0)]
+    reasons = [*([_arrives(bridge)] if bridge.between else []), _match(_meta("iif"), 0)]
     if not bridge.internal:
         reasons += _reasons()
     return [[_leaves(bridge), reason, _MARK] for reason in reasons]

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.ipam import Leases, NetworkLease
 from orchestra.driver.local.net.link import bridges, home_hash
-from orchestra.driver.local.net.options import masquerades, parse_mtu
+from orchestra.driver.local.net.options import (
+    connects_containers,
+    interface_prefix,
+    masquerades,
+    parse_mtu,
+    source_address,
+)
 from orchestra.linux.network.netlink import Netlink
 from orchestra.model.codec import decode
 from orchestra.model.desired import NetworkSpec
@@ -47,6 +53,9 @@ def find_leases(home: Home) -> Leases:
             config_hash=spec.config_hash if spec else "",
             internal=spec.internal if spec else bool(users) and not any(port.gateway for _, _, port in users),
             masquerade=spec is None or masquerades(spec),
+            source=source_address(spec) if spec else "",
+            between=spec is None or connects_containers(spec),
+            interface_prefix=interface_prefix(spec) if spec else "eth",
             mtu=parse_mtu(spec) if spec else 1500,
             ip_range=spec.ip_range if spec else "",
             reserved=spec.reserved if spec else (),

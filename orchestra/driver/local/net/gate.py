@@ -8,7 +8,8 @@ that stay when the ruleset is flushed. So interfaces carry filters of their own,
 - the host takes only ARP and IPv4 from the bridge; from an internal network only what is sent to the host's own address
   there, or to all hosts on the network;
 - what the host sends into the network needs ``ADMITTED``, the mark that the stack's rules give to permitted packets.
-  Without the rules no packet has it, and the network is closed.
+  Without the rules no packet has it, and the network is closed. Where containers of a network must not reach each
+  other, each container's interface also takes only what bears the mark.
 """
 
 from __future__ import annotations
@@ -123,9 +124,13 @@ def gate_of_bridge(link: int, name: str, internal: IPv4Interface | None = None) 
     )
 
 
-def gate_of_port(link: int, name: str) -> tuple[Request, ...]:
-    """The same for the host's end of a container's interface."""
-    return (new_clsact(link, name), set_filter(link, name, Direction.INGRESS, PRIORITY, FROM_CONTAINER))
+def gate_of_port(link: int, name: str, *, takes_all: bool) -> tuple[Request, ...]:
+    """The same for the host's end of a container's interface.
+
+    takes_all: the container gets everything that is sent to it within the network; otherwise only what the rules admit.
+    """
+    requests = (new_clsact(link, name), set_filter(link, name, Direction.INGRESS, PRIORITY, FROM_CONTAINER))
+    return requests if takes_all else (*requests, set_filter(link, name, Direction.EGRESS, PRIORITY, INTO_NETWORK))
 
 
 def has_gate(connection: Netlink, link: int, name: str) -> bool:

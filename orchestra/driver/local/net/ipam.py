@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from random import Random
 
 
-# The half of 10/8 that sites rarely use, cut into subnets of 254 hosts.
+# The half of 10/8 that sites rarely use, cut into subnets of at least 254 hosts.
 POOL = IPv4Network("10.128.0.0/9")
 PREFIX = 24
+SPARE = 2
+"""How many times the containers of the file must fit: while some are replaced, and when more are asked for later."""
 
 
 class NetworkLease(Record):
     """One network of the home, made by ``stack``.
 
+    source: the host's address that packets leave with, '' for that of the interface by which they leave. between:
+    whether the containers reach each other. interface_prefix: what the names of their interfaces begin with.
     ip_range: the range to take addresses from, '' for the whole subnet; reserved: addresses that no container gets.
     addresses: container id to IPv4 address; last: the address given out last, so that the next one is not an address
     that other programs may still remember.
@@ -38,6 +42,9 @@ class NetworkLease(Record):
     config_hash: str = ""
     internal: bool = False
     masquerade: bool = True
+    source: str = ""
+    between: bool = True
+    interface_prefix: str = "eth"
     mtu: int = 1500
     ip_range: str = ""
     reserved: tuple[str, ...] = ()
@@ -69,10 +76,14 @@ class Leases(Record):
         return Leases({name: _keep(lease, lease.addresses.keys() & set(ids)) for name, lease in self.networks.items()})
 
 
-def choose_subnet(taken: Iterable[IPv4Network], random: Random) -> IPv4Network:
-    """A random subnet of the pool that overlaps nothing in ``taken``. Raises FatalError if none is left."""
+def choose_subnet(taken: Iterable[IPv4Network], random: Random, containers: int = 0) -> IPv4Network:
+    """A random subnet of the pool that overlaps nothing in ``taken`` and has room for so many containers.
+
+    Raises FatalError if none is left.
+    """
     occupied = [(int(net.network_address), int(net.broadcast_address)) for net in taken]
-    size = 1 << (32 - PREFIX)
+    prefix = max(min(PREFIX, 32 - (SPARE * containers + 2).bit_length()), POOL.prefixlen)
+    size = 1 << (32 - prefix)
     start = int(POOL.network_address)
     count = POOL.num_addresses // size
     first = random.randrange(count)
@@ -80,8 +91,9 @@ def choose_subnet(taken: Iterable[IPv4Network], random: Random) -> IPv4Network:
         low = start + (first + step) % count * size
         high = low + size - 1
         if all(high < other_low or low > other_high for other_low, other_high in occupied):
-            return IPv4Network((low, PREFIX))
-    raise FatalError(f"no subnet in {POOL} is free", hint="remove networks, or give the network a subnet")
+            return IPv4Network((low, prefix))
+    hint = "remove networks, or give the network a subnet: ipam: {config: [{subnet: 192.168.7.0/24}]}"
+    raise FatalError(f"no subnet of the size /{prefix} in {POOL} is free: the host's routes use them all", hint=hint)
 
 
 def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Network, str]) -> tuple[str, str]:

@@ -217,7 +217,7 @@ def _ensure_port(
     if link is None or port is None:
         raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
     connection.send(
-        *_close_port(port.number, port.name),
+        *_close_port(port.number, port.name, lease),
         netlink.set_no_link_local(port.name),
         netlink.set_up(port.name, master=bridge.number),
         # For a container that asks for its own published port: with the module br_netfilter, the kernel redirects the
@@ -243,14 +243,14 @@ def _new_pair(connection: Netlink, mark: Mark, namespace_path: str, interface: I
     return name
 
 
-def _close_port(number: int, name: str) -> tuple[Request, ...]:
+def _close_port(number: int, name: str, lease: NetworkLease) -> tuple[Request, ...]:
     """Turn IPv6 off on the host's end of a container's interface.
 
     Returns requests that give it its gate, or restore it.
     """
     with Ipv6Settings() as settings:
         settings.set(name, "disable_ipv6", 1)
-    return gate_of_port(number, name)
+    return gate_of_port(number, name, takes_all=lease.between)
 
 
 def set_sysctl(device: str, key: str, value: int) -> None:

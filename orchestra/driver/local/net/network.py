@@ -205,7 +205,7 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
     else:
         from random import SystemRandom
 
-        chosen = str(ipam.choose_subnet(taken, SystemRandom()))
+        chosen = str(ipam.choose_subnet(taken, SystemRandom(), spec.containers))
         subnet, gateway = ipam.check_subnet(spec.name, chosen, "", {})
     return ipam.NetworkLease(
         stack=stack,
@@ -215,6 +215,9 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         config_hash=spec.config_hash,
         internal=spec.internal,
         masquerade=options.masquerades(spec),
+        source=options.source_address(spec),
+        between=options.connects_containers(spec),
+        interface_prefix=options.interface_prefix(spec),
         mtu=options.parse_mtu(spec),
         ip_range=spec.ip_range,
         reserved=spec.reserved,

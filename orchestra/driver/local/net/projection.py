@@ -115,7 +115,7 @@ def _is_there(table: str) -> bool:
 def bridges_of(stack: str, leases: Leases) -> tuple[rules.Bridge, ...]:
     """The networks that the stack made, and so has to make the rules for."""
     return tuple(
-        rules.Bridge(lease.bridge, lease.subnet, lease.internal, lease.masquerade)
+        rules.Bridge(lease.bridge, lease.subnet, lease.internal, lease.masquerade, lease.source, lease.between)
         for _, lease in sorted(leases.networks.items())
         if lease.stack == stack
     )

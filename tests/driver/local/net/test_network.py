@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -253,6 +254,9 @@ def test_a_subnet_that_the_host_uses_is_refused_by_name(world):
         ({"driver": "macvlan"}, "driver macvlan is not supported"),
         ({"driver_options": {"com.example": "1"}}, "driver option com.example is not supported"),
         ({"driver_options": {"com.docker.network.driver.mtu": "big"}}, "mtu big is not a number"),
+        ({"driver_options": {"com.docker.network.bridge.enable_icc": "maybe"}}, "enable_icc maybe is neither true nor"),
+        ({"driver_options": {"com.docker.network.host_ipv4": "here"}}, "host_ipv4 here is not an IPv4 address"),
+        ({"driver_options": {"com.docker.network.container_iface_prefix": "a/b"}}, "prefix a/b is not made of at most"),
         ({"subnet": "10.0.0.1/24"}, "is not an IPv4 subnet"),
         ({"external": True}, "is declared as external, but does not exist"),
         ({"name": "a b"}, "invalid network name"),
@@ -279,6 +283,54 @@ def test_options_of_a_network_are_applied(world):
     network.apply(world.home, "s")
     assert "masquerade" in world.ruleset()  # still for hairpin
     assert "oifname != " not in world.ruleset()
+
+
+def test_containers_of_a_network_without_connections_between_them_reach_only_published_ports(world):
+    world.network(driver_options={"com.docker.network.bridge.enable_icc": "false"})
+    internet = world.outside("wan", "203.0.113")
+    world.serve(internet, 443)
+    web, near = world.attach("web", ports=[(80, 8080)]), world.attach("near")
+    network.apply(world.home, "s")
+    world.serve(web.namespace_path, 80)
+    address = web.addresses["s_default"]
+    assert world.cannot_reach(near.namespace_path, address, 80)
+    # By way of the host, as a container with CAP_NET_ADMIN may try.
+    script = f"ip route add {address}/32 via {gateway(world)} dev eth0"
+    inside(near.namespace_path, subprocess.run, ["sh", "-c", script], check=True)
+    assert world.cannot_reach(near.namespace_path, address, 80)
+    assert world.ask(near.namespace_path, "203.0.113.1", 8080).startswith("hello")
+    assert world.ask(near.namespace_path, "203.0.113.2", 443).startswith("hello")
+    assert world.ask(None, address, 80).startswith("hello")
+
+
+def test_packets_leave_with_the_address_that_the_network_names(world):
+    internet = world.outside("wan", "203.0.113")
+    with Netlink() as host:
+        host.send(netlink.add_address(host.link("wan").number, "203.0.113.9", 24))
+    world.serve(internet, 443)
+    world.network(
+        driver_options={
+            "com.docker.network.host_ipv4": "203.0.113.9",
+            "com.docker.network.container_iface_prefix": "if",
+        }
+    )
+    network.apply(world.home, "s")
+    web = world.attach("web")
+    assert world.ask(web.namespace_path, "203.0.113.2", 443) == "hello 203.0.113.9"
+    assert [interface.device for interface in web.interfaces] == ["if0"]
+
+
+@pytest.mark.parametrize(("containers", "prefix"), [(0, 24), (100, 24), (500, 22), (10_000, 17), (10_000_000, 9)])
+def test_a_leased_subnet_has_room_for_what_the_file_declares(containers, prefix):
+    subnet = ipam.choose_subnet((), Random(1), containers)
+    assert (subnet.prefixlen, subnet.subnet_of(ipam.POOL)) == (prefix, True)
+
+
+def test_a_pool_without_a_free_subnet_says_so():
+    with pytest.raises(
+        FatalError, match=r"no subnet of the size /24 in 10\.128\.0\.0/9 is free: the host's routes use"
+    ):
+        ipam.choose_subnet([ipam.POOL], Random(1))
 
 
 def test_creating_twice_changes_nothing_unless_the_definition_changed(world):
