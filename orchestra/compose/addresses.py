@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.compose.endpoint_options import check_endpoint_options
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from ipaddress import IPv4Address, IPv4Network
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
-    from orchestra.compose.schema.network import Network, Pool
+    from orchestra.compose.schema.network import Attachment, Network, Pool
     from orchestra.compose.schema.service import Service
 
     Refuse = Callable[[Path, str, str], None]
@@ -49,7 +51,10 @@ def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
             subnets[key] = _check_pool(pool[1], place, taken[key], refuse)
     for key, service in context.stack.services.items():
         for name, attachment in (service.networks or {}).items():
-            if attachment is None or not attachment.ipv4_address:
+            if attachment is None:
+                continue
+            _check_endpoint(context, attachment, ("services", key, "networks", name), refuse)
+            if not attachment.ipv4_address:
                 continue
             place = ("services", key, "networks", name, "ipv4_address")
             if name in networks and not networks[name].external and name not in subnets:
@@ -64,6 +69,19 @@ def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
                 refuse(place, f"{count} containers of {key} cannot all have the address {attachment.ipv4_address}", "")
             owners = taken.setdefault(name, {})
             _claim(attachment.ipv4_address, f"service {key}", place, subnets.get(name), owners, refuse)
+
+
+def _check_endpoint(context: Context, attachment: Attachment, place: Path, refuse: Refuse) -> None:
+    for option in check_endpoint_options(attachment, place, refuse):
+        where = (*place, "driver_opts", option)
+        context.problems.not_apply(f"unknown driver option {option}", context.span(where, key=True), where)
+    for index, text in enumerate(attachment.link_local_ips):
+        where = (*place, "link_local_ips", index)
+        address = _parse(text)
+        if ":" in text:
+            context.problems.not_apply("networks have IPv4 addresses only", context.span(where), where)
+        elif address is None or not address.is_link_local:
+            refuse(where, f"{text} is not a link-local address", "use an address of 169.254.0.0/16")
 
 
 def _check_pool(pool: Pool, place: Path, owners: dict[str, str], refuse: Refuse) -> IPv4Network | None:

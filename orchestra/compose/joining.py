@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.addresses import pool_of
 from orchestra.compose.complete import DEFAULT_NETWORK
+from orchestra.compose.endpoint_options import endpoint_options
 from orchestra.model.desired import Endpoint, NetworkSpec, Port
 from orchestra.model.names import NetworkName, scoped_name
 from orchestra.record import replace
@@ -40,11 +41,20 @@ def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...
         endpoint = Endpoint(
             network=host_name(context, name),
             aliases=tuple(dict.fromkeys(aliases)),
-            ipv4_address=(attachment.ipv4_address or "") if attachment else "",
-            mac_address=(attachment.mac_address or "") if attachment else "",
             priority=priority,
             reserved=context.static_addresses.get(name, ()),
         )
+        if attachment is not None:
+            options = endpoint_options(attachment)
+            endpoint = replace(
+                endpoint,
+                ipv4_address=attachment.ipv4_address or "",
+                mac_address=attachment.mac_address or "",
+                gateway_priority=attachment.gw_priority or 0,
+                link_local_addresses=tuple(text for text in attachment.link_local_ips if ":" not in text),
+                interface_name=attachment.interface_name or options.interface_name,
+                settings=options.settings,
+            )
         found.append((-priority, name, endpoint))
     result = [endpoint for _, _, endpoint in sorted(found, key=lambda item: item[:2])]
     if service.mac_address and result and not result[0].mac_address:
@@ -143,6 +153,7 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
 def _default_bind(key: str, context: Context) -> str:
     """Where ports without an address of their own are published, by the network that they lead to."""
     by_name = {host_name(context, name): network for name, network in context.stack.networks.items()}
-    joined = [by_name[endpoint.network] for endpoint in endpoints(key, "", context) if endpoint.network in by_name]
-    leads = next((network for network in joined if not network.internal), None)
-    return (leads.driver_opts or {}).get(DEFAULT_BIND, "") if leads else ""
+    joined = [endpoint for endpoint in endpoints(key, "", context) if endpoint.network in by_name]
+    leading = [endpoint for endpoint in joined if not by_name[endpoint.network].internal]
+    leads = max(leading, key=lambda endpoint: endpoint.gateway_priority, default=None)
+    return (by_name[leads.network].driver_opts or {}).get(DEFAULT_BIND, "") if leads else ""

@@ -145,6 +145,51 @@ def test_a_second_pool_is_reported_at_its_place(folder):
     )
     assert [(problem.span.column, problem.message) for problem in loaded.not_applied] == [
         (47, "networks have IPv4 addresses only"),
-        (94, "a network has one IPv4 subnet"),
+        (93, "a network has one IPv4 subnet"),
     ]
     assert loaded.desired.networks[0].subnet == "10.9.0.0/24"
+
+
+def test_an_endpoint_has_what_the_file_says_of_it(folder):
+    (spec,) = folder.load("""
+services:
+  web:
+    image: x
+    external_links: [shop-db-1:db, cache]
+    networks:
+      lan:
+        gw_priority: 3
+        interface_name: wan0
+        link_local_ips: [169.254.7.7, "fe80::7"]
+        driver_opts:
+          com.docker.network.endpoint.sysctls: net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.neigh.IFNAME.gc_stale_time=9
+          com.example: x
+networks: {lan: }
+""").desired.containers
+    (endpoint,) = spec.endpoints
+    assert (endpoint.gateway_priority, endpoint.interface_name) == (3, "wan0")
+    assert endpoint.link_local_addresses == ("169.254.7.7",)
+    assert endpoint.settings == (
+        ("net/ipv4/conf/IFNAME/log_martians", "1"),
+        ("net/ipv4/neigh/IFNAME/gc_stale_time", "9"),
+    )
+    assert spec.external_links == (("db", "shop-db-1"), ("cache", "cache"))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "column", "said"),
+    [
+        ("interface_name: a/b", 61, "'a/b' is not a name for an interface"),
+        ("interface_name: lo", 61, "'lo' is not a name for an interface"),
+        ("interface_name: sixteen-letters-", 61, "is not a name for an interface"),
+        ("link_local_ips: [10.0.0.1]", 62, "10.0.0.1 is not a link-local address"),
+        ("driver_opts: {com.docker.network.endpoint.sysctls: kernel.x=1}", 96, "'kernel.x=1' is not a setting"),
+        ("driver_opts: {com.docker.network.endpoint.sysctls: net.ipv4.conf.eth0.x=1}", 96, "is not a setting of an"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_made_is_refused_at_its_place(folder, attribute, column, said):
+    shown = folder.refused(
+        f"services: {{web: {{image: x, networks: {{lan: {{{attribute}}}}}}}}}\nnetworks: {{lan: }}\n"
+    )
+    assert said in shown
+    assert f"compose.yaml:1:{column}" in shown

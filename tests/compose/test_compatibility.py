@@ -92,6 +92,8 @@ SPECIAL: dict[str, Any] = {
     "networks.*.ipam.config.[].ip_range": "10.9.0.128/25",
     "networks.*.ipam.config.[].aux_addresses": {"k": "10.9.0.9"},
     "services.*.networks.*.ipv4_address": "10.9.0.9",
+    "services.*.networks.*.driver_opts": {"com.docker.network.endpoint.ifname": "wan"},
+    "services.*.networks.*.link_local_ips": ["169.254.7.7"],
 }
 WATCHED = {
     "services.*.develop": {

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from orchestra.model.desired import Port  # noqa: TC001 - read at run time by th
 from orchestra.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.home import StackHome
 
 FILE = "network.json"
@@ -27,7 +28,8 @@ FILE = "network.json"
 class Interface(Record):
     """One interface of a container, ``device`` in its namespace. names: what it is called on the network.
 
-    publishes: whether published ports lead here.
+    publishes: whether published ports lead here, and the default route leads out by it. link_local_addresses: further
+    addresses of 169.254.0.0/16. settings: pairs of a file below /proc/sys and its content.
     """
 
     network: str
@@ -38,6 +40,8 @@ class Interface(Record):
     mac_address: str
     names: tuple[str, ...] = ()
     publishes: bool = False
+    link_local_addresses: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Attachment(Record):
@@ -45,8 +49,8 @@ class Attachment(Record):
 
     namespace_path: the network namespace to join, None for the host's. interfaces: its own, so none if it shares a
     namespace. ports: as published, with host ports chosen. nameservers: the container's own upstream servers, empty for
-    the host's. resolv_conf and hosts: the texts of these two files in /etc. aliases: names that only this container
-    knows, each with the name that it stands for.
+    the host's. links: pairs of a name and the container of another stack that it leads to. resolv_conf and hosts: the
+    texts of these two files in /etc.
     """
 
     stack: str
@@ -58,9 +62,9 @@ class Attachment(Record):
     interfaces: tuple[Interface, ...] = ()
     ports: tuple[Port, ...] = ()
     nameservers: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
     resolv_conf: str = ""
     hosts: str = ""
-    aliases: Mapping[str, str] = {}
 
     @property
     def addresses(self) -> Mapping[str, str]:

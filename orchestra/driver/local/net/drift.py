@@ -136,8 +136,11 @@ def _of_interface(interface: Interface, there: _Inside, *, has_route: bool) -> s
         return f"{interface.device} was removed"
     if not found.up:
         return f"{interface.device} was turned off"
-    if Address(found.number, interface.address, interface.prefix) not in there.addresses:
-        return f"the address {interface.address} was removed"
+    wanted = [(interface.address, interface.prefix)]
+    wanted += [(address, link.LINK_LOCAL_PREFIX) for address in interface.link_local_addresses]
+    for address, prefix in wanted:
+        if Address(found.number, address, prefix) not in there.addresses:
+            return f"the address {address} was removed"
     if has_route and not any(route.prefix == 0 for route in there.routes):
         return "the default route was removed"
     return ""

@@ -199,9 +199,9 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         interfaces=interfaces,
         ports=container.ports,
         nameservers=container.dns,
+        links=container.external_links,
         resolv_conf=_resolv_conf(container, embedded=bool(interfaces)),
         hosts=etc.render_hosts(hostname, container.domainname, addresses, extra),
-        aliases={alias.lower(): name.lower() for alias, name in container.external_links},
     )
 
 
@@ -219,23 +219,27 @@ def _interfaces(
     container: ContainerSpec, container_id: str, endpoints: Sequence[Endpoint], leases: Sequence[NetworkLease]
 ) -> tuple[Interface, ...]:
     pairs = list(zip(endpoints, leases, strict=True))
-    publisher = next((endpoint.network for endpoint, lease in pairs if not lease.internal), "")
+    leading = [endpoint for endpoint, lease in pairs if not lease.internal]
+    publisher = max(leading, key=lambda endpoint: endpoint.gateway_priority, default=None)
     found: list[Interface] = []
     devices = _devices(pairs)
     for endpoint, lease in pairs:
         address = lease.addresses[container_id]
         mac_address = _mac_address(container, endpoint) or link.mac_address(address)
+        device = next(devices)
         names = (container.service, container.name, container_id[:12], *_host_names(container), *endpoint.aliases)
         found.append(
             Interface(
                 network=endpoint.network,
-                device=next(devices),
+                device=device,
                 address=address,
                 prefix=lease.gateway_interface.network.prefixlen,
                 gateway="" if lease.internal else lease.gateway,
                 mac_address=mac_address,
                 names=tuple(dict.fromkeys(names)),
-                publishes=endpoint.network == publisher,
+                publishes=endpoint is publisher,
+                link_local_addresses=endpoint.link_local_addresses,
+                settings=tuple((path.replace("/IFNAME/", f"/{device}/"), value) for path, value in endpoint.settings),
             )
         )
     return tuple(found)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BRIDGE_PREFIX = "orc-"
 VETH_PREFIX = "orcv"
+LINK_LOCAL_PREFIX = 16
 SYSCTL = "/proc/sys/net/ipv4/conf"
 SYSCTL_IPV6 = "/proc/sys/net/ipv6/conf"
 QUIET = {"disable_ipv6": 1, "accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
@@ -161,8 +162,8 @@ def bridge_settings(lease: NetworkLease) -> tuple[tuple[str, int], ...]:
 
 
 def default_of(interfaces: Sequence[Interface]) -> Interface | None:
-    """The interface that the default route goes through: the first that has a gateway."""
-    return next((interface for interface in interfaces if interface.gateway), None)
+    """The interface that the default route goes through; None if there is no way out."""
+    return next((interface for interface in interfaces if interface.publishes), None)
 
 
 def connect(
@@ -188,10 +189,22 @@ def connect(
             # A network has no IPv6: without this, any neighbour could pose as a router to the container.
             settings.set(interface.device, "disable_ipv6", 1)
             requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
+            requests += [
+                netlink.add_address(link.number, address, LINK_LOCAL_PREFIX)
+                for address in interface.link_local_addresses
+            ]
             requests.append(netlink.set_up(interface.device))
             if interface is default_of(interfaces):
                 requests.append(netlink.set_default_route(interface.gateway, link.number))
         own.send(*requests)
+    if settings_of := [pair for interface in interfaces for pair in interface.settings if interface.network in leases]:
+        inside(namespace_path, _write_settings, settings_of)
+
+
+def _write_settings(settings: Sequence[tuple[str, str]]) -> None:
+    for path, value in settings:
+        with open(f"/proc/sys/{path}", "w", encoding="utf-8") as file:
+            file.write(value)
 
 
 def _ensure_port(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,9 +50,16 @@ def directory_of(named: Iterable[tuple[str, Named]]) -> Directory:
     return Directory({name: tuple(entries) for name, entries in names.items()}, pointers)
 
 
-def zone_of(directory: Directory, runs: Callable[[Named], bool], *, forwards: bool) -> Zone:
-    """The zone of the running containers. ``runs`` is asked about a container only if a question needs it."""
-    return Zone(_Addresses(directory.names, runs), _Pointers(directory.pointers, runs), forwards)
+def zone_of(
+    directory: Directory, runs: Callable[[Named], bool], *, forwards: bool, links: Iterable[tuple[str, str]] = ()
+) -> Zone:
+    """The zone of the running containers. ``runs`` is asked about a container only if a question needs it.
+
+    links: further names, and the containers that they lead to if those are on the same networks.
+    """
+    linked = {name.lower(): directory.names.get(container.lower(), ()) for name, container in links}
+    names = ChainMap(linked, dict(directory.names)) if linked else directory.names
+    return Zone(_Addresses(names, runs), _Pointers(directory.pointers, runs), forwards)
 
 
 class _Addresses(Mapping[str, tuple[str, ...]]):
@@ -111,14 +119,11 @@ class PublishedNames:
             made = directory_of((network, entry) for network, entries in published for entry in entries)
             known = self._directories[networks] = (files, made)
         own = attachment.container
-        names, pointers = known[1]
-        if attachment.aliases:
-            linked = {alias: names[name] for alias, name in attachment.aliases.items() if name in names}
-            names = {**names, **linked}
         return zone_of(
-            Directory(names, pointers),
+            known[1],
             lambda entry: entry.container == own or is_running(entry.directory),
             forwards=any(interface.gateway for interface in attachment.interfaces),
+            links=attachment.links,
         )
 
     def _on(self, network: str) -> list[tuple[Named, ...]]:

@@ -106,3 +106,11 @@ def test_a_zone_knows_names_with_and_without_their_network():
         "db.back": (),
     }
     assert zone.pointers == {"10.0.0.2": "s-web-1.front"}
+
+
+def test_an_external_link_leads_to_the_container_of_another_stack_and_hides_other_names():
+    theirs = Named("shop-db-1", "/shop", "10.0.0.2", ("db", "shop-db-1"))
+    directory = directory_of([("shared", theirs)])
+    zone = zone_of(directory, lambda _: True, forwards=True, links=(("Store", "shop-db-1"), ("gone", "shop-web-1")))
+    assert (zone.addresses["store"], zone.addresses["db"]) == (("10.0.0.2",), ("10.0.0.2",))
+    assert zone.addresses["gone"] == ()

@@ -232,6 +232,29 @@ def test_a_container_has_an_interface_per_network_in_order_of_priority(world):
         assert (default.gateway, default.link) == (gateway(world, "s_a"), own.link("eth1").number)
 
 
+def test_an_endpoint_is_as_the_file_says(world):
+    """The gateway with the highest priority, names, further addresses and settings of interfaces."""
+    world.network("s_a")
+    world.network("s_b")
+    settings = (("net/ipv4/conf/IFNAME/log_martians", "1"),)
+    web = world.attach(
+        "web",
+        Endpoint("s_a", priority=9, interface_name="eth0"),
+        Endpoint("s_b", gateway_priority=1, link_local_addresses=("169.254.7.7",), settings=settings),
+        ports=[(80, 8080)],
+    )
+    assert [(interface.network, interface.device) for interface in web.interfaces] == [("s_a", "eth0"), ("s_b", "eth1")]
+    with inside(web.namespace_path, Netlink) as own:
+        (default,) = [route for route in own.routes() if not route.prefix]
+        assert default.gateway == gateway(world, "s_b")
+        assert "169.254.7.7" in {address.address for address in own.addresses()}
+    assert inside(web.namespace_path, Path("/proc/sys/net/ipv4/conf/eth1/log_martians").read_text) == "1\n"
+    world.serve(web.namespace_path, 80)
+    network.apply(world.home, "s")
+    assert f"dnat to {web.addresses['s_b']}:80" in world.ruleset()
+    assert world.ask(None, "127.0.0.1", 8080).startswith("hello")
+
+
 def test_a_fixed_address_and_subnet_are_honoured(world):
     world.network(subnet="10.77.0.0/16", gateway="10.77.0.254")
     web = world.attach("web", Endpoint("s_default", ipv4_address="10.77.5.5"))
