@@ -14,7 +14,7 @@ from orchestra.build.paths import absolute, below_root, destination, escaped
 from orchestra.build.ports import parse_exposed
 from orchestra.build.problem import Wrong
 from orchestra.build.remote import parse_remote
-from orchestra.build.rule import Remark, Rule
+from orchestra.build.rule import Remark, Rule, near
 from orchestra.build.stages import NothingSource, StageSource
 from orchestra.build.step import (
     BindMount,
@@ -30,7 +30,6 @@ from orchestra.build.step import (
     Scratch,
     SecretMount,
 )
-from orchestra.nearest import suggest
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
@@ -171,9 +170,9 @@ class StageEvaluation:
             raise Wrong(str(error)) from None
         if self.is_known:
             for name in sorted(found.missing.difference(self.arguments)):
-                near = suggest(name, self.variables, "")
-                hint = f" ({near})" if near.startswith("did you mean") else ""
-                self.note(Rule.UNDEFINED_VAR, f"Usage of undefined variable '${name}'{hint}", line)
+                self.note(
+                    Rule.UNDEFINED_VAR, f"Usage of undefined variable '${name}'{near(name, self.variables, '$')}", line
+                )
         return found
 
     def value(self, text: str, line: Line) -> str:
@@ -315,7 +314,7 @@ class StageEvaluation:
     def workdir(self, one: typed.Workdir) -> None:
         path = self.value(one.path, one.line)
         if not self.has_workdir and not path.startswith("/"):
-            what = f"Relative workdir '{path}' can have unexpected results if the base image changes"
+            what = f'Relative workdir "{path}" can have unexpected results if the base image changes'
             self.note(Rule.WORKDIR_RELATIVE_PATH, what, one.line)
         self.has_workdir = True
         directory = absolute(self.configuration.working_directory, path)

@@ -23,6 +23,7 @@ _STAR = "*"
 _DIRECTORIES = "**/"
 _CROSSING = "(?:.*/)?"
 _ALL = ".*"
+_EVERYTHING = ("*", "**", "**/*")
 _SPECIAL = ("*", "?", "[", "]", "\\")
 # What may match a slash. A negated set does, in Docker.
 _MAY_CROSS = re.compile(r"(?<!\[\^)/|\[\^(?!/\])|\.\*|(?<!\\)-")
@@ -31,10 +32,11 @@ _MAY_CROSS = re.compile(r"(?<!\[\^)/|\[\^(?!/\])|\.\*|(?<!\\)-")
 class _Pattern:
     """text: without ``!``. keeps: whether it is an exception, so that what it matches is not ignored."""
 
-    __slots__ = ("keeps", "matches", "parts")
+    __slots__ = ("keeps", "matches", "parts", "text")
 
     def __init__(self, text: str, keeps: bool) -> None:
         tokens = _tokens(text)
+        self.text = text
         self.keeps = keeps
         self.matches = re.compile(_expression(tokens), re.DOTALL).fullmatch
         self.parts: tuple[_Matches | None, ...] = tuple(_part(part) for part in text.split("/")) if keeps else ()
@@ -61,6 +63,15 @@ class Ignore:
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
+
+    @property
+    def has_exceptions(self) -> bool:
+        return bool(self._keeping)
+
+    @property
+    def ignores_everything(self) -> bool:
+        """Whether a single pattern matches every path; there may be exceptions."""
+        return any(pattern.text in _EVERYTHING and not pattern.keeps for pattern in self._patterns)
 
     def is_ignored(self, path: str) -> bool:
         """Whether the file or directory at ``path`` is left out."""

@@ -125,11 +125,10 @@ class _Reader:
                     comments = []
                 continue
             self.may_direct = False
-            if text:
-                line = self.instruction(text, len(raw) - len(text) + 1, tuple(comments))
-                comments = []
-                if line is not None:
-                    yield line
+            line = self.instruction(text, len(raw) - len(text) + 1, tuple(comments)) if text else None
+            comments = []
+            if line is not None:
+                yield line
 
     def direct(self, text: str) -> bool:
         """Whether a comment is a parser directive: only those at the very beginning are."""

@@ -32,8 +32,13 @@ def diagnose(lines: Sequence[str], message: str, span: Span, hint: str = "", cod
     return Diagnostic(code, message, span, hint=hint, source_line=source_line)
 
 
+def position(diagnostic: Diagnostic) -> tuple[Span, str]:
+    """The key that sorts diagnostics by place."""
+    return diagnostic.span or Span("", 0, 0, 0, 0), diagnostic.message
+
+
 def refuse(diagnostics: Iterable[Diagnostic]) -> None:
     """Raises DockerfileError with all of them, sorted by their places, if there are any."""
-    found = sorted(diagnostics, key=lambda one: (one.span or Span("", 0, 0, 0, 0), one.message))
+    found = sorted(diagnostics, key=position)
     if found:
         raise DockerfileError(tuple(found))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from orchestra.nearest import suggest
 from orchestra.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestra.build.lines import Line
-    from orchestra.errors import Span
 
 
 class Rule(StrEnum):
@@ -39,22 +41,19 @@ class Rule(StrEnum):
     WORKDIR_RELATIVE_PATH = "WorkdirRelativePath"
 
 
-# A rule that is off unless the directive `check` names it.
 EXPERIMENTAL = frozenset({Rule.INVALID_DEFINITION_DESCRIPTION})
-
-
-class Finding(Record):
-    """What a rule found, and where. source_line: the text of the line."""
-
-    rule: Rule
-    message: str
-    span: Span
-    source_line: str
+"""Rules that are off unless ``# check=experimental=…`` names them."""
 
 
 class Remark(Record):
-    """A finding before its text is at hand."""
+    """What a rule found, and the instruction that it is about."""
 
     rule: Rule
     message: str
     line: Line
+
+
+def near(name: str, known: Iterable[str], mark: str = "") -> str:
+    """`` (did you mean NAME?)`` if one of the known names is near. mark: before the name."""
+    hint = suggest(name, known, "")
+    return f" (did you mean {mark}{hint.removeprefix('did you mean ')})" if hint.startswith("did you mean ") else ""
