@@ -55,6 +55,7 @@ def parse_dockerfile(text: str, name: str = "Dockerfile") -> Dockerfile:
             elif isinstance(one, Arg):
                 arguments.append(one)
             elif not has_lost_stage:
+                has_lost_stage = True
                 raise Wrong(
                     f"no build stage in current context: {line.keyword.upper()} comes before the first FROM",
                     "a Dockerfile begins with FROM; only ARG may stand before it",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orchestra.errors import Diagnostic
 
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
+# No program can be given a NUL, and half of a surrogate pair cannot be written.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _KNOWN = frozenset({"syntax", "escape", "check"})
 
 
@@ -81,6 +83,7 @@ class Lines(Record):
 def read_lines(text: str, path: str) -> Lines:
     """The instructions of a Dockerfile. path: of the file, for places."""
     reader = _Reader(text.removeprefix("\ufeff"), path)
+    reader.check_text()
     lines = tuple(reader.lines())
     directives = Directives(**reader.directives)
     return Lines(directives, lines, tuple(line.rstrip("\r\n") for line in reader.source), tuple(reader.problems))
@@ -102,6 +105,12 @@ class _Reader:
         # Two of them at the end of a line are a character and not a continuation.
         self.continues = re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*$")
 
+    def check_text(self) -> None:
+        for number, line in enumerate(self.source, 1):
+            if match := _NO_TEXT.search(line):
+                column = match.start() + 1
+                self.wrong("the text contains a NUL or an incomplete character", number, column, column)
+
     def next_line(self) -> str | None:
         """The next line of the file, without its end."""
         if self.number == len(self.source):
@@ -109,9 +118,9 @@ class _Reader:
         self.number += 1
         return self.source[self.number - 1].rstrip("\r")
 
-    def wrong(self, message: str, line: int, column: int, end: int, hint: str = "") -> None:
+    def wrong(self, message: str, line: int, column: int, end: int) -> None:
         span = Span(self.path, line, column, line, max(end, column + 1))
-        self.problems.append(diagnose(self.source, message, span, hint))
+        self.problems.append(diagnose(self.source, message, span))
 
     def lines(self) -> Iterator[Line]:
         comments: list[str] = []

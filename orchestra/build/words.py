@@ -98,6 +98,8 @@ def parse_json_array(text: str, start: int) -> list[str] | None:
     values = json.loads(text[start:])
     if not all(isinstance(value, str) for value in values):
         raise Wrong("when using JSON array syntax, arrays must be comprised of strings only", "", (start, len(text)))
+    if any("\0" in value for value in values):
+        raise Wrong("an argument contains a NUL", "no program can be given such a value", (start, len(text)))
     # Halves of surrogate pairs cannot be given to a program.
     return [value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for value in values]
 
