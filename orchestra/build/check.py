@@ -16,7 +16,7 @@ from orchestra.build.globals import global_variables
 from orchestra.build.graph import evaluate
 from orchestra.build.problem import diagnose, position
 from orchestra.build.rule import EXPERIMENTAL, Remark, Rule, near
-from orchestra.build.stages import SCRATCH, Stages
+from orchestra.build.stages import RESERVED, Stages
 from orchestra.build.step import BaseImage, ContextFiles, Copy
 from orchestra.errors import FatalError, Span
 from orchestra.model.platform import parse_platform
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from orchestra.build.stages import NeededStage
     from orchestra.errors import Diagnostic
 
-_RESERVED = ("context", SCRATCH)
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*(?::\w[\w.-]{{0,127}})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{{32,}})?"
@@ -173,7 +172,7 @@ def _text_remarks(dockerfile: Dockerfile) -> Iterator[Remark]:
         if (keyword.islower() and not written.islower()) or (keyword.isupper() and not written.isupper()):
             what = f"'{written}' and '{keyword}' keywords' casing do not match"
             yield Remark(Rule.FROM_AS_CASING, what, line)
-        if name in _RESERVED:
+        if name in RESERVED:
             what = f'Stage name should not use the same name as reserved stage "{name}"'
             yield Remark(Rule.RESERVED_STAGE_NAME, what, line)
         if name in seen:

@@ -129,6 +129,7 @@ class StageEvaluation:
         name = stage.stage.name
         options = stages.options
         self.uncached = options.no_cache or name in {one.lower() for one in options.no_cache_filter if name}
+        self.count = step_count(stage)
         self.position = int(_is_shown(stage.base))
 
     def run(self) -> Evaluated:
@@ -158,6 +159,8 @@ class StageEvaluation:
         self.configuration = replace(self.configuration, **fields)  # type: ignore[arg-type]
 
     def commit(self, text: str, step: int | None = None) -> None:
+        """Raises Wrong if all the texts together are too long."""
+        self.stages.spend(len(text))
         self.history.append(History(text, step, text_of.COMMENT))
 
     def expansion(self, text: str, line: Line, style: Style | None = None) -> Expansion:
@@ -168,6 +171,7 @@ class StageEvaluation:
             found = expand(text, self.variables, style or self.style)
         except ExpansionError as error:
             raise Wrong(str(error)) from None
+        self.stages.spend(len(found.text))
         if self.is_known:
             for name in sorted(found.missing.difference(self.arguments)):
                 self.note(
@@ -184,7 +188,7 @@ class StageEvaluation:
         with contextlib.suppress(ExpansionError):  # then it is shown as it is written
             rest = expand(rest, {**self.variables, **(hidden or {})}, replace(_SHOWN, escape=self.style.escape)).text
         words = (*(("ONBUILD",) if self.is_trigger else ()), keyword.upper(), rest.strip())
-        return label_of(self.stages, self.stage, self.position, " ".join(words) + summary, line)
+        return label_of(self.stages, self.stage, (self.position, self.count), " ".join(words) + summary, line)
 
     def in_shell(self, text: str) -> tuple[str, ...]:
         return (*(self.configuration.shell or DEFAULT_SHELL), text)
@@ -473,12 +477,16 @@ class StageEvaluation:
         return self.expansion(document.text, line, _IN_DOCUMENT).text if document.expands else document.text
 
 
-def label_of(stages: Stages, stage: NeededStage, position: int, text: str, line: Line) -> Label:
-    """position: in the steps of the stage that are shown, counted from 1."""
+def label_of(stages: Stages, stage: NeededStage, place: tuple[int, int], text: str, line: Line) -> Label:
+    """place: among the steps of the stage that are shown, counted from 1, and how many they are."""
     name = stage.stage.name or f"stage-{stage.stage.index}"
-    count = _is_shown(stage.base) + sum(isinstance(one, _SHOWN_INSTRUCTIONS) for one in stage.instructions)
     shown = name if len(stages.dockerfile.stages) > 1 else ""
-    return Label(shown, position, count, text, line.span.line, line.end_line)
+    return Label(shown, *place, text, line.span.line, line.end_line)
+
+
+def step_count(stage: NeededStage) -> int:
+    """How many of a stage's steps are shown."""
+    return _is_shown(stage.base) + sum(isinstance(one, _SHOWN_INSTRUCTIONS) for one in stage.instructions)
 
 
 def _is_shown(base: Source) -> bool:

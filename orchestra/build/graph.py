@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.build.configuration import ImageConfiguration, render_configuration
-from orchestra.build.evaluate import DEFAULT_PATH, Evaluated, StageEvaluation, Steps, base_of, label_of
+from orchestra.build.evaluate import DEFAULT_PATH, Evaluated, StageEvaluation, Steps, base_of, label_of, step_count
 from orchestra.build.globals import proxy_variables
 from orchestra.build.stages import NothingSource, Stages, StageSource
 from orchestra.build.step import BaseImage, Graph, Result
@@ -78,7 +78,9 @@ def _begin(stages: Stages, stage: NeededStage, steps: Steps, done: Mapping[int, 
     if isinstance(stage.base, BaseImage):
         known = stages.images.get(stage.base)
         configuration = replace(known, on_build=()) if known else ImageConfiguration()
-        label = label_of(stages, stage, 1, f"FROM {stage.base.reference}", stage.stage.beginning.line)
+        label = label_of(
+            stages, stage, (1, step_count(stage)), f"FROM {stage.base.reference}", stage.stage.beginning.line
+        )
         steps.labels.setdefault(tree, label)
     else:
         known = ImageConfiguration()

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from orchestra.errors import Diagnostic
 
 SCRATCH = "scratch"
+RESERVED = frozenset({SCRATCH, "context"})
+"""Names that no named context takes the place of."""
+MAXIMUM_TOTAL = 64 * 1024**2
+"""Characters that all values and texts of one build may have."""
 
 
 class StageSource(Record):
@@ -86,6 +90,7 @@ class Stages:
         self.images = images
         self.style = Style(escape=dockerfile.directives.escape)
         self.problems: list[Diagnostic] = []
+        self.spent = 0
         self.names = {stage.name: stage.index for stage in reversed(dockerfile.stages) if stage.name}
         self.contexts = {_familiar(name): (name, context) for name, context in options.contexts.items()}
         self.target = self._find_target()
@@ -108,6 +113,12 @@ class Stages:
     def report(self, line: Line, error: Wrong) -> None:
         place = line.place(*error.part) if error.part else line.span
         self.problems.append(diagnose(self.dockerfile.source, error.message, place, error.hint))
+
+    def spend(self, characters: int) -> None:
+        """Raises Wrong if values with variables have become too much."""
+        self.spent += characters
+        if self.spent > MAXIMUM_TOTAL:
+            raise Wrong(f"with their variables the instructions are longer than {MAXIMUM_TOTAL // 1024**2} MiB")
 
     def refuse(self) -> None:
         """Raises DockerfileError with all the mistakes that were found, if there are any."""
@@ -191,7 +202,7 @@ class Stages:
 
     def _context(self, name: str, platform: str) -> Source | None:
         """What a named context stands for, if there is one."""
-        match self.contexts.get(_familiar(name)):
+        match None if name.lower() in RESERVED else self.contexts.get(_familiar(name)):
             case None:
                 return None
             case written, DirectoryContext():

@@ -660,3 +660,11 @@ def test_a_graph_needs_no_more_than_the_images_that_were_named():
     dockerfile = parse_dockerfile("FROM a\nCOPY --from=b c d")
     needed = needed_images(dockerfile, OPTIONS)
     assert make_graph(dockerfile, OPTIONS, dict.fromkeys(needed, ImageConfiguration())).steps[:2] == needed
+
+
+def test_values_that_grow_are_limited():
+    lines = ["ENV A=" + "x" * 500_000, *(f"ENV A{number}=$A" for number in range(200))]
+    assert (
+        mistakes("FROM a\n" + "\n".join(lines))[0][1] == "with their variables the instructions are longer than 64 MiB"
+    )
+    assert "longer than 1 MiB" in mistakes("FROM a\nENV A=xx\n" + "ENV A=$A$A\n" * 40)[0][1]
