@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from orchestra.build.check import check, parse_selection
@@ -227,3 +230,8 @@ def test_an_image_for_another_platform_is_found():
 def test_copies_of_ignored_files_are_found(ignore, line, found):
     report = check(parse_dockerfile(f"FROM a AS x\nFROM a\n{line}"), OPTIONS, KNOWN, parse_ignore(ignore))
     assert [one.message for one in report.findings if one.code == Rule.COPY_IGNORED_FILE] == found
+
+
+def test_the_reference_lists_every_rule():
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "dockerfile.md").read_text()
+    assert re.findall(r"^\| `([A-Z]\w+[a-z])` \|", text, re.MULTILINE) == sorted(Rule)
