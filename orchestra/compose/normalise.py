@@ -10,6 +10,7 @@ from orchestra.compose.config_hash import config_hash, service_hash
 from orchestra.compose.container import first_replica
 from orchestra.compose.image_references import image_reference
 from orchestra.compose.implied import all_dependencies
+from orchestra.compose.init_containers import init_containers
 from orchestra.compose.joining import endpoints, networks, ports
 from orchestra.compose.models import model_names, models
 from orchestra.compose.mounts import Mounts, mounts
@@ -56,6 +57,10 @@ def normalise(context: Context, declared: Collection[str], scale: Mapping[str, i
     for spec in containers:
         place = context.location(("services", spec.service, "image"))
         images.setdefault((spec.image, spec.platform), ImageSpec(spec.image, spec.platform, spec.pull_policy, place))
+    for init in (init for spec in containers for init in spec.pre_start):
+        images.setdefault(
+            (init.image, init.platform), ImageSpec(init.image, init.platform, init.pull_policy, init.location)
+        )
     for spec in containers:
         place = context.location(("services", spec.service, "volumes"), key=True)
         for mount in spec.mounts:
@@ -101,17 +106,16 @@ def _replicas(
     specs: list[ContainerSpec] = []
     for index in range(1, count + 1):
         name = ContainerName(service.container_name or container_name(stack, key, index, context.project.separator))
-        specs.append(
-            replace(
-                first,
-                name=name,
-                index=index,
-                mounts=shared_mounts,
-                endpoints=endpoints(key, name, context),
-                ports=ports(key, index, count, context),
-                labels=_labels(key, service, index, digest, dependencies, context),
-            )
+        made = replace(
+            first,
+            name=name,
+            index=index,
+            mounts=shared_mounts,
+            endpoints=endpoints(key, name, context),
+            ports=ports(key, index, count, context),
+            labels=_labels(key, service, index, digest, dependencies, context),
         )
+        specs.append(replace(made, pre_start=init_containers(service, made, (specs or [made])[0], context)))
     return specs
 
 

@@ -223,7 +223,10 @@ class ContainerSpec(Record):
     resolves if they share a network. volumes_from: of services only for their anonymous volumes. expose:
     ``PORT/PROTOCOL``, for information. hostname '': the container's name. rank: start rank of its service in the
     dependency graph, 0 first. devices_not_found: why it cannot be made, in words.
-    post_start: run in the container after a command has started it; pre_stop: before it is asked to stop.
+    post_start: run in the container after a command has started it; pre_stop: before it is asked to stop. pre_start:
+    init containers, which must complete in their order before its first start. initializes: of an init container, the
+    container that it is made after, whose anonymous volumes it shares; it is no replica and has the index 0. step: its
+    place among those of that container, from 0.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
     model_endpoints: variables that are to hold the address of models.
     """
@@ -288,6 +291,9 @@ class ContainerSpec(Record):
     attach: bool = True
     post_start: tuple[Hook, ...] = ()
     pre_stop: tuple[Hook, ...] = ()
+    pre_start: tuple[ContainerSpec, ...] = ()
+    initializes: ContainerName = ContainerName("")
+    step: int = 0
     one_off: OneOff | None = None
     model_endpoints: tuple[str, ...] = ()
     location: Location | None = None
@@ -299,8 +305,13 @@ class ContainerSpec(Record):
 
     @property
     def image_keys(self) -> tuple[str, ...]:
-        """That, and those of the images that it mounts."""
-        return (self.image_key, *self.mounted_image_keys)
+        """That, and those of the images that it mounts, and of its init containers."""
+        return (self.image_key, *self.mounted_image_keys, *(init.image_key for init in self.pre_start))
+
+    @property
+    def anonymous_owner(self) -> ContainerName:
+        """The container that its anonymous volumes belong to."""
+        return self.initializes or self.name
 
     @property
     def mounted_image_keys(self) -> tuple[str, ...]:

@@ -87,7 +87,8 @@ class Container(Record):
     damage: which of its files cannot be read, and why; then it is replaced if it is wanted, and removed if not.
     depends_on, stop_signal and stop_grace_period are those of the ContainerSpec it was made from: a stack going down
     has no other source. error: why it could not be started when that was tried last; empty once it was started.
-    one_off: it was made for one command and is no replica of its service. post_start, pre_stop: see ContainerSpec.
+    one_off: it was made for one command, or as an init container, and is no replica of its service. initializes,
+    post_start, pre_stop: as in ContainerSpec.
     hooks_done: how many of post_start have succeeded since a command last started it.
     """
 
@@ -119,6 +120,7 @@ class Container(Record):
     post_start: tuple[Hook, ...] = ()
     pre_stop: tuple[Hook, ...] = ()
     hooks_done: int = 0
+    initializes: ContainerName = ContainerName("")
 
     @property
     def hooks_left(self) -> tuple[Hook, ...]:

@@ -14,6 +14,7 @@ from orchestra.plan.action import (
     StartContainer,
 )
 from orchestra.plan.dependency import (
+    COMPLETE,
     RESTARTED,
     Allowed,
     check_dependencies,
@@ -266,4 +267,50 @@ def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContaine
     allowed = check_dependencies(situation, spec, settled=True)
     if not isinstance(allowed, Allowed):
         return allowed
+    for init in spec.pre_start:
+        held = _initialize(situation, spec, init)
+        if held is not None:
+            return held
     return StartContainer(spec.name, 0, 0, f"{why}; {allowed.reason}" if allowed.reason else why)
+
+
+def _initialize(situation: Situation, spec: ContainerSpec, init: ContainerSpec) -> Blocked | Failed | None:
+    """Bring an init container on its way; None if it has completed since the container it initializes was created."""
+    resource = ResourceId.container(init.name)
+    owner = situation.observed.containers.get(init.initializes)
+    if owner is None:
+        reason = f"waits for {init.initializes} to be created, whose init containers it shares"
+        return Blocked(ResourceId.container(spec.name), reason, situation.resources([init.initializes]))
+    seen = situation.observed.containers.get(init.name)
+    decided = (*situation.ready, *situation.failed, *situation.blocked)  # for another replica that shares it
+    if resource not in situation.in_flight and all(verdict.resource != resource for verdict in decided):
+        step = _step_of_init(situation, init, seen, owner)
+        if step is None and seen is not None and isinstance(seen.status, Exited):
+            return None
+        situation.add(step)
+    awaited = ((resource, COMPLETE),)
+    return Blocked(ResourceId.container(spec.name), f"waits for {init.name} {COMPLETE}", (resource,), awaited=awaited)
+
+
+def _step_of_init(
+    situation: Situation, init: ContainerSpec, seen: Container | None, owner: Container
+) -> Action | Blocked | Failed | None:
+    """The next step of an init container; None while it runs, and when it has completed."""
+    if seen is None or _is_unfinished(seen):
+        return _create(situation, init)
+    status = seen.status
+    outdated = seen.config_hash != init.config_hash or seen.created_at < owner.created_at
+    if isinstance(status, Running):
+        return stop(situation, seen, f"{owner.name} was replaced", replaces=True) if outdated else None
+    if isinstance(status, Exited) and not status.succeeded:
+        outdated = outdated or status.stopped or status.finished_at < situation.wish(init.service).at
+        if not outdated:
+            code = "unknown" if status.exit_code is None else status.exit_code
+            error = f'service "{init.service}" pre_start[{init.step}] exited with code {code}'
+            hint = f"orchestra logs {init.service} shows what {init.name} wrote"
+            return Failed(ResourceId.container(init.name), error, hint, location=init.location)
+    if outdated:
+        return RemoveContainer(seen.name, AnonymousVolumes.HAND_ON, f"to run again before {owner.name}", replaces=True)
+    if isinstance(status, Created):
+        return StartContainer(init.name, 0, 0, f"before {owner.name} starts for the first time")
+    return None

@@ -43,7 +43,8 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
     if one_offs:
         error = f"its definition changed, but {', '.join(one_offs)}, a container of orchestra run, still uses it"
         return Failed(resource, error, "it is replaced as soon as that has ended")
-    staying = [name for name in users if name not in situation.specs and name not in situation.leaving]
+    wanted = situation.specs.keys() | situation.init_containers.keys()
+    staying = [name for name in users if name not in wanted and name not in situation.leaving]
     if staying:
         error = f"its definition changed, but {', '.join(staying)}, which no service declares, still uses it"
         return Failed(resource, error, "remove it with --remove-orphans")
@@ -60,7 +61,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
 
 def holds_network(container: Container) -> bool:
     """Whether it belongs to a one-off command that still runs: a changed network does not end it."""
-    return container.one_off and not isinstance(container.status, Exited)
+    return container.one_off and not container.initializes and not isinstance(container.status, Exited)
 
 
 def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwork | Blocked | None:

@@ -106,7 +106,8 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         stop_grace_period=spec.stop_grace_period,
         healthcheck=effective_healthcheck(spec, image.healthcheck),
         mounted_images=mounted_images,
-        one_off=spec.one_off is not None,
+        one_off=spec.one_off is not None or bool(spec.initializes),
+        initializes=spec.initializes,
         post_start=spec.post_start,
         pre_stop=spec.pre_stop,
     )

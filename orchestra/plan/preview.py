@@ -101,6 +101,10 @@ def assume_the_best(desired: Desired, observed: Observed, now: float) -> Observe
             if container.healthcheck is not None or (unknown and spec.service in trusted):
                 health = replace(running.health, status=HealthStatus.HEALTHY)
                 changed[spec.name] = replace(container, status=replace(running, health=health))
+    for init in (init for spec in desired.of_services for init in spec.pre_start):
+        container = observed.containers.get(init.name)
+        if container is not None and isinstance(container.status, Running):
+            changed[init.name] = replace(container, status=Exited(0, container.status.started_at, now))
     return replace(observed, containers={**observed.containers, **changed}) if changed else observed
 
 

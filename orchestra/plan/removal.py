@@ -28,7 +28,7 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
     """Every observed container that must not run, or not as it is, and why."""
     departures: dict[str, Departure] = {}
     for name, container in situation.observed.containers.items():
-        spec = situation.specs.get(name)
+        spec = situation.specs.get(name) or situation.init_containers.get(name)
         if spec is None:
             reason = _unwanted(situation, container)
             if reason is not None:
@@ -46,7 +46,8 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
 def _unwanted(situation: Situation, container: Container) -> str | None:
     if container.one_off and not situation.going_down:
         is_unknown = container.service in situation.disabled and not isinstance(container.status, Created)
-        return None if is_unknown else "its command is not wanted any more"
+        why = "no container waits for it any more" if container.initializes else "its command is not wanted any more"
+        return None if is_unknown else why
     if container.service not in situation.declared and not container.one_off:
         return "no service declares it" if situation.request.remove_orphans else None
     if situation.going_down:
@@ -92,7 +93,7 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
 
 
 def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVolumes:
-    if container.name in situation.specs:
+    if container.name in situation.specs or container.initializes in situation.specs:
         return AnonymousVolumes.HAND_ON
     request = situation.request
     return AnonymousVolumes.DELETE if request.remove_volumes or request.remove_anonymous else AnonymousVolumes.LEAVE

@@ -55,6 +55,8 @@ class Situation:
         self.images = {spec.key: spec for spec in desired.images}
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
         self.one_offs = desired.one_offs
+        inits = (init for spec in desired.of_services for init in spec.pre_start)
+        self.init_containers: dict[str, ContainerSpec] = {init.name: init for init in inits}
         self.replicas: dict[str, list[ContainerSpec]] = {}
         self.restarted_with: dict[str, list[ContainerSpec]] = {}
         for spec in sorted(desired.of_services, key=_start_order):

@@ -82,6 +82,7 @@ def one_off(
         endpoints=tuple(_endpoint(each, service.name, name, options) for each in service.endpoints),
         ports=(*(service.ports if options.service_ports else ()), *_ports(options.publish)),
         restart=Restart(),
+        pre_start=(),
         tty=options.terminal if attached else service.tty,
         stdin_open=options.interactive if attached else service.stdin_open,
         cap_add=_merged(service.cap_add, options.cap_add, options.cap_drop),

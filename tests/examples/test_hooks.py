@@ -103,3 +103,50 @@ def test_a_hook_whose_supervisor_is_killed_runs_again(write_stack):
     eventually(has_passed_the_gate)
     up.wait(timeout=30)
     assert events() == UP
+
+
+INIT = """
+services:
+  db: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true}
+  web:
+    image: "rootfs:BUSYBOX"
+    command: [sh, -c, "cat /data/log /own/log; exec sleep infinity"]
+    init: true
+    user: "1000"
+    volumes: [data:/data, /own, ./gate:/gate]
+    depends_on: [db]
+    pre_start:
+      - command:
+          - sh
+          - -c
+          - |
+            ping -c 1 db >/dev/null && echo first >>/data/log && echo own >/own/log
+            chmod 666 /data/log
+        user: root
+      - command: [sh, -c, "echo missing >&2; cat /gate/open >>/data/log"]
+volumes: {data: {}}
+"""
+
+
+def test_init_containers_complete_before_their_service_starts(write_stack):
+    stack = write_stack(INIT)
+    (stack.folder / "gate").mkdir()
+    up = stack.run("up", "-d", code=1)
+    assert 'service "web" pre_start[1] exited with code 1' in up.stderr
+    assert stack.run("ps", "-aq", "--status", "running", "web").stdout == ""
+    assert "stack-web-pre_start-1  | missing" in stack.run("logs", "web").stdout
+    (stack.folder / "gate" / "open").write_text("second\n")
+    stack.run("up", "-d")
+    assert stack.run("ps", "-q", "--status", "running", "web").stdout
+    eventually(lambda: "own" in stack.run("logs", "--index", "1", "web").stdout)
+    lines = stack.run("logs", "--no-log-prefix", "--index", "1", "web").stdout.splitlines()
+    assert lines == ["first", "second", "own"]
+    stack.run("stop", "web")
+    stack.run("start", "web")
+    stack.run("up", "-d")
+    assert stack.run("exec", "-T", "web", "cat", "/data/log").stdout == "first\nsecond\n"
+    stack.run("up", "-d", "--force-recreate", "web")
+    assert stack.run("exec", "-T", "web", "cat", "/data/log", "/own/log").stdout == "first\nsecond\n" * 2 + "own\n"
+    stack.run("down", "-v")
+    assert stack.run("ps", "-aq").stdout == ""
+    assert stack.run("volume", "ls", "-q").stdout == ""

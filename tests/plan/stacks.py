@@ -98,7 +98,7 @@ def with_run(desired: Desired, service: str, *, name: str = "", at: float = 100.
     template = next(spec for spec in desired.containers if spec.service == service)
     name = name or f"{desired.stack}-{service}-run"
     one_off = OneOff(fields.pop("id", name), at, **fields)
-    spec = replace(template, name=name, index=0, restart=Restart(), one_off=one_off)
+    spec = replace(template, name=name, index=0, restart=Restart(), one_off=one_off, pre_start=())
     return replace(desired, containers=(*desired.containers, spec))
 
 

@@ -121,8 +121,11 @@ def assert_allowed(action, desired: Desired, world: Observed, flying) -> None:
     going_down = not desired.containers and not desired.networks
     match action:
         case StartContainer(name=name):
-            spec = desired.container(name)
+            inits = {init.name: init for each in desired.of_services for init in each.pre_start}
+            spec = desired.container(name) or inits.get(name)
             assert spec is not None
+            if isinstance(world.containers[name].status, Created):
+                assert all(world.containers[init.name].status.succeeded for init in spec.pre_start)
             wish = desired.wish(spec.service)
             if spec.one_off is not None:
                 assert not spec.one_off.started

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.model.desired import Condition
-from orchestra.model.observed import Running
+from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.wish import Goal, Wish
 
 if TYPE_CHECKING:
@@ -50,8 +50,11 @@ class CheckedDriver(FakeDriver):
             await super().create(spec, image_digest)
 
     async def start(self, name, *, restarts, backoff):
-        spec = self.desired.container(name)
+        inits = {init.name: init for spec in self.desired.of_services for init in spec.pre_start}
+        spec = self.desired.container(name) or inits.get(name)
         assert spec is not None, f"{name} was started, but nobody wants it"
+        if isinstance(self.world.observed.containers[name].status, Created):
+            self.assert_initialized(name, spec)
         wish = self.desired.wish(spec.service) if spec.one_off is None else Wish(alone=spec.one_off.alone)
         assert not wish.rests, f"{name} was started, but is to rest"
         assert wish.goal is Goal.RUN or restarts, f"{name} was started, but is to be created only"
@@ -64,6 +67,18 @@ class CheckedDriver(FakeDriver):
                     assert restarts or self.has_run_its_hooks(replica.name), f"{name} was started before those hooks"
         with self.alone(name):
             await super().start(name, restarts=restarts, backoff=backoff)
+
+    def assert_initialized(self, name: str, spec: ContainerSpec) -> None:
+        """Every init container has completed since the container that it initializes was created, in order."""
+        ended = []
+        for init in spec.pre_start:
+            seen = self.world.observed.containers.get(init.name)
+            assert seen is not None, f"{name} was started before {init.name}"
+            assert isinstance(seen.status, Exited), f"{name} was started before {init.name} ended"
+            assert seen.status.succeeded, f"{name} was started although {init.name} failed"
+            assert seen.created_at >= self.world.observed.containers[init.initializes].created_at
+            ended.append(seen.status.finished_at)
+        assert ended == sorted(ended)
 
     def has_run_its_hooks(self, name: str) -> bool:
         container = self.world.observed.containers[name]

@@ -54,8 +54,19 @@ class Service:
     replicas: int
     version: int = 1
     hooks: tuple[int, int] = (0, 0)
+    inits: int = 0
 
     def containers(self) -> list[ContainerSpec]:
+        replicas = self._replicas()
+        steps = range(self.inits) if replicas else ()
+        return [replace(spec, pre_start=tuple(self._init(replicas[0], step) for step in steps)) for spec in replicas]
+
+    def _init(self, first: ContainerSpec, step: int) -> ContainerSpec:
+        name = f"{STACK}-{self.name}-pre_start-{step}"
+        plain = {"post_start": (), "pre_stop": (), "restart": Restart(), "healthcheck": None}
+        return replace(first, name=name, index=0, step=step, initializes=first.name, **plain)
+
+    def _replicas(self) -> list[ContainerSpec]:
         return [
             ContainerSpec(
                 name=f"{STACK}-{self.name}-{index}",
@@ -106,6 +117,8 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
                 required = random.random() < 0.85
                 depends_on.append(Dependency(earlier.name, random.choice(conditions), restart, required))
         programs[name] = _program(random, one_shot, well_behaved)
+        failing = not well_behaved and random.random() < 0.1
+        programs[f"pre_start {name}"] = Program((Run(random.choice([0.1, 3.0]), int(failing)),))
         services.append(
             Service(
                 name=name,
@@ -123,6 +136,7 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
                 image=random.choice(["app", "base"]),
                 replicas=random.choice([1, 1, 1, 2, 3]),
                 hooks=(random.choice([0, 0, 1, 2]), random.choice([0, 0, 1])),
+                inits=random.choice([0, 0, 0, 1, 2]),
             )
         )
     return services, programs

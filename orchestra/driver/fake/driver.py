@@ -107,8 +107,7 @@ class FakeDriver:
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> None:
         await self._point("create", spec.name)
-        program = self.world.programs.get(spec.service)
-        await anyio.sleep(program.create_seconds if program else 0.0)
+        await anyio.sleep(self.world.program_of(spec).create_seconds)
         self.world.create(spec, image_digest)
         await self._point("create", spec.name)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
-from orchestra.driver.fake.program import Program
+from orchestra.driver.fake.program import Program, one_shot
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.model.resource import Kind
 from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer
@@ -54,8 +54,8 @@ class _Process:
 
 
 class World:
-    """now: Unix seconds. programs: by service. available: digests of images that can be pulled, by reference; None for
-    any. pull_seconds: by reference.
+    """now: Unix seconds. programs: by service; of its init containers, by ``pre_start`` and the service. available:
+    digests of images that can be pulled, by reference; None for any. pull_seconds: by reference.
 
     ``journal`` records what happened, in order; ``contents`` is the content of each volume.
     """
@@ -89,7 +89,12 @@ class World:
 
     def program(self, name: str) -> Program:
         spec = self._specs.get(name)
-        return self.programs.get(spec.service, Program()) if spec else Program()
+        return self.program_of(spec) if spec else Program()
+
+    def program_of(self, spec: ContainerSpec) -> Program:
+        if spec.initializes:
+            return self.programs.get(f"pre_start {spec.service}", one_shot(0.1))
+        return self.programs.get(spec.service, Program())
 
     def view(self, desired: Desired) -> Observed:
         """What a driver reports: the stack's own resources, and others that ``desired`` names."""

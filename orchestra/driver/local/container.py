@@ -398,7 +398,7 @@ class Containers:
             taken = {os.path.normpath(mount.target) for mount in mounts}
             mounts += tuple(mount for mount in more if os.path.normpath(mount.target) not in taken)
         named = tuple(
-            replace(mount, name=volume.anonymous_name(self._stack, spec.name, mount.target))
+            replace(mount, name=volume.anonymous_name(self._stack, spec.anonymous_owner, mount.target))
             if isinstance(mount, VolumeMount) and not mount.name
             else mount
             for mount in mounts

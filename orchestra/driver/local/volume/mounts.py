@@ -88,8 +88,8 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
         case BindMount():
             return _bind(spec, mount)
         case VolumeMount():
-            if mount.name in ("", anonymous_name(stack, spec.name, mount.target)):
-                name = ensure_anonymous_volume(home, stack, spec.name, mount.target, mount.labels)
+            if mount.name in ("", anonymous_name(stack, spec.anonymous_owner, mount.target)):
+                name = ensure_anonymous_volume(home, stack, spec.anonymous_owner, mount.target, mount.labels)
                 return _volume(home, spec, mount, name)
             return _volume(home, spec, mount, mount.name)
         case TmpfsMount():
@@ -114,7 +114,7 @@ def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool 
             case BindMount():
                 _check_bind(spec, mount, starting=settled)
             case VolumeMount():
-                if mount.name not in ("", anonymous_name(stack, spec.name, mount.target)):
+                if mount.name not in ("", anonymous_name(stack, spec.anonymous_owner, mount.target)):
                     _volume(home, spec, mount, mount.name, starting=settled)
             case FileMount():
                 check_file(spec, mount)

@@ -1,0 +1,113 @@
+"""Init containers (``pre_start``): what they wait for, what waits for them, and when they run again."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.resource import ResourceId
+from orchestra.model.wish import Goal
+from orchestra.plan.action import AnonymousVolumes
+from orchestra.plan.plan import plan
+from orchestra.plan.preview import preview, render_text
+from orchestra.record import replace
+from tests.plan.stacks import asked, changed, going_down, service, stack, wished
+from tests.plan.test_preview import world_after
+
+
+def initialized(*, version: int = 1, replicas: int = 1, steps: int = 2):
+    """A stack of db, and web, which depends on it and has init containers that its replicas share."""
+    made = stack(service("db"), service("web", "db", replicas=replicas, config_hash=f"web v{version}"))
+    first = next(spec for spec in made.containers if spec.service == "web")
+    inits = tuple(
+        replace(first, name=f"s-web-pre_start-{step}", index=0, step=step, initializes=first.name)
+        for step in range(steps)
+    )
+    specs = (replace(spec, pre_start=inits) if spec.service == "web" else spec for spec in made.containers)
+    return replace(made, containers=tuple(specs))
+
+
+WEB = initialized()
+UP = world_after(WEB)
+FIRST, SECOND = "s-web-pre_start-0", "s-web-pre_start-1"
+
+
+def ready(desired, world, now=500.0):
+    return [f"{action.verb} {action.resource.name}" for action in plan(desired, world, {}, now).ready]
+
+
+def test_they_run_one_after_the_other_between_dependencies_and_the_first_start():
+    assert render_text(preview(initialized(replicas=2), replace(UP, containers={}), 100.0)) == (
+        "1.  create container/s-db-1             does not exist\n"
+        "    create container/s-web-1            does not exist\n"
+        "    create container/s-web-2            does not exist\n"
+        "2.  start  container/s-db-1             created\n"
+        "3.  create container/s-web-pre_start-0  does not exist\n"
+        "4.  start  container/s-web-pre_start-0  before s-web-1 starts for the first time\n"
+        "5.  create container/s-web-pre_start-1  does not exist\n"
+        "6.  start  container/s-web-pre_start-1  before s-web-1 starts for the first time\n"
+        "7.  start  container/s-web-1            created; db has started\n"
+        "    start  container/s-web-2            created; db has started\n"
+    )
+
+
+def test_a_running_one_is_waited_for():
+    world = changed(changed(UP, "s-web-1", status=Created()), FIRST, status=Running(1, 200.0))
+    (blocked,) = plan(WEB, world, {}, 500.0).blocked
+    assert (blocked.reason, blocked.waits_for) == (
+        "waits for s-web-pre_start-0 to complete",
+        (ResourceId.container(FIRST),),
+    )
+
+
+def test_one_that_failed_fails_the_service_until_it_is_asked_for_again():
+    world = changed(changed(UP, "s-web-1", status=Created()), FIRST, status=Exited(3, 150.0, 160.0))
+    after = plan(WEB, world, {}, 500.0)
+    assert after.ready == ()
+    assert [(each.resource.name, each.error, each.hint) for each in after.failed] == [
+        (
+            FIRST,
+            'service "web" pre_start[0] exited with code 3',
+            "orchestra logs web shows what s-web-pre_start-0 wrote",
+        )
+    ]
+    assert ResourceId.container("s-web-1") in after.hopeless
+    assert ready(asked(WEB, at=200.0), world) == [f"remove {FIRST}"]
+
+
+@pytest.mark.parametrize(
+    ("desired", "expected"),
+    [
+        (asked(WEB, at=400.0), ["start s-web-1"]),
+        (initialized(replicas=2), ["start s-web-1", "create s-web-2"]),
+        (wished(WEB, "web", goal=Goal.STOP), []),
+    ],
+    ids=["up or start", "scale", "stop"],
+)
+def test_those_that_have_completed_do_not_run_again(desired, expected):
+    world = changed(UP, "s-web-1", status=Exited(0, 200.0, 300.0, stopped=True))
+    assert ready(desired, world) == expected
+
+
+def test_they_run_again_before_a_container_that_was_created_anew():
+    world = changed(UP, "s-web-1", status=Created(), created_at=400.0)
+    assert ready(WEB, world) == [f"remove {FIRST}"]
+    (removal,) = plan(WEB, world, {}, 500.0).ready
+    assert removal.volumes is AnonymousVolumes.HAND_ON
+    assert ready(initialized(version=2), changed(UP, "s-web-1", status=Created(), config_hash="web v2")) == [
+        f"remove {FIRST}"
+    ]
+
+
+def test_those_that_no_container_waits_for_are_removed_and_leave_shared_volumes():
+    fewer = initialized(steps=1)
+    (removal,) = plan(fewer, UP, {}, 500.0).ready
+    assert (removal.resource.name, removal.reason) == (SECOND, "no container waits for it any more")
+    assert removal.volumes is AnonymousVolumes.HAND_ON
+    assert {f"remove {FIRST}", f"remove {SECOND}"} <= set(ready(going_down(WEB), UP, 1100.0))
+
+
+def test_a_stop_ends_one_that_runs():
+    world = changed(changed(UP, "s-web-1", status=Created()), FIRST, status=Running(1, 200.0))
+    assert ready(wished(WEB, "web", goal=Goal.STOP), world) == [f"stop {FIRST}"]
+    assert ready(wished(WEB, "web", goal=Goal.LEAVE), world) == []
