@@ -51,6 +51,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         _check_image(service, path, context)
         _check_single_values(service, path, context)
         _check_mounts(service, path, context)
+        _check_hooks(service, path, context)
         check_references(service, path, context, declared)
         check_dependencies(service, path, context, declared.services)
         _check_agreement(service, path, context)
@@ -77,6 +78,16 @@ def _check_image(service: Service, path: Path, context: Context) -> None:
         place = (*path, "build", "platforms")
         message = f"build.platforms does not include the service's platform {service.platform}"
         context.problems.error("conflict", message, context.span(place), place)
+
+
+def _check_hooks(service: Service, path: Path, context: Context) -> None:
+    """An init container may run the command of its image; a hook in a container that runs has none of its own."""
+    for kind in ("post_start", "pre_stop"):
+        for index, hook in enumerate(getattr(service, kind)):
+            if not hook.command:
+                place = (*path, kind, index)
+                message = f"{kind}[{index}] has no command"
+                context.problems.error("missing-key", message, context.span(place), place, "set command:")
 
 
 def _may_have_origin(path: Path, context: Context) -> bool:

@@ -36,6 +36,11 @@ def test_commands_users_directories_and_variables(folder):
     assert web.pre_stop == (Hook(("bye",)),)
 
 
+def test_a_hook_without_a_command_is_refused_at_its_place(folder):
+    text = "services: {web: {image: app, pre_start: [{user: x}], post_start: [{command: a}, {user: x}]}}"
+    assert folder.refused(text).startswith("error: compose.yaml:1:81: post_start[1] has no command [missing-key]")
+
+
 def test_each_kind_of_hook_is_part_of_the_definition(folder):
     texts = ["", *(f"{kind}: [{{command: x}}]" for kind in ("pre_start", "post_start", "pre_stop"))]
     hashes = [load(folder, text).containers[0].config_hash for text in (*texts, "pre_stop: [{command: y}]")]

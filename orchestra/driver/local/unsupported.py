@@ -6,6 +6,7 @@ Each path, as in ``services.*.ports.[].mode``, with the reason. Standard library
 from __future__ import annotations
 
 _WINDOWS = "it is only for Windows"
+_IN_THE_CONTAINER = "these hooks run in each container of the service; only pre_start has containers of its own"
 _SWARM = "it is for Swarm's own store"
 _ONE_MACHINE = "there is only one machine"
 _DEVICE_OPTIONS = "devices come from CDI files, which have no options"
@@ -35,6 +36,8 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.develop.watch.[].exec.per_replica": "the command is run in every container of the service",
     "services.*.gpus.[].options": _DEVICE_OPTIONS,
     "services.*.networks.*.ipv6_address": "networks have IPv4 addresses only",
+    **{f"services.*.{kind}.[].image": _IN_THE_CONTAINER for kind in ("post_start", "pre_stop")},
+    **{f"services.*.{kind}.[].per_replica": _IN_THE_CONTAINER for kind in ("post_start", "pre_stop")},
     "services.*.storage_opt": "the root file system has no quota",
     "services.*.use_api_socket": "there is no engine socket to mount",
     "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
