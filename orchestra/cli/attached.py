@@ -6,20 +6,25 @@ import contextlib
 import signal
 import sys
 
+from orchestra.cli.browser import open_in_browser
+from orchestra.cli.menu import Menu
+from orchestra.cli.menu_line import Interruptions, MenuLine, has_room_for_menu
 from orchestra.cli.progress import open_progress
 from orchestra.cli.relay import Signals
-from orchestra.cli.render.errors import render_failures
+from orchestra.cli.render.errors import render_error, render_failures
 from orchestra.cli.render.log_lines import LogPrinter, short_name
 from orchestra.cli.render.outlet import Outlet
 from orchestra.cli.render.progress import Awaiting, Plain, Quiet
 from orchestra.cli.up_result import conclude
+from orchestra.errors import OrchestraError
 from orchestra.model.event import ActionEvent, Phase
 from orchestra.model.request import Until
 from orchestra.stacks.attached import Attached, AttachOptions, Notice
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from orchestra.model.log import Happening
     from orchestra.model.result import ReportedFailure, UpResult
     from orchestra.stacks.up import Beginning, UpOptions
+    from orchestra.stacks.watching.events import WatchEvent
 
 NOTICES = {
     Notice.ABORTING: "Aborting on container exit...",
@@ -37,9 +43,18 @@ NOTICES = {
 
 def run_attached(invocation: Invocation, beginning: Beginning, options: UpOptions) -> int:
     """Return the exit code: 130 after Ctrl-C; that of a container if an option asks for it; else 0 or 1."""
-    with Signals(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as stack:
-        attached = Attached(beginning, options, read_options(invocation.values), signals)
-        return attached.run(Screen(invocation, beginning, attached, signals, stack))
+    has_menu = has_room_for_menu(invocation)
+    heard = (signal.SIGINT, signal.SIGTERM, *((signal.SIGWINCH, signal.SIGCONT) if has_menu else ()))
+    with Signals(*heard) as signals, contextlib.ExitStack() as stack:
+        interruptions = Interruptions(signals)
+        outlets = Outlet(sys.stdout.fileno(), signals), Outlet(sys.stderr.fileno(), signals)
+        line = None
+        if has_menu:
+            services = sorted(beginning.prepared.identity.services)
+            color = invocation.colors(sys.stdout) and not invocation.values["no_color"]
+            line = interruptions.line = MenuLine(Menu(services), outlets[0], color=color)
+        attached = Attached(beginning, options, read_options(invocation.values), interruptions, line)
+        return attached.run(Screen(invocation, beginning, attached, outlets, line, stack))
 
 
 def read_options(values: dict[str, Any]) -> AttachOptions:
@@ -54,6 +69,7 @@ def read_options(values: dict[str, Any]) -> AttachOptions:
         until=until,
         exit_code_from=values["exit_code_from"],
         timeout=values["timeout"],
+        watch=values["watch"],
     )
 
 
@@ -65,10 +81,13 @@ class Screen:
         invocation: Invocation,
         beginning: Beginning,
         attached: Attached,
-        signals: Signals,
+        outlets: tuple[Outlet, Outlet],
+        line: MenuLine | None,
         stack: contextlib.ExitStack,
     ) -> None:
         self._invocation = invocation
+        self._line = line
+        self._stack = stack
         self._attached = attached
         self._selected = beginning.prepared.selected
         self._drawing = stack.enter_context(contextlib.ExitStack())
@@ -76,7 +95,7 @@ class Screen:
         self._progress.services = self._selected
         self._later: Quiet | None = None
         self._started = False
-        self._outlets = Outlet(sys.stdout.fileno(), signals), Outlet(sys.stderr.fileno(), signals)
+        self._outlets = outlets
         name, services = beginning.prepared.identity
         self._names = [short_name(name, spec["name"], spec["service"], spec["index"]) for spec in attached.specs]
         self._printer = LogPrinter(
@@ -96,7 +115,8 @@ class Screen:
         )
         self._started = self._started or is_start
         if not (is_start and self._progress.redraws):
-            self._progress.hear(event)
+            with self._aside():
+                self._progress.hear(event)
         return self._started and not (self._progress.redraws and self._progress.is_making)
 
     def attach(self) -> None:
@@ -108,17 +128,61 @@ class Screen:
             self._later = Plain()
         if self._names and self._attached.shows_logs and not self._attached.interrupted:
             print(f"Attaching to {', '.join(self._names)}", file=sys.stderr, flush=True)
+        if self._line is not None and not self._attached.interrupted:
+            self._stack.enter_context(self._line).show()
 
     def show(self, happenings: Iterable[Happening]) -> None:
-        self._printer.show(happenings)
+        happened = list(happenings)
+        if happened:
+            with self._aside():
+                self._printer.show(happened)
+        else:
+            self._printer.flush()
 
     def settle(self, result: UpResult) -> None:
-        self._progress.settle(result.containers)
+        with self._aside():
+            self._progress.settle(result.containers)
 
     def conclude(self, result: UpResult) -> bool:
-        return conclude(self._invocation, result) == 0
+        with self._aside():
+            return conclude(self._invocation, result) == 0
+
+    def watch(self, event: WatchEvent) -> None:
+        with self._aside():
+            from orchestra.cli.render.watch_lines import print_watch_event
+
+            print_watch_event(event)
+
+    def set_watching(self, watches: bool, error: Exception | None = None) -> None:
+        if self._line is not None:
+            self._line.set_watching(watches)
+        with self._aside():
+            if error is not None:
+                self._report(error)
+            if not watches:
+                print("Watch disabled", file=sys.stderr, flush=True)
+
+    def open(self, address: str) -> None:
+        with self._aside():
+            print(visible(open_in_browser(address)), file=sys.stderr, flush=True)
+
+    def set_showing(self, service: str, shows: bool) -> None:
+        with self._aside():
+            print(f"Logs of {visible(service)} are {'shown' if shows else 'hidden'}", file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        with self._line.aside() if self._line is not None else contextlib.nullcontext():
+            yield
+
+    def _report(self, error: Exception) -> None:
+        if not isinstance(error, (OrchestraError, OSError)):
+            raise error
+        print(render_error(error, self._invocation.colors(sys.stderr)), end="", file=sys.stderr, flush=True)
 
     def say(self, notice: Notice) -> None:
+        if self._line is not None:
+            self._line.close()
         if notice is not Notice.KILLING:
             self._progress = self._later or self._progress
         print(NOTICES[notice], file=sys.stderr, flush=True)

@@ -40,6 +40,9 @@ def settle(invocation: Invocation, process: Mapping[str, str]) -> None:
         shared["parallel"] = _number("COMPOSE_PARALLEL_LIMIT", environment.get("COMPOSE_PARALLEL_LIMIT"))
     shared["status_stdout"] = _is_true(environment.get("COMPOSE_STATUS_STDOUT"))
     shared["ignore_orphans"] = _is_true(environment.get("COMPOSE_IGNORE_ORPHANS"))
+    if values.get("menu", False) is None:
+        variable = environment.get("COMPOSE_MENU")
+        values["menu"] = not variable or _is_true(variable)
     if "remove_orphans" in values:
         values["remove_orphans"] = values["remove_orphans"] or _is_true(environment.get("COMPOSE_REMOVE_ORPHANS"))
         if values["remove_orphans"] and shared["ignore_orphans"]:

@@ -24,7 +24,7 @@ from orchestra.cli.run_table import (
 from orchestra.cli.surroundings import ANSI, PROGRESS
 from orchestra.cli.syntax import Argument, Command
 from orchestra.cli.volume_table import VOLUME_COMMANDS
-from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
+from orchestra.command_line.option import EITHER, FLAG, LIST, NUMBER, TEXT, Option
 
 GLOBAL = (
     Option("files", ("-f", "--file"), LIST, "Compose file; repeat to merge several", metavar="FILE"),
@@ -122,6 +122,8 @@ COMMANDS = (
             _NO_COLOR,
             _NO_LOG_PREFIX,
             Option("timestamps", ("--timestamps",), FLAG, "Show timestamps"),
+            Option("watch", ("-w", "--watch"), FLAG, "Sync, restart or rebuild services when files change"),
+            Option("menu", ("--menu",), FLAG, "Show a menu of keys below the logs (the default on a terminal)", EITHER),
             YES,
         ),
         (SERVICES,),

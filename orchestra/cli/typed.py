@@ -121,7 +121,8 @@ def _function(
 
 
 def _option_parameter(option: Option) -> inspect.Parameter:
-    types: dict[str, Any] = {FLAG: bool, TEXT: str | None, NUMBER: int | None}
+    flag: Any = bool if option.initial is not None else bool | None
+    types: dict[str, Any] = {FLAG: flag, TEXT: str | None, NUMBER: int | None}
     type_: Any = types.get(option.kind, list[str] | None)
     if option.choices:
         type_ = Literal[option.choices]

@@ -56,7 +56,8 @@ def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -
 
 
 def _check(values: dict[str, Any], attached: bool) -> None:
-    for name in ("abort_on_container_exit", "abort_on_container_failure", "exit_code_from", "attach", "no_attach"):
+    only_attached = ("abort_on_container_exit", "abort_on_container_failure", "exit_code_from", "attach", "no_attach")
+    for name in (*only_attached, "watch"):
         if values[name] and not attached:
             raise UserError(
                 f"--{name.replace('_', '-')} cannot be used with -d, --wait or --no-start, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import signal
+from functools import partial
 
 from orchestra.cli.relay import Signals
 from orchestra.cli.render.watch_lines import print_watch_event
@@ -25,7 +26,7 @@ def run(invocation: Invocation) -> int:
     context.need_root("watch")
     rules = find_rules(context, WatchOptions(tuple(values["services"])))
     mail: Mail[WatchEvent] = Mail()
-    watch = Watch(context, rules, mail.tell)
+    watch = Watch(context, rules, partial(mail.tell, "watch"))
     if not values["no_up"] and (code := _bring_up(invocation)):
         return code
     stop = Stop()

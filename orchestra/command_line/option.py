@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 FLAG, TEXT, NUMBER, LIST = "flag", "text", "number", "list"
 """Kinds of options: present or not; one string; one integer; any number of strings, in order."""
+EITHER = "either"
+"""The default of a flag for which it matters whether it was given: its value is None without it."""
 
 
 class Option:
@@ -40,4 +42,6 @@ class Option:
     @property
     def initial(self) -> object:
         """The value when the option is not given."""
+        if self.default == EITHER:
+            return None
         return {FLAG: bool(self.default), LIST: []}.get(self.kind, self.default)

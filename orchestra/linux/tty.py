@@ -63,6 +63,40 @@ def set_size(fd: int, size: Size) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, _WINSIZE.pack(size.rows, size.columns, 0, 0))
 
 
+def is_in_foreground(fd: int) -> bool:
+    """Whether this process may read from the terminal and change its settings without being stopped (SIGTTOU).
+
+    Also if it is not the controlling terminal of this process, which is then stopped for nothing.
+    """
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return True
+
+
+class KeyMode:
+    """In this context each key can be read at once, and is not shown; Ctrl-C and the like make signals as before."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> KeyMode:
+        self._before = termios.tcgetattr(self._fd)
+        self.set()
+        return self
+
+    def set(self) -> None:
+        """Again, after a shell has changed the settings meanwhile."""
+        settings = termios.tcgetattr(self._fd)
+        settings[3] &= ~(termios.ECHO | termios.ICANON)
+        settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0
+        termios.tcsetattr(self._fd, termios.TCSANOW, settings)
+
+    def __exit__(self, *_exception: object) -> None:
+        if is_in_foreground(self._fd):
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+
+
 class RawMode:
     """In this context the terminal passes every byte on unchanged (cfmakeraw(3)); afterwards it is as before."""
 

@@ -10,6 +10,7 @@ import json
 import select
 from enum import StrEnum
 from functools import partial
+from typing import assert_never
 
 from orchestra.driver import Part
 from orchestra.driver.local.log_follow import Follower
@@ -18,21 +19,24 @@ from orchestra.errors import UserError
 from orchestra.model.request import AttendRequest, StopRequest, Until
 from orchestra.model.result import AttendResult, StopResult, UpResult
 from orchestra.record import Record
+from orchestra.stacks.keys import Detach, OpenInBrowser, ToggleLogs, ToggleWatch
 from orchestra.stacks.mail import Answered, Failed, Heard, Mail
+from orchestra.stacks.port import find_web_address
 from orchestra.stacks.stack_file import check_services
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Protocol
 
     from orchestra.model.event import Event
     from orchestra.model.log import Happening
     from orchestra.model.result import Exit, ReportedFailure
+    from orchestra.stacks.keys import Key
     from orchestra.stacks.stack_file import Prepared
     from orchestra.stacks.up import Beginning, UpOptions
-
-    Result = UpResult | StopResult | AttendResult
+    from orchestra.stacks.watching.background import BackgroundWatch
+    from orchestra.stacks.watching.events import WatchEvent
 
     class Interrupts(Protocol):
         """Requests to stop: ``fileno`` is readable when there are any, and ``read`` takes them all."""
@@ -40,6 +44,15 @@ if TYPE_CHECKING:
         def fileno(self) -> int: ...
 
         def read(self) -> Sequence[int]: ...
+
+    class Keyboard(Protocol):
+        """What the user asks for by keys. is_over: nothing more comes."""
+
+        is_over: bool
+
+        def fileno(self) -> int: ...
+
+        def read(self) -> Sequence[Key]: ...
 
     class Audience(Protocol):
         """The side that shows everything to the user."""
@@ -65,8 +78,21 @@ if TYPE_CHECKING:
 
         def stopped(self, failures: Sequence[ReportedFailure]) -> None: ...
 
+        def watch(self, event: WatchEvent) -> None:
+            """Something has happened because a file has changed."""
+
+        def set_watching(self, watches: bool, error: Exception | None = None) -> None:
+            """Files are watched from now on, or no longer, perhaps because of an error."""
+
+        def open(self, address: str) -> None:
+            """Show the web page at this address; empty if there is none."""
+
+        def set_showing(self, service: str, shows: bool) -> None:
+            """The logs of the service are shown from now on, or hidden."""
+
 
 INTERRUPTED = 130
+Result = UpResult | StopResult | AttendResult
 
 
 class Notice(StrEnum):
@@ -81,7 +107,7 @@ class AttachOptions(Record):
     """attach, no_attach: services whose logs are shown, or not; without both, those named on the command line.
 
     attach_dependencies: also show dependencies. until: what ends everything; exit_code_from: the service whose
-    exit code the command returns. timeout: seconds until stopping containers are killed.
+    exit code the command returns. timeout: seconds until stopping containers are killed. watch: act on changed files.
     """
 
     attach: tuple[str, ...] = ()
@@ -90,6 +116,7 @@ class AttachOptions(Record):
     until: Until = Until.ALL_EXITED
     exit_code_from: str | None = None
     timeout: float | None = None
+    watch: bool = False
 
     def check(self, prepared: Prepared) -> None:
         """Raise UserError for services that the file does not declare, and for conflicting options."""
@@ -102,8 +129,15 @@ class AttachOptions(Record):
 class Attached:
     """One foreground ``up``. specs: the containers whose logs are shown, as the file defines them."""
 
-    def __init__(self, beginning: Beginning, up: UpOptions, options: AttachOptions, interrupts: Interrupts) -> None:
-        """Raises UserError for invalid options."""
+    def __init__(
+        self,
+        beginning: Beginning,
+        up: UpOptions,
+        options: AttachOptions,
+        interrupts: Interrupts,
+        keyboard: Keyboard | None = None,
+    ) -> None:
+        """Raises UserError for invalid options, and what a watch raises for its rules."""
         options.check(beginning.prepared)
         self._context = beginning.context
         self._beginning = beginning
@@ -115,8 +149,12 @@ class Attached:
         specs = json.loads(beginning.prepared.desired)["containers"] if beginning.prepared.desired else []
         self._services = choose_services(options, up.chosen.services, self._selected, specs)
         self.specs = [spec for spec in specs if spec["service"] in self._services]
+        self._keyboard = keyboard
+        self.services = sorted({spec["service"] for spec in specs})
+        self._followed = set(self.services) if keyboard else self._services
+        self._hidden = self._followed - self._services
         self.shows_logs = self._context.offers(Part.LOGS)
-        self._mail: Mail[Result] = Mail()
+        self._mail: Mail[Result | WatchEvent] = Mail()
         self._showing = False
         self._accepted = False
         self._heard = "up"
@@ -124,14 +162,18 @@ class Attached:
         self._stopping = False
         self._ending = 0
         self._leaving = False
+        self._detaching = False
         self._code: int | None = None
+        self._watch: BackgroundWatch | None = None
+        if options.watch:
+            self._make_watch().check()
 
     def run(self, audience: Audience) -> int:
         """Return the exit code: 130 after an interrupt; that of a container if an option asks for it; else 0 or 1."""
         if not self.shows_logs:
             return self._run(audience, None)
         home = self._context.home.stack(self._stack)
-        services = self._services
+        services = self._followed
         with Follower(home, lambda each: each.service in services and not each.one_off) as follower:
             # Earlier output is not shown.
             for _ in follower.begin(LogCursor.skip_to_end):
@@ -143,31 +185,79 @@ class Attached:
         client, request = self._beginning.client, self._beginning.request(self._up)
         desired, hear = self._beginning.prepared.desired, partial(self._mail.hear, "up")
         self._mail.ask("up", lambda: client.ask(UpResult, request, hear, desired=desired))
-        poll = select.poll()
+        self._poll = poll = select.poll()
         for source in (self._mail, self._interrupts, follower):
             if source is not None:
                 poll.register(source, select.POLLIN)
         while self._code is None:
             behind = self._showing and follower is not None and follower.is_behind
-            poll.poll(0 if behind else None)
+            ready = {fd for fd, _events in poll.poll(0 if behind else None)}
             for _number in self._interrupts.read():
                 self._interrupt()
             for letter in self._mail.read():
                 self._open_letter(letter)
+            if self._keyboard is not None and self._keyboard.fileno() in ready:
+                self._press(self._keyboard)
             if follower is not None and self._showing:
-                audience.show(follower.read())
+                audience.show(self._shown(follower.read()))
             if self._leaving and not (follower is not None and follower.any_runs):
                 self._code = 0
         if follower is not None and self._showing:
-            audience.show(follower.read_all())
+            audience.show(self._shown(follower.read_all()))
+        if self._watch is not None:
+            self._watch.end()
         return self._code
 
-    def _open_letter(self, letter: Heard | Answered[Result] | Failed) -> None:
+    def _shown(self, happenings: Iterable[Happening]) -> Iterator[Happening]:
+        return (happened for happened in happenings if happened.container.service not in self._hidden)
+
+    def _press(self, keyboard: Keyboard) -> None:
+        """Do what the user has asked for meanwhile; while containers are stopping it is too late for that."""
+        keys = keyboard.read()
+        if keyboard.is_over:
+            self._poll.unregister(keyboard)
+        for key in keys if not self._stopping else ():
+            match key:
+                case Detach():
+                    self._detaching = True
+                    if self._accepted:
+                        self._code = 0
+                case ToggleWatch():
+                    self._toggle_watch()
+                case OpenInBrowser():
+                    self._audience.open(find_web_address(self._context, self._stack))
+                case ToggleLogs(service):
+                    self._hidden ^= {service}
+                    self._audience.set_showing(service, service not in self._hidden)
+                case _:
+                    assert_never(key)
+
+    def _make_watch(self) -> BackgroundWatch:
+        if self._watch is None:
+            from orchestra.stacks.watching.background import BackgroundWatch
+
+            self._watch = BackgroundWatch(self._context, self._up.chosen.services, self._mail)
+        return self._watch
+
+    def _toggle_watch(self) -> None:
+        watch = self._make_watch()
+        if watch.is_on:
+            watch.end()
+        else:
+            watch.begin()
+        self._audience.set_watching(watch.is_on)
+
+    def _open_letter(self, letter: Heard | Answered[Result | WatchEvent] | Failed) -> None:
         if letter.topic == "up" and not self._accepted:
             self._accepted = True
             if self.interrupted:
                 self._stop()
+            elif self._detaching:
+                self._code = 0
         match letter:
+            case Failed("watch", error) if self._watch is not None:
+                self._watch.end()
+                self._audience.set_watching(False, error)
             case Heard(topic, event):
                 # Every request gets every event.
                 if topic == self._heard and self._audience.hear(event):
@@ -187,6 +277,8 @@ class Attached:
                     self._code = 1
                 else:
                     self._stopped()
+            case Answered("watch", event) if event is not None and not isinstance(event, Result):
+                self._audience.watch(event)
 
     def _come_up(self, result: UpResult) -> None:
         self._audience.settle(result)
@@ -194,6 +286,8 @@ class Attached:
         if not self._audience.conclude(result):
             self._code = 1
             return
+        if self._options.watch:
+            self._toggle_watch()
         self._attend("attend", self._selected, self._options.until)
 
     def _end(self, exits: Sequence[Exit]) -> None:
@@ -254,6 +348,8 @@ class Attached:
         if not self._showing:
             self._showing = True
             self._audience.attach()
+            if self._keyboard is not None:
+                self._poll.register(self._keyboard, select.POLLIN)
 
 
 def choose_services(

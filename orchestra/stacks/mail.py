@@ -65,9 +65,9 @@ class Mail(Generic[T]):
     def hear(self, topic: str, event: Event) -> None:
         self._deliver(Heard(topic, event))
 
-    def tell(self, result: T) -> None:
+    def tell(self, topic: str, result: T) -> None:
         """Deliver a result of a request that goes on."""
-        self._deliver(Answered("", result))
+        self._deliver(Answered(topic, result))
 
     def read(self) -> Iterable[Heard | Answered[T] | Failed]:
         with contextlib.suppress(BlockingIOError):

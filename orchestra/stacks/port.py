@@ -8,7 +8,7 @@ from orchestra.stacks.containers import Seen, choose_running, find_stack, ignore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from orchestra.stacks.containers import ContainerRow
     from orchestra.stacks.context import Context
@@ -79,3 +79,25 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 1 << 16:
         raise UserError(f"{text!r} is not a port", hint="ports are numbers from 1 to 65535")
     return int(text)
+
+
+SECURE = (443, 8443)
+WEB = (80, 8080, *SECURE, 3000, 5000, 8000)
+"""Ports of containers that usually speak HTTP; those that want TLS first are in ``SECURE``."""
+
+
+def find_web_address(context: Context, stack: str) -> str:
+    """The address of the first published port that seems to speak HTTP, else of the first TCP port; empty if none."""
+    rows = look_at_containers(context, stack)
+    return choose_web_address([row for container in rows if container.runs for row in _rows(container)])
+
+
+def choose_web_address(rows: Sequence[tuple[str, str]]) -> str:
+    """rows: ``HOST_IP:PORT`` and ``PORT/PROTOCOL``."""
+    ports = [(host, int(inside.partition("/")[0])) for host, inside in rows if inside.endswith("/tcp")]
+    if not ports:
+        return ""
+    host, inside = next((row for row in ports if row[1] in WEB), ports[0])
+    address, _, number = host.rpartition(":")
+    name = "localhost" if address in ("", "0.0.0.0", "[::]", "::", "127.0.0.1") else address
+    return f"{'https' if inside in SECURE else 'http'}://{name}:{number}"

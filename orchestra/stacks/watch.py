@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from orchestra.errors import OrchestraError
-from orchestra.model.event import ContainerEvent
+from orchestra.model.event import ContainerEvent, SnapshotEvent
 from orchestra.model.observed import Exited, Running
 from orchestra.model.watch import WatchAction
 from orchestra.stacks.containers import observe_containers
@@ -40,28 +40,20 @@ class Stop:
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
-        self._woken = threading.Event()
+        self._notices: Notices | None = None
+
+    def listen(self, notices: Notices) -> None:
+        """Wake these when the watch is to end."""
+        self._notices = notices
 
     def stop(self) -> None:
         self._stopped.set()
-
-    def wake(self) -> None:
-        """Have the watch look at the containers."""
-        self._woken.set()
+        if self._notices is not None:
+            self._notices.wake()
 
     @property
     def is_stopped(self) -> bool:
         return self._stopped.is_set()
-
-    def is_set(self) -> bool:
-        """Whether to stop waiting for changes."""
-        return self._stopped.is_set() or self._woken.is_set()
-
-    def was_woken(self) -> bool:
-        """Also forgets it."""
-        woken = self._woken.is_set()
-        self._woken.clear()
-        return woken
 
 
 class Watch:
@@ -74,6 +66,11 @@ class Watch:
         self._home = context.home.stack(found.stack)
         self._tell = tell
         self._told: set[str] = set()
+        self._has_new = threading.Event()
+        """A container has started, perhaps one that was made meanwhile."""
+        self._filled: dict[str, list[Container]] = {}
+        self._stale = threading.Event()
+        """What is known of the containers is not true any more."""
         self._mounted = [rule for rule in found.rules if rule.is_mounted]
         self._watched = [open_rule(rule) for rule in found.rules if not rule.is_mounted]
         self._services = list(dict.fromkeys(each.rule.service for each in self._watched))
@@ -90,11 +87,13 @@ class Watch:
             self._settle(notices)
             self._begin()
             self._tell(WatchEnabled(len(self._watched)))
-            threading.Thread(target=self._listen, args=(stop,), name="new containers", daemon=True).start()
+            stop.listen(notices)
+            threading.Thread(target=self._listen, args=(stop, notices), name="new containers", daemon=True).start()
             while not stop.is_stopped:
-                found = notices.wait(stop)
+                found = notices.wait()
                 changes = {each: each.tree.update(found) for each in self._watched} if found else {}
-                if stop.was_woken():
+                if self._has_new.is_set():
+                    self._has_new.clear()
                     self._renew()
                 for each, more in self._settle(notices).items():
                     before = changes.get(each, Changes())
@@ -132,6 +131,13 @@ class Watch:
                 found.setdefault(container.service, []).append(container)
         return found
 
+    def _observe_filled(self) -> dict[str, list[Container]]:
+        """Those that have run. Others get the files when they start, since they may not be complete yet."""
+        return {
+            service: [container for container in containers if isinstance(container.status, (Running, Exited))]
+            for service, containers in self._containers().items()
+        }
+
     def _settle(self, notices: Notices) -> dict[Watched, frozenset[str]]:
         """Watch all directories; return what was found in them meanwhile."""
         found: dict[Watched, frozenset[str]] = {}
@@ -151,18 +157,19 @@ class Watch:
 
     def _begin(self) -> None:
         """Existing containers hold what the host holds, or get it now if the rule says so."""
-        containers = self._containers()
+        self._filled = self._observe_filled()
         for each in self._watched:
             if not each.rule.initial_sync:
-                each.serve(_filled(containers.get(each.rule.service, ())))
+                each.serve(self._filled.get(each.rule.service, ()))
         self._renew()
 
     def _renew(self) -> None:
         """Bring containers that have come meanwhile up to date."""
-        containers = self._containers()
+        self._stale.clear()
+        self._filled = self._observe_filled()
         for service in self._services:
             syncing = [each for each in self._watched if each.rule.service == service and each.rule.action.syncs]
-            filled = _filled(containers.get(service, ()))
+            filled = self._filled.get(service, ())
             late = [each for each in filled if not all(watched.is_served(each) for watched in syncing)]
             if late and deliver(self._home, service, late, dict.fromkeys(syncing, Changes()), self._tell):
                 touched = [watched.rule for watched in syncing if watched.touched]
@@ -171,7 +178,9 @@ class Watch:
 
     def _work(self, changes: dict[Watched, Changes]) -> None:
         rules = {id(each.rule): each for each in changes}
-        containers = self._containers() if changes else {}
+        if changes and self._stale.is_set():
+            self._stale.clear()
+            self._filled = self._observe_filled()
         after: dict[str, After] = {}
         for work in decide((each.rule, found) for each, found in changes.items()):
             if work.rebuild:
@@ -179,18 +188,21 @@ class Watch:
             if work.syncs:
                 self._tell(Syncing(work.service, work.paths))
                 syncs = {rules[id(sync.rule)]: sync.changes for sync in work.syncs}
-                deliver(self._home, work.service, _filled(containers.get(work.service, ())), syncs, self._tell)
+                deliver(self._home, work.service, self._filled.get(work.service, ()), syncs, self._tell)
             after[work.service] = work.after
         self._after.add(after)
 
-    def _listen(self, stop: Stop) -> None:
+    def _listen(self, stop: Stop, notices: Notices) -> None:
         """Wake the watch when a container starts, as long as it goes on."""
 
         def hear(event: Event) -> None:
             if stop.is_stopped:
                 raise _Over
-            if isinstance(event, ContainerEvent) and event.change == "started":
-                stop.wake()
+            if isinstance(event, (ContainerEvent, SnapshotEvent)):
+                self._stale.set()
+            if isinstance(event, SnapshotEvent) or (isinstance(event, ContainerEvent) and event.change == "started"):
+                self._has_new.set()
+                notices.wake()
 
         try:
             follow_events(self._context, self._services, Span(), hear)
@@ -202,11 +214,6 @@ class Watch:
 
 class _Over(Exception):
     """The watch has ended."""
-
-
-def _filled(containers: Sequence[Container]) -> list[Container]:
-    """Those that have run: others get the files when they start, since they may not be complete yet."""
-    return [container for container in containers if isinstance(container.status, (Running, Exited))]
 
 
 def _may_restart(container: Container) -> bool:

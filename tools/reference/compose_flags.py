@@ -25,10 +25,8 @@ MISSING: dict[str, dict[str, str]] = {
     "publish": {"--app": "Images of services are not published together with the file yet."},
     "up": {
         "--build": _BUILDING,
-        "--menu": "There is no menu of shortcuts; press Ctrl-C to stop.",
         "--no-build": _BUILDING,
         "--quiet-build": _BUILDING,
-        "--watch": "Files are not watched yet.",
     },
 }
 """By command, ``""`` for global options: each option that is missing, and why. This may only become shorter."""
