@@ -1,4 +1,9 @@
-"""The leases of a home in one locked file, which can be restored from other sources."""
+"""The leases of a home in one locked file, which can be restored from other sources.
+
+The file is a journal: the first line tells it from an earlier one, the second holds all leases, and each further line
+an address that was given out or returned. So an address costs one line, however many there are. A process remembers
+what it has read, and reads on from there.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,27 @@ import fcntl
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+import threading
+from errno import ENOSPC
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.ipam import Leases
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
+from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from orchestra.home import Home
+
+LINES_MIN = 64
+LINES_FOR_ADDRESS = 4
+"""The file is written anew when it has more lines than this for each address, and more than LINES_MIN."""
+
+Change = list[str]
+"""[network, container, address, the network's last address], or only the first two for an address that is returned."""
 
 
 class LeaseFile:
@@ -25,6 +40,20 @@ class LeaseFile:
 
     def __init__(self, leases: Leases) -> None:
         self.leases = leases
+
+
+class _Known(NamedTuple):
+    """The content of a journal up to ``offset``. title: its first line. torn: whether an incomplete line follows."""
+
+    title: bytes
+    offset: int
+    lines: int
+    leases: Leases
+    torn: bool = False
+
+
+_known: dict[str, _Known] = {}
+_reading = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -35,12 +64,13 @@ def locked(home: Home) -> Iterator[LeaseFile]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         stored, damage = _read(home)
+        if stored is not None and stored.torn:
+            stored, damage = None, f"{_path(home)} ends in the middle of a line"
         if damage:
             print(f"{damage}: rebuilt from the existing networks and containers", file=sys.stderr, flush=True)
-        file = LeaseFile(stored if stored is not None else _find(home))
+        file = LeaseFile(stored.leases if stored is not None else _find(home))
         yield file
-        if file.leases != stored:
-            _store(home, file.leases)
+        _store(home, stored, file.leases)
     finally:
         os.close(descriptor)
 
@@ -48,18 +78,71 @@ def locked(home: Home) -> Iterator[LeaseFile]:
 def load(home: Home) -> Leases:
     """The leases as they are now, read-only. If the file cannot be read, they are found from other sources."""
     stored, _ = _read(home)
-    return stored if stored is not None else _find(home)
+    return stored.leases if stored is not None else _find(home)
 
 
-def _read(home: Home) -> tuple[Leases | None, str]:
+def _read(home: Home) -> tuple[_Known | None, str]:
     """None if there is no file, or it is damaged; then with a description of the damage."""
-    try:
-        with open(_path(home), encoding="utf-8") as file:
-            return decode(Leases, json.load(file)), ""
-    except FileNotFoundError:
-        return None, ""
-    except (ValueError, RecursionError) as error:
-        return None, f"{_path(home)} cannot be read: {error}"
+    path = _path(home)
+    with _reading:
+        before = _known.pop(path, None)
+        try:
+            _known[path] = _read_on(path, before)
+        except FileNotFoundError:
+            return None, ""
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            return None, f"{path} cannot be read: {error}"
+        return _known[path], ""
+
+
+def _read_on(path: str, known: _Known | None) -> _Known:
+    with open(path, "rb") as file:
+        title = file.readline()
+        if known is None or known.title != title:
+            whole = file.readline()
+            if not isinstance(json.loads(title or b"{}").get("journal"), str):
+                raise ValueError("it has no title")
+            if not whole.endswith(b"\n"):
+                raise ValueError("it is incomplete")
+            known = _Known(title, file.tell(), 0, decode(Leases, json.loads(whole)))
+        if os.fstat(file.fileno()).st_size < known.offset:
+            raise ValueError("it was cut short")
+        file.seek(known.offset)
+        data = file.read()
+    end = data.rfind(b"\n") + 1
+    changes: list[Change] = [json.loads(line) for line in data[:end].splitlines()]
+    leases = _changed(known.leases, changes) if changes else known.leases
+    return _Known(title, known.offset + end, known.lines + len(changes), leases, torn=end < len(data))
+
+
+def _changed(leases: Leases, changes: Iterable[Change]) -> Leases:
+    """Raises KeyError, ValueError if they do not fit."""
+    addresses = {name: dict(lease.addresses) for name, lease in leases.networks.items()}
+    last = {name: lease.last for name, lease in leases.networks.items()}
+    for network, container, *given in changes:
+        if given:
+            addresses[network][container], last[network] = given
+        else:
+            addresses[network].pop(container, None)
+    networks = leases.networks.items()
+    return Leases({name: replace(lease, addresses=addresses[name], last=last[name]) for name, lease in networks})
+
+
+def _changes(before: Leases, after: Leases) -> list[Change] | None:
+    """What leads from one to the other; None if it is more than addresses."""
+    if before.networks.keys() != after.networks.keys():
+        return None
+    found: list[Change] = []
+    for name, lease in after.networks.items():
+        old = before.networks[name]
+        if lease is old:
+            continue
+        if replace(lease, addresses={}, last="") != replace(old, addresses={}, last=""):
+            return None
+        found += [[name, container] for container in old.addresses.keys() - lease.addresses.keys()]
+        given = lease.addresses.items() - old.addresses.items()
+        found += [[name, container, address, lease.last] for container, address in given]
+    return found
 
 
 def _find(home: Home) -> Leases:
@@ -69,9 +152,30 @@ def _find(home: Home) -> Leases:
         return find_leases(home)
 
 
-def _store(home: Home, leases: Leases) -> None:
+def _store(home: Home, stored: _Known | None, leases: Leases) -> None:
     # No fsync: bridges and namespaces do not survive a crash that loses the file, and it means nothing without them.
-    private_files.store(_path(home), json.dumps(encode(leases)).encode())
+    changes = None if stored is None else _changes(stored.leases, leases)
+    if stored is None or changes is None or stored.lines + len(changes) > _lines_max(leases):
+        title = json.dumps({"journal": os.urandom(8).hex()})
+        private_files.store(_path(home), f"{title}\n{json.dumps(encode(leases))}\n".encode())
+    elif changes:
+        _append(_path(home), "".join(f"{json.dumps(change)}\n" for change in changes).encode())
+
+
+def _lines_max(leases: Leases) -> int:
+    return max(LINES_MIN, LINES_FOR_ADDRESS * sum(len(lease.addresses) for lease in leases.networks.values()))
+
+
+def _append(path: str, lines: bytes) -> None:
+    """All of them or, when the disk is full, none. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        if os.write(descriptor, lines) < len(lines):
+            os.ftruncate(descriptor, size)
+            raise OSError(ENOSPC, os.strerror(ENOSPC), path)
+    finally:
+        os.close(descriptor)
 
 
 def _path(home: Home) -> str:

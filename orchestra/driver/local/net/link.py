@@ -220,22 +220,23 @@ def _ensure_port(
     bridge = connection.link(lease.bridge)
     if bridge is None:
         raise FileNotFoundError(f"bridge {lease.bridge} of network {interface.network} does not exist")
-    link = own.link(interface.device)
+    link, name = own.link(interface.device), ""
     if link is None:
         name = _new_pair(connection, mark_of(home, interface.network), namespace_path, interface, lease)
-        link, port = own.link(interface.device), connection.link(name)
-    else:
-        known = {found.number: found for found in connection.links("veth")} if ports is None else ports
-        port = known.get(link.peer)
-    if link is None or port is None:
+        link = own.link(interface.device)
+    elif ports is None:
+        ports = {found.number: found for found in connection.links("veth")}
+    if link is not None and ports is not None and link.peer in ports:
+        name = ports[link.peer].name
+    if link is None or not name:
         raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
     connection.send(
-        *_close_port(port.number, port.name, lease),
-        netlink.set_no_link_local(port.name),
-        netlink.set_up(port.name, master=bridge.number),
+        *_close_port(link.peer, name, lease),
+        netlink.set_no_link_local(name),
+        netlink.set_up(name, master=bridge.number),
         # For a container that asks for its own published port: with the module br_netfilter, the kernel redirects the
         # packet inside the bridge, and it leaves by the port it came in by.
-        netlink.set_hairpin(port.name),
+        netlink.set_hairpin(name),
     )
     return link
 
