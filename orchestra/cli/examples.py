@@ -97,6 +97,16 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("volume prune --force", "Remove anonymous volumes that no container uses, without asking"),
         Example("volume prune -a --filter label=temporary -f", "Remove every unused volume with a label"),
     ),
+    "network": (Example("network ls", "List networks of all stacks"),),
+    "network ls": (
+        Example("network ls", "List networks of all stacks"),
+        Example("network ls -q --filter dangling=true", "Print the IDs of networks that nothing uses"),
+    ),
+    "network inspect": (
+        Example("network inspect -f '{{.Bridge}}' stack_default", "Print the interface of one network"),
+    ),
+    "network rm": (Example("network rm -f stack_default", "Remove one network, if it exists"),),
+    "network prune": (Example("network prune --force", "Remove all unused networks, without asking"),),
     "config": (
         Example("config -q", "Only check the file"),
         Example("config --explain web.image", "Show where a value comes from"),

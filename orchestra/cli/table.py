@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
 from orchestra.cli.look_table import LOOK_COMMANDS
+from orchestra.cli.network_table import NETWORK_COMMANDS
 from orchestra.cli.run_table import (
     FORCE_RECREATE,
     NO_DEPS,
@@ -354,11 +355,13 @@ COMMANDS = (
     ),
     *IMAGE_COMMANDS,
     *VOLUME_COMMANDS,
+    *NETWORK_COMMANDS,
 )
 
 GROUPS = {
     "image": "Manage images",
     "volume": "Manage volumes",
+    "network": "Manage networks",
     "system": "Manage what belongs to no single stack",
 }
 """The first words of two-word commands, with their help."""

@@ -27,6 +27,7 @@ class Part(StrEnum):
     IMAGES = "images"
     COPY = "files of containers to copy"
     VOLUMES = "volumes"
+    NETWORKS = "networks"
     PROCESSES = "processes that can be looked at"
 
 

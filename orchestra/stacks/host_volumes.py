@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.record import Record, replace
+from orchestra.stacks.filters import has_label, parse_filters, parse_truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 LIST_FILTERS = ("dangling", "driver", "label", "name")
 PRUNE_FILTERS = ("label", "label!")
 DRIVER = "local"
-TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class HostVolume(Record):
@@ -46,8 +46,8 @@ class NewVolume(Record):
 
 def list_volumes(context: Context, filters: Sequence[str] = ()) -> list[HostVolume]:
     """Sorted by name. filters: ``KEY=VALUE``; all labels must match, and one of each other key. Raises UserError."""
-    asked = _parse_filters(filters, LIST_FILTERS)
-    dangling = {_truth(value) for value in asked.get("dangling", ())}
+    asked = parse_filters(filters, LIST_FILTERS)
+    dangling = {parse_truth("dangling", value) for value in asked.get("dangling", ())}
     found = []
     for record in _records(context):
         volume = _volume(context.home, record)
@@ -98,7 +98,7 @@ def remove_volume(context: Context, name: str, *, force: bool = False) -> int | 
 
 def find_unused(context: Context, filters: Sequence[str] = (), *, everything: bool = False) -> list[HostVolume]:
     """Unused volumes with sizes; only anonymous ones unless ``everything``. Raises UserError for unknown filters."""
-    asked = _parse_filters(filters, PRUNE_FILTERS)
+    asked = parse_filters(filters, PRUNE_FILTERS)
     from orchestra.driver.local.image.removal import tree_size
     from orchestra.driver.local.volume.use import is_anonymous
 
@@ -132,40 +132,14 @@ def _is_used(home: Home, record: VolumeRecord) -> bool:
     return bool(find_reasons(home, record))
 
 
-def _parse_filters(filters: Sequence[str], known: Sequence[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in filters:
-        key, equals, value = text.partition("=")
-        if key not in known:
-            from orchestra.nearest import suggest
-
-            raise UserError(f"--filter {text}: there is no filter {key}", hint=suggest(key, known, "filters"))
-        if not equals or not value:
-            raise UserError(f"--filter {text}: a value is missing", hint=f"write it as {key}=VALUE")
-        found.setdefault(key, []).append(value)
-    return found
-
-
 def _fits(volume: HostVolume, asked: Mapping[str, Sequence[str]]) -> bool:
     names, drivers = asked.get("name", ()), asked.get("driver", ())
     return (
         (not names or any(name in volume.name for name in names))
         and (not drivers or DRIVER in drivers)
-        and all(_has_label(volume, text) for text in asked.get("label", ()))
-        and not any(_has_label(volume, text) for text in asked.get("label!", ()))
+        and all(has_label(volume.labels, text) for text in asked.get("label", ()))
+        and not any(has_label(volume.labels, text) for text in asked.get("label!", ()))
     )
-
-
-def _has_label(volume: HostVolume, text: str) -> bool:
-    """text: ``KEY``, or ``KEY=VALUE``."""
-    key, equals, value = text.partition("=")
-    return key in volume.labels and (not equals or volume.labels[key] == value)
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in TRUTHS:
-        raise UserError(f"--filter dangling={text}: expected true or false")
-    return TRUTHS[text.lower()]
 
 
 def _pairs(option: str, entries: Sequence[str], *, is_whole: bool = False) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Names that a user may type: services, their containers and ports, profiles, stacks, volumes and images.
+"""Names that a user may type: services, their containers and ports, profiles, stacks, volumes, networks and images.
 
 These are for completion, so each function is fast.
 """
@@ -60,6 +60,13 @@ def find_volume_names(context: Context) -> list[str]:
     from orchestra.stacks.host_volumes import list_volumes
 
     return [volume.name for volume in list_volumes(context)]
+
+
+def find_network_names(context: Context) -> list[str]:
+    """Raises UserError if the driver has no networks."""
+    from orchestra.stacks.host_networks import list_networks
+
+    return [network.name for network in list_networks(context)]
 
 
 def find_image_names(context: Context) -> list[str]:

@@ -31,6 +31,7 @@ COMMANDS = OF_BOTH | {
     *("help", "completion", "examples", "complete.answer", "complete.words", "create", "scale"),
     *("pull", "push", "images", "accept"),
     *(f"volume.{name}" for name in ("ls", "inspect", "create", "rm", "prune")),
+    *(f"network.{name}" for name in ("ls", "inspect", "rm", "prune")),
     *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
 }
 USE_CASES = OF_BOTH | {"attached", "prune", "export", "commit", "sources.fetch", "sources.reach"}
@@ -102,6 +103,9 @@ def test_what_needs_no_stack_needs_no_library(arguments, tmp_path, monkeypatch):
         ("volume create data", "volume.create"),
         ("volume rm -f data", "volume.rm"),
         ("volume prune -f", "volume.prune"),
+        ("network ls", "network.ls"),
+        ("network rm -f front", "network.rm"),
+        ("network prune -f", "network.prune"),
         ("system df", "disk"),
         ("system df -v", "disk"),
     ],

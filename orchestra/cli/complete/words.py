@@ -135,6 +135,12 @@ def _volumes(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str
     return find_volume_names(context)
 
 
+def _networks(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
+    from orchestra.stacks.names import find_network_names
+
+    return find_network_names(context)
+
+
 def _images(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.stacks.names import find_image_names
 
@@ -152,6 +158,7 @@ SOURCES: Mapping[str, Source | str] = {
     "SERVICES": _listed_services,
     "PRIVATE_PORT": _ports,
     "VOLUME": _volumes,
+    "NETWORK": _networks,
     "REFERENCE": _images,
     "CAPABILITY": _capabilities,
     "SIGNAL": _signals,

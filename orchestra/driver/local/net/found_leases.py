@@ -35,7 +35,7 @@ def find_leases(home: Home) -> Leases:
             return Leases()
         gateways = {address.link: address for address in connection.addresses()}
     stacks = [home.stack(name) for name in sorted({*_list(home.stacks_data), *_list(home.stacks_run)})]
-    specs = {spec.name: (stack.name, spec) for stack in stacks for spec in _load_specs(stack)}
+    specs = {spec.name: (stack.name, spec) for stack in stacks for spec in load_specs(stack)}
     attached = _load_interfaces(stacks)
     found: dict[str, NetworkLease] = {}
     for link, name in own:
@@ -57,6 +57,8 @@ def find_leases(home: Home) -> Leases:
             between=spec is None or connects_containers(spec),
             interface_prefix=interface_prefix(spec) if spec else "eth",
             mtu=parse_mtu(spec) if spec else 1500,
+            labels=spec.labels if spec else {},
+            driver_options=spec.driver_options if spec else {},
             ip_range=spec.ip_range if spec else "",
             reserved=spec.reserved if spec else (),
             addresses=addresses,
@@ -70,7 +72,7 @@ def _likely_owner(network: str, users: list[str]) -> str:
     return next((stack for stack in users if network.startswith(f"{stack}_")), users[0] if users else "")
 
 
-def _load_specs(stack: StackHome) -> list[NetworkSpec]:
+def load_specs(stack: StackHome) -> list[NetworkSpec]:
     """The networks that the stack makes, from its last request; none if that cannot be read."""
     try:
         with open(stack.desired, "rb") as file:

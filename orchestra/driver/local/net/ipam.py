@@ -29,7 +29,8 @@ class NetworkLease(Record):
     """One network of the home, made by ``stack``.
 
     source: the host's address that packets leave with, '' for that of the interface by which they leave. between:
-    whether the containers reach each other. interface_prefix: what the names of their interfaces begin with.
+    whether the containers reach each other. interface_prefix: what the names of their interfaces begin with. labels,
+    driver_options: as in the file. created_at: Unix time.
     ip_range: the range to take addresses from, '' for the whole subnet; reserved: addresses that no container gets.
     addresses: container id to IPv4 address; last: the address given out last, so that the next one is not an address
     that other programs may still remember.
@@ -46,6 +47,9 @@ class NetworkLease(Record):
     between: bool = True
     interface_prefix: str = "eth"
     mtu: int = 1500
+    labels: Mapping[str, str] = {}
+    driver_options: Mapping[str, str] = {}
+    created_at: float = 0.0
     ip_range: str = ""
     reserved: tuple[str, ...] = ()
     addresses: Mapping[str, str] = {}

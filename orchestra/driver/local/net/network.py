@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
@@ -219,6 +220,9 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         between=options.connects_containers(spec),
         interface_prefix=options.interface_prefix(spec),
         mtu=options.parse_mtu(spec),
+        labels=spec.labels,
+        driver_options=spec.driver_options,
+        created_at=time.time(),
         ip_range=spec.ip_range,
         reserved=spec.reserved,
     )

@@ -1,0 +1,51 @@
+"""``orchestra network ls``: the networks of the home, in Docker's columns."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from orchestra.cli.render.columns import output_width
+from orchestra.cli.render.template import check_format, render_rows
+from orchestra.cli.template.values import Method
+from orchestra.stacks.host_networks import DRIVER, SCOPE, list_networks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.driver.local.net.listing import Listed
+
+HEADER = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
+SHORT = 12
+"""Characters of an ID, as Docker shows it."""
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    check_format(values["format"])
+    length = None if values["full"] else SHORT
+    found = list_networks(invocation.context, values["filters"])
+    if values["quiet"]:
+        sys.stdout.write("".join(f"{network.id[:length]}\n" for network in found))
+    else:
+        rows = [_fields(network, length) for network in found]
+        sys.stdout.write(render_rows(values["format"], HEADER, rows, width=output_width()))
+    return 0
+
+
+def _fields(network: Listed, length: int | None) -> dict[str, Any]:
+    labels = network.lease.labels
+    return {
+        "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(network.lease.created_at)),
+        "Driver": DRIVER,
+        "ID": network.id[:length],
+        "IPv4": "true",
+        "IPv6": "false",
+        "Internal": str(network.lease.internal).lower(),
+        "Label": Method(lambda name: labels.get(name, "")),
+        "Labels": ",".join(f"{name}={text}" for name, text in sorted(labels.items())),
+        "Name": network.name,
+        "Scope": SCOPE,
+    }

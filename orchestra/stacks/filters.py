@@ -1,0 +1,39 @@
+"""``--filter KEY=VALUE`` of lists of volumes and networks. Standard library only."""
+
+from __future__ import annotations
+
+from orchestra.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def parse_filters(filters: Sequence[str], known: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each key. Raises UserError for a key that is not known, or has no value."""
+    found: dict[str, list[str]] = {}
+    for text in filters:
+        key, equals, value = text.partition("=")
+        if key not in known:
+            from orchestra.nearest import suggest
+
+            raise UserError(f"--filter {text}: there is no filter {key}", hint=suggest(key, known, "filters"))
+        if not equals or not value:
+            raise UserError(f"--filter {text}: a value is missing", hint=f"write it as {key}=VALUE")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def has_label(labels: Mapping[str, str], text: str) -> bool:
+    """text: ``KEY``, or ``KEY=VALUE``."""
+    key, equals, value = text.partition("=")
+    return key in labels and (not equals or labels[key] == value)
+
+
+def parse_truth(filter: str, text: str) -> bool:
+    """Raises UserError."""
+    if text.lower() not in TRUTHS:
+        raise UserError(f"--filter {filter}={text}: expected true or false")
+    return TRUTHS[text.lower()]

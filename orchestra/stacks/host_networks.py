@@ -1,0 +1,91 @@
+"""``network``: the networks of a home, whatever stack made them."""
+
+from __future__ import annotations
+
+from orchestra.driver import Part
+from orchestra.errors import UserError
+from orchestra.stacks.filters import has_label, parse_filters, parse_truth
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from orchestra.driver.local.net.listing import Listed
+    from orchestra.stacks.context import Context
+
+LIST_FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
+PRUNE_FILTERS = ("label", "label!")
+DRIVER, SCOPE, TYPE = "bridge", "local", "custom"
+
+
+def list_networks(context: Context, filters: Sequence[str] = ()) -> list[Listed]:
+    """Sorted by name. filters: ``KEY=VALUE``; all labels must match, and one of each other key. Raises UserError."""
+    asked = parse_filters(filters, LIST_FILTERS)
+    dangling = {parse_truth("dangling", value) for value in asked.get("dangling", ())}
+    found = [network for network in _all(context) if _fits(network, asked)]
+    return [network for network in found if not dangling or (not _is_used(context, network)) in dangling]
+
+
+def find_network(context: Context, word: str) -> Listed:
+    """The network of that name, or whose ID begins so. Raises UserError if there is none, or more than one."""
+    known = _all(context)
+    named = [network for network in known if network.name == word]
+    found = named or [network for network in known if word and network.id.startswith(word)]
+    if len(found) > 1:
+        raise UserError(f"several networks have an ID that begins with {word}", hint="use more of the ID, or the name")
+    if not found:
+        from orchestra.nearest import suggest
+
+        hint = suggest(word, [network.name for network in known], "networks") or "there are no networks"
+        raise UserError(f"no such network: {word}", hint=hint)
+    return found[0]
+
+
+def remove_network(context: Context, word: str, *, force: bool = False) -> str | None:
+    """Return its name; None if it does not exist and ``force`` is given. Raises UserError or FatalError."""
+    try:
+        network = find_network(context, word)
+    except UserError:
+        if force:
+            return None
+        raise
+    from orchestra.driver.local.net.listing import remove_unused
+
+    remove_unused(context.home, network)
+    return network.name
+
+
+def find_unused(context: Context, filters: Sequence[str] = ()) -> list[Listed]:
+    """Raises UserError for unknown filters."""
+    asked = parse_filters(filters, PRUNE_FILTERS)
+    return [network for network in _all(context) if _fits(network, asked) and not _is_used(context, network)]
+
+
+def _all(context: Context) -> list[Listed]:
+    context.need(Part.NETWORKS)
+    from orchestra.driver.local.net.listing import list_networks
+
+    return list_networks(context.home)
+
+
+def _is_used(context: Context, network: Listed) -> bool:
+    from orchestra.driver.local.net.listing import reasons_to_keep
+
+    return bool(reasons_to_keep(context.home, network))
+
+
+def _fits(network: Listed, asked: Mapping[str, Sequence[str]]) -> bool:
+    labels = network.lease.labels
+    return (
+        _is_one_of(asked, "name", lambda text: text in network.name)
+        and _is_one_of(asked, "id", network.id.startswith)
+        and _is_one_of(asked, "driver", DRIVER.__eq__)
+        and _is_one_of(asked, "scope", SCOPE.__eq__)
+        and _is_one_of(asked, "type", TYPE.__eq__)
+        and all(has_label(labels, text) for text in asked.get("label", ()))
+        and not any(has_label(labels, text) for text in asked.get("label!", ()))
+    )
+
+
+def _is_one_of(asked: Mapping[str, Sequence[str]], key: str, fits: Callable[[str], bool]) -> bool:
+    return key not in asked or any(map(fits, asked[key]))
