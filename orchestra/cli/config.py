@@ -30,7 +30,8 @@ LISTS = ("services", "volumes", "networks", "images", "models", "profiles")
 def run(invocation: Invocation) -> int:
     values = invocation.values
     result = config(invocation.context, _read_options(values))
-    warn_of_notes(invocation, result.warnings)
+    # Who asks for the text sees there what the file says; who only checks it learns what has no effect.
+    warn_of_notes(invocation, result.warnings + (result.not_applied if values["quiet"] else ()))
     if values["quiet"]:
         return 0
     if values["output"]:

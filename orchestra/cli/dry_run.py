@@ -140,6 +140,60 @@ def _publish(invocation: Invocation) -> int:
     return _run(replace(invocation, values={**invocation.values, "dry_run": True}))
 
 
+def _kill(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle import KillOptions
+    from orchestra.stacks.life_cycle_plan import plan_kill
+
+    options = invocation.options(KillOptions)
+    return _each("kill", plan_kill(invocation.context, options), f"with signal {options.signal}")
+
+
+def _pause(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle_plan import plan_pause
+
+    return _each("pause", plan_pause(invocation.context, invocation.values["services"]))
+
+
+def _unpause(invocation: Invocation) -> int:
+    from orchestra.stacks.life_cycle_plan import plan_unpause
+
+    return _each("unpause", plan_unpause(invocation.context, invocation.values["services"]))
+
+
+def _exec(invocation: Invocation) -> int:
+    from orchestra.cli.exec import read_options
+    from orchestra.cli.warnings import warn_of_damage
+    from orchestra.stacks.exec import find_target
+
+    options = read_options(invocation.values, invocation.context.environment, terminal=False)
+    target = find_target(invocation.context, options, lambda seen: warn_of_damage(seen.damage))
+    return _each("exec", [target.name], " ".join(options.command))
+
+
+def _run_one_off(invocation: Invocation) -> int:
+    """What comes before it, in the form of ``plan``, and its container."""
+    from orchestra.cli.plan import plan_up, print_text
+    from orchestra.cli.run import read_options
+    from orchestra.stacks.plan import PlanOptions
+    from orchestra.stacks.run import prepare_run
+    from orchestra.stacks.stack_file import Chosen
+
+    options = read_options(invocation.values, invocation.context)
+    one_off, dependencies = prepare_run(invocation.context, options, dry=True)
+    if dependencies:
+        print_text(plan_up(invocation, PlanOptions(Chosen(dependencies))))
+    command = " ".join(one_off.spec.command or ())
+    return _each("then run", [one_off.spec.name], f"{one_off.spec.image}  {command}".rstrip())
+
+
+def _each(verb: str, containers: Collection[str], how: str = "") -> int:
+    for name in containers:
+        print(visible(f"{f'{verb} ':7}container/{name}  {how}".rstrip()))
+    if not containers:
+        print("nothing to do")
+    return 0
+
+
 def _tell_skipped(event: Event) -> None:
     from orchestra.cli.render.progress import Plain
 
@@ -166,4 +220,9 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "pull": _pull,
     "push": _push,
     "publish": _publish,
+    "kill": _kill,
+    "pause": _pause,
+    "unpause": _unpause,
+    "exec": _exec,
+    "run": _run_one_off,
 }

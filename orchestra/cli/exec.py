@@ -35,7 +35,7 @@ PASSED_ON = (*ENDING, signal.SIGUSR1, signal.SIGUSR2)
 def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
     terminal = wants_terminal(values)
-    options = _read_options(values, context.environment, terminal=terminal)
+    options = read_options(values, context.environment, terminal=terminal)
     target = find_target(context, options, lambda seen: warn_of_damage(seen.damage))
     if values["detach"]:
         return _run_detached(target)
@@ -43,7 +43,7 @@ def run(invocation: Invocation) -> int:
     return _run_on_terminal(execute) if terminal else _run_on_pipes(execute, target.owner)
 
 
-def _read_options(values: dict[str, Any], environment: Mapping[str, str], *, terminal: bool) -> ExecOptions:
+def read_options(values: dict[str, Any], environment: Mapping[str, str], *, terminal: bool) -> ExecOptions:
     size = tty.get_size(0) if terminal else None
     variables = dict(read_variable(entry, environment) for entry in values["env"])
     return ExecOptions(

@@ -37,13 +37,13 @@ def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
     if values["build"]:
         raise UserError("--build: orchestra cannot build images yet", hint="build it with another tool, and name it")
-    options = _read_options(values, context)
+    options = read_options(values, context)
     with Signals(*HEARD) as signals, begin_run(context, options) as one_off:
         warn_of_notes(invocation, one_off.notes)
         return _Run(invocation, options, one_off, signals).run()
 
 
-def _read_options(values: dict[str, Any], context: Context) -> RunOptions:
+def read_options(values: dict[str, Any], context: Context) -> RunOptions:
     environment: dict[str, str] = {}
     for path in values["env_files"]:
         environment |= read_environment_file(path, context)

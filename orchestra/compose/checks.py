@@ -67,7 +67,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
 
 def _check_image(service: Service, path: Path, context: Context) -> None:
     if not service.image and not service.build and not service.provider and not _may_have_origin(path, context):
-        message = f"service {path[-1]} has neither an image nor a build context specified"
+        message = f'service "{path[-1]}" has neither an image nor a build context specified'
         context.problems.error("missing-key", message, context.span(path, key=True), path, "set image:")
     if service.build and service.build.dockerfile and service.build.dockerfile_inline:
         place = (*path, "build")

@@ -63,7 +63,7 @@ class Client:
         Starts the supervisor if none is running. Raises the error in its answer, and EnvironmentLack if it keeps
         breaking off.
         """
-        return decode(result, self._converse(wire.encode_request(question, desired), hear, start=True))
+        return decode(result, self._converse(wire.encode_request(question, desired, self._driver), hear, start=True))
 
     def ask_if_running(
         self,
@@ -75,7 +75,9 @@ class Client:
     ) -> T | None:
         """Do the same as ``ask``, but return None if no supervisor is listening."""
         try:
-            return decode(result, self._converse(wire.encode_request(question, desired), hear, start=False))
+            return decode(
+                result, self._converse(wire.encode_request(question, desired, self._driver), hear, start=False)
+            )
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 

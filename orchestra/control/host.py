@@ -46,9 +46,11 @@ class ForkServer(NamedTuple):
 
 
 class Host:
-    """Runs one stack. clock: Unix seconds, advancing with the event loop's clock."""
+    """Runs one stack. clock: Unix seconds, advancing with the event loop's clock. driver_name: for clients."""
 
-    def __init__(self, stack_home: StackHome, driver: Driver, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, stack_home: StackHome, driver: Driver, clock: Callable[[], float] = time.time, driver_name: str = "local"
+    ) -> None:
         self._home = stack_home
         desired, damage = Desired(StackName(stack_home.name)), None
         try:
@@ -60,7 +62,7 @@ class Host:
         self._commands = Commands(self._engine, driver, stack_home, clock, damage)
         life_cycle = LifeCycle(self._commands, self._engine, driver, clock)
         self._one_offs = OneOffs(self._commands, self._engine, driver, clock)
-        self._server = Server(self._commands, life_cycle, self._one_offs, self._engine, stack_home.name)
+        self._server = Server(self._commands, life_cycle, self._one_offs, self._engine, stack_home.name, driver_name)
 
     async def run(self, control: socket.socket, fork_server: ForkServer | None = None) -> None:
         """Return when nothing is desired, nothing is left and no client asks; or when the fork server has exited.

@@ -37,5 +37,5 @@ def live(stack: str, driver_name: str) -> None:
     gc.freeze()
     gc.enable()
     heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))
-    host = Host(stack_home, driver)
+    host = Host(stack_home, driver, driver_name=driver_name)
     anyio.run(host.run, socket.socket(fileno=control), ForkServer(parent, fork_server, heal))

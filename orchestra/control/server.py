@@ -82,10 +82,17 @@ class Server:
     """
 
     def __init__(
-        self, commands: Commands, life_cycle: LifeCycle, one_offs: OneOffs, engine: Engine, stack: str
+        self,
+        commands: Commands,
+        life_cycle: LifeCycle,
+        one_offs: OneOffs,
+        engine: Engine,
+        stack: str,
+        driver: str = "local",
     ) -> None:
         self._engine = engine
         self._stack = stack
+        self._driver = driver
         self.busy = 0
         self.answered = anyio.Event()
         self.leaving = anyio.Event()
@@ -174,6 +181,11 @@ class Server:
             raise UserError(
                 f"the supervisor of stack {self._stack} is orchestra {__version__}, not {request.get('version')}",
                 hint=f"run kill {os.getppid()} to end its fork server; another then takes over, and no container stops",
+            )
+        if request.get("driver") != self._driver:
+            raise UserError(
+                f"stack {self._stack} is run by the driver {self._driver}, not {request.get('driver')}",
+                hint=f"use --driver {self._driver}, or take the stack down with it first",
             )
         handler = self._handlers.get(str(request.get("op")))
         if handler is None:

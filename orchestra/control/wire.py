@@ -4,7 +4,8 @@ The supervisor greets; the client sends one request; events follow, after a snap
 events; one result or error ends the conversation.
 
     greeting   {"orchestra": version, "stack": name, "supervisor": pid, "fork_server": pid}
-    request    {"op": ..., "version": the client's, "request": one of ``orchestra.model.request``, "desired"?: Desired}
+    request    {"op": ..., "version": the client's, "driver": the one it expects,
+                "request": one of ``orchestra.model.request``, "desired"?: Desired}
     event      {"event": an ``orchestra.model.event.Event``}
     result     {"result": one of ``orchestra.model.result`` or ``orchestra.model.observation``}
     error      {"error": {"message", "hint", "exit_code"}}
@@ -34,9 +35,10 @@ def encode(message: Message) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def encode_request(question: Question, desired: bytes | None = None) -> bytes:
-    """desired: JSON on one line, for the requests that need one."""
-    message = encode({"op": operation(type(question)), "version": __version__, "request": codec.encode(question)})
+def encode_request(question: Question, desired: bytes | None = None, driver: str = "local") -> bytes:
+    """desired: JSON on one line, for the requests that need one. driver: that the client expects."""
+    content = {"version": __version__, "driver": driver, "request": codec.encode(question)}
+    message = encode({"op": operation(type(question)), **content})
     return message if desired is None else message[:-2] + b',"desired":' + desired + b"}\n"
 
 

@@ -12,6 +12,8 @@ from orchestra.stacks.stack_file import Chosen, StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orchestra.compose import Loaded, LoadRequest
     from orchestra.stacks.context import Context
 
@@ -52,8 +54,11 @@ class ConfigOptions(Record):
 
 
 class ConfigResult(Record):
+    """not_applied: attributes without an effect."""
+
     text: str
     warnings: tuple[Diagnostic, ...] = ()
+    not_applied: tuple[Diagnostic, ...] = ()
 
 
 def config(context: Context, options: ConfigOptions) -> ConfigResult:
@@ -106,12 +111,17 @@ def _remembered(context: Context, options: ConfigOptions) -> ConfigResult:
     """A text rendered from a whole load, cached with the warnings."""
 
     def render(loaded: Loaded) -> str:
-        return json.dumps({"text": _render(loaded, options), "warnings": loaded.warnings})
+        return json.dumps(
+            {"text": _render(loaded, options), "warnings": loaded.warnings, "not_applied": loaded.not_applied}
+        )
 
     key = f"config {options.view} {options.subject or _format(options)}"
     kept = json.loads(StackFile(context).render(key, options.services, render))
-    warnings = [Diagnostic(code, text, span and Span(*span), *rest) for code, text, span, *rest in kept["warnings"]]
-    return ConfigResult(kept["text"], tuple(warnings))
+    return ConfigResult(kept["text"], _notes(kept["warnings"]), _notes(kept["not_applied"]))
+
+
+def _notes(rows: list[Any]) -> tuple[Diagnostic, ...]:
+    return tuple(Diagnostic(code, text, span and Span(*span), *rest) for code, text, span, *rest in rows)
 
 
 def _format(options: ConfigOptions) -> Literal["yaml", "json"]:

@@ -55,13 +55,14 @@ class ExecOptions(Record):
 
 
 class Target:
-    """A container, and the program to run in it. owner: the user that it runs as."""
+    """A container, and the program to run in it. owner: the user that it runs as. name: the container's."""
 
     def __init__(self, context: Context, home: StackHome, container: Container, process: dict[str, Any]) -> None:
         self._context = context
         self._home = home
         self._container = container
         self._process = process
+        self.name: str = container.name
         self.owner: int = process["user"]["uid"]
 
     def execute(self, stdio: Sequence[int], until_begun: Callable[[Entering], None], *, tied: bool = True) -> Execution:

@@ -104,17 +104,22 @@ def restart(context: Context, options: RestartOptions, hear: Hear | None = None)
 
 def kill(context: Context, options: KillOptions) -> KillResult:
     """Send a signal to the first process of each container. Raises UserError for a signal that does not exist."""
-    from orchestra.linux.process import parse_signal
-
     known, is_there = find_stack_to_change(context, "kill", options.services)
-    try:
-        signal = parse_signal(options.signal)
-    except ValueError as error:
-        raise UserError(str(error), hint="use a name or a number, such as SIGTERM or 15") from None
+    signal = signal_of(options)
     if not is_there:
         return KillResult()
     request = KillRequest(signal, options.services, options.remove_orphans)
     return context.client(known.stack).ask(KillResult, request)
+
+
+def signal_of(options: KillOptions) -> int:
+    """Its number. Raises UserError for a signal that does not exist."""
+    from orchestra.linux.process import parse_signal
+
+    try:
+        return parse_signal(options.signal)
+    except ValueError as error:
+        raise UserError(str(error), hint="use a name or a number, such as SIGTERM or 15") from None
 
 
 def pause(context: Context, services: Sequence[str]) -> PauseResult:

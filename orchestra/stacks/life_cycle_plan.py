@@ -1,4 +1,4 @@
-"""Previews of ``stop``, ``start``, ``restart`` and ``rm``. Nothing is changed.
+"""Previews of ``stop``, ``start``, ``restart``, ``rm``, ``kill``, ``pause`` and ``unpause``. Nothing is changed.
 
 Each function raises the errors that the command itself would raise before it begins.
 """
@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from orchestra.plan.desire import restart, start, stop, without_containers
 from orchestra.plan.selection import to_restart, to_start, with_containers
-from orchestra.stacks.life_cycle import find_stack_to_change
+from orchestra.stacks.containers import look_at_containers
+from orchestra.stacks.life_cycle import find_stack_to_change, signal_of
 from orchestra.stacks.plan import plan_change
 from orchestra.stacks.rm import find_removable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestra.model.desired import Desired
     from orchestra.stacks.context import Context
-    from orchestra.stacks.life_cycle import RestartOptions, StartOptions, StopOptions
+    from orchestra.stacks.life_cycle import KillOptions, RestartOptions, StartOptions, StopOptions
     from orchestra.stacks.plan import PlanResult
     from orchestra.stacks.rm import RemoveOptions
 
@@ -59,3 +62,26 @@ def plan_rm(context: Context, options: RemoveOptions, *, stops: bool) -> PlanRes
         return without_containers(current, names, {spec.service for spec in chosen if spec.name in names})
 
     return plan_change(context, removable.stack, change)
+
+
+def plan_kill(context: Context, options: KillOptions) -> tuple[str, ...]:
+    """The containers that would get the signal."""
+    found = _in_states(context, "kill", options.services, ("running", "paused"))
+    signal_of(options)
+    return found
+
+
+def plan_pause(context: Context, services: Sequence[str]) -> tuple[str, ...]:
+    """The containers that would be paused."""
+    return _in_states(context, "pause", services, ("running",))
+
+
+def plan_unpause(context: Context, services: Sequence[str]) -> tuple[str, ...]:
+    """The containers that would be resumed."""
+    return _in_states(context, "unpause", services, ("paused",))
+
+
+def _in_states(context: Context, command: str, services: Sequence[str], states: Sequence[str]) -> tuple[str, ...]:
+    known, _ = find_stack_to_change(context, command, services)
+    rows = look_at_containers(context, known.stack)
+    return tuple(row.name for row in rows if row.state in states and (not services or row.service in services))

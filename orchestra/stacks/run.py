@@ -100,10 +100,20 @@ class OneOffRun:
 
 def begin_run(context: Context, options: RunOptions) -> OneOffRun:
     """Ask for the container. Raises what a load raises, and UserError for options that cannot be understood."""
+    run, dependencies = prepare_run(context, options)
+    run.begin(dependencies)
+    return run
+
+
+def prepare_run(context: Context, options: RunOptions, *, dry: bool = False) -> tuple[OneOffRun, tuple[str, ...]]:
+    """The command, and the services that are brought up before it. Raises the same as ``begin_run``.
+
+    dry: run no providers, and fetch no models.
+    """
     context.need_root("run")
     chosen = Chosen((options.service,), options.no_deps, {options.service: 1})
     prepared = StackFile(context).prepare(chosen)
-    if has_provisions(prepared):
+    if has_provisions(prepared) and not dry:
         from orchestra.stacks.provided import provide
 
         prepared = provide(context, prepared, lambda _text: None)
@@ -117,8 +127,7 @@ def begin_run(context: Context, options: RunOptions) -> OneOffRun:
     spec = one_off(stack, service, options, os.urandom(16).hex(), volumes, directory)
     run = OneOffRun(context, stack, spec, desired, options)
     run.notes = prepared.notes
-    run.begin(tuple(name for name in prepared.selected if name != options.service))
-    return run
+    return run, tuple(name for name in prepared.selected if name != options.service)
 
 
 def read_environment_file(path: str, context: Context) -> dict[str, str]:

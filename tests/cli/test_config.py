@@ -202,3 +202,11 @@ def test_explain_tells_where_a_value_is_from(config):
     assert code == 0
     assert out.startswith('services.web.image = "app:1"\n  set at ')
     assert "TAG is not set" in out
+
+
+def test_a_check_names_what_has_no_effect(config, tmp_path):
+    (tmp_path / "shop/compose.yaml").write_text("services: {web: {image: x, cgroup_parent: /x}}\n")
+    code, out, told = config("-q")
+    assert (code, out) == (0, "")
+    assert "compose.yaml:1:28: cgroup_parent: " in told
+    assert config()[2] == ""

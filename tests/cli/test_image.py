@@ -79,6 +79,12 @@ def test_what_a_tag_has_moved_away_from_is_listed_on_demand(home, orchestra, put
     assert orchestra("image", "ls", "-q", "--no-trunc", "saved")[1] == f"{old}\n"
 
 
+def test_a_template_may_name_what_an_image_does_not_have(orchestra, put):
+    put("bare:1", NAME)
+    template = "{{.Config.Env}} {{.Config.Labels}} [{{.Config.User}}] {{len .Config.Volumes}}"
+    assert orchestra("image", "inspect", "-f", template, "bare:1")[1] == "[] map[] [] 0\n"
+
+
 def test_an_image_is_described_in_dockers_format(home, orchestra, put):
     image_id = put("app:1", NAME, "-c", 'CMD ["run"]', "-c", 'ENV A=1 B="x y"', "-m", "by hand")
     code, out, _ = orchestra("image", "inspect", "app:1", image_id[7:19])

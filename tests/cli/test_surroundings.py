@@ -94,7 +94,21 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(write_stack):
     assert "web" in stack.run("--dry-run", "down", "web").stdout
     assert stack.states() == {"web": "running", "db": "running"}
     assert "no such service: nix" in stack.run("--dry-run", "down", "nix", code=1).stderr
-    assert "exec has no preview" in stack.run("--dry-run", "exec", "web", "true", code=1).stderr
+    assert "commit has no preview" in stack.run("--dry-run", "commit", "web", "x", code=1).stderr
+    dry = [
+        stack.run("--dry-run", *words).stdout for words in (["exec", "web", "rm", "-r", "/x"], ["pause"], ["unpause"])
+    ]
+    assert dry[0] == "exec   container/stack-web-1  rm -r /x\n"
+    assert dry[1].splitlines() == ["pause  container/stack-db-1", "pause  container/stack-web-1"]
+    assert dry[2] == "nothing to do\n"
+    assert stack.run("--dry-run", "kill", "-s", "HUP", "web").stdout == (
+        "kill   container/stack-web-1  with signal HUP\n"
+    )
+    assert "no such service" in stack.run("--dry-run", "kill", "nix", code=1).stderr
+    shown = stack.run("--dry-run", "run", "--name", "one", "web", "true").stdout.splitlines()
+    assert shown[-1].startswith("then run container/one  ")
+    assert shown[-1].endswith("  true")
+    assert stack.states() == {"web": "running", "db": "running"}
     assert stack.run("--dry-run", "ps", "--services").stdout == "db\nweb\n"
 
 

@@ -102,7 +102,7 @@ error: compose.yaml:4:13: required variable WHO is missing a value: name somebod
     "nothing to run": (
         "services:\n  web: {command: x}\n",
         """\
-error: compose.yaml:2:3: service web has neither an image nor a build context specified [missing-key]
+error: compose.yaml:2:3: service "web" has neither an image nor a build context specified [missing-key]
   2 |   web: {command: x}
     |   ^^^
   hint: set image:

@@ -117,3 +117,15 @@ async def test_a_client_that_never_reads_holds_neither_memory_nor_the_end(servin
             serving.done.set()
             await serving.until(lambda: serving.server.busy == 0)
         tasks.cancel_scope.cancel()
+
+
+async def test_a_client_of_another_driver_is_refused(serving):
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serving.server.serve, serving.listening)
+        with serving.connect(wire.encode_request(UpRequest(), b'{"stack":"s"}', "fake")) as client:
+            said = b""
+            while b'"error"' not in said:
+                await anyio.wait_readable(client)
+                said += client.recv(65536)
+            assert b"stack s is run by the driver local, not fake" in said
+        tasks.cancel_scope.cancel()

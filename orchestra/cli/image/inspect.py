@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestra.cli.each import for_each
 from orchestra.cli.inspection import print_found
+from orchestra.cli.render.template import JSON
 from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
+
+
+NO_CONFIG: dict[str, Any] = {
+    **dict.fromkeys(("User", "WorkingDir", "StopSignal"), ""),
+    **{name: [] for name in ("Env", "Cmd", "Entrypoint", "Shell", "OnBuild")},
+    **{name: {} for name in ("Labels", "Volumes", "ExposedPorts")},
+}
+"""Fields that a template may name even if an image has none of them."""
 
 
 def run(invocation: Invocation) -> int:
@@ -22,5 +31,7 @@ def run(invocation: Invocation) -> int:
         found.append(library.details(library.find(reference)))
 
     code = for_each(invocation, values["references"], look)
+    if values["format"] != JSON:
+        found = [{**details, "Config": {**NO_CONFIG, **details["Config"]}} for details in found]
     print_found(values["format"], found)
     return code

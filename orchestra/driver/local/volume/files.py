@@ -49,7 +49,7 @@ def _content(spec: ContainerSpec, mount: FileMount) -> bytes:
         raise FatalError(f"service {spec.service}: {mount.refusal}", hint=hint)
     if mount.content is not None:
         return mount.content.encode()
-    what = f"service {spec.service}: {mount.source or 'what'} is to be mounted at {mount.target}"
+    what = f"service {spec.service}: {mount.source or mount.declared} is to be mounted at {mount.target}"
     if not mount.source:
         raise FatalError(f"{what}, but its variable is not set", hint="set the variable in the environment or in .env")
     try:

@@ -46,17 +46,21 @@ with _without("anyio", "trio"):
 
 AGENT = "orchestra"
 _PARALLEL = 16
+# How OpenSSL calls an answer that is not TLS, such as one in plain HTTP.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 
 
 class Trouble(Exception):
     """There was no complete reply.
 
-    untrusted: because of a certificate, so a retry is useless; slow: it took too long.
+    untrusted: because of a certificate, so a retry is useless; unencrypted: because the server does not use TLS; slow:
+    it took too long.
     """
 
-    def __init__(self, text: str, *, untrusted: bool = False, slow: bool = False) -> None:
+    def __init__(self, text: str, *, untrusted: bool = False, unencrypted: bool = False, slow: bool = False) -> None:
         super().__init__(text)
         self.untrusted = untrusted
+        self.unencrypted = unencrypted
         self.slow = slow
 
 
@@ -191,8 +195,10 @@ def _translated(what: str) -> Iterator[None]:
         raise Trouble(f"{what}: it stopped reading the request", slow=True) from error
     except httpx2.HTTPError as error:
         cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        while cause is not None and not isinstance(cause, ssl.SSLError):
             cause = cause.__cause__ or cause.__context__
-        if cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
             raise Trouble(f"its certificate is not trusted: {cause.verify_message}", untrusted=True) from error
+        if cause is not None and cause.reason in _NOT_TLS:
+            raise Trouble("it does not use TLS", unencrypted=True) from error
         raise Trouble(str(error) or type(error).__name__) from error

@@ -163,6 +163,9 @@ def unreachable(place: Place, error: Trouble) -> FatalError | TemporaryError:
     if error.untrusted:
         hint = f"put its authority into /etc/docker/certs.d/{place.host}/ca.crt, or set `insecure` in registries.conf"
         return FatalError(f"registry {place.host}: {error}", hint=hint)
+    if error.unencrypted:
+        hint = "set `insecure = true` for it in registries.conf, if you trust the network"
+        return FatalError(f"registry {place.host}: {error}", hint=hint)
     if error.slow:
         hint = "try again later, or use a mirror (registries.conf)"
         return TemporaryError(f"registry {place.host} is too slow: {error}", hint=hint)
