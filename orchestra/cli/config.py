@@ -30,7 +30,7 @@ LISTS = ("services", "volumes", "networks", "images", "models", "profiles")
 def run(invocation: Invocation) -> int:
     values = invocation.values
     result = config(invocation.context, _read_options(values))
-    # Who asks for the text sees there what the file says; who only checks it learns what has no effect.
+    # The text shows every attribute; a check also names those without an effect.
     warn_of_notes(invocation, result.warnings + (result.not_applied if values["quiet"] else ()))
     if values["quiet"]:
         return 0

@@ -20,6 +20,7 @@ from orchestra.model.desired import (
     Restart,
     RestartPolicy,
     Ulimit,
+    Update,
 )
 from orchestra.model.hook import Hook
 from orchestra.model.names import ContainerName, ServiceName, container_name
@@ -84,6 +85,7 @@ def first_replica(
         healthcheck=_healthcheck(service),
         healthcheck_disabled=_is_disabled(service),
         restart=restart(service),
+        update=_update(service),
         stop_signal=service.stop_signal or "",
         stop_grace_period=10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,
         init=bool(service.init),
@@ -187,6 +189,15 @@ def restart(service: Service) -> Restart:
         policy.delay.seconds if policy.delay else 0.0,
         policy.window.seconds if policy.window else 0.0,
     )
+
+
+def _update(service: Service) -> Update | None:
+    """With ``update_config``, one replica at a time is the default, as in Swarm."""
+    update = service.deploy.update_config if service.deploy else None
+    if update is None:
+        return None
+    parallelism = 1 if update.parallelism is None else update.parallelism
+    return Update(max(parallelism, 0), update.delay.seconds if update.delay else 0.0)
 
 
 def _ulimits(service: Service) -> tuple[Ulimit, ...]:

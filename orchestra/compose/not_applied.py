@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestra.compose.nodes import Path
 
 # Values that describe what is done anyway.
-_FULFILLED = {"endpoint_mode": "dnsrr", "isolation": "default"}
+_FULFILLED = {"endpoint_mode": "dnsrr", "isolation": "default", "order": "stop-first"}
 
 
 def report(context: Context) -> None:

@@ -208,6 +208,13 @@ class OneOff(Record):
     caller: str = ""
 
 
+class Update(Record):
+    """How replicas are replaced. parallelism: how many at a time, 0 for all. delay: in seconds, between them."""
+
+    parallelism: int = 1
+    delay: float = 0.0
+
+
 class VolumeSource(Record):
     """A container whose volumes another one mounts (``volumes_from``)."""
 
@@ -228,7 +235,7 @@ class ContainerSpec(Record):
     container that it is made after, whose anonymous volumes it shares; it is no replica and has the index 0. step: its
     place among those of that container, from 0.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
-    model_endpoints: variables that are to hold the address of models.
+    model_endpoints: variables that are to hold the address of models. update: None for all replicas at once.
     """
 
     name: ContainerName
@@ -296,6 +303,7 @@ class ContainerSpec(Record):
     step: int = 0
     one_off: OneOff | None = None
     model_endpoints: tuple[str, ...] = ()
+    update: Update | None = None
     location: Location | None = None
 
     @property

@@ -27,6 +27,7 @@ from orchestra.plan.hooks import run_hooks, stop
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.restart import next_run
+from orchestra.plan.rolling import wait_for_others
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.plan.volumes import named_volumes
 
@@ -182,6 +183,8 @@ def _make_way(
         return allowed
     if check is not None and not is_checked(situation, spec):
         return check
+    if (later := wait_for_others(situation, spec, why)) is not None:
+        return later
     ending = stop(situation, container, f"to be replaced: {why}", replaces=True)
     verdict = situation.after_failure(ending)
     if verdict is not ending:

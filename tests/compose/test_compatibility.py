@@ -50,6 +50,7 @@ VALUES |= {"string": "t", "microseconds or duration": 5000, "string or null": "t
 SPECIAL: dict[str, Any] = {
     "services.*.attach": False,
     "services.*.deploy.endpoint_mode": "vip",
+    "services.*.deploy.update_config.order": "start-first",
     "services.*.deploy.resources.limits.cpus": 0.5,
     "services.*.depends_on.*.condition": "service_completed_successfully",
     "services.*.cap_add": ["KILL"],

@@ -51,6 +51,8 @@ REMARKS: dict[str, str] = {
     **{f"services.*.{kind}.[].{key}": _OWNER for kind in ("configs", "secrets") for key in ("gid", "uid")},
     **{f"services.*.{kind}.[].mode": "default: 0444" for kind in ("configs", "secrets")},
     "services.*.deploy.labels": _INFORMATION,
+    "services.*.deploy.update_config": "without it, all replicas are replaced at once",
+    "services.*.deploy.update_config.parallelism": "default: 1; 0 is all",
     "services.*.deploy.mode": "`global` means one container",
     "services.*.blkio_config.weight": "needs an I/O scheduler with weights; otherwise a warning",
     **dict.fromkeys(("services.*.cpu_rt_period", "services.*.cpu_rt_runtime"), _REAL_TIME),
