@@ -138,6 +138,11 @@ class Home(NamedTuple):
         return f"{self.data}/ports"
 
     @property
+    def builds(self) -> str:
+        """What builds remember: steps by their keys, caches of commands, and downloads."""
+        return f"{self.data}/builds"
+
+    @property
     def sources(self) -> str:
         """Copies of Compose files from registries and Git repositories, and which of them were accepted."""
         return f"{self.data}/sources"

@@ -26,7 +26,7 @@ from orchestra.model.hook import Hook
 from orchestra.model.names import ContainerName, ServiceName, container_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.schema import process as schema
@@ -97,7 +97,7 @@ def first_replica(
         cap_drop=service.cap_drop,
         security_options=service.security_opt,
         sysctls=dict(service.sysctls or {}),
-        ulimits=_ulimits(service),
+        ulimits=ulimits(service.ulimits),
         devices=tuple(
             Device(device.source, device.target or device.source, device.permissions)
             for device in service.devices
@@ -146,9 +146,10 @@ def _exposed(text: str) -> str:
 def _pull_policy(service: Service) -> str:
     """``refresh`` is another word for ``every_DURATION``; without a duration it never happens.
 
-    A service that is only built is never pulled: at a registry, its name may belong to someone else's image.
+    A service that is built is never pulled unless the file asks for it: at a registry, its name may belong to someone
+    else's image.
     """
-    if not service.image:
+    if not service.image or (service.build and service.pull_policy in (None, "build", "missing")):
         return "never"
     if service.pull_policy != "refresh":
         return service.pull_policy or "missing"
@@ -200,10 +201,10 @@ def _update(service: Service) -> Update | None:
     return Update(max(parallelism, 0), update.delay.seconds if update.delay else 0.0)
 
 
-def _ulimits(service: Service) -> tuple[Ulimit, ...]:
+def ulimits(limits: Mapping[str, int | UlimitRange] | None) -> tuple[Ulimit, ...]:
     return tuple(
         Ulimit(name, value.soft, value.hard) if isinstance(value, UlimitRange) else Ulimit(name, value, value)
-        for name, value in sorted((service.ulimits or {}).items())
+        for name, value in sorted((limits or {}).items())
     )
 
 

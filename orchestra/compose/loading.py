@@ -40,6 +40,7 @@ class Loaded(Record):
     and why.
 
     profiles: all in the file. hashes: of the definition of each active service. watch: rules of the chosen services.
+    separator: between the parts of names.
     """
 
     stack: Stack
@@ -50,6 +51,7 @@ class Loaded(Record):
     profiles: tuple[str, ...]
     hashes: Mapping[str, str]
     watch: tuple[WatchRule, ...]
+    separator: str = "-"
 
 
 class Assembled(Record):
@@ -179,4 +181,5 @@ def load(request: LoadRequest) -> Loaded:
         profiles=tuple(sorted({name for service in declared.services.values() for name in service.profiles})),
         hashes={key: service_digest(service, context) for key, service in completed.services.items()},
         watch=watch_rules(context),
+        separator=project.separator,
     )

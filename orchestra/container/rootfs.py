@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from orchestra.container.mounts import Link, Source
     from orchestra.linux.cgroup import Cgroup
 
+BELOW = "over-root"
+"""Option of an overlayfs among the layers of a root: what is mounted there already is its lowest layer."""
+
 PAGE = 4096  # mount(2): options are cut off at one page
 
 
@@ -117,7 +120,17 @@ def _uncover_host() -> None:
 
 
 def mount_layer(layer: Mapping[str, Any], root: str) -> None:
-    options = mount.parse_options(layer.get("options") or ())
+    words = list(layer.get("options") or ())
+    if BELOW in words:
+        words.remove(BELOW)
+        below = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            words = [f"{word}:/proc/self/fd/{below}" if word.startswith("lowerdir=") else word for word in words]
+            mount_layer({**layer, "options": words}, root)
+        finally:
+            os.close(below)
+        return
+    options = mount.parse_options(words)
     kind, source = layer["type"], layer["source"]
     if kind == "bind" or options.flags & mount.MS_BIND:
         target = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

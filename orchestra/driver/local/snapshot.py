@@ -21,6 +21,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
+from orchestra.container.rootfs import BELOW
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import OPAQUE
 from orchestra.driver.local.image.removal import remove_tree, tree_size
@@ -78,11 +79,33 @@ class Snapshotter:
             os.mkdir(upper, 0o755)
             # The upper directory is the root that the container sees.
             _copy_attributes(layers[0], upper)
+            if len(layers) > 1 and not self._is_own(layers[-1]):
+                return self._over_tree(directory, layers, name)
             for layer in layers:
                 for hidden in self._hidden_in(layer):
                     _hide(layer, hidden, upper)
             lower = ":".join(self._short(layer) for layer in layers)
         return (_overlay([f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}"], name),)
+
+    def _over_tree(self, directory: str, layers: Sequence[str], name: str) -> tuple[LayerMount, ...]:
+        """Layers of ours over a tree that may contain them: overlayfs refuses such a pair (ELOOP), but not layers over
+        another overlayfs. So the tree gets one of its own, with nothing in its upper directory but what hides the home.
+        """
+        upper, work = f"{directory}/tree", f"{directory}/tree-work"
+        for path in (upper, work):
+            private_files.make_directories(path)
+        _copy_attributes(layers[-1], upper)
+        for hidden in self._hidden_in(layers[-1]):
+            _hide(layers[-1], hidden, upper)
+        own = ":".join(map(self._short, layers[:-1]))
+        above = [f"lowerdir={own}", f"upperdir={directory}/fs", f"workdir={directory}/work", BELOW]
+        return (
+            _overlay([f"lowerdir={self._short(layers[-1])}", f"upperdir={upper}", f"workdir={work}"], name),
+            _overlay(above, name),
+        )
+
+    def _is_own(self, layer: str) -> bool:
+        return layer.startswith(f"{self._layers}/")
 
     def view(self, layers: Sequence[str]) -> tuple[LayerMount, ...]:
         """The layers merged, read-only.
@@ -201,6 +224,23 @@ class Snapshotter:
                     self._fill(directory, fill)
         return directory
 
+    def adopt(self, chain_id: str, filled: str) -> None:
+        """Make the directory ``filled``, on the same file system, this layer, unless it exists; then it is removed."""
+        with file_errors(f"layer {chain_id}"):
+            self._make_home()
+            with self._locked(chain_id):
+                if os.path.isdir(self.layer(chain_id)):
+                    remove_tree(filled)
+                    return
+                sync_file_system(filled)
+                os.rename(filled, self.layer(chain_id))
+
+    def hidden_below(self, layers: Sequence[str]) -> list[str]:
+        """The paths, relative to the root, at which ``prepare`` covers this home in the writable directory."""
+        if len(layers) > 1:
+            return []
+        return [os.path.relpath(path, os.path.realpath(layer)) for layer in layers for path in self._hidden_in(layer)]
+
     def remove_unfinished(self) -> None:
         """Remove what crashes have left of layers; those that are being filled stay."""
         with file_errors("unfinished layers"):
@@ -242,7 +282,7 @@ class Snapshotter:
 
     def _hidden_in(self, layer: str) -> Iterator[str]:
         """The real paths of the home's two roots that lie below a tree."""
-        if layer.startswith(f"{self._layers}/"):
+        if self._is_own(layer):
             return
         tree = os.path.realpath(layer)
         for hidden in dict.fromkeys(map(os.path.realpath, (self._home.data, self._home.run))):
@@ -253,7 +293,7 @@ class Snapshotter:
 
     def _short(self, layer: str) -> str:
         """A path for the same directory that is short, for layers, and has no character special to overlayfs."""
-        inside = layer.startswith(f"{self._layers}/")
+        inside = self._is_own(layer)
         if not inside and not SPECIAL & set(layer):
             return layer
         target = f"../layers/{os.path.basename(layer)}" if inside else layer

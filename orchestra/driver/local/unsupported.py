@@ -27,7 +27,11 @@ FOREIGN: dict[str, str] = {
 
 UNSUPPORTED: dict[str, str] = {
     **FOREIGN,
-    "services.*.build": "images are not built; give the service an image",
+    "services.*.build.cache_from": "the results of earlier builds on this machine are used",
+    "services.*.build.cache_to": "results stay on this machine",
+    "services.*.build.isolation": _WINDOWS,
+    "services.*.build.provenance": "no attestations are made",
+    "services.*.build.sbom": "no attestations are made",
     "services.*.cgroup_parent": "containers' cgroups have a fixed parent",
     "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",
     "services.*.deploy.resources.reservations.devices.[].options": _DEVICE_OPTIONS,

@@ -94,7 +94,8 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
             "history": history,
             **_author(wanted),
         }
-        return add_image(store, document, [*layers, layer], what, name=wanted.name)
+        names = (wanted.name,) if wanted.name else ()
+        return add_image(store, document, [*layers, layer], what, names=names).image_id
 
 
 def inherit_config(image: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def find_destination(world: World, path: str, origin: Origin) -> Destination:
             raise UserError(f"{name} is not a directory", hint="leave out the slash at its end")
     elif _is_marked(path) and not origin.is_directory:
         raise UserError(f"{name} does not exist", hint="make the directory first, or leave out the slash at its end")
-    place = _without_links(world, path.rstrip("/").removesuffix("/.") or "/")
+    place = without_links(world, path.rstrip("/").removesuffix("/.") or "/")
     base, top = posixpath.split(place)
     if top in ("", ".", ".."):
         raise UserError(f"{name} does not exist", hint="give a directory that exists")
@@ -151,7 +151,7 @@ def find_directory(world: World, path: str) -> Destination:
     return Destination(world, path, "", exists=True)
 
 
-def _without_links(world: World, path: str) -> str:
+def without_links(world: World, path: str) -> str:
     """What a link at the end of the path leads to, even if that does not exist yet."""
     for _ in range(MAX_SYMBOLIC_LINKS):
         try:

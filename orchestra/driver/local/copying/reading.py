@@ -19,7 +19,7 @@ from orchestra.driver.local.image.layers.attributes import XATTR
 from orchestra.linux.mounts.procfs import file_system_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FOUND = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -50,10 +50,17 @@ class _Level(NamedTuple):
 class Reader:
     """Reads a file with several names once: the other names become hard links to the first."""
 
-    def __init__(self, top: int, *, with_content: bool = True) -> None:
-        """top: O_PATH, of what to read; it stays open."""
+    def __init__(
+        self, top: int, *, with_content: bool = True, leave_out: Callable[[str, bytes], bool] | None = None
+    ) -> None:
+        """top: O_PATH, of what to read; it stays open.
+
+        leave_out: whether an entry below it, of this path and type (``tarfile.REGTYPE``, …), is left out, with all that
+        is in it.
+        """
         self._top = top
         self._with_content = with_content
+        self._leave_out = leave_out
         self._seen: dict[tuple[int, int], str] = {}
 
     def walk(self) -> Iterator[Item]:
@@ -107,7 +114,7 @@ class Reader:
         """The item and, for a directory to be entered, a descriptor. device: of the directory that contains it."""
         status = os.fstat(found)
         kind = KINDS.get(stat.S_IFMT(status.st_mode))
-        if kind is None:
+        if kind is None or (path and self._leave_out is not None and self._leave_out(path, kind)):
             return None, None
         entry = _entry(path, kind, status)
         if kind == tarfile.SYMTYPE:

@@ -117,6 +117,8 @@ class ImageStore:
                 layers.append(self._snapshots.layer(chain_id))
                 if _is_opaque(layers[-1]):  # overlayfs does not check the root
                     break
+        if parts.base:
+            layers = [*(layers if parts.diff_ids else ()), tree_of(parts.base)]
         return ReadyImage(digest, tuple(layers), parts.config)
 
     def _pull(self, spec: ImageSpec, reference: Local, platform: Platform) -> Image:

@@ -1,6 +1,7 @@
 """Removing what nothing refers to: blobs, unpacked layers, and the remains of downloads.
 
-Roots are the references and the containers of every stack of the home, running or not. A collection runs alone: a
+Roots are the references and the containers of every stack of the home, running or not; layers that builds remember
+(``build.records``) are kept too. A collection runs alone: a
 caller that pulls, loads or makes a container holds the store (``ContentStore.held``) until the result is a root.
 """
 
@@ -10,6 +11,7 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.driver.local.build.records import StepRecords
 from orchestra.driver.local.image.content.nameless import find_nameless
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, load_parts
 from orchestra.driver.local.image.content.store import ContentStore
@@ -72,6 +74,7 @@ def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
         tops = {entry.source for entry in content.entries().values()}
         roots |= {user.digest for user in containers(home)}
         blobs, layers = _reached(content, roots)
+        layers |= StepRecords(home).layers()
         blobs |= _indexes(content, tops)
         doomed = [digest for digest in content.blobs() if digest not in blobs]
         size = content.remove_ingests() + sum(content.remove(digest) for digest in doomed)
@@ -95,7 +98,7 @@ def remove_content(home: Home, digest: str) -> Collected | None:
     blobs, layers = _reached(content, roots)
     doomed = {digest, *((own.config_blob.digest, *own.blobs) if own else ())} - blobs - tops
     size = sum(content.remove(blob) for blob in sorted(doomed))
-    chain_ids = set(own.chain_ids() if own else ()) - layers
+    chain_ids = set(own.chain_ids() if own else ()) - layers - StepRecords(home).layers()
     removed, freed = snapshots.remove_layers(set(snapshots.chain_ids()) - chain_ids)
     return Collected(len(doomed), removed, size + freed)
 

@@ -12,12 +12,16 @@ from orchestra.driver.local.image.documents.manifest import Descriptor, parse_di
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from orchestra.driver.local.image.content.store import ContentStore
 
 # The layer of an image that has none: overlayfs needs something below the writable directory.
 EMPTY_LAYER = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+
+
+BASE = "io.orchestra.base"
+"""Key of an image configuration: see ``Parts.base``. Such an image cannot leave the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,25 @@ class Parts:
     document: Mapping[str, Any] = field(repr=False)
 
     @property
+    def base(self) -> str:
+        """The digest of a directory of this machine that its layers lie on (``image.tree``); empty for none."""
+        return str(self.document.get(BASE) or "")
+
+    @property
     def blobs(self) -> tuple[str, ...]:
         return tuple(layer.digest for layer in self.layers)
 
     def chain_ids(self) -> tuple[str, ...]:
-        """OCI image-spec, "Layer ChainID": it identifies a layer together with all layers below it."""
-        chain: list[str] = []
-        for diff_id in self.diff_ids:
-            joined = f"{chain[-1]} {diff_id}".encode() if chain else b""
-            chain.append(f"sha256:{hashlib.sha256(joined).hexdigest()}" if joined else diff_id)
-        return tuple(chain) or (EMPTY_LAYER,)
+        return chain_ids(self.diff_ids)
+
+
+def chain_ids(diff_ids: Iterable[str]) -> tuple[str, ...]:
+    """OCI image-spec, "Layer ChainID": it identifies a layer together with all layers below it, lowest first."""
+    chain: list[str] = []
+    for diff_id in diff_ids:
+        joined = f"{chain[-1]} {diff_id}".encode() if chain else b""
+        chain.append(f"sha256:{hashlib.sha256(joined).hexdigest()}" if joined else diff_id)
+    return tuple(chain) or (EMPTY_LAYER,)
 
 
 def load_parts(content: ContentStore, digest: str) -> Parts | None:

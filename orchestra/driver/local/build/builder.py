@@ -1,0 +1,171 @@
+"""Builds of one home: base images are made ready, graphs carried out, and results become images."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from orchestra.build.configuration import ImageConfiguration, parse_configuration
+from orchestra.build.event import BuildEvent, StageOutput
+from orchestra.build.step import BaseImage
+from orchestra.driver.local.build.execute import Execution
+from orchestra.driver.local.build.layer import Layers
+from orchestra.driver.local.build.stack import living
+from orchestra.driver.local.build.trees import FileTree, Trees
+from orchestra.driver.local.image.archives.rootfs import add_image, describe_platform
+from orchestra.driver.local.image.content.parts import BASE
+from orchestra.driver.local.image.store import ImageStore
+from orchestra.driver.local.image.tree import PREFIX
+from orchestra.errors import FatalError
+from orchestra.model.desired import ImageSpec
+from orchestra.model.platform import parse_platform
+from orchestra.record import Record, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from orchestra.build.step import Graph
+    from orchestra.driver.local.build.execute import Given
+    from orchestra.driver.local.image.archives.rootfs import Added
+    from orchestra.driver.local.image.content.parts import Parts
+    from orchestra.home import Home
+
+Hear = Callable[[BuildEvent], None]
+EXPORT = "exporting to image"
+
+
+class Base(Record):
+    """A base image that is ready. parts: None for a directory of this machine."""
+
+    tree: FileTree
+    configuration: ImageConfiguration
+    parts: Parts | None
+
+
+@contextlib.contextmanager
+def opened_builder(home: Home) -> Iterator[Builder]:
+    """In this context nothing that builds need is collected."""
+    store = ImageStore(home)
+    with living(home), store.content.held():
+        builder = Builder(home, store)
+        try:
+            yield builder
+        finally:
+            builder.close()
+
+
+class Builder:
+    def __init__(self, home: Home, store: ImageStore) -> None:
+        self._home, self._store = home, store
+        self._cancelled, self._cancel = os.pipe2(os.O_CLOEXEC)
+        self._trees = Trees(home)
+
+    def close(self) -> None:
+        os.close(self._cancelled)
+        os.close(self._cancel)
+
+    def cancel(self) -> None:
+        """End all builds: commands that run are killed."""
+        os.write(self._cancel, b"x")
+
+    def prepare(self, images: Iterable[BaseImage], *, pull: bool, hear: Hear) -> dict[BaseImage, Base]:
+        """pull: ask registries whether there is a newer one. Raises UserError or DriverError."""
+        return {image: self._prepare(image, hear, pull=pull) for image in images}
+
+    def _prepare(self, image: BaseImage, hear: Hear, *, pull: bool) -> Base:
+        began = time.monotonic()
+        name = f"load metadata for {image.reference}"
+        hear(StageOutput(name))
+        spec = ImageSpec(image.reference, image.platform, "always" if pull else "missing")
+        digest = self._store.pull(spec).digest
+        hear(StageOutput(name, "", time.monotonic() - began, done=True))
+        if digest.startswith(PREFIX):
+            return Base(FileTree(base=digest), ImageConfiguration(), None)
+        parts = self._store.parts(digest)
+        if parts is None:
+            raise FatalError(f"image {image.reference} is no longer on this machine", hint="build again")
+        return Base(FileTree(parts.diff_ids, parts.base), parse_configuration(parts.document), parts)
+
+    def build(
+        self, graph: Graph, given: Given, bases: Mapping[BaseImage, Base], names: Sequence[str], hear: Hear
+    ) -> Added:
+        """names: full ones that the image gets. Raises StepError, UserError or DriverError."""
+        layers = Layers(self._home, self._trees, self._store.content, given.epoch)
+        given = replace(given, trees={image: base.tree for image, base in bases.items()})
+        try:
+            execution = Execution(self._home, self._trees, layers, graph, given, self._cancelled, hear)
+            try:
+                execution.run()
+            finally:
+                execution.close()
+            return self._export(graph, execution, layers, given, bases, names, hear)
+        finally:
+            layers.close()
+
+    def _export(
+        self,
+        graph: Graph,
+        execution: Execution,
+        layers: Layers,
+        given: Given,
+        bases: Mapping[BaseImage, Base],
+        names: Sequence[str],
+        hear: Hear,
+    ) -> Added:
+        began = time.monotonic()
+        hear(StageOutput(EXPORT))
+        result = graph.result
+        tree = execution.made[result.tree].tree
+        step = graph.steps[result.base]
+        base = bases[step] if isinstance(step, BaseImage) else None
+        below = base.parts.layers if base and base.parts else ()
+        described = [{"mediaType": one.media_type, "digest": one.digest, "size": one.size} for one in below]
+        described += [layers.blob(tree, number) for number in range(len(below), len(tree.diff_ids))]
+        document = _document(graph, execution, given.epoch, base, tree)
+        added = add_image(self._store, document, described, "the image", names=names)
+        for line in (f"image {added.image_id}", *(f"named {name}" for name in names)):
+            hear(StageOutput(EXPORT, line))
+        hear(StageOutput(EXPORT, "", time.monotonic() - began, done=True))
+        return added
+
+
+def _document(
+    graph: Graph, execution: Execution, epoch: int | None, base: Base | None, tree: FileTree
+) -> dict[str, Any]:
+    """The configuration file of the image (OCI image-spec, "Image Configuration")."""
+    result = graph.result
+    inherited = base.parts.document if base and base.parts else {}
+    times = [execution.made[entry.step].created for entry in result.history if entry.step is not None]
+    created = str(inherited.get("created") or _time(next(filter(None, times), 0.0)))
+    history: list[Any] = list(inherited.get("history") or ())
+    for entry in result.history:
+        made = None if entry.step is None else execution.made[entry.step]
+        if epoch is not None:
+            created = _time(epoch)
+        elif made is not None and made.created:
+            created = _time(made.created)
+        row: dict[str, Any] = {"created": created, "created_by": entry.created_by}
+        row["comment"] = entry.comment or "buildkit.dockerfile.v0"
+        if made is None or not made.grew:
+            row["empty_layer"] = True
+        history.append(row)
+    document: dict[str, Any] = {
+        "created": created,
+        **({"author": result.author} if result.author else {}),
+        **describe_platform(parse_platform(result.platform, os.uname().machine)),
+        "config": dict(result.config),
+        "rootfs": {"type": "layers", "diff_ids": list(tree.diff_ids)},
+        "history": history,
+    }
+    return document | ({BASE: tree.base} if tree.base else {})
+
+
+def _time(seconds: float) -> str:
+    """RFC 3339."""
+    whole = int(seconds)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1e9):09}Z".replace(
+        ".000000000Z", "Z"
+    )

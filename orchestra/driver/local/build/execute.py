@@ -1,0 +1,444 @@
+"""Carrying out the steps of one build: what is known already is taken, the rest is made, several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, assert_never
+
+from orchestra.build.event import Planned, StepDone, StepFailed, StepOutput, StepStarted
+from orchestra.build.ignore import Ignore
+from orchestra.build.key import parents_of, step_key
+from orchestra.build.step import (
+    BaseImage,
+    BindMount,
+    ContextFiles,
+    Copy,
+    Download,
+    GitTree,
+    InlineFiles,
+    MakeDirectory,
+    Network,
+    Run,
+    Scratch,
+)
+from orchestra.driver.local.build.content import Contents
+from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
+from orchestra.driver.local.build.mounting import Sources, mounted
+from orchestra.driver.local.build.records import Made, StepRecords
+from orchestra.driver.local.build.run import Interrupted, run_command
+from orchestra.driver.local.build.selection import Place, find_matches
+from orchestra.driver.local.build.trees import Change, FileTree, opened_root
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.layers.lookup import read_file
+from orchestra.driver.local.user import User, resolve_user
+from orchestra.errors import OrchestraError, UserError
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from orchestra.build.event import BuildEvent
+    from orchestra.build.step import Graph, Step
+    from orchestra.driver.local.build.layer import Layers
+    from orchestra.driver.local.build.run import RunOptions
+    from orchestra.driver.local.build.trees import Trees
+    from orchestra.home import Home
+
+AT_ONCE = 8
+HOST_NETWORK, INSECURE = "network.host", "security.insecure"
+LAST_LINES = 20
+
+
+class Directory(Record):
+    """A directory of this machine whose files are given to a build. name: for messages."""
+
+    path: str
+    name: str
+    ignore: Ignore
+
+
+class Given(Record):
+    """What a build gets besides its graph.
+
+    directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
+    sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
+    beyond the ordinary.
+    """
+
+    directories: Mapping[str, Directory]
+    trees: Mapping[BaseImage, FileTree]
+    run: RunOptions
+    secrets: Mapping[str, bytes] = {}
+    agents: Mapping[str, str] = {}
+    epoch: int | None = None
+    entitlements: frozenset[str] = frozenset()
+
+
+class StepError(OrchestraError):
+    """A step failed. lines: the last of its output. label: of the step, if it has one. cause: what happened."""
+
+    def __init__(self, graph: Graph, step: int, lines: tuple[str, ...], cause: OrchestraError) -> None:
+        super().__init__(cause.message, hint=cause.hint)
+        self.step, self.lines, self.cause = step, lines, cause
+        self.label = graph.labels.get(step)
+
+
+class Execution:
+    """One graph. trees and layers are those of its builder."""
+
+    def __init__(
+        self,
+        home: Home,
+        trees: Trees,
+        layers: Layers,
+        graph: Graph,
+        given: Given,
+        cancelled: int,
+        hear: Callable[[BuildEvent], None],
+    ) -> None:
+        """cancelled: readable when all is to end."""
+        self._home, self._trees, self._layers, self._graph, self._given = home, trees, layers, graph, given
+        self._hear = hear
+        self._records = StepRecords(home)
+        self._exported = {entry.step for entry in graph.result.history}
+        self._keys: dict[int, str] = {}
+        self.made: dict[int, Made] = {}
+        """What is known of steps that make trees."""
+        self._lock = threading.Condition()
+        self._errors: list[tuple[int, BaseException]] = []
+        self._last: dict[int, deque[str]] = {}
+        self._failed, self._fail = os.pipe2(os.O_CLOEXEC)
+        self._ending = (self._failed, cancelled)
+
+    def close(self) -> None:
+        os.close(self._failed)
+        os.close(self._fail)
+
+    def run(self) -> None:
+        """Raises StepError for the first step that failed; the others have ended by then."""
+        self._find_keys()
+        cached = self._find_made()
+        bases = {number for number, step in enumerate(self._graph.steps) if isinstance(step, BaseImage)}
+        self._hear(Planned(self._graph, frozenset(cached | bases)))
+        needed = self._find_needed(cached)
+        self._carry_out(needed)
+
+    # Keys
+
+    def _find_keys(self) -> None:
+        contents = {name: Contents(self._home, one.path) for name, one in self._given.directories.items()}
+        for number, step in enumerate(self._graph.steps):
+            try:
+                files = self._files_of(step, contents)
+            except (OrchestraError, OSError) as error:
+                raise self._error(number, error) from error
+            key = step_key(step, self._keys, files)
+            if self._given.epoch is not None and _is_made(step):
+                # Files are made no newer than that.
+                key = hashlib.sha256(f"{key} {self._given.epoch}".encode()).hexdigest()
+            self._keys[number] = key
+        for each in contents.values():
+            each.store()
+
+    def _files_of(self, step: Step, contents: Mapping[str, Contents]) -> str:
+        """What a step depends on besides its own words and the steps before it."""
+        match step:
+            case BaseImage():
+                tree = self._given.trees[step]
+                return " ".join((tree.base, *tree.diff_ids))
+            case Copy():
+                source = self._graph.steps[step.source]
+                if isinstance(source, ContextFiles):
+                    with self._place_of(source) as place:
+                        matches = find_matches(place, step.paths, parents=step.parents)
+                        return contents[source.name].digest(place, matches, Ignore(step.exclude))
+                return ""
+            case Run():
+                found = []
+                for mount in step.mounts:
+                    shown = self._graph.steps[mount.source] if isinstance(mount, BindMount) else None
+                    if isinstance(shown, ContextFiles):
+                        assert isinstance(mount, BindMount)
+                        with self._place_of(shown) as place:
+                            matches = find_matches(place, (mount.path,))
+                            found.append(contents[shown.name].digest(place, matches, Ignore()))
+                options = self._given.run
+                return repr((found, options.extra_hosts, options.privileged, str(options.network)))
+            case _:
+                return ""
+
+    @contextlib.contextmanager
+    def _place_of(self, source: ContextFiles) -> Iterator[Place]:
+        directory = self._given.directories[source.name]
+        try:
+            root = os.open(directory.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise UserError(f"{directory.path}: {error.strerror}", hint="give a directory that exists") from error
+        try:
+            yield Place(root, directory.name, directory.ignore)
+        finally:
+            os.close(root)
+
+    # What is known
+
+    def _find_made(self) -> set[int]:
+        """The steps that need not be carried out."""
+        cached: set[int] = set()
+        stale = set(self._graph.uncached)
+        for number, step in enumerate(self._graph.steps):
+            if any(parent in stale for parent in parents_of(step)):
+                stale.add(number)
+            match step:
+                case Scratch():
+                    self.made[number] = Made(FileTree(), 0.0, "", grew=False)
+                case BaseImage():
+                    self.made[number] = Made(self._given.trees[step], 0.0, "", grew=False)
+                case Copy() | MakeDirectory() | Run():
+                    made = None if number in stale else self._known(number, step)
+                    if made is not None:
+                        self.made[number] = made
+                        cached.add(number)
+        return cached
+
+    def _known(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
+        """What the step made in an earlier build, if that lies on what its base is now, and is whole."""
+        made = self._records.find(self._keys[number])
+        below = self.made.get(step.base)
+        if made is None or below is None:
+            return None
+        before = made.tree.diff_ids[:-1] if made.grew else made.tree.diff_ids
+        if (before, made.tree.base) != (below.tree.diff_ids, below.tree.base) or not self._trees.is_whole(made.tree):
+            return None
+        self._records.touch(self._keys[number])
+        return made
+
+    def _find_needed(self, cached: set[int]) -> set[int]:
+        needed: set[int] = set()
+        asked = [self._graph.result.tree]
+        while asked:
+            number = asked.pop()
+            if number not in needed and number not in cached and _is_made(self._graph.steps[number]):
+                needed.add(number)
+                asked += parents_of(self._graph.steps[number])
+        return needed
+
+    # Carrying out
+
+    def _carry_out(self, needed: set[int]) -> None:
+        waiting = set(needed)
+        running: set[int] = set()
+
+        def end(number: int) -> None:
+            with self._lock:
+                running.discard(number)
+                self._lock.notify()
+
+        with self._lock:
+            try:
+                while (waiting and not self._errors) or running:
+                    ready = [n for n in sorted(waiting) if not self._blocked(n, waiting | running)]
+                    if self._errors:
+                        ready = []
+                    for number in ready[: AT_ONCE - len(running)]:
+                        waiting.discard(number)
+                        running.add(number)
+                        # Where it waits for another builder, nothing ends it but the end of this process.
+                        threading.Thread(target=self._step, args=(number, end), daemon=True).start()
+                    self._lock.wait()
+            except BaseException:
+                os.write(self._fail, b"x")
+                while running:
+                    self._lock.wait()
+                raise
+        if self._errors:
+            number, error = self._errors[0]
+            raise self._error(number, error) from error
+
+    def _blocked(self, number: int, unfinished: set[int]) -> bool:
+        return any(parent in unfinished for parent in parents_of(self._graph.steps[number]))
+
+    def _step(self, number: int, end: Callable[[int], None]) -> None:
+        began = time.monotonic()
+        try:
+            self._hear(StepStarted(number))
+            made, is_known = self._make(number)
+            self.made[number] = made
+            self._hear(StepDone(number, time.monotonic() - began, cached=is_known))
+        except BaseException as error:  # it belongs to the thread that waits for this one
+            with self._lock:
+                is_first = not self._errors
+                if is_first:
+                    self._errors.append((number, error))
+            if is_first:
+                os.write(self._fail, b"x")
+            if not isinstance(error, Interrupted):
+                self._hear(StepFailed(number, time.monotonic() - began, str(error)))
+        finally:
+            end(number)
+
+    def _make(self, number: int) -> tuple[Made, bool]:
+        """What the step makes, and whether another builder has just made it."""
+        step = self._graph.steps[number]
+        assert isinstance(step, Copy | MakeDirectory | Run)
+        key = self._keys[number]
+        with self._records.locked(key, lambda: self._say(number, "waiting for another build of this step")):
+            if number not in self._graph.uncached and (known := self._known(number, step)) is not None:
+                return known, True
+            below = self.made[step.base].tree
+            with self._trees.changing(below) as change:
+                match step:
+                    case Copy():
+                        self._copy(step, below, change)
+                    case MakeDirectory():
+                        owner = self._owner(step.owner, below) or (0, 0)
+                        with opened_root(change) as root:
+                            make_directories(root, step.path, *owner)
+                    case Run():
+                        self._run(number, step, below, change)
+                    case _:
+                        assert_never(step)
+                tree = self._layers.commit(below, change, exported=number in self._exported)
+            label = self._graph.labels.get(number)
+            made = Made(tree, time.time(), label.text if label else "", grew=tree != below)
+            self._records.store(key, made)
+        return made, False
+
+    def _copy(self, step: Copy, below: FileTree, change: Change) -> None:
+        source = self._graph.steps[step.source]
+        usual = None if _is_made(source) or isinstance(source, BaseImage) else (0, 0)
+        owners = Owners(self._owner(step.owner, below), step.mode, usual)
+        with file_errors("a step"), self._opened(step.source) as place, opened_root(change) as root:
+            copy_files(step, place, root, owners, from_context=isinstance(source, ContextFiles))
+
+    @contextlib.contextmanager
+    def _opened(self, number: int) -> Iterator[Place]:
+        """The files of a step, to be read."""
+        source = self._graph.steps[number]
+        match source:
+            case ContextFiles():
+                with self._place_of(source) as place:
+                    yield place
+            case InlineFiles():
+                with self._inline(source) as path, _opened_directory(path) as root:
+                    yield Place(root, "the Dockerfile")
+            case Download() | GitTree():
+                raise UserError("ADD from a URL or a Git repository is not available yet")
+            case _:
+                with self._trees.opened(self.made[number].tree) as root:
+                    yield Place(root, "the source")
+
+    @contextlib.contextmanager
+    def _inline(self, source: InlineFiles) -> Iterator[str]:
+        with self._trees.changing(FileTree()) as change:
+            for name, content in source.files:
+                with open(os.path.join(change.upper, os.path.basename(name)), "wb") as file:
+                    file.write(content)
+                    os.fchmod(file.fileno(), source.mode)
+            yield change.upper
+
+    def _owner(self, text: str | None, tree: FileTree) -> tuple[int, int] | None:
+        """``user[:group]`` of ``--chown``: of a number alone the group has the same one."""
+        if text is None:
+            return None
+        user, _, group = text.partition(":")
+        if user.isdecimal() and not group:
+            return int(user), int(user)
+        if user.isdecimal() and group.isdecimal():
+            return int(user), int(group)
+        found = self._user(text, tree)
+        return found.uid, found.gid
+
+    def _user(self, text: str, tree: FileTree) -> User:
+        layers = self._trees.layers(tree)
+        passwd, group = (
+            (read_file(layers, path) or b"").decode(errors="surrogateescape") for path in ("/etc/passwd", "/etc/group")
+        )
+        return resolve_user(text, passwd, group)
+
+    def _run(self, number: int, step: Run, below: FileTree, change: Change) -> None:
+        sources = Sources(
+            opened=self._snapshot_of,
+            fill=self._fill,
+            secrets=self._given.secrets,
+            agents=self._given.agents,
+            wait=lambda what: self._say(number, f"waiting for {what}"),
+        )
+        self._check_entitled(step)
+        user = self._user(step.user, below)
+        with mounted(self._home, step.mounts, sources) as mounts:
+            run_command(
+                self._home,
+                step,
+                change,
+                self._trees.layers(below),
+                user,
+                mounts,
+                self._given.run,
+                self._ending,
+                lambda line: self._say(number, line),
+            )
+
+    def _check_entitled(self, step: Run) -> None:
+        allowed, run = self._given.entitlements, self._given.run
+        if step.insecure and not (INSECURE in allowed or run.privileged):
+            hint = f"add {INSECURE} to `entitlements`, or use --allow {INSECURE}"
+            raise UserError("RUN --security=insecure is not allowed", hint=hint)
+        if step.network is Network.HOST and not (HOST_NETWORK in allowed or run.network is Network.HOST):
+            hint = f"add {HOST_NETWORK} to `entitlements`, or use --allow {HOST_NETWORK}"
+            raise UserError("RUN --network=host is not allowed", hint=hint)
+
+    @contextlib.contextmanager
+    def _snapshot_of(self, number: int) -> Iterator[Change]:
+        """A writable snapshot of the files of a step, which is thrown away."""
+        source = self._graph.steps[number]
+        if _is_made(source) or isinstance(source, Scratch | BaseImage):
+            with self._trees.changing(self.made[number].tree) as change:
+                yield change
+            return
+        with self._trees.changing(FileTree()) as change:
+            with self._opened(number) as place, opened_root(change) as root:
+                everything = Copy(base=number, source=number, paths=(".",), destination="/")
+                copy_files(everything, place, root, Owners((0, 0)), from_context=True)
+            yield change
+
+    def _fill(self, number: int, path: str, directory: str) -> None:
+        target = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with self._opened(number) as place:
+                step = Copy(base=number, source=number, paths=(path.strip("/") or ".",), destination="/")
+                copy_files(step, place, target, Owners(), from_context=False)
+        finally:
+            os.close(target)
+
+    def _say(self, number: int, line: str) -> None:
+        self._last.setdefault(number, deque(maxlen=LAST_LINES)).append(line)
+        self._hear(StepOutput(number, line))
+
+    def _error(self, number: int, error: BaseException) -> BaseException:
+        if isinstance(error, OSError):
+            try:
+                with file_errors("a step"):
+                    raise error
+            except OrchestraError as told:
+                error = told
+        if not isinstance(error, OrchestraError):
+            return error
+        return StepError(self._graph, number, tuple(self._last.get(number, ())), error)
+
+
+def _is_made(step: Step) -> bool:
+    return isinstance(step, Copy | MakeDirectory | Run)
+
+
+@contextlib.contextmanager
+def _opened_directory(path: str) -> Iterator[int]:
+    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

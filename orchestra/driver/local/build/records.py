@@ -1,0 +1,129 @@
+"""What builds remember: the tree that each step made, by its key, and the blob of each layer, by its diff id.
+
+Below ``home.builds``. Records get their names when they are complete, after what they name. A damaged one is as good as
+none. Steps of one key are made one after the other, by whichever builder comes first.
+
+    steps/<key>.json   a tree, when it was made, and what the step was called
+    blobs/<hex>.json   the descriptor of a layer
+    locks/<xxx>        flock(2)ed while a step is made whose key begins with xxx; never deleted
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from orchestra.driver.local.build.trees import FileTree
+from orchestra.driver.local.image.content.parts import chain_ids
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.linux import private_files
+from orchestra.record import Record, fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestra.home import Home
+
+
+class Made(Record):
+    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer."""
+
+    tree: FileTree
+    created: float
+    name: str
+    grew: bool
+
+
+class StepRecords:
+    def __init__(self, home: Home) -> None:
+        self._directory = f"{home.builds}/steps"
+        self._locks = f"{home.builds}/locks"
+
+    def find(self, key: str) -> Made | None:
+        found = _load(self._path(key))
+        if found is None:
+            return None
+        try:
+            tree = found["tree"]
+            return Made(**{**found, "tree": FileTree(tuple(tree["diff_ids"]), tree["base"])})
+        except (KeyError, TypeError):
+            return None
+
+    def store(self, key: str, made: Made) -> None:
+        with file_errors("the build cache"):
+            private_files.make_directories(self._directory)
+            content = {**fields(made), "tree": fields(made.tree)}
+            private_files.store(self._path(key), json.dumps(content).encode())
+
+    def keys(self) -> list[str]:
+        return [name.removesuffix(".json") for name in _list(self._directory) if name.endswith(".json")]
+
+    def layers(self) -> set[str]:
+        """The chain ids of all layers of the trees that are remembered."""
+        found: set[str] = set()
+        for made in filter(None, map(self.find, self.keys())):
+            if made.tree.diff_ids:
+                found.update(chain_ids(made.tree.diff_ids))
+        return found
+
+    def touch(self, key: str) -> None:
+        """Note that it was used."""
+        with contextlib.suppress(OSError):
+            os.utime(self._path(key))
+
+    @contextlib.contextmanager
+    def locked(self, key: str, wait: Callable[[], None]) -> Iterator[None]:
+        """One builder makes this step. wait: called before waiting for another."""
+        with file_errors("the build cache"):
+            private_files.make_directories(self._locks)
+            fd = os.open(f"{self._locks}/{key[:3]}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _path(self, key: str) -> str:
+        return f"{self._directory}/{key}.json"
+
+
+class BlobRecords:
+    def __init__(self, home: Home) -> None:
+        self._directory = f"{home.builds}/blobs"
+
+    def find(self, diff_id: str) -> dict[str, Any] | None:
+        found = _load(self._path(diff_id))
+        return found if found is not None and {"mediaType", "digest", "size"} <= found.keys() else None
+
+    def store(self, diff_id: str, descriptor: dict[str, Any]) -> None:
+        with file_errors("the build cache"):
+            private_files.make_directories(self._directory)
+            # Another builder, which makes the same, may give the file its name first.
+            with contextlib.suppress(FileNotFoundError):
+                private_files.store(self._path(diff_id), json.dumps(descriptor).encode())
+
+    def _path(self, diff_id: str) -> str:
+        return f"{self._directory}/{diff_id.removeprefix('sha256:')}.json"
+
+
+def _load(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb") as file:
+            found = json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []

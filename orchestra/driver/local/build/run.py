@@ -1,0 +1,258 @@
+"""RUN: a command in a tree, confined like a container of Docker's defaults. Source: the Dockerfile reference, "RUN"."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from orchestra.container import wire
+from orchestra.container.directory import ContainerDirectory
+from orchestra.container.settings import Settings, store_settings
+from orchestra.driver.local.build.layer import remove_stubs
+from orchestra.driver.local.build.network import attached
+from orchestra.driver.local.build.stack import BUILDS
+from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
+from orchestra.driver.local.confinement import store_filter
+from orchestra.driver.local.image.documents.config import ImageConfig
+from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.layers.lookup import find
+from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.runtime.failure import runtime_errors
+from orchestra.driver.local.strays import stack_group
+from orchestra.errors import FatalError
+from orchestra.linux import private_files
+from orchestra.linux.mounts import mount_tree
+from orchestra.linux.readiness import first_readable
+from orchestra.model.desired import ContainerSpec, Ulimit
+from orchestra.model.names import ContainerName, ServiceName
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from orchestra.build.step import Network, Run
+    from orchestra.driver.local.build.mounting import Mounted
+    from orchestra.driver.local.build.trees import Change
+    from orchestra.driver.local.user import User
+    from orchestra.home import Home
+
+CHUNK = 1 << 16
+LONGEST_LINE = 1 << 16
+HOSTNAME = "build"
+
+
+class RunOptions(Record):
+    """What a build says about all of its commands. shm_size: in bytes. extra_hosts: pairs of name and address.
+
+    network: what ``default`` means. privileged: every command runs with all capabilities and devices.
+    """
+
+    network: Network
+    shm_size: int | None = None
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[Ulimit, ...] = ()
+    privileged: bool = False
+
+
+class CommandFailed(FatalError):
+    """The command of a step ended with another exit code than 0."""
+
+    def __init__(self, exit_code: int, *, killed_by_memory: bool) -> None:
+        hint = "the machine, or the limit of its cgroup, ran out of memory" if killed_by_memory else ""
+        super().__init__(f"the command ended with exit code {exit_code}", hint=hint)
+        self.code = exit_code
+
+
+class Interrupted(Exception):
+    """The build was cancelled."""
+
+
+def run_command(
+    home: Home,
+    step: Run,
+    change: Change,
+    layers: Sequence[str],
+    user: User,
+    mounted: Mounted,
+    options: RunOptions,
+    ending: Sequence[int],
+    hear: Callable[[str], None],
+) -> None:
+    """Return when it has ended well. layers: those below the snapshot. hear: each line of its output. ending: one of
+    them is readable when the command is to be killed.
+
+    Raises CommandFailed, Interrupted, UserError or DriverError.
+    """
+    identifier = os.urandom(32).hex()
+    directory = home.stack(BUILDS).container(identifier)
+    spec = _specify(step, identifier, options)
+    network = step.network if step.network != "default" else options.network
+    try:
+        with file_errors("a step"):
+            private_files.make_directories(f"{directory}/rootfs")
+        with attached(home, spec, network, identifier, directory) as attachment:
+            config = render_bundle(
+                spec,
+                ImageConfig(),
+                user=user,
+                attachment=attachment,
+                mounts=mounted.mounts,
+                cgroups_path=f"{stack_group(home, BUILDS)}/{identifier}",
+                host=observe_host(spec),
+            )
+            with file_errors("a step"):
+                for file, text in render_etc_files(attachment).items():
+                    with open(f"{directory}/{file}", "w", encoding="utf-8") as written:
+                        os.fchmod(written.fileno(), 0o644)
+                        written.write(text)
+                files = ContainerDirectory(directory)
+                settings = Settings(change.mounts, seccomp=store_filter(config, directory), inherited_streams=True)
+                files.store("config.json", config)
+                store_settings(files, settings)
+                stubs = _find_stubs(layers, config)
+            with runtime_errors("of the step"):
+                _run(directory, step, mounted, ending, hear)
+            remove_stubs(change, stubs, layers)
+    finally:
+        with file_errors("a step"):
+            remove_tree(directory)
+
+
+def _specify(step: Run, identifier: str, options: RunOptions) -> ContainerSpec:
+    return ContainerSpec(
+        name=ContainerName(identifier),
+        service=ServiceName("build"),
+        index=1,
+        image="",
+        config_hash="",
+        entrypoint=(),
+        command=step.arguments,
+        environment={**dict(step.proxies), **dict(step.environment)},
+        working_directory=step.directory,
+        hostname=HOSTNAME,
+        extra_hosts=options.extra_hosts,
+        ulimits=options.ulimits,
+        shm_size=options.shm_size,
+        privileged=step.insecure or options.privileged,
+    )
+
+
+def _find_stubs(layers: Sequence[str], config: Mapping[str, Any]) -> list[str]:
+    """The paths that only the mounts make."""
+    wanted: set[str] = set()
+    for entry in config["mounts"]:
+        path = entry["destination"]
+        while path != "/":
+            wanted.add(path)
+            path = posixpath.dirname(path)
+    return [path for path in sorted(wanted) if find(layers, path) is None]
+
+
+def _run(directory: str, step: Run, mounted: Mounted, ending: Sequence[int], hear: Callable[[str], None]) -> None:
+    with contextlib.ExitStack() as stack:
+        process, control, output = _begin(directory, step, stack)
+        try:
+            wire.send(control, mounted.order())
+            said = _attend(control, output, ending, hear)
+        finally:
+            control.close()  # it then kills the command, if that still runs
+            process.wait()
+    if "error" in said:
+        raise wire.rebuild_error(said["error"])
+    if "exit_code" not in said:
+        raise FatalError("the process that ran the command was killed", hint="see whether memory ran out: dmesg")
+    if said["exit_code"]:
+        raise CommandFailed(said["exit_code"], killed_by_memory=said["killed_by_memory"])
+
+
+def _begin(
+    directory: str, step: Run, stack: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes], socket.socket, list[int]]:
+    """The process, the socket to it, and the ends of its standard output and error."""
+    ours, theirs = socket.socketpair()
+    stack.callback(ours.close)
+    interpreter = mount_tree.read_only_file(sys.executable)
+    stack.callback(os.close, interpreter)
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
+    for reader, _ in pipes:
+        stack.callback(os.close, reader)
+    stdin = _input(step.input)
+    program = [sys.executable, "-P", "-m", "orchestra.driver.local.build.run_process", directory, str(theirs.fileno())]
+    try:
+        # A file that cannot be written to: /proc/PID/exe of the command's first moments leads there.
+        process = subprocess.Popen(
+            program,
+            executable=f"/proc/self/fd/{interpreter}",
+            stdin=stdin,
+            stdout=pipes[0][1],
+            stderr=pipes[1][1],
+            pass_fds=(theirs.fileno(), interpreter),
+            start_new_session=True,
+        )
+    finally:
+        theirs.close()
+        for fd in (stdin, pipes[0][1], pipes[1][1]):
+            os.close(fd)
+    return process, ours, [reader for reader, _ in pipes]
+
+
+def _input(data: bytes | None) -> int:
+    if data is None:
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.memfd_create("input", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _attend(
+    control: socket.socket, output: Sequence[int], ending: Sequence[int], hear: Callable[[str], None]
+) -> dict[str, Any]:
+    """What the process said at its end. Passes its output on, by lines."""
+    said: dict[str, Any] = {}
+    lines = {fd: _Lines(hear) for fd in output}
+    left = {control.fileno(), *output}
+    while left:
+        for fd in first_readable([*left, *ending]):
+            if fd in ending:
+                raise Interrupted
+            if fd != control.fileno():
+                data = os.read(fd, CHUNK)
+                lines[fd].take(data)
+                left -= set() if data else {fd}
+                continue
+            try:
+                message, _ = wire.receive(control)
+            except ConnectionResetError:
+                # All of it is dead now; what it left in the pipes comes first.
+                left.discard(fd)
+                continue
+            if "warning" in message:
+                hear(f"warning: {message['warning']}")
+            said.update(message)
+    return said
+
+
+class _Lines:
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        self._hear = hear
+        self._rest = b""
+
+    def take(self, data: bytes) -> None:
+        """Nothing means the end."""
+        for line in self._whole(data):
+            self._hear(line.decode(errors="replace").removesuffix("\r"))
+
+    def _whole(self, data: bytes) -> Iterator[bytes]:
+        self._rest += data
+        *whole, self._rest = self._rest.split(b"\n")
+        yield from whole
+        if self._rest and (not data or len(self._rest) > LONGEST_LINE):
+            yield self._rest
+            self._rest = b""

@@ -1,0 +1,325 @@
+"""What is carried out again and what is not; builds that are killed, that fail, and several at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from orchestra.build.event import StepOutput
+from orchestra.build.step import CacheMount, ContextFiles, Copy, Run, Scratch
+from orchestra.driver.local.build.builder import opened_builder
+from orchestra.driver.local.build.execute import StepError
+from orchestra.driver.local.build.stack import BUILDS
+from orchestra.driver.local.image.content.collect import collect
+from orchestra.driver.local.image.content.parts import load_parts
+from orchestra.driver.local.image.content.store import ContentStore
+from orchestra.driver.local.image.store import ImageStore
+from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.home import Home
+from tests.driver.local.build.making import MACHINE, build, graph, shell
+from tests.driver.local.image.making import needs_root
+
+pytestmark = needs_root
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(f"{tmp_path}/home/data", f"{tmp_path}/home/run")
+
+
+@pytest.fixture
+def context(tmp_path):
+    path = tmp_path / "context"
+    path.mkdir()
+    for name in ("a", "b"):
+        (path / name).write_text(name)
+    return path
+
+
+def two_copies():
+    return graph(Scratch(), ContextFiles(), Copy(0, 1, ("a",), "/"), Copy(2, 1, ("b",), "/"))
+
+
+def test_nothing_is_done_twice(home, context):
+    first = build(home, two_copies(), context)
+    assert (first.made, first.cached) == ([2, 3], [])
+    second = build(home, two_copies(), context)
+    assert (second.started, second.cached) == ([], [2, 3])
+    assert second.id == first.id
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        (lambda path: (path / "a").write_text("new"), [2, 3]),
+        (lambda path: (path / "b").write_text("new"), [3]),
+        (lambda path: (path / "b").chmod(0o755), [3]),
+        (lambda path: os.utime(path / "a", (1, 1)), []),
+        (lambda path: os.chown(path / "a", 5, 5), []),
+        (lambda path: (path / "c").write_text("another"), []),
+    ],
+    ids=["first file", "second file", "mode", "time", "owner", "file that is not copied"],
+)
+def test_only_what_depends_on_a_change_is_done_again(home, context, change, made):
+    build(home, two_copies(), context)
+    change(context)
+    assert build(home, two_copies(), context).made == made
+
+
+def test_a_change_of_the_same_size_in_the_same_moment_is_noticed(home, context):
+    for number in range(5):
+        (context / "a").write_text(str(number))
+        assert build(home, two_copies(), context).files()["a"].endswith(str(number))
+
+
+def test_other_stacks_and_names_share_what_is_known(home, context, tmp_path):
+    build(home, two_copies(), context, names=("docker.io/library/one:latest",))
+    shutil.copytree(context, tmp_path / "elsewhere")
+    again = build(home, two_copies(), tmp_path / "elsewhere", names=("docker.io/library/two:latest",))
+    assert again.started == []
+    assert sorted(ContentStore(home.content).entries()) == [
+        "docker.io/library/one:latest",
+        "docker.io/library/two:latest",
+    ]
+
+
+def test_uncached_steps_and_what_depends_on_them_are_done_again(home):
+    steps = (MACHINE, shell(0, "cat /proc/sys/kernel/random/uuid > /x"), shell(1, "cp /x /y"))
+    first = build(home, graph(*steps))
+    second = build(home, graph(*steps, uncached=frozenset({1})))
+    assert second.made == [1, 2]
+    assert second.id != first.id
+    assert second.files()["x"] == second.files()["y"]
+    # From now on the later results are the known ones.
+    assert build(home, graph(*steps)).id == second.id
+
+
+def test_a_failed_step_leaves_those_before_it_known(home):
+    steps = (MACHINE, shell(0, "touch /one"), shell(1, "touch /two; false"))
+    with pytest.raises(StepError):
+        build(home, graph(*steps))
+    fixed = build(home, graph(*steps[:2], shell(1, "touch /two")))
+    assert (fixed.cached, fixed.made) == ([1], [2])
+
+
+def test_independent_steps_run_at_the_same_time_and_a_failure_ends_the_others(home):
+    mounts = (CacheMount("/meeting", "meeting"),)
+    forever = shell(0, "touch /meeting/here; sleep 600", mounts=mounts)
+    failing = shell(0, "until [ -e /meeting/here ]; do sleep 0.01; done; exit 7", mounts=mounts)
+    began = time.monotonic()
+    with pytest.raises(StepError, match="exit code 7"):
+        build(home, graph(MACHINE, forever, failing, Copy(1, 2, ("etc/hostname",), "/")))
+    assert time.monotonic() - began < 60
+    assert leftovers(home) == []
+
+
+def test_steps_that_nothing_needs_are_not_done_for_a_known_result(home):
+    steps = (MACHINE, shell(0, "touch /one"), shell(0, "touch /two"), Copy(1, 2, ("two",), "/"))
+    build(home, graph(*steps))
+    os.unlink(f"{home.builds}/steps/{key_of(home, 'step 2')}.json")
+    assert build(home, graph(*steps)).started == []
+
+
+def key_of(home, name):
+    for file in os.listdir(f"{home.builds}/steps"):
+        with open(f"{home.builds}/steps/{file}") as record:
+            if json.load(record)["name"] == name:
+                return file.removesuffix(".json")
+    raise AssertionError(name)
+
+
+def test_layers_hold_what_changed_and_marks_for_what_is_gone(home):
+    steps = (
+        MACHINE,
+        shell(0, "mkdir -p /d/e; echo 1 > /d/one; echo 2 > /d/two; ln /d/one /d/same; mkfifo /d/fifo"),
+        shell(1, "rm /d/two; rm -r /d/e; mkdir /d/e; touch /d/e/new; setfattr -n user.x -v y /d/one || true"),
+    )
+    built = build(home, graph(*steps))
+    content = ContentStore(home.content)
+    parts = load_parts(content, built.digest)
+    names = []
+    for blob in parts.layers:
+        done = subprocess.run(["tar", "tzf", content.path(blob.digest)], capture_output=True, text=True, check=True)
+        names.append([line for line in done.stdout.split() if line.startswith("d/")])
+    assert names[0] == ["d/", "d/e/", "d/fifo", "d/one", "d/same", "d/two"]
+    assert {"d/.wh.two", "d/e/.wh..wh..opq", "d/e/new"} <= set(names[1])
+    assert "d/fifo" not in names[1]
+
+
+def test_the_same_digest_on_every_machine_with_source_date_epoch(tmp_path, context):
+    epoch = 1_600_000_000
+    ids = set()
+    for name in ("one", "two"):
+        home = Home(f"{tmp_path}/{name}/data", f"{tmp_path}/{name}/run")
+        steps = (MACHINE, ContextFiles(), Copy(0, 1, (".",), "/app/"), shell(2, "date > /dev/null; echo x > /app/x"))
+        built = build(home, graph(*steps, config={"Cmd": ["x"]}), context, epoch=epoch)
+        ids.add((built.id, built.digest))
+        [layer] = [one for one in ImageStore(home).resolve(built.digest).layers if os.path.exists(f"{one}/app/x")]
+        assert os.stat(f"{layer}/app/x").st_mtime == epoch
+        for path in context.iterdir():
+            os.utime(path)
+    assert len(ids) == 1
+
+
+def test_another_builder_waits_and_takes_what_the_first_has_made(home):
+    steps = (MACHINE, shell(0, "mkfifo /meeting/go; cat /meeting/go > /made", mounts=(CacheMount("/meeting", "m"),)))
+    pipe = f"{home.builds}/caches/{hashlib.sha256(b'm').hexdigest()}/data/go"
+    results, waits = [], threading.Event()
+
+    def hear(event):
+        if isinstance(event, StepOutput) and "waiting for another build" in event.line:
+            waits.set()
+
+    threads = [threading.Thread(target=lambda: results.append(build(home, graph(*steps), hear=hear))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert waits.wait(30)
+    wait_until(lambda: os.path.exists(pipe))
+    with open(pipe, "w") as file:
+        file.write("once")
+    for thread in threads:
+        thread.join()
+    assert sorted(len(built.made) for built in results) == [0, 1]
+    assert len({built.id for built in results}) == 1
+
+
+KILLED = """
+import os, sys
+from orchestra.home import Home
+from tests.driver.local.build.making import MACHINE, build, graph, shell
+from orchestra.build.step import Copy, ContextFiles
+from pathlib import Path
+home, context, place = Home(*sys.argv[1:3]), Path(sys.argv[3]), sys.argv[4]
+calls = int(sys.argv[5])
+import orchestra.driver.local.build.layer as layer, orchestra.driver.local.build.records as records
+import orchestra.driver.local.build.builder as builder, orchestra.driver.local.snapshot as snapshot
+def dying(function):
+    def call(*arguments, **named):
+        global calls
+        calls -= 1
+        if calls < 0:
+            os.kill(os.getpid(), 9)
+        return function(*arguments, **named)
+    return call
+for name in place.split(","):
+    module, _, function = name.partition(":")
+    setattr(globals()[module], function, dying(getattr(globals()[module], function)))
+steps = (MACHINE, ContextFiles(), Copy(0, 1, (".",), "/app/"), shell(2, "echo x > /app/x"), shell(3, "rm /app/a"))
+build(home, graph(*steps), context, names=("docker.io/library/killed:latest",))
+"""
+PLACES = [
+    ("layer:write_archive", 0),
+    ("layer:write_archive", 1),
+    ("snapshot:sync_file_system", 0),
+    ("snapshot:sync_file_system", 2),
+    ("builder:add_image", 0),
+]
+
+
+@pytest.mark.parametrize(("place", "calls"), PLACES)
+def test_nothing_half_made_is_used_after_a_kill(home, context, place, calls):
+    arguments = [home.data, home.run, str(context), place, str(calls)]
+    done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert "docker.io/library/killed:latest" not in ContentStore(home.content).entries()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *arguments[:-1], "1000"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    entry = ContentStore(home.content).entries()["docker.io/library/killed:latest"]
+    layers = ImageStore(home).resolve(entry.digest).layers
+    assert any(os.path.exists(f"{layer}/app/x") for layer in layers)
+    assert leftovers(home) == []
+    check_layers(home)
+
+
+def test_a_command_dies_with_its_builder(home):
+    code = (
+        "import sys; from orchestra.home import Home; from tests.driver.local.build.making import *\n"
+        "build(Home(*sys.argv[1:]), graph(MACHINE, shell(0, 'echo begun; sleep 600')),"
+        "hear=lambda event: print(event, flush=True))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, *home], stdout=subprocess.PIPE, text=True) as process:
+        assert any("line='begun'" in line for line in process.stdout)
+        assert len(containers(home)) == 1
+        process.kill()
+    wait_until(lambda: not processes_of(home))
+    build(home, graph(MACHINE, shell(0, "true")))
+    assert leftovers(home) == []
+
+
+def processes_of(home):
+    """The first words of what still runs for builds of this home."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            line = file.read().replace(b"\0", b" ").decode()
+            if home.run in line and "run_process" in line:
+                found.append(line)
+    return found
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def containers(home):
+    return os.listdir(home.stack(BUILDS).containers)
+
+
+def leftovers(home):
+    """What a build has not removed."""
+    found = [left for left in Snapshotter(home).leftovers({}) if left.stack == BUILDS]
+    return [*found, *containers(home), *(name for name in os.listdir(home.snapshots + "/layers") if ".new" in name)]
+
+
+def check_layers(home):
+    """Every record names layers that are there."""
+    for file in os.listdir(f"{home.builds}/steps"):
+        with open(f"{home.builds}/steps/{file}") as record:
+            assert json.load(record)["tree"]["diff_ids"]
+
+
+def test_collecting_keeps_what_builds_know_and_waits_for_builds(home, context):
+    built = build(home, two_copies(), context)
+    collect(home)
+    assert ContentStore(home.content).size(built.digest) < 0
+    assert build(home, two_copies(), context).id == built.id
+    waited = threading.Event()
+    with opened_builder(home):
+        thread = threading.Thread(target=collect, args=(home, waited.set))
+        thread.start()
+        assert waited.wait(20)
+        assert thread.is_alive()
+    thread.join()
+
+
+def test_a_damaged_record_is_as_good_as_none(home, context):
+    build(home, two_copies(), context)
+    for file in os.listdir(f"{home.builds}/steps"):
+        with open(f"{home.builds}/steps/{file}", "w") as record:
+            record.write('{"tree": 1')
+    assert build(home, two_copies(), context).made == [2, 3]
+
+
+def test_environment_of_a_step_counts(home):
+    step = shell(0, "env | grep ^X= > /x")
+    steps = [Run(step.base, step.arguments, (*step.environment, ("X", value))) for value in ("1", "2")]
+    assert [build(home, graph(MACHINE, one)).files()["x"] for one in (*steps, steps[0])] == [
+        "644 X=1\n",
+        "644 X=2\n",
+        "644 X=1\n",
+    ]
