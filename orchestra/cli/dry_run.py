@@ -175,12 +175,12 @@ def _run_one_off(invocation: Invocation) -> int:
     from orchestra.cli.plan import plan_up, print_text
     from orchestra.cli.run import read_options
     from orchestra.stacks.plan import PlanOptions
-    from orchestra.stacks.run import prepare_run
+    from orchestra.stacks.run import dependencies_of, prepare_run
     from orchestra.stacks.stack_file import Chosen
 
     options = read_options(invocation.values, invocation.context)
-    one_off, dependencies = prepare_run(invocation.context, options, dry=True)
-    if dependencies:
+    one_off, prepared = prepare_run(invocation.context, options, dry=True)
+    if dependencies := dependencies_of(one_off, prepared):
         print_text(plan_up(invocation, PlanOptions(Chosen(dependencies))))
     command = " ".join(one_off.spec.command or ())
     return _each("then run", [one_off.spec.name], f"{one_off.spec.image}  {command}".rstrip())

@@ -7,13 +7,14 @@ import sys
 from errno import EACCES, ENOENT, ENOEXEC
 
 from orchestra.cli.attachment import ENDING, HEARD, Detached, Streams, await_one
+from orchestra.cli.build_first import build_first
 from orchestra.cli.detach_keys import DEFAULT, parse_detach_keys
 from orchestra.cli.program_options import read_variable, wants_terminal
 from orchestra.cli.progress import open_progress
 from orchestra.cli.relay import Signals
 from orchestra.cli.up_result import conclude_failures
 from orchestra.cli.warnings import warn_of_notes, warn_of_orphans
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import EnvironmentLack
 from orchestra.model.result import ConcludeResult, RunResult
 from orchestra.record import replace
 from orchestra.stacks.mail import Answered, Failed, Heard
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.context import Context
     from orchestra.stacks.run import OneOffRun
+    from orchestra.stacks.stack_file import Prepared
 
 CANNOT_START = 125
 NOT_EXECUTABLE = {ENOENT: 127, EACCES: 126, ENOEXEC: 126}
@@ -35,10 +37,12 @@ NOT_EXECUTABLE = {ENOENT: 127, EACCES: 126, ENOEXEC: 126}
 
 def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
-    if values["build"]:
-        raise UserError("--build: orchestra cannot build images yet", hint="build it with another tool, and name it")
     options = read_options(values, context)
-    with Signals(*HEARD) as signals, begin_run(context, options) as one_off:
+
+    def ready(prepared: Prepared) -> None:
+        build_first(invocation, prepared)
+
+    with Signals(*HEARD) as signals, begin_run(context, options, ready) as one_off:
         warn_of_notes(invocation, one_off.notes)
         return _Run(invocation, options, one_off, signals).run()
 

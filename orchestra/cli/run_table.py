@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestra.cli.build_table import BUILD, NO_BUILD, QUIET_BUILD
 from orchestra.cli.image_table import SERVICES
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
@@ -53,8 +54,8 @@ RUN_COMMANDS = (
             NO_DEPS,
             PULL,
             QUIET_PULL,
-            Option("build", ("--build",), FLAG, "Build the image first (not available yet)", hidden=True),
-            Option("quiet_build", ("--quiet-build",), FLAG, "No effect; kept for scripts", hidden=True),
+            BUILD,
+            QUIET_BUILD,
             Option("quiet", ("-q", "--quiet"), FLAG, "Do not show progress"),
             REMOVE_ORPHANS,
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", 1),
@@ -93,7 +94,7 @@ RUN_COMMANDS = (
         "create",
         "create",
         "Create containers without starting them",
-        (SCALE, FORCE_RECREATE, NO_RECREATE, PULL, QUIET_PULL, REMOVE_ORPHANS, YES),
+        (BUILD, NO_BUILD, SCALE, FORCE_RECREATE, NO_RECREATE, PULL, QUIET_PULL, REMOVE_ORPHANS, YES),
         (SERVICES,),
     ),
     Command(

@@ -5,6 +5,7 @@ Names and letters are those of Docker Compose if it has the command or option.
 
 from __future__ import annotations
 
+from orchestra.cli.build_table import BUILD, BUILD_COMMANDS, NO_BUILD, QUIET_BUILD
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
 from orchestra.cli.look_table import LOOK_COMMANDS
 from orchestra.cli.network_table import NETWORK_COMMANDS
@@ -90,6 +91,9 @@ COMMANDS = (
             TIMEOUT,
             *_WISH,
             QUIET_PULL,
+            BUILD,
+            NO_BUILD,
+            QUIET_BUILD,
             Option(
                 "ports",
                 ("--ports",),
@@ -353,6 +357,7 @@ COMMANDS = (
         "Remove leftovers of stacks that no longer run",
         (Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),),
     ),
+    *BUILD_COMMANDS,
     *IMAGE_COMMANDS,
     *VOLUME_COMMANDS,
     *NETWORK_COMMANDS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from orchestra.cli.build_first import build_first
 from orchestra.cli.changes import read_changes, read_chosen
 from orchestra.cli.progress import open_progress
 from orchestra.cli.up_result import conclude
@@ -42,6 +43,11 @@ def begin(invocation: Invocation, options: UpOptions) -> Beginning:
         from orchestra.cli.accept import check_accepted
 
         check_accepted(beginning, beginning.prepared.reach, yes=invocation.values.get("yes", False))
+    try:
+        build_first(invocation, beginning.prepared)
+    except BaseException:
+        beginning.client.dismiss()
+        raise
     return with_providers(beginning, lambda text: print(visible(text), file=sys.stderr, flush=True))
 
 

@@ -20,7 +20,7 @@ USAGE = 16
 
 NOT_YET = frozenset(
     {
-        *("bridge", "build", "convert"),
+        *("bridge", "convert"),
     }
 )
 """Commands of Docker Compose that do not exist here yet."""

@@ -24,8 +24,11 @@ __all__ = ["Attachment", "OneOffRun", "RunOptions", "begin_run", "read_environme
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestra.errors import Diagnostic
     from orchestra.stacks.context import Context
+    from orchestra.stacks.stack_file import Prepared
 
     Result = RunResult | ConcludeResult
 
@@ -98,15 +101,24 @@ class OneOffRun:
             return None
 
 
-def begin_run(context: Context, options: RunOptions) -> OneOffRun:
-    """Ask for the container. Raises what a load raises, and UserError for options that cannot be understood."""
-    run, dependencies = prepare_run(context, options)
-    run.begin(dependencies)
+def begin_run(context: Context, options: RunOptions, ready: Callable[[Prepared], None]) -> OneOffRun:
+    """Ask for the container. Raises what a load raises, and UserError for options that cannot be understood.
+
+    ready: called with the load before anything is asked for.
+    """
+    run, prepared = prepare_run(context, options)
+    ready(prepared)
+    run.begin(dependencies_of(run, prepared))
     return run
 
 
-def prepare_run(context: Context, options: RunOptions, *, dry: bool = False) -> tuple[OneOffRun, tuple[str, ...]]:
-    """The command, and the services that are brought up before it. Raises the same as ``begin_run``.
+def dependencies_of(run: OneOffRun, prepared: Prepared) -> tuple[str, ...]:
+    """The services that are brought up before the command."""
+    return tuple(name for name in prepared.selected if name != run.spec.service)
+
+
+def prepare_run(context: Context, options: RunOptions, *, dry: bool = False) -> tuple[OneOffRun, Prepared]:
+    """The command, and the load that it comes from. Raises the same as ``begin_run``.
 
     dry: run no providers, and fetch no models.
     """
@@ -127,7 +139,7 @@ def prepare_run(context: Context, options: RunOptions, *, dry: bool = False) -> 
     spec = one_off(stack, service, options, os.urandom(16).hex(), volumes, directory)
     run = OneOffRun(context, stack, spec, desired, options)
     run.notes = prepared.notes
-    return run, tuple(name for name in prepared.selected if name != options.service)
+    return run, prepared
 
 
 def read_environment_file(path: str, context: Context) -> dict[str, str]:

@@ -45,10 +45,19 @@ class Chosen(Record):
     automatic_ports: bool = False
 
 
+class BuiltService(NamedTuple):
+    """A service whose image is built. policy: its pull_policy, or empty."""
+
+    service: str
+    image: str
+    platform: str
+    policy: str
+
+
 class Prepared(Record):
     """A load ready to send. selected: the named services and their dependencies, empty for all; desired: JSON.
 
-    reach: for a stack with files from elsewhere, what those files access.
+    reach: for a stack with files from elsewhere, what those files access. built: services with containers.
     """
 
     identity: Identity
@@ -56,6 +65,7 @@ class Prepared(Record):
     notes: tuple[Diagnostic, ...]
     desired: bytes
     reach: Reach | None = None
+    built: tuple[BuiltService, ...] = ()
 
 
 def has_provisions(prepared: Prepared) -> bool:
@@ -157,6 +167,7 @@ class StackFile:
             "identity": _identity(loaded),
             "selected": sorted(selected) if chosen.services else [],
             "notes": [*loaded.warnings, *loaded.not_applied],
+            "built": _built(loaded),
         }
         payload = json.dumps(head).encode() + b"\n" + json.dumps(encode(desired), separators=(",", ":")).encode()
         prepared = _unpack(payload)
@@ -201,6 +212,16 @@ def _identity(loaded: Loaded) -> Identity:
     return Identity(str(loaded.desired.stack), tuple(map(str, loaded.desired.services)))
 
 
+def _built(loaded: Loaded) -> list[BuiltService]:
+    services = loaded.stack.services
+    specs = {str(spec.service): spec for spec in loaded.desired.containers}
+    return [
+        BuiltService(key, spec.image, spec.platform, services[key].pull_policy or "")
+        for key, spec in sorted(specs.items())
+        if services[key].build is not None
+    ]
+
+
 def _identity_of(row: Sequence[Any]) -> Identity:
     stack, services = row
     return Identity(stack, tuple(services))
@@ -210,4 +231,5 @@ def _unpack(payload: bytes) -> Prepared:
     line, _, desired = payload.partition(b"\n")
     head = json.loads(line)
     notes = [Diagnostic(code, text, span and Span(*span), *rest) for code, text, span, *rest in head["notes"]]
-    return Prepared(_identity_of(head["identity"]), tuple(head["selected"]), tuple(notes), desired)
+    built = tuple(BuiltService(*row) for row in head["built"])
+    return Prepared(_identity_of(head["identity"]), tuple(head["selected"]), tuple(notes), desired, built=built)

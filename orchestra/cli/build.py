@@ -1,0 +1,71 @@
+"""``orchestra build``: build the images of services."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from orchestra.cli.build_progress import open_build_progress
+from orchestra.errors import UserError
+from orchestra.stacks.build import BuildOptions, build, choose_builds
+from orchestra.visible import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from orchestra.cli.invocation import Invocation
+    from orchestra.model.build import BuildSpec
+    from orchestra.stacks.build import BuiltImage
+
+NATIVE = ("", "default", "orchestra")
+
+
+def run(invocation: Invocation) -> int:
+    values = invocation.values
+    _check(values)
+    options = invocation.options(BuildOptions)
+    built = build_images(invocation, options, quiet=values["quiet"])
+    if values["quiet"]:
+        for image in built:
+            print(image.id)
+    if values["push"]:
+        return _push(invocation, built)
+    return 0
+
+
+def build_images(invocation: Invocation, options: BuildOptions, *, quiet: bool) -> list[BuiltImage]:
+    """Show the progress on standard error. Raises what a build raises."""
+    specs = choose_builds(invocation.context, options)
+    if not specs:
+        print("No services to build", file=sys.stderr)
+    return build_shown(invocation, specs, quiet=quiet)
+
+
+def build_shown(invocation: Invocation, specs: Sequence[BuildSpec], *, quiet: bool) -> list[BuiltImage]:
+    """The same of specifications."""
+    with open_build_progress(invocation, quiet=quiet) as progress:
+        stdin = io.FileIO(sys.stdin.fileno(), closefd=False)
+        return build(invocation.context, specs, progress.hear, stdin=io.BufferedReader(stdin))
+
+
+def _check(values: dict[str, Any]) -> None:
+    if (values["builder"] or "") not in NATIVE:
+        hint = "leave it out: images are built by Orchestra itself"
+        raise UserError(f"--builder {values['builder']}: there are no other builders", hint=hint)
+    for name in ("provenance", "sbom"):
+        if (values[name] or "false").lower() not in ("false", "0", "mode=min"):
+            raise UserError(f"--{name}: attestations are not made", hint="leave it out, or give false")
+
+
+def _push(invocation: Invocation, built: Sequence[BuiltImage]) -> int:
+    from functools import partial
+
+    from orchestra.cli.image.parallel import run_for_services
+    from orchestra.stacks.images.push import PushOptions, push
+
+    services = tuple(image.service for image in built)
+    for image in built:
+        print(visible(f"pushing {image.name}"), file=sys.stderr)
+    return run_for_services(invocation, partial(push, invocation.context, PushOptions(services)))

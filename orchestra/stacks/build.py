@@ -1,0 +1,326 @@
+"""``build``: images from Dockerfiles, of services or of one directory. Without a supervisor; imports lazily."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from orchestra.errors import DockerfileError, UserError
+from orchestra.record import Record, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from orchestra.build.dockerfile import Dockerfile
+    from orchestra.build.event import BuildEvent
+    from orchestra.build.options import NamedContext, Options
+    from orchestra.compose import Loaded
+    from orchestra.driver.local.build.builder import Builder
+    from orchestra.driver.local.build.execute import Directory, Given, StepError
+    from orchestra.model.build import BuildSpec
+    from orchestra.stacks.build_inputs import Recipe
+    from orchestra.stacks.context import Context
+
+    Hear = Callable[[str, BuildEvent], None]
+
+AT_ONCE = 4
+"""Builds, each of which carries out several steps at a time."""
+
+IMAGE = "docker-image://"
+LAYOUT = "oci-layout://"
+SERVICE = "service:"
+EPOCH = "SOURCE_DATE_EPOCH"
+
+
+class BuildOptions(Record):
+    """services: empty for all that are built. arguments: ``NAME=VALUE``, or ``NAME`` for the caller's variable.
+
+    ssh: agents for every service, as in the file. with_dependencies: those that they depend on too.
+    """
+
+    services: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    with_dependencies: bool = False
+    no_cache: bool = False
+    pull: bool = False
+    ssh: str | None = None
+
+
+class BuiltImage(Record):
+    """name: as the file says it, or empty for an image without one. id: the digest of its configuration."""
+
+    service: str
+    name: str
+    id: str
+
+
+def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, ...]:
+    """What is to be built, in an order in which no build needs a later one. Raises the errors of a load."""
+    every = {spec.service: spec for spec in builds_of(context)}
+    names = _chosen(context, options, every)
+    arguments = read_arguments(options.arguments, context.environment)
+    return tuple(
+        replace(
+            spec,
+            arguments={**spec.arguments, **arguments},
+            no_cache=spec.no_cache or options.no_cache,
+            pull=spec.pull or options.pull,
+            ssh=(*spec.ssh, *((options.ssh,) if options.ssh else ())),
+        )
+        for spec in _in_order(names, every)
+    )
+
+
+def builds_of(context: Context) -> tuple[BuildSpec, ...]:
+    """Of all services of the file that are built. Fast if the file is in the cache."""
+    from orchestra.model.build import BuildSpec
+    from orchestra.model.codec import decode
+    from orchestra.stacks.stack_file import StackFile
+
+    rows = json.loads(StackFile(context).render("builds", (), _render))
+    return tuple(decode(BuildSpec, row) for row in rows)
+
+
+def _render(loaded: Loaded) -> str:
+    from orchestra.compose.builds import builds
+    from orchestra.model.codec import encode
+
+    return json.dumps([encode(spec) for spec in builds(loaded)])
+
+
+def _chosen(context: Context, options: BuildOptions, every: Mapping[str, BuildSpec]) -> list[str]:
+    if not options.services:
+        return list(every)
+    from orchestra.stacks.images.services import images_of_services
+
+    rows = images_of_services(context, options.services, include_deps=options.with_dependencies)
+    return [row.service for row in rows if row.service in every]
+
+
+def _in_order(names: Iterable[str], every: Mapping[str, BuildSpec]) -> list[BuildSpec]:
+    """With those whose images they are made from. Raises UserError for a circle."""
+    found: dict[str, BuildSpec] = {}
+
+    def add(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise UserError(f"the builds of {' → '.join((*above, name))} need each other")
+        if name in found:
+            return
+        for needed in _services_of(every[name]):
+            if needed not in every:
+                hint = f"give {needed} a build section, or use docker-image://"
+                raise UserError(f"service {name}: additional_contexts: service {needed} is not built", hint=hint)
+            add(needed, (*above, name))
+        found[name] = every[name]
+
+    for name in names:
+        add(name, ())
+    return list(found.values())
+
+
+def read_arguments(entries: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Raises UserError."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not name:
+            raise UserError(f"--build-arg {entry}: expected NAME=VALUE")
+        if equals:
+            found[name] = value
+        elif name in environment:
+            found[name] = environment[name]
+    return found
+
+
+def build(
+    context: Context, specs: Sequence[BuildSpec], hear: Hear, *, stdin: io.BufferedReader | None = None
+) -> list[BuiltImage]:
+    """Build each of them. hear: the name of the build and what happens.
+
+    Raises DockerfileError, UserError or DriverError, and EnvironmentLack if this user may not.
+    """
+    from orchestra.driver import Part
+
+    context.need_root("build")
+    context.need(Part.IMAGES)
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+    from functools import partial
+
+    from orchestra.driver.local.build.builder import opened_builder
+
+    images = {spec.service: spec.image for spec in specs}
+    jobs: dict[str, Future[BuiltImage]] = {}
+    with opened_builder(context.home) as builder, ThreadPoolExecutor(AT_ONCE, "build") as pool:
+        try:
+            for spec in specs:
+                needed = [jobs[service] for service in _services_of(spec)]
+                one = _Build(context, builder, spec, images, stdin)
+                jobs[spec.service] = pool.submit(one.run_after, needed, partial(hear, spec.service))
+            wait(jobs.values(), return_when=FIRST_EXCEPTION)
+            for job in jobs.values():
+                if job.done():
+                    job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            builder.cancel()
+            raise
+    return [job.result() for job in jobs.values()]
+
+
+def _services_of(spec: BuildSpec) -> list[str]:
+    """Those from whose images it is made."""
+    return [text.removeprefix(SERVICE) for text in spec.contexts.values() if text.startswith(SERVICE)]
+
+
+class _Build:
+    """images: of services that are built before it."""
+
+    def __init__(
+        self,
+        context: Context,
+        builder: Builder,
+        spec: BuildSpec,
+        images: Mapping[str, str],
+        stdin: io.BufferedReader | None,
+    ) -> None:
+        self._context, self._builder, self._spec, self._images, self._stdin = context, builder, spec, images, stdin
+        self._directories: dict[str, Directory] = {}
+
+    def run_after(self, needed: Iterable[Future[BuiltImage]], hear: Callable[[BuildEvent], None]) -> BuiltImage:
+        for job in needed:
+            job.result()
+        return self._run(hear)
+
+    def _run(self, hear: Callable[[BuildEvent], None]) -> BuiltImage:
+        from orchestra.build.graph import make_graph, needed_images
+        from orchestra.driver.local.build.execute import StepError
+
+        spec = self._spec
+        names = self._names()
+        with contextlib.ExitStack() as stack:
+            recipe, dockerfile, options = self._read(stack)
+            needed = needed_images(dockerfile, options)
+            bases = self._builder.prepare(needed, pull=spec.pull, hear=hear)
+            graph = make_graph(dockerfile, options, {image: base.configuration for image, base in bases.items()})
+            try:
+                added = self._builder.build(graph, self._given(), bases, names, hear)
+            except StepError as error:
+                raise _explain(error, recipe, dockerfile) from error
+        return BuiltImage(spec.service, spec.image, added.image_id)
+
+    def _names(self) -> list[str]:
+        from orchestra.driver.local.image.naming.name import parse_name
+
+        names = []
+        for text in (*((self._spec.image,) if self._spec.image else ()), *self._spec.tags):
+            name = parse_name(text)
+            if name.digest:
+                raise UserError(f"{text} has a digest, which cannot be given", hint="name a tag")
+            names.append(str(name))
+        return list(dict.fromkeys(names))
+
+    def _read(self, stack: contextlib.ExitStack) -> tuple[Recipe, Dockerfile, Options]:
+        from orchestra.build.dockerfile import parse_dockerfile
+        from orchestra.build.options import Options
+        from orchestra.driver.local.build.execute import Directory
+        from orchestra.stacks.build_inputs import opened_context, read_recipe
+
+        spec = self._spec
+        main = stack.enter_context(opened_context(self._context, spec.context, self._stdin))
+        recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=self._stdin)
+        dockerfile = parse_dockerfile(recipe.text, recipe.name)
+        self._directories[""] = Directory(main.path, main.name, recipe.ignore)
+        platform = self._platform()
+        options = Options(
+            platform=platform,
+            build_platform=_host_platform(),
+            target=spec.target,
+            arguments=self._arguments(),
+            contexts={name: self._named(name, text, stack) for name, text in spec.contexts.items()},
+            labels=spec.labels,
+            no_cache=spec.no_cache,
+            no_cache_filter=frozenset(spec.no_cache_filter),
+        )
+        return recipe, dockerfile, options
+
+    def _arguments(self) -> dict[str, str | None]:
+        epoch = self._context.environment.get(EPOCH)
+        return {**({EPOCH: epoch} if epoch else {}), **self._spec.arguments}
+
+    def _platform(self) -> str:
+        """Raises UserError unless this machine can run what is built."""
+        from orchestra.model.platform import parse_platform
+
+        machine = os.uname().machine
+        host = parse_platform("", machine)
+        wanted = self._spec.platforms or ((self._spec.platform,) if self._spec.platform else ())
+        others = [text for text in wanted if not parse_platform(text, machine).is_same(host)]
+        if others:
+            what = f"service {self._spec.service}" if self._spec.service else "the image"
+            hint = f"this machine builds for {host}; remove the others from `platforms`"
+            raise UserError(f"{what} cannot be built for {', '.join(others)}", hint=hint)
+        return str(host)
+
+    def _named(self, name: str, text: str, stack: contextlib.ExitStack) -> NamedContext:
+        from orchestra.build.ignore import Ignore
+        from orchestra.build.options import DirectoryContext, ImageContext
+        from orchestra.driver.local.build.execute import Directory
+        from orchestra.stacks.build_inputs import opened_context
+
+        if text.startswith(SERVICE):
+            return ImageContext(self._images[text.removeprefix(SERVICE)])
+        if text.startswith(IMAGE):
+            return ImageContext(text.removeprefix(IMAGE))
+        if text.startswith(LAYOUT):
+            return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
+        found = stack.enter_context(opened_context(self._context, text, None))
+        self._directories[name] = Directory(found.path, f"context {name}", Ignore())
+        return DirectoryContext()
+
+    def _given(self) -> Given:
+        from orchestra.build.step import Network
+        from orchestra.driver.local.build.execute import Given
+        from orchestra.driver.local.build.run import RunOptions
+        from orchestra.stacks.build_inputs import find_agents, read_secrets
+
+        spec, environment = self._spec, self._context.environment
+        try:
+            network = Network(spec.network or "default")
+        except ValueError:
+            hint = "use default, none or host"
+            raise UserError(f"build network {spec.network} is not available", hint=hint) from None
+        epoch = self._arguments().get(EPOCH)
+        if epoch and not epoch.isdecimal():
+            raise UserError(f"{EPOCH}={epoch} is not a number of seconds")
+        return Given(
+            directories=self._directories,
+            trees={},
+            run=RunOptions(network, spec.shm_size, spec.extra_hosts, spec.ulimits, spec.privileged),
+            secrets=read_secrets(spec.secrets, environment),
+            agents=find_agents(spec.ssh, environment),
+            epoch=int(epoch) if epoch else None,
+            entitlements=frozenset(spec.entitlements),
+        )
+
+
+def _host_platform() -> str:
+    from orchestra.model.platform import parse_platform
+
+    return str(parse_platform("", os.uname().machine))
+
+
+def _explain(error: StepError, recipe: Recipe, dockerfile: Dockerfile) -> DockerfileError:
+    """The error at its place in the Dockerfile."""
+    from orchestra.errors import Diagnostic, Span
+
+    label = error.label
+    line = label.line if label else 1
+    source = dockerfile.source[line - 1] if 0 < line <= len(dockerfile.source) else ""
+    first = len(source) - len(source.lstrip()) + 1
+    span = Span(recipe.name, line, first, line, max(first + 1, len(source.rstrip()) + 1))
+    message = f"{label.text}: {error.message}" if label else error.message
+    return DockerfileError((Diagnostic("build-step", message, span, hint=error.hint, source_line=source),))
