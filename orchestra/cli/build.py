@@ -24,8 +24,15 @@ NATIVE = ("", "default", "orchestra")
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    _check(values)
+    _refuse(values)
     options = invocation.options(BuildOptions)
+    if values["check"]:
+        return _check(invocation, options)
+    if values["print"]:
+        from orchestra.stacks.build_check import render_bake
+
+        print(render_bake(choose_builds(invocation.context, options)))
+        return 0
     built = build_images(invocation, options, quiet=values["quiet"])
     if values["quiet"]:
         for image in built:
@@ -50,7 +57,21 @@ def build_shown(invocation: Invocation, specs: Sequence[BuildSpec], *, quiet: bo
         return build(invocation.context, specs, progress.hear, stdin=io.BufferedReader(stdin))
 
 
-def _check(values: dict[str, Any]) -> None:
+def _check(invocation: Invocation, options: BuildOptions) -> int:
+    """Print what is found in the Dockerfiles; the exit code is 1 if anything is."""
+    from orchestra.cli.render.errors import render_problems
+    from orchestra.stacks.build_check import check_builds
+
+    reports = check_builds(invocation.context, choose_builds(invocation.context, options))
+    found = [each for report in reports.values() for each in (*report.problems, *report.findings)]
+    if found:
+        print(render_problems(found, invocation.colors(sys.stderr)), file=sys.stderr)
+        return 1
+    print("Check complete, no warnings found.")
+    return 0
+
+
+def _refuse(values: dict[str, Any]) -> None:
     if (values["builder"] or "") not in NATIVE:
         hint = "leave it out: images are built by Orchestra itself"
         raise UserError(f"--builder {values['builder']}: there are no other builders", hint=hint)

@@ -134,6 +134,13 @@ def _push(invocation: Invocation) -> int:
     return _transfer("push", choose_images(invocation.context, invocation.options(PushOptions), _tell_skipped))
 
 
+def _build(invocation: Invocation) -> int:
+    from orchestra.stacks.build import BuildOptions, choose_builds
+
+    specs = choose_builds(invocation.context, invocation.options(BuildOptions))
+    return _transfer("build", [spec.image for spec in specs])
+
+
 def _publish(invocation: Invocation) -> int:
     from orchestra.record import replace
 
@@ -217,6 +224,7 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "restart": _restart,
     "rm": _rm,
     "down": _down,
+    "build": _build,
     "pull": _pull,
     "push": _push,
     "publish": _publish,

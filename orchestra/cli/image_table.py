@@ -99,6 +99,7 @@ IMAGE_COMMANDS = (
         "Remove unused images",
         (
             Option("all", ("-a", "--all"), FLAG, "Remove all unused images, not only unnamed ones"),
+            Option("build_cache", ("--build-cache",), FLAG, "Also remove results and caches of builds"),
             Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),
         ),
     ),

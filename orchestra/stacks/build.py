@@ -176,6 +176,96 @@ def _services_of(spec: BuildSpec) -> list[str]:
     return [text.removeprefix(SERVICE) for text in spec.contexts.values() if text.startswith(SERVICE)]
 
 
+class Read(Record):
+    """What a build starts from. directories: of its contexts, by name, empty for the main one."""
+
+    recipe: Recipe
+    dockerfile: Dockerfile
+    options: Options
+    directories: Mapping[str, Directory]
+
+
+def read_build(
+    context: Context,
+    spec: BuildSpec,
+    images: Mapping[str, str],
+    stdin: io.BufferedReader | None,
+    stack: contextlib.ExitStack,
+) -> Read:
+    """images: of other services. stack: until it is closed, what was fetched for the build is there.
+
+    Raises DockerfileError or UserError.
+    """
+    from orchestra.build.dockerfile import parse_dockerfile
+    from orchestra.build.options import Options
+    from orchestra.driver.local.build.execute import Directory
+    from orchestra.stacks.build_inputs import opened_context, read_recipe
+
+    main = stack.enter_context(opened_context(context, spec.context, stdin))
+    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
+    dockerfile = parse_dockerfile(recipe.text, recipe.name)
+    directories = {"": Directory(main.path, main.name, recipe.ignore)}
+    contexts = {
+        name: _named_context(context, name, text, images, directories, stack) for name, text in spec.contexts.items()
+    }
+    options = Options(
+        platform=_platform(spec),
+        build_platform=_host_platform(),
+        target=spec.target,
+        arguments=_arguments(context, spec),
+        contexts=contexts,
+        labels=spec.labels,
+        no_cache=spec.no_cache,
+        no_cache_filter=frozenset(spec.no_cache_filter),
+    )
+    return Read(recipe, dockerfile, options, directories)
+
+
+def _arguments(context: Context, spec: BuildSpec) -> dict[str, str | None]:
+    epoch = context.environment.get(EPOCH)
+    return {**({EPOCH: epoch} if epoch else {}), **spec.arguments}
+
+
+def _platform(spec: BuildSpec) -> str:
+    """Raises UserError unless this machine can run what is built."""
+    from orchestra.model.platform import parse_platform
+
+    machine = os.uname().machine
+    host = parse_platform("", machine)
+    wanted = spec.platforms or ((spec.platform,) if spec.platform else ())
+    others = [text for text in wanted if not parse_platform(text, machine).is_same(host)]
+    if others:
+        what = f"service {spec.service}" if spec.service else "the image"
+        hint = f"this machine builds for {host}; remove the others from `platforms`"
+        raise UserError(f"{what} cannot be built for {', '.join(others)}", hint=hint)
+    return str(host)
+
+
+def _named_context(
+    context: Context,
+    name: str,
+    text: str,
+    images: Mapping[str, str],
+    directories: dict[str, Directory],
+    stack: contextlib.ExitStack,
+) -> NamedContext:
+    from orchestra.build.ignore import Ignore
+    from orchestra.build.options import DirectoryContext, ImageContext
+    from orchestra.driver.local.build.execute import Directory
+    from orchestra.stacks.build_inputs import opened_context
+
+    if text.startswith(SERVICE):
+        service = text.removeprefix(SERVICE)
+        return ImageContext(images.get(service, service))
+    if text.startswith(IMAGE):
+        return ImageContext(text.removeprefix(IMAGE))
+    if text.startswith(LAYOUT):
+        return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
+    found = stack.enter_context(opened_context(context, text, None))
+    directories[name] = Directory(found.path, f"context {name}", Ignore())
+    return DirectoryContext()
+
+
 class _Build:
     """images: of services that are built before it."""
 
@@ -188,7 +278,6 @@ class _Build:
         stdin: io.BufferedReader | None,
     ) -> None:
         self._context, self._builder, self._spec, self._images, self._stdin = context, builder, spec, images, stdin
-        self._directories: dict[str, Directory] = {}
 
     def run_after(self, needed: Iterable[Future[BuiltImage]], hear: Callable[[BuildEvent], None]) -> BuiltImage:
         for job in needed:
@@ -202,14 +291,15 @@ class _Build:
         spec = self._spec
         names = self._names()
         with contextlib.ExitStack() as stack:
-            recipe, dockerfile, options = self._read(stack)
-            needed = needed_images(dockerfile, options)
+            read = read_build(self._context, spec, self._images, self._stdin, stack)
+            needed = needed_images(read.dockerfile, read.options)
             bases = self._builder.prepare(needed, pull=spec.pull, hear=hear)
-            graph = make_graph(dockerfile, options, {image: base.configuration for image, base in bases.items()})
+            configurations = {image: base.configuration for image, base in bases.items()}
+            graph = make_graph(read.dockerfile, read.options, configurations)
             try:
-                added = self._builder.build(graph, self._given(), bases, names, hear)
+                added = self._builder.build(graph, self._given(read), bases, names, hear)
             except StepError as error:
-                raise _explain(error, recipe, dockerfile) from error
+                raise _explain(error, read) from error
         return BuiltImage(spec.service, spec.image, added.image_id)
 
     def _names(self) -> list[str]:
@@ -223,65 +313,7 @@ class _Build:
             names.append(str(name))
         return list(dict.fromkeys(names))
 
-    def _read(self, stack: contextlib.ExitStack) -> tuple[Recipe, Dockerfile, Options]:
-        from orchestra.build.dockerfile import parse_dockerfile
-        from orchestra.build.options import Options
-        from orchestra.driver.local.build.execute import Directory
-        from orchestra.stacks.build_inputs import opened_context, read_recipe
-
-        spec = self._spec
-        main = stack.enter_context(opened_context(self._context, spec.context, self._stdin))
-        recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=self._stdin)
-        dockerfile = parse_dockerfile(recipe.text, recipe.name)
-        self._directories[""] = Directory(main.path, main.name, recipe.ignore)
-        platform = self._platform()
-        options = Options(
-            platform=platform,
-            build_platform=_host_platform(),
-            target=spec.target,
-            arguments=self._arguments(),
-            contexts={name: self._named(name, text, stack) for name, text in spec.contexts.items()},
-            labels=spec.labels,
-            no_cache=spec.no_cache,
-            no_cache_filter=frozenset(spec.no_cache_filter),
-        )
-        return recipe, dockerfile, options
-
-    def _arguments(self) -> dict[str, str | None]:
-        epoch = self._context.environment.get(EPOCH)
-        return {**({EPOCH: epoch} if epoch else {}), **self._spec.arguments}
-
-    def _platform(self) -> str:
-        """Raises UserError unless this machine can run what is built."""
-        from orchestra.model.platform import parse_platform
-
-        machine = os.uname().machine
-        host = parse_platform("", machine)
-        wanted = self._spec.platforms or ((self._spec.platform,) if self._spec.platform else ())
-        others = [text for text in wanted if not parse_platform(text, machine).is_same(host)]
-        if others:
-            what = f"service {self._spec.service}" if self._spec.service else "the image"
-            hint = f"this machine builds for {host}; remove the others from `platforms`"
-            raise UserError(f"{what} cannot be built for {', '.join(others)}", hint=hint)
-        return str(host)
-
-    def _named(self, name: str, text: str, stack: contextlib.ExitStack) -> NamedContext:
-        from orchestra.build.ignore import Ignore
-        from orchestra.build.options import DirectoryContext, ImageContext
-        from orchestra.driver.local.build.execute import Directory
-        from orchestra.stacks.build_inputs import opened_context
-
-        if text.startswith(SERVICE):
-            return ImageContext(self._images[text.removeprefix(SERVICE)])
-        if text.startswith(IMAGE):
-            return ImageContext(text.removeprefix(IMAGE))
-        if text.startswith(LAYOUT):
-            return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
-        found = stack.enter_context(opened_context(self._context, text, None))
-        self._directories[name] = Directory(found.path, f"context {name}", Ignore())
-        return DirectoryContext()
-
-    def _given(self) -> Given:
+    def _given(self, read: Read) -> Given:
         from orchestra.build.step import Network
         from orchestra.driver.local.build.execute import Given
         from orchestra.driver.local.build.run import RunOptions
@@ -293,11 +325,11 @@ class _Build:
         except ValueError:
             hint = "use default, none or host"
             raise UserError(f"build network {spec.network} is not available", hint=hint) from None
-        epoch = self._arguments().get(EPOCH)
+        epoch = read.options.arguments.get(EPOCH)
         if epoch and not epoch.isdecimal():
             raise UserError(f"{EPOCH}={epoch} is not a number of seconds")
         return Given(
-            directories=self._directories,
+            directories=read.directories,
             trees={},
             run=RunOptions(network, spec.shm_size, spec.extra_hosts, spec.ulimits, spec.privileged),
             secrets=read_secrets(spec.secrets, environment),
@@ -313,14 +345,15 @@ def _host_platform() -> str:
     return str(parse_platform("", os.uname().machine))
 
 
-def _explain(error: StepError, recipe: Recipe, dockerfile: Dockerfile) -> DockerfileError:
+def _explain(error: StepError, read: Read) -> DockerfileError:
     """The error at its place in the Dockerfile."""
     from orchestra.errors import Diagnostic, Span
 
     label = error.label
     line = label.line if label else 1
-    source = dockerfile.source[line - 1] if 0 < line <= len(dockerfile.source) else ""
+    lines = read.dockerfile.source
+    source = lines[line - 1] if 0 < line <= len(lines) else ""
     first = len(source) - len(source.lstrip()) + 1
-    span = Span(recipe.name, line, first, line, max(first + 1, len(source.rstrip()) + 1))
+    span = Span(read.recipe.name, line, first, line, max(first + 1, len(source.rstrip()) + 1))
     message = f"{label.text}: {error.message}" if label else error.message
     return DockerfileError((Diagnostic("build-step", message, span, hint=error.hint, source_line=source),))

@@ -46,7 +46,8 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
 def find_stacks(home: Home) -> list[str]:
     """Every name that has a desired state or leftovers. Raises PermissionError if this user may not see them."""
     names = {name for name in _list(home.stacks_data) if os.path.exists(home.stack(name).desired)}
-    names.update(name for name in _list(home.stacks_run) if _list(home.stack(name).containers))
+    running = {name for name in _list(home.stacks_run) if not name.startswith("_")}  # builds are no stack
+    names.update(name for name in running if _list(home.stack(name).containers))
     return sorted(names)
 
 

@@ -6,7 +6,7 @@ from orchestra.cli.usage import NOT_YET
 from tools.reference import environment
 from tools.reference.compose_flags import MISSING, missing_commands, missing_options, options, variables
 
-LONGEST = 6
+LONGEST = 1
 """Options that were missing when this was last changed. It may only become less."""
 
 

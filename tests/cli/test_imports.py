@@ -23,7 +23,7 @@ HEAVY = frozenset(
 OF_BOTH = frozenset(
     {
         *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
-        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm", "publish", "run", "attach"),
+        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm", "publish", "run", "attach", "build"),
     }
 )
 COMMANDS = OF_BOTH | {
@@ -32,9 +32,22 @@ COMMANDS = OF_BOTH | {
     *("pull", "push", "images", "accept"),
     *(f"volume.{name}" for name in ("ls", "inspect", "create", "rm", "prune")),
     *(f"network.{name}" for name in ("ls", "inspect", "rm", "prune")),
-    *(f"image.{name}" for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck")),
+    *(
+        f"image.{name}"
+        for name in ("ls", "inspect", "history", "pull", "push", "rm", "prune", "save", "load", "fsck", "build")
+    ),
 }
-USE_CASES = OF_BOTH | {"attached", "prune", "export", "commit", "sources.fetch", "sources.reach"}
+USE_CASES = OF_BOTH | {
+    "attached",
+    "prune",
+    "export",
+    "commit",
+    "build_check",
+    "build_inputs",
+    "built",
+    "sources.fetch",
+    "sources.reach",
+}
 
 PROBE = """
 import json, sys

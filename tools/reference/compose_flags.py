@@ -15,19 +15,8 @@ from tools.reference import marks
 
 FACTS = Path(__file__).parents[2] / "tests" / "cli" / "compose-5.5.json"
 
-_BUILDING = "Orchestra does not build images yet."
-
 MISSING: dict[str, dict[str, str]] = {
-    "create": {
-        "--build": _BUILDING,
-        "--no-build": _BUILDING,
-    },
     "publish": {"--app": "Images of services are not published together with the file yet."},
-    "up": {
-        "--build": _BUILDING,
-        "--no-build": _BUILDING,
-        "--quiet-build": _BUILDING,
-    },
 }
 """By command, ``""`` for global options: each option that is missing, and why. This may only become shorter."""
 

@@ -167,6 +167,8 @@ SOURCES: Mapping[str, Source | str] = {
     "DEST_PATH": _services_and(":"),
     "FILE": FILES,
     "SOURCE:TARGET": FILES,
+    "PATH": DIRECTORIES,
+    "dockerfile": FILES,
     "PROGRAM": FILES,
 }
 """Sources by the name of an option or argument, else by its metavar."""

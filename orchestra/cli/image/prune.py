@@ -21,9 +21,12 @@ def run(invocation: Invocation) -> int:
     if not values["force"]:
         need_terminal()
         what = ALL if values["all"] else NAMELESS
+        what += ", what builds remember" if values["build_cache"] else ""
         if not is_sure(f"WARNING! This will remove {what}, and the remains of interrupted downloads."):
             return 0
-    pruned = open_library(invocation.context, say_waiting).prune(everything=values["all"])
+    pruned = open_library(invocation.context, say_waiting).prune(
+        everything=values["all"], build_cache=values["build_cache"]
+    )
     if pruned.names or pruned.ids:
         say("Deleted Images:")
     for name in pruned.names:

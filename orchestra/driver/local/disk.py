@@ -6,6 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.driver.local.build.records import StepRecords
+from orchestra.driver.local.build.upkeep import measure_builds
 from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.removal import tree_size
 from orchestra.driver.local.look import look_at_containers
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from orchestra.driver.local.build.upkeep import BuildUse
     from orchestra.driver.local.image.library import Item
     from orchestra.home import Home
 
@@ -83,6 +86,7 @@ class Disk(NamedTuple):
     logs: list[LogUse]
     images_size: int
     images_reclaimable: int
+    builds: BuildUse
 
     def totals(self) -> list[Total]:
         used = [image for image in self.images if image.containers]
@@ -96,6 +100,7 @@ class Disk(NamedTuple):
             Total("Images", len(self.images), len(used), self.images_size, self.images_reclaimable),
             Total("Containers", len(self.containers), running, sum(use.size for use in self.containers), ended),
             Total("Local Volumes", len(self.volumes), mounted, sum(volume.size for volume in self.volumes), idle),
+            Total("Build Cache", self.builds.number, 0, self.builds.size, self.builds.size),
             Total("Logs", len(self.logs), kept, sum(log.size for log in self.logs), old),
         ]
 
@@ -106,6 +111,7 @@ def measure(home: Home) -> Disk:
     used = [use.container["image_digest"] for use in containers]
     used += [digest for use in containers for digest in use.container.get("mounted_images", {}).values()]
     images, size, reclaimable = _images(home, used)
+    of_images = {chain for use in images for item in use.items if item.parts for chain in item.parts.chain_ids()}
     there = {(use.stack, use.container["name"]) for use in containers}
     return Disk(
         images=images,
@@ -114,6 +120,7 @@ def measure(home: Home) -> Disk:
         logs=list(_logs(home, there)),
         images_size=size,
         images_reclaimable=reclaimable,
+        builds=measure_builds(home, of_images),
     )
 
 
@@ -134,6 +141,10 @@ def _images(home: Home, used: list[str]) -> tuple[list[ImageUse], int, int]:
     for item in (*library.items(), *library.nameless()):
         by_digest.setdefault(item.entry.digest, []).append(item)
     parts = {digest: _parts_of(items[0]) & sizes.keys() for digest, items in by_digest.items()}
+    # Layers that only builds remember are no part of images.
+    of_builds = {f"layer {chain_id}" for chain_id in StepRecords(home).layers()}
+    of_images = set().union(*parts.values())
+    sizes = {part: size for part, size in sizes.items() if part in of_images or part not in of_builds}
     images = []
     for digest, items in by_digest.items():
         others = set().union(*(own for other, own in parts.items() if other != digest))

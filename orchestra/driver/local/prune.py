@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
+from orchestra.driver.local.build.stack import BUILDS
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.net import leftovers
 from orchestra.driver.local.net.endpoint import detach
@@ -72,7 +73,8 @@ def find(home: Home) -> list[Item]:
         *_networks(home),
         *_names(home, living),
         *_snapshots(home, living),
-        *(Item(Kind.STACK, name, name) for name in sorted(names - living)),
+        # That of builds is only a lock, which is kept.
+        *(Item(Kind.STACK, name, name) for name in sorted(names - living - {BUILDS})),
     ]
     return sorted(found, key=lambda item: list(Kind).index(item.kind))
 

@@ -11,6 +11,7 @@ from orchestra.driver.local.image.documents.manifest import Descriptor
 from orchestra.driver.local.image.naming.name import ImageName, parse_name
 from orchestra.driver.local.image.naming.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
+from orchestra.driver.local.image.tree import PREFIX
 from orchestra.errors import FatalError, UserError
 from orchestra.record import Record, replace
 
@@ -154,8 +155,10 @@ class Library:
                 hint += "; with --force only the name is removed now, and the image once they are gone"
             raise UserError(f"image {text} is used by {', '.join(users)}", hint=hint)
 
-    def prune(self, *, everything: bool = False) -> Pruned:
-        """Remove what nothing refers to; everything: also names that no container uses."""
+    def prune(self, *, everything: bool = False, build_cache: bool = False) -> Pruned:
+        """Remove what nothing refers to; everything: also names that no container uses. build_cache: also what builds
+        remember.
+        """
         from orchestra.driver.local.image.content.collect import collect, containers
 
         names: list[str] = []
@@ -168,7 +171,14 @@ class Library:
                         self.content.remove_entry(item.entry.reference)
                         names.append(item.entry.reference)
                         before[item.entry.digest] = item.id
+        freed = 0
+        if build_cache:
+            from orchestra.driver.local.build.upkeep import forget_builds
+
+            with self.content.collecting(self._wait):
+                freed = forget_builds(self._home)
         collected = collect(self._home, self._wait)
+        collected = collected._replace(size=collected.size + freed)
         gone = {image_id for digest, image_id in before.items() if self.content.size(digest) < 0}
         return Pruned(names, collected, sorted(gone))
 
@@ -184,6 +194,7 @@ class Library:
             item = self.find(text)
             if item.parts is None:
                 raise FatalError(f"image {text} is damaged", hint="run `orchestra image fsck` for details")
+            refuse_bound(item.parts, text)
             say(f"The push refers to repository {name.repository}")
             manifest = Descriptor(item.entry.media_type, item.entry.digest, item.entry.size)
             others = (other.name for other in self.items() if self._shares(other, item.parts))
@@ -226,6 +237,14 @@ class Library:
             texts = {key: str(step.get(key) or "") for key in ("created", "created_by", "comment")}
             rows.append({**texts, "size": size, "empty": empty})
         return rows[::-1]
+
+
+def refuse_bound(parts: Parts, text: str) -> None:
+    """Raise UserError for an image that lies on a directory of this machine."""
+    if parts.base:
+        directory = PREFIX + parts.base.removeprefix(PREFIX).partition(":")[2]
+        hint = "build it on an image instead, such as one made with `orchestra image import`"
+        raise UserError(f"{text} was built on {directory}, so it cannot leave this machine", hint=hint)
 
 
 def reference_key(text: str) -> str:

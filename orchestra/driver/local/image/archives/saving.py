@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from orchestra.driver.local.image.documents.manifest import INDEX, NAMES
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.library import name_of
+from orchestra.driver.local.image.library import name_of, refuse_bound
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def write_archive(content: ContentStore, items: Sequence[tuple[Item, bool]], out
     for item, by_name in items:
         if item.parts is None:
             raise FatalError(f"image {item.entry.reference} is damaged", hint="run `orchestra image fsck` for details")
+        refuse_bound(item.parts, item.entry.reference or item.id)
         images[item.entry.digest] = (item, item.parts)
         listed = names.setdefault(item.entry.digest, [])
         name = name_of(item.entry.reference) if by_name and item.entry.reference else None
