@@ -52,6 +52,16 @@ def _up(invocation: Invocation) -> int:
     return _show_up(invocation, read_chosen(invocation.values), read_changes(invocation.values))
 
 
+def _watch(invocation: Invocation) -> int:
+    """What it does before it watches."""
+    from orchestra.model.request import Changes
+    from orchestra.stacks.stack_file import Chosen
+
+    if invocation.values["no_up"]:
+        return _transfer("", ())
+    return _show_up(invocation, Chosen(tuple(invocation.values["services"])), Changes())
+
+
 def _create(invocation: Invocation) -> int:
     from orchestra.cli.changes import read_chosen, read_creation
 
@@ -217,6 +227,7 @@ def _transfer(verb: str, images: Collection[str]) -> int:
 
 PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "up": _up,
+    "watch": _watch,
     "create": _create,
     "scale": _scale,
     "start": _start,

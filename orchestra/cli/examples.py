@@ -63,6 +63,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("run --rm --no-deps -T web env", "Print what web would have in its environment, for a pipe or a file"),
     ),
     "attach": (Example("attach --no-stdin web", "Show what web writes from now on, and pass signals on to it"),),
+    "watch": (
+        Example("watch", "Bring the stack up, and files into its containers as they are saved"),
+        Example("watch --no-up web", "Only watch, and only for web"),
+    ),
     "cp": (
         Example("cp web:/etc/hostname .", "Copy a file out of the container of web"),
         Example("cp compose.yaml web:/tmp", "Copy a file into every container of web"),

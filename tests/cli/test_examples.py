@@ -30,6 +30,8 @@ NOT_RUN = {
     "logs -f web db": "Ctrl-C",
     "events --json": "Ctrl-C",
     "stats": "Ctrl-C",
+    "watch": "Ctrl-C",
+    "watch --no-up web": "Ctrl-C",
     "wait --down-project tests": "a service that ends",
     "image pull --platform linux/arm64 alpine:3.20": "a registry",
     "image push localhost:5000/demo:1": "a registry",

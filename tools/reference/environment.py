@@ -19,6 +19,7 @@ TABLES: dict[str, dict[str, str]] = {
         "PATH": "Where OCI runtimes (`runtime:`, `--runtime`), `nft` and credential helpers are searched for.",
         "NO_COLOR": "If not empty: no colours, unless `--ansi always` is given.",
         "COLUMNS": "Width of tables, instead of the terminal's.",
+        "TERM": "`dumb`: no menu of keys below the logs of `up`.",
     },
     "compose": {
         "COMPOSE_FILE": "The Compose files, separated by `COMPOSE_PATH_SEPARATOR`. `-f` takes precedence.",

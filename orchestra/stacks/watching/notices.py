@@ -1,10 +1,10 @@
 """The kernel's notices of changed files, by watchfiles (inotify(7)).
 
-Directories are watched one by one, by a watcher that is made anew when there are others. Both exist for a moment: what
-happens between the two is told by the old one.
+Directories are watched one by one. When there are others to watch, another watcher takes over. The first one stays for
+a moment, and reports what has changed before the other was ready.
 
-A watcher that is told to stop, or that waits only for a time, drops what it has heard at that moment. So neither is
-used: to be woken, it watches a file without a name.
+A watcher that is told to stop, or that waits only for a time, drops the changes that it has seen at that moment. So
+neither is used: to be woken, it watches a file without a name.
 """
 
 from __future__ import annotations
