@@ -286,8 +286,10 @@ class Commands:
                 continue
             if not isinstance(status, Exited):
                 continue
-            stays = status.stopped or desired.wish(spec.service).rests
-            stays = stays or next_run(spec.restart, container, status) is None
+            wish = desired.wish(spec.service)
+            restarts = wish.restart and not wish.rests and status.started_at < wish.at
+            stays = status.stopped or wish.rests or next_run(spec.restart, container, status) is None
+            stays = stays and not restarts
             if stays or ResourceId.container(spec.name) in stuck:
                 ended.append((container, status))
         return sorted(ended, key=lambda pair: pair[1].finished_at)

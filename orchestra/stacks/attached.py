@@ -323,6 +323,8 @@ class Attached:
 
     def _stop(self) -> None:
         self._stopping = True
+        if self._watch is not None:
+            self._watch.end()  # or it might restart what has just stopped
         self._heard = "stop"
         self._ask_to_stop("stop", self._options.timeout)
 

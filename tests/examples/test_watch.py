@@ -136,6 +136,9 @@ def test_up_watches_beside_the_logs(web):
         (web.folder / "src/b").write_text("b")
         eventually(lambda: "src/b" in within(web))
         assert 'Syncing service "web" after 1 changes were detected' in up.said()
+        (web.folder / "app.conf").write_text("two")  # all containers end for a moment, and the command goes on
+        up.until('service "web" restarted')
+        eventually(lambda: up.said().count("  | begun") == 4)
         assert "web-1  | begun" in up.said()
         assert "Detach" not in up.said()
         up.process.send_signal(signal.SIGINT)
