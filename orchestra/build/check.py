@@ -10,7 +10,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestra.build import instruction as typed
-from orchestra.build.evaluate import Steps
 from orchestra.build.expand import ExpansionError, expand
 from orchestra.build.globals import global_variables
 from orchestra.build.graph import evaluate
@@ -18,6 +17,7 @@ from orchestra.build.problem import diagnose, position
 from orchestra.build.rule import EXPERIMENTAL, Remark, Rule, near
 from orchestra.build.stages import RESERVED, Stages
 from orchestra.build.step import BaseImage, ContextFiles, Copy
+from orchestra.build.steps import Steps
 from orchestra.errors import FatalError, Span
 from orchestra.model.platform import parse_platform
 from orchestra.record import Record

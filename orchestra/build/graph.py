@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.build.configuration import ImageConfiguration, render_configuration
-from orchestra.build.evaluate import DEFAULT_PATH, Evaluated, StageEvaluation, Steps, base_of, label_of, step_count
+from orchestra.build.evaluate import evaluate_stage
 from orchestra.build.globals import proxy_variables
 from orchestra.build.stages import NothingSource, Stages, StageSource
+from orchestra.build.state import StageState
 from orchestra.build.step import BaseImage, Graph, Result
+from orchestra.build.steps import Evaluated, Steps, base_of, label_of, step_count
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from orchestra.build.options import Options
     from orchestra.build.rule import Remark
     from orchestra.build.stages import NeededStage
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def needed_images(
@@ -65,7 +69,7 @@ def evaluate(stages: Stages, steps: Steps, remark: Callable[[Remark], None]) -> 
     done: dict[int, Evaluated] = {}
     for index, stage in stages.needed.items():
         begun = _begin(stages, stage, steps, done)
-        done[index] = StageEvaluation(stages, stage, begun, steps, done, proxies, remark).run()
+        done[index] = evaluate_stage(StageState(stages, stage, begun, steps, done, proxies, remark))
     return done
 
 

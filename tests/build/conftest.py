@@ -10,6 +10,7 @@ from orchestra.build.configuration import ImageConfiguration
 from orchestra.build.dockerfile import parse_dockerfile
 from orchestra.build.graph import make_graph, needed_images
 from orchestra.build.options import Options
+from orchestra.build.step import Copy
 from orchestra.errors import DockerfileError
 from orchestra.record import replace
 
@@ -38,3 +39,9 @@ def mistakes(text: str, **options: object) -> list[tuple[str, str]]:
     with pytest.raises(DockerfileError) as raised:
         graph_of(text, replace(OPTIONS, **options))
     return [(f"{one.span.line}:{one.span.column}", one.message) for one in raised.value.diagnostics]
+
+
+def last(lines: str, kind: type = Copy, **options: object) -> object:
+    """The last step of a kind that these lines make after ``FROM base``."""
+    graph = built_of(lines, replace(OPTIONS, **options))
+    return [step for step in graph.steps if isinstance(step, kind)][-1]
