@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.document import mapping, strings, text
 from orchestra.record import Record
 
 if TYPE_CHECKING:
@@ -38,25 +39,25 @@ class ImageConfiguration(Record):
 
 
 def parse_configuration(document: Mapping[str, object]) -> ImageConfiguration:
-    """document: the whole configuration file of an image. Raises ValueError if it does not have the right shape."""
-    config = _mapping(document, "config")
-    labels = _mapping(config, "Labels")
-    environment = (line.partition("=") for line in _strings(config, "Env") or ())
-    parts = (_text(document, key) for key in ("os", "architecture", "variant"))
+    """document: the whole configuration file of an image. Raises DocumentError if it does not have the right shape."""
+    config = mapping(document, "config")
+    labels = mapping(config, "Labels")
+    environment = (line.partition("=") for line in strings(config, "Env"))
+    parts = (text(document, key) for key in ("os", "architecture", "variant"))
     return ImageConfiguration(
         environment=tuple((name, value) for name, _, value in environment if name),
-        working_directory=_text(config, "WorkingDir"),
-        user=_text(config, "User"),
-        shell=_strings(config, "Shell") or (),
-        entrypoint=_strings(config, "Entrypoint"),
-        command=_strings(config, "Cmd"),
-        labels={name: _text(labels, name) for name in labels},
-        volumes=frozenset(_mapping(config, "Volumes")),
-        exposed_ports=frozenset(_mapping(config, "ExposedPorts")),
-        stop_signal=_text(config, "StopSignal"),
-        healthcheck=_mapping(config, "Healthcheck") or None,
-        on_build=_strings(config, "OnBuild") or (),
-        author=_text(document, "author"),
+        working_directory=text(config, "WorkingDir"),
+        user=text(config, "User"),
+        shell=strings(config, "Shell"),
+        entrypoint=strings(config, "Entrypoint") or None,
+        command=strings(config, "Cmd") or None,
+        labels={name: text(labels, name) for name in labels},
+        volumes=frozenset(mapping(config, "Volumes")),
+        exposed_ports=frozenset(mapping(config, "ExposedPorts")),
+        stop_signal=text(config, "StopSignal"),
+        healthcheck=mapping(config, "Healthcheck") or None,
+        on_build=strings(config, "OnBuild"),
+        author=text(document, "author"),
         platform="/".join(part for part in parts if part),
     )
 
@@ -78,32 +79,3 @@ def render_configuration(configuration: ImageConfiguration) -> dict[str, object]
         "Shell": list(configuration.shell),
     }
     return {key: value for key, value in config.items() if value}
-
-
-def _mapping(document: Mapping[str, object], key: str) -> Mapping[str, object]:
-    value = document.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is not an object")
-    return value
-
-
-def _text(document: Mapping[str, object], key: str) -> str:
-    value = document.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is not a string")
-    return value
-
-
-def _strings(document: Mapping[str, object], key: str) -> tuple[str, ...] | None:
-    value = document.get(key)
-    if value is None:
-        return None
-    if isinstance(value, str):  # written by very old tools for a command of one word
-        return (value,)
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{key} is not a list of strings")
-    return tuple(value)

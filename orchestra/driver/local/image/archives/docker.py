@@ -12,11 +12,11 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.content.arrival import HERE, Arrival
-from orchestra.driver.local.image.documents.document import DocumentError, mappings, parse_document, strings, text
 from orchestra.driver.local.image.documents.manifest import CONFIG, DOCUMENT_LIMIT, LAYER, MANIFEST, Descriptor
 from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.driver.local.image.layers.compression import compression_of
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError, mappings, parse_document, strings, text
 
 if TYPE_CHECKING:
     import io

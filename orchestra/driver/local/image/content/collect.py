@@ -15,12 +15,12 @@ from orchestra.driver.local.build.records import StepRecords
 from orchestra.driver.local.image.content.nameless import find_nameless
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, load_parts
 from orchestra.driver.local.image.content.store import ContentStore
-from orchestra.driver.local.image.documents.document import DocumentError
 from orchestra.driver.local.image.documents.manifest import parse_index
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.parts import Parts, load_parts
 from orchestra.driver.local.image.content.store import Stored
-from orchestra.driver.local.image.documents.document import DocumentError, parse_document, text
 from orchestra.driver.local.image.documents.manifest import DOCUMENT_LIMIT, MANIFEST
 from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError, parse_document, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

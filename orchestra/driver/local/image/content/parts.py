@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.documents.config import ImageConfig, parse_config
-from orchestra.driver.local.image.documents.document import DocumentError, parse_document
 from orchestra.driver.local.image.documents.manifest import Descriptor, parse_diff_ids, parse_manifest
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError, parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,10 +13,10 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.blobs import BlobStore
-from orchestra.driver.local.image.documents.document import DocumentError
 from orchestra.driver.local.image.documents.manifest import MANIFEST, NAME, parse_index
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError
 from orchestra.record import Record
 
 if TYPE_CHECKING:

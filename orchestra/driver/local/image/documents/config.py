@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.documents.document import DocumentError, integer, mapping, strings, text
+from orchestra.model.document import DocumentError, integer, mapping, strings, text
 from orchestra.model.observed import Healthcheck
 from orchestra.record import Record
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.documents.document import (
+from orchestra.driver.local.image.documents.platform import platform_of
+from orchestra.model.document import (
     DocumentError,
     check_digest,
     integer,
@@ -17,7 +18,6 @@ from orchestra.driver.local.image.documents.document import (
     strings,
     text,
 )
-from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.record import Record
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.documents.document import text
+from orchestra.model.document import text
 from orchestra.model.platform import Platform
 
 if TYPE_CHECKING:

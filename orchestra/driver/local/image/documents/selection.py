@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.documents.document import DocumentError, parse_document
 from orchestra.driver.local.image.documents.manifest import INDEXES, MANIFESTS, choose_platform, parse_index
 from orchestra.driver.local.image.documents.platform import platform_of
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError, parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

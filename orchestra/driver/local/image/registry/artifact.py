@@ -14,14 +14,6 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.documents.document import (
-    DocumentError,
-    check_digest,
-    mapping,
-    mappings,
-    parse_document,
-    text,
-)
 from orchestra.driver.local.image.documents.manifest import (
     DOCUMENT_LIMIT,
     INDEXES,
@@ -34,6 +26,14 @@ from orchestra.driver.local.image.registry.places import find_place
 from orchestra.driver.local.image.registry.repository import Repository
 from orchestra.driver.local.image.registry.session import Session
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.document import (
+    DocumentError,
+    check_digest,
+    mapping,
+    mappings,
+    parse_document,
+    text,
+)
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.documents.document import DocumentError, mapping, parse_document, text
 from orchestra.driver.local.image.naming.name import DEFAULT_CREDENTIALS, DEFAULT_HOST
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError, mapping, parse_document, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.documents.document import DocumentError, mappings, parse_document, text
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.document import DocumentError, mappings, parse_document, text
 
 if TYPE_CHECKING:
     from orchestra.driver.local.image.registry.http import Reply

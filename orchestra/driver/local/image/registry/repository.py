@@ -7,12 +7,12 @@ import time
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from orchestra.driver.local.image.documents.document import DIGEST, DocumentError, parse_document, text
 from orchestra.driver.local.image.documents.manifest import DOCUMENT_LIMIT, INDEXES, MANIFESTS, Descriptor
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.driver.local.image.registry.refusal import NotFound
 from orchestra.driver.local.image.registry.session import PULL, PUSH, Asked, unreachable
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.model.document import DIGEST, DocumentError, parse_document, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

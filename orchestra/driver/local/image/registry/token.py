@@ -11,10 +11,10 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from orchestra.driver.local.image.documents.document import DocumentError, integer, parse_document, text
 from orchestra.driver.local.image.registry.http import Trouble
 from orchestra.driver.local.image.registry.refusal import LOGIN
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.model.document import DocumentError, integer, parse_document, text
 from orchestra.record import Record
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 import pytest
 
 from orchestra.driver.local.image.documents.config import ImageConfig, parse_config
-from orchestra.driver.local.image.documents.document import DocumentError, parse_document
+from orchestra.model.document import DocumentError, parse_document
 from orchestra.model.observed import Healthcheck
 
 
