@@ -74,12 +74,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "export": (Example("export -o web.tar web", "Write the file system of web to an archive"),),
     "build": (
         Example("build", "Build the images of all services that have a build section"),
-        Example("build --no-cache web", "Build the image of web, and use no result of an earlier build"),
         Example("build --check", "Report likely mistakes in the Dockerfiles, and build nothing"),
     ),
     "image build": (
         Example("image build -t shop:1 .", "Build an image from the Dockerfile of this directory"),
-        Example("image build --target test --build-arg PYTHON=3.13 .", "Build one stage, with another value of an ARG"),
+        Example("image build --target test --build-arg A=1 .", "Build one stage, with another value of an ARG"),
     ),
     "commit": (Example("commit -m 'with data' web demo:2", "Make an image of what web has changed"),),
     "top": (Example("top web", "Show the processes of web"),),

@@ -93,6 +93,7 @@ def test_examples_work(write_stack):
     stack = write_stack(FILE)
     for name in ("base.yaml", "prod.yaml"):
         (stack.folder / name).write_text(stack.file.read_text())
+    (stack.folder / "Dockerfile").write_text(f"FROM rootfs:{stack.busybox_root} AS test\nARG A\nRUN true\n")
     with tarfile.open(stack.folder / "root.tar", "w") as archive:
         archive.add(stack.busybox_root, ".")
     failed = {}

@@ -164,6 +164,11 @@ def test_an_interrupt_ends_the_command_and_leaves_nothing(stack, busybox_root):
     assert eventually(lambda: os.listdir(stack.home / "run/stacks/_builds/containers") == [])
 
 
+def disk(stack):
+    rows = stack.run("system", "df", "--format", "json").stdout.splitlines()
+    return {row["Type"]: row for row in map(json.loads, rows)}
+
+
 def test_prune_keeps_what_builds_remember_until_it_is_told_otherwise(stack):
     stack.run("build", "web")
     stack.run("image", "prune", "-af")

@@ -40,6 +40,8 @@ TABLES: dict[str, dict[str, str]] = {
         "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json` or `quiet`. `--progress` takes precedence.",
         "COMPOSE_MENU": "`false`: no menu of keys below the logs of `up`. `--menu` takes precedence.",
         "COMPOSE_STATUS_STDOUT": "If true: progress is written to standard output.",
+        "SOURCE_DATE_EPOCH": "The newest time that files and dates of built images may have, in seconds since 1970.",
+        "SSH_AUTH_SOCK": "The socket of the SSH agent that `build.ssh` and `--ssh` lend to builds.",
         "DOCKER_DEFAULT_PLATFORM": "Platform of services without `platform:`, such as `linux/arm64`.",
     },
     "registries": {

@@ -28,6 +28,7 @@ from orchestra.build.step import (
 )
 from orchestra.driver.local.build.content import Contents
 from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
+from orchestra.driver.local.build.download import fetch_commit, fetch_file
 from orchestra.driver.local.build.mounting import Sources, mounted
 from orchestra.driver.local.build.records import Made, StepRecords
 from orchestra.driver.local.build.run import Interrupted, run_command
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Graph, Step
+    from orchestra.driver.local.build.download import Fetched
     from orchestra.driver.local.build.layer import Layers
     from orchestra.driver.local.build.run import RunOptions
     from orchestra.driver.local.build.trees import Trees
@@ -107,6 +109,7 @@ class Execution:
         self._records = StepRecords(home)
         self._exported = {entry.step for entry in graph.result.history}
         self._keys: dict[int, str] = {}
+        self._fetched: dict[int, Fetched] = {}
         self.made: dict[int, Made] = {}
         """What is known of steps that make trees."""
         self._lock = threading.Condition()
@@ -134,7 +137,7 @@ class Execution:
         contents = {name: Contents(self._home, one.path) for name, one in self._given.directories.items()}
         for number, step in enumerate(self._graph.steps):
             try:
-                files = self._files_of(step, contents)
+                files = self._files_of(number, step, contents)
             except (OrchestraError, OSError) as error:
                 raise self._error(number, error) from error
             key = step_key(step, self._keys, files)
@@ -145,9 +148,15 @@ class Execution:
         for each in contents.values():
             each.store()
 
-    def _files_of(self, step: Step, contents: Mapping[str, Contents]) -> str:
+    def _files_of(self, number: int, step: Step, contents: Mapping[str, Contents]) -> str:
         """What a step depends on besides its own words and the steps before it."""
         match step:
+            case Download():
+                self._fetched[number] = fetch_file(self._home, step)
+                return self._fetched[number].digest
+            case GitTree():
+                self._fetched[number] = fetch_commit(self._home, step)
+                return self._fetched[number].digest
             case BaseImage():
                 tree = self._given.trees[step]
                 return " ".join((tree.base, *tree.diff_ids))
@@ -327,7 +336,8 @@ class Execution:
                 with self._inline(source) as path, _opened_directory(path) as root:
                     yield Place(root, "the Dockerfile")
             case Download() | GitTree():
-                raise UserError("ADD from a URL or a Git repository is not available yet")
+                with _opened_directory(self._fetched[number].path) as root:
+                    yield Place(root, source.url)
             case _:
                 with self._trees.opened(self.made[number].tree) as root:
                     yield Place(root, "the source")

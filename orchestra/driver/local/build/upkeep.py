@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestra.home import Home
 
-RECORDS = ("steps", "blobs", "contents")
+RECORDS = ("steps", "blobs", "contents", "downloads")
 
 
 class BuildUse(NamedTuple):
