@@ -53,8 +53,10 @@ RECORDING = 1.0
 """Seconds in which the end of a container is recorded."""
 REPAIR_PAUSE = 1.0
 """Seconds between two repairs of the networks: another program may change them again and again."""
-GATHERING = 0.05
-"""Seconds between two looks at what the kernel tells: many containers that start at once are looked at together."""
+GATHERING, IDLE = 0.05, 4
+"""Seconds between two looks at what the kernel tells, and how many times as long as the last one the pause is at least:
+many containers that end at once are looked at together.
+"""
 
 
 def open_driver(home: Home, stack: str) -> LocalDriver:
@@ -73,6 +75,7 @@ class LocalDriver:
         self._containers = Containers(home, stack, self._images, self._runtime)
         self._projections = Projections(partial(network.restore, home, stack), partial(network.apply, home, stack))
         self._names: NameServer | None = None
+        self._networks: NetworkWatch | None = None
         self._serves = False
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
@@ -103,13 +106,19 @@ class LocalDriver:
             print(f"cannot watch the networks for changes: {error}", file=sys.stderr, flush=True)
             return
         with watch:
-            while True:
-                await anyio.wait_readable(watch)
-                losses = await run_sync(watch.losses)
-                if losses:
-                    print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
-                    tell(None)
-                await anyio.sleep(REPAIR_PAUSE if losses else GATHERING)
+            self._networks = watch
+            try:
+                while True:
+                    await anyio.wait_readable(watch)
+                    began = anyio.current_time()
+                    losses = await run_sync(watch.losses)
+                    if losses:
+                        print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
+                        tell(None)
+                    took = anyio.current_time() - began
+                    await anyio.sleep(REPAIR_PAUSE if losses else max(GATHERING, took * IDLE))
+            finally:
+                self._networks = None
 
     async def settle(self) -> None:
         """Wait until rules and names match the containers, even if another program has changed them."""
@@ -125,7 +134,11 @@ class LocalDriver:
     def _observe(self, desired: Desired) -> Observed:
         external = tuple(spec.name for spec in desired.networks if spec.external)
         networks = network.observe_networks(
-            self._home, self._stack, external, rules_follow=self._serves and self._projections.is_pending
+            self._home,
+            self._stack,
+            external,
+            rules_follow=self._serves and self._projections.is_pending,
+            look=self._networks.look if self._networks is not None else None,
         )
         foreign = tuple(spec.name for spec in desired.volumes if spec.external)
         containers = observe_containers(self._stack_home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import threading
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import lease_file, link, ruleset
@@ -12,6 +13,7 @@ from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.filter import table_name
 from orchestra.linux.inotify import IN_MODIFY, IN_ONLYDIR, Inotify
 from orchestra.linux.network.namespace import is_pinned
+from orchestra.linux.network.netlink import HERE
 from orchestra.linux.network.nftables_watch import TableWatch
 from orchestra.linux.network.route_watch import RouteWatch
 
@@ -40,6 +42,8 @@ class NetworkWatch:
             self._opened = opened.pop_all()
         for lease in lease_file.load(home).networks.values():
             self._watch_settings(lease.bridge)
+        self._lock = threading.Lock()
+        self._suspects: frozenset[int] | None = None  # nothing has been looked at yet
         self._pinned = {path for path in (pin_path(home, found) for found in pinned_ids(home)) if is_pinned(path)}
 
     def __enter__(self) -> NetworkWatch:
@@ -53,16 +57,35 @@ class NetworkWatch:
 
     def losses(self) -> str:
         """What others have done since the last call, described; empty for nothing that matters."""
-        found = [self._of_rules()]
+        rules = self._of_rules()
+        return "; ".join(
+            filter(None, [rules, *(f"network {name}: {loss}" for name, loss in sorted(self.look().items()))])
+        )
+
+    def look(self) -> dict[str, str]:
+        """``find_losses``, but only where the kernel has told of a change, or where something was missing before.
+
+        May be called by several threads at once.
+        """
+        with self._lock:
+            suspects = self._suspects_now()
+            if suspects == frozenset():
+                return {}
+            found = find_losses(self._home, self._stack, suspects)
+            self._suspects = suspects if found else frozenset()
+            return found
+
+    def _suspects_now(self) -> frozenset[int] | None:
+        """The numbers of the namespaces to look at, HERE for this one; None for all of them."""
         news = self._routes.read()
         bridges = {lease.bridge for lease in lease_file.load(self._home).networks.values()}
         for name in news.appeared & bridges:
             self._watch_settings(name)
+        # Both are asked, whatever the first says.
         settings, pins = self._settings.read(), self._pins_are_lost()
-        if news.namespaces != frozenset() or settings or pins:
-            losses = find_losses(self._home, self._stack, news.namespaces)
-            found += [f"network {name}: {loss}" for name, loss in sorted(losses.items())]
-        return "; ".join(filter(None, found))
+        if self._suspects is None or news.namespaces is None:
+            return None
+        return self._suspects | news.namespaces | ({HERE} if settings or pins else frozenset())
 
     def _watch_settings(self, bridge: str) -> None:
         for directory in (link.SYSCTL, link.SYSCTL_IPV6):
