@@ -29,6 +29,7 @@ from orchestra.linux.network.netlink_message import (
 from orchestra.linux.network.nftables import (
     NETLINK_NETFILTER,
     NFNL_SUBSYS_NFTABLES,
+    NFT_MSG_DELTABLE,
     NFT_MSG_GETTABLE,
     NFTA_CHAIN_NAME,
     NFTA_CHAIN_TABLE,
@@ -43,8 +44,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES = 1, 7
+NETLINK_ADD_MEMBERSHIP, NETLINK_LISTEN_ALL_NSID, NFNLGRP_NFTABLES = 1, 8, 7
 NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_NEWGEN = 4, 7, 15
+NFT_MSG_DELCHAIN, NFT_MSG_DELRULE = 5, 8
+REMOVALS = frozenset({NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE})
 NFTA_TABLE, NFTA_GEN_PROC_NAME = 1, 3
 RECEIVED = 1 << 17
 BEFORE_GENERATION = 2
@@ -54,21 +57,27 @@ BEFORE_GENERATION = 2
 class Changes(NamedTuple):
     """tables: names of the changed tables of the family ip, None if the kernel had to drop messages.
 
-    program: the name of the process that made the last change, '' if unknown.
+    program: the name of the process that made the last change, '' if unknown. reduced: the tables that have lost
+    something, or are gone.
     """
 
     tables: frozenset[str] | None
     program: str
+    reduced: frozenset[str] = frozenset()
 
 
 class TableWatch:
-    """A socket that becomes readable when any table of this network namespace changes. Raises OSError."""
+    """A socket that becomes readable when any table of this network namespace changes. Raises OSError.
 
-    def __init__(self) -> None:
+    everywhere: or of any that has a number here, such as those at the far end of a veth pair (netlink(7)).
+    """
+
+    def __init__(self, *, everywhere: bool = False) -> None:
         flags = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self._socket = socket.socket(socket.AF_NETLINK, flags, NETLINK_NETFILTER)
         try:
             self._socket.bind((0, 0))  # without its own address it is taken for the sender, and told nothing
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, int(everywhere))
             self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
         except BaseException:
             self._socket.close()
@@ -86,12 +95,13 @@ class TableWatch:
     def read(self) -> Changes:
         """Everything that has happened since the last call; never waits."""
         tables: set[str] | None = set()
+        reduced: set[str] = set()
         program = ""
         while True:
             try:
                 datagram = self._socket.recv(RECEIVED)
             except BlockingIOError:
-                return Changes(None if tables is None else frozenset(tables), program)
+                return Changes(None if tables is None else frozenset(tables), program, frozenset(reduced))
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
@@ -104,7 +114,10 @@ class TableWatch:
                 if message.type & 0xFF == NFT_MSG_NEWGEN:
                     program = parse_text(attributes.get(NFTA_GEN_PROC_NAME))
                 elif message.body[0] == socket.AF_INET and tables is not None:
-                    tables.add(parse_text(attributes.get(NFTA_TABLE)))
+                    table = parse_text(attributes.get(NFTA_TABLE))
+                    tables.add(table)
+                    if message.type & 0xFF in REMOVALS:
+                        reduced.add(table)
 
 
 class TableContent(NamedTuple):

@@ -8,6 +8,7 @@ Nothing is stored: after a restart it only has to serve the same containers agai
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +22,8 @@ from orchestra.driver.local.net.resolver import Resolver, Sockets
 from orchestra.driver.local.net.shares import Shares
 from orchestra.driver.local.net.zone import PublishedNames
 from orchestra.linux.network.namespace import inside, is_pinned
-from orchestra.linux.network.nftables import Redirection, redirect
+from orchestra.linux.network.nftables import CHAIN, Redirection, redirect
+from orchestra.linux.network.nftables_watch import TableWatch, table_content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 TABLE = "orchestra_dns"
+PAUSE = 0.1
+"""Seconds between two looks at changes: another program may remove the rules again and again."""
 # Questions to other servers in progress: for one container, and for all together.
 QUESTIONS_MAX = 64
 QUESTIONS_TOTAL = 512
@@ -45,20 +49,36 @@ def open_sockets() -> Sockets:
         udp.bind((RESOLVER, 0))
         tcp.bind((RESOLVER, 0))
         tcp.listen(64)
-        ports = (("udp", udp.getsockname()[1]), ("tcp", tcp.getsockname()[1]))
-        redirect(TABLE, [Redirection(protocol, RESOLVER, 53, port) for protocol, port in ports])
+        sockets = Sockets(udp, tcp)
+        lead_to(sockets)
     except BaseException:
         udp.close()
         tcp.close()
         raise
-    return Sockets(udp, tcp)
+    return sockets
+
+
+def lead_to(sockets: Sockets) -> None:
+    """Redirect port 53 of the calling thread's network namespace to the sockets, and nothing else. Raises OSError."""
+    ports = (("udp", sockets.udp.getsockname()[1]), ("tcp", sockets.tcp.getsockname()[1]))
+    redirect(TABLE, [Redirection(protocol, RESOLVER, 53, port) for protocol, port in ports])
+
+
+def lead_again(sockets: Sockets) -> bool:
+    """``lead_to`` if another program has removed a redirection. Returns whether that was so."""
+    content = table_content(TABLE, (CHAIN,))
+    if content is not None and content.rules == len(sockets):
+        return False
+    lead_to(sockets)
+    return True
 
 
 class _Served(NamedTuple):
-    """path: of the namespace, which no other container ever has; scope: of its resolver."""
+    """path: of the namespace, which no other container ever has; scope: of its resolver, which closes the sockets."""
 
     path: str
     scope: anyio.CancelScope
+    sockets: Sockets
 
 
 class NameServer:
@@ -88,7 +108,7 @@ class NameServer:
         with kernel_errors(f"name server of container {attachment.container}"):
             sockets = await run_sync(inside, path, open_sockets)
         scope = anyio.CancelScope()
-        self._served[attachment.container] = _Served(path, scope)
+        self._served[attachment.container] = _Served(path, scope, sockets)
         resolver = Resolver(attachment, sockets, self._names, self._places, self._threads, self._upstream_port)
         self._tasks.start_soon(self._serve, resolver, scope)
 
@@ -97,6 +117,29 @@ class NameServer:
         served = self._served.pop(container, None)
         if served is not None:
             served.scope.cancel()
+
+    async def watch(self) -> None:
+        """Restore the redirections that other programs remove, such as one in a container that flushes all rules."""
+        try:
+            watch = TableWatch(everywhere=True)
+        except OSError as error:
+            print(f"cannot watch the rules in containers: {error}", file=sys.stderr, flush=True)
+            return
+        with watch:
+            while True:
+                await anyio.wait_readable(watch)
+                changes = watch.read()
+                if changes.tables is None or TABLE in changes.reduced:
+                    await self._lead_again()
+                await anyio.sleep(PAUSE)
+
+    async def _lead_again(self) -> None:
+        for container, served in list(self._served.items()):
+            try:
+                if await run_sync(inside, served.path, lead_again, served.sockets):
+                    print(f"container {container}: restored the rules of its name server", file=sys.stderr, flush=True)
+            except OSError:
+                continue  # the container has ended, and the sockets are closed
 
     async def _serve(self, resolver: Resolver, scope: anyio.CancelScope) -> None:
         with scope:
@@ -112,6 +155,7 @@ async def serving_names(home: Home, stack: str, *, upstream_port: int = 53) -> A
             path = entry.attachment.namespace_path
             if path is not None and entry.attachment.interfaces and is_pinned(path):
                 await server.add(entry.attachment)
+        tasks.start_soon(server.watch, name="watch on rules in containers")
         try:
             yield server
         finally:

@@ -100,7 +100,7 @@ class NetworkWatch:
         return not before <= self._pinned
 
     def _of_rules(self) -> str:
-        tables, program = self._tables.read()
+        tables, program, _ = self._tables.read()
         if tables is not None and table_name(self._home, self._stack) not in tables:
             return ""
         if not ruleset.was_applied(self._home, self._stack) or ruleset.is_whole(self._home, self._stack):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +18,11 @@ import pytest
 from anyio.to_thread import run_sync
 
 from orchestra.driver.local.net import network
-from orchestra.driver.local.net.nameserver import QUESTIONS_MAX, serving_names
+from orchestra.driver.local.net.nameserver import QUESTIONS_MAX, TABLE, serving_names
 from orchestra.driver.local.net.resolver import CONNECTIONS_MAX
 from orchestra.driver.local.net.shares import Shares
 from orchestra.linux.network.namespace import inside
+from orchestra.linux.network.nftables import has_table
 
 from .conftest import eventually, needs_network
 
@@ -118,6 +120,15 @@ async def test_a_container_may_serve_port_53_itself(stack):
         own.bind(("0.0.0.0", 53))
         async with serving_names(stack.home, stack.stack):
             assert addresses(await ask(ask_udp, stack.web, "db")) == {stack.db.addresses["s_default"]}
+
+
+async def test_rules_that_a_container_removes_come_back(stack):
+    async with serving_names(stack.home, stack.stack):
+        for _ in range(2):
+            await ask(inside, stack.web.namespace_path, subprocess.run, ["nft", "flush", "ruleset"], check=True)
+            assert await ask(eventually, lambda: inside(stack.web.namespace_path, has_table, TABLE))
+            assert addresses(await ask(ask_udp, stack.web, "db")) == {stack.db.addresses["s_default"]}
+            assert addresses(await ask(ask_tcp, stack.db, "web")) == {stack.web.addresses["s_default"]}
 
 
 async def test_a_removed_container_leaves_no_namespace(stack):
