@@ -29,7 +29,6 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "up": (
         Example("up -d", "Start every service, and return when all are running"),
-        Example("up -d --ports auto", "Publish at free host ports where those of the file are taken"),
         Example("up --wait --wait-timeout 60 web", "Start web and what it depends on, and wait until it is healthy"),
     ),
     "down": (

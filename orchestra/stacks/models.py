@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import ComposeError, Diagnostic, Span, UserError
 from orchestra.record import replace
+from orchestra.stacks.added_variables import with_variables
 from orchestra.stacks.plugins import find_plugin
-from orchestra.stacks.provided import with_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

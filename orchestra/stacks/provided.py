@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,8 @@ from orchestra.model.desired import Desired
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from orchestra.model.desired import ContainerSpec
     from orchestra.stacks.context import Context
     from orchestra.stacks.stack_file import Prepared
 
@@ -41,11 +39,3 @@ def with_known_variables(context: Context, prepared: Prepared) -> Prepared:
     desired = with_provided(decode(Desired, json.loads(prepared.desired)), known.get("provided", {}))
     desired = with_endpoint(desired, known.get("model_endpoint", ""))
     return replace(prepared, desired=json.dumps(encode(desired)).encode())
-
-
-def with_variables(spec: ContainerSpec, found: Mapping[str, str]) -> ContainerSpec:
-    """Add variables. A container is recreated if one of them has changed."""
-    if not found:
-        return spec
-    digest = hashlib.sha256(json.dumps([spec.config_hash, sorted(found.items())]).encode()).hexdigest()
-    return replace(spec, environment={**spec.environment, **found}, config_hash=digest)

@@ -15,8 +15,8 @@ from orchestra.errors import UserError
 from orchestra.model.codec import decode
 from orchestra.model.desired import Desired, ProviderSpec
 from orchestra.record import replace
+from orchestra.stacks.added_variables import with_variables
 from orchestra.stacks.plugins import find_plugin
-from orchestra.stacks.provided import with_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
