@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import import_module
 
+from orchestra.cli.exit_codes import BROKEN_PIPE, INTERRUPTED
 from orchestra.cli.surroundings import settle
 from orchestra.cli.table import find_command
 from orchestra.errors import OrchestraError
@@ -13,10 +14,6 @@ from orchestra.errors import OrchestraError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
-
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""128 plus the number of the signal that kills other programs in this case."""
 
 
 def execute(invocation: Invocation) -> int:

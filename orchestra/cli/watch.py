@@ -6,6 +6,7 @@ import select
 import signal
 from functools import partial
 
+from orchestra.cli.exit_codes import INTERRUPTED
 from orchestra.cli.relay import Signals
 from orchestra.cli.render.watch_lines import print_watch_event
 from orchestra.record import replace
@@ -16,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.watching.events import WatchEvent
-
-INTERRUPTED = 130
 
 
 def run(invocation: Invocation) -> int:

@@ -23,7 +23,8 @@ HEAVY = frozenset(
 OF_BOTH = frozenset(
     {
         *("up", "down", "ps", "logs", "exec", "config", "plan", "events", "ls", "doctor", "disk"),
-        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm", "publish", "run", "attach", "build", "watch"),
+        *("cp", "graph", "inspect", "port", "volumes", "top", "stats", "rm", "publish", "run", "attach"),
+        *("build", "watch"),
     }
 )
 COMMANDS = OF_BOTH | {

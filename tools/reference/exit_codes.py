@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.cli.execute import BROKEN_PIPE, INTERRUPTED
+from orchestra.cli.exit_codes import BROKEN_PIPE, INTERRUPTED
 from orchestra.cli.plan import CHANGES
 from orchestra.cli.usage import USAGE
 from orchestra.errors import ComposeError, ComposeFileNotFound, DockerfileError, OrchestraError

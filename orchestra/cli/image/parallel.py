@@ -6,7 +6,7 @@ import os
 import sys
 
 from orchestra.cli.each import show_error
-from orchestra.cli.execute import INTERRUPTED
+from orchestra.cli.exit_codes import INTERRUPTED
 from orchestra.cli.progress import open_progress
 
 TYPE_CHECKING = False
