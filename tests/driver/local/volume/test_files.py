@@ -61,11 +61,11 @@ def test_a_file_has_the_requested_owner(resolve):
 def test_what_cannot_be_written_is_told(resolve, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for source, message in (
-        ("", "service web: what is to be mounted at /f, but its variable is not set"),
+        ("", "service web: secret f is to be mounted at /f, but its variable is not set"),
         (f"{tmp_path}/no", f"service web: {tmp_path}/no is to be mounted at /f: No such file or directory"),
         (str(tmp_path), f"service web: {tmp_path} is to be mounted at /f: Is a directory"),
         (f"{tmp_path}/pipe", f"service web: {tmp_path}/pipe is to be mounted at /f, but is not a file"),
     ):
         with pytest.raises(FatalError) as caught:
-            resolve(file(source=source, mode=0o400))
+            resolve(file(source=source, mode=0o400, declared="secret f"))
         assert caught.value.message == message
