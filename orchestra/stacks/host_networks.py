@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestra.driver.local.net.listing import Listed
+    from orchestra.model.host_network import HostNetwork
     from orchestra.stacks.context import Context
 
 LIST_FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
@@ -18,7 +18,7 @@ PRUNE_FILTERS = ("label", "label!")
 DRIVER, SCOPE, TYPE = "bridge", "local", "custom"
 
 
-def list_networks(context: Context, filters: Sequence[str] = ()) -> list[Listed]:
+def list_networks(context: Context, filters: Sequence[str] = ()) -> list[HostNetwork]:
     """Sorted by name. filters: ``KEY=VALUE``; all labels must match, and one of each other key. Raises UserError."""
     asked = parse_filters(filters, LIST_FILTERS)
     dangling = {parse_truth("dangling", value) for value in asked.get("dangling", ())}
@@ -26,7 +26,7 @@ def list_networks(context: Context, filters: Sequence[str] = ()) -> list[Listed]
     return [network for network in found if not dangling or (not _is_used(context, network)) in dangling]
 
 
-def find_network(context: Context, word: str) -> Listed:
+def find_network(context: Context, word: str) -> HostNetwork:
     """The network of that name, or whose ID begins so. Raises UserError if there is none, or more than one."""
     known = _all(context)
     named = [network for network in known if network.name == word]
@@ -55,27 +55,27 @@ def remove_network(context: Context, word: str, *, force: bool = False) -> str |
     return network.name
 
 
-def find_unused(context: Context, filters: Sequence[str] = ()) -> list[Listed]:
+def find_unused(context: Context, filters: Sequence[str] = ()) -> list[HostNetwork]:
     """Raises UserError for unknown filters."""
     asked = parse_filters(filters, PRUNE_FILTERS)
     return [network for network in _all(context) if _fits(network, asked) and not _is_used(context, network)]
 
 
-def _all(context: Context) -> list[Listed]:
+def _all(context: Context) -> list[HostNetwork]:
     context.need(Part.NETWORKS)
     from orchestra.driver.local.net.listing import list_networks
 
     return list_networks(context.home)
 
 
-def _is_used(context: Context, network: Listed) -> bool:
+def _is_used(context: Context, network: HostNetwork) -> bool:
     from orchestra.driver.local.net.listing import reasons_to_keep
 
     return bool(reasons_to_keep(context.home, network))
 
 
-def _fits(network: Listed, asked: Mapping[str, Sequence[str]]) -> bool:
-    labels = network.lease.labels
+def _fits(network: HostNetwork, asked: Mapping[str, Sequence[str]]) -> bool:
+    labels = network.labels
     return (
         _is_one_of(asked, "name", lambda text: text in network.name)
         and _is_one_of(asked, "id", network.id.startswith)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.net.listing import Listed
+    from orchestra.model.host_network import HostNetwork
 
 
 def run(invocation: Invocation) -> int:
@@ -26,19 +26,22 @@ def run(invocation: Invocation) -> int:
     return code
 
 
-def _fields(network: Listed) -> dict[str, Any]:
-    lease = network.lease
-    pool = {"Subnet": lease.subnet, **({"IPRange": lease.ip_range} if lease.ip_range else {}), "Gateway": lease.gateway}
+def _fields(network: HostNetwork) -> dict[str, Any]:
+    pool = {
+        "Subnet": network.subnet,
+        **({"IPRange": network.ip_range} if network.ip_range else {}),
+        "Gateway": network.gateway,
+    }
     return {
         "Name": network.name,
         "Id": network.id,
-        "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(lease.created_at)),
+        "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(network.created_at)),
         "Scope": SCOPE,
         "Driver": DRIVER,
         "EnableIPv4": True,
         "EnableIPv6": False,
         "IPAM": {"Driver": "default", "Options": {}, "Config": [pool]},
-        "Internal": lease.internal,
+        "Internal": network.internal,
         "Attachable": True,
         "Containers": {
             member.id: {
@@ -49,8 +52,8 @@ def _fields(network: Listed) -> dict[str, Any]:
             }
             for member in network.members
         },
-        "Options": dict(lease.driver_options),
-        "Labels": dict(lease.labels),
-        "Bridge": lease.bridge,
-        "Stack": lease.stack,
+        "Options": dict(network.driver_options),
+        "Labels": dict(network.labels),
+        "Bridge": network.bridge,
+        "Stack": network.stack,
     }

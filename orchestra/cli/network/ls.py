@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.driver.local.net.listing import Listed
+    from orchestra.model.host_network import HostNetwork
 
 HEADER = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
 SHORT = 12
@@ -35,15 +35,15 @@ def run(invocation: Invocation) -> int:
     return 0
 
 
-def _fields(network: Listed, length: int | None) -> dict[str, Any]:
-    labels = network.lease.labels
+def _fields(network: HostNetwork, length: int | None) -> dict[str, Any]:
+    labels = network.labels
     return {
-        "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(network.lease.created_at)),
+        "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(network.created_at)),
         "Driver": DRIVER,
         "ID": network.id[:length],
         "IPv4": "true",
         "IPv6": "false",
-        "Internal": str(network.lease.internal).lower(),
+        "Internal": str(network.internal).lower(),
         "Label": Method(lambda name: labels.get(name, "")),
         "Labels": ",".join(f"{name}={text}" for name, text in sorted(labels.items())),
         "Name": network.name,

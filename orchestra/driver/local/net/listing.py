@@ -11,32 +11,13 @@ from orchestra.driver.local.net import lease_file
 from orchestra.driver.local.net.found_leases import load_specs
 from orchestra.driver.local.net.network import remove_network
 from orchestra.errors import UserError
-from orchestra.record import Record
+from orchestra.model.host_network import HostNetwork, Member
 
 if TYPE_CHECKING:
-    from orchestra.driver.local.net.ipam import NetworkLease
     from orchestra.home import Home
 
 
-class Member(Record):
-    """A container on a network. address: IPv4, with the length of the prefix."""
-
-    name: str
-    id: str
-    mac_address: str
-    address: str
-
-
-class Listed(Record):
-    """A network of the home. id: 64 hexadecimal digits that stay as long as its name."""
-
-    id: str
-    name: str
-    lease: NetworkLease
-    members: tuple[Member, ...] = ()
-
-
-def list_networks(home: Home) -> list[Listed]:
+def list_networks(home: Home) -> list[HostNetwork]:
     """Every network, with the containers of all stacks that are attached to it, sorted by name."""
     members: dict[str, list[Member]] = {}
     for stack in _names_in(home.stacks_run):
@@ -46,7 +27,20 @@ def list_networks(home: Home) -> list[Listed]:
                 member = Member(made.container, made.container_id, port.mac_address, f"{port.address}/{port.prefix}")
                 members.setdefault(port.network, []).append(member)
     return [
-        Listed(network_id(home, name), name, lease, tuple(members.get(name, ())))
+        HostNetwork(
+            id=network_id(home, name),
+            name=name,
+            stack=lease.stack,
+            bridge=lease.bridge,
+            subnet=lease.subnet,
+            gateway=lease.gateway,
+            ip_range=lease.ip_range,
+            internal=lease.internal,
+            labels=lease.labels,
+            driver_options=lease.driver_options,
+            created_at=lease.created_at,
+            members=tuple(members.get(name, ())),
+        )
         for name, lease in sorted(lease_file.load(home).networks.items())
     ]
 
@@ -55,21 +49,21 @@ def network_id(home: Home, name: str) -> str:
     return hashlib.sha256(f"{home.run}\0{name}".encode()).hexdigest()
 
 
-def reasons_to_keep(home: Home, network: Listed) -> list[str]:
+def reasons_to_keep(home: Home, network: HostNetwork) -> list[str]:
     """What uses the network: containers, running or not; otherwise a stack that is not down and has it in its file."""
     found = [f"container {member.name}" for member in network.members]
-    stack = network.lease.stack
+    stack = network.stack
     if not found and any(spec.name == network.name for spec in load_specs(home.stack(stack))):
         found.append(f"stack {stack}, which is not down")
     return found
 
 
-def remove_unused(home: Home, network: Listed) -> None:
+def remove_unused(home: Home, network: HostNetwork) -> None:
     """Raises UserError if something uses the network, FatalError, and StillInUse if that begins meanwhile."""
     if reasons := reasons_to_keep(home, network):
         hint = "remove what uses it first: orchestra down"
         raise UserError(f"network {network.name} is in use by {', '.join(reasons)}", hint=hint)
-    remove_network(home, network.lease.stack, network.name)
+    remove_network(home, network.stack, network.name)
 
 
 def _names_in(directory: str) -> list[str]:
