@@ -111,7 +111,10 @@ class LocalDriver:
                 while True:
                     await anyio.wait_readable(watch)
                     began = anyio.current_time()
-                    losses = await run_sync(watch.losses)
+                    try:
+                        losses = await run_sync(watch.losses)
+                    except (OSError, DriverError) as error:
+                        losses = f"its networks cannot be looked at: {error}"
                     if losses:
                         print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
                         tell(None)

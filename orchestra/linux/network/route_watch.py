@@ -1,11 +1,12 @@
 """Changes of interfaces, addresses, routes, packet filters and forwarding, as the kernel reports them (rtnetlink(7)).
 
 One socket hears of this network namespace and of every other that has a number here, such as those at the far end of
-a veth pair (netlink(7), NETLINK_LISTEN_ALL_NSID). That needs CAP_NET_BROADCAST there.
+a veth pair (netlink(7), NETLINK_LISTEN_ALL_NSID). That needs CAP_NET_BROADCAST in both.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import struct
@@ -61,7 +62,12 @@ class News(NamedTuple):
 
 
 class RouteWatch:
-    """A socket that becomes readable with every change. Raises OSError."""
+    """A socket that becomes readable with every change. Raises OSError.
+
+    hears_others: whether it may hear of other namespaces than this one.
+    """
+
+    hears_others = False
 
     def __init__(self) -> None:
         flags = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -70,7 +76,9 @@ class RouteWatch:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
             self._socket.bind((0, 0))
-            self._socket.setsockopt(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
+            with contextlib.suppress(PermissionError):
+                self._socket.setsockopt(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1)
+                self.hears_others = True
             for group in GROUPS:
                 self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
             with Netlink() as connection:

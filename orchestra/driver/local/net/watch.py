@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,9 @@ class NetworkWatch:
                 self._all.register(source, select.EPOLLIN)
             self._all.register(self._mounts, select.EPOLLPRI)
             self._opened = opened.pop_all()
+        if not self._routes.hears_others:
+            warning = "changes of networks inside containers are not noticed: CAP_NET_BROADCAST is missing"
+            print(warning, file=sys.stderr, flush=True)
         for lease in lease_file.load(home).networks.values():
             self._watch_settings(lease.bridge)
         self._lock = threading.Lock()
@@ -83,7 +87,7 @@ class NetworkWatch:
             self._watch_settings(name)
         # Both are asked, whatever the first says.
         settings, pins = self._settings.read(), self._pins_are_lost()
-        if self._suspects is None or news.namespaces is None:
+        if self._suspects is None or news.namespaces is None or not self._routes.hears_others:
             return None
         return self._suspects | news.namespaces | ({HERE} if settings or pins else frozenset())
 
