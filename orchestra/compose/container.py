@@ -149,8 +149,8 @@ def _pull_policy(service: Service) -> str:
     A service that is built is never pulled unless the file asks for it: at a registry, its name may belong to someone
     else's image.
     """
-    if not service.image or (service.build and service.pull_policy in (None, "build", "missing")):
-        return "never"
+    if not service.image or (service.build and service.pull_policy in (None, "missing")):
+        return "build"
     if service.pull_policy != "refresh":
         return service.pull_policy or "missing"
     after = service.pull_refresh_after

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation
 
-UNCHANGED = ("missing", "never", "if_not_present")
+UNCHANGED = ("missing", "never", "if_not_present", "build")
 """Pull policies under which an image that is present is not updated."""
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Image
     from orchestra.plan.situation import Situation
 
+_LOCAL_ONLY = {"never": ", from this machine only (pull_policy never)", "build": ", `up` builds it first"}
 PERIODS = {"daily": 86_400.0, "weekly": 7 * 86_400.0}
 
 
@@ -25,8 +26,7 @@ def plan_image(situation: Situation, spec: ImageSpec) -> PullImage | None:
         return None
     seen = situation.observed.images.get(spec.key)
     if seen is None:
-        local_only = ", from this machine only (pull_policy never)" if spec.pull_policy == "never" else ""
-        return PullImage(spec, f"not ready on this machine{local_only}")
+        return PullImage(spec, f"not ready on this machine{_LOCAL_ONLY.get(spec.pull_policy, '')}")
     if _asks_again(situation, spec, seen):
         return PullImage(spec, f"pull_policy is {spec.pull_policy}")
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from orchestra.driver import Part
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.stacks.context import Context
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
 def services_to_build(context: Context, prepared: Prepared, *, always: bool) -> tuple[str, ...]:
     """The services whose images are missing, or with ``pull_policy: build``; with ``always``, all that are built."""
-    if not prepared.built:
+    if not prepared.built or not context.offers(Part.IMAGES):
         return ()
     if always:
         return tuple(built.service for built in prepared.built)

@@ -346,7 +346,7 @@ def test_the_pull_policy(folder, attributes, policy):
 @pytest.mark.parametrize("more", ["", ", pull_policy: build", ", pull_policy: always"])
 def test_a_name_that_only_a_build_gives_is_asked_of_no_registry(folder, more):
     (image,) = folder.load(f"services: {{web: {{build: .{more}}}}}").desired.images
-    assert image.pull_policy == "never"
+    assert image.pull_policy == "build"
 
 
 @pytest.mark.parametrize("policy", ["sometimes", "every_", "every_soon", "every_0s"])

@@ -112,7 +112,7 @@ def test_a_failing_step_shows_its_last_lines_and_its_place(stack):
 
 def test_no_build_leaves_it_to_what_is_there(stack):
     done = stack.run("create", "--no-build", code=1)
-    assert "is not on this machine" in done.stderr
+    assert "has not been built" in done.stderr
     assert "cannot be combined" in stack.run("up", "-d", "--build", "--no-build", code=1).stderr
 
 

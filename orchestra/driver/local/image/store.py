@@ -67,7 +67,7 @@ class ImageStore:
     def pull(self, spec: ImageSpec) -> Image:
         """Make the image ready: content verified, layers unpacked. Idempotent.
 
-        Its platform is that of ``spec``, otherwise the machine's. pull_policy ``never``: only what is on this machine.
+        Its platform is that of ``spec``, otherwise the machine's. pull_policy ``never``, ``build``: only what is on this machine.
         A reference whose archive or directory is gone keeps its meaning, unless pull_policy is ``always``. A registry
         is asked if the image is missing, and with every policy that checks whether it is the newest.
         """
@@ -144,6 +144,8 @@ class ImageStore:
         here = entry is not None and _is_for(entry, platform) and self._is_complete(entry, f"image {text}")
         if entry and here and spec.pull_policy in CONTENT:
             return self._unchanged(spec, entry)
+        if spec.pull_policy == "build":
+            raise FatalError(f"image {text} has not been built", hint="run `orchestra build`")
         if spec.pull_policy == "never":
             hint = "get it with `orchestra image pull`, `load` or `tag`, or change pull_policy or image"
             raise FatalError(f"image {text} is not on this machine, and its pull_policy is never", hint=hint)
