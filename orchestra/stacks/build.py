@@ -293,7 +293,7 @@ class _Build:
         with contextlib.ExitStack() as stack:
             read = read_build(self._context, spec, self._images, self._stdin, stack)
             needed = needed_images(read.dockerfile, read.options)
-            bases = self._builder.prepare(needed, pull=spec.pull, hear=hear)
+            bases = self._builder.prepare(needed, read.directories[""].path, pull=spec.pull, hear=hear)
             configurations = {image: base.configuration for image, base in bases.items()}
             graph = make_graph(read.dockerfile, read.options, configurations)
             try:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Hear = Callable[[BuildEvent], None]
 EXPORT = "exporting to image"
+TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 
 
 class Base(Record):
@@ -71,15 +72,19 @@ class Builder:
         """End all builds: commands that run are killed."""
         os.write(self._cancel, b"x")
 
-    def prepare(self, images: Iterable[BaseImage], *, pull: bool, hear: Hear) -> dict[BaseImage, Base]:
-        """pull: ask registries whether there is a newer one. Raises UserError or DriverError."""
-        return {image: self._prepare(image, hear, pull=pull) for image in images}
+    def prepare(self, images: Iterable[BaseImage], directory: str, *, pull: bool, hear: Hear) -> dict[BaseImage, Base]:
+        """directory: what paths of layouts and archives are relative to. pull: ask registries for newer ones.
 
-    def _prepare(self, image: BaseImage, hear: Hear, *, pull: bool) -> Base:
+        Raises UserError or DriverError.
+        """
+        return {image: self._prepare(image, directory, hear, pull=pull) for image in images}
+
+    def _prepare(self, image: BaseImage, directory: str, hear: Hear, *, pull: bool) -> Base:
         began = time.monotonic()
         name = f"load metadata for {image.reference}"
         hear(StageOutput(name))
-        spec = ImageSpec(image.reference, image.platform, "always" if pull else "missing")
+        reference = _located(image.reference, directory)
+        spec = ImageSpec(reference, image.platform, "always" if pull else "missing")
         digest = self._store.pull(spec).digest
         hear(StageOutput(name, "", time.monotonic() - began, done=True))
         if digest.startswith(PREFIX):
@@ -130,6 +135,15 @@ class Builder:
             hear(StageOutput(EXPORT, line))
         hear(StageOutput(EXPORT, "", time.monotonic() - began, done=True))
         return added
+
+
+def _located(reference: str, directory: str) -> str:
+    """With an absolute path, if it is one of a layout, an archive or a directory."""
+    transport, colon, rest = reference.partition(":")
+    if not colon or transport not in TRANSPORTS:
+        return reference
+    path, *tag = (rest,) if transport == "rootfs" else rest.split(":", 1)
+    return ":".join((transport, os.path.normpath(os.path.join(directory, path)), *tag))
 
 
 def _document(

@@ -67,7 +67,7 @@ class ImageStore:
     def pull(self, spec: ImageSpec) -> Image:
         """Make the image ready: content verified, layers unpacked. Idempotent.
 
-        Its platform is that of ``spec``, otherwise the machine's. pull_policy ``never``, ``build``: only what is on this machine.
+        Its platform is that of ``spec``, otherwise the machine's. pull_policy ``never``, ``build``: only what is here.
         A reference whose archive or directory is gone keeps its meaning, unless pull_policy is ``always``. A registry
         is asked if the image is missing, and with every policy that checks whether it is the newest.
         """
