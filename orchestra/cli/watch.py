@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     context.need_root("watch")
     rules = find_rules(context, WatchOptions(tuple(values["services"])))
     mail: Mail[WatchEvent] = Mail()
-    watch = Watch(context, rules, partial(mail.tell, "watch"))
+    watch = Watch(context, rules, partial(mail.tell, "watch"), prune=values["prune"])
     if not values["no_up"] and (code := _bring_up(invocation)):
         return code
     stop = Stop()

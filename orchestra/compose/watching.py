@@ -41,6 +41,7 @@ def _rule(key: str, index: int, service: Service, watch: Watch, context: Context
         dockerfile=os.path.join(local, dockerfile) if dockerfile else "",
         is_mounted=action.syncs
         and any(_shows(volume.source, watch.path) for volume in service.volumes if volume.type == "bind"),
+        is_built=build is not None,
         location=context.location(("services", key, "develop", "watch", index, "action")),
     )
 

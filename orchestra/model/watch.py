@@ -43,7 +43,7 @@ class WatchRule(Record):
     path: absolute, of a file or a directory of the host; target: its absolute path in the container, for the actions
     that sync. ignore, include: patterns of ``.dockerignore`` files, relative to ``path``. context: the directory of the
     service's build, absolute, or empty; dockerfile: its file, if that is on this machine. is_mounted: a bind mount of
-    the service shows the files in the container already. location: of the action in the file.
+    the service shows the files in the container already. is_built: it has a build. location: of the action in the file.
     """
 
     service: str
@@ -57,6 +57,7 @@ class WatchRule(Record):
     context: str = ""
     dockerfile: str = ""
     is_mounted: bool = False
+    is_built: bool = False
     location: Location | None = None
 
 

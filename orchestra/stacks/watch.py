@@ -7,17 +7,17 @@ import threading
 from orchestra.errors import OrchestraError
 from orchestra.model.event import ContainerEvent, SnapshotEvent
 from orchestra.model.observed import Exited, Running
-from orchestra.model.watch import WatchAction
 from orchestra.stacks.containers import observe_containers
 from orchestra.stacks.events import Span, follow_events
 from orchestra.stacks.life_cycle import RestartOptions, restart
 from orchestra.stacks.watching.decide import decide
 from orchestra.stacks.watching.deliver import deliver
-from orchestra.stacks.watching.events import Restarted, Syncing, Trouble, WatchEnabled
+from orchestra.stacks.watching.events import Rebuilding, Rebuilt, Restarted, Syncing, Trouble, WatchEnabled
 from orchestra.stacks.watching.execute import execute
 from orchestra.stacks.watching.follow_up import FollowUps
 from orchestra.stacks.watching.notices import Notices
-from orchestra.stacks.watching.rules import WatchOptions, find_rules, no_builder, open_rule
+from orchestra.stacks.watching.rebuild import rebuild
+from orchestra.stacks.watching.rules import WatchOptions, find_rules, open_rule
 from orchestra.stacks.watching.tree import Changes
 
 __all__ = ["Stop", "Watch", "WatchOptions", "find_rules"]
@@ -59,9 +59,12 @@ class Stop:
 class Watch:
     """tell: called from several threads, with everything that happens."""
 
-    def __init__(self, context: Context, found: WatchRules, tell: Callable[[WatchEvent], None]) -> None:
-        """Raises ComposeError for a pattern that is not valid."""
+    def __init__(
+        self, context: Context, found: WatchRules, tell: Callable[[WatchEvent], None], *, prune: bool = True
+    ) -> None:
+        """prune: see ``WatchOptions``. Raises ComposeError for a pattern that is not valid."""
         self._context = context
+        self._prune = prune
         self._stack = found.stack
         self._home = context.home.stack(found.stack)
         self._tell = tell
@@ -99,6 +102,12 @@ class Watch:
                     before = changes.get(each, Changes())
                     changes[each] = Changes(before.removed, before.changed | more)
                 self._work({each: one for each, one in changes.items() if one})
+
+    def rebuild(self, service: str) -> None:
+        """Raises OrchestraError."""
+        self._tell(Rebuilding(service))
+        rebuild(self._context, service, prune=self._prune)
+        self._tell(Rebuilt(service))
 
     def restart(self, services: Sequence[str]) -> None:
         """Those that run, or have ended by themselves. Raises OrchestraError."""
@@ -183,8 +192,6 @@ class Watch:
             self._filled = self._observe_filled()
         after: dict[str, After] = {}
         for work in decide((each.rule, found) for each, found in changes.items()):
-            if work.rebuild:
-                raise no_builder(next(each.rule for each in changes if each.rule.action is WatchAction.REBUILD))
             if work.syncs:
                 self._tell(Syncing(work.service, work.paths))
                 syncs = {rules[id(sync.rule)]: sync.changes for sync in work.syncs}

@@ -146,6 +146,33 @@ def test_up_watches_beside_the_logs(web):
     assert web.states()["web"] == "exited"
 
 
+BUILT = """
+services:
+  web:
+    build: .
+    command: [sh, -c, "cat /index; exec sleep 1000"]
+    stop_signal: SIGKILL
+    develop: {watch: [{path: ./index, action: rebuild}]}
+"""
+
+
+def test_an_image_is_built_anew_and_its_container_replaced(write_stack):
+    files = {"index": "one", "Dockerfile": "FROM scratch\nCOPY busybox/ /\nCOPY index /index\n"}
+    stack = write_stack(BUILT, files=files)
+    shutil.copytree(stack.busybox_root, stack.folder / "busybox", symlinks=True)
+    with Watching(stack, "watch") as watch:
+        watch.until("Watch enabled")
+        (stack.folder / "index").write_text("two")
+        watch.until('service "web" successfully built')
+        assert 'Rebuilding service "web" after changes were detected...' in watch.said()
+        assert stack.run("exec", "-T", "web", "cat", "/index").stdout == "two"
+        assert "<none>" not in stack.run("image", "ls").stdout
+        (stack.folder / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
+        (stack.folder / "index").write_text("three")
+        watch.until("warning: service web: ")
+        assert stack.run("exec", "-T", "web", "cat", "/index").stdout == "two"
+
+
 def test_what_cannot_be_watched_is_refused_before_anything_starts(write_stack):
     stack = write_stack("""
 services:
@@ -157,7 +184,7 @@ services:
   plain: {image: "rootfs:BUSYBOX"}
 """)
     refused = stack.run("watch", code=15)
-    assert "builds are not available yet" in refused.stderr
+    assert 'can\'t watch service "web" with action rebuild without a build context' in refused.stderr
     assert "compose.yaml:7:29" in refused.stderr
     assert "^" in refused.stderr
     message = "none of the selected services is configured for watch, consider setting a 'develop' section"

@@ -58,7 +58,6 @@ REMARKS: dict[str, str] = {
     **dict.fromkeys(("services.*.cpu_rt_period", "services.*.cpu_rt_runtime"), _REAL_TIME),
     "services.*.device_cgroup_rules": "applied after those of `devices`",
     **dict.fromkeys(("services.*.mem_swappiness", "services.*.oom_kill_disable"), _ONE),
-    "services.*.develop.watch.[].action": "`rebuild` is refused by `watch`: images are not built yet",
     "services.*.develop.watch.[].path": "`watch` and `up --watch` act on changed files",
     "services.*.expose": "shown by `ps`; services reach each other's ports anyway",
     "services.*.healthcheck": "each setting overrides the image's `HEALTHCHECK`, as in Docker",

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from typing import assert_never
 
-from orchestra.stacks.watching.events import Executed, Output, Restarted, Syncing, Trouble, WatchEnabled
+from orchestra.stacks.watching.events import (
+    Executed,
+    Output,
+    Rebuilding,
+    Rebuilt,
+    Restarted,
+    Syncing,
+    Trouble,
+    WatchEnabled,
+)
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -27,6 +36,10 @@ def describe(event: WatchEvent) -> str:
             return "Watch enabled"
         case Syncing(service, count):
             return f'Syncing service "{service}" after {count} changes were detected'
+        case Rebuilding(service):
+            return f'Rebuilding service "{service}" after changes were detected...'
+        case Rebuilt(service):
+            return f'service "{service}" successfully built'
         case Restarted(services):
             return ", ".join(f'service "{service}"' for service in services) + " restarted"
         case Output(container, text):

@@ -35,20 +35,23 @@ class Work(Record):
 
     @property
     def after(self) -> After:
-        return After(self.restart, self.commands)
+        return After(self.rebuild, self.restart, self.commands)
 
 
 class After(Record):
-    """What follows a sync. Two of them that wait for the same service are one."""
+    """What follows a sync, or takes its place. Two of them that wait for the same service are one."""
 
+    rebuild: bool = False
     restart: bool = False
     commands: tuple[WatchCommand, ...] = ()
 
     def __bool__(self) -> bool:
-        return self.restart or bool(self.commands)
+        return self.rebuild or self.restart or bool(self.commands)
 
     def __or__(self, other: After) -> After:
-        return After(self.restart or other.restart, _together((*self.commands, *other.commands)))
+        return After(
+            self.rebuild or other.rebuild, self.restart or other.restart, _together((*self.commands, *other.commands))
+        )
 
 
 def decide(changed: Iterable[tuple[WatchRule, Changes]]) -> tuple[Work, ...]:

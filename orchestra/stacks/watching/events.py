@@ -18,6 +18,18 @@ class Syncing(Record):
     count: int
 
 
+class Rebuilding(Record):
+    """The image of the service is built."""
+
+    service: str
+
+
+class Rebuilt(Record):
+    """The containers of the service are those of the new image."""
+
+    service: str
+
+
 class Restarted(Record):
     services: tuple[str, ...]
 
@@ -42,4 +54,4 @@ class Trouble(Record):
     text: str
 
 
-WatchEvent = WatchEnabled | Syncing | Restarted | Output | Executed | Trouble
+WatchEvent = WatchEnabled | Syncing | Rebuilding | Rebuilt | Restarted | Output | Executed | Trouble

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from orchestra.stacks.watching.events import WatchEvent
 
     class Effects(Protocol):
-        """Both return when it is done, and raise OrchestraError or OSError."""
+        """Each returns when it is done, and raises OrchestraError or OSError."""
+
+        def rebuild(self, service: str) -> None: ...
 
         def restart(self, services: Sequence[str]) -> None: ...
 
@@ -53,12 +55,23 @@ class FollowUps:
 
     def _begin(self, ready: Mapping[str, After]) -> None:
         """Services that restart do so in one request, so that dependents of several restart once."""
-        restarting = {service: after for service, after in ready.items() if after.restart}
+        restarting = {service: after for service, after in ready.items() if after.restart and not after.rebuild}
         if restarting:
             self._thread(lambda: self._restart(restarting))
         for service, after in ready.items():
-            if not after.restart:
+            if after.rebuild:
+                self._thread(partial(self._rebuild, service, after))
+            elif not after.restart:
                 self._run(service, after)
+
+    def _rebuild(self, service: str, after: After) -> None:
+        """The new container has started with the files, so it is not restarted; after a failure the old one is."""
+        if self._attempt((service,), partial(self._effects.rebuild, service)):
+            self._run(service, After(commands=after.commands))
+        elif after.restart:
+            self._restart({service: replace(after, rebuild=False)})
+        else:
+            self._run(service, After(commands=after.commands))
 
     def _restart(self, restarting: Mapping[str, After]) -> None:
         services = tuple(restarting)

@@ -47,8 +47,9 @@ def find_rules(context: Context, options: WatchOptions) -> WatchRules:
     if not rules:
         raise UserError(NO_RULES)
     for rule in rules:
-        if rule.action is WatchAction.REBUILD:
-            raise no_builder(rule)
+        if rule.action is WatchAction.REBUILD and not rule.is_built:
+            message = f'can\'t watch service "{rule.service}" with action rebuild without a build context'
+            raise _problem(rule, "conflict", message, "give it a build section, or choose another action")
     return WatchRules(found.stack, rules)
 
 
@@ -71,11 +72,6 @@ def _read_docker_ignore(rule: WatchRule) -> str:
             with open(name, encoding="utf-8", errors="surrogateescape") as file:
                 return file.read()
     return ""
-
-
-def no_builder(rule: WatchRule) -> ComposeError:
-    """The error of a rule that asks for a build."""
-    return _problem(rule, "unsupported", "builds are not available yet", "use sync, restart, sync+restart or sync+exec")
 
 
 def _problem(rule: WatchRule, code: str, message: str, hint: str = "") -> ComposeError:

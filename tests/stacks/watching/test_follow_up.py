@@ -32,6 +32,9 @@ class Acts:
         if act in self.fails:
             raise UserError("no")
 
+    def rebuild(self, service):
+        self._wait("rebuild", service)
+
     def restart(self, services):
         self._wait("restart", *services)
 
@@ -102,6 +105,19 @@ def test_after_a_failed_restart_nothing_is_run_and_the_next_change_tries_again(a
     assert told.get(timeout=30) == Trouble("web", "no")
     acts.let("restart", "web")
     assert acts.begun.empty()
+
+
+def test_a_rebuild_makes_a_restart_needless_unless_it_fails(acts, after, told):
+    after.add({"web": After(rebuild=True, restart=True, commands=(TEST,))})
+    for act in (("rebuild", "web"), ("test", "web")):
+        assert acts.next() == act
+        acts.let(*act)
+    acts.fails.add(("rebuild", "web"))
+    after.add({"web": After(rebuild=True, restart=True)})
+    for act in (("rebuild", "web"), ("restart", "web")):
+        assert acts.next() == act
+        acts.let(*act)
+    assert told.get(timeout=30) == Trouble("web", "no")
 
 
 def test_a_sync_alone_has_nothing_after_it(acts, after):
