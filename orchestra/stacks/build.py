@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
+    from orchestra.build.configuration import ImageConfiguration
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.event import BuildEvent
     from orchestra.build.options import NamedContext, Options
+    from orchestra.build.step import BaseImage
     from orchestra.compose import Loaded
-    from orchestra.driver.local.build.builder import Builder
+    from orchestra.driver.local.build.builder import Base, Builder
     from orchestra.driver.local.build.execute import Directory, Given, StepError
     from orchestra.model.build import BuildSpec
     from orchestra.stacks.build_inputs import Recipe
@@ -292,9 +294,13 @@ class _Build:
         names = self._names()
         with contextlib.ExitStack() as stack:
             read = read_build(self._context, spec, self._images, self._stdin, stack)
-            needed = needed_images(read.dockerfile, read.options)
-            bases = self._builder.prepare(needed, read.directories[""].path, pull=spec.pull, hear=hear)
-            configurations = {image: base.configuration for image, base in bases.items()}
+            directory = read.directories[""].path
+            bases: dict[BaseImage, Base] = {}
+            configurations: dict[BaseImage, ImageConfiguration] = {}
+            # Triggers of a base (ONBUILD) may name further images.
+            while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
+                bases |= self._builder.prepare(missing, directory, pull=spec.pull, hear=hear)
+                configurations = {image: base.configuration for image, base in bases.items()}
             graph = make_graph(read.dockerfile, read.options, configurations)
             try:
                 added = self._builder.build(graph, self._given(read), bases, names, hear)

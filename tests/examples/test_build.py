@@ -154,6 +154,17 @@ def test_an_image_without_a_stack(stack, busybox_root, tmp_path):
     )
 
 
+def test_triggers_of_a_base_may_name_further_images(stack, busybox_root):
+    texts = {
+        "tools:1": f"FROM rootfs:{busybox_root}\nRUN echo made > /tool\n",
+        "base:1": f"FROM rootfs:{busybox_root}\nONBUILD COPY --from=tools:1 /tool /copied\n",
+        "app:1": "FROM base:1\nRUN grep made /copied\n",
+    }
+    for name, text in texts.items():
+        (stack.folder / "Dockerfile").write_text(text)
+        stack.run("image", "build", "-t", name, str(stack.folder))
+
+
 def test_an_interrupt_ends_the_command_and_leaves_nothing(stack, busybox_root):
     (stack.folder / "Dockerfile").write_text(f"FROM rootfs:{busybox_root}\nRUN echo begun && sleep 600\n")
     with stack.start("image", "build", ".", stderr=subprocess.PIPE, cwd=stack.folder) as process:
