@@ -293,7 +293,9 @@ def test_what_is_called_refused_is_refused_when_its_container_is_made(path, fold
     put(data, path.split("."), True if path.endswith("external") else "t")
     if path.endswith("external"):
         del data[kind]["c" if kind == "configs" else "s"]["file"]
-    spec = load(folder, data).container("stack-a-1") or load(folder, data).replicas("a")[0]
+    for name in ("c", "s"):
+        folder.write(name, "")
+    spec = folder.load(json.dumps(data)).desired.replicas("a")[0]
     (refused,) = [mount for mount in spec.mounts if isinstance(mount, FileMount) and mount.refusal]
     assert refused.declared.startswith(kind[:-1])
 
