@@ -138,6 +138,12 @@ BESIDE: dict[str, dict[str, Any]] = {
     "services.*.devices.[].target": {"services.*.devices": [{"source": "/dev/null"}]},
     "services.*.devices.[].permissions": {"services.*.devices": [{"source": "/dev/null"}]},
 }
+# A hook needs a command.
+BESIDE |= {
+    f"services.*.{hook}.[].{name}": {f"services.*.{hook}": [{"command": ["true"]}]}
+    for hook in ("post_start", "pre_start", "pre_stop")
+    for name in ("command", "environment", "image", "per_replica", "privileged", "user", "working_dir")
+}
 # Mappings that are not accepted with only one of their keys.
 WHOLE: dict[str, Any] = {
     "services.*.blkio_config": {"weight": 300},
