@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestra.compose.builds import builds
 from orchestra.driver.local.unsupported import LACKS, REFUSED, UNSUPPORTED
 from orchestra.model.mount import FileMount
 from orchestra.record import replace
@@ -18,6 +19,7 @@ OF_OTHERS = (
 )
 
 if TYPE_CHECKING:
+    from orchestra.model.build import BuildSpec
     from orchestra.model.desired import Desired
     from orchestra.model.watch import WatchRule
 
@@ -53,6 +55,8 @@ SPECIAL: dict[str, Any] = {
     "services.*.deploy.update_config.order": "start-first",
     "services.*.deploy.resources.limits.cpus": 0.5,
     "services.*.depends_on.*.condition": "service_completed_successfully",
+    "services.*.build.extra_hosts": ["h=10.0.0.1"],
+    "services.*.build.secrets.[].source": "s2",
     "services.*.cap_add": ["KILL"],
     "services.*.cap_drop": ["KILL"],
     "services.*.cpuset": "0",
@@ -112,6 +116,14 @@ BESIDE: dict[str, dict[str, Any]] = {
         f"{path}.[].{key}": {path: [{"path": "/dev/sda", other: 30}]}
         for path, other in DISKS.items()
         for key in ("path", other)
+    },
+    "services.*.build.secrets.[].source": {
+        "services.*.build.secrets": [{"source": "s"}],
+        "secrets.s2": {"file": "./s2"},
+    },
+    **{
+        f"services.*.build.secrets.[].{key}": {"services.*.build.secrets": [{"source": "s"}]}
+        for key in ("gid", "mode", "target", "uid")
     },
     "services.*.cpu_period": {"services.*.cpu_quota": 20000},
     "services.*.depends_on.*.condition": {"services.*.depends_on": {"b": {"condition": "service_started"}}},
@@ -200,8 +212,8 @@ def put(data: Any, path: list[str], value: Any) -> None:
             data = data[part]
 
 
-def load(folder, data) -> tuple[Desired, tuple[WatchRule, ...]]:
-    """What is wanted and watched, without the hashes: those cover every word of a service."""
+def load(folder, data) -> tuple[Desired, tuple[WatchRule, ...], tuple[BuildSpec, ...]]:
+    """What is wanted, watched and built, without the hashes: those cover every word of a service."""
     for name, text in {
         "c": "",
         "s": "",
@@ -234,7 +246,7 @@ def load(folder, data) -> tuple[Desired, tuple[WatchRule, ...]]:
         images=tuple(replace(spec, location=None) for spec in desired.images),
         models=tuple(replace(spec, location=None) for spec in desired.models),
     )
-    return wanted, tuple(replace(rule, location=None) for rule in loaded.watch)
+    return wanted, tuple(replace(rule, location=None) for rule in loaded.watch), builds(loaded)
 
 
 def value_of(item: Attribute) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 _WINDOWS = "it is only for Windows"
 _IN_THE_CONTAINER = "these hooks run in each container of the service; only pre_start has containers of its own"
 _SWARM = "it is for Swarm's own store"
+_OF_THE_MOUNT = "the Dockerfile says it: RUN --mount=type=secret,mode=0400"
 _ONE_MACHINE = "there is only one machine"
 _DEVICE_OPTIONS = "devices come from CDI files, which have no options"
 
@@ -32,6 +33,7 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.build.isolation": _WINDOWS,
     "services.*.build.provenance": "no attestations are made",
     "services.*.build.sbom": "no attestations are made",
+    **{f"services.*.build.secrets.[].{key}": _OF_THE_MOUNT for key in ("gid", "mode", "uid")},
     "services.*.cgroup_parent": "containers' cgroups have a fixed parent",
     "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",
     "services.*.deploy.resources.reservations.devices.[].options": _DEVICE_OPTIONS,
