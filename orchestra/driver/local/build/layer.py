@@ -101,6 +101,9 @@ class Layers:
         top = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for item in changed(top, ()):
+                # Whole seconds, as in layers of other builders: fractions would take two more blocks for each file.
+                entry = item.entry
+                entry.pax_headers = {key: value for key, value in entry.pax_headers.items() if key != "mtime"}
                 if self._epoch is not None:
                     _clamp(top, item, self._epoch)
                 yield item
@@ -121,7 +124,6 @@ def _clamp(top: int, item: Item, epoch: int) -> None:
     if entry.islnk() or entry.mtime < epoch:
         return
     entry.mtime = epoch
-    entry.pax_headers = {key: value for key, value in entry.pax_headers.items() if key != "mtime"}
     above, name = posixpath.split(entry.name.rstrip("/"))
     parent = open_with(top, above or ".", os.O_PATH | os.O_DIRECTORY, STRICT)
     try:
