@@ -77,7 +77,7 @@ class Silent:
 
     @staticmethod
     def _write(line: str) -> None:
-        print(visible(line), file=sys.stderr, flush=True)
+        print(visible(line.expandtabs()), file=sys.stderr, flush=True)
 
 
 class PlainSteps(Silent):
