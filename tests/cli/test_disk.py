@@ -55,6 +55,7 @@ def test_an_empty_home(home, orchestra):
         "Images          0       0        0B     0B",
         "Containers      0       0        0B     0B",
         "Local Volumes   0       0        0B     0B",
+        "Build Cache     0       0        0B     0B",
         "Logs            0       0        0B     0B",
     ]
     assert orchestra("system", "df", "-v")[0] == 0
@@ -77,6 +78,7 @@ def test_what_each_kind_takes_and_what_is_in_use(home, by_hand, orchestra, put):
         "Images": ("2", "1"),
         "Containers": ("2", "1"),
         "Local Volumes": ("2", "1"),
+        "Build Cache": ("0", "0"),
         "Logs": ("2", "1"),
     }
     for kind in ("Containers", "Local Volumes", "Logs"):
