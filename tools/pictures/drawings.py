@@ -14,7 +14,7 @@ _FLOORS = (
     (("control",),),
     (("driver.local",), ("driver.fake",), ("oci_cli",)),
     (("engine",),),
-    (("compose",), ("plan",)),
+    (("build",), ("compose",), ("plan",)),
     (("model",), ("graph",), ("shim", "above container")),
     (("errors, units",), ("home",), ("linux",), ("command_line",), ("record",)),
 )
