@@ -372,5 +372,11 @@ GROUPS = {
 """The first words of two-word commands, with their help."""
 
 
+ALIASES = {"convert": "config"}
+"""Older names, which help does not show."""
+
+
 def find_command(name: str) -> Command | None:
+    """name: also an older one."""
+    name = ALIASES.get(name, name)
     return next((command for command in COMMANDS if command.name == name), None)

@@ -22,6 +22,7 @@ from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from typer._click.core import Command as TyperBase
     from typer._click.core import Context
     from typer._click.formatting import HelpFormatter
 
@@ -39,6 +40,9 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
+    def get_command(self, ctx: Context, cmd_name: str) -> TyperBase | None:
+        return super().get_command(ctx, table.ALIASES.get(cmd_name, cmd_name))
+
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
         _write_examples(ctx, formatter)
 

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 USAGE = 16
 """Exit code of an invalid command line, as in earlier Docker Compose; 2 is used by ``plan``."""
 
-NOT_YET = frozenset(
-    {
-        *("bridge", "convert"),
-    }
-)
+NOT_YET = frozenset({"bridge"})
 """Commands of Docker Compose that do not exist here yet."""
 
 

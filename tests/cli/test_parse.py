@@ -86,6 +86,7 @@ LINES = [
     "plan --no-recreate --renew-anon-volumes",
     "events --json --since 5m --until 2026-01-31 web",
     "ls -aq --format json --filter name=a --filter name=b",
+    "convert -q --format json web",
     "top web db",
     "stats -a --format json --no-stream --no-trunc web",
     "stats",

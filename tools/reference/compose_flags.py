@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orchestra.cli.table import COMMANDS, GLOBAL
+from orchestra.cli.table import ALIASES, COMMANDS, GLOBAL
 from tools.reference import marks
 
 FACTS = Path(__file__).parents[2] / "tests" / "cli" / "compose-5.5.json"
@@ -40,6 +40,7 @@ def _facts() -> dict[str, Any]:
 def options_by_command() -> dict[str, frozenset[str]]:
     """Of Orchestra, also the hidden ones; global ones under ``compose``."""
     found = {command.name: command.options for command in COMMANDS} | {"compose": GLOBAL}
+    found |= {older: found[name] for older, name in ALIASES.items()}
     return {name: frozenset(flag for option in own for flag in option.flags) for name, own in found.items()}
 
 
