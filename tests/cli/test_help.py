@@ -21,7 +21,7 @@ def test_it_is_the_text_of_the_option(words, orchestra):
         (("upp",), "no such command: upp", "did you mean up?"),
         (("image", "lss"), "no such command: image lss", "did you mean image ls?"),
         (("up", "down"), "no such command: up down", "did you mean down?"),
-        (("watch",), "docker compose's command watch is not available yet", "--help"),
+        (("bridge",), "docker compose's command bridge is not available yet", "--help"),
     ],
 )
 def test_a_command_that_there_is_not_gets_the_nearest_name(words, message, hint, orchestra):

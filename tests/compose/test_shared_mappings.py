@@ -14,14 +14,14 @@ services:
 
 
 def test_repeated_warning(folder):
-    (note,) = folder.load(STACK.format(attribute="build: {context: .}")).not_applied
-    assert note.message == "build: images are not built; give the service an image (services one, three, two)"
+    (note,) = folder.load(STACK.format(attribute="storage_opt: {size: 1G}")).not_applied
+    assert note.message == "storage_opt: the root file system has no quota (services one, three, two)"
     assert note.span.line == 3
 
 
 def test_a_warning_of_one_service_names_no_others(folder):
-    (note,) = folder.load("services:\n  one: {image: a, build: .}\n").not_applied
-    assert note.message == "build: images are not built; give the service an image"
+    (note,) = folder.load("services:\n  one: {image: a, storage_opt: {size: 1G}}\n").not_applied
+    assert note.message == "storage_opt: the root file system has no quota"
 
 
 def test_a_repeated_error(folder):
@@ -39,5 +39,5 @@ def test_what_a_base_brings_by_extends(folder):
 
 
 def test_the_same_words_at_two_places_are_two_warnings(folder):
-    text = "services:\n  one: {image: a, build: .}\n  two: {image: a, build: .}\n"
+    text = "services:\n  one: {image: a, storage_opt: {size: 1G}}\n  two: {image: a, storage_opt: {size: 1G}}\n"
     assert len(folder.load(text).not_applied) == 2

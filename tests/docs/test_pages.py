@@ -29,6 +29,7 @@ UNTESTED = {
     "$ find /var/lib/orchestra/volumes/shop_data/_data -mindepth 1 -delete": "it copies from Docker's volumes next",
     "$ podman save shop:1 | orchestra image load": "Podman would write to its own store of the machine",
     "$ podman volume export shop_data | tar -C /var/lib/orchestra/volumes/shop_data/_data -xp": "likewise",
+    "$ sudo sysctl fs.inotify.max_user_watches=524288": "it changes the machine",
     "$ cp orchestra@.service /etc/systemd/system/": "it needs systemd as the first process",
 }
 """The reasons, by the first line of the block."""

@@ -85,5 +85,5 @@ def test_a_secret_without_its_variable_starts_nothing_and_says_so(stack):
     del stack.environment["TOKEN"]
     done = stack.run("up", "-d", code=None)
     assert done.returncode != 0
-    assert "what is to be mounted at /run/secrets/token, but its variable is not set" in done.stderr
+    assert "secret token is to be mounted at /run/secrets/token, but its variable is not set" in done.stderr
     assert "the variable TOKEN, which is to be mounted at /run/secrets/token, is not set" in done.stderr

@@ -24,6 +24,7 @@ services:
     stdin_open: true
     secrets: [token]
     healthcheck: {test: [CMD, "true"], interval: 1s}
+    post_start: [{command: ["true"]}]
   job: {image: "rootfs:BUSYBOX", command: [echo, done]}
   other: {image: "rootfs:BUSYBOX", command: [sleep, infinity], runtime: crun, stop_signal: SIGKILL}
 secrets:
@@ -58,7 +59,7 @@ def test_every_file_of_a_container_is_documented_and_every_documented_file_is_th
         return seen
 
     with stack.start("up", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
-        eventually(lambda: {"log.note", "health.json", "exit.json", "runtime"} <= look())
+        eventually(lambda: {"log.note", "health.json", "hooks.json", "exit.json", "runtime"} <= look())
         up.send_signal(signal.SIGINT)
         up.wait(timeout=60)
     look()
