@@ -286,7 +286,8 @@ def _initialize(situation: Situation, spec: ContainerSpec, init: ContainerSpec) 
         return Blocked(ResourceId.container(spec.name), reason, situation.resources([init.initializes]))
     seen = situation.observed.containers.get(init.name)
     decided = (*situation.ready, *situation.failed, *situation.blocked)  # for another replica that shares it
-    if resource not in situation.in_flight and all(verdict.resource != resource for verdict in decided):
+    is_taken = init.name in situation.leaving or resource in situation.in_flight
+    if not is_taken and all(verdict.resource != resource for verdict in decided):
         step = _step_of_init(situation, init, seen, owner)
         if step is None and seen is not None and isinstance(seen.status, Exited):
             return None

@@ -74,9 +74,15 @@ def plan_network_removal(situation: Situation, network: Network) -> RemoveNetwor
     users = users_of(situation, network.name)
     if not users:
         return RemoveNetwork(network.name, "the stack goes down" if situation.going_down else "no longer declared")
-    if any(name not in situation.leaving and ResourceId.container(name) not in situation.in_flight for name in users):
+    if any(_stays(situation, name) for name in users):
         situation.hopeless.add(resource)
     return Blocked(resource, f"in use by {', '.join(users)}", situation.resources(users))
+
+
+def _stays(situation: Situation, name: str) -> bool:
+    departure = situation.leaving.get(name)
+    is_kept = departure is None or departure.keep
+    return is_kept and ResourceId.container(name) not in situation.in_flight
 
 
 def users_of(situation: Situation, network: str) -> list[str]:

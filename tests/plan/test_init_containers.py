@@ -111,3 +111,23 @@ def test_a_stop_ends_one_that_runs():
     world = changed(changed(UP, "s-web-1", status=Created()), FIRST, status=Running(1, 200.0))
     assert ready(wished(WEB, "web", goal=Goal.STOP), world) == [f"stop {FIRST}"]
     assert ready(wished(WEB, "web", goal=Goal.LEAVE), world) == []
+
+
+def test_one_on_a_network_that_changed_is_removed_once():
+    desired = asked(WEB, at=400.0)
+    off = tuple(replace(spec, endpoints=()) for spec in desired.containers)
+    desired = replace(desired, containers=off, networks=(replace(desired.networks[0], config_hash="net v2"),))
+    world = changed(UP, "s-web-1", status=Created(), created_at=300.0, networks=())
+    world = changed(world, "s-db-1", networks=())
+    assert ready(desired, world).count(f"remove {FIRST}") == 1
+    after = preview(desired, world, 500.0).observed
+    assert after.networks["s_default"].config_hash == "net v2"
+    assert isinstance(after.containers["s-web-1"].status, Running)
+
+
+def test_a_network_on_which_a_stopped_one_stays_is_not_waited_for():
+    desired = wished(asked(WEB, at=400.0, remove_orphans=True), "db", "web", goal=Goal.STOP)
+    here = replace(desired, networks=(), containers=tuple(replace(s, endpoints=()) for s in desired.containers))
+    stopped = preview(desired, UP, 450.0).observed
+    verdict = plan(here, replace(stopped, containers={FIRST: stopped.containers[FIRST]}), {}, 500.0)
+    assert (verdict.ready, verdict.converged) == ((), True)
