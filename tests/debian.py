@@ -28,7 +28,7 @@ needs_debian = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make images of packages"),
     pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} to make images of packages"),
     # Whoever comes first makes them, with what it has to download.
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     # Others would only wait for it.
     pytest.mark.xdist_group("debian"),
 ]
