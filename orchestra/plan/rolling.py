@@ -24,43 +24,31 @@ def wait_for_others(situation: Situation, spec: ContainerSpec, why: str) -> Bloc
     if update is None or not update.parallelism:
         return None
     resource = ResourceId.container(spec.name)
-    others = [other for other in situation.replicas[spec.service] if other.name != spec.name]
-    replaced = [other.name for other in others if _is_under_way(situation, other)]
-    probed = [other.name for other in others if _is_starting(situation, other)]
-    if len(replaced) + len(probed) >= update.parallelism:
-        reason = f"{why}; waits for {', '.join((*replaced, *probed))}, at most {update.parallelism} at a time"
+    under_way: list[str] = []
+    probed: list[str] = []
+    latest = 0.0  # the start of the last one that is as it should be
+    for other in situation.replicas[spec.service]:
+        if other.name == spec.name:
+            continue
+        container = situation.observed.containers.get(other.name)
+        status = None if container is None else container.status
+        is_new = container is not None and replacement_reason(situation, other, container) is None
+        if isinstance(status, Running) and is_new:
+            latest = max(latest, status.started_at)
+        if container is None or ResourceId.container(other.name) in situation.in_flight:
+            under_way.append(other.name)
+        elif isinstance(status, Running):
+            if other.name in situation.replacing:
+                under_way.append(other.name)
+            elif is_new and status.health.status is HealthStatus.STARTING:
+                probed.append(other.name)
+        elif isinstance(status, Created) or not is_new:
+            under_way.append(other.name)
+    if len(under_way) + len(probed) >= update.parallelism:
+        reason = f"{why}; waits for {', '.join((*under_way, *probed))}, at most {update.parallelism} at a time"
         awaited = tuple((ResourceId.container(name), "to be healthy") for name in probed)
-        return Blocked(resource, reason, situation.resources((*replaced, *probed)), awaited=awaited)
-    until = max((_started_at(situation, other) for other in others), default=0.0) + update.delay
+        return Blocked(resource, reason, situation.resources((*under_way, *probed)), awaited=awaited)
+    until = latest + update.delay
     if until > situation.now:
         return Blocked(resource, f"{why}; waits {update.delay:g} s between replicas", until=until)
     return None
-
-
-def _is_under_way(situation: Situation, spec: ContainerSpec) -> bool:
-    """Whether it is being replaced, or created."""
-    container = situation.observed.containers.get(spec.name)
-    if container is None or ResourceId.container(spec.name) in situation.in_flight:
-        return True
-    if isinstance(container.status, Running):
-        return spec.name in situation.replacing
-    return isinstance(container.status, Created) or replacement_reason(situation, spec, container) is not None
-
-
-def _is_starting(situation: Situation, spec: ContainerSpec) -> bool:
-    """Whether it runs as it should be, and its health is not known yet."""
-    container = situation.observed.containers.get(spec.name)
-    if container is None or not isinstance(container.status, Running) or _is_under_way(situation, spec):
-        return False
-    return (
-        container.status.health.status is HealthStatus.STARTING
-        and replacement_reason(situation, spec, container) is None
-    )
-
-
-def _started_at(situation: Situation, spec: ContainerSpec) -> float:
-    """0 for one that has not been replaced yet."""
-    container = situation.observed.containers.get(spec.name)
-    if container is None or not isinstance(container.status, Running):
-        return 0.0
-    return 0.0 if replacement_reason(situation, spec, container) else container.status.started_at
