@@ -33,11 +33,6 @@ pytestmark = needs_root
 
 
 @pytest.fixture
-def home(tmp_path):
-    return Home(f"{tmp_path}/home/data", f"{tmp_path}/home/run")
-
-
-@pytest.fixture
 def context(tmp_path):
     path = tmp_path / "context"
     path.mkdir()

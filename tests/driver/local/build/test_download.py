@@ -14,16 +14,10 @@ import pytest
 from orchestra.build.step import Copy, Download, GitTree, Scratch
 from orchestra.driver.local.build import download
 from orchestra.errors import OrchestraError
-from orchestra.home import Home
 from tests.driver.local.build.making import build, graph
 from tests.driver.local.image.making import needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(f"{tmp_path}/home/data", f"{tmp_path}/home/run")
 
 
 class Server(http.server.ThreadingHTTPServer):

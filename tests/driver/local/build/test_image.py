@@ -13,16 +13,10 @@ from orchestra.driver.local.image.content.parts import load_parts
 from orchestra.driver.local.image.content.store import ContentStore
 from orchestra.driver.local.image.library import Library
 from orchestra.errors import OrchestraError
-from orchestra.home import Home
 from tests.driver.local.build.making import MACHINE, PLATFORM, build, graph
 from tests.driver.local.image.making import Made, entry, layer, needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(f"{tmp_path}/home/data", f"{tmp_path}/home/run")
 
 
 @pytest.fixture

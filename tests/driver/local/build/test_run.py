@@ -27,16 +27,10 @@ from orchestra.build.step import (
 )
 from orchestra.driver.local.build.execute import StepError
 from orchestra.errors import OrchestraError
-from orchestra.home import Home
 from tests.driver.local.build.making import MACHINE, build, graph, shell
 from tests.driver.local.image.making import needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(f"{tmp_path}/home/data", f"{tmp_path}/home/run")
 
 
 @pytest.fixture
