@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.record import Record, replace
+from orchestra.stacks.assignments import read_assignments
 from orchestra.stacks.filters import has_label, parse_filters, parse_truth
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LIST_FILTERS = ("dangling", "driver", "label", "name")
 PRUNE_FILTERS = ("label", "label!")
 DRIVER = "local"
+_FORM = "KEY=VALUE"
 
 
 class HostVolume(Record):
@@ -76,8 +78,10 @@ def create_volume(context: Context, asked: NewVolume) -> str:
     context.need(Part.VOLUMES)
     from orchestra.driver.local.volume.use import make_standalone
 
-    options = _pairs("--opt", asked.options, is_whole=True)
-    made = make_standalone(context.home, asked.name, asked.driver, _pairs("--label", asked.labels), options)
+    options = read_assignments("--opt", asked.options, _FORM, is_whole=True)
+    made = make_standalone(
+        context.home, asked.name, asked.driver, read_assignments("--label", asked.labels, _FORM), options
+    )
     return made.name
 
 
@@ -140,14 +144,3 @@ def _fits(volume: HostVolume, asked: Mapping[str, Sequence[str]]) -> bool:
         and all(has_label(volume.labels, text) for text in asked.get("label", ()))
         and not any(has_label(volume.labels, text) for text in asked.get("label!", ()))
     )
-
-
-def _pairs(option: str, entries: Sequence[str], *, is_whole: bool = False) -> dict[str, str]:
-    """is_whole: a value is required."""
-    found = {}
-    for entry in entries:
-        key, equals, value = entry.partition("=")
-        if not key or (is_whole and not equals):
-            raise UserError(f"{option} {entry}: expected KEY=VALUE")
-        found[key] = value
-    return found

@@ -10,6 +10,7 @@ from orchestra.model.desired import ContainerSpec, Endpoint, OneOff, Port, Resta
 from orchestra.model.mount import BindMount, Mount, VolumeMount
 from orchestra.model.names import ContainerName
 from orchestra.record import Record, replace
+from orchestra.stacks.assignments import read_assignments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def one_off(
         environment={**service.environment, **options.environment},
         user=service.user if options.user is None else options.user,
         working_directory=options.working_directory or service.working_directory,
-        labels={**service.labels, **_labels(options.labels), **_own_labels(identifier)},
+        labels={**service.labels, **read_assignments("--label", options.labels), **_own_labels(identifier)},
         mounts=_mounts(service.mounts, [_mount(text, volumes, directory) for text in options.volumes]),
         endpoints=tuple(_endpoint(each, service.name, name, options) for each in service.endpoints),
         ports=(*(service.ports if options.service_ports else ()), *_ports(options.publish)),
@@ -111,16 +112,6 @@ def _process(service: ContainerSpec, options: RunOptions) -> tuple[tuple[str, ..
         hint = "for a shell's operators write --entrypoint sh SERVICE -c 'COMMAND'"
         raise UserError(f"--entrypoint {options.entrypoint}: no shell reads it", hint=hint)
     return words, options.command
-
-
-def _labels(entries: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for entry in entries:
-        name, _equals, value = entry.partition("=")
-        if not name:
-            raise UserError(f"--label {entry}: expected NAME=VALUE")
-        found[name] = value
-    return found
 
 
 def _own_labels(identifier: str) -> dict[str, str]:

@@ -7,11 +7,12 @@ import os
 from orchestra.cli.build import build_shown
 from orchestra.errors import UserError
 from orchestra.model.build import BuildSecret, BuildSpec
+from orchestra.stacks.assignments import read_assignments
 from orchestra.stacks.build import read_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
@@ -40,10 +41,10 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         dockerfile=dockerfile if dockerfile in (None, "-") else os.path.abspath(dockerfile),
         arguments=read_arguments(values["arguments"], environment),
         target=values["target"],
-        contexts=_pairs("--build-context", values["contexts"]),
+        contexts=read_assignments("--build-context", values["contexts"]),
         secrets=tuple(map(_secret, values["secrets"])),
         ssh=tuple(values["ssh"]),
-        labels=_pairs("--label", values["labels"]),
+        labels=read_assignments("--label", values["labels"]),
         network=values["network"],
         extra_hosts=tuple(_host(text) for text in values["hosts"]),
         platform=values["platform"] or "",
@@ -52,16 +53,6 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         no_cache_filter=tuple(values["no_cache_filter"]),
         entitlements=tuple(values["entitlements"]),
     )
-
-
-def _pairs(option: str, entries: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for entry in entries:
-        name, _, value = entry.partition("=")
-        if not name:
-            raise UserError(f"{option} {entry}: expected NAME=VALUE")
-        found[name] = value
-    return found
 
 
 def _host(text: str) -> tuple[str, str]:
