@@ -128,6 +128,7 @@ def test_what_others_change_is_restored_and_reported(running):
         try:
             while not select.select([events.stdout], [], [], 0)[0]:  # until it listens
                 nft("flush", "ruleset")
+            running.run("up", "-d")  # what was flushed last is restored: the losses that follow are told singly
             for lost, (lose, said) in LOSSES.items():
                 lose(running, pid)
                 line = next(line for line in events.stdout if said in line)

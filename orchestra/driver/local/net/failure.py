@@ -6,7 +6,7 @@ import contextlib
 import errno
 from typing import TYPE_CHECKING
 
-from orchestra.errors import FatalError
+from orchestra.errors import FatalError, TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +20,22 @@ HINTS = {
 }
 
 
+class InterfaceGone(FileNotFoundError):
+    """Another program removed an interface while it was being worked on."""
+
+    def __init__(self, interface: str) -> None:
+        super().__init__(errno.ENODEV, "the interface was removed", interface)
+
+
 @contextlib.contextmanager
 def kernel_errors(what: str) -> Iterator[None]:
-    """Turn an OSError into a FatalError that says what it concerned and the probable cause."""
+    """Turn an OSError into a FatalError that says what it concerned and the probable cause.
+
+    An interface that has gone makes a TemporaryError: another program removed it, and it can be made again.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENODEV:
+            raise TemporaryError(f"{what}: {error}") from error
         raise FatalError(f"{what}: {error}", hint=HINTS.get(error.errno or 0, "")) from error

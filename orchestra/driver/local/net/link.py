@@ -10,6 +10,7 @@ import os
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.driver.local.net.failure import InterfaceGone
 from orchestra.driver.local.net.gate import gate_of_bridge, gate_of_port
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside
@@ -92,12 +93,16 @@ class Ipv6Settings:
             os.close(self._directory)
 
     def set(self, device: str, key: str, value: int) -> None:
-        if self._directory >= 0:
+        if self._directory < 0:
+            return
+        try:
             file = os.open(f"{device}/{key}", os.O_WRONLY | os.O_CLOEXEC, dir_fd=self._directory)
             try:
                 os.write(file, str(value).encode())
             finally:
                 os.close(file)
+        except FileNotFoundError as error:
+            raise InterfaceGone(device) from error
 
 
 def _open_inside() -> tuple[Netlink, Ipv6Settings]:
@@ -134,7 +139,7 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
         connection.send(netlink.new_bridge(name, address=address, mtu=lease.mtu))
         link = connection.link(name)
     if link is None:
-        raise FileNotFoundError(f"bridge {name} disappeared while it was being created")
+        raise InterfaceGone(name)
     # All of this while a new bridge is still down, so that it never accepts a packet that it should not.
     with Ipv6Settings() as settings:
         for key, value in QUIET.items():
@@ -219,7 +224,7 @@ def _ensure_port(
     """The container's end of a veth pair whose other end is a port of the bridge. own: in the namespace."""
     bridge = connection.link(lease.bridge)
     if bridge is None:
-        raise FileNotFoundError(f"bridge {lease.bridge} of network {interface.network} does not exist")
+        raise InterfaceGone(lease.bridge)
     link, name = own.link(interface.device), ""
     if link is None:
         name = _new_pair(connection, mark_of(home, interface.network), namespace_path, interface, lease)
@@ -229,7 +234,7 @@ def _ensure_port(
     if link is not None and ports is not None and link.peer in ports:
         name = ports[link.peer].name
     if link is None or not name:
-        raise FileNotFoundError(f"interface {interface.device} disappeared while it was being created")
+        raise InterfaceGone(interface.device)
     connection.send(
         *_close_port(link.peer, name, lease),
         netlink.set_no_link_local(name),
@@ -277,8 +282,12 @@ def get_sysctl(device: str, key: str) -> int:
 
 
 def write_setting(path: str, value: int) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(str(value))
+    """Set what a file below SYSCTL or SYSCTL_IPV6 holds for an interface. Raises OSError."""
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(value))
+    except FileNotFoundError as error:
+        raise InterfaceGone(os.path.basename(os.path.dirname(path))) from error
 
 
 def read_setting(path: str) -> int | None:

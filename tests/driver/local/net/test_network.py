@@ -379,6 +379,22 @@ def test_a_network_whose_bridge_is_gone_is_not_observed_and_is_made_again(world)
     assert len(network.observe_networks(world.home, "s")) == 1
 
 
+def test_a_bridge_that_is_removed_while_it_is_being_made_is_worth_another_try(world):
+    failures = 0
+    for _ in range(12):
+        with subprocess.Popen(["sh", "-c", "read -r _; ip link del orc-race"], stdin=subprocess.PIPE) as remover:
+            remover.stdin.write(b"\n")
+            remover.stdin.close()
+            while remover.poll() is None:
+                try:
+                    world.network(driver_options={"com.docker.network.bridge.name": "orc-race"})
+                except TemporaryError as error:
+                    failures += 1
+                    assert "s_default" in str(error)
+    world.network(driver_options={"com.docker.network.bridge.name": "orc-race"})
+    assert failures
+
+
 def test_attaching_twice_changes_nothing(world):
     world.network()
     first = world.attach("web")
