@@ -1,9 +1,10 @@
 """Docker's restart policies: whether and when a container that ended by itself runs again.
 
-Source: Docker's restart manager. The wait doubles with every short run, from 100 ms to 60 s; a run of 10 s or more
-resets it. ``on-failure`` looks at the exit code, ``always`` and ``unless-stopped`` do not; stopping by command is
-``Request.stopped``, not part of this policy. ``deploy.restart_policy`` may set the wait, how long a run must be to
-count as successful, and how many runs may fail (Compose Specification, deploy).
+Source: Docker's restart manager. The first restart comes at once (Docker's after 100 ms). The second waits 200 ms, and
+the wait doubles with every short run, up to 60 s; a run of 10 s or more resets it. ``on-failure`` looks at the exit
+code, ``always`` and ``unless-stopped`` do not; stopping by command is ``Request.stopped``, not part of this policy.
+``deploy.restart_policy`` may set the wait, how long a run must be to count as successful, and how many runs may fail
+(Compose Specification, deploy).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def next_run(policy: Restart, container: Container, ended: Exited) -> NextRun | 
     in_a_row = 0 if ended.finished_at - ended.started_at >= (policy.window or STEADY) else container.backoff
     if not _restarts(policy, in_a_row if policy.window else container.restarts, ended):
         return None
-    pause = policy.delay or delay(in_a_row)
+    pause = policy.delay or (delay(in_a_row) if in_a_row else 0.0)
     reason = f"{exit_text(ended)}; restart policy {policy.policy}"
     return NextRun(ended.finished_at + pause, container.restarts + 1, in_a_row + 1, reason)
 

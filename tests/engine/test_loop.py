@@ -109,7 +109,7 @@ async def test_a_crashed_container_is_restarted_with_growing_pauses():
         await engine.wait(lambda _desired, observed, _plan: is_running(observed, "s-web-1", restarts=2))
     ends = [entry.at for entry in world.journal if entry.what == "exited"]
     starts = [entry.at for entry in world.journal if entry.what == "started"]
-    assert starts[1] - ends[0] == pytest.approx(0.1, abs=0.05)
+    assert starts[1] - ends[0] < 0.05
     assert starts[2] - ends[1] == pytest.approx(0.2, abs=0.05)
 
 

@@ -82,11 +82,11 @@ def test_unhealthy_without_the_reason(write_stack):
 
 def test_a_health_check_that_cannot_run_or_does_not_end_is_reported_as_such(write_stack):
     missing = "healthcheck: {test: [CMD, nosuch], interval: 100ms, retries: 2}"
-    endless = 'healthcheck: {test: "echo begun; sleep 1000", interval: 200ms, timeout: 200ms, retries: 2}'
+    endless = 'healthcheck: {test: "echo begun; sleep 1000", interval: 200ms, timeout: 1500ms, retries: 1}'
     stack = write_stack(f"services: {{a: {{{SLEEP}, {missing}}}, b: {{{SLEEP}, {endless}}}}}\n")
     said = stack.run("up", "--wait", "a", code=1).stderr
     assert "stack-a-1 is unhealthy: the health check cannot be run: execve nosuch: No such file or directory" in said
-    assert "stack-b-1 is unhealthy: timed out after 0.2 s. begun" in stack.run("up", "--wait", "b", code=1).stderr
+    assert "stack-b-1 is unhealthy: timed out after 1.5 s. begun" in stack.run("up", "--wait", "b", code=1).stderr
     assert stack.containers()["b"]["HealthExitCode"] is None
 
 

@@ -38,18 +38,18 @@ def test_the_policy_decides_by_exit_code_and_count(policy, exit_code, restarts, 
     assert (next_run(policy, replace(CONTAINER, restarts=restarts), ended) is not None) is runs_again
 
 
-def test_the_pause_doubles_from_a_tenth_of_a_second_to_a_minute():
+def test_the_first_restart_comes_at_once_and_the_pauses_double_to_a_minute():
     pauses = []
     container = CONTAINER
     for _ in range(12):
         run = next_run(Restart(RestartPolicy.ALWAYS), container, Exited(1, 100.0, 101.0))
         pauses.append(round(run.at - 101.0, 3))
         container = replace(container, restarts=run.restarts, backoff=run.backoff)
-    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0, 60.0]
+    assert pauses == [0.0, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0, 60.0]
     assert container.restarts == 12
 
 
-@pytest.mark.parametrize(("seconds", "pause"), [(9.9, 3.2), (10.0, 0.1)])
+@pytest.mark.parametrize(("seconds", "pause"), [(9.9, 3.2), (10.0, 0.0)])
 def test_ten_seconds_of_running_make_the_pause_short_again(seconds, pause):
     run = next_run(Restart(RestartPolicy.ALWAYS), replace(CONTAINER, backoff=5), Exited(1, 100.0, 100.0 + seconds))
     assert run.at - (100.0 + seconds) == pytest.approx(pause)
