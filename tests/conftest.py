@@ -26,6 +26,9 @@ PATIENCE = 10.0
 # How long anything takes is the machine's matter.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+# Without bytecode each worker rewrites every test, and each command compiles what has changed since it was installed.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.pop("COLUMNS", None)  # tables would be laid out for the terminal of the shell that runs the tests
 BEFORE = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey[run.Run]()
