@@ -181,9 +181,9 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         leases: dict[str, NetworkLease] = {
             endpoint.network: file.leases.networks[endpoint.network] for endpoint in ordered
         }
-    pin_namespace(path)
     interfaces = _interfaces(container, container_id, ordered, tuple(leases.values()))
-    with Netlink() as connection:
+    with link.turn, Netlink() as connection:
+        pin_namespace(path)
         link.connect(connection, home, path, interfaces, leases)
     hostname = container.hostname or container.name
     addresses = tuple(interface.address for interface in interfaces)

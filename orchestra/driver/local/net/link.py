@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,11 @@ SYSCTL = "/proc/sys/net/ipv4/conf"
 SYSCTL_IPV6 = "/proc/sys/net/ipv6/conf"
 QUIET = {"disable_ipv6": 1, "accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
 """IPv6 settings of the host's side of a network: what a container sends makes no address or route there."""
+
+turn = threading.Lock()
+"""For a thread that makes interfaces. The kernel has one lock for the interfaces of all namespaces. A thread that sets
+``disable_ipv6`` while another one holds that lock does not sleep: the call restarts until the lock is free.
+"""
 
 
 class Mark(NamedTuple):
