@@ -24,6 +24,7 @@ from orchestra.linux.network.namespace import (
 )
 from orchestra.linux.network.netlink import Netlink
 from orchestra.linux.process import is_alive
+from orchestra.model.names import short_id
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
@@ -227,7 +228,7 @@ def _interfaces(
         address = lease.addresses[container_id]
         mac_address = _mac_address(container, endpoint) or link.mac_address(address)
         device = next(devices)
-        names = (container.service, container.name, container_id[:12], *_host_names(container), *endpoint.aliases)
+        names = (container.service, container.name, short_id(container_id), *_host_names(container), *endpoint.aliases)
         found.append(
             Interface(
                 network=endpoint.network,
