@@ -28,7 +28,8 @@ class Subnet(Record):
 class HostNetwork(Record):
     """id: 64 hexadecimal digits that stay as long as the name. bridge: its interface on the host.
 
-    subnets: of each family that the network has, IPv4 first. created_at: Unix time. members: the containers of all stacks, whether they run or not.
+    subnets: of each family that the network has, IPv4 first. created_at: Unix time. members: the containers of all
+    stacks, whether they run or not.
     """
 
     id: str

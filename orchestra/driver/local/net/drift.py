@@ -84,9 +84,9 @@ def _of_bridge(connection: Netlink, host: _Host, lease: NetworkLease) -> Iterato
     bridge = host.by_name[lease.bridge]
     if not bridge.up:
         yield f"its bridge {bridge.name} was turned off"
-    for gateway in (pool.gateway_interface for pool in lease.pools):
-        if Address(bridge.number, str(gateway.ip), gateway.network.prefixlen) not in host.addresses:
-            yield f"the address {gateway} of its bridge {bridge.name} was removed"
+    for address in lease.host_addresses:
+        if Address(bridge.number, str(address.ip), address.network.prefixlen) not in host.addresses:
+            yield f"the address {address} of its bridge {bridge.name} was removed"
     for path, value in link.bridge_settings(lease):
         if link.read_setting(path) not in (value, None):
             yield f"{path.removeprefix('/proc/sys/')} was changed"

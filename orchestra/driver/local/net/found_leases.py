@@ -37,7 +37,8 @@ def find_leases(home: Home) -> Leases:
         own = [(link, mark.network) for link, mark in bridges(connection) if mark.home == home_hash(home)]
         if not own:
             return Leases()
-        gateways = {(address.link, ":" in address.address): address for address in connection.addresses()}
+        addresses = [found for found in connection.addresses() if not ip_address(found.address).is_link_local]
+        gateways = {(found.link, ":" in found.address): found for found in addresses}
     stacks = [home.stack(name) for name in sorted({*_list(home.stacks_data), *_list(home.stacks_run)})]
     specs = {spec.name: (stack.name, spec) for stack in stacks for spec in load_specs(stack)}
     attached = _load_interfaces(stacks)
@@ -49,10 +50,10 @@ def find_leases(home: Home) -> Leases:
         ipv4, ipv6 = gateways.get((link.number, False)), gateways.get((link.number, True))
         if not stack or (ipv4 is None and ipv6 is None):
             continue
+        ranges = (spec.ip_range, spec.ipv6_ip_range) if spec else ("", "")
         pools = (
-            ipv4 and _pool(ipv4, spec.ip_range if spec else "", {key: port.address for _, key, port in users}),
-            ipv6
-            and _pool(ipv6, spec.ipv6_ip_range if spec else "", {key: port.ipv6_address for _, key, port in users}),
+            ipv4 and _pool(ipv4, ranges[0], {key: port.address for _, key, port in users}),
+            ipv6 and _pool(ipv6, ranges[1], {key: port.ipv6_address for _, key, port in users}),
         )
         found[name] = NetworkLease(
             stack=stack,

@@ -126,18 +126,18 @@ def _ipv6_from_container(addresses: Sequence[str]) -> Iterator[Step]:
     yield from _compare(_NEIGHBOUR_TARGET, own[1:], "about", "pass", "drop")
 
 
-def from_network(gateways: Sequence[IPv4Interface | IPv6Interface], *, internal: bool) -> tuple[Instruction, ...]:
+def from_network(addresses: Sequence[IPv4Interface | IPv6Interface], *, internal: bool) -> tuple[Instruction, ...]:
     """What the host takes from a network on which it has these addresses: IPv4 with ARP if one is of it, and IPv6.
 
     Tags within tags, which the kernel removes only later, are dropped with everything else.
     """
-    ipv4 = next((gateway for gateway in gateways if gateway.version == 4), None)
-    ipv6 = next((gateway for gateway in gateways if gateway.version == 6), None)
+    ipv4 = next((address for address in addresses if address.version == 4), None)
+    ipv6 = [_words(str(address.ip)) for address in addresses if address.version == 6]
     steps = [Step(load_word(PROTOCOL))]
     if ipv4 is not None:
         steps.append(Step(jump_if_equal(ETH_P_ARP, 0, 0), "pass"))
         steps.append(Step(jump_if_equal(ETH_P_IP, 0, 0), "ipv4" if internal else "pass"))
-    if ipv6 is not None:
+    if ipv6:
         steps.append(Step(jump_if_equal(ETH_P_IPV6, 0, 0), "ipv6" if internal else "pass"))
     steps.append(_go("drop"))
     if internal and ipv4 is not None:
@@ -145,11 +145,11 @@ def from_network(gateways: Sequence[IPv4Interface | IPv6Interface], *, internal:
         steps += _jumps(((int(ipv4.ip), "pass"), (int(ipv4.network.broadcast_address), "pass")))
         steps.append(Step(mask(_MULTICAST)))  # 255.255.255.255 begins so, too
         steps.append(Step(jump_if_equal(_MULTICAST, 0, 0), "pass", "drop"))
-    if internal and ipv6 is not None:
+    if internal and ipv6:
         steps.append(Step(load_word(_IPV6_DESTINATION), label="ipv6"))
         steps.append(Step(mask(_MULTICAST_IPV6)))
         steps.append(Step(jump_if_equal(_MULTICAST_IPV6, 0, 0), "pass"))
-        steps += _compare(_IPV6_DESTINATION, (_words(str(ipv6.ip)),), "to", "pass", "drop")
+        steps += _compare(_IPV6_DESTINATION, ipv6, "to", "pass", "drop")
     return assemble((*steps, *_VERDICTS))
 
 
@@ -196,12 +196,12 @@ INTO_NETWORK = assemble(
 
 
 def gate_of_bridge(
-    link: int, name: str, gateways: Sequence[IPv4Interface | IPv6Interface], *, internal: bool
+    link: int, name: str, addresses: Sequence[IPv4Interface | IPv6Interface], *, internal: bool
 ) -> tuple[Request, ...]:
-    """Requests that give a bridge its gate, or restore it. gateways: the host's addresses on the network."""
+    """Requests that give a bridge its gate, or restore it. addresses: the host's on the network."""
     return (
         new_clsact(link, name),
-        set_filter(link, name, Direction.INGRESS, PRIORITY, from_network(gateways, internal=internal)),
+        set_filter(link, name, Direction.INGRESS, PRIORITY, from_network(addresses, internal=internal)),
         set_filter(link, name, Direction.EGRESS, PRIORITY, INTO_NETWORK),
     )
 

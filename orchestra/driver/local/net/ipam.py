@@ -37,6 +37,7 @@ PREFIX = 24
 IPV6_PREFIX, IPV6_HOME_PREFIX, IPV6_LOCAL = 64, 48, 0xFD
 SPARE = 2
 """How many times the containers of the file must fit: while some are replaced, and when more are asked for later."""
+LINK_LOCAL_GATEWAY = "fe80::1/64"
 ADDRESSES_MIN = 4
 """Of a subnet: its first, the gateway's, a container's, and in IPv4 the broadcast address."""
 
@@ -112,6 +113,15 @@ class NetworkLease(Record):
     def pools(self) -> tuple[Pool, ...]:
         """Of each family that the network has, IPv4 first."""
         return tuple(pool for pool in (self.ipv4, self.ipv6) if pool is not None)
+
+    @property
+    def host_addresses(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """Those of the machine on the network.
+
+        For packets of others the kernel asks for neighbours by a link-local address only (RFC 4861 section 7.2.2).
+        """
+        gateways = (pool.gateway_interface for pool in self.pools)
+        return (*gateways, *([IPv6Interface(LINK_LOCAL_GATEWAY)] if self.ipv6 else []))
 
     @property
     def containers(self) -> frozenset[str]:

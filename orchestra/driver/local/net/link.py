@@ -169,14 +169,14 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
     if link is None:
         raise InterfaceGone(name)
     # All of this while a new bridge is still down, so that it never accepts a packet that it should not.
-    gateways = [pool.gateway_interface for pool in lease.pools]
-    connection.send(
-        netlink.set_no_link_local(name), *gate_of_bridge(link.number, name, gateways, internal=lease.internal)
-    )
+    gate = gate_of_bridge(link.number, name, lease.host_addresses, internal=lease.internal)
+    connection.send(netlink.set_no_link_local(name), *gate)
     for path, wanted in bridge_settings(lease):
         write_setting(path, wanted)
     requests = [] if parse_mark(link.alias) else [netlink.set_alias(name, mark_of(home, network).render())]
-    requests += [netlink.add_address(link.number, str(each.ip), each.network.prefixlen) for each in gateways]
+    requests += [
+        netlink.add_address(link.number, str(each.ip), each.network.prefixlen) for each in lease.host_addresses
+    ]
     connection.send(*requests, netlink.set_up(name))
 
 
