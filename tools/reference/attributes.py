@@ -105,7 +105,7 @@ REMARKS: dict[str, str] = {
     "networks.*.enable_ipv4": "`false` is reported as not applied",
     "networks.*.ipam.config.[].aux_addresses": "not assigned to containers",
     "networks.*.ipam.config.[].ip_range": "range of dynamic addresses; the gateway is still the subnet's first host",
-    "networks.*.ipam.config.[].subnet": "the first IPv4 subnet; others are reported",
+    "networks.*.ipam.config.[].subnet": "the first of each family; others are reported",
     "networks.*.ipam.driver": _INFORMATION,
     "networks.*.scope": _INFORMATION,
     "configs.*.content": _OWN_FILE,
