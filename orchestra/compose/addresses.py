@@ -115,7 +115,13 @@ def _check_ports(service: Service, place: Path, networks: Mapping[str, Network],
     joined = [networks.get(name) for name in service.networks or {DEFAULT_NETWORK: None}]
     for index, port in enumerate(service.ports):
         version = _version(port.host_ip or "")
-        if port.host_ip and not service.network_mode and not any(has_family(network, version) for network in joined):
+        if port.host_ip == "::1":
+            refuse(
+                (*place, index),
+                "ports cannot be published at ::1: the kernel forwards nothing from it",
+                "use 127.0.0.1",
+            )
+        elif port.host_ip and not service.network_mode and not any(has_family(network, version) for network in joined):
             message = f"no network of the service has IPv{version} for {port.host_ip}"
             refuse((*place, index), message, f"set enable_ipv{version}: true on one of them")
 

@@ -236,7 +236,12 @@ def test_a_network_may_have_ipv6_only(folder):
         (services() + DUAL % "gateway: 'fd01::1'", "3:", "fd01::1 is not a host address of fd00::/64"),
         (services() + DUAL % "ip_range: 'fd01::/80'", "3:", "the range fd01::/80 is not within the subnet fd00::/64"),
         (services() + DUAL % "ip_range: 10.9.0.0/28", "3:", "the range 10.9.0.0/28 is not within the subnet fd00::/64"),
-        ("services: {a: {image: x, ports: ['[::1]:80:80']}}\n", "1:34", "no network of the service has IPv6 for ::1"),
+        ("services: {a: {image: x, ports: ['[::1]:80:80']}}\n", "1:34", "ports cannot be published at ::1"),
+        (
+            "services: {a: {image: x, ports: ['[fd00::9]:80:80']}}\n",
+            "1:34",
+            "no network of the service has IPv6 for fd00",
+        ),
         (
             "services: {a: {image: x, networks: {lan: {ipv6_address: 'fd00::1'}}}}\n" + DUAL % "",
             "1:57",

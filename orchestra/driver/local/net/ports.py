@@ -29,6 +29,8 @@ TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 ANY, ANY_IPV6 = "0.0.0.0", "::"
 EVERY_ADDRESS = frozenset({"", ANY, ANY_IPV6})
 """What stands for every address of the host, of the family it belongs to; without one that is IPv4."""
+LOOPBACK_IPV6 = "::1"
+"""No answer could come back to it: the kernel takes packets for this address from no interface (RFC 4291, 2.5.3)."""
 NUMBERS_TRIED = 16
 
 
@@ -77,7 +79,7 @@ class PortReservations:
                         continue
                     if any(_overlaps(part, other.port) for part in parts for other in taken):
                         raise _in_use(port, "another port of the same service")
-                    holders = self._bind_again(parts) or self._bind_all(parts)
+                    holders = self._bind_again(port, parts) or self._bind_all(parts)
                     fresh += holders
                     number = holders[0].getsockname()[1]
                     for part, holder in zip(parts, holders, strict=True):
@@ -113,9 +115,9 @@ class PortReservations:
         for container in list(self._held):
             self.release(container)
 
-    def _bind_again(self, parts: Sequence[Port]) -> list[socket.socket]:
+    def _bind_again(self, port: Port, parts: Sequence[Port]) -> list[socket.socket]:
         """Bind what took the place of an automatic port before, if that is still free; otherwise nothing."""
-        known = self._remembered.find(parts[0]) if parts[0].automatic else None
+        known = self._remembered.find(port) if port.automatic else None
         if known is not None:
             with contextlib.suppress(OSError):
                 return _bind_each([replace(part, published=known) for part in parts])
@@ -174,6 +176,9 @@ def bind(port: Port) -> socket.socket:
     if kind is None:
         hint = "publish only tcp and udp ports"
         raise PortUnavailable(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint, port.location)
+    if port.host_ip == LOOPBACK_IPV6:
+        hint = "publish it at 127.0.0.1"
+        raise PortUnavailable(f"port {_text(port)}: the kernel forwards nothing from ::1", hint, port.location)
     family = family_of(port.host_ip)
     holder = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     try:
@@ -245,8 +250,8 @@ def _owner(port: Port) -> str:
         return ""
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            for descriptor in os.scandir(f"/proc/{pid}/fd"):
-                if os.readlink(descriptor.path) in inodes:
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                if os.readlink(f"/proc/{pid}/fd/{descriptor}") in inodes:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                         return f"{file.read().strip()} (pid {pid})"
     return ""
