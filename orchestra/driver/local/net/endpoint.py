@@ -22,14 +22,14 @@ from orchestra.linux.network.namespace import (
     remove_shared_directory,
     unpin_namespace,
 )
-from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.netlink import FAMILIES, Netlink, family_of
 from orchestra.linux.process import is_alive
 from orchestra.model.names import short_id
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from orchestra.driver.local.net.ipam import Leases, NetworkLease, Pool
     from orchestra.home import Home
@@ -71,6 +71,9 @@ def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
             _check_ports_of_host(container)
     for endpoint in container.endpoints:
         _mac_address(container, endpoint)
+    if {endpoint.network for endpoint in container.endpoints} <= lease_file.load(home).networks.keys():
+        families = publishing_families(home, container)
+        _check_published(container, [family for family, has in zip(FAMILIES, families, strict=True) if has])
 
 
 def _check_ports_of_host(container: ContainerSpec) -> None:
@@ -183,7 +186,8 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
             endpoint.network: file.leases.networks[endpoint.network] for endpoint in ordered
         }
     interfaces = _interfaces(container, container_id, ordered, tuple(leases.values()))
-    _check_published(container, interfaces)
+    made = [address for interface in interfaces for address in interface.published_addresses]
+    _check_published(container, {family_of(address) for address in made})
     with link.turn, Netlink() as connection:
         pin_namespace(path)
         link.connect(connection, home, path, interfaces, leases)
@@ -282,13 +286,11 @@ def _address(pool: Pool, container_id: str) -> tuple[str, int, str]:
     return pool.addresses[container_id], pool.gateway_interface.network.prefixlen, pool.gateway
 
 
-def _check_published(container: ContainerSpec, interfaces: Sequence[Interface]) -> None:
+def _check_published(container: ContainerSpec, families: Collection[int]) -> None:
     """Raises FatalError for a port at an address of a family that none of the container's networks has."""
-    families = {":" in address for each in interfaces for address in each.published_addresses}
     for port in container.ports:
-        is_ipv6 = ":" in port.host_ip
-        if port.host_ip and families and is_ipv6 not in families:
-            version = "v6" if is_ipv6 else "v4"
+        if port.host_ip and families and family_of(port.host_ip) not in families:
+            version = "v6" if ":" in port.host_ip else "v4"
             what = f"container {container.name}: port {port.target}"
             hint = f"set enable_ip{version}: true on one of them, or publish the port at another address"
             raise FatalError(f"{what}: none of its networks has IP{version} for {port.host_ip}", hint=hint)

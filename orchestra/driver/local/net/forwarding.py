@@ -36,7 +36,8 @@ def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
     bridges = link.bridges(connection)
     recorded = {uplink for _, mark in bridges for uplink in mark.uplinks}
     silent = silent_uplinks(connection)
-    uplinks = _that_fit(sorted(recorded | set(silent)))
+    beside = {link.IPV6_UPLINK + uplink for _, mark in bridges for uplink in mark.ipv6_uplinks}
+    uplinks = _that_fit(sorted(recorded | set(silent)), beside)
     # Record first, then change: after a crash between the two, a restore merely has nothing to do.
     for bridge, mark in bridges:
         if mark.home == link.home_hash(home) and mark.uplinks != uplinks:
@@ -51,13 +52,17 @@ def ensure_ipv6_forwarding(connection: Netlink, home: Home, bridges: Collection[
     """The same for IPv6. Call it when the rules already hold the walls. bridges: the names of those that need it."""
     marked = link.bridges(connection)
     lacking = ipv6_uplinks_to_change(connection)
-    uplinks = tuple(sorted({uplink for _, mark in marked for uplink in mark.ipv6_uplinks} | set(lacking)))
+    recorded = {uplink for _, mark in marked for uplink in mark.ipv6_uplinks}
+    beside = {uplink for _, mark in marked for uplink in mark.uplinks}
+    found = sorted(recorded | set(lacking), key=lambda name: (name != ALL, name))
+    uplinks = _that_fit(found, beside, link.IPV6_UPLINK)
     for bridge, mark in marked:
         if mark.home == link.home_hash(home) and bridge.name in bridges and mark.ipv6_uplinks != uplinks:
             connection.send(netlink.set_alias(bridge.name, mark._replace(ipv6_uplinks=uplinks).render()))
     for name in lacking:
-        path, _, on = _ipv6_setting(name)
-        _set(path, on)
+        if name in uplinks:
+            path, _, on = _ipv6_setting(name)
+            _set(path, on)
 
 
 def silent_uplinks(connection: Netlink) -> list[str]:
@@ -155,12 +160,15 @@ def _set(path: str, value: int) -> None:
         return  # the interface is gone, and its setting with it
 
 
-def _that_fit(names: list[str]) -> tuple[str, ...]:
-    """As many as fit into an alias beside the rest of a mark; the others are left unchanged."""
-    room = netlink.ALIAS_MAX - 80
+def _that_fit(names: list[str], beside: Collection[str], prefix: str = "") -> tuple[str, ...]:
+    """As many as fit into an alias beside these words and the rest of a mark; the others are left unchanged.
+
+    prefix: what each name has there.
+    """
+    room = netlink.ALIAS_MAX - 80 - sum(len(word) + 1 for word in beside)
     fitting: list[str] = []
     for name in names:
-        room -= len(name) + 1
+        room -= len(prefix + name) + 1
         if room >= 0:
             fitting.append(name)
     return tuple(fitting)

@@ -67,8 +67,9 @@ _FRAGMENT_OFFSET = 0x1FFF
 _SOURCE, _DESTINATION, _NEXT, _FLAGS = NETWORK + 12, NETWORK + 16, NETWORK + 9, NETWORK + 6
 _ICMP, _REDIRECT = 1, 5
 # Of IPv6 (RFC 8200 section 3), of the headers that follow, and of neighbour discovery (RFC 4861 section 4).
-_IPV6_NEXT, _HOP_LIMIT, _IPV6_SOURCE, _IPV6_DESTINATION, _IPV6_BODY = (NETWORK + at for at in (6, 7, 8, 24, 40))
-_OPTIONS, _ROUTING, _ICMPV6, _DESTINATION_OPTIONS = 0, 43, 58, 60
+_IPV6_NEXT, _IPV6_SOURCE, _IPV6_DESTINATION, _IPV6_BODY = (NETWORK + at for at in (6, 8, 24, 40))
+_OPTIONS, _ROUTING, _FRAGMENT, _ICMPV6, _DESTINATION_OPTIONS = 0, 43, 44, 58, 60
+_IPV6_FRAGMENT_OFFSET = 0xFFF8
 _ROUTER, _SOLICITATION, _ADVERTISEMENT, _ICMPV6_REDIRECT = 134, 135, 136, 137
 _NEIGHBOUR_TARGET = _IPV6_BODY + 8
 
@@ -77,8 +78,9 @@ def from_container(addresses: Sequence[str]) -> tuple[Instruction, ...]:
     """What a container may send. addresses: its own of IPv6, on a network that has it.
 
     With IPv6, it speaks for these addresses only: as the source of a packet and in neighbour discovery, and it is no
-    router. Options could hide such a message, so no other may follow them than a report of multicast groups (RFC 3810
-    section 5); fragments cannot, since the kernel takes no neighbour discovery in fragments (RFC 6980).
+    router. Other headers could hide such a message. So only a report of multicast groups may follow options (RFC 3810
+    section 5), and no neighbour discovery comes in fragments (RFC 6980): the container that receives it could not tell,
+    since br_netfilter puts fragments together on the way.
     """
     return assemble(
         (
@@ -113,11 +115,16 @@ def _ipv6_from_container(addresses: Sequence[str]) -> Iterator[Step]:
     own = [(0, 0, 0, 0), *map(_words, addresses)]
     yield from _compare(_IPV6_SOURCE, own, "from", "body", "drop")
     yield Step(load_byte(_IPV6_NEXT), label="body")
-    yield Step(jump_if_equal(_ICMPV6, 0, 0), "icmpv6")
-    yield Step(jump_if_equal(_OPTIONS, 0, 0), "", "pass")
-    yield Step(load_half(_IPV6_BODY))
+    yield from _jumps(((_ICMPV6, "icmpv6"), (_OPTIONS, "options")))
+    yield Step(jump_if_equal(_FRAGMENT, 0, 0), "", "pass")
+    yield Step(load_byte(_IPV6_BODY))
+    yield from _jumps((header, "drop") for header in (_OPTIONS, _ROUTING, _FRAGMENT, _DESTINATION_OPTIONS))
+    yield Step(jump_if_equal(_ICMPV6, 0, 0), "", "pass")
+    yield Step(load_half(_IPV6_BODY + 2))
+    yield Step(jump_if_any_bit(_IPV6_FRAGMENT_OFFSET, 0, 0), "pass", "discovery")
+    yield Step(load_half(_IPV6_BODY), label="options")
     yield Step(jump_if_equal(_ICMPV6 << 8, 0, 0), "", "drop")  # eight bytes of options, then ICMPv6
-    yield Step(load_byte(_IPV6_BODY + 8))
+    yield Step(load_byte(_IPV6_BODY + 8), label="discovery")
     yield from _jumps((kind, "drop") for kind in (_ROUTER, _SOLICITATION, _ADVERTISEMENT))
     yield Step(jump_if_equal(_ICMPV6_REDIRECT, 0, 0), "drop", "pass")
     yield Step(load_byte(_IPV6_BODY), label="icmpv6")
@@ -182,9 +189,9 @@ _VERDICTS = (Step(verdict(PASS), label="pass"), Step(verdict(DROP), label="drop"
 INTO_NETWORK = assemble(
     (
         Step(load_word(PROTOCOL)),
-        *_jumps(((ETH_P_IP, "marked"),)),
+        Step(jump_if_equal(ETH_P_IP, 0, 0), "marked"),
         Step(jump_if_equal(ETH_P_IPV6, 0, 0), "", "pass"),
-        Step(load_half(_IPV6_NEXT)),
+        Step(load_half(_IPV6_NEXT)),  # and the hop limit
         Step(jump_if_equal(_ICMPV6 << 8 | 255, 0, 0), "", "marked"),
         Step(load_byte(_IPV6_BODY)),
         *_jumps(((_SOLICITATION, "pass"), (_ADVERTISEMENT, "pass"))),

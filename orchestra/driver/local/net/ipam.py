@@ -301,11 +301,11 @@ def _host(what: str, text: str, network: Subnet) -> IPv4Address | IPv6Address:
         address = None
     if address is None or address.version != network.version:
         raise FatalError(f"{what} {text} is not an IPv{network.version} address")
-    if not is_host(address, network):
+    if not _is_host(address, network):
         raise FatalError(f"{what} {text} is not a host address of {network}")
     return address
 
 
-def is_host(address: IPv4Address | IPv6Address, network: Subnet) -> bool:
+def _is_host(address: IPv4Address | IPv6Address, network: Subnet) -> bool:
     ends = {network.network_address, *([network.broadcast_address] if network.version == 4 else [])}
     return address in network and address not in ends

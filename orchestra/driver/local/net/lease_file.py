@@ -128,13 +128,19 @@ def _changed(leases: Leases, changes: Iterable[Change]) -> Leases:
     }
     last = {name: [pool.last if pool else "" for pool in (lease.ipv4, lease.ipv6)] for name, lease in networks}
     for network, container, *given in changes:
-        for place in range(2):
-            address = given[2 * place] if len(given) > 2 * place else ""
+        for place, (address, end) in enumerate(_pairs(given)):
             if address:
-                pools[network][place][container], last[network][place] = address, given[2 * place + 1]
+                pools[network][place][container], last[network][place] = address, end
             else:
                 pools[network][place].pop(container, None)
     return replace(leases, networks={name: _with(lease, pools[name], last[name]) for name, lease in networks})
+
+
+def _pairs(given: Sequence[str]) -> list[tuple[str, str]]:
+    """The address and the last one of each family; '' for one that a change does not mention."""
+    padded = [*given, *[""] * (4 - len(given))]
+    ipv4, last, ipv6, last_ipv6 = padded
+    return [(ipv4, last), (ipv6, last_ipv6)]
 
 
 def _with(lease: NetworkLease, addresses: Sequence[Mapping[str, str]], last: Sequence[str]) -> NetworkLease:

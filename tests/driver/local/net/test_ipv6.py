@@ -76,10 +76,11 @@ def test_what_a_container_gets(world):
     assert six(web) == "2001:db8:1::f00"
     assert web.hosts.endswith(f"{web.addresses[DEFAULT]}\ts-web-1\n2001:db8:1::f00\ts-web-1\n")
     assert web.hosts.count("\tmachine\n") == 2
+    # The kernel makes the link-local address in its own time.
+    assert eventually(lambda: "tentative" not in inside(web.namespace_path, ip, "address", "show", "dev", "eth0"))
     shown = inside(web.namespace_path, ip, "address", "show", "dev", "eth0")
     assert "inet6 2001:db8:1::f00/64 scope global nodad" in shown
     assert link.link_local_address(web.interfaces[0].mac_address) in shown
-    assert "tentative" not in shown
     assert "default via 2001:db8:1::1 dev eth0" in inside(web.namespace_path, ip, "route")
 
 
@@ -286,6 +287,15 @@ def test_what_the_gateway_does(world, options, seen, open_ports):
     assert world.ask(web.namespace_path, f"{LAN}::2", 443) == f"hello {six(web) if seen == 'own' else seen}"
     assert {port for port in (80, 81) if not world.cannot_reach(lan, six(web), port)} == set(open_ports)
     assert world.cannot_reach(lan, f"{LAN}::1", 8080) is (GATEWAY_MODE in options and seen == "own")
+
+
+def test_containers_without_connections_between_them_reach_only_published_ports(world):
+    options = {"com.docker.network.bridge.enable_icc": "false"}
+    _, web = published(world, Port(80, 8080, "::"), driver_options=options)
+    near = world.attach("near")
+    assert world.cannot_reach(near.namespace_path, six(web), 80)
+    assert world.ask(near.namespace_path, f"{LAN}::1", 8080).startswith("hello")
+    assert world.ask(None, six(web), 80).startswith("hello")
 
 
 def test_an_internal_network_has_no_way_out_or_in(world):

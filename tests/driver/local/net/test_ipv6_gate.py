@@ -187,15 +187,21 @@ def test_a_network_without_ipv6_takes_none(world, net):
     assert world.cannot_reach(four.namespace_path, "fd99::1", 6001)
 
 
-def test_reports_of_multicast_groups_pass():
-    """The only message behind options that does."""
+def test_what_may_follow_the_header():
     program = from_container(["fd00::2"])
     assert run(program, packet("fd00::2", "ff02::16", OPTIONS, bytes([ICMPV6, 0, 5, 2, 0, 0, 1, 0, REPORT, 0])))
     assert not run(program, packet("fd00::2", "ff02::16", OPTIONS, bytes([ICMPV6, 0, 5, 2, 0, 0, 1, 0, 134, 0])))
     assert not run(program, packet("fd00::2", "ff02::16", OPTIONS, bytes([UDP, 0, 5, 2, 0, 0, 1, 0, REPORT, 0])))
     assert not run(program, packet("fd00::2", "fd00::3", ROUTING, bytes(24)))
     assert not run(program, packet("fd00::2", "fd00::3", ICMPV6, bytes([REDIRECT]) + bytes(40)))
-    assert run(program, packet("fd00::2", "fd00::3", FRAGMENT, bytes(24)))
+    first, later = bytes([ICMPV6, 0, 0, 1]) + bytes(4), bytes([ICMPV6, 0, 0, 9]) + bytes(4)
+    assert run(program, packet("fd00::2", "fd00::3", FRAGMENT, bytes([UDP]) + bytes(23)))
+    assert run(program, packet("fd00::2", "fd00::3", FRAGMENT, first + bytes([128]) + bytes(23)))  # a large ping
+    assert run(program, packet("fd00::2", "fd00::3", FRAGMENT, later + bytes([ADVERTISEMENT]) + bytes(23)))
+    for kind in (134, SOLICITATION, ADVERTISEMENT, REDIRECT):
+        assert not run(program, packet("fd00::2", "fd00::3", FRAGMENT, first + bytes([kind]) + bytes(23)))
+    for header in (OPTIONS, ROUTING, FRAGMENT, DESTINATION):
+        assert not run(program, packet("fd00::2", "fd00::3", FRAGMENT, bytes([header]) + bytes(23)))
     assert run(program, packet("::", "ff02::1:ff00:2", ICMPV6, bytes([SOLICITATION]) + bytes(24)))
     assert not run(program, packet("::", "ff02::1", ICMPV6, bytes([ADVERTISEMENT]) + bytes(40)))
 
@@ -211,6 +217,8 @@ def run(program, frame):
                 return value == 0xFFFFFFFF
             case 0x15:
                 place += if_true if accumulator == value else if_false
+            case 0x45:
+                place += if_true if accumulator & value else if_false
             case 0x20 | 0x28 | 0x30 if value == 0xFFFFF000:
                 accumulator = IPV6
             case 0x20 | 0x28 | 0x30:
