@@ -15,6 +15,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orchestra.driver.local.build.selection import Selection
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.source import SETTLED
 from orchestra.linux import private_files
@@ -71,9 +72,9 @@ class Contents:
         return hashed.hexdigest()
 
     def _rows(self, place: Place, match: Match, exclude: Ignore) -> Iterator[tuple[bytes, ...]]:
-        lists = [one for one in (place.ignore, exclude) if one]
+        selection = Selection(place, match, exclude)
         if not match.is_directory:
-            if not any(one.is_ignored(match.path) for one in lists):
+            if not selection.leaves_out("", is_directory=False):
                 parent = open_in_root(place.root, posixpath.dirname(match.path) or "/", os.O_PATH | os.O_DIRECTORY)
                 name = posixpath.basename(match.path)
                 try:
@@ -82,7 +83,6 @@ class Contents:
                     os.close(parent)
             return
         top = open_in_root(place.root, match.path or "/", os.O_RDONLY | os.O_DIRECTORY)
-        yield (b"", oct(os.fstat(top).st_mode).encode())
         levels = [_level(top, "")]
         try:
             while levels:
@@ -92,14 +92,12 @@ class Contents:
                     continue
                 name, status = names.pop()
                 here = f"{path}/{name}" if path else name
-                whole = f"{match.path}/{here}" if match.path else here
                 is_directory = stat.S_ISDIR(status.st_mode)
-                left_out = [one for one in lists if one.is_ignored(whole)]
-                if left_out and not (is_directory and all(one.may_contain(whole) for one in left_out)):
+                if selection.leaves_out(here, is_directory=is_directory):
                     continue
                 if is_directory:
                     levels.append(_level(os.open(name, DIRECTORY, dir_fd=fd), here))
-                if not left_out:
+                if not selection.passes_over(here):
                     yield self._row(here, fd, name, status)
         finally:
             for level in levels:
