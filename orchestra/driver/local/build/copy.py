@@ -130,10 +130,8 @@ def _items(selection: Selection, fd: int, *, from_context: bool) -> Iterator[Ite
 
 def _copy_parents(place: Place, match: Match, target: int, destination: str, owners: Owners) -> None:
     """``--parents``: the directories above it, with the attributes that they have in the source."""
-    parts = match.above.split("/") if match.above else []
-    before = match.path.split("/")[: -len(parts) - 1] if parts else []
-    for number, part in enumerate(parts):
-        path = "/".join([*before, *parts[: number + 1]])
+    parts = match.above.split("/")
+    for number, path in enumerate(match.directories_above):
         try:
             fd = open_in_root(place.root, path, os.O_PATH | os.O_DIRECTORY)
         except OSError as error:
@@ -143,7 +141,7 @@ def _copy_parents(place: Place, match: Match, target: int, destination: str, own
         try:
             items = [owners.adapt(item) for item in Reader(fd, leave_out=lambda _path, _kind: True).walk()]
             base = _make(target, posixpath.join(destination, *parts[:number]), owners)
-            _write(target, base, part, iter(items))
+            _write(target, base, parts[number], iter(items))
         finally:
             os.close(fd)
 

@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 
 
 class Made(Record):
-    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer."""
+    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer.
+
+    same_as: another key of it, by the content of what was copied from other stages; empty if there is none.
+    """
 
     tree: FileTree
     created: float
     name: str
     grew: bool
+    same_as: str = ""
 
 
 class StepRecords:

@@ -49,6 +49,13 @@ class Match(Record):
     above: str = ""
     seen: str = ""
 
+    @property
+    def directories_above(self) -> list[str]:
+        """Those to keep, as paths below the root. On the other side of a symbolic link they may not be there."""
+        parts = self.above.split("/") if self.above else []
+        before = self.path.split("/")[: -len(parts) - 1] if parts else []
+        return ["/".join([*before, *parts[: number + 1]]) for number in range(len(parts))]
+
 
 class Selection:
     """What is copied of one match. Patterns of the place are relative to it, those to exclude to what is copied."""

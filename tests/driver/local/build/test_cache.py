@@ -15,8 +15,8 @@ import time
 
 import pytest
 
-from orchestra.build.event import StepOutput
-from orchestra.build.step import CacheMount, ContextFiles, Copy, Run, Scratch
+from orchestra.build.event import StepOutput, StepStarted
+from orchestra.build.step import BindMount, CacheMount, ContextFiles, Copy, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
 from orchestra.driver.local.build.execute import StepError
 from orchestra.driver.local.build.stack import BUILDS
@@ -26,7 +26,7 @@ from orchestra.driver.local.image.content.store import ContentStore
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.home import Home
-from tests.driver.local.build.making import MACHINE, build, graph, shell
+from tests.driver.local.build.making import MACHINE, PATH, build, graph, shell
 from tests.driver.local.image.making import needs_root
 
 pytestmark = needs_root
@@ -191,7 +191,7 @@ def test_another_builder_waits_and_takes_what_the_first_has_made(home):
 KILLED = """
 import os, sys
 from orchestra.home import Home
-from tests.driver.local.build.making import MACHINE, build, graph, shell
+from tests.driver.local.build.making import MACHINE, PATH, build, graph, shell
 from orchestra.build.step import Copy, ContextFiles
 from pathlib import Path
 home, context, place = Home(*sys.argv[1:3]), Path(sys.argv[3]), sys.argv[4]
@@ -318,3 +318,84 @@ def test_environment_of_a_step_counts(home):
         "644 X=2\n",
         "644 X=1\n",
     ]
+
+
+def two_stages(command, *, uncached=frozenset()):
+    """A file of the first stage in the second one, and a command after it."""
+    first = (MACHINE, shell(0, command), Scratch(), Copy(2, 1, ("out/file",), "/got/"))
+    return graph(*first, MACHINE, Copy(4, 3, ("got",), "/"), shell(5, "cat /file > /after"), uncached=uncached)
+
+
+def test_files_of_a_stage_that_are_the_same_are_known_whatever_made_them(home):
+    make = "mkdir /out; echo same > /out/file; echo {} > /out/other"
+    first = build(home, two_stages(make.format(1)))
+    second = build(home, two_stages(make.format(2)))
+    assert second.made == [1]
+    assert second.id == first.id
+    # What was known by its files is known by its words too now.
+    assert build(home, two_stages(make.format(2))).started == []
+    # A step after them that is new is known in the same way.
+    grown = [graph(*two_stages(make.format(n)).steps, shell(6, "touch /new")) for n in (2, 3)]
+    assert [build(home, one).made for one in grown] == [[7], [1]]
+
+
+SET_ATTRIBUTE = f'{sys.executable} -Ic \'import os; os.setxattr("/out/file", "user.a", b"b")\''
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mkdir /out; echo other > /out/file",
+        "mkdir /out; echo same > /out/file; chmod 600 /out/file",
+        "mkdir /out; echo same > /out/file; chown 5 /out/file",
+        "mkdir /out; ln -s /etc/hostname /out/file",
+        f"mkdir /out; echo same > /out/file; {SET_ATTRIBUTE}",
+    ],
+)
+def test_files_of_a_stage_that_differ_in_anything_but_time_are_copied_again(home, command):
+    build(home, two_stages("mkdir /out; echo same > /out/file"))
+    assert build(home, two_stages(command)).made == [1, 3, 5, 6]
+
+
+def test_a_stage_that_is_made_again_counts_for_what_it_is_now(home):
+    mounts = (CacheMount("/count", "count"),)
+    changing = Run(0, ("/bin/sh", "-ec", "mkdir /out; echo >> /count/x; cp /count/x /out/file"), PATH, mounts=mounts)
+    steps = (MACHINE, changing, Scratch(), Copy(2, 1, ("out/file",), "/"))
+    build(home, graph(*steps))
+    again = build(home, graph(*steps, uncached=frozenset({1})))
+    assert again.made == [1, 3]
+    assert again.files()["file"] == "644 \n\n"
+    same = two_stages("mkdir /out; echo same > /out/file", uncached=frozenset({1}))
+    build(home, same)
+    assert build(home, same).made == [1]
+
+
+@pytest.mark.parametrize("through", ["copy", "mount"])
+def test_a_context_that_changes_while_it_is_copied_never_counts_as_what_was_read(home, context, through):
+    """It changes after its digest was taken, and has its old content again when the build is over."""
+    taking = Copy(0, 1, ("a",), "/") if through == "copy" else shell(0, "cp /c/a /a", mounts=(BindMount("/c", 1),))
+    wanted = graph(MACHINE, ContextFiles(), taking, shell(2, "cp /a /b"))
+
+    def change(event):
+        if isinstance(event, StepStarted) and event.step == 2:
+            (context / "a").write_text("B")
+        if isinstance(event, StepStarted) and event.step == 3:
+            (context / "a").write_text("a")
+
+    changed = build(home, wanted, context, hear=change)
+    assert [event.line for event in changed.events if isinstance(event, StepOutput)] == [
+        "files of the context changed while they were read: build again"
+    ]
+    assert changed.files()["a"].endswith("B")
+    again = build(home, wanted, context)
+    assert again.made == [2, 3]
+    assert again.files()["b"].endswith("a")
+
+
+def test_directories_that_parents_keeps_count_with_their_modes(home, context):
+    (context / "d").mkdir()
+    (context / "d/file").write_text("x")
+    wanted = graph(Scratch(), ContextFiles(), Copy(0, 1, ("d/file",), "/", parents=True))
+    build(home, wanted, context)
+    (context / "d").chmod(0o700)
+    assert build(home, wanted, context).files()["d"] == "dir 700"
