@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import posixpath
 import stat
@@ -16,6 +15,7 @@ import time
 from errno import ENOENT, ENOTDIR
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orchestra.driver.local.build.records import load_record, store_record
 from orchestra.driver.local.build.selection import Selection
 from orchestra.driver.local.copying.reading import attributes_of
 from orchestra.driver.local.image.failure import file_errors
@@ -59,9 +59,7 @@ class Contents:
     def __init__(self, home: Home, path: str) -> None:
         name = hashlib.sha256(os.path.realpath(path).encode(errors="surrogateescape")).hexdigest()
         self._path = f"{home.builds}/contents/{name}.json"
-        self._known: dict[str, list[Any]] = {}
-        with contextlib.suppress(OSError, ValueError), open(self._path, "rb") as file:
-            self._known = json.load(file)
+        self._known: dict[str, list[Any]] = load_record(self._path) or {}
         self._used: dict[str, list[Any]] = {}
         self._changed = False
 
@@ -70,7 +68,7 @@ class Contents:
         if self._changed:
             with file_errors("the build cache"), contextlib.suppress(FileNotFoundError):
                 private_files.make_directories(os.path.dirname(self._path))
-                private_files.store(self._path, json.dumps({**self._known, **self._used}).encode())
+                store_record(self._path, {**self._known, **self._used})
 
     def digest(self, place: Place, matches: Iterable[Match], exclude: Ignore) -> Digest:
         """Of all that the matches lead to."""
