@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 Row = tuple[bytes, ...]
+CHUNK = 1 << 20
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -146,7 +147,7 @@ class Contents:
         if known is not None and known[:3] == stamp:
             return str(known[3])
         now = time.time_ns()
-        digest = _read(parent, name)
+        digest = _read(parent, name, status.st_size)
         # ctime ticks: a change in the same tick as one just seen would not show.
         if now - status.st_ctime_ns > SETTLED:
             self._used[key] = self._known[key] = [*stamp, digest]
@@ -163,18 +164,24 @@ class TreeContents(Contents):
         pass
 
     def _content(self, parent: int, name: str, status: os.stat_result) -> str:
-        return _read(parent, name)
+        return _read(parent, name, status.st_size)
 
 
 def _stamp(status: os.stat_result) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
-def _read(parent: int, name: str) -> str:
-    """The digest of a file's content and of the attributes that are copied with it."""
+def _read(parent: int, name: str, size: int) -> str:
+    """The digest of a file's content and of the attributes that are copied with it. size: about that many bytes."""
+    hashed = hashlib.sha256()
     fd = os.open(name, FILE, dir_fd=parent)
-    with os.fdopen(fd, "rb") as file:
-        return "".join((hashlib.file_digest(file, "sha256").hexdigest(), *map(bytes.hex, _attributes(fd))))
+    try:
+        # Small files, of which there are many, need no buffer of full size.
+        while chunk := os.read(fd, min(size + 1, CHUNK)):
+            hashed.update(chunk)
+        return "".join((hashed.hexdigest(), *map(bytes.hex, _attributes(fd))))
+    finally:
+        os.close(fd)
 
 
 def _attributes(fd: int) -> Row:
