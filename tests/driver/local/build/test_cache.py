@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -250,6 +251,26 @@ def test_a_command_dies_with_its_builder(home):
     wait_until(lambda: not processes_of(home))
     build(home, graph(MACHINE, shell(0, "true")))
     assert leftovers(home) == []
+
+
+def test_a_command_ends_with_its_keeper(home):
+    def kill(event):
+        if isinstance(event, StepOutput) and event.line == "begun":
+            [keeper] = [pid for pid in children() if "orchestra.driver.local.build.run_process" in words_of(pid)]
+            os.kill(keeper, signal.SIGKILL)
+
+    with pytest.raises(StepError, match="was killed"):
+        build(home, graph(MACHINE, shell(0, "echo begun; sleep 600")), hear=kill)
+    assert leftovers(home) == []
+
+
+def children():
+    threads = os.listdir("/proc/self/task")
+    return [int(pid) for thread in threads for pid in Path(f"/proc/self/task/{thread}/children").read_text().split()]
+
+
+def words_of(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
 def processes_of(home):
