@@ -7,6 +7,8 @@ The base is a Debian with Python, made by mmdebstrap or given as an archive of i
 12 steps and needs no network. COMMAND leads to the tool, in one word or several; Docker uses its builder without buildx
 (``DOCKER_BUILDKIT=0``), which needs no further image.
 
+``BUILDAH_ISOLATION`` counts for buildah: crun refuses machines with both versions of cgroups.
+
 cold: nothing but the base is known. again: nothing has changed. line: one line of the source has changed, which four
 steps depend on. context: one of many files has changed. Within a round each tool has its turn, so a slow moment of the
 machine hits all of them. Absolute times are noise on a shared machine.
@@ -77,10 +79,10 @@ def make_files(path: Path, number: int) -> None:
 
 
 class Tool:
-    """reset: what makes all but the base unknown, which is not measured."""
+    """reset: what makes all but the base unknown, which is not measured. leave: what is run at the end."""
 
-    def __init__(self, name: str, build: list, reset: list, environment: dict) -> None:
-        self.name, self.build, self.reset = name, build, reset
+    def __init__(self, name: str, build: list, reset: list, environment: dict, leave: tuple | list = ("true",)) -> None:
+        self.name, self.build, self.reset, self.leave = name, build, reset, leave
         self.environment = os.environ | environment
         self.seconds: dict[str, list[float]] = defaultdict(list)
 
@@ -114,7 +116,13 @@ def tools(options: argparse.Namespace, work: Path, base: Path) -> list[Tool]:
         buildah = [*shlex.split(options.buildah), f"--root={work}/buildah", f"--runroot={work}/buildah-run"]
         reset = ["sh", "-c", '"$@" rmi localhost/bench-app; "$@" rmi --prune; true', "sh", *buildah]
         build = [*buildah, "bud", "-q", "--layers", "--format=docker", "--network=none", "-t", "localhost/bench-app"]
-        theirs = Tool("buildah", build, reset, {})
+        theirs = Tool(
+            "buildah",
+            build,
+            reset,
+            {},
+            ["sh", "-c", '"$@" rm -a > /dev/null; umount "$0/overlay"', f"{work}/buildah", *buildah],
+        )
         theirs.run(
             [
                 "sh",
@@ -183,9 +191,13 @@ def main() -> None:
         make_application(work / "application")
         make_files(work / "files", options.files)
         found = tools(options, work, base)
-        for number in range(options.rounds):
+        try:
+            for number in range(options.rounds):
+                for tool in found:
+                    run_round(number, tool, work / "application", work / "files")
+        finally:
             for tool in found:
-                run_round(number, tool, work / "application", work / "files")
+                tool.run(tool.leave)
     text = table(found, options)
     print(text)
     if options.write:
