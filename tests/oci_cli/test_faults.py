@@ -49,21 +49,23 @@ def test_every_point_is_tried():
     assert points == tried
 
 
-@pytest.mark.parametrize("point", CREATION)
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("command", ["create", "run"])
 @pytest.mark.parametrize("user", ["machine", "mapped"])
-def test_a_creation_that_is_killed_leaves_what_can_be_removed(ours, point, command, user):
-    bundle = mapped(ours) if user == "mapped" else ours.bundle()
-    bundle.config["hooks"] = HOOK
+def test_a_creation_that_is_killed_leaves_what_can_be_removed(ours, command, user, subtests):
     ours.bundle(name="other")
     ours.ok("create", "other", name="other")
-    dies(ours, point, command, "--pid-file", str(ours.path / "pid"), "c")
-    for _twice in range(2):
-        ours.ok("delete", "--force", "c")
-    assert os.listdir(ours.root) == ["other"]
-    assert cgroup.at(f"{ours.group}/c").processes() == []
-    assert not [group for group in ours.groups() if Path(group, "c").exists()]
-    assert ours.status("other") == "created"
+    for point in CREATION:
+        with subtests.test(point=point):
+            bundle = mapped(ours) if user == "mapped" else ours.bundle()
+            bundle.config["hooks"] = HOOK
+            dies(ours, point, command, "--pid-file", str(ours.path / "pid"), "c")
+            for _twice in range(2):
+                ours.ok("delete", "--force", "c")
+            assert os.listdir(ours.root) == ["other"]
+            assert cgroup.at(f"{ours.group}/c").processes() == []
+            assert not [group for group in ours.groups() if Path(group, "c").exists()]
+            assert ours.status("other") == "created"
 
 
 @pytest.mark.parametrize("point", ["told", "started"])

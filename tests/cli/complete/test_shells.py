@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ PREPARE = {
 }
 
 
+@cache
 def script(shell):
     done = subprocess.run([sys.executable, "-m", "orchestra", "completion", shell], capture_output=True, check=True)
     return done.stdout
@@ -46,28 +49,34 @@ class Terminal:
         self.become = list(become)
         self.script = folder.parent / f"completion.{shell}"
         self.script.write_bytes(script(shell))
+        self.process = None
 
     def complete(self, line):
         """The words after ``orchestra`` once Tab has been pressed; '' stands for the word that a blank begins."""
         if self.shell == "fish":
             return self._ask_fish(line)
-        ours, theirs = pty.openpty()
-        command = [*self.become, *START[self.shell]]
-        terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-        options = {"cwd": self.folder, "env": self.environment, "start_new_session": True}
-        with subprocess.Popen(command, **terminal, **options) as process:
-            os.close(theirs)
-            try:
-                self._say(ours, PREPARE[self.shell].format(script=shlex.quote(str(self.script))) + "; echo re''ady\n")
-                self._hear(ours, "ready")
-                # Ctrl-A and a command that shows the completed words in place of running them.
-                self._say(ours, f"{line}\t\x01printf '<%s>' \x05'' en''d\n")
-                heard = self._hear(ours, "<end>")
-            finally:
-                process.kill()
-                os.close(ours)
+        if self.process is None:
+            self._start()
+        # Ctrl-A and a command that shows the completed words in place of running them.
+        self._say(f"{line}\t\x01printf '<%s>' \x05'' en''d\n")
+        heard = self._hear("<end>")
         words = re.findall("<([^<>]*)>", heard[heard.rindex("<orchestra>") :])
         return words[1:-1]
+
+    def _start(self):
+        self.ours, theirs = pty.openpty()
+        terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        options = {"cwd": self.folder, "env": self.environment, "start_new_session": True}
+        self.process = subprocess.Popen([*self.become, *START[self.shell]], **terminal, **options)
+        os.close(theirs)
+        self._say(PREPARE[self.shell].format(script=shlex.quote(str(self.script))) + "; echo re''ady\n")
+        self._hear("ready")
+
+    def close(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            os.close(self.ours)
 
     def _ask_fish(self, line):
         ask = f"source {shlex.quote(str(self.script))}; complete -C{shlex.quote(line)}"
@@ -78,31 +87,47 @@ class Terminal:
         assert done.stderr == ""
         return [row.partition("\t")[0] for row in done.stdout.splitlines()]
 
-    @staticmethod
-    def _say(ours, text) -> None:
-        os.write(ours, text.encode())
+    def _say(self, text) -> None:
+        os.write(self.ours, text.encode())
 
-    def _hear(self, ours, end, seconds=40):
+    def _hear(self, end, seconds=40):
         heard = ""
         deadline = time.monotonic() + seconds
         while end not in heard:
-            readable = select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]
+            readable = select.select([self.ours], [], [], max(0, deadline - time.monotonic()))[0]
             assert readable, f"not heard {end!r} in {heard!r}"
             try:
-                heard += os.read(ours, 4096).decode(errors="replace")
+                heard += os.read(self.ours, 4096).decode(errors="replace")
             except OSError:
                 pytest.fail(f"the shell has ended: {heard!r}")
         return heard
 
 
+@contextmanager
+def a_terminal(shell, path, become=()):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    terminal = make_terminal(shell, path, become)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
 @pytest.fixture(params=SHELLS)
 def terminal(request, tmp_path):
-    if shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
-    return make_terminal(request.param, tmp_path)
+    with a_terminal(request.param, tmp_path) as terminal:
+        yield terminal
 
 
-def make_terminal(shell, tmp_path, become=()):
+@pytest.fixture(params=SHELLS, scope="module")
+def shared_terminal(request, tmp_path_factory):
+    """For what changes none of its files."""
+    with a_terminal(request.param, tmp_path_factory.mktemp("shell")) as terminal:
+        yield terminal
+
+
+def make_terminal(shell, tmp_path, become):
     folder = tmp_path / "stack"
     folder.mkdir()
     (folder / "compose.yaml").write_text(FILE)
@@ -141,18 +166,18 @@ def one(terminal, before, completed):
         ("-f comp", "-f compose.yaml"),
     ],
 )
-def test_a_word_with_one_end_is_completed(terminal, before, completed):
-    found = terminal.complete(f"orchestra {before}")
-    assert found in (one(terminal, before, completed), one(terminal, before, completed)[:-1])
+def test_a_word_with_one_end_is_completed(shared_terminal, before, completed):
+    found = shared_terminal.complete(f"orchestra {before}")
+    assert found in (one(shared_terminal, before, completed), one(shared_terminal, before, completed)[:-1])
 
 
-def test_what_ends_with_an_equals_sign_is_to_be_continued(terminal):
-    found = terminal.complete("orchestra up --scale wo")
-    assert found == (["worker="] if terminal.shell == "fish" else ["up", "--scale", "worker="])
+def test_what_ends_with_an_equals_sign_is_to_be_continued(shared_terminal):
+    found = shared_terminal.complete("orchestra up --scale wo")
+    assert found == (["worker="] if shared_terminal.shell == "fish" else ["up", "--scale", "worker="])
 
 
-def test_a_folder_is_completed_as_one(terminal):
-    found = terminal.complete("orchestra --project-directory s")
+def test_a_folder_is_completed_as_one(shared_terminal):
+    found = shared_terminal.complete("orchestra --project-directory s")
     assert found[-1].rstrip("/") == "sub" or found[-2].rstrip("/") == "sub"
 
 
@@ -184,18 +209,16 @@ def test_a_broken_file_has_no_services_and_no_traceback(terminal, text):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user for a while")
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_plain_user_completes_too(shell, tmp_path):
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
     # Where fish, which asks access(2), sees that it may execute the program.
     become = BECOME.replace("exec setpriv", f"cp -r {tmp_path}/bin /run/bin\nexec setpriv")
-    terminal = make_terminal(shell, tmp_path, ["unshare", "--mount", "sh", "-ec", become, "sh"])
-    terminal.environment = {name: value for name, value in terminal.environment.items() if name != "ORCHESTRA_HOME"}
-    own = tmp_path / "own"
-    own.mkdir()
-    os.chown(own, int(USER), int(USER))
-    terminal.environment |= {"ROOTS_HOME": "", "HOME": str(own), "PATH": f"/run/bin:{os.environ['PATH']}"}
-    assert "worker" in terminal.complete("orchestra up wo")
-    assert "guestbook" not in terminal.complete("orchestra -p gues")
+    with a_terminal(shell, tmp_path, ["unshare", "--mount", "sh", "-ec", become, "sh"]) as terminal:
+        terminal.environment = {name: value for name, value in terminal.environment.items() if name != "ORCHESTRA_HOME"}
+        own = tmp_path / "own"
+        own.mkdir()
+        os.chown(own, int(USER), int(USER))
+        terminal.environment |= {"ROOTS_HOME": "", "HOME": str(own), "PATH": f"/run/bin:{os.environ['PATH']}"}
+        assert "worker" in terminal.complete("orchestra up wo")
+        assert "guestbook" not in terminal.complete("orchestra -p gues")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
