@@ -183,14 +183,19 @@ def lacks(item):
     return any(name in chosen for marker in item.iter_markers("lacks") for name in marker.kwargs)
 
 
+LEFT_OUT = pytest.StashKey[set[pytest.Item]]()
+
+
+def pytest_itemcollected(item):
+    """Called for the tests of this directory."""
+    item.add_marker(pytest.mark.root)
+    if lack := LACK or ("" if cgroup.machine_hierarchy().version else "needs a mounted cgroup tree"):
+        item.add_marker(pytest.mark.skip(reason=lack))
+    if lacks(item):
+        item.config.stash.setdefault(LEFT_OUT, set()).add(item)
+
+
 def pytest_collection_modifyitems(config, items):
-    here = Path(__file__).parent
-    left_out = [item for item in items if here in item.path.parents and lacks(item)]
+    left_out = config.stash.get(LEFT_OUT, set())
     items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
-    lack = LACK or ("" if cgroup.machine_hierarchy().version else "needs a mounted cgroup tree")
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.root)
-            if lack:
-                item.add_marker(pytest.mark.skip(reason=lack))
+    config.hook.pytest_deselected(items=list(left_out))

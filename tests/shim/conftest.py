@@ -305,11 +305,8 @@ def stack(tmp_path, tree):
     assert made.groups() == []
 
 
-def pytest_collection_modifyitems(items):
-    """Hooks of a directory's conftest see every item of the run: only those of this directory are meant."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.root)
-            if LACK:
-                item.add_marker(pytest.mark.skip(reason=LACK))
+def pytest_itemcollected(item):
+    """Called for the tests of this directory."""
+    item.add_marker(pytest.mark.root)
+    if LACK:
+        item.add_marker(pytest.mark.skip(reason=LACK))
