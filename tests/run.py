@@ -76,6 +76,7 @@ class Run:
         self.base = base
         self.word = base.name.removeprefix(PREFIX)
         self._hashes: frozenset[str] = frozenset()
+        self._foreign: set[str] = set()
 
     @property
     def temporary(self) -> Path:
@@ -164,8 +165,10 @@ class Run:
         if found := OF_A_RUN.search(path):
             return found[1] == self.word or (self.base / f"{PREFIX}{found[1]}").exists()  # that a test began
         if found := OF_A_HOME.search(path):
-            if found[1] not in self._hashes:
+            if found[1] not in self._hashes and found[1] not in self._foreign:
                 self._hashes |= {hash_of(here) for here in self._directories()}
+                if found[1] not in self._hashes:
+                    self._foreign.add(found[1])  # for good: a home is there before its groups
             return found[1] in self._hashes
         return False
 
