@@ -123,7 +123,7 @@ class Execution:
         self._same: dict[int, str] = {}
         """Keys by which the same is known whatever the stages are that files were copied from, where they differ."""
         self._again: set[int] = set()
-        """Steps that were carried out although their result was known, and those that depend on them."""
+        """Steps that were carried out although their result was known, and those that are another thing by that."""
         self._fetched: dict[int, Fetched] = {}
         self.made: dict[int, Made] = {}
         """What is known of steps that make trees."""
@@ -362,15 +362,19 @@ class Execution:
         if number in self._graph.uncached or parents & self._again:
             self._again.add(number)
             return None
-        key, source = self._keys[number], step.source if isinstance(step, Copy) else None
-        if source not in self._again and (known := self._known(number, step, key)) is not None:
-            return known
+        key = self._keys[number]
+        before = self._known(number, step, key)
+        is_open = isinstance(step, Copy) and step.source in self._again
+        if before is not None and not is_open:
+            return before
         same = self._key(number, {**self._keys, **self._same}, self._copied_content(step))
-        if same == key:
-            return None
-        self._same[number] = same
-        if (known := self._known(number, step, same)) is not None:
+        known = self._known(number, step, same) if same != key else None
+        if same != key:
+            self._same[number] = same
+        if known is not None:
             self._records.store(key, known)
+        if is_open and (known is None or before is None or known.tree != before.tree):
+            self._again.add(number)
         return known
 
     def _was_touched(self, number: int, step: Copy | MakeDirectory | Run) -> bool:

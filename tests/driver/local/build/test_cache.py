@@ -376,6 +376,8 @@ def test_a_stage_that_is_made_again_counts_for_what_it_is_now(home):
     again = build(home, graph(*steps, uncached=frozenset({1})))
     assert again.made == [1, 3]
     assert again.files()["file"] == "644 \n\n"
+    shown = graph(*steps, shell(0, "cp /m/file /x", mounts=(BindMount("/m", 3),)), uncached=frozenset({1}))
+    assert [build(home, shown).files()["x"] for _ in range(2)] == ["644 \n\n\n", "644 \n\n\n\n"]
     same = two_stages("mkdir /out; echo same > /out/file", uncached=frozenset({1}))
     build(home, same)
     assert build(home, same).made == [1]
