@@ -95,6 +95,8 @@ class Screen:
         self._progress.services = self._selected
         self._later: Quiet | None = None
         self._started = False
+        self._shown = {spec["service"] for spec in attached.specs}
+        self._hooks: list[ActionEvent] = []
         self._outlets = outlets
         name, services = beginning.prepared.identity
         self._names = [short_name(name, spec["name"], spec["service"], spec["index"]) for spec in attached.specs]
@@ -117,6 +119,9 @@ class Screen:
         if not (is_start and self._progress.redraws):
             with self._aside():
                 self._progress.hear(event)
+        if isinstance(event, ActionEvent) and event.output and event.service in self._shown:
+            self._hooks.append(event)
+            self._show_hooks()
         return self._started and not (self._progress.redraws and self._progress.is_making)
 
     def attach(self) -> None:
@@ -128,8 +133,17 @@ class Screen:
             self._later = Plain()
         if self._names and self._attached.shows_logs and not self._attached.interrupted:
             print(f"Attaching to {', '.join(self._names)}", file=sys.stderr, flush=True)
+        self._show_hooks()
         if self._line is not None and not self._attached.interrupted:
             self._stack.enter_context(self._line).show()
+
+    def _show_hooks(self) -> None:
+        """Show what hooks have written; not while progress is redrawn."""
+        if not self._progress.redraws:
+            with self._aside():
+                for event in self._hooks:
+                    self._printer.write_hook(event.resource.name, event.service, event.output)
+            self._hooks.clear()
 
     def show(self, happenings: Iterable[Happening]) -> None:
         happened = list(happenings)

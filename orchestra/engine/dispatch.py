@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import anyio
 
@@ -39,11 +39,18 @@ LINES = 10
 """How many of the last lines of a failed hook's output are told."""
 
 
-async def perform(driver: Driver, action: Action) -> Image | None:
-    """Perform an action. Returns the image for a pull, since only the driver knows it. Raises DriverError."""
+class Effect(NamedTuple):
+    """What nothing predicts of an action. image: the one pulled. output: what post_start hooks have written."""
+
+    image: Image | None = None
+    output: str = ""
+
+
+async def perform(driver: Driver, action: Action) -> Effect:
+    """Raises DriverError."""
     match action:
         case PullImage(image=image):
-            return await driver.pull(image)
+            return Effect(image=await driver.pull(image))
         case CreateNetwork(spec=network):
             await driver.create_network(network)
         case RemoveNetwork(name=name):
@@ -59,23 +66,29 @@ async def perform(driver: Driver, action: Action) -> Image | None:
         case StartContainer(name=name, restarts=restarts, backoff=backoff):
             await driver.start(name, restarts=restarts, backoff=backoff)
         case RunHooks():
-            await _run_hooks(driver, action)
+            return Effect(output=await _run_hooks(driver, action))
         case StopContainer():
             await _stop(driver, action)
         case RemoveContainer(name=name, volumes=volumes):
             await driver.remove(name, volumes=volumes)
         case _:
             assert_never(action)
-    return None
+    return Effect()
 
 
-async def _run_hooks(driver: Driver, action: RunHooks) -> None:
-    """Each success is recorded: a hook that was interrupted runs again, one that has succeeded does not."""
+async def _run_hooks(driver: Driver, action: RunHooks) -> str:
+    """Each success is recorded: a hook that was interrupted runs again, one that has succeeded does not.
+
+    Returns what they have written.
+    """
+    output = ""
     for number, hook in enumerate(action.hooks[action.done :], action.done + 1):
         result = await driver.run_hook(action.name, hook, timeout=None)
         if result.exit_code != 0:
             raise await _hook_failure(driver, action.name, result, "correct the hook; orchestra up runs it again")
+        output += "".join(f"{line}\n" for line in result.output.splitlines())
         await driver.record_hooks(action.name, number)
+    return output
 
 
 async def _stop(driver: Driver, action: StopContainer) -> None:

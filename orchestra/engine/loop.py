@@ -16,7 +16,7 @@ import anyio
 import anyio.lowlevel
 
 from orchestra.engine.broadcast import Broadcast
-from orchestra.engine.dispatch import LIMITS, container_of, perform
+from orchestra.engine.dispatch import LIMITS, Effect, container_of, perform
 from orchestra.engine.driver import Measures, failure_of
 from orchestra.engine.health import Probes, Watch
 from orchestra.engine.standing import container_state
@@ -260,7 +260,7 @@ class Engine:
         """Run one action from its beginning to a fresh look at its effect."""
         action = flight.action
         error: OrchestraError | None = None
-        image: Image | None = None
+        effect = Effect()
         service = self._service_of(action.resource)
         with flight.scope:
             async with self._limiters.get(type(action)) or nullcontext():
@@ -269,13 +269,13 @@ class Engine:
                 flight.began_at = self.now()
                 self._broadcast.send(self._begun(flight))
                 try:
-                    image = await perform(self.driver, action)
+                    effect = await perform(self.driver, action)
                 except (DriverError, EnvironmentLack) as raised:
                     error = raised
         cancelled = flight.scope.cancelled_caught
         if error is not None and flight.scope.cancel_called:
             error, cancelled = None, True  # a failure caused by cancelling says nothing about the resource
-        await self._learn(action, image, complete=not cancelled and error is None)
+        await self._learn(action, effect.image, complete=not cancelled and error is None)
         now = self.now()
         if error is not None and flight.began_at is not None:
             failure = self._failure(action.resource, action.verb, error, flight.began_at)
@@ -296,7 +296,7 @@ class Engine:
             in_use = isinstance(error, StillInUse)
             begun = self._begun(flight)
             ended = replace(begun, at=now, phase=phase, error=text, hint=hint, seconds=seconds, in_use=in_use)
-            self._broadcast.send(replace(ended, service=service))
+            self._broadcast.send(replace(ended, service=service, output=effect.output))
 
     def _begun(self, flight: _Flight) -> ActionEvent:
         action, at = flight.action, flight.began_at or self.now()

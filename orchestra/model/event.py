@@ -23,7 +23,8 @@ class ActionEvent(Record):
     """An action began or ended. verb: create, start, hook, stop, remove or pull; service: that of a container.
 
     cancelled: given up because something else is wanted now. in_use: it failed because another stack uses what it
-    should remove. replaces: of a container that makes way for another one of its name.
+    should remove. replaces: of a container that makes way for another one of its name. output: the end of what
+    successful post_start hooks have written.
     """
 
     at: float
@@ -37,6 +38,7 @@ class ActionEvent(Record):
     in_use: bool = False
     service: str = ""
     replaces: bool = False
+    output: str = ""
 
 
 @tagged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 from tests.examples.conftest import eventually, needs_containers
 from tests.examples.test_survival import greeting
@@ -86,6 +87,21 @@ def test_a_hook_that_fails_fails_the_command_and_shows_what_it_said(write_stack)
     assert stack.states() == {"db": "running"}
     stack.run("down", "--timeout", "0")
     assert stack.states() == {}
+
+
+def test_up_in_the_foreground_shows_what_post_start_hooks_write(write_stack):
+    stack = write_stack("""
+services:
+  web:
+    image: "rootfs:BUSYBOX"
+    command: [sleep, infinity]
+    stop_signal: KILL
+    post_start: [{command: [printf, "one\\ntwo"]}, {command: [echo, three]}]
+""")
+    with stack.start("up", stdout=subprocess.PIPE) as up:
+        assert [next(up.stdout) for _ in range(3)] == [f"web-1 ->  | {line}\n" for line in ("one", "two", "three")]
+        up.send_signal(signal.SIGINT)
+        assert up.stdout.readlines() == ["web-1 exited with code 137\n"]
 
 
 def test_a_hook_whose_supervisor_is_killed_runs_again(write_stack):

@@ -78,7 +78,16 @@ class LogPrinter:
         name = short_name(self._stack, container.name, container.service, container.index)
         self.flush()
         self._last = self._out
-        self._last.write(self._paint(container, f"{name} {text}") + b"\n")
+        self._last.write(self._paint(container.service, f"{name} {text}") + b"\n")
+
+    def write_hook(self, name: str, service: str, output: str) -> None:
+        """What hooks of a container have written: ``web-1 ->  | a line``."""
+        head = f"{visible(name.removeprefix(f'{self._stack}-'))} ->  | " if self._prefix else ""
+        self.flush()
+        self._last = self._out
+        for line in output.splitlines():
+            self._last.write(self._paint(service, head) + line.encode() + b"\n")
+        self.flush()
 
     def say_missed(self, container: Container, lines: int) -> None:
         count = "1 line" if lines == 1 else f"{lines} lines"
@@ -105,15 +114,15 @@ class LogPrinter:
         if head is None:
             self.expect(container)
             name = short_name(self._stack, container.name, container.service, container.index)
-            head = self._heads[container.name] = self._paint(container, f"{name:<{self._width}}  | ")
+            head = self._heads[container.name] = self._paint(container.service, f"{name:<{self._width}}  | ")
         return head
 
-    def _paint(self, container: Container, text: str) -> bytes:
+    def _paint(self, service: str, text: str) -> bytes:
         if not self._color:
             return text.encode()
-        if container.service not in self._services:
-            self._services.append(container.service)
-        code = COLORS[self._services.index(container.service) % len(COLORS)]
+        if service not in self._services:
+            self._services.append(service)
+        code = COLORS[self._services.index(service) % len(COLORS)]
         return f"\033[{code}m{text}\033[0m".encode()
 
 
