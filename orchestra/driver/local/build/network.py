@@ -12,6 +12,7 @@ from orchestra.driver.local.net import etc
 from orchestra.driver.local.net.endpoint import attach, detach
 from orchestra.driver.local.net.network import apply, create_network
 from orchestra.errors import TemporaryError
+from orchestra.linux.resolv_conf import load_resolv_conf
 from orchestra.model.desired import Endpoint, NetworkSpec
 from orchestra.model.names import NetworkName
 from orchestra.model.sharing import Bare, Host, Own
@@ -46,7 +47,7 @@ def attached(
         made = _attach(home, spec, identifier, directory, needed=network is Network.DEFAULT)
         if network is Network.DEFAULT:
             # No supervisor answers for builds: the command asks the machine's servers itself.
-            host = etc.host_resolv_conf()
+            host = load_resolv_conf()
             made = replace(made, resolv_conf=etc.render_resolv_conf(host.nameservers, host.search, host.options))
             attachments.store(directory, made)
         yield made

@@ -24,6 +24,7 @@ from orchestra.linux.network.namespace import (
 )
 from orchestra.linux.network.netlink import FAMILIES, Netlink, family_of
 from orchestra.linux.process import is_alive
+from orchestra.linux.resolv_conf import load_resolv_conf
 from orchestra.model.names import short_id
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
@@ -329,7 +330,7 @@ def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachm
 
 def _resolv_conf(container: ContainerSpec, *, embedded: bool) -> str:
     """embedded: our own name server answers; otherwise the container asks the servers directly."""
-    host = etc.host_resolv_conf()
+    host = load_resolv_conf()
     search = container.dns_search or host.search
     if embedded:
         return etc.render_resolv_conf((RESOLVER,), search, ("ndots:0", *container.dns_options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,36 +16,6 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
 HOST_GATEWAY = "host-gateway"
-
-
-class ResolvConf(NamedTuple):
-    nameservers: tuple[str, ...] = ()
-    search: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-
-
-def parse_resolv_conf(text: str) -> ResolvConf:
-    """Later ``search`` and ``domain`` lines replace earlier ones; comments start a line or a word with # or ;."""
-    nameservers: list[str] = []
-    options: list[str] = []
-    search: tuple[str, ...] = ()
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) < 2 or line[0] in "#;":
-            continue
-        match words[0]:
-            case "nameserver":
-                nameservers.append(words[1])
-            case "search" | "domain":
-                search = tuple(words[1:])
-            case "options":
-                options += words[1:]
-    return ResolvConf(tuple(nameservers), search, tuple(options))
-
-
-def host_resolv_conf() -> ResolvConf:
-    """The host's; empty if it has none."""
-    return parse_resolv_conf(_read("/etc/resolv.conf"))
 
 
 def host_hosts() -> str:
