@@ -74,6 +74,11 @@ class StackHome(Record):
         return f"{self.run}/fork.sock"
 
     @property
+    def names_socket(self) -> str:
+        """Where the supervisor reaches the resolver, which outlives it."""
+        return f"{self.run}/names.sock"
+
+    @property
     def followers(self) -> str:
         """Sockets of the processes that follow logs; `orchestra.shim.followers` has the protocol."""
         return f"{self.run}/followers"
@@ -156,6 +161,11 @@ class Home(NamedTuple):
     def networks(self) -> str:
         """Address leases, and the names and ports that each stack publishes."""
         return f"{self.run}/networks"
+
+    @property
+    def names(self) -> str:
+        """The names that each stack publishes: `NETWORK/STACK.json`."""
+        return f"{self.run}/networks/names"
 
 
 def find_home(environment: Mapping[str, str], uid: int) -> Home:

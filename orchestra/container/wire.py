@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_LINE = 4 << 20
 PING = "ping"
 """A request to a fork server that checks whether it is alive."""
+NAMES = "names"
+"""A request to a fork server to fork the stack's resolver: see ``orchestra.names.process``."""
 
 Message = dict[str, Any]
 

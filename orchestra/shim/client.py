@@ -45,6 +45,7 @@ __all__ = [
     "run",
     "shim_alive",
     "start",
+    "start_resolver",
     "state",
     "wait",
 ]
@@ -70,6 +71,13 @@ def create(fork_socket: str, directory: str) -> Started:
 def start(directory: str) -> Started:
     """Run the program of a created container."""
     return _request_shim(ContainerDirectory(directory).file("shim.sock"), "start", directory)
+
+
+def start_resolver(fork_socket: str, order: wire.Message) -> None:
+    """Start the stack's resolver: returns once it listens. order: see ``orchestra.names.process``."""
+    with unix_socket.connect(fork_socket) as connection:
+        wire.send(connection, {"op": wire.NAMES, **order})
+        _answer(connection)
 
 
 def _request_shim(path: str, operation: str, directory: str) -> Started:

@@ -130,6 +130,9 @@ class ForkServer:
             if operation == wire.PING:
                 wire.send(connection, {})
                 return
+            if operation == wire.NAMES:
+                self._fork([connection.fileno()], lambda: _serve_names(request, connection))
+                return
             directory = ContainerDirectory(request["directory"])
             if operation in ("create", "run"):
                 error = self.keeper.begin(connection, directory, start=operation == "run")
@@ -230,6 +233,13 @@ class ForkServer:
         self.timers = [(when, action) for when, action in self.timers if when > now]
         for action in due:
             action()
+
+
+def _serve_names(order: wire.Message, connection: socket.socket) -> None:
+    """In a child: only that one needs the modules."""
+    from orchestra.names.process import serve
+
+    serve(order, connection)
 
 
 def _close(connection: socket.socket, fds: list[int]) -> None:

@@ -48,7 +48,8 @@ def find(stack, victim: str) -> list[int]:
             above = Path(f"/proc/{parent(pid)}/comm").read_text().strip()
         except OSError:
             continue
-        kind = {"orchestra-shim": "shims", "orchestra-fork": "fork server"}.get(name, "supervisor")
+        kinds = {"orchestra-shim": "shims", "orchestra-fork": "fork server", "orchestra-names": "resolver"}
+        kind = kinds.get(name, "supervisor")
         if kind == "fork server" and above in ("orchestra-shim", "orchestra-fork"):
             kind = "zygote"
         if kind == victim:

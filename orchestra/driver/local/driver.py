@@ -31,6 +31,7 @@ from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
 from orchestra.model.names import StackName
 from orchestra.model.observed import Created, Observed, Running
+from orchestra.shim.client import start_resolver
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ class LocalDriver:
             self._changes = changes
             for name in await run_sync(self._containers.names):
                 self._watch.add(name)
-            async with serving_names(self._home, self._stack) as self._names, anyio.create_task_group() as tasks:
+            async with (
+                serving_names(self._home, self._stack, self._launch_resolver) as self._names,
+                anyio.create_task_group() as tasks,
+            ):
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
                 tasks.start_soon(self._watch_networks, changed.send_nowait, name="watch on networks")
@@ -97,6 +101,10 @@ class LocalDriver:
                     await self._projections.settle()
                 yield
                 tasks.cancel_scope.cancel()
+
+    def _launch_resolver(self) -> None:
+        order = {"socket": self._stack_home.names_socket, "names": self._home.names, "home": self._home.run}
+        start_resolver(self._stack_home.fork_socket, order)
 
     async def _watch_networks(self, tell: Callable[[None], None]) -> None:
         """Look at everything again if another program has changed the networks: the plan restores them."""
@@ -172,6 +180,8 @@ class LocalDriver:
 
     async def _give_up_lost(self, names: Collection[str]) -> None:
         for name in names:
+            if self._names is not None:
+                await self._names.remove(name)
             if await run_sync(self._containers.give_up_lost, name):
                 self._projections.ask()
 
@@ -320,7 +330,7 @@ class LocalDriver:
 
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         if self._names is not None:
-            self._names.remove(name)
+            await self._names.remove(name)
         with runtime_errors(name):
             if await run_sync(partial(self._containers.remove, name, volumes=volumes)):
                 self._projections.ask()

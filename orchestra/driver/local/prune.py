@@ -20,7 +20,6 @@ from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.net import leftovers
 from orchestra.driver.local.net.endpoint import detach
 from orchestra.driver.local.net.leftovers import Leftover
-from orchestra.driver.local.net.projection import names_folder
 from orchestra.driver.local.record import load_record
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.strays import end_strays, group_roots, stack_group
@@ -198,7 +197,7 @@ def _networks(home: Home) -> Iterator[Item]:
 
 def _names(home: Home, living: set[str]) -> Iterator[Item]:
     """The names that dead stacks have published on networks."""
-    folders = os.path.dirname(names_folder(home, "any"))
+    folders = home.names
     for network in sorted(_list(folders)):
         for file in sorted(_list(f"{folders}/{network}")):
             stack = file.removesuffix(".json")

@@ -1,12 +1,15 @@
-"""The name server of a stack: listens inside each container's network namespace at 127.0.0.11.
+"""The supervisor's part in answering names: it opens a container's sockets, and hands them on to the stack's resolver.
 
-Its sockets have their own ports there, and two rules lead port 53 of the address to them, so that a container may serve
-port 53 itself. Queries for names that no stack publishes go to other servers from the host's namespace.
-Nothing is stored: after a restart it only has to serve the same containers again.
+The sockets are in the container's network namespace at 127.0.0.11. They have their own ports there, and two rules lead
+port 53 of the address to them, so that a container may serve port 53 itself. The resolver (``orchestra.names``) answers
+without any privilege, and outlives the supervisor; each has the sockets, so questions wait in them while one is killed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import socket
 import sys
 from contextlib import asynccontextmanager
@@ -18,17 +21,16 @@ from anyio.to_thread import run_sync
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.endpoint import RESOLVER
 from orchestra.driver.local.net.failure import kernel_errors
-from orchestra.driver.local.net.resolver import Resolver, Sockets
-from orchestra.driver.local.net.shares import Shares
-from orchestra.driver.local.net.zone import PublishedNames
+from orchestra.linux import unix_socket
 from orchestra.linux.network.namespace import inside, is_pinned
 from orchestra.linux.network.nftables import CHAIN, Redirection, redirect
 from orchestra.linux.network.nftables_watch import TableWatch, table_content
+from orchestra.names.client import Sockets
+from orchestra.names.resolver import ORDER_MAX
+from orchestra.shim.supervision import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from anyio.abc import TaskGroup
+    from collections.abc import AsyncIterator, Callable
 
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.home import Home
@@ -36,9 +38,8 @@ if TYPE_CHECKING:
 TABLE = "orchestra_dns"
 PAUSE = 0.1
 """Seconds between two looks at changes: another program may remove the rules again and again."""
-# Questions to other servers in progress: for one container, and for all together.
-QUESTIONS_MAX = 64
-QUESTIONS_TOTAL = 512
+PATIENCE = 5.0
+"""Seconds in which a resolver that lives has told what it serves."""
 
 
 def open_sockets() -> Sockets:
@@ -74,24 +75,36 @@ def lead_again(sockets: Sockets) -> bool:
 
 
 class _Served(NamedTuple):
-    """path: of the namespace, which no other container ever has; scope: of its resolver, which closes the sockets."""
+    """path: of the namespace, which no other container ever has."""
 
     path: str
-    scope: anyio.CancelScope
     sockets: Sockets
 
 
 class NameServer:
-    """Answers the questions of containers from ``add`` to ``remove``."""
+    """Has the questions of containers answered from ``add`` to ``remove``. launch: starts a resolver, in a thread."""
 
-    def __init__(self, home: Home, tasks: TaskGroup, *, upstream_port: int = 53) -> None:
-        self._names = PublishedNames(home)
-        self._tasks = tasks
-        self._upstream_port = upstream_port
-        self._served: dict[str, _Served] = {}
-        self._places = Shares(QUESTIONS_TOTAL, QUESTIONS_MAX)
-        # Threads of its own: a burst of queries must not delay the supervisor's other work in threads, nor wait for it.
+    def __init__(self, home: Home, stack: str, launch: Callable[[], None]) -> None:
+        self._home = home.stack(stack)
+        self._launch = launch
+        self._served: dict[str, _Served] = {}  # by the containers' directories
+        self._connection: socket.socket | None = None
+        self._is_wanted = anyio.Event()
+        self._sending = anyio.Lock()
+        # Threads of its own: the supervisor's other work in threads must not keep names waiting.
         self._threads = anyio.CapacityLimiter(2)
+
+    async def adopt(self) -> None:
+        """Take over the resolver of an earlier supervisor, if it lives. Raises FatalError."""
+        with contextlib.suppress(OSError):
+            self._connection, self._served = await run_sync(self._connect, limiter=self._threads)
+        if self._served:
+            self._is_wanted.set()
+        for directory, served in list(self._served.items()):
+            try:
+                await run_sync(inside, served.path, lead_again, served.sockets, limiter=self._threads)
+            except OSError:
+                await self._leave(directory)  # its namespace is gone
 
     async def add(self, attachment: Attachment) -> None:
         """Serve a container from now on. Does nothing if it is served already, or has no networks.
@@ -101,22 +114,53 @@ class NameServer:
         path = attachment.namespace_path
         if path is None or not attachment.interfaces:
             return
-        served = self._served.get(attachment.container)
-        if served is not None and served.path == path:
+        directory = self._home.container(attachment.container)
+        known = self._served.get(directory)
+        if known is not None and known.path == path:
             return
-        self.remove(attachment.container)
+        await self._leave(directory)
         with kernel_errors(f"name server of container {attachment.container}"):
-            sockets = await run_sync(inside, path, open_sockets)
-        scope = anyio.CancelScope()
-        self._served[attachment.container] = _Served(path, scope, sockets)
-        resolver = Resolver(attachment, sockets, self._names, self._places, self._threads, self._upstream_port)
-        self._tasks.start_soon(self._serve, resolver, scope)
+            sockets = await run_sync(inside, path, open_sockets, limiter=self._threads)
+        self._served[directory] = served = _Served(path, sockets)
+        self._is_wanted.set()
+        await self._hand_on(directory, served)
 
-    def remove(self, container: str) -> None:
+    async def remove(self, container: str) -> None:
         """Stop serving a container. Call this before it is detached, or the sockets keep its namespace alive."""
-        served = self._served.pop(container, None)
-        if served is not None:
-            served.scope.cancel()
+        await self._leave(self._home.container(container))
+
+    async def retain(self, containers: set[str]) -> None:
+        """Stop serving all others."""
+        for directory in self._served.keys() - {self._home.container(name) for name in containers}:
+            await self._leave(directory)
+
+    def close(self) -> None:
+        """Leave the resolver to the next supervisor, or end it if it serves nobody."""
+        if not self._served:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._home.names_socket)
+        for served in self._served.values():
+            served.sockets.close()
+        if self._connection is not None:
+            self._connection.close()
+
+    async def keep(self) -> None:
+        """Start a resolver when there is somebody to serve, and another whenever it has ended."""
+        backoff = Backoff()
+        while True:
+            began = anyio.current_time()
+            if self._connection is None:
+                await self._is_wanted.wait()
+                try:
+                    await self._start()
+                except OSError as error:
+                    print(f"the resolver cannot be started: {error}", file=sys.stderr, flush=True)
+            if self._connection is not None:
+                await anyio.wait_readable(self._connection)  # its end: it has nothing to say
+                print("the resolver has ended: starting another", file=sys.stderr, flush=True)
+                self._connection.close()
+                self._connection = None
+            await anyio.sleep(backoff.next_delay(anyio.current_time() - began))
 
     async def watch(self) -> None:
         """Restore the redirections that other programs remove, such as one in a container that flushes all rules."""
@@ -134,29 +178,87 @@ class NameServer:
                 await anyio.sleep(PAUSE)
 
     async def _lead_again(self) -> None:
-        for container, served in list(self._served.items()):
+        for directory, served in list(self._served.items()):
             try:
-                if await run_sync(inside, served.path, lead_again, served.sockets):
-                    print(f"container {container}: restored the rules of its name server", file=sys.stderr, flush=True)
+                if await run_sync(inside, served.path, lead_again, served.sockets, limiter=self._threads):
+                    name = os.path.basename(directory)
+                    print(f"container {name}: restored the rules of its name server", file=sys.stderr, flush=True)
             except OSError:
                 continue  # the container has ended, and the sockets are closed
 
-    async def _serve(self, resolver: Resolver, scope: anyio.CancelScope) -> None:
-        with scope:
-            await resolver.run()
+    async def _start(self) -> None:
+        await run_sync(self._launch, limiter=self._threads)
+        self._connection, _ = await run_sync(self._connect, limiter=self._threads)
+        for directory, served in list(self._served.items()):
+            await self._hand_on(directory, served)
+
+    def _connect(self) -> tuple[socket.socket, dict[str, _Served]]:
+        """Connect to the resolver that lives. Returns what it serves, too. Raises OSError."""
+        connection = unix_socket.connect(self._home.names_socket, socket.SOCK_SEQPACKET)
+        served: dict[str, _Served] = {}
+        try:
+            connection.settimeout(PATIENCE)
+            while True:
+                data, fds = unix_socket.receive(connection, ORDER_MAX)
+                if not data:
+                    raise ConnectionResetError("the resolver has ended")
+                report = json.loads(data)
+                if report["op"] == "ready":
+                    break
+                udp, tcp = (socket.socket(fileno=fd) for fd in fds)
+                served[report["directory"]] = _Served(report["namespace"], Sockets(udp, tcp))
+            connection.setblocking(False)
+        except BaseException:
+            connection.close()
+            for each in served.values():
+                each.sockets.close()
+            raise
+        return connection, served
+
+    async def _hand_on(self, directory: str, served: _Served) -> None:
+        """Unless it has been given up meanwhile."""
+        order = {"op": "serve", "directory": directory, "namespace": served.path}
+        async with self._sending:
+            if self._served.get(directory) is served:
+                await self._send(order, [part.fileno() for part in served.sockets])
+
+    async def _leave(self, directory: str) -> None:
+        served = self._served.pop(directory, None)
+        if served is None:
+            return
+        served.sockets.close()
+        if not self._served:
+            self._is_wanted = anyio.Event()
+        async with self._sending:
+            await self._send({"op": "leave", "directory": directory})
+
+    async def _send(self, order: dict[str, str], fds: list[int] | None = None) -> None:
+        """To the resolver that lives; another one is told everything when it begins."""
+        while self._connection is not None:
+            try:
+                unix_socket.send(self._connection, json.dumps(order).encode(), fds or [])
+                return
+            except BlockingIOError:
+                await anyio.wait_writable(self._connection)
+            except OSError:
+                return  # it has just ended
 
 
 @asynccontextmanager
-async def serving_names(home: Home, stack: str, *, upstream_port: int = 53) -> AsyncIterator[NameServer]:
-    """A name server for every container of the stack that is attached now; ``add`` those that come later."""
-    async with anyio.create_task_group() as tasks:
-        server = NameServer(home, tasks, upstream_port=upstream_port)
-        for entry in await run_sync(attachments.load_all, home.stack(stack)):
-            path = entry.attachment.namespace_path
-            if path is not None and entry.attachment.interfaces and is_pinned(path):
-                await server.add(entry.attachment)
-        tasks.start_soon(server.watch, name="watch on rules in containers")
-        try:
+async def serving_names(home: Home, stack: str, launch: Callable[[], None]) -> AsyncIterator[NameServer]:
+    """Names for every container of the stack that is attached now; ``add`` those that come later."""
+    server = NameServer(home, stack, launch)
+    try:
+        await server.adopt()
+        attached = [entry.attachment for entry in await run_sync(attachments.load_all, home.stack(stack))]
+        await server.retain({attachment.container for attachment in attached})
+        for attachment in attached:
+            if attachment.namespace_path is not None and is_pinned(attachment.namespace_path):
+                await server.add(attachment)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.keep, name="resolver")
+            tasks.start_soon(server.watch, name="watch on rules in containers")
             yield server
-        finally:
             tasks.cancel_scope.cancel()
+    finally:
+        server.close()

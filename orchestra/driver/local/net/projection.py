@@ -26,7 +26,7 @@ from orchestra.driver.local.net.ports import EVERY_ADDRESS
 from orchestra.linux import private_files
 from orchestra.linux.network.netlink import FAMILIES, Netlink
 from orchestra.linux.network.nftables import has_table
-from orchestra.model.codec import decode, encode
+from orchestra.model.codec import encode
 from orchestra.record import Record
 
 if TYPE_CHECKING:
@@ -39,20 +39,15 @@ if TYPE_CHECKING:
 
 
 class Named(Record):
-    """One container's names on one network. directory: of the ``state.json`` and ``exit.json`` that tell if it runs.
+    """One container's names on one network. directory: of the files that tell whether it runs, and is healthy.
 
-    address, ipv6_address: '' without that family.
+    Resolvers read it: see ``orchestra.names.files``.
     """
 
     container: str
     directory: str
-    address: str
+    addresses: tuple[str, ...]
     names: tuple[str, ...]
-    ipv6_address: str = ""
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self.address, self.ipv6_address)))
 
 
 class _Turn:
@@ -215,7 +210,7 @@ def _suits(port: Port, address: str) -> bool:
 def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
     """The names of the containers on one network."""
     return tuple(
-        Named(entry.attachment.container, entry.directory, interface.address, interface.names, interface.ipv6_address)
+        Named(entry.attachment.container, entry.directory, interface.addresses, interface.names)
         for entry in attached
         for interface in entry.attachment.interfaces
         if interface.network == network
@@ -224,16 +219,7 @@ def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
 
 def names_folder(home: Home, network: str) -> str:
     """The folder for what each stack publishes on the network, as ``STACK.json``."""
-    return f"{home.networks}/names/{network}"
-
-
-def load_names(path: str) -> tuple[Named, ...]:
-    """The content of one such file; empty if it is gone."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return decode(tuple[Named, ...], json.load(file))
-    except (FileNotFoundError, ValueError, RecursionError):
-        return ()  # a damaged file is rewritten when its stack's containers change, or its supervisor starts
+    return f"{home.names}/{network}"
 
 
 def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[Attached]) -> None:
