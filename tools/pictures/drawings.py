@@ -15,7 +15,7 @@ _FLOORS = (
     (("driver.local",), ("driver.fake",), ("oci_cli",)),
     (("engine",),),
     (("build",), ("compose",), ("plan",)),
-    (("model",), ("graph",), ("shim", "above container")),
+    (("model",), ("graph",), ("shim", "above names, container")),
     (("errors, units",), ("home",), ("linux",), ("command_line",), ("record",)),
 )
 """From the top floor down; each place is a name and smaller lines below it."""
@@ -35,7 +35,8 @@ def _processes() -> Drawing:
     drawing = Drawing(720, 380, "The fork server starts the supervisor, and the shims start the containers' programs")
     drawing.box(10, 20, 150, 60, "orchestra up", "ends when all runs")
     drawing.frame(210, 10, 500, 360, "one stack")
-    drawing.box(225, 40, 190, 60, "supervisor", "decides, answers names", kind="strong")
+    drawing.box(225, 40, 190, 60, "supervisor", "decides and acts", kind="strong")
+    drawing.box(490, 40, 200, 60, "resolver", "answers names")
     drawing.box(225, 160, 190, 60, "fork server", "starts processes", kind="strong")
     drawing.box(225, 280, 190, 60, "zygote", "forks first processes")
     drawing.box(490, 160, 200, 60, "shims", "streams, logs, exit codes", kind="strong")
@@ -44,7 +45,9 @@ def _processes() -> Drawing:
     drawing.arrow((160, 50), (223, 50), label="asks", at=(184, 42))
     drawing.arrow((290, 160), (290, 102), label="restarts", at=(258, 135))
     drawing.arrow((340, 102), (340, 158), label="asks", at=(362, 135))
-    drawing.arrow((415, 190), (488, 190), label="starts", at=(450, 182))
+    drawing.arrow((415, 70), (488, 70), label="sockets", at=(450, 62))
+    drawing.arrow((415, 170), (455, 170), (455, 90), (488, 90))
+    drawing.arrow((415, 190), (488, 190), label="starts", at=(450, 205))
     drawing.arrow((520, 220), (520, 250), (315, 250), (315, 278), label="asks", at=(420, 244))
     drawing.arrow((415, 300), (488, 288), label="forks", at=(449, 286))
     drawing.arrow((415, 320), (488, 336))
@@ -62,7 +65,7 @@ def _packets() -> Drawing:
     drawing.box(550, 65, 135, 50, "eth0", "10.128.0.2")
     drawing.box(550, 140, 135, 50, "web", "listens on port 80", kind="strong")
     drawing.box(550, 215, 135, 50, "127.0.0.11", "name server")
-    drawing.box(185, 218, 140, 50, "supervisor", "answers names")
+    drawing.box(185, 218, 140, 50, "resolver", "answers names")
     drawing.box(185, 150, 140, 50, "program here", "127.0.0.1:8080")
     drawing.arrow((140, 90), (183, 90))
     drawing.arrow((255, 150), (255, 122))
