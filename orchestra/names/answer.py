@@ -65,7 +65,7 @@ def answer(zone: Zone, query: Query, *, forwards: bool, largest: int) -> Answer 
 
 
 def _of_zone(zone: Zone, query: Query) -> Answer | None:
-    """None for a name that is not ours.
+    """None for a name that no stack publishes.
 
     Any other type of a name that exists: no data, and no second opinion from outside (RFC 2308 section 2.2).
     """
@@ -94,7 +94,7 @@ def _of_addresses(query: Query, found: Addresses) -> Answer:
 
 
 def _is_below(zone: Zone, name: bytes) -> bool:
-    """Whether this is a name such as ``_http._tcp.web`` (RFC 2782) of one of ours: nobody outside can know it."""
+    """Whether this is a name such as ``_http._tcp.web`` (RFC 2782) below one of our names."""
     rest = name
     while rest[0] and rest[1:2] == b"_":
         rest = rest[1 + rest[0] :]

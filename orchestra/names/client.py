@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     Deliver = Callable[[bytes], None]
 
-CONNECTIONS_MAX = 32
-"""For one container, over TCP; one more closes the one that has been silent longest."""
 REMEMBERED_BYTES = 128 << 10
 """Of questions and their answers, for one container."""
 OPTION = 11
@@ -56,12 +54,16 @@ class Sockets(NamedTuple):
 
 
 class Common(NamedTuple):
-    """What all containers share. places: for questions to other servers; used: called when a connection is."""
+    """What all containers share. places: for questions to other servers; connections: the same for those over TCP.
+
+    used and closed: called when a connection is.
+    """
 
     loop: Loop
     files: Files
     forwarder: Forwarder
     places: Shares
+    connections: Shares
     used: Callable[[Stream], None]
     closed: Callable[[Stream], None]
 
@@ -127,8 +129,11 @@ class Client:
         except OSError:
             return  # the client has given up meanwhile (accept(2))
         connection.setblocking(False)
-        if len(self._connections) >= CONNECTIONS_MAX:
-            next(iter(self._connections)).close()
+        while not self._common.connections.take(self.directory):
+            if not self._connections:
+                connection.close()  # all places are taken by others
+                return
+            next(iter(self._connections)).close()  # the one that has been silent longest
         look_up = partial(self._look_up, over_tcp=True)
         stream = Stream(connection, self._streams, look_up, self._note_use, self._note_end)
         self._note_use(stream)
@@ -140,6 +145,7 @@ class Client:
 
     def _note_end(self, stream: Stream) -> None:
         self._connections.pop(stream, None)
+        self._common.connections.give_back(self.directory)
         self._common.closed(stream)
 
     def _look_up(self, packet: bytes, deliver: Deliver, *, over_tcp: bool) -> bytes | None:

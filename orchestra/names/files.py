@@ -195,13 +195,16 @@ def load_standing(directory: str) -> Standing:
     files = ContainerDirectory(directory)
     if not files.has(STATE) or files.has(EXIT):
         return Standing()
-    health = files.load_sound(HEALTH).get("health")
+    try:
+        health = files.load_sound(HEALTH).get("health")
+    except OSError:  # the directory is going
+        return Standing()
     return Standing(runs=True, is_well=not (isinstance(health, dict) and health.get("status") in ILL))
 
 
 def load_view(directory: str) -> View | None:
-    content = ContainerDirectory(directory).load_sound(NETWORK)
     try:
+        content = ContainerDirectory(directory).load_sound(NETWORK)
         interfaces = content["interfaces"]
         return View(
             container=content["container"],
@@ -210,5 +213,5 @@ def load_view(directory: str) -> View | None:
             servers=tuple(content.get("nameservers", ())),
             links=tuple((name, container) for name, container in content.get("links", ())),
         )
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (OSError, LookupError, TypeError, ValueError, AttributeError):
         return None

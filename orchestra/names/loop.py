@@ -1,4 +1,4 @@
-"""An epoll(7) with a function for each descriptor. Whoever is ready gets one turn, then the next one."""
+"""An epoll(7) with a function for each descriptor. Each that is ready gets one turn, then the next one."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import socket
 import time
 from collections import deque
 
+from orchestra.container import open_files
 from orchestra.linux import unix_socket
 from orchestra.linux.inotify import IN_DELETE, IN_DELETE_SELF, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, Inotify
 from orchestra.names.client import Client, Common, Sockets
@@ -36,6 +37,9 @@ IDLE = 10.0
 # Questions to other servers in progress: for one container, and for all together.
 QUESTIONS_MAX = 64
 QUESTIONS_TOTAL = 512
+# Connections over TCP: one more closes the one of the container that has been silent longest.
+CONNECTIONS_MAX = 32
+CONNECTIONS_TOTAL = open_files.MOST // 4
 ORDER_MAX = 1 << 16
 """Bytes of a message of the supervisor."""
 
@@ -50,8 +54,15 @@ class Resolver:
         self._clients: dict[str, Client] = {}
         self._streams: dict[Stream, float] = {}  # when each was used last, the oldest first
         self._forwarder = Forwarder(self._loop, upstream_port)
-        places = Shares(QUESTIONS_TOTAL, QUESTIONS_MAX)
-        self._common = Common(self._loop, files, self._forwarder, places, self._note_use, self._note_end)
+        self._common = Common(
+            loop=self._loop,
+            files=files,
+            forwarder=self._forwarder,
+            places=Shares(QUESTIONS_TOTAL, QUESTIONS_MAX),
+            connections=Shares(CONNECTIONS_TOTAL, CONNECTIONS_MAX),
+            used=self._note_use,
+            closed=self._note_end,
+        )
         self._supervisor: socket.socket | None = None
         self._reports: deque[Client | None] = deque()
         self._over = False

@@ -80,7 +80,7 @@ class Zone:
         self._links = {wire_name(name): wire_name(container) for name, container in view.links}
 
     def addresses(self, name: bytes) -> Addresses | None:
-        """None for a name that nobody has; no addresses if all who have it are stopped: then it does not exist."""
+        """None for a name that no container has; none if all that have it are stopped: then it does not exist."""
         entries = self._directory.names.get(self._links.get(name) or name)
         if entries is None:
             return Addresses() if name in self._links else None
@@ -94,7 +94,7 @@ class Zone:
         return Addresses(first, later) if first else Addresses(later)
 
     def pointer(self, name: bytes) -> bytes | None:
-        """The target of a name below in-addr.arpa or ip6.arpa; None for an address that nobody has.
+        """The target of a name below in-addr.arpa or ip6.arpa; None for an address that no container has.
 
         Empty if the container is stopped.
         """

@@ -31,9 +31,7 @@ def greeting(run: Path) -> dict[str, int]:
 
 
 class Client(threading.Thread):
-    """Posts twice a second, and remembers what was acknowledged. What is refused is posted again: while no supervisor
-    lives, nobody answers names, so the web server may not find the store for a moment.
-    """
+    """Posts twice a second, and remembers what was acknowledged. What is refused is posted again."""
 
     def __init__(self, port: int) -> None:
         super().__init__()

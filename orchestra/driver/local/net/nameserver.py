@@ -135,7 +135,7 @@ class NameServer:
             await self._leave(directory)
 
     def close(self) -> None:
-        """Leave the resolver to the next supervisor, or end it if it serves nobody."""
+        """Leave the resolver to the next supervisor, or end it if it serves no container."""
         if not self._served:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._home.names_socket)
@@ -145,7 +145,7 @@ class NameServer:
             self._connection.close()
 
     async def keep(self) -> None:
-        """Start a resolver when there is somebody to serve, and another whenever it has ended."""
+        """Start a resolver when there is a container to serve, and another one whenever it has ended."""
         backoff = Backoff()
         while True:
             began = anyio.current_time()

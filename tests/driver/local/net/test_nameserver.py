@@ -27,8 +27,7 @@ from orchestra.driver.local.net.nameserver import TABLE, serving_names
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.nftables import has_table
 from orchestra.linux.security.capabilities import NUMBERS
-from orchestra.names.client import CONNECTIONS_MAX
-from orchestra.names.resolver import QUESTIONS_MAX
+from orchestra.names.resolver import CONNECTIONS_MAX, QUESTIONS_MAX
 
 from .conftest import eventually, needs_network
 
