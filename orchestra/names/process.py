@@ -7,7 +7,7 @@ import os
 import socket
 
 from orchestra.container import open_files, wire
-from orchestra.linux import process, unix_socket
+from orchestra.linux import private_files, process, unix_socket
 from orchestra.linux.resolv_conf import PATH
 from orchestra.linux.security import capabilities, landlock
 from orchestra.names.files import Files
@@ -28,7 +28,7 @@ def serve(order: wire.Message, requester: socket.socket, upstream_port: int = PO
     process.set_name("orchestra-names")
     open_files.allow_many()
     try:
-        os.makedirs(order["names"], mode=0o700, exist_ok=True)
+        private_files.make_directories(order["names"])
         files = Files(order["names"])
         listener = unix_socket.listen(order["socket"], kind=socket.SOCK_SEQPACKET)
         confine(order["home"])

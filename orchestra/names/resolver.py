@@ -7,8 +7,8 @@ over ``names.sock``, a socket of kind SOCK_SEQPACKET. Every message is a JSON ob
 - ``{"op": "leave", "directory"}``: close them;
 - to a supervisor that connects: ``serve`` for each container, as it was ordered before, then ``{"op": "ready"}``.
 
-Between supervisors it serves on. It ends when a supervisor hangs up and no container is left, or when its socket has
-been removed or replaced.
+Between supervisors it serves on. It ends when there is no supervisor and none of its containers is attached any more,
+or when its socket has been removed or replaced.
 """
 
 from __future__ import annotations
@@ -107,6 +107,11 @@ class Resolver:
                 client.forget_answers()
             if changes.servers:
                 client.forget_replies()
+        self._end_if_useless()
+
+    def _end_if_useless(self) -> None:
+        if self._supervisor is None and not any(map(self._files.view, self._clients)):
+            self._over = True
 
     def _check_place(self) -> None:
         self._place.read()
@@ -155,7 +160,7 @@ class Resolver:
             self._obey(json.loads(data), fds)
         else:
             self._hang_up()
-            self._over = not self._clients
+            self._end_if_useless()
 
     def _report(self, connection: socket.socket, client: Client | None) -> None:
         if client is None:

@@ -212,6 +212,16 @@ async def test_a_resolver_ends_when_nobody_is_left_to_serve(stack, resolvers):
     assert "names.sock" not in os.listdir(stack.home.stack("s").run)
 
 
+async def test_a_resolver_ends_with_the_last_container_although_no_supervisor_lives(stack, resolvers):
+    async with resolvers.serving():
+        await ask(ask_udp, stack.web, "db")
+    (process,) = resolvers.processes
+    await ask(stack.detach, stack.web)
+    assert process.poll() is None
+    await ask(stack.detach, stack.db)
+    assert await ask(process.wait, 30) == 0
+
+
 async def test_a_resolver_ends_when_its_socket_is_removed(stack, resolvers):
     async with resolvers.serving():
         await ask(ask_udp, stack.web, "db")
