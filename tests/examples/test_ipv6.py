@@ -71,6 +71,12 @@ def test_a_stack_with_ipv6(write_stack):
     listed = stack.run("network", "ls", "--format", "{{.Name}} {{.IPv4}} {{.IPv6}}").stdout
     assert sorted(listed.splitlines()) == ["stack_both true true", "stack_six false true"]
 
+    address = ["ip", "-6", "address"]
+    bridge = shown["Bridge"]
+    subprocess.run([*address, "flush", "dev", bridge], check=True)
+    gateway = shown["IPAM"]["Config"][0]["Gateway"]
+    listing = [*address, "show", "dev", bridge]
+    assert eventually(lambda: gateway in subprocess.run(listing, capture_output=True, text=True, check=True).stdout)
     again = stack.run("plan").stdout
     assert "nothing to do" in again.lower(), again
     stack.run("restart", "web")

@@ -87,7 +87,7 @@ REMARKS: dict[str, str] = {
     "services.*.external_links": "each name leads to the container of another stack, if both are on a network",
     "services.*.networks.*.driver_opts": "`com.docker.network.endpoint.sysctls` and `.ifname`; others are reported",
     "services.*.networks.*.gw_priority": "the highest has the default route, and published ports lead there",
-    "services.*.networks.*.link_local_ips": "of 169.254.0.0/16, with IPv6 also of fe80::/64; others are refused",
+    "services.*.networks.*.link_local_ips": "of 169.254.0.0/16, and of fe80::/64 with IPv6; others are refused",
     "services.*.networks.*.priority": "the highest is joined first; it also decides between equal `gw_priority`",
     "services.*.ports.[].app_protocol": _INFORMATION,
     "services.*.ports.[].mode": "`ingress` and `host` are the same on one machine",
