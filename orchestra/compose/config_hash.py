@@ -1,7 +1,7 @@
 """The identity of a resource's own definition: if it changes, the resource is made anew.
 
 It leaves out what does not change the container itself: order, number, how the image is built, ``develop``, rolling
-updates, and ``x-*``.
+updates, and ``x-*``; and networks, which a container can join and leave while it runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NOT_THE_CONTAINER = frozenset(
-    {"attach", "build", "depends_on", "develop", "profiles", "pull_policy", "pull_refresh_after", "scale"}
+    {"attach", "build", "depends_on", "develop", "networks", "profiles", "pull_policy", "pull_refresh_after", "scale"}
 )
 _NOT_THE_CONTAINER_IN_DEPLOY = frozenset(
     {"endpoint_mode", "labels", "mode", "placement", "replicas", "rollback_config", "update_config"}

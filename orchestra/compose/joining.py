@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.addresses import has_family, pools_of, usual_spelling
 from orchestra.compose.complete import DEFAULT_NETWORK
+from orchestra.compose.config_hash import config_hash
 from orchestra.compose.endpoint_options import endpoint_options
+from orchestra.model.codec import encode
 from orchestra.model.desired import Endpoint, NetworkSpec, Port
 from orchestra.model.names import NetworkName, scoped_name
 from orchestra.record import replace
@@ -63,7 +65,22 @@ def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...
     result = [endpoint for _, _, endpoint in sorted(found, key=lambda item: item[:2])]
     if service.mac_address and result and not result[0].mac_address:
         result[0] = replace(result[0], mac_address=service.mac_address)
-    return tuple(result)
+    return tuple(replace(endpoint, config_hash=_hash(endpoint)) for endpoint in result)
+
+
+def _hash(endpoint: Endpoint) -> str:
+    """Of what a running container can be given anew; see ``fixed``."""
+    own = replace(endpoint, reserved=(), priority=0, mac_address="", interface_name="")
+    return config_hash(encode(own))
+
+
+def fixed(key: str, context: Context) -> list[tuple[str, int, str, str]]:
+    """What a container keeps from its creation on: the order, names and hardware addresses of its interfaces."""
+    given = (
+        (endpoint.network, endpoint.priority, endpoint.mac_address, endpoint.interface_name)
+        for endpoint in endpoints(key, "", context)
+    )
+    return sorted(entry for entry in given if any(entry[1:]))
 
 
 def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
@@ -78,7 +95,6 @@ def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
 
 def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[NetworkSpec, ...]:
     """The networks to make: those that containers use. used: how many containers, by the name on the host."""
-    from orchestra.compose.config_hash import config_hash
     from orchestra.compose.render import dump
     from orchestra.compose.schema.network import Network, Pool
 
@@ -144,7 +160,7 @@ def _report_pools_left(key: str, network: Network, applied: Collection[int], con
 
 def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, ...]:
     """The ports of replica ``index`` (from 1): each takes the next one of a published range."""
-    bind = _default_bind(key, context)
+    bind = default_bind(key, context)
     found: list[Port] = []
     for number, port in enumerate(context.stack.services[key].ports):
         path = ("services", key, "ports", number)
@@ -165,7 +181,7 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
     return tuple(found)
 
 
-def _default_bind(key: str, context: Context) -> str:
+def default_bind(key: str, context: Context) -> str:
     """Where ports without an address of their own are published, by the network that they lead to."""
     by_name = {host_name(context, name): network for name, network in context.stack.networks.items()}
     joined = [endpoint for endpoint in endpoints(key, "", context) if endpoint.network in by_name]

@@ -179,7 +179,7 @@ def load(request: LoadRequest) -> Loaded:
         not_applied=tuple(sorted(problems.not_applied, key=position)),
         inputs=reader.inputs,
         profiles=tuple(sorted({name for service in declared.services.values() for name in service.profiles})),
-        hashes={key: service_digest(service, context) for key, service in completed.services.items()},
+        hashes={key: service_digest(key, service, context) for key, service in completed.services.items()},
         watch=watch_rules(context),
         separator=project.separator,
     )

@@ -11,7 +11,7 @@ from orchestra.compose.container import first_replica
 from orchestra.compose.image_references import image_reference
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.init_containers import init_containers
-from orchestra.compose.joining import endpoints, networks, ports
+from orchestra.compose.joining import default_bind, endpoints, fixed, networks, ports
 from orchestra.compose.models import model_names, models
 from orchestra.compose.mounts import Mounts, mounts
 from orchestra.compose.not_applied import report
@@ -99,7 +99,7 @@ def _replicas(
     key: str, service: Service, rank: int, count: int, shared_mounts: Mounts, context: Context
 ) -> list[ContainerSpec]:
     stack = context.stack.name or ""
-    digest = service_digest(service, context)
+    digest = service_digest(key, service, context)
     dependencies = _dependencies(service, context)
     image = image_reference(key, service, context)
     first = first_replica(key, image, digest, rank, dependencies, context)
@@ -119,9 +119,9 @@ def _replicas(
     return specs
 
 
-def service_digest(service: Service, context: Context) -> str:
+def service_digest(key: str, service: Service, context: Context) -> str:
     """The hash of a service's own definition, of the names of what it uses, and of its files."""
-    return service_hash(dump(service, extensions=False), _surroundings(service, context))
+    return service_hash(dump(service, extensions=False), _surroundings(key, service, context))
 
 
 def _dependencies(service: Service, context: Context) -> tuple[Dependency, ...]:
@@ -156,7 +156,7 @@ def _labels(
     }
 
 
-def _surroundings(service: Service, context: Context) -> dict[str, object]:
+def _surroundings(key: str, service: Service, context: Context) -> dict[str, object]:
     """What is not in its own definition: names on the host, CDI devices, the content of configs and secrets."""
     stack = context.stack
     contents: dict[str, str] = {}
@@ -167,13 +167,13 @@ def _surroundings(service: Service, context: Context) -> dict[str, object]:
                 contents[f"{attribute}/{entry.source}"] = _content_digest(
                     (attribute, entry.source or ""), definition, context
                 )
-    keys = service.networks or {}
     volumes = {mount.source for mount in service.volumes if mount.type == "volume" and mount.source}
     edits, _ = context.device_edits(service)
     return {
         **({"devices": encode(edits)} if edits != DeviceEdits() else {}),
         **({"models": model_names(service, context)} if service.models else {}),
-        "networks": {key: stack.networks[key].name for key in sorted(keys) if key in stack.networks},
+        "interfaces": fixed(key, context),
+        "bind": default_bind(key, context) if service.ports else "",
         "volumes": {key: stack.volumes[key].name for key in sorted(volumes) if key in stack.volumes},
         "contents": contents,
     }

@@ -10,9 +10,11 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.observed import Running
 from orchestra.plan.action import (
     CheckContainer,
+    ConnectContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DisconnectContainer,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -31,6 +33,8 @@ LIMITS: dict[type, int] = {
     PullImage: 4,
     CheckContainer: 16,
     CreateContainer: 16,
+    ConnectContainer: 16,
+    DisconnectContainer: 16,
     StartContainer: 16,
     RemoveContainer: 16,
 }
@@ -63,6 +67,10 @@ async def perform(driver: Driver, action: Action) -> Effect:
             await driver.check(container, digest)
         case CreateContainer(spec=container, image_digest=digest):
             await driver.create(container, digest)
+        case ConnectContainer(name=name, endpoint=endpoint):
+            await driver.connect(name, endpoint)
+        case DisconnectContainer(name=name, network=left):
+            await driver.disconnect(name, left)
         case StartContainer(name=name, restarts=restarts, backoff=backoff):
             await driver.start(name, restarts=restarts, backoff=backoff)
         case RunHooks():
@@ -130,6 +138,8 @@ def container_of(action: Action) -> str | None:
         case CreateContainer(spec=spec):
             return spec.name
         case StartContainer() | RunHooks() | StopContainer() | RemoveContainer():
+            return action.name
+        case ConnectContainer() | DisconnectContainer():
             return action.name
         case _:
             return None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from orchestra.errors import OrchestraError
-    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.location import Location
@@ -91,7 +91,7 @@ class Driver(Protocol):
         ...
 
     async def observe(self, desired: Desired) -> Observed:
-        """The whole stack, and those images, external networks and external volumes that ``desired`` names."""
+        """The whole stack; images, external networks and external volumes that ``desired`` names; networks in use."""
         ...
 
     async def inspect(self, name: str) -> Container | None:
@@ -124,6 +124,18 @@ class Driver(Protocol):
         ...
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> None: ...
+
+    async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
+        """Connect a container, running or not, to a network; one that is connected gets what the endpoint says now.
+
+        Its processes and its other connections are not touched. by_hand: no file asks for this, so ``observe`` reports
+        BY_HAND instead of the endpoint's hash. Raises FatalError if the container has no networks of its own.
+        """
+        ...
+
+    async def disconnect(self, name: str, network: str, *, by_hand: bool = False) -> None:
+        """Take a container off a network. by_hand: ``observe`` reports it as left."""
+        ...
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None: ...
 

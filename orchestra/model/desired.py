@@ -87,6 +87,7 @@ class Port(Record):
 class Endpoint(Record):
     """How a container joins a network. ``network`` is the name on the host.
 
+    config_hash: of what a running container can be given anew; the rest is part of that of the container.
     ipv4_address, ipv6_address: '' for any free one, but none of ``reserved``: those that the file gives to containers.
     gateway_priority: the highest one's network has the default route. link_local_addresses: further addresses of
     169.254.0.0/16 and fe80::/64. interface_name: '' for the next number. settings: pairs of a file below /proc/sys, in
@@ -104,6 +105,7 @@ class Endpoint(Record):
     interface_name: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     ipv6_address: str = ""
+    config_hash: str = ""
 
 
 class DeviceValue(Record):

@@ -26,6 +26,12 @@ class Verb(StrEnum):
     LOOK = "look at"
     PROBE = "probe"
     HOOK = "hook"
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+
+
+BY_HAND = "by hand"
+"""In place of the hash of an endpoint: no file asked for it."""
 
 
 class Healthcheck(Record):
@@ -89,6 +95,8 @@ class Container(Record):
     has no other source. error: why it could not be started when that was tried last; empty once it was started.
     one_off: it was made for one command, or as an init container, and is no replica of its service. initializes,
     post_start, pre_stop: as in ContainerSpec.
+    endpoints: by network it is connected to, the hash of the endpoint in the file, or BY_HAND. left: by network that it
+    was disconnected from by hand, when.
     hooks_done: how many of post_start have succeeded since a command last started it.
     """
 
@@ -121,6 +129,8 @@ class Container(Record):
     pre_stop: tuple[Hook, ...] = ()
     hooks_done: int = 0
     initializes: ContainerName = ContainerName("")
+    endpoints: Mapping[str, str] = {}
+    left: Mapping[str, float] = {}
 
     @property
     def hooks_left(self) -> tuple[Hook, ...]:

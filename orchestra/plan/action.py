@@ -10,7 +10,7 @@ from orchestra.model.resource import ResourceId
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.desired import ContainerSpec, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.hook import Hook
     from orchestra.model.names import ContainerName, NetworkName, VolumeName
 
@@ -127,6 +127,32 @@ class StartContainer(Record):
         return ResourceId.container(self.name)
 
 
+class ConnectContainer(Record):
+    """Connect a container to a network, or give it there what the endpoint says now; its processes keep running."""
+
+    name: ContainerName
+    endpoint: Endpoint
+    reason: str
+
+    verb = Verb.CONNECT
+
+    @property
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
+
+
+class DisconnectContainer(Record):
+    name: ContainerName
+    network: NetworkName
+    reason: str
+
+    verb = Verb.DISCONNECT
+
+    @property
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
+
+
 class RunHooks(Record):
     """Run the post_start hooks of a running container, one after the other, from the one at index ``done`` on.
 
@@ -194,6 +220,8 @@ Action = (
     | RemoveVolume
     | CheckContainer
     | CreateContainer
+    | ConnectContainer
+    | DisconnectContainer
     | StartContainer
     | RunHooks
     | StopContainer

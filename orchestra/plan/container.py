@@ -13,6 +13,7 @@ from orchestra.plan.action import (
     RemoveContainer,
     StartContainer,
 )
+from orchestra.plan.connection import next_connection
 from orchestra.plan.dependency import (
     COMPLETE,
     RESTARTED,
@@ -59,6 +60,9 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
     why = replacement_reason(situation, spec, container)
     if why is not None:
         return _make_way(situation, spec, container, why)
+    connection = next_connection(situation, spec, container)
+    if connection is not None:
+        return connection
     match container.status:
         case Running() as running:
             return _keep_running(situation, spec, container, running)

@@ -11,6 +11,7 @@ from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
+from orchestra.plan.connection import next_connection
 from orchestra.plan.dependency import is_due, is_to_restart
 from orchestra.plan.earlier import refusal_of
 from orchestra.plan.health import describe_unhealthy
@@ -142,7 +143,7 @@ class _Judge:
             return _Stage.STARTING, ""
         if replacement_reason(situation, spec, container) or is_due(situation, spec, container):
             return _Stage.STARTING, ""
-        if is_to_restart(situation, spec, container):
+        if is_to_restart(situation, spec, container) or next_connection(situation, spec, container):
             return _Stage.STARTING, ""
         if goal is Goal.CREATE:
             return _Stage.DONE, ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Exited
 from orchestra.model.resource import ResourceId
-from orchestra.plan.action import CreateContainer, CreateNetwork, RemoveNetwork
+from orchestra.plan.action import ConnectContainer, CreateContainer, CreateNetwork, RemoveNetwork
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
@@ -86,9 +86,12 @@ def _stays(situation: Situation, name: str) -> bool:
 
 
 def users_of(situation: Situation, network: str) -> list[str]:
-    """Names of containers that are attached to a network, or are being created on it."""
+    """Names of containers that are attached to a network, or are about to be."""
     users = {c.name for c in situation.observed.containers.values() if c.uses_network(network)}
     for action in situation.in_flight.values():
-        if isinstance(action, CreateContainer) and any(e.network == network for e in action.spec.endpoints):
-            users.add(action.spec.name)
+        match action:
+            case CreateContainer(spec=spec) if any(endpoint.network == network for endpoint in spec.endpoints):
+                users.add(spec.name)
+            case ConnectContainer(name=name, endpoint=endpoint) if endpoint.network == network:
+                users.add(name)
     return sorted(users)

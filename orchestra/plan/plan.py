@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.desired import NetworkSpec
+from orchestra.model.resource import ResourceId
+from orchestra.plan.action import CreateNetwork
+from orchestra.plan.connection import next_connection
 from orchestra.plan.container import plan_container, plan_one_off
 from orchestra.plan.earlier import is_to_be_checked
 from orchestra.plan.images import plan_image
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
-    from orchestra.model.resource import ResourceId
     from orchestra.plan.action import Action
 
 __all__ = ["Blocked", "Failed", "Plan", "plan"]
@@ -55,11 +58,13 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Ac
         situation.add(plan_volume(situation, volume))
     for network in desired.networks:
         situation.add(plan_network(situation, network))
+    _repair_others(situation)
     for replicas in situation.replicas.values():
         for spec in replicas:
             situation.add(plan_container(situation, spec))
     for spec in situation.one_offs:
         situation.add(plan_one_off(situation, spec))
+    _connect_init_containers(situation)
     for departure in plan_departures(situation):
         situation.add(departure)
     _plan_leftovers(situation)
@@ -110,6 +115,32 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
         if stays:
             changed -= set(container.networks)
     return frozenset(changed)
+
+
+def _connect_init_containers(situation: Situation) -> None:
+    """Those that have run share the networks of their service, too, so that it can give one up."""
+    if not situation.init_containers:
+        return
+    taken = {verdict.resource for verdict in (*situation.ready, *situation.blocked, *situation.failed)}
+    taken.update(situation.in_flight, map(ResourceId.container, situation.leaving))
+    for name, init in situation.init_containers.items():
+        seen = situation.observed.containers.get(name)
+        if seen is None or ResourceId.container(name) in taken or seen.config_hash != init.config_hash:
+            continue
+        if not situation.wish(init.service).rests:
+            situation.add(next_connection(situation, init, seen))
+
+
+def _repair_others(situation: Situation) -> None:
+    """Restore networks in use that the file does not name: a container was connected by hand, or is an orphan."""
+    damaged = [seen for seen in situation.observed.networks.values() if seen.loss]
+    if not damaged or situation.going_down:
+        return
+    declared = {spec.name for spec in situation.desired.networks}
+    for seen in damaged:
+        if seen.name not in declared and ResourceId.network(seen.name) not in situation.in_flight:
+            spec = NetworkSpec(seen.name, seen.name, seen.config_hash, seen.external)
+            situation.add(CreateNetwork(spec, seen.loss))
 
 
 def _plan_leftovers(situation: Situation) -> None:

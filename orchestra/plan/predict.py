@@ -8,9 +8,11 @@ from orchestra.model.names import VolumeName
 from orchestra.model.observed import Check, Container, Created, Exited, Image, Network, Running, Volume
 from orchestra.plan.action import (
     CheckContainer,
+    ConnectContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DisconnectContainer,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -26,7 +28,7 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec, Endpoint
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
 
@@ -53,7 +55,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                 seen = images.get(image.key, Image(image.key, ""))
                 images[image.key] = replace(seen, pulled_at=now)
             case CreateNetwork(spec=network):
-                networks[network.name] = Network(network.name, network.config_hash)
+                networks[network.name] = Network(network.name, network.config_hash, network.external)
             case RemoveNetwork(name=name):
                 networks.pop(name, None)
             case CreateVolume(spec=volume):
@@ -70,6 +72,12 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
             case StartContainer(name=name) | RunHooks(name=name) | StopContainer(name=name):
                 if name in containers:
                     containers[name] = _after(containers[name], action, now)
+            case ConnectContainer(name=name, endpoint=endpoint):
+                if name in containers:
+                    containers[name] = _connected(containers[name], endpoint)
+            case DisconnectContainer(name=name, network=left):
+                if name in containers:
+                    containers[name] = _disconnected(containers[name], left)
             case RemoveContainer(name=name):
                 containers.pop(name, None)
             case _:
@@ -100,6 +108,7 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         command=(spec.entrypoint or ()) + (spec.command or ()),
         exposed=tuple(dict.fromkeys(spec.expose)),
         networks=tuple(endpoint.network for endpoint in spec.endpoints),
+        endpoints={endpoint.network: endpoint.config_hash for endpoint in spec.endpoints},
         volumes=tuple(VolumeName(name) for name in named_volumes(spec)),
         depends_on=tuple(dependency.service for dependency in spec.depends_on),
         stop_signal=spec.stop_signal,
@@ -110,6 +119,23 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         initializes=spec.initializes,
         post_start=spec.post_start,
         pre_stop=spec.pre_stop,
+    )
+
+
+def _connected(container: Container, endpoint: Endpoint) -> Container:
+    return replace(
+        container,
+        networks=tuple(dict.fromkeys((*container.networks, endpoint.network))),
+        endpoints={**container.endpoints, endpoint.network: endpoint.config_hash},
+        left={network: at for network, at in container.left.items() if network != endpoint.network},
+    )
+
+
+def _disconnected(container: Container, network: str) -> Container:
+    return replace(
+        container,
+        networks=tuple(name for name in container.networks if name != network),
+        endpoints={name: digest for name, digest in container.endpoints.items() if name != network},
     )
 
 

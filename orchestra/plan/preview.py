@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from orchestra.plan.action import Action
 
 
+VERB_WIDTH = 6
+
+
 class Preview(Record):
     """rounds: actions that may run together, round after round. observed: the world they lead to.
 
@@ -122,12 +125,14 @@ def render_text(preview: Preview) -> str:
     """One line per action under its round's number, then what remains; ends with a newline."""
     if not (preview.rounds or preview.blocked or preview.failed):
         return "nothing to do\n"
-    width = max((len(str(action.resource)) for actions in preview.rounds for action in actions), default=0)
+    planned = [action for actions in preview.rounds for action in actions]
+    width = max((len(str(action.resource)) for action in planned), default=0)
+    verbs = max((len(action.verb) for action in planned), default=0)
     lines: list[str] = []
     for number, actions in enumerate(preview.rounds, 1):
         for position, action in enumerate(actions):
             label = f"{number}." if position == 0 else ""
-            lines.append(f"{label:4}{action.verb:7}{action.resource:{width}}  {action.reason}")
+            lines.append(f"{label:4}{action.verb:{max(verbs, VERB_WIDTH)}} {action.resource:{width}}  {action.reason}")
     if not preview.rounds:
         lines.append("nothing to do")
     failed = {failure.resource for failure in preview.failed}

@@ -11,6 +11,7 @@ from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer
+from orchestra.plan.connection import leaves
 from orchestra.plan.hooks import stop
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
@@ -18,7 +19,7 @@ from orchestra.plan.verdict import Blocked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.model.desired import Desired
+    from orchestra.model.desired import ContainerSpec, Desired
     from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import StopContainer
     from orchestra.plan.situation import Situation
@@ -35,12 +36,21 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
                 departures[name] = Departure(reason)
         elif spec.one_off is not None and not (isinstance(container.status, Exited) and spec.one_off.started):
             continue
-        elif not situation.changed_networks.isdisjoint(container.networks):
-            changed = next(network for network in container.networks if network in situation.changed_networks)
-            departures[name] = Departure(f"the definition of network {changed} changed")
+        elif held := _holds_changed(situation, spec, container):
+            departures[name] = Departure(f"the definition of network {held} changed")
         elif spec.one_off is None and situation.wish(spec.service).goal is Goal.STOP:
             departures[name] = Departure("asked to be stopped", keep=True)
     return departures
+
+
+def _holds_changed(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
+    """A network that has to be made anew and that the container does not leave by itself."""
+    if situation.changed_networks.isdisjoint(container.networks):
+        return None
+    changed = [network for network in container.networks if network in situation.changed_networks]
+    if spec.initializes:
+        return changed[0]
+    return next((network for network in changed if not leaves(situation, spec, container, network)), None)
 
 
 def _unwanted(situation: Situation, container: Container) -> str | None:

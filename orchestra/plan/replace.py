@@ -1,7 +1,8 @@
 """When a container must make way for a new one of the same name.
 
-Only what a container was created from counts: its definition, its image, its networks and mounts, and the namespaces
-it shares. Changed files in bind mounts do not count, and neither do other changes of its neighbours.
+Only what a container was created from counts: its definition, its image, its mounts, and the namespaces it shares.
+Changed files in bind mounts do not count, and neither do other changes of its neighbours. Networks may change while it
+runs, see ``connection``.
 """
 
 from __future__ import annotations
@@ -40,10 +41,6 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         return "asked to be recreated"
     if wish.renew_volumes and _is_to_be_renewed(situation, spec, container):
         return "its anonymous volumes are to be renewed"
-    if container.networks:
-        for endpoint in spec.endpoints:
-            if endpoint.network not in container.networks:
-                return f"not attached to network {endpoint.network}"
     if container.volumes and spec.mounts:
         for volume in named_volumes(spec):
             if volume not in container.volumes:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, assert_never
 from orchestra.model.wish import Recreate
 from orchestra.plan.action import (
     CheckContainer,
+    ConnectContainer,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    DisconnectContainer,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -51,6 +53,8 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             asked = desired.stop_timeout(wanted.service) if wanted else desired.request.stop_timeout
             return asked is not None and asked < timeout
         case CreateNetwork() | CreateVolume() | RemoveNetwork() | RemoveVolume() | RemoveContainer():
+            return False
+        case ConnectContainer() | DisconnectContainer():
             return False
         case _:
             assert_never(action)

@@ -40,7 +40,7 @@ EXTERNAL_VOLUME = "archive"
 
 @dataclass(frozen=True)
 class Service:
-    """One service over its whole life; ``version`` and ``replicas`` are what commands change."""
+    """One service over its whole life; commands change ``version``, ``endpoint``, ``networks`` and ``replicas``."""
 
     name: str
     rank: int
@@ -53,6 +53,7 @@ class Service:
     image: str
     replicas: int
     version: int = 1
+    endpoint: int = 1
     hooks: tuple[int, int] = (0, 0)
     inits: int = 0
 
@@ -66,6 +67,9 @@ class Service:
         plain = {"post_start": (), "pre_stop": (), "restart": Restart(), "healthcheck": None}
         return replace(first, name=name, index=0, step=step, initializes=first.name, **plain)
 
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(Endpoint(network, config_hash=f"v{self.endpoint}") for network in self.networks)
+
     def _replicas(self) -> list[ContainerSpec]:
         return [
             ContainerSpec(
@@ -78,7 +82,7 @@ class Service:
                 depends_on=self.depends_on,
                 restart=self.restart,
                 healthcheck=self.healthcheck,
-                endpoints=tuple(map(Endpoint, self.networks)) if self.network_mode == Own() else (),
+                endpoints=self._endpoints() if self.network_mode == Own() else (),
                 mounts=tuple(VolumeMount(f"/{volume}", volume) for volume in self.volumes),
                 network_mode=self.network_mode,
                 stop_grace_period=5.0,
@@ -126,9 +130,7 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
                 depends_on=tuple(depends_on),
                 restart=_restart(random, one_shot),
                 healthcheck=healthcheck,
-                networks=tuple(
-                    sorted(random.sample([f"{STACK}_x", f"{STACK}_y", EXTERNAL_NETWORK], random.randint(0, 2)))
-                ),
+                networks=_some_networks(random),
                 volumes=tuple(
                     sorted(random.sample([f"{STACK}_data", f"{STACK}_logs", EXTERNAL_VOLUME], random.randint(0, 1)))
                 ),
@@ -140,6 +142,10 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
             )
         )
     return services, programs
+
+
+def _some_networks(random: Random) -> tuple[str, ...]:
+    return tuple(sorted(random.sample([f"{STACK}_x", f"{STACK}_y", EXTERNAL_NETWORK], random.randint(0, 2))))
 
 
 def _program(random: Random, one_shot: bool, well_behaved: bool) -> Program:
@@ -204,7 +210,7 @@ def desired_of(
     )
 
 
-KINDS = ["up", "up", "change", "scale", "recreate", "down", "part", "network", "stop", "drop"]
+KINDS = ["up", "up", "change", "scale", "recreate", "down", "part", "network", "move", "stop", "drop"]
 KINDS += ["restart", "kill", "create", "run", "run"]
 OF_WHAT_WAS = ("down", "part", "restart", "kill", "create")
 
@@ -258,6 +264,8 @@ class Commands:
         match kind:
             case "change":
                 self._alter(lambda s: replace(s, version=s.version + 1))
+            case "move":
+                self._alter(lambda s: replace(s, networks=_some_networks(random), endpoint=s.endpoint + 1))
             case "scale":
                 self._alter(lambda s: replace(s, replicas=random.randint(0, 3)))
             case "recreate":

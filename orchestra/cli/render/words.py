@@ -16,6 +16,8 @@ _VERBS = {
     "pull": ("Pulling", "Pulled"),
     "push": ("Pushing", "Pushed"),
     "create": ("Creating", "Created"),
+    "connect": ("Connecting", "Connected"),
+    "disconnect": ("Disconnecting", "Disconnected"),
     "start": ("Starting", "Started"),
     "hook": ("Running post_start", "Ran post_start"),
     "stop": ("Stopping", "Stopped"),

@@ -13,8 +13,9 @@ from orchestra.driver.fake.faults import Faults
 from orchestra.engine.driver import ProbeResult
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.names import NetworkName, VolumeName
-from orchestra.model.observed import Running
+from orchestra.model.observed import BY_HAND, Running
 from orchestra.plan.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from orchestra.driver.fake.world import World
-    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image, Observed
@@ -110,6 +111,16 @@ class FakeDriver:
         await anyio.sleep(self.world.program_of(spec).create_seconds)
         self.world.create(spec, image_digest)
         await self._point("create", spec.name)
+
+    async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
+        await self._point("connect", name)
+        self.world.connect(name, replace(endpoint, config_hash=BY_HAND) if by_hand else endpoint)
+        await self._point("connect", name)
+
+    async def disconnect(self, name: str, network: str, *, by_hand: bool = False) -> None:
+        await self._point("disconnect", name)
+        self.world.disconnect(name, network, by_hand=by_hand)
+        await self._point("disconnect", name)
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None:
         self.world.note_call("starting", name)

@@ -11,9 +11,17 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, one_shot
+from orchestra.model.names import ContainerName, NetworkName
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.model.resource import Kind
-from orchestra.plan.action import AnonymousVolumes, CreateContainer, RemoveContainer, StartContainer
+from orchestra.plan.action import (
+    AnonymousVolumes,
+    ConnectContainer,
+    CreateContainer,
+    DisconnectContainer,
+    RemoveContainer,
+    StartContainer,
+)
 from orchestra.plan.predict import predict, with_container
 from orchestra.plan.volumes import named_volumes
 from orchestra.record import Record, replace
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from orchestra.driver.fake.program import Run
-    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec
+    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec
     from orchestra.model.health import Health
     from orchestra.model.names import StackName
     from orchestra.model.observed import Container
@@ -100,6 +108,7 @@ class World:
         """What a driver reports: the stack's own resources, and others that ``desired`` names."""
         truth = self.observed
         networks = {spec.name for spec in desired.networks}
+        networks.update(name for container in truth.containers.values() for name in container.networks)
         volumes = {spec.name for spec in desired.volumes}
         images = {spec.key for spec in desired.images}
         return replace(
@@ -170,6 +179,24 @@ class World:
         self._specs[spec.name] = spec
         self._runs[spec.name] = 0
         self._note("created", spec.name, spec)
+
+    def connect(self, name: str, endpoint: Endpoint) -> None:
+        if name in self._truth.containers:
+            assert endpoint.network in self._truth.networks, f"{name}: no network {endpoint.network}"
+            self._change(ConnectContainer(ContainerName(name), endpoint, ""))
+
+    def disconnect(self, name: str, network: str, *, by_hand: bool) -> None:
+        if name in self._truth.containers:
+            self._change(DisconnectContainer(ContainerName(name), NetworkName(network), ""))
+            if by_hand:
+                container = self._truth.containers[name]
+                left = replace(container, left={**container.left, network: self.now()})
+                self._truth = with_container(self._truth, name, left)
+
+    def _change(self, action: ConnectContainer | DisconnectContainer) -> None:
+        self._truth = predict(self._truth, action, self.now())
+        self._note(f"{action.verb}ed", action.name)
+        self._notify(action.name)
 
     def note_call(self, what: str, name: str) -> None:
         """Record that a call begins, ``starting`` or ``stopping``, or that a hook has ended: ``hook COMMAND``."""

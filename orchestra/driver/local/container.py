@@ -27,6 +27,7 @@ from orchestra.driver.local.log_receivers import Identity, check_receiver, resol
 from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.mounted_images import MountedImages
 from orchestra.driver.local.net import attachment as attachments
+from orchestra.driver.local.net import connection
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach, publishing_families
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.desired import ContainerSpec, Endpoint
     from orchestra.model.observed import Container
 
 LAST = (*BUNDLE, RECORD)
@@ -115,7 +116,7 @@ class Containers:
             return self._make_anew(spec, image_digest)
 
     def _lock(self, name: str) -> threading.RLock:
-        """One thread at a time makes or removes a container: its loss may be noticed just when it is made anew."""
+        """One thread at a time changes a container: its loss may be noticed just when it is made anew."""
         return self._locks.setdefault(name, threading.RLock())
 
     def _make_anew(self, spec: ContainerSpec, image_digest: str) -> Attachment:
@@ -253,24 +254,39 @@ class Containers:
         Raises FatalError.
         """
         directory = self._stack_home.container(name)
-        record, attachment = sound(load_record, directory), sound(attachments.load, directory)
-        if record is None or attachment is None:
-            raise self._spoil(name)
-        if not record.ports or attachment.ports:
-            return attachment, False
-        attachment = replace(attachment, ports=self._ports.reserve(name, record.ports, attachment.families))
-        attachments.store(directory, attachment)
-        return attachment, True
+        with self._lock(name):
+            record, attachment = sound(load_record, directory), sound(attachments.load, directory)
+            if record is None or attachment is None:
+                raise self._spoil(name)
+            if not record.ports or attachment.ports:
+                return attachment, False
+            attachment = replace(attachment, ports=self._ports.reserve(name, record.ports, attachment.families))
+            attachments.store(directory, attachment)
+            return attachment, True
+
+    def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool) -> Attachment:
+        """See ``net.connection``."""
+        with self._lock(name):
+            return connection.connect(
+                self._home, self._stack, self._stack_home.container(name), endpoint, by_hand=by_hand
+            )
+
+    def disconnect(self, name: str, network: str, *, by_hand: bool) -> Attachment:
+        with self._lock(name):
+            return connection.disconnect(
+                self._home, self._stack, self._stack_home.container(name), network, by_hand=by_hand
+            )
 
     def withdraw(self, name: str) -> bool:
         """After a requested stop: release the published ports. Returns whether the rules must be updated."""
         directory = self._stack_home.container(name)
-        attachment = sound(attachments.load, directory)
-        if attachment is None or not attachment.ports:
-            return False
-        attachments.store(directory, replace(attachment, ports=()))
-        self._ports.release(name)
-        return True
+        with self._lock(name):
+            attachment = sound(attachments.load, directory)
+            if attachment is None or not attachment.ports:
+                return False
+            attachments.store(directory, replace(attachment, ports=()))
+            self._ports.release(name)
+            return True
 
     def join_namespaces(self, name: str) -> None:
         """Before a run: write the current paths of the namespaces that it shares with other containers into the bundle.

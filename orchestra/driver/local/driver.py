@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.engine.driver import ProbeResult
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec, Desired, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image
@@ -143,7 +143,12 @@ class LocalDriver:
         return observed
 
     def _observe(self, desired: Desired) -> Observed:
-        external = tuple(spec.name for spec in desired.networks if spec.external)
+        containers = observe_containers(self._stack_home)
+        found = [name for name, container in containers.items() if self._containers.find_again(container)]
+        if found:
+            containers = observe_containers(self._stack_home)
+        external = {spec.name for spec in desired.networks if spec.external}
+        external.update(name for container in containers.values() for name in container.networks)
         networks = network.observe_networks(
             self._home,
             self._stack,
@@ -152,10 +157,6 @@ class LocalDriver:
             look=self._networks.look if self._networks is not None else None,
         )
         foreign = tuple(spec.name for spec in desired.volumes if spec.external)
-        containers = observe_containers(self._stack_home)
-        found = [name for name, container in containers.items() if self._containers.find_again(container)]
-        if found:
-            containers = observe_containers(self._stack_home)
         mounted = {name for container in containers.values() for name in container.volumes}
         volumes = volume.observe_volumes(self._home, self._stack, foreign, mounted)
         return Observed(
@@ -223,6 +224,23 @@ class LocalDriver:
         self._watch.add(spec.name)
         if attachment.interfaces:
             self._projections.ask()
+
+    async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
+        with runtime_errors(name):
+            attachment = await run_sync(partial(self._containers.connect, name, endpoint, by_hand=by_hand))
+        await self._follow(attachment)
+
+    async def disconnect(self, name: str, network: str, *, by_hand: bool = False) -> None:
+        with runtime_errors(name):
+            attachment = await run_sync(partial(self._containers.disconnect, name, network, by_hand=by_hand))
+        await self._follow(attachment)
+
+    async def _follow(self, attachment: Attachment) -> None:
+        """Have rules and names match a container that has changed its networks."""
+        self._projections.ask()
+        if self._names is not None:
+            await self._names.add(attachment)
+        await self._projections.settle()
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> None:
         try:

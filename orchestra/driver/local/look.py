@@ -92,12 +92,16 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
     try:
         interfaces = attachment.get("interfaces", ())
         addresses = {row["network"]: row["address"] or row.get("ipv6_address", "") for row in interfaces}
+        endpoints = {row["network"]: row.get("config_hash", "") for row in interfaces}
         ports = [_port(row) for row in attachment.get("ports", ())]
     except (LookupError, TypeError, AttributeError) as error:
         raise DamagedFile(files.file(NETWORK), f"{error!r}") from error
     start = files.load_sound(START)
+    # One that gives up its network still says which networks it was made for.
+    connected = {"networks": list(endpoints), "endpoints": endpoints, "left": attachment.get("left", {})}
     return {
         **container,
+        **(connected if attachment else {}),
         **{key: start[key] for key in COUNTS if isinstance(start.get(key), int)},
         **({"error": start["error"]} if isinstance(start.get("error"), str) else {}),
         **({"hooks_done": _hooks_done(files)} if container.get("post_start") else {}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping  # noqa: TC003 - the same
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from orchestra.model.desired import Port  # noqa: TC001 - read at run time by th
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from orchestra.home import StackHome
 
 FILE = "network.json"
@@ -33,7 +32,8 @@ class Interface(Record):
     address, ipv6_address: '' without that family, likewise their gateways if there is no way out. publishes,
     publishes_ipv6: whether published ports of the family lead here, and the default route leads out by it.
     link_local_addresses: further addresses of 169.254.0.0/16 and fe80::/64. settings: pairs of a file below /proc/sys
-    and its content.
+    and its content. priority and gateway_priority: see ``Endpoint``. config_hash: of the endpoint, or BY_HAND; empty
+    until it is made completely, and as soon as it is being removed.
     """
 
     network: str
@@ -50,6 +50,9 @@ class Interface(Record):
     ipv6_prefix: int = 0
     ipv6_gateway: str = ""
     publishes_ipv6: bool = False
+    priority: int = 0
+    gateway_priority: int = 0
+    config_hash: str = ""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -82,7 +85,9 @@ class Attachment(Record):
     namespace_path: the network namespace to join, None for the host's. interfaces: its own, so none if it shares a
     namespace. ports: as published, with host ports chosen. nameservers: the container's own upstream servers, empty for
     the host's. links: pairs of a name and the container of another stack that it leads to. resolv_conf and hosts: the
-    texts of these two files in /etc.
+    texts of these two files in /etc. names: what it is called on every network; none if it has no networks of its own.
+    left: by network that it was disconnected from by hand, when (Unix time). former: addresses that hosts files may
+    still hold while an interface is incomplete.
     """
 
     stack: str
@@ -97,11 +102,19 @@ class Attachment(Record):
     links: tuple[tuple[str, str], ...] = ()
     resolv_conf: str = ""
     hosts: str = ""
+    names: tuple[str, ...] = ()
+    left: Mapping[str, float] = {}
+    former: tuple[str, ...] = ()
 
     @property
     def addresses(self) -> Mapping[str, str]:
         """Network name to the address there, IPv4 if it has one."""
         return {interface.network: interface.addresses[0] for interface in self.interfaces}
+
+    @property
+    def by_network(self) -> Mapping[str, tuple[str, ...]]:
+        """Network name to the addresses there, of both families."""
+        return {interface.network: interface.addresses for interface in self.interfaces}
 
     @property
     def families(self) -> tuple[bool, bool]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import os
-import re
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import etc, ipam, lease_file, link
-from orchestra.driver.local.net.attachment import Attachment, Interface
+from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.net.failure import kernel_errors
+from orchestra.driver.local.net.interfaces import interfaces_of, mac_address_of, names_of
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.network.namespace import (
     inside,
@@ -25,20 +24,18 @@ from orchestra.linux.network.namespace import (
 from orchestra.linux.network.netlink import FAMILIES, Netlink, family_of
 from orchestra.linux.process import is_alive
 from orchestra.linux.resolv_conf import load_resolv_conf
-from orchestra.model.names import short_id
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
-    from orchestra.driver.local.net.ipam import Leases, NetworkLease, Pool
+    from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Endpoint
 
 RESOLVER = "127.0.0.11"
 Joined = OfService | OfContainer
-MAC_ADDRESS = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 def attach(home: Home, stack: str, container: ContainerSpec, container_id: str, directory: str) -> Attachment:
@@ -71,7 +68,7 @@ def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
         case Host():
             _check_ports_of_host(container)
     for endpoint in container.endpoints:
-        _mac_address(container, endpoint)
+        mac_address_of(endpoint, container.name)
     if {endpoint.network for endpoint in container.endpoints} <= lease_file.load(home).networks.keys():
         families = publishing_families(home, container)
         _check_published(container, [family for family, has in zip(FAMILIES, families, strict=True) if has])
@@ -81,16 +78,6 @@ def _check_ports_of_host(container: ContainerSpec) -> None:
     if container.ports:
         hint = "remove ports: with network_mode host, the container listens on the host's own ports"
         raise FatalError(f"container {container.name}: ports cannot be published with network_mode host", hint=hint)
-
-
-def _mac_address(container: ContainerSpec, endpoint: Endpoint) -> str:
-    """In the kernel's spelling; empty if the file gives none."""
-    mac_address = endpoint.mac_address.lower().replace("-", ":")
-    if mac_address and not MAC_ADDRESS.fullmatch(mac_address):
-        hint = "write six pairs of hexadecimal digits, such as 02:42:ac:11:65:43"
-        message = f"container {container.name}: mac_address {endpoint.mac_address} is malformed"
-        raise FatalError(message, hint=hint)
-    return mac_address
 
 
 def _check_addresses(container: ContainerSpec) -> None:
@@ -186,7 +173,8 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         leases: dict[str, NetworkLease] = {
             endpoint.network: file.leases.networks[endpoint.network] for endpoint in ordered
         }
-    interfaces = _interfaces(container, container_id, ordered, tuple(leases.values()))
+    names = names_of(container, container_id) if isinstance(container.network_mode, Own) else ()
+    interfaces = interfaces_of(ordered, leases, container.name, container_id, names)
     made = [address for interface in interfaces for address in interface.published_addresses]
     _check_published(container, {family_of(address) for address in made})
     with link.turn, Netlink() as connection:
@@ -209,6 +197,7 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         links=container.external_links,
         resolv_conf=_resolv_conf(container, embedded=bool(interfaces)),
         hosts=etc.render_hosts(hostname, container.domainname, addresses, extra),
+        names=names,
     )
 
 
@@ -221,41 +210,6 @@ def _lease(leases: Leases, endpoints: Sequence[Endpoint], container_id: str) -> 
         lease = ipam.lease_address(endpoint.network, lease, container_id, wanted, endpoint.reserved)
         leases = leases.with_network(endpoint.network, lease)
     return leases
-
-
-def _interfaces(
-    container: ContainerSpec, container_id: str, endpoints: Sequence[Endpoint], leases: Sequence[NetworkLease]
-) -> tuple[Interface, ...]:
-    pairs = list(zip(endpoints, leases, strict=True))
-    leading, leading_ipv6 = publishers(pairs)
-    found: list[Interface] = []
-    devices = _devices(pairs)
-    for endpoint, lease in pairs:
-        ipv4, ipv6 = (pool and _address(pool, container_id) for pool in (lease.ipv4, lease.ipv6))
-        address, prefix, gateway = ipv4 or ("", 0, "")
-        ipv6_address, ipv6_prefix, ipv6_gateway = ipv6 or ("", 0, "")
-        mac_address = _mac_address(container, endpoint) or link.mac_address(address or ipv6_address)
-        device = next(devices)
-        names = (container.service, container.name, short_id(container_id), *_host_names(container), *endpoint.aliases)
-        found.append(
-            Interface(
-                network=endpoint.network,
-                device=device,
-                address=address,
-                prefix=prefix,
-                gateway="" if lease.internal else gateway,
-                mac_address=mac_address,
-                names=tuple(dict.fromkeys(names)),
-                publishes=endpoint is leading,
-                ipv6_address=ipv6_address,
-                ipv6_prefix=ipv6_prefix,
-                ipv6_gateway="" if lease.internal else ipv6_gateway,
-                publishes_ipv6=endpoint is leading_ipv6,
-                link_local_addresses=endpoint.link_local_addresses,
-                settings=tuple((path.replace("/IFNAME/", f"/{device}/"), value) for path, value in endpoint.settings),
-            )
-        )
-    return tuple(found)
 
 
 def publishers(pairs: Sequence[tuple[Endpoint, NetworkLease]]) -> tuple[Endpoint | None, Endpoint | None]:
@@ -282,11 +236,6 @@ def publishing_families(home: Home, container: ContainerSpec) -> tuple[bool, boo
     return ipv4 is not None, ipv6 is not None
 
 
-def _address(pool: Pool, container_id: str) -> tuple[str, int, str]:
-    """The container's address, the length of its prefix, and the gateway."""
-    return pool.addresses[container_id], pool.gateway_interface.network.prefixlen, pool.gateway
-
-
 def _check_published(container: ContainerSpec, families: Collection[int]) -> None:
     """Raises FatalError for a port at an address of a family that none of the container's networks has."""
     for port in container.ports:
@@ -295,23 +244,6 @@ def _check_published(container: ContainerSpec, families: Collection[int]) -> Non
             what = f"container {container.name}: port {port.target}"
             hint = f"set enable_ip{version}: true on one of them, or publish the port at another address"
             raise FatalError(f"{what}: none of its networks has IP{version} for {port.host_ip}", hint=hint)
-
-
-def _devices(pairs: Sequence[tuple[Endpoint, NetworkLease]]) -> Iterator[str]:
-    """The names of a container's interfaces: as the file says, the others numbered."""
-    named = {endpoint.interface_name for endpoint, _ in pairs}
-    for endpoint, lease in pairs:
-        numbered = (f"{lease.interface_prefix}{number}" for number in itertools.count())
-        device = endpoint.interface_name or next(name for name in numbered if name not in named)
-        named.add(device)
-        yield device
-
-
-def _host_names(container: ContainerSpec) -> tuple[str, ...]:
-    """The names that the file gives the container itself; never a part of one, which may be another container's."""
-    name = container.hostname
-    whole = f"{name or container.name}.{container.domainname}" if container.domainname else ""
-    return tuple(filter(None, (name, whole)))
 
 
 def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachment:
@@ -349,6 +281,8 @@ def _join(home: Home, stack: str, container: ContainerSpec, container_id: str, w
                 container_id=container_id,
                 interfaces=(),
                 ports=(),
+                names=(),
+                left={},
             )
     named = f"service {whose.service}" if isinstance(whose, OfService) else f"container {whose.container}"
     raise TemporaryError(f"container {container.name}: {named}, whose network it shares, is not running yet")

@@ -43,6 +43,20 @@ def render_hosts(hostname: str, domainname: str, addresses: Iterable[str], extra
     return LOCAL_HOSTS + render_extra(extra) + own
 
 
+def with_addresses(text: str, before: Iterable[str], after: Iterable[str], hostname: str) -> str:
+    """A hosts file after the container's own addresses have changed; the rest is kept.
+
+    The names are those that followed its addresses before, else the host name.
+    """
+    own = {f"{address}\t" for address in before}
+    lines = text.splitlines(keepends=True)
+    found = [line for line in lines if line[: line.find("\t") + 1] in own]
+    names = found[0].partition("\t")[2].rstrip("\n") if found else hostname
+    rest = "".join(line for line in lines if line not in found)
+    missing = "\n" if rest and not rest.endswith("\n") else ""
+    return rest + missing + "".join(f"{address}\t{names}\n" for address in after)
+
+
 def render_extra(extra: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{address}\t{name}\n" for name, address in extra)
 

@@ -162,6 +162,14 @@ class Leases(Record):
         kept = {name: _keep(lease, lease.containers - set(ids)) for name, lease in self.networks.items()}
         return replace(self, networks=kept)
 
+    def of_container(self, container_id: str, addresses: Mapping[str, Collection[str]]) -> Leases:
+        """With these addresses for the container, by network, and no others. One that another has it does not get."""
+        networks = {}
+        for name, lease in self.networks.items():
+            found = [pool and _only(pool, container_id, addresses.get(name, ())) for pool in (lease.ipv4, lease.ipv6)]
+            networks[name] = lease if found == [lease.ipv4, lease.ipv6] else lease.with_pools(*found)
+        return replace(self, networks=networks)
+
     def of_living(self, ids: Collection[str]) -> Leases:
         """Keep only the addresses of these containers."""
         kept = {name: _keep(lease, lease.containers & set(ids)) for name, lease in self.networks.items()}
@@ -265,6 +273,14 @@ def _lease_in(
         return replace(pool, addresses={**pool.addresses, container_id: address})
     address = _next_free(network_name, pool, network, {*others, *reserved, *kept})
     return replace(pool, addresses={**pool.addresses, container_id: address}, last=address)
+
+
+def _only(pool: Pool, container_id: str, addresses: Collection[str]) -> Pool:
+    """The pool in which the container has that of these addresses which is of its family, if no other has it."""
+    others = {key: value for key, value in pool.addresses.items() if key != container_id}
+    version = ip_network(pool.subnet).version
+    own = [text for text in addresses if ip_address(text).version == version and text not in others.values()]
+    return replace(pool, addresses={**others, **({container_id: own[0]} if own else {})})
 
 
 def _keep(lease: NetworkLease, ids: Collection[str]) -> NetworkLease:

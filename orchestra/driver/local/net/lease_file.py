@@ -41,10 +41,20 @@ network does not have, both are ''.
 
 
 class LeaseFile:
-    """The leases while the lock is held: assign ``leases`` to change them."""
+    """The leases while the lock is held: assign ``leases`` to change them.
 
-    def __init__(self, leases: Leases) -> None:
-        self.leases = leases
+    They are stored at the end, or earlier if something must not be done before.
+    """
+
+    def __init__(self, home: Home, stored: _Known | None) -> None:
+        self._home = home
+        self._stored = stored
+        self.leases = stored.leases if stored is not None else _find(home)
+
+    def store(self) -> None:
+        """Raises OSError."""
+        _store(self._home, self._stored, self.leases)
+        self._stored, _ = _read(self._home)
 
 
 class _Known(NamedTuple):
@@ -73,9 +83,9 @@ def locked(home: Home) -> Iterator[LeaseFile]:
             stored, damage = None, f"{_path(home)} ends in the middle of a line"
         if damage:
             print(f"{damage}: rebuilt from the existing networks and containers", file=sys.stderr, flush=True)
-        file = LeaseFile(stored.leases if stored is not None else _find(home))
+        file = LeaseFile(home, stored)
         yield file
-        _store(home, stored, file.leases)
+        file.store()
     finally:
         os.close(descriptor)
 

@@ -110,6 +110,8 @@ def restore(home: Home, stack: str) -> None:
 
     A bridge gets what it lacks; a lease without a bridge and without addresses is given up.
     """
+    if lease_file.load(home).networks:
+        _correct_leases(home, stack)
     if any(lease.stack == stack for lease in lease_file.load(home).networks.values()):
         with kernel_errors(f"networks of stack {stack}"):
             losses = find_losses(home, stack)
@@ -124,10 +126,19 @@ def restore(home: Home, stack: str) -> None:
     apply(home, stack)
 
 
+def _correct_leases(home: Home, stack: str) -> None:
+    """Give each container of the stack the leases of its attachment: to connect it may have been interrupted."""
+    with lease_file.locked(home) as file:
+        for entry in attachments.load_all(home.stack(stack)):
+            made = entry.attachment
+            if made.names:
+                file.leases = file.leases.of_container(made.container_id, made.by_network)
+
+
 def observe_networks(
     home: Home,
     stack: str,
-    external: tuple[str, ...] = (),
+    external: Collection[str] = (),
     *,
     rules_follow: bool = False,
     look: Callable[[], Mapping[str, str]] | None = None,
