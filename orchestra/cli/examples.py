@@ -116,6 +116,8 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "network inspect": (
         Example("network inspect -f '{{.Bridge}}' stack_default", "Print the interface of one network"),
     ),
+    "network connect": (Example("network connect stack_default stack-web-1", "Connect a container to a network"),),
+    "network disconnect": (Example("network disconnect stack_default stack-web-1", "Take a container off a network"),),
     "network rm": (Example("network rm -f stack_default", "Remove one network, if it exists"),),
     "network prune": (Example("network prune --force", "Remove all unused networks, without asking"),),
     "config": (

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from orchestra.cli.syntax import Argument, Command
-from orchestra.command_line.option import FLAG, LIST, TEXT, Option
+from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
 
 _NAMES = Argument("names", "NETWORK...", "Names or IDs of networks", many=True, some=True)
+_NAME = Argument("network", "NETWORK", "Name or ID of a network")
+_CONTAINER = Argument("container", "CONTAINER", "Name or ID of a container of any stack")
+_PRIORITY = "Priority of the default route; the highest wins"
 _LIST_FILTER = "Only networks with this property: dangling, driver, id, label, name, scope or type"
 _PRUNE_FILTER = "Only networks with this label, or with label!= without it"
 
@@ -27,6 +30,25 @@ NETWORK_COMMANDS = (
         "Print detailed information about networks",
         (Option("format", ("-f", "--format"), TEXT, "json, or a template such as {{.Driver}}", "json", "FORMAT"),),
         (_NAMES,),
+    ),
+    Command(
+        "network connect",
+        "network.connect",
+        "Connect a container to a network",
+        (
+            Option("aliases", ("--alias",), LIST, "A further name of the container on the network", metavar="NAME"),
+            Option("gateway_priority", ("--gw-priority",), NUMBER, _PRIORITY, 0, "NUMBER"),
+            Option("ipv4_address", ("--ip",), TEXT, "Its IPv4 address on the network", metavar="ADDRESS"),
+            Option("link_local_addresses", ("--link-local-ip",), LIST, "A link-local address", metavar="ADDRESS"),
+        ),
+        (_NAME, _CONTAINER),
+    ),
+    Command(
+        "network disconnect",
+        "network.disconnect",
+        "Disconnect a container from a network",
+        (),
+        (_NAME, _CONTAINER),
     ),
     Command(
         "network rm",

@@ -8,8 +8,20 @@ from orchestra.control.failures import report_failures
 from orchestra.engine.driver import Pauses
 from orchestra.errors import UserError
 from orchestra.linux.process import parse_signal
+from orchestra.model.desired import Endpoint
+from orchestra.model.names import NetworkName
 from orchestra.model.observed import Exited, Running
-from orchestra.model.result import Exit, KillResult, PauseResult, RemoveResult, StartResult, StopResult, WaitResult
+from orchestra.model.result import (
+    ConnectResult,
+    DisconnectResult,
+    Exit,
+    KillResult,
+    PauseResult,
+    RemoveResult,
+    StartResult,
+    StopResult,
+    WaitResult,
+)
 from orchestra.plan.desire import after_restart, leave, restart, start, stop, without_containers
 from orchestra.plan.done import Standing, judge_removal, judge_stop
 from orchestra.plan.removal import orphans
@@ -26,6 +38,8 @@ if TYPE_CHECKING:
     from orchestra.model.names import ServiceName
     from orchestra.model.observed import Container, Observed
     from orchestra.model.request import (
+        ConnectRequest,
+        DisconnectRequest,
         KillRequest,
         PauseRequest,
         RemoveRequest,
@@ -119,6 +133,33 @@ class LifeCycle:
             await (driver.pause(name) if request.paused else driver.unpause(name))
         await self._engine.look_afresh()
         return PauseResult(tuple(changed))
+
+    async def connect(self, request: ConnectRequest) -> ConnectResult:
+        """Raises UserError if the container is gone."""
+        await self._need(request.container)
+        endpoint = Endpoint(
+            NetworkName(request.network),
+            aliases=request.aliases,
+            ipv4_address=request.ipv4_address,
+            link_local_addresses=request.link_local_addresses,
+            gateway_priority=request.gateway_priority,
+        )
+        await self._driver.connect(request.container, endpoint, by_hand=True)
+        await self._engine.look_afresh()
+        return ConnectResult()
+
+    async def disconnect(self, request: DisconnectRequest) -> DisconnectResult:
+        """Raises UserError if the container is gone."""
+        await self._need(request.container)
+        await self._driver.disconnect(request.container, request.network, by_hand=True)
+        await self._engine.look_afresh()
+        return DisconnectResult()
+
+    async def _need(self, container: str) -> None:
+        self._commands.need_to_know()
+        await self._engine.wait(_always)
+        if container not in self._engine.observed.containers:
+            raise UserError(f"no such container: {container}")
 
     async def remove(self, request: RemoveRequest) -> RemoveResult:
         """Raises UserError if one of the containers is running, or about to run."""

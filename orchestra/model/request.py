@@ -142,6 +142,24 @@ class PauseRequest(Record):
     paused: bool = True
 
 
+class ConnectRequest(Record):
+    """Connect a container to a network that no file names for it. For the fields, see ``Endpoint``."""
+
+    container: str
+    network: str
+    aliases: tuple[str, ...] = ()
+    ipv4_address: str = ""
+    link_local_addresses: tuple[str, ...] = ()
+    gateway_priority: int = 0
+
+
+class DisconnectRequest(Record):
+    """Take a container off a network until a command asks for its service again."""
+
+    container: str
+    network: str
+
+
 class RemoveRequest(Record):
     """Remove these containers, unless they run. remove_volumes: their anonymous ones with them."""
 
@@ -193,6 +211,8 @@ Question = (
     | RestartRequest
     | KillRequest
     | PauseRequest
+    | ConnectRequest
+    | DisconnectRequest
     | RemoveRequest
     | WaitRequest
     | ObserveRequest

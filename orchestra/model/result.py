@@ -123,6 +123,14 @@ class PauseResult(Record):
     changed: tuple[str, ...] = ()
 
 
+class ConnectResult(Record):
+    """The container is connected."""
+
+
+class DisconnectResult(Record):
+    """The container is not connected any more."""
+
+
 class RemoveResult(Record):
     """removed: names of containers. failures: what could not be removed."""
 

@@ -38,7 +38,16 @@ NOT_RUN = {
     "publish registry.example.com/team/shop:1": "a registry",
 }
 # In the order of a stack's life.
-FIRST = ("image import", "create", "up", "image save", "image tag", "volume create")
+FIRST = (
+    "image import",
+    "create",
+    "up",
+    "network disconnect",
+    "network connect",
+    "image save",
+    "image tag",
+    "volume create",
+)
 LAST = ("restart", "pause", "unpause", "stop", "start", "kill", "scale", "rm", "volume rm", "down")
 LAST += ("image rm", "image prune", "volume prune", "network rm", "network prune")
 

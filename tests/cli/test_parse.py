@@ -96,6 +96,8 @@ LINES = [
     "volumes --format json -q web db",
     "network ls --no-trunc -q -f name=a --filter label=b",
     "network inspect -f '{{.Name}}' a b",
+    "network connect --alias a --alias b --ip 10.1.2.3 --link-local-ip 169.254.1.2 --gw-priority 3 net web",
+    "network disconnect net web",
     "network rm -f a",
     "network prune -f --filter label!=a",
     "version --short -f json",

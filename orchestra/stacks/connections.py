@@ -1,0 +1,87 @@
+"""``network connect`` and ``disconnect``: a container of any stack, and a network of the home."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+from orchestra.errors import UserError
+from orchestra.model.request import ConnectRequest, DisconnectRequest
+from orchestra.model.result import ConnectResult, DisconnectResult
+from orchestra.record import Record
+from orchestra.stacks.containers import look_at_containers
+from orchestra.stacks.host_networks import find_network
+from orchestra.stacks.ls import find_stacks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestra.stacks.context import Context
+
+LINK_LOCAL = IPv4Network("169.254.0.0/16")
+
+
+class ConnectOptions(Record):
+    """network, container: a name or the beginning of an ID. The rest: see ``ConnectRequest``."""
+
+    network: str
+    container: str
+    aliases: tuple[str, ...] = ()
+    ipv4_address: str = ""
+    link_local_addresses: tuple[str, ...] = ()
+    gateway_priority: int = 0
+
+
+def connect(context: Context, options: ConnectOptions) -> None:
+    """Raises UserError if there is no such container or network, or the container is connected already."""
+    context.need_root("network connect")
+    _check_link_local(options.link_local_addresses)
+    network = find_network(context, options.network).name
+    stack, container, networks = _find_container(context, options.container)
+    if network in networks:
+        raise UserError(f"container {container} is connected to network {network} already")
+    request = ConnectRequest(
+        container,
+        network,
+        options.aliases,
+        options.ipv4_address,
+        options.link_local_addresses,
+        options.gateway_priority,
+    )
+    context.client(stack).ask(ConnectResult, request)
+
+
+def disconnect(context: Context, network: str, container: str) -> None:
+    """Raises UserError if there is no such container or network, or the container is not connected."""
+    context.need_root("network disconnect")
+    found = find_network(context, network).name
+    stack, name, networks = _find_container(context, container)
+    if found not in networks:
+        raise UserError(f"container {name} is not connected to network {found}")
+    context.client(stack).ask(DisconnectResult, DisconnectRequest(name, found))
+
+
+def _find_container(context: Context, word: str) -> tuple[str, str, Sequence[str]]:
+    """The stack, name and networks of the container with that name, or whose ID begins so. Raises UserError."""
+    rows = [(stack, row) for stack in find_stacks(context.home) for row in look_at_containers(context, stack)]
+    named = [(stack, row) for stack, row in rows if row.name == word]
+    found = named or [(stack, row) for stack, row in rows if word and row.id.startswith(word)]
+    if len(found) > 1:
+        raise UserError(f"several containers have the ID or name {word}", hint="use more of the ID")
+    if not found:
+        from orchestra.nearest import suggest
+
+        hint = suggest(word, [row.name for _, row in rows], "containers") or "there are no containers"
+        raise UserError(f"no such container: {word}", hint=hint)
+    (stack, row), *_ = found
+    return stack, row.name, row.networks
+
+
+def _check_link_local(addresses: Sequence[str]) -> None:
+    for text in addresses:
+        try:
+            fits = IPv4Address(text) in LINK_LOCAL
+        except ValueError:
+            fits = False
+        if not fits:
+            raise UserError(f"{text} is not an address of {LINK_LOCAL}", hint="--link-local-ip takes one such address")
