@@ -227,3 +227,17 @@ def test_connecting_and_disconnecting_can_be_killed_at_any_point(world, web):
         wanted = moved if point % 2 else first
         assert_whole(world, joined(world, "s_back", ipv4_address=wanted))
         assert_whole(world, joined(world, "s_back", ipv4_address=first))
+
+
+def test_a_network_of_both_families_is_joined_and_left(world, web):
+    world.network("s_both", ipv6=True)
+    made = joined(world, "s_both")
+    interface = next(found for found in made.interfaces if found.network == "s_both")
+    assert len(interface.addresses) == 2
+    assert find_losses(world.home, "s") == {}
+    assert [line.split()[0] for line in made.hosts.splitlines()[-3:-1]] == list(interface.addresses)
+    network.restore(world.home, "s")
+    assert interface.addresses == tuple(
+        pool.addresses[made.container_id] for pool in lease_file.load(world.home).networks["s_both"].pools
+    )
+    assert_whole(world, left(world, "s_both"))
