@@ -1,7 +1,6 @@
 """Measure how long builds take, beside buildah and Docker.
 
     python benchmarks/builds.py [--base ROOTFS.tar] [--buildah COMMAND] [--docker COMMAND] [--rounds N] [--files N]
-                                [--write docs/explanation/benchmarks.md]
 
 The base is a Debian with Python, made by mmdebstrap or given as an archive of its root file system. The application has
 12 steps and needs no network. COMMAND leads to the tool, in one word or several; Docker uses its builder without buildx
@@ -121,7 +120,7 @@ def tools(options: argparse.Namespace, work: Path, base: Path) -> list[Tool]:
             build,
             reset,
             {},
-            ["sh", "-c", '"$@" rm -a > /dev/null; umount "$0/overlay"', f"{work}/buildah", *buildah],
+            ["sh", "-c", '"$@" rm -a > /dev/null; umount "$0/overlay"; true', f"{work}/buildah", *buildah],
         )
         theirs.run(
             [
@@ -181,7 +180,6 @@ def main() -> None:
     parser.add_argument("--docker", default="")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--files", type=int, default=20_000)
-    parser.add_argument("--write", type=Path, help="a page in which the table is put between its marks")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
@@ -198,13 +196,7 @@ def main() -> None:
         finally:
             for tool in found:
                 tool.run(tool.leave)
-    text = table(found, options)
-    print(text)
-    if options.write:
-        page = options.write.read_text()
-        before, rest = page.split("<!-- builds -->\n", 1)
-        _, after = rest.split("<!-- end of builds -->", 1)
-        options.write.write_text(f"{before}<!-- builds -->\n{text}\n<!-- end of builds -->{after}")
+    print(table(found, options))
 
 
 if __name__ == "__main__":
