@@ -37,7 +37,7 @@ TABLES: dict[str, dict[str, str]] = {
         "COMPOSE_IGNORE_ORPHANS": "If true: do not warn of orphans. Cannot be combined with removing them.",
         "COMPOSE_PARALLEL_LIMIT": "How many images to transfer at a time. `--parallel` takes precedence.",
         "COMPOSE_ANSI": "`auto`, `never` or `always`. `--ansi` takes precedence.",
-        "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json` or `quiet`. `--progress` takes precedence.",
+        "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json`, `rawjson` or `quiet`. `--progress` takes precedence.",
         "COMPOSE_MENU": "`false`: no menu of keys below the logs of `up`. `--menu` takes precedence.",
         "COMPOSE_STATUS_STDOUT": "If true: progress is written to standard output.",
         "SOURCE_DATE_EPOCH": "The newest time that files and dates of built images may have, in seconds since 1970.",
