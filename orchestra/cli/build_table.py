@@ -64,6 +64,8 @@ BUILD_COMMANDS = (
             Option("secrets", ("--secret",), LIST, "Secret for commands", metavar="id=ID[,src=FILE|,env=NAME]"),
             Option("ssh", ("--ssh",), LIST, "SSH agent for commands", metavar="default|ID[=SOCKET]"),
             Option("contexts", ("--build-context",), LIST, "Named context", metavar="NAME=DIR|IMAGE"),
+            Option("cache_from", ("--cache-from",), LIST, "Take over results of builds elsewhere", metavar="CACHE"),
+            Option("cache_to", ("--cache-to",), LIST, "Leave results for builds elsewhere", metavar="CACHE"),
             Option("network", ("--network",), TEXT, "Network of commands", choices=("default", "none", "host")),
             Option("hosts", ("--add-host",), LIST, "Add a line to /etc/hosts of commands", metavar="NAME:ADDRESS"),
             Option("entitlements", ("--allow",), LIST, "Allow network.host or security.insecure", metavar="NAME"),

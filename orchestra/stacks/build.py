@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
+    from typing import TypeVar
 
+    from orchestra.build.cache import CacheSource, CacheTarget
     from orchestra.build.configuration import ImageConfiguration
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.event import BuildEvent
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
     Hear = Callable[[str, BuildEvent], None]
+    Cache = TypeVar("Cache", CacheSource, CacheTarget)
 
 AT_ONCE = 4
 """Builds, each of which carries out several steps at a time."""
@@ -320,6 +323,7 @@ class _Build:
         return list(dict.fromkeys(names))
 
     def _given(self, read: Read) -> Given:
+        from orchestra.build.cache import CacheOptionError, parse_cache_source, parse_cache_target
         from orchestra.build.step import Network
         from orchestra.driver.local.build.execute import Given
         from orchestra.driver.local.build.run import RunOptions
@@ -331,6 +335,14 @@ class _Build:
         except ValueError:
             hint = "use default, none or host"
             raise UserError(f"build network {spec.network} is not available", hint=hint) from None
+        try:
+            cache_from = tuple(map(_located, map(parse_cache_source, spec.cache_from)))
+            cache_to = tuple(map(_located, map(parse_cache_target, spec.cache_to)))
+        except CacheOptionError as error:
+            raise UserError(
+                f"cache {error}",
+                hint="write type=registry,ref=NAME, or type=local with src=DIRECTORY or dest=DIRECTORY",
+            ) from None
         epoch = read.options.arguments.get(EPOCH)
         if epoch and not epoch.isdecimal():
             raise UserError(f"{EPOCH}={epoch} is not a number of seconds")
@@ -342,7 +354,14 @@ class _Build:
             agents=find_agents(spec.ssh, environment),
             epoch=int(epoch) if epoch else None,
             entitlements=frozenset(spec.entitlements),
+            cache_from=cache_from,
+            cache_to=cache_to,
         )
+
+
+def _located(cache: Cache) -> Cache:
+    """With an absolute path, if it is a directory."""
+    return replace(cache, place=os.path.abspath(cache.place)) if cache.type == "local" else cache
 
 
 def _host_platform() -> str:

@@ -49,6 +49,8 @@ def _target(spec: BuildSpec) -> dict[str, object]:
             for one in spec.secrets
         ],
         "ssh": list(spec.ssh),
+        "cache-from": list(spec.cache_from),
+        "cache-to": list(spec.cache_to),
         "network": spec.network,
         "shm-size": spec.shm_size,
         "extra-hosts": dict(spec.extra_hosts),

@@ -65,6 +65,8 @@ REMARKS: dict[str, str] = {
     "services.*.platform": "default: `DOCKER_DEFAULT_PLATFORM`, otherwise this machine's",
     "services.*.build": "by Orchestra itself: see [Build images](../how-to/build-images.md)",
     "services.*.build.context": "a directory, a tar archive, or the address of a Git repository",
+    "services.*.build.cache_from": "`type=registry`, `local` or `inline`; others are left out",
+    "services.*.build.cache_to": "`type=registry`, `local` or `inline`; others are left out",
     "services.*.build.additional_contexts": "directories, Git, `docker-image://`, `oci-layout://`, `service:`",
     "services.*.build.network": "`default`, `none` or `host`",
     "services.*.build.platforms": "must be this machine's; others are refused",

@@ -52,6 +52,8 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         no_cache=values["no_cache"],
         no_cache_filter=tuple(values["no_cache_filter"]),
         entitlements=tuple(values["entitlements"]),
+        cache_from=tuple(values["cache_from"]),
+        cache_to=tuple(values["cache_to"]),
     )
 
 

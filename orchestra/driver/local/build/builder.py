@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from orchestra.build.cache import CacheType, render_cache
 from orchestra.build.configuration import ImageConfiguration, parse_configuration
 from orchestra.build.event import BuildEvent, StageOutput
 from orchestra.build.step import BaseImage
+from orchestra.driver.local.build.cache_from import opened_caches
+from orchestra.driver.local.build.cache_to import INLINE, export_cache
 from orchestra.driver.local.build.execute import Execution
 from orchestra.driver.local.build.layer import Layers
 from orchestra.driver.local.build.stack import living
@@ -19,7 +22,7 @@ from orchestra.driver.local.image.archives.rootfs import add_image, describe_pla
 from orchestra.driver.local.image.content.parts import BASE
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
-from orchestra.errors import FatalError
+from orchestra.errors import DriverError, FatalError
 from orchestra.model.desired import ImageSpec
 from orchestra.model.platform import parse_platform
 from orchestra.record import Record, replace
@@ -27,8 +30,10 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from orchestra.build.cache import CacheTarget
     from orchestra.build.step import Graph
     from orchestra.driver.local.build.execute import Given
+    from orchestra.driver.local.build.layer import Descriptor
     from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.driver.local.image.content.parts import Parts
     from orchestra.home import Home
@@ -101,11 +106,14 @@ class Builder:
         layers = Layers(self._home, self._trees, self._store.content, given.epoch)
         given = replace(given, trees={image: base.tree for image, base in bases.items()})
         try:
-            execution = Execution(self._home, self._trees, layers, graph, given, self._cancelled, hear)
-            try:
-                execution.run()
-            finally:
-                execution.close()
+            platform = parse_platform(graph.result.platform, os.uname().machine)
+            content, snapshots = self._store.content, self._trees.snapshots
+            with opened_caches(self._home, content, snapshots, given.cache_from, platform, hear) as caches:
+                execution = Execution(self._home, self._trees, layers, graph, given, caches, self._cancelled, hear)
+                try:
+                    execution.run()
+                finally:
+                    execution.close()
             return self._export(graph, execution, layers, given, bases, names, hear)
         finally:
             layers.close()
@@ -130,11 +138,47 @@ class Builder:
         described = [{"mediaType": one.media_type, "digest": one.digest, "size": one.size} for one in below]
         described += [layers.blob(tree, number) for number in range(len(below), len(tree.diff_ids))]
         document = _document(graph, execution, given.epoch, base, tree)
+        if any(target.type is CacheType.INLINE for target in given.cache_to):
+            document[INLINE] = render_cache(execution.cached_steps(every=False))
         added = add_image(self._store, document, described, "the image", names=names)
         for line in (f"image {added.image_id}", *(f"named {name}" for name in names)):
             hear(StageOutput(EXPORT, line))
         hear(StageOutput(EXPORT, "", time.monotonic() - began, done=True))
+        for target in given.cache_to:
+            if target.type is not CacheType.INLINE:
+                self._export_cache(target, execution, layers, bases, hear)
         return added
+
+    def _export_cache(
+        self,
+        target: CacheTarget,
+        execution: Execution,
+        layers: Layers,
+        bases: Mapping[BaseImage, Base],
+        hear: Hear,
+    ) -> None:
+        """Layers of base images stay out: a build that can use the cache has them."""
+        began = time.monotonic()
+        name = f"exporting cache to {target}"
+        hear(StageOutput(name))
+        line = ""
+        if target.type.is_supported:
+            steps = execution.cached_steps(every=target.every_step)
+            theirs = {diff_id for base in bases.values() for diff_id in base.tree.diff_ids}
+            blobs: dict[str, Descriptor] = {}
+            for step in steps:
+                for number, diff_id in enumerate(step.diff_ids):
+                    if diff_id not in theirs | blobs.keys():
+                        blobs[diff_id] = layers.blob(FileTree(step.diff_ids), number)
+            try:
+                export_cache(self._store.content, target, steps, blobs)
+            except DriverError as error:
+                if not target.may_fail:
+                    raise
+                line = f"warning: {error}"
+        else:
+            line = f"warning: caches of type {target.type} are not supported"
+        hear(StageOutput(name, line, time.monotonic() - began, done=True))
 
 
 def _located(reference: str, directory: str) -> str:

@@ -10,7 +10,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, assert_never
 
-from orchestra.build.event import Planned, StepDone, StepFailed, StepOutput, StepStarted
+from orchestra.build.cache import CachedStep
+from orchestra.build.event import Planned, StageOutput, StepDone, StepFailed, StepOutput, StepStarted
 from orchestra.build.ignore import Ignore
 from orchestra.build.key import parents_of, step_key
 from orchestra.build.step import (
@@ -37,14 +38,16 @@ from orchestra.driver.local.build.trees import Change, FileTree, opened_root
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
-from orchestra.errors import OrchestraError, UserError
+from orchestra.errors import DriverError, OrchestraError, UserError
 from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orchestra.build.cache import CacheSource, CacheTarget
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Graph, Step
+    from orchestra.driver.local.build.cache_from import Caches
     from orchestra.driver.local.build.download import Fetched
     from orchestra.driver.local.build.layer import Layers
     from orchestra.driver.local.build.run import RunOptions
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 HOST_NETWORK, INSECURE = "network.host", "security.insecure"
 LAST_LINES = 20
+FETCH = "loading cached layers"
 
 
 class Directory(Record):
@@ -69,7 +73,7 @@ class Given(Record):
 
     directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
     sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
-    beyond the ordinary.
+    beyond the ordinary. cache_from, cache_to: elsewhere.
     """
 
     directories: Mapping[str, Directory]
@@ -79,6 +83,8 @@ class Given(Record):
     agents: Mapping[str, str] = {}
     epoch: int | None = None
     entitlements: frozenset[str] = frozenset()
+    cache_from: tuple[CacheSource, ...] = ()
+    cache_to: tuple[CacheTarget, ...] = ()
 
 
 class StepError(OrchestraError):
@@ -100,10 +106,14 @@ class Execution:
         layers: Layers,
         graph: Graph,
         given: Given,
+        caches: Caches,
         cancelled: int,
         hear: Callable[[BuildEvent], None],
     ) -> None:
         """cancelled: readable when all is to end."""
+        self._caches = caches
+        self._distant: set[int] = set()
+        """Steps whose trees are known from elsewhere, and may not be here."""
         self._home, self._trees, self._layers, self._graph, self._given = home, trees, layers, graph, given
         self._hear = hear
         self._records = StepRecords(home)
@@ -126,6 +136,8 @@ class Execution:
         """Raises StepError for the first step that failed; the others have ended by then."""
         self._find_keys()
         cached = self._find_made()
+        if self._distant and not self._bring(cached):
+            cached = self._find_made()
         bases = {number for number, step in enumerate(self._graph.steps) if isinstance(step, BaseImage)}
         self._hear(Planned(self._graph, frozenset(cached | bases)))
         needed = self._find_needed(cached)
@@ -208,7 +220,7 @@ class Execution:
                 case BaseImage():
                     self.made[number] = Made(self._given.trees[step], 0.0, "", grew=False)
                 case Copy() | MakeDirectory() | Run():
-                    made = None if number in stale else self._known(number, step)
+                    made = None if number in stale else self._known(number, step) or self._offered(number, step)
                     if made is not None:
                         self.made[number] = made
                         cached.add(number)
@@ -217,14 +229,73 @@ class Execution:
     def _known(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
         """What the step made in an earlier build, if that lies on what its base is now, and is whole."""
         made = self._records.find(self._keys[number])
-        below = self.made.get(step.base)
-        if made is None or below is None:
-            return None
-        before = made.tree.diff_ids[:-1] if made.grew else made.tree.diff_ids
-        if (before, made.tree.base) != (below.tree.diff_ids, below.tree.base) or not self._trees.is_whole(made.tree):
+        if made is None or not self._lies_on_base(made, step) or not self._trees.is_whole(made.tree):
             return None
         self._records.touch(self._keys[number])
         return made
+
+    def _offered(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
+        """What the step made elsewhere, if that lies on what its base is now."""
+        made = self._caches.find(self._keys[number])
+        if made is None or not self._lies_on_base(made, step):
+            return None
+        self._distant.add(number)
+        return made
+
+    def _lies_on_base(self, made: Made, step: Copy | MakeDirectory | Run) -> bool:
+        below = self.made.get(step.base)
+        before = made.tree.diff_ids[:-1] if made.grew else made.tree.diff_ids
+        return below is not None and (before, made.tree.base) == (below.tree.diff_ids, below.tree.base)
+
+    def _bring(self, cached: set[int]) -> bool:
+        """Fetch the trees that are needed here. If one cannot be fetched, none count any more, and it is said."""
+        wanted = {self._graph.result.tree}
+        for number in self._find_needed(cached):
+            wanted.update(parents_of(self._graph.steps[number]))
+        if any(target.every_step for target in self._given.cache_to):
+            wanted |= self._distant
+        began = time.monotonic()
+        self._hear(StageOutput(FETCH))
+        try:
+            for number in sorted(wanted & self._distant):
+                self._caches.fetch(self.made[number].tree)
+        except DriverError as error:
+            line = f"warning: caches from elsewhere are not used: {error}"
+            self._hear(StageOutput(FETCH, line, time.monotonic() - began, done=True))
+            self._caches.forget()
+            self._distant.clear()
+            self.made.clear()
+            return False
+        for number in self._distant:
+            if self._trees.is_whole(self.made[number].tree):
+                self._records.store(self._keys[number], self.made[number])
+        self._hear(StageOutput(FETCH, "", time.monotonic() - began, done=True))
+        return True
+
+    def cached_steps(self, *, every: bool) -> list[CachedStep]:
+        """What other builds can take over. every: of all stages, not only of the one that is the result."""
+        if every:
+            numbers = [number for number in sorted(self.made) if _is_made(self._graph.steps[number])]
+        else:
+            numbers = []
+            number = self._graph.result.tree
+            while _is_made(step := self._graph.steps[number]):
+                assert isinstance(step, Copy | MakeDirectory | Run)
+                numbers.insert(0, number)
+                number = step.base
+        newest = self._given.epoch
+        return [
+            CachedStep(
+                self._keys[number],
+                made.tree.diff_ids,
+                made.grew,
+                made.created if newest is None else min(made.created, newest),
+                made.name,
+            )
+            for number in numbers
+            # What lies on a directory of this machine means nothing elsewhere.
+            if not (made := self.made[number]).tree.base
+        ]
 
     def _find_needed(self, cached: set[int]) -> set[int]:
         needed: set[int] = set()
