@@ -39,6 +39,7 @@ IMAGE = "docker-image://"
 LAYOUT = "oci-layout://"
 SERVICE = "service:"
 EPOCH = "SOURCE_DATE_EPOCH"
+LIMIT = "ORCHESTRA_BUILD_CACHE_SIZE"
 
 
 class BuildOptions(Record):
@@ -157,6 +158,7 @@ def build(
 
     from orchestra.driver.local.build.builder import opened_builder
 
+    limit = read_limit(context.environment)
     images = {spec.service: spec.image for spec in specs}
     jobs: dict[str, Future[BuiltImage]] = {}
     with opened_builder(context.home) as builder, ThreadPoolExecutor(AT_ONCE, "build") as pool:
@@ -173,7 +175,39 @@ def build(
             pool.shutdown(wait=False, cancel_futures=True)
             builder.cancel()
             raise
+    if builder.has_grown and limit != -1:
+        _keep_within(context, limit, hear)
     return [job.result() for job in jobs.values()]
+
+
+def read_limit(environment: Mapping[str, str]) -> int | None:
+    """The most bytes that builds may remember; -1 for no limit, None for the default. Raises UserError."""
+    from orchestra.units import parse_bytes
+
+    text = environment.get(LIMIT, "")
+    try:
+        return parse_bytes(text) if text else None
+    except ValueError as error:
+        raise UserError(f"{LIMIT}: {error}") from None
+
+
+def _keep_within(context: Context, limit: int | None, hear: Hear) -> None:
+    """Unless another build runs, which does it then."""
+    from orchestra.build.event import StageOutput
+    from orchestra.driver.local.build.limit import Busy, default_limit, refuse_to_wait, shrink_builds
+    from orchestra.errors import DriverError
+
+    line = ""
+    try:
+        freed = shrink_builds(context.home, default_limit(context.home) if limit is None else limit, refuse_to_wait)
+    except Busy:
+        return
+    except DriverError as error:
+        line = f"warning: {error}"
+    else:
+        line = f"removed what was used least recently: {freed >> 20} MiB" if freed else ""
+    if line:
+        hear("", StageOutput("shrinking the build cache", line, done=True))
 
 
 def _services_of(spec: BuildSpec) -> list[str]:

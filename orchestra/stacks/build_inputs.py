@@ -70,6 +70,7 @@ def is_git(text: str) -> bool:
 
 
 def _checked_out(context: Context, text: str) -> str:
+    from orchestra.driver.local.build.kept import USED, note_use
     from orchestra.stacks.sources.copies import Copies
     from orchestra.stacks.sources.git import fetch_commit
     from orchestra.stacks.sources.reference import GitSource, parse_source
@@ -77,7 +78,12 @@ def _checked_out(context: Context, text: str) -> str:
     source = parse_source(text)
     if not isinstance(source, GitSource):
         raise UserError(f"the context {text} is not a Git repository")
-    folder = os.path.realpath(fetch_commit(source, Copies(context.home.sources), context.environment).folder)
+    copies = f"{context.home.builds}/contexts"
+    found = fetch_commit(source, Copies(copies), context.environment).folder
+    # The directory of its commit: git/URL/COMMIT below the copies.
+    kept = os.path.join(copies, *os.path.relpath(found, copies).split("/")[:3])
+    note_use(kept, changed=not os.path.exists(f"{kept}{USED}"))
+    folder = os.path.realpath(found)
     path = os.path.realpath(os.path.join(folder, source.path))
     if path != folder and not path.startswith(f"{folder}/"):
         raise UserError(f"the context {text} leads out of its repository")
@@ -86,13 +92,14 @@ def _checked_out(context: Context, text: str) -> str:
 
 @contextlib.contextmanager
 def _unpacked(context: Context, archive: io.BufferedReader, name: str) -> Iterator[str]:
+    from orchestra.driver.local.build.upkeep import UNPACKED
     from orchestra.driver.local.copying.archive import read_archive
     from orchestra.driver.local.copying.place import Destination, Inside
     from orchestra.driver.local.copying.writing import Ownership, Writer, write
     from orchestra.linux import private_files
 
     private_files.make_directories(context.home.builds)
-    with tempfile.TemporaryDirectory(prefix="context-", dir=context.home.builds) as path:
+    with tempfile.TemporaryDirectory(prefix=UNPACKED, dir=context.home.builds) as path:
         root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             writer = Writer(Destination(Inside(root, name), "/", "", True), Ownership(True, True), lambda _: None)

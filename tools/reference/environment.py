@@ -12,6 +12,8 @@ from tools.reference.variables import read_variables
 TABLES: dict[str, dict[str, str]] = {
     "orchestra": {
         "ORCHESTRA_HOME": "Directory for everything that Orchestra stores, as `data/` and `run/` in it.",
+        "ORCHESTRA_BUILD_CACHE_SIZE": "The most that builds remember, such as `5g`; `-1` for no limit. "
+        "Without it: 20 GiB, or a tenth of the file system if that is less.",
         "XDG_DATA_HOME": "Without root: parent of the data directory (default: `~/.local/share`).",
         "XDG_RUNTIME_DIR": "Without root: parent of the run directory (otherwise `/tmp/orchestra-UID`). "
         "`containers/auth.json` in it is the first file to be searched for credentials.",

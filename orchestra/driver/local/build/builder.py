@@ -68,6 +68,8 @@ class Builder:
         self._home, self._store = home, store
         self._cancelled, self._cancel = os.pipe2(os.O_CLOEXEC)
         self._trees = Trees(home)
+        self.has_grown = False
+        """Whether there is more to remember than before."""
 
     def close(self) -> None:
         os.close(self._cancelled)
@@ -113,6 +115,7 @@ class Builder:
                 try:
                     execution.run()
                 finally:
+                    self.has_grown = self.has_grown or execution.has_grown
                     execution.close()
             return self._export(graph, execution, layers, given, bases, names, hear)
         finally:

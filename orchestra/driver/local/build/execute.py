@@ -39,7 +39,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
 from orchestra.errors import DriverError, OrchestraError, UserError
-from orchestra.record import Record
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,6 +114,8 @@ class Execution:
         self._caches = caches
         self._distant: set[int] = set()
         """Steps whose trees are known from elsewhere, and may not be here."""
+        self.has_grown = False
+        """Whether a result is remembered that was not there before."""
         self._home, self._trees, self._layers, self._graph, self._given = home, trees, layers, graph, given
         self._hear = hear
         self._records = StepRecords(home)
@@ -266,9 +268,12 @@ class Execution:
             self._distant.clear()
             self.made.clear()
             return False
+        self.has_grown = True
         for number in self._distant:
-            if self._trees.is_whole(self.made[number].tree):
-                self._records.store(self._keys[number], self.made[number])
+            made = self.made[number]
+            if self._trees.is_whole(made.tree):
+                size = self._trees.top_size(made.tree) if made.grew else 0
+                self._records.store(self._keys[number], replace(made, size=size))
         self._hear(StageOutput(FETCH, "", time.monotonic() - began, done=True))
         return True
 
@@ -385,7 +390,10 @@ class Execution:
                 tree = self._layers.commit(below, change, exported=number in self._exported)
             label = self._graph.labels.get(number)
             made = Made(tree, time.time(), label.text if label else "", grew=tree != below)
+            if made.grew:
+                made = replace(made, size=self._trees.top_size(tree))
             self._records.store(key, made)
+            self.has_grown = True
         return made, False
 
     def _copy(self, step: Copy, below: FileTree, change: Change) -> None:

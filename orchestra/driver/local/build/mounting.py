@@ -11,6 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.build.step import BindMount, CacheMount, SecretMount, Sharing, SshMount, TmpfsMount
+from orchestra.driver.local.build.kept import note_use
 from orchestra.driver.local.build.run_process import SECRETS
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.volume import ResolvedMount
@@ -107,6 +108,7 @@ class _Found:
                     break
             number += 1
         self._ensure(mount, directory)
+        stack.callback(note_use, directory, changed=True)
         options = ("bind", "nosuid", "nodev")
         self.mounts.append(ResolvedMount(mount.target, "bind", f"{directory}/data", options, read_only=mount.read_only))
 

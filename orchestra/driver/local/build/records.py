@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
 
 class Made(Record):
-    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer."""
+    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer. size: of
+    that layer's directory, in bytes; 0 if it is not known.
+    """
 
     tree: FileTree
     created: float
     name: str
     grew: bool
+    size: int = 0
 
 
 class StepRecords:
@@ -68,6 +71,19 @@ class StepRecords:
             if made.tree.diff_ids:
                 found.update(chain_ids(made.tree.diff_ids))
         return found
+
+    def all(self) -> Iterator[tuple[str, float, Made]]:
+        """Keys, when each was last used (Unix time), and what the step has made."""
+        for key in self.keys():
+            with contextlib.suppress(FileNotFoundError):
+                used = os.stat(self._path(key)).st_mtime
+                made = self.find(key)
+                if made is not None:
+                    yield key, used, made
+
+    def remove(self, key: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(key))
 
     def touch(self, key: str) -> None:
         """Note that it was used."""

@@ -155,9 +155,9 @@ class Library:
                 hint += "; with --force only the name is removed now, and the image once they are gone"
             raise UserError(f"image {text} is used by {', '.join(users)}", hint=hint)
 
-    def prune(self, *, everything: bool = False, build_cache: bool = False) -> Pruned:
+    def prune(self, *, everything: bool = False, build_cache: bool = False, keep: int = 0) -> Pruned:
         """Remove what nothing refers to; everything: also names that no container uses. build_cache: also what builds
-        remember.
+        remember, but for as many bytes of what was used last as ``keep`` says.
         """
         from orchestra.driver.local.image.content.collect import collect, containers
 
@@ -172,7 +172,11 @@ class Library:
                         names.append(item.entry.reference)
                         before[item.entry.digest] = item.id
         freed = 0
-        if build_cache:
+        if build_cache and keep:
+            from orchestra.driver.local.build.limit import shrink_builds
+
+            freed = shrink_builds(self._home, keep, self._wait)
+        elif build_cache:
             from orchestra.driver.local.build.upkeep import forget_builds
 
             with self.content.collecting(self._wait):

@@ -82,6 +82,13 @@ def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
     return Collected(len(doomed), removed, size + freed)
 
 
+def layers_in_use(home: Home) -> set[str]:
+    """Chain ids of the layers of all images and containers."""
+    content = ContentStore(home.content)
+    roots = {entry.digest for entry in content.entries().values()} | {user.digest for user in containers(home)}
+    return _reached(content, roots | {stored.digest for stored, _ in find_nameless(content)})[1]
+
+
 def remove_content(home: Home, digest: str) -> Collected | None:
     """Remove what only the image with this manifest needs; None if a name or a container needs it.
 
