@@ -336,7 +336,7 @@ class _Build:
             configurations: dict[BaseImage, ImageConfiguration] = {}
             # Triggers of a base (ONBUILD) may name further images.
             while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
-                bases |= self._builder.prepare(missing, directory, pull=spec.pull, hear=hear)
+                bases |= self._prepare(missing, directory, read.dockerfile, hear)
                 configurations = {image: base.configuration for image, base in bases.items()}
             graph = make_graph(read.dockerfile, read.options, configurations)
             try:
@@ -344,6 +344,25 @@ class _Build:
             except StepError as error:
                 raise _explain(error, read) from error
         return BuiltImage(spec.service, spec.image, added.image_id)
+
+    def _prepare(
+        self, images: set[BaseImage], directory: str, dockerfile: Dockerfile, hear: Callable[[BuildEvent], None]
+    ) -> dict[BaseImage, Base]:
+        """A name of an image that there is not may be that of a stage, mistyped."""
+        from orchestra.errors import DriverError, FatalError
+        from orchestra.nearest import suggest
+
+        found: dict[BaseImage, Base] = {}
+        for image in sorted(images, key=lambda image: image.reference):
+            try:
+                found |= self._builder.prepare((image,), directory, pull=self._spec.pull, hear=hear)
+            except DriverError as error:
+                stages = {stage.name for stage in dockerfile.stages if stage.name}
+                hint = suggest(image.reference, stages, "stages")
+                if not hint.startswith("did you mean"):
+                    raise
+                raise FatalError(f"{image.reference} is no stage, and {error}", hint=hint) from error
+        return found
 
     def _names(self) -> list[str]:
         from orchestra.driver.local.image.naming.name import parse_name

@@ -110,6 +110,14 @@ def test_a_failing_step_shows_its_last_lines_and_its_place(stack):
     assert stack.containers() == {}
 
 
+def test_an_image_that_is_not_there_may_be_a_mistyped_stage(stack):
+    text = (stack.folder / "Dockerfile").read_text()
+    (stack.folder / "Dockerfile").write_text(text.replace("--from=tools", "--from=oci:tools"))
+    done = stack.run("build", "web", code=1)
+    assert "oci:tools is no stage, and image oci:" in done.stderr
+    assert "did you mean tools?" in done.stderr
+
+
 def test_no_build_leaves_it_to_what_is_there(stack):
     done = stack.run("create", "--no-build", code=1)
     assert "has not been built" in done.stderr

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.build.cache import CachedStep
@@ -32,9 +33,10 @@ from orchestra.driver.local.build.copy import Owners, copy_files, make_directori
 from orchestra.driver.local.build.download import fetch_commit, fetch_file
 from orchestra.driver.local.build.mounting import Sources, mounted
 from orchestra.driver.local.build.records import Made, StepRecords
-from orchestra.driver.local.build.run import Interrupted, run_command
+from orchestra.driver.local.build.run import run_command
 from orchestra.driver.local.build.selection import Place, find_matches
 from orchestra.driver.local.build.trees import Change, FileTree, opened_root
+from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
@@ -332,7 +334,6 @@ class Execution:
                     for number in ready[: AT_ONCE - len(running)]:
                         waiting.discard(number)
                         running.add(number)
-                        # Where it waits for another builder, nothing ends it but the end of this process.
                         threading.Thread(target=self._step, args=(number, end), daemon=True).start()
                     self._lock.wait()
             except BaseException:
@@ -371,7 +372,8 @@ class Execution:
         step = self._graph.steps[number]
         assert isinstance(step, Copy | MakeDirectory | Run)
         key = self._keys[number]
-        with self._records.locked(key, lambda: self._say(number, "waiting for another build of this step")):
+        wait = partial(self._say, number, "waiting for another build of this step")
+        with self._records.locked(key, wait, self._ending):
             if number not in self._graph.uncached and (known := self._known(number, step)) is not None:
                 return known, True
             below = self.made[step.base].tree
@@ -456,6 +458,7 @@ class Execution:
             secrets=self._given.secrets,
             agents=self._given.agents,
             wait=lambda what: self._say(number, f"waiting for {what}"),
+            ending=self._ending,
         )
         self._check_entitled(step)
         user = self._user(step.user, below)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from orchestra.build.step import BindMount, CacheMount, SecretMount, Sharing, SshMount, TmpfsMount
 from orchestra.driver.local.build.kept import note_use
 from orchestra.driver.local.build.run_process import SECRETS
+from orchestra.driver.local.build.waiting import take_lock
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.volume import ResolvedMount
 from orchestra.errors import FatalError, UserError
@@ -20,7 +21,7 @@ from orchestra.linux import private_files
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orchestra.build.step import Mount
     from orchestra.driver.local.build.trees import Change
@@ -47,7 +48,7 @@ class Sources(Record):
 
     opened: a writable snapshot of the tree that a step made. fill: copies a directory of such a tree into an empty
     directory. secrets: contents by identifier. agents: sockets of SSH agents, by identifier. scope: part of the name of
-    a cache that belongs to some builds only.
+    a cache that belongs to some builds only. wait: is told what the command waits for. ending: see ``take_lock``.
     """
 
     opened: Callable[[int], contextlib.AbstractContextManager[Change]]
@@ -55,6 +56,7 @@ class Sources(Record):
     secrets: Mapping[str, bytes]
     agents: Mapping[str, str]
     wait: Callable[[str], None]
+    ending: Sequence[int]
 
 
 @contextlib.contextmanager
@@ -118,13 +120,14 @@ class _Found:
         lock = os.open(f"{directory}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, lock)
         kind = fcntl.LOCK_SH if mount.sharing is Sharing.SHARED else fcntl.LOCK_EX
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if mount.sharing is Sharing.PRIVATE:
+        if mount.sharing is Sharing.PRIVATE:
+            try:
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
                 return False
-            self._sources.wait(f"cache {mount.identifier}")
-            fcntl.flock(lock, kind)
+        else:
+            what = f"cache {mount.identifier}"
+            take_lock(lock, kind, lambda: self._sources.wait(what), self._sources.ending)
         return True
 
     def _ensure(self, mount: CacheMount, directory: str) -> None:

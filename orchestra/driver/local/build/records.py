@@ -17,13 +17,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.build.trees import FileTree
+from orchestra.driver.local.build.waiting import take_lock
 from orchestra.driver.local.image.content.parts import chain_ids
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.linux import private_files
 from orchestra.record import Record, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from orchestra.home import Home
 
@@ -91,17 +92,13 @@ class StepRecords:
             os.utime(self._path(key))
 
     @contextlib.contextmanager
-    def locked(self, key: str, wait: Callable[[], None]) -> Iterator[None]:
-        """One builder makes this step. wait: called before waiting for another."""
+    def locked(self, key: str, wait: Callable[[], None], ending: Sequence[int]) -> Iterator[None]:
+        """One builder makes this step. wait, ending: see ``take_lock``."""
         with file_errors("the build cache"):
             private_files.make_directories(self._locks)
             fd = os.open(f"{self._locks}/{key[:3]}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                fcntl.flock(fd, fcntl.LOCK_EX)
+            take_lock(fd, fcntl.LOCK_EX, wait, ending)
             yield
         finally:
             os.close(fd)

@@ -16,6 +16,7 @@ from orchestra.container.settings import Settings, store_settings
 from orchestra.driver.local.build.layer import remove_stubs
 from orchestra.driver.local.build.network import attached
 from orchestra.driver.local.build.stack import BUILDS
+from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.documents.config import ImageConfig
@@ -66,10 +67,6 @@ class CommandFailed(FatalError):
         hint = "the machine, or the limit of its cgroup, ran out of memory" if killed_by_memory else ""
         super().__init__(f"the command ended with exit code {exit_code}", hint=hint)
         self.code = exit_code
-
-
-class Interrupted(Exception):
-    """The build was cancelled."""
 
 
 def run_command(
