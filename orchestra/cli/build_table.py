@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.cli.image_table import PLATFORM, SERVICES
+from orchestra.cli.image_table import SERVICES
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, TEXT, Option
 
@@ -69,7 +69,7 @@ BUILD_COMMANDS = (
             Option("network", ("--network",), TEXT, "Network of commands", choices=("default", "none", "host")),
             Option("hosts", ("--add-host",), LIST, "Add a line to /etc/hosts of commands", metavar="NAME:ADDRESS"),
             Option("entitlements", ("--allow",), LIST, "Allow network.host or security.insecure", metavar="NAME"),
-            PLATFORM,
+            Option("platform", ("--platform",), TEXT, "Platforms of the image", metavar="OS/ARCH[/VARIANT],…"),
             Option("id_file", ("--iidfile",), TEXT, "Write the ID of the image to a file", metavar="FILE"),
             _QUIET,
         ),

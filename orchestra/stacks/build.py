@@ -8,6 +8,7 @@ import os
 
 from orchestra.errors import DockerfileError, UserError
 from orchestra.record import Record, replace
+from orchestra.stacks.build_inputs import EPOCH, SERVICE, platforms_of, read_build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from orchestra.build.configuration import ImageConfiguration
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.event import BuildEvent
-    from orchestra.build.options import NamedContext, Options
     from orchestra.build.step import BaseImage
     from orchestra.compose import Loaded
     from orchestra.driver.local.build.builder import Base, Builder
-    from orchestra.driver.local.build.execute import Directory, Given, StepError
+    from orchestra.driver.local.build.execute import Given, StepError
+    from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.model.build import BuildSpec
-    from orchestra.stacks.build_inputs import Recipe
+    from orchestra.stacks.build_inputs import Read
     from orchestra.stacks.context import Context
 
     Hear = Callable[[str, BuildEvent], None]
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 """Builds, each of which carries out several steps at a time."""
 
-IMAGE = "docker-image://"
-LAYOUT = "oci-layout://"
-SERVICE = "service:"
-EPOCH = "SOURCE_DATE_EPOCH"
 LIMIT = "ORCHESTRA_BUILD_CACHE_SIZE"
 
 
@@ -154,7 +151,6 @@ def build(
     context.need_root("build")
     context.need(Part.IMAGES)
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-    from functools import partial
 
     from orchestra.driver.local.build.builder import opened_builder
 
@@ -166,7 +162,7 @@ def build(
             for spec in specs:
                 needed = [jobs[service] for service in _services_of(spec)]
                 one = _Build(context, builder, spec, images, stdin)
-                jobs[spec.service] = pool.submit(one.run_after, needed, partial(hear, spec.service))
+                jobs[spec.service] = pool.submit(one.run_after, needed, hear)
             wait(jobs.values(), return_when=FIRST_EXCEPTION)
             for job in jobs.values():
                 if job.done():
@@ -215,96 +211,6 @@ def _services_of(spec: BuildSpec) -> list[str]:
     return [text.removeprefix(SERVICE) for text in spec.contexts.values() if text.startswith(SERVICE)]
 
 
-class Read(Record):
-    """What a build starts from. directories: of its contexts, by name, empty for the main one."""
-
-    recipe: Recipe
-    dockerfile: Dockerfile
-    options: Options
-    directories: Mapping[str, Directory]
-
-
-def read_build(
-    context: Context,
-    spec: BuildSpec,
-    images: Mapping[str, str],
-    stdin: io.BufferedReader | None,
-    stack: contextlib.ExitStack,
-) -> Read:
-    """images: of other services. stack: until it is closed, what was fetched for the build is there.
-
-    Raises DockerfileError or UserError.
-    """
-    from orchestra.build.dockerfile import parse_dockerfile
-    from orchestra.build.options import Options
-    from orchestra.driver.local.build.execute import Directory
-    from orchestra.stacks.build_inputs import opened_context, read_recipe
-
-    main = stack.enter_context(opened_context(context, spec.context, stdin))
-    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
-    dockerfile = parse_dockerfile(recipe.text, recipe.name)
-    directories = {"": Directory(main.path, main.name, recipe.ignore)}
-    contexts = {
-        name: _named_context(context, name, text, images, directories, stack) for name, text in spec.contexts.items()
-    }
-    options = Options(
-        platform=_platform(spec),
-        build_platform=_host_platform(),
-        target=spec.target,
-        arguments=_arguments(context, spec),
-        contexts=contexts,
-        labels=spec.labels,
-        no_cache=spec.no_cache,
-        no_cache_filter=frozenset(spec.no_cache_filter),
-    )
-    return Read(recipe, dockerfile, options, directories)
-
-
-def _arguments(context: Context, spec: BuildSpec) -> dict[str, str | None]:
-    epoch = context.environment.get(EPOCH)
-    return {**({EPOCH: epoch} if epoch else {}), **spec.arguments}
-
-
-def _platform(spec: BuildSpec) -> str:
-    """Raises UserError unless this machine can run what is built."""
-    from orchestra.model.platform import parse_platform
-
-    machine = os.uname().machine
-    host = parse_platform("", machine)
-    wanted = spec.platforms or ((spec.platform,) if spec.platform else ())
-    others = [text for text in wanted if not parse_platform(text, machine).is_same(host)]
-    if others:
-        what = f"service {spec.service}" if spec.service else "the image"
-        hint = f"this machine builds for {host}; remove the others from `platforms`"
-        raise UserError(f"{what} cannot be built for {', '.join(others)}", hint=hint)
-    return str(host)
-
-
-def _named_context(
-    context: Context,
-    name: str,
-    text: str,
-    images: Mapping[str, str],
-    directories: dict[str, Directory],
-    stack: contextlib.ExitStack,
-) -> NamedContext:
-    from orchestra.build.ignore import Ignore
-    from orchestra.build.options import DirectoryContext, ImageContext
-    from orchestra.driver.local.build.execute import Directory
-    from orchestra.stacks.build_inputs import opened_context
-
-    if text.startswith(SERVICE):
-        service = text.removeprefix(SERVICE)
-        return ImageContext(images.get(service, service))
-    if text.startswith(IMAGE):
-        return ImageContext(text.removeprefix(IMAGE))
-    if text.startswith(LAYOUT):
-        return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
-    found = stack.enter_context(opened_context(context, text, None))
-    directories[name] = Directory(found.path, f"context {name}", Ignore())
-    return DirectoryContext()
-
-
 class _Build:
     """images: of services that are built before it."""
 
@@ -318,32 +224,50 @@ class _Build:
     ) -> None:
         self._context, self._builder, self._spec, self._images, self._stdin = context, builder, spec, images, stdin
 
-    def run_after(self, needed: Iterable[Future[BuiltImage]], hear: Callable[[BuildEvent], None]) -> BuiltImage:
+    def run_after(self, needed: Iterable[Future[BuiltImage]], hear: Hear) -> BuiltImage:
         for job in needed:
             job.result()
         return self._run(hear)
 
-    def _run(self, hear: Callable[[BuildEvent], None]) -> BuiltImage:
+    def _run(self, hear: Hear) -> BuiltImage:
+        """Of several platforms, each has the names of the image, and this machine's is the one that containers get."""
+        spec, names = self._spec, self._names()
+        platforms = platforms_of(spec)
+        with contextlib.ExitStack() as stack:
+            read = read_build(self._context, spec, self._images, self._stdin, stack)
+            if len(platforms) == 1:
+                return BuiltImage(spec.service, spec.image, self._build(read, names, hear, spec.service).image_id)
+            built = {
+                platform: self._build(
+                    replace(read, options=replace(read.options, platform=platform)),
+                    (),
+                    hear,
+                    f"{spec.service} {platform}".strip(),
+                )
+                for platform in platforms
+            }
+            return BuiltImage(spec.service, spec.image, self._builder.name_index(built, names).image_id)
+
+    def _build(self, read: Read, names: Sequence[str], hear: Hear, label: str) -> Added:
+        """label: for its progress."""
+        from functools import partial
+
         from orchestra.build.graph import make_graph, needed_images
         from orchestra.driver.local.build.execute import StepError
 
-        spec = self._spec
-        names = self._names()
-        with contextlib.ExitStack() as stack:
-            read = read_build(self._context, spec, self._images, self._stdin, stack)
-            directory = read.directories[""].path
-            bases: dict[BaseImage, Base] = {}
-            configurations: dict[BaseImage, ImageConfiguration] = {}
-            # Triggers of a base (ONBUILD) may name further images.
-            while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
-                bases |= self._prepare(missing, directory, read.dockerfile, hear)
-                configurations = {image: base.configuration for image, base in bases.items()}
-            graph = make_graph(read.dockerfile, read.options, configurations)
-            try:
-                added = self._builder.build(graph, self._given(read), bases, names, hear)
-            except StepError as error:
-                raise _explain(error, read) from error
-        return BuiltImage(spec.service, spec.image, added.image_id)
+        tell = partial(hear, label)
+        directory = read.directories[""].path
+        bases: dict[BaseImage, Base] = {}
+        configurations: dict[BaseImage, ImageConfiguration] = {}
+        # Triggers of a base (ONBUILD) may name further images.
+        while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
+            bases |= self._prepare(missing, directory, read.dockerfile, tell)
+            configurations = {image: base.configuration for image, base in bases.items()}
+        graph = make_graph(read.dockerfile, read.options, configurations)
+        try:
+            return self._builder.build(graph, self._given(read), bases, names, tell)
+        except StepError as error:
+            raise _explain(error, read) from error
 
     def _prepare(
         self, images: set[BaseImage], directory: str, dockerfile: Dockerfile, hear: Callable[[BuildEvent], None]
@@ -415,12 +339,6 @@ class _Build:
 def _located(cache: Cache) -> Cache:
     """With an absolute path, if it is a directory."""
     return replace(cache, place=os.path.abspath(cache.place)) if cache.type == "local" else cache
-
-
-def _host_platform() -> str:
-    from orchestra.model.platform import parse_platform
-
-    return str(parse_platform("", os.uname().machine))
 
 
 def _explain(error: StepError, read: Read) -> DockerfileError:

@@ -8,17 +8,25 @@ import tempfile
 from typing import NamedTuple
 
 from orchestra.errors import UserError
+from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Iterator, Mapping
 
+    from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.ignore import Ignore
-    from orchestra.model.build import BuildSecret
+    from orchestra.build.options import NamedContext, Options
+    from orchestra.driver.local.build.execute import Directory
+    from orchestra.model.build import BuildSecret, BuildSpec
     from orchestra.stacks.context import Context
 
 GIT_HOSTS = ("github.com/",)
+IMAGE = "docker-image://"
+LAYOUT = "oci-layout://"
+SERVICE = "service:"
+EPOCH = "SOURCE_DATE_EPOCH"
 
 
 class ContextDirectory(NamedTuple):
@@ -172,3 +180,90 @@ def find_agents(entries: Iterable[str], environment: Mapping[str, str]) -> dict[
             raise UserError(f"ssh {entry}: SSH_AUTH_SOCK is not set", hint=hint)
         found[identifier] = path
     return found
+
+
+class Read(Record):
+    """What a build starts from. directories: of its contexts, by name, empty for the main one."""
+
+    recipe: Recipe
+    dockerfile: Dockerfile
+    options: Options
+    directories: Mapping[str, Directory]
+
+
+def read_build(
+    context: Context,
+    spec: BuildSpec,
+    images: Mapping[str, str],
+    stdin: io.BufferedReader | None,
+    stack: contextlib.ExitStack,
+) -> Read:
+    """For its first platform. images: of other services. stack: until it is closed, what was fetched is there.
+
+    Raises DockerfileError or UserError.
+    """
+    from orchestra.build.dockerfile import parse_dockerfile
+    from orchestra.build.options import Options
+    from orchestra.driver.local.build.execute import Directory
+
+    main = stack.enter_context(opened_context(context, spec.context, stdin))
+    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
+    dockerfile = parse_dockerfile(recipe.text, recipe.name)
+    directories = {"": Directory(main.path, main.name, recipe.ignore)}
+    contexts = {
+        name: _named_context(context, name, text, images, directories, stack) for name, text in spec.contexts.items()
+    }
+    options = Options(
+        platform=platforms_of(spec)[0],
+        build_platform=_host_platform(),
+        target=spec.target,
+        arguments=_arguments(context, spec),
+        contexts=contexts,
+        labels=spec.labels,
+        no_cache=spec.no_cache,
+        no_cache_filter=frozenset(spec.no_cache_filter),
+    )
+    return Read(recipe, dockerfile, options, directories)
+
+
+def _arguments(context: Context, spec: BuildSpec) -> dict[str, str | None]:
+    epoch = context.environment.get(EPOCH)
+    return {**({EPOCH: epoch} if epoch else {}), **spec.arguments}
+
+
+def platforms_of(spec: BuildSpec) -> tuple[str, ...]:
+    """What it is built for, at least one, each once."""
+    from orchestra.model.platform import parse_platform
+
+    machine = os.uname().machine
+    return tuple(dict.fromkeys(str(parse_platform(text, machine)) for text in spec.platforms or (spec.platform,)))
+
+
+def _named_context(
+    context: Context,
+    name: str,
+    text: str,
+    images: Mapping[str, str],
+    directories: dict[str, Directory],
+    stack: contextlib.ExitStack,
+) -> NamedContext:
+    from orchestra.build.ignore import Ignore
+    from orchestra.build.options import DirectoryContext, ImageContext
+    from orchestra.driver.local.build.execute import Directory
+
+    if text.startswith(SERVICE):
+        service = text.removeprefix(SERVICE)
+        return ImageContext(images.get(service, service))
+    if text.startswith(IMAGE):
+        return ImageContext(text.removeprefix(IMAGE))
+    if text.startswith(LAYOUT):
+        return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
+    found = stack.enter_context(opened_context(context, text, None))
+    directories[name] = Directory(found.path, f"context {name}", Ignore())
+    return DirectoryContext()
+
+
+def _host_platform() -> str:
+    from orchestra.model.platform import parse_platform
+
+    return str(parse_platform("", os.uname().machine))

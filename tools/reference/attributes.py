@@ -69,7 +69,7 @@ REMARKS: dict[str, str] = {
     "services.*.build.cache_to": "`type=registry`, `local` or `inline`; others are left out",
     "services.*.build.additional_contexts": "directories, Git, `docker-image://`, `oci-layout://`, `service:`",
     "services.*.build.network": "`default`, `none` or `host`",
-    "services.*.build.platforms": "must be this machine's; others are refused",
+    "services.*.build.platforms": "several become one image; commands for other processors need an emulator",
     "services.*.build.entitlements": "`network.host` and `security.insecure`",
     "services.*.pull_policy": "with `build`, nothing is pulled unless it says so: a missing image is built",
     "services.*.pull_refresh_after": "with `pull_policy: refresh`",

@@ -18,8 +18,12 @@ from orchestra.driver.local.build.execute import Execution
 from orchestra.driver.local.build.layer import Layers
 from orchestra.driver.local.build.stack import living
 from orchestra.driver.local.build.trees import FileTree, Trees
-from orchestra.driver.local.image.archives.rootfs import add_image, describe_platform
+from orchestra.driver.local.image.archives.rootfs import add_document, add_image, describe_platform
 from orchestra.driver.local.image.content.parts import BASE
+from orchestra.driver.local.image.content.store import Stored
+from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST
+from orchestra.driver.local.image.naming.name import parse_name
+from orchestra.driver.local.image.naming.reference import Registry, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.errors import DriverError, FatalError
@@ -92,7 +96,8 @@ class Builder:
         hear(StageOutput(name))
         reference = _located(image.reference, directory)
         spec = ImageSpec(reference, image.platform, "always" if pull else "missing")
-        digest = self._store.pull(spec).digest
+        with self._named_as_before(reference, image.platform):
+            digest = self._store.pull(spec).digest
         hear(StageOutput(name, "", time.monotonic() - began, done=True))
         if digest.startswith(PREFIX):
             return Base(FileTree(base=digest), ImageConfiguration(), None)
@@ -100,6 +105,22 @@ class Builder:
         if parts is None:
             raise FatalError(f"image {image.reference} is no longer on this machine", hint="build again")
         return Base(FileTree(parts.diff_ids, parts.base), parse_configuration(parts.document), parts)
+
+    @contextlib.contextmanager
+    def _named_as_before(self, reference: str, platform: str) -> Iterator[None]:
+        """A base for another platform takes no name from the image that containers of this machine have by it."""
+        machine = os.uname().machine
+        name = parse_reference(reference)
+        if not isinstance(name, Registry) or parse_platform(platform, machine).is_same(parse_platform("", machine)):
+            yield
+            return
+        content, key = self._store.content, str(parse_name(name.name))
+        before = content.entry(key)
+        try:
+            yield
+        finally:
+            if before is not None:
+                content.put_entry(before)
 
     def build(
         self, graph: Graph, given: Given, bases: Mapping[BaseImage, Base], names: Sequence[str], hear: Hear
@@ -120,6 +141,28 @@ class Builder:
             return self._export(graph, execution, layers, given, bases, names, hear)
         finally:
             layers.close()
+
+    def name_index(self, built: Mapping[str, Added], names: Sequence[str]) -> Added:
+        """Names mean an index of images, by platform. Returns this machine's image, or else the first one."""
+        content, machine = self._store.content, os.uname().machine
+        platforms = {text: parse_platform(text, machine) for text in built}
+        rows = [
+            {
+                "mediaType": MANIFEST,
+                "digest": added.digest,
+                "size": content.size(added.digest),
+                "platform": describe_platform(platforms[text]),
+            }
+            for text, added in built.items()
+        ]
+        document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}
+        _, index = add_document(content, document, INDEX)
+        host = parse_platform("", machine)
+        chosen = next((text for text in built if platforms[text].is_same(host)), next(iter(built)))
+        added = built[chosen]
+        for name in names:
+            content.put_entry(Stored(name, index, added.digest, content.size(added.digest), str(platforms[chosen])))
+        return added
 
     def _export(
         self,

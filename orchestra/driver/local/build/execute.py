@@ -32,6 +32,7 @@ from orchestra.driver.local.build.content import Contents
 from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
 from orchestra.driver.local.build.download import fetch_commit, fetch_file
 from orchestra.driver.local.build.mounting import Sources, mounted
+from orchestra.driver.local.build.processors import check_processor
 from orchestra.driver.local.build.records import Made, StepRecords
 from orchestra.driver.local.build.run import run_command
 from orchestra.driver.local.build.selection import Place, find_matches
@@ -40,7 +41,7 @@ from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
-from orchestra.errors import DriverError, OrchestraError, UserError
+from orchestra.errors import DriverError, EnvironmentLack, OrchestraError, UserError
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ class Execution:
         bases = {number for number, step in enumerate(self._graph.steps) if isinstance(step, BaseImage)}
         self._hear(Planned(self._graph, frozenset(cached | bases)))
         needed = self._find_needed(cached)
+        for number in sorted(needed):
+            try:
+                check_processor(self._graph, number)
+            except EnvironmentLack as error:
+                raise self._error(number, error) from error
         self._carry_out(needed)
 
     # Keys
