@@ -235,11 +235,15 @@ class _Build:
         platforms = platforms_of(spec)
         with contextlib.ExitStack() as stack:
             read = read_build(self._context, spec, self._images, self._stdin, stack)
+            given = self._given(read, stack)
             if len(platforms) == 1:
-                return BuiltImage(spec.service, spec.image, self._build(read, names, hear, spec.service).image_id)
+                return BuiltImage(
+                    spec.service, spec.image, self._build(read, given, names, hear, spec.service).image_id
+                )
             built = {
                 platform: self._build(
                     replace(read, options=replace(read.options, platform=platform)),
+                    given,
                     (),
                     hear,
                     f"{spec.service} {platform}".strip(),
@@ -248,7 +252,7 @@ class _Build:
             }
             return BuiltImage(spec.service, spec.image, self._builder.name_index(built, names).image_id)
 
-    def _build(self, read: Read, names: Sequence[str], hear: Hear, label: str) -> Added:
+    def _build(self, read: Read, given: Given, names: Sequence[str], hear: Hear, label: str) -> Added:
         """label: for its progress."""
         from functools import partial
 
@@ -265,7 +269,7 @@ class _Build:
             configurations = {image: base.configuration for image, base in bases.items()}
         graph = make_graph(read.dockerfile, read.options, configurations)
         try:
-            return self._builder.build(graph, self._given(read), bases, names, tell)
+            return self._builder.build(graph, given, bases, names, tell)
         except StepError as error:
             raise _explain(error, read) from error
 
@@ -299,12 +303,12 @@ class _Build:
             names.append(str(name))
         return list(dict.fromkeys(names))
 
-    def _given(self, read: Read) -> Given:
+    def _given(self, read: Read, stack: contextlib.ExitStack) -> Given:
         from orchestra.build.cache import CacheOptionError, parse_cache_source, parse_cache_target
         from orchestra.build.step import Network
         from orchestra.driver.local.build.execute import Given
         from orchestra.driver.local.build.run import RunOptions
-        from orchestra.stacks.build_inputs import find_agents, read_secrets
+        from orchestra.stacks.build_inputs import open_agents, read_secrets
 
         spec, environment = self._spec, self._context.environment
         try:
@@ -328,7 +332,7 @@ class _Build:
             trees={},
             run=RunOptions(network, spec.shm_size, spec.extra_hosts, spec.ulimits, spec.privileged),
             secrets=read_secrets(spec.secrets, environment),
-            agents=find_agents(spec.ssh, environment),
+            agents=open_agents(spec.ssh, environment, stack),
             epoch=int(epoch) if epoch else None,
             entitlements=frozenset(spec.entitlements),
             cache_from=cache_from,

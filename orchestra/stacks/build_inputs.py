@@ -100,14 +100,14 @@ def _checked_out(context: Context, text: str) -> str:
 
 @contextlib.contextmanager
 def _unpacked(context: Context, archive: io.BufferedReader, name: str) -> Iterator[str]:
-    from orchestra.driver.local.build.upkeep import UNPACKED
+    from orchestra.driver.local.build.upkeep import TEMPORARY
     from orchestra.driver.local.copying.archive import read_archive
     from orchestra.driver.local.copying.place import Destination, Inside
     from orchestra.driver.local.copying.writing import Ownership, Writer, write
     from orchestra.linux import private_files
 
     private_files.make_directories(context.home.builds)
-    with tempfile.TemporaryDirectory(prefix=UNPACKED, dir=context.home.builds) as path:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=context.home.builds) as path:
         root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             writer = Writer(Destination(Inside(root, name), "/", "", True), Ownership(True, True), lambda _: None)
@@ -169,16 +169,22 @@ def read_secrets(secrets: Iterable[BuildSecret], environment: Mapping[str, str])
     return found
 
 
-def find_agents(entries: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Sockets of SSH agents, by identifier. entries: ``default``, ``ID`` or ``ID=SOCKET``. Raises UserError."""
+def open_agents(entries: Iterable[str], environment: Mapping[str, str], stack: contextlib.ExitStack) -> dict[str, str]:
+    """Sockets of SSH agents, by identifier, until the stack is closed. Raises UserError or EnvironmentLack.
+
+    entries: ``default``, ``ID``, ``ID=SOCKET`` or ``ID=KEY,KEY`` with files of keys.
+    """
+    from orchestra.driver.local.build.agents import agent_of_keys
+
     found: dict[str, str] = {}
     for entry in entries:
-        identifier, _, path = entry.partition("=")
-        path = path or environment.get("SSH_AUTH_SOCK", "")
-        if not path:
-            hint = "start ssh-agent, or give the path of its socket"
+        identifier, _, text = entry.partition("=")
+        paths = (text or environment.get("SSH_AUTH_SOCK", "")).split(",")
+        if not paths[0]:
+            hint = "start ssh-agent, or give the path of its socket, or of a key"
             raise UserError(f"ssh {entry}: SSH_AUTH_SOCK is not set", hint=hint)
-        found[identifier] = path
+        are_keys = all(map(os.path.isfile, paths))
+        found[identifier] = stack.enter_context(agent_of_keys(identifier, paths)) if are_keys else paths[0]
     return found
 
 

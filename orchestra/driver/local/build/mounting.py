@@ -7,16 +7,17 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import stat
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.build.step import BindMount, CacheMount, SecretMount, Sharing, SshMount, TmpfsMount
+from orchestra.driver.local.build.agents import lent_agent
 from orchestra.driver.local.build.kept import note_use
 from orchestra.driver.local.build.run_process import SECRETS
+from orchestra.driver.local.build.upkeep import TEMPORARY
 from orchestra.driver.local.build.waiting import take_lock
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.volume import ResolvedMount
-from orchestra.errors import FatalError, UserError
+from orchestra.errors import UserError
 from orchestra.linux import private_files
 from orchestra.record import Record
 
@@ -76,7 +77,7 @@ def mounted(home: Home, mounts: Iterable[Mount], sources: Sources) -> Iterator[M
                 case SecretMount():
                     found.secret(mount)
                 case SshMount():
-                    found.agent(mount)
+                    found.agent(mount, stack)
                 case _:
                     assert_never(mount)
         yield Mounted(tuple(found.mounts), tuple(found.trees), tuple(found.secrets), tuple(found.variables))
@@ -166,16 +167,13 @@ class _Found:
             self.secrets.append({**row, "mode": mount.mode, "uid": mount.uid, "gid": mount.gid})
             self.mounts.append(ResolvedMount(mount.target, "bind", f"{SECRETS}/{name}", ("bind",), read_only=True))
 
-    def agent(self, mount: SshMount) -> None:
+    def agent(self, mount: SshMount, stack: contextlib.ExitStack) -> None:
         path = self._sources.agents.get(mount.identifier)
         if path is None:
             if mount.required:
                 raise UserError(f"SSH agent {mount.identifier} is required, and was not given", hint="use --ssh")
             return
-        try:
-            if not stat.S_ISSOCK(os.stat(path).st_mode):
-                raise UserError(f"--ssh {mount.identifier}: {path} is not the socket of an SSH agent")
-        except OSError as error:
-            raise FatalError(f"--ssh {mount.identifier}: {error}") from error
-        self.mounts.append(ResolvedMount(mount.target, "bind", path, ("bind",)))
+        own = f"{os.path.dirname(self._caches)}/{TEMPORARY}{os.urandom(8).hex()}"
+        stack.enter_context(lent_agent(path, own, mount.mode, (mount.uid, mount.gid)))
+        self.mounts.append(ResolvedMount(mount.target, "bind", own, ("bind",)))
         self.variables.append(f"SSH_AUTH_SOCK={mount.target}")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.build.kept import Kept
     from orchestra.home import Home
 
-UNPACKED = "context-"
-"""What the names of directories begin with that hold a context while it is used."""
+TEMPORARY = "temporary-"
+"""What the names of files begin with that are there while a build runs: unpacked contexts, and sockets."""
 
 RECORDS = ("steps", "blobs", "contents", "downloads", "contexts")
 
@@ -72,9 +72,9 @@ def forget_builds(home: Home) -> int:
 
 
 def remove_leftovers(home: Home) -> None:
-    """What killed builds have left: contexts that came as an archive. While ``ContentStore.collecting``."""
+    """What killed builds have left. While ``ContentStore.collecting``."""
     for name in _list(home.builds):
-        if name.startswith(UNPACKED):
+        if name.startswith(TEMPORARY):
             remove_tree(f"{home.builds}/{name}")
 
 

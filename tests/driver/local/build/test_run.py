@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -25,8 +26,9 @@ from orchestra.build.step import (
     SshMount,
     TmpfsMount,
 )
+from orchestra.driver.local.build.agents import agent_of_keys
 from orchestra.driver.local.build.execute import StepError
-from orchestra.errors import OrchestraError
+from orchestra.errors import OrchestraError, UserError
 from tests.driver.local.build.making import MACHINE, build, graph, shell
 from tests.driver.local.image.making import needs_root
 
@@ -238,6 +240,31 @@ def test_an_agent_is_reached_by_its_socket(home, tmp_path):
             agents={"default": path},
         )
     assert lines == ["/run/agent.0"]
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent (Debian: openssh-client)")
+def test_keys_in_files_are_lent_to_the_user_that_the_dockerfile_names(home, tmp_path):
+    for name in ("one", "two"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", tmp_path / name], check=True)
+    with agent_of_keys("default", [f"{tmp_path}/one", f"{tmp_path}/two"]) as agent:
+        lines = run(
+            home,
+            "stat -c '%a %u:%g' $SSH_AUTH_SOCK; for i in 1 2 3; do ssh-add -l | cut -d' ' -f3; done",
+            user="65534",
+            mounts=(SshMount("default", "/run/agent.0", mode=0o620, uid=65534, gid=7),),
+            agents={"default": agent},
+        )
+    assert lines == ["620 65534:7", *("one", "two") * 3]
+    assert not os.path.exists(agent)
+    assert [name for name in os.listdir(home.builds) if name.startswith("temporary-")] == []
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent (Debian: openssh-client)")
+def test_a_key_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "key").write_text("no key")
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(UserError, match="--ssh mine: .*/key"), agent_of_keys("mine", [f"{tmp_path}/key"]):
+        pass
 
 
 @pytest.mark.parametrize(
