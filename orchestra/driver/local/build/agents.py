@@ -18,6 +18,8 @@ from orchestra.linux.readiness import first_readable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    Pairs = dict[int, tuple[socket.socket, socket.socket]]
+
 CHUNK = 1 << 16
 SECONDS = 30
 
@@ -57,7 +59,7 @@ def lent_agent(agent: str, path: str, mode: int, owner: tuple[int, int]) -> Iter
 
 def _serve(server: socket.socket, agent: str, ended: int) -> None:
     """Until ``ended`` is at its end. One connection after the other would do for ssh(1), but not for all its users."""
-    pairs: dict[int, tuple[socket.socket, socket.socket]] = {}
+    pairs: Pairs = {}
     with contextlib.ExitStack() as stack:
         while ended not in (ready := first_readable([server.fileno(), ended, *pairs])):
             for fd in ready:
@@ -69,12 +71,7 @@ def _serve(server: socket.socket, agent: str, ended: int) -> None:
                         each.shutdown(socket.SHUT_RDWR)
 
 
-def _accept(
-    server: socket.socket,
-    agent: str,
-    pairs: dict[int, tuple[socket.socket, socket.socket]],
-    stack: contextlib.ExitStack,
-) -> None:
+def _accept(server: socket.socket, agent: str, pairs: Pairs, stack: contextlib.ExitStack) -> None:
     asking, _ = server.accept()
     stack.enter_context(asking)
     answering = stack.enter_context(socket.socket(socket.AF_UNIX))

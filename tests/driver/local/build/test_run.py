@@ -263,7 +263,7 @@ def test_keys_in_files_are_lent_to_the_user_that_the_dockerfile_names(home, tmp_
 def test_a_key_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "key").write_text("no key")
     (tmp_path / "key").chmod(0o600)
-    with pytest.raises(UserError, match="--ssh mine: .*/key"), agent_of_keys("mine", [f"{tmp_path}/key"]):
+    with pytest.raises(UserError, match=r"--ssh mine: .*/key"), agent_of_keys("mine", [f"{tmp_path}/key"]):
         pass
 
 
