@@ -68,7 +68,7 @@ BUILD_COMMANDS = (
             Option("cache_to", ("--cache-to",), LIST, "Leave results for builds elsewhere", metavar="CACHE"),
             Option("network", ("--network",), TEXT, "Network of commands", choices=("default", "none", "host")),
             Option("hosts", ("--add-host",), LIST, "Add a line to /etc/hosts of commands", metavar="NAME:ADDRESS"),
-            Option("entitlements", ("--allow",), LIST, "Allow network.host or security.insecure", metavar="NAME"),
+            Option("entitlements", ("--allow",), LIST, "Allow network.host, security.insecure, device", metavar="NAME"),
             Option("platform", ("--platform",), TEXT, "Platforms of the image", metavar="OS/ARCH[/VARIANT],…"),
             Option("id_file", ("--iidfile",), TEXT, "Write the ID of the image to a file", metavar="FILE"),
             _QUIET,

@@ -8,7 +8,7 @@ import os
 
 from orchestra.errors import DockerfileError, UserError
 from orchestra.record import Record, replace
-from orchestra.stacks.build_inputs import EPOCH, SERVICE, platforms_of, read_build
+from orchestra.stacks.build_inputs import EPOCH, SERVICE, find_devices, platforms_of, read_build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -268,6 +268,7 @@ class _Build:
             bases |= self._prepare(missing, directory, read.dockerfile, tell)
             configurations = {image: base.configuration for image, base in bases.items()}
         graph = make_graph(read.dockerfile, read.options, configurations)
+        given = replace(given, devices=find_devices(graph, self._context.environment))
         try:
             return self._builder.build(graph, given, bases, names, tell)
         except StepError as error:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.ignore import Ignore
     from orchestra.build.options import NamedContext, Options
+    from orchestra.build.step import Graph
     from orchestra.driver.local.build.execute import Directory
     from orchestra.model.build import BuildSecret, BuildSpec
+    from orchestra.model.device_edits import DeviceEdits
     from orchestra.stacks.context import Context
 
 GIT_HOSTS = ("github.com/",)
@@ -186,6 +188,20 @@ def open_agents(entries: Iterable[str], environment: Mapping[str, str], stack: c
         are_keys = all(map(os.path.isfile, paths))
         found[identifier] = stack.enter_context(agent_of_keys(identifier, paths)) if are_keys else paths[0]
     return found
+
+
+def find_devices(graph: Graph, environment: Mapping[str, str]) -> dict[str, DeviceEdits]:
+    """What the devices that commands ask for add to their containers, by name. Leaves out those that there are not."""
+    from orchestra.build.step import Run
+
+    names = {device.name for step in graph.steps if isinstance(step, Run) for device in step.devices}
+    if not names:
+        return {}
+    from orchestra.compose.cdi import KnownDevices, merge_edits
+    from orchestra.compose.reader import Reader
+
+    known = KnownDevices(Reader(environment))
+    return {name: merge_edits((name,), known) for name in sorted(names & known.devices.keys())}
 
 
 class Read(Record):

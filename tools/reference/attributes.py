@@ -70,7 +70,7 @@ REMARKS: dict[str, str] = {
     "services.*.build.additional_contexts": "directories, Git, `docker-image://`, `oci-layout://`, `service:`",
     "services.*.build.network": "`default`, `none` or `host`",
     "services.*.build.platforms": "several become one image; commands for other processors need an emulator",
-    "services.*.build.entitlements": "`network.host` and `security.insecure`",
+    "services.*.build.entitlements": "`network.host`, `security.insecure` and `device`",
     "services.*.pull_policy": "with `build`, nothing is pulled unless it says so: a missing image is built",
     "services.*.pull_refresh_after": "with `pull_policy: refresh`",
     "services.*.runtime": "a program in `PATH` (`crun`, `runc`) or its path; default: Orchestra's own",

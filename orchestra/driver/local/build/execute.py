@@ -38,10 +38,12 @@ from orchestra.driver.local.build.run import run_command
 from orchestra.driver.local.build.selection import Place, find_matches
 from orchestra.driver.local.build.trees import Change, FileTree, opened_root
 from orchestra.driver.local.build.waiting import Interrupted
+from orchestra.driver.local.bundle.device_edits import HINT
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
 from orchestra.errors import DriverError, EnvironmentLack, OrchestraError, UserError
+from orchestra.model.device_edits import DeviceEdits
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 AT_ONCE = 8
-HOST_NETWORK, INSECURE = "network.host", "security.insecure"
+HOST_NETWORK, INSECURE, DEVICE = "network.host", "security.insecure", "device"
 LAST_LINES = 20
 FETCH = "loading cached layers"
 
@@ -76,7 +78,7 @@ class Given(Record):
 
     directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
     sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
-    beyond the ordinary. cache_from, cache_to: elsewhere.
+    beyond the ordinary. devices: what those that are known add, by name. cache_from, cache_to: elsewhere.
     """
 
     directories: Mapping[str, Directory]
@@ -86,6 +88,7 @@ class Given(Record):
     agents: Mapping[str, str] = {}
     epoch: int | None = None
     entitlements: frozenset[str] = frozenset()
+    devices: Mapping[str, DeviceEdits] = {}
     cache_from: tuple[CacheSource, ...] = ()
     cache_to: tuple[CacheTarget, ...] = ()
 
@@ -468,6 +471,7 @@ class Execution:
         )
         self._check_entitled(step)
         user = self._user(step.user, below)
+        devices = self._find_devices(step)
         with mounted(self._home, step.mounts, sources) as mounts:
             run_command(
                 self._home,
@@ -477,6 +481,7 @@ class Execution:
                 user,
                 mounts,
                 self._given.run,
+                devices,
                 self._ending,
                 lambda line: self._say(number, line),
             )
@@ -489,6 +494,18 @@ class Execution:
         if step.network is Network.HOST and not (HOST_NETWORK in allowed or run.network is Network.HOST):
             hint = f"add {HOST_NETWORK} to `entitlements`, or use --allow {HOST_NETWORK}"
             raise UserError("RUN --network=host is not allowed", hint=hint)
+
+    def _find_devices(self, step: Run) -> DeviceEdits:
+        found = DeviceEdits()
+        for device in step.devices:
+            if device.name in self._given.devices:
+                if self._given.entitlements.isdisjoint((DEVICE, f"{DEVICE}={device.name}")):
+                    hint = f"add {DEVICE} to `entitlements`, or use --allow {DEVICE}"
+                    raise UserError(f"RUN --device={device.name} is not allowed", hint=hint)
+                found += self._given.devices[device.name]
+            elif device.required:
+                raise UserError(f"device {device.name} is required, and does not exist on this machine", hint=HINT)
+        return found
 
     @contextlib.contextmanager
     def _snapshot_of(self, number: int) -> Iterator[Change]:

@@ -17,6 +17,7 @@ from orchestra.build.step import (
     CacheMount,
     ContextFiles,
     Copy,
+    DeviceRequest,
     InlineFiles,
     MakeDirectory,
     Network,
@@ -29,6 +30,8 @@ from orchestra.build.step import (
 from orchestra.driver.local.build.agents import agent_of_keys
 from orchestra.driver.local.build.execute import StepError
 from orchestra.errors import OrchestraError, UserError
+from orchestra.model.device_edits import DeviceEdits, DeviceNode
+from orchestra.record import replace
 from tests.driver.local.build.making import MACHINE, build, graph, shell
 from tests.driver.local.image.making import needs_root
 
@@ -272,6 +275,18 @@ def test_a_key_that_cannot_be_read_is_refused(tmp_path):
 )
 def test_networks(home, network, interfaces):
     assert sorted(run(home, "ls /sys/class/net", network=network)) == interfaces
+
+
+def test_devices_are_those_of_the_machine(home):
+    request = DeviceRequest("a.com/b=c")
+    known = {"a.com/b=c": DeviceEdits(environment=("GIVEN=yes",), nodes=(DeviceNode("/dev/mine", "/dev/full"),))}
+    more = {"devices": (request, DeviceRequest("a.com/b=missing"))}
+    wanted = graph(MACHINE, shell(0, "echo $GIVEN; stat -c %t:%T /dev/mine", **more))
+    with pytest.raises(OrchestraError, match=r"RUN --device=a\.com/b=c is not allowed"):
+        build(home, wanted, devices=known)
+    assert output(build(home, wanted, devices=known, entitlements=frozenset({"device"}))) == ["yes", "1:7"]
+    with pytest.raises(OrchestraError, match=r"a\.com/b=c is required"):
+        build(home, graph(MACHINE, shell(0, "true", devices=(replace(request, required=True),))))
 
 
 def test_what_is_not_allowed_is_refused(home):
