@@ -114,7 +114,10 @@ def agent_of_keys(identifier: str, files: Sequence[str]) -> Iterator[str]:
         with keeper:
             assert keeper.stdin is not None
             assert keeper.stdout is not None
-            agent = int(keeper.stdout.readline())
+            number = keeper.stdout.readline().strip()
+            if not number:
+                raise EnvironmentLack(f"--ssh {identifier}: ssh-agent does not start", hint="try: ssh-agent true")
+            agent = int(number)
             try:
                 for file in files:
                     _add_key(identifier, file, path)
