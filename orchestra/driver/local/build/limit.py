@@ -50,7 +50,8 @@ def default_limit(home: Home) -> int:
 def shrink_builds(home: Home, limit: int, wait: Callable[[], None]) -> int:
     """The bytes that were removed. wait: called before waiting for builds that run. Raises what it raises."""
     # An estimate without a look at the images: it counts their layers as well.
-    if sum(step.size for step in _steps(home)) + sum(one.size for one in _others(home)) <= limit:
+    layers = sum(made.size for _, _, made in StepRecords(home).all())
+    if layers + sum(one.size for one in _others(home)) <= limit:
         return 0
     with ContentStore(home.content).collecting(wait), file_errors("the build cache"):
         remove_leftovers(home)
