@@ -10,7 +10,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from orchestra.build.cache import CacheType, render_cache
+from orchestra.build.cache import CachedStep, CacheType, render_cache
+from orchestra.build.step import Copy, MakeDirectory, Run
 from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST, NAME, Descriptor
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.naming.name import parse_name
@@ -20,13 +21,39 @@ from orchestra.model.document import DocumentError, mappings, parse_document
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestra.build.cache import CachedStep, CacheTarget
+    from orchestra.build.cache import CacheTarget
+    from orchestra.build.step import Graph
+    from orchestra.driver.local.build.records import Made
     from orchestra.driver.local.image.content.store import ContentStore
 
 CACHE_CONFIG = "application/vnd.orchestra.build-cache.v1+json"
 INLINE = "io.orchestra.build-cache"
 DIFF_ID = "containerd.io/uncompressed"
 """The annotation by which containerd and BuildKit tell the digest of a layer before it was compressed."""
+
+
+def cached_steps(
+    graph: Graph, made: Mapping[int, Made], keys: Mapping[int, str], epoch: int | None, *, every: bool
+) -> list[CachedStep]:
+    """What other builds can take over. made, keys: of steps. epoch: the newest time that may be in it.
+
+    every: of all stages, not only of the one that is the result.
+    """
+    numbers: list[int] = []
+    number = graph.result.tree
+    while isinstance(step := graph.steps[number], Copy | MakeDirectory | Run):
+        numbers.insert(0, number)
+        number = step.base
+    if every:
+        numbers = [number for number in sorted(made) if isinstance(graph.steps[number], Copy | MakeDirectory | Run)]
+    found = []
+    for number in numbers:
+        one = made[number]
+        # What lies on a directory of this machine means nothing elsewhere.
+        if not one.tree.base:
+            created = one.created if epoch is None else min(one.created, epoch)
+            found.append(CachedStep(keys[number], one.tree.diff_ids, one.grew, created, one.name))
+    return found
 
 
 def export_cache(

@@ -11,7 +11,6 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from orchestra.build.cache import CachedStep
 from orchestra.build.event import Planned, StageOutput, StepDone, StepFailed, StepOutput, StepStarted
 from orchestra.build.ignore import Ignore
 from orchestra.build.key import parents_of, step_key
@@ -24,13 +23,14 @@ from orchestra.build.step import (
     GitTree,
     InlineFiles,
     MakeDirectory,
-    Network,
     Run,
     Scratch,
 )
+from orchestra.driver.local.build.cache_to import cached_steps
 from orchestra.driver.local.build.content import Contents
 from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
 from orchestra.driver.local.build.download import fetch_commit, fetch_file
+from orchestra.driver.local.build.entitlements import check_entitled, find_devices
 from orchestra.driver.local.build.mounting import Sources, mounted
 from orchestra.driver.local.build.processors import check_processor
 from orchestra.driver.local.build.records import Made, StepRecords
@@ -38,18 +38,16 @@ from orchestra.driver.local.build.run import run_command
 from orchestra.driver.local.build.selection import Place, find_matches
 from orchestra.driver.local.build.trees import Change, FileTree, opened_root
 from orchestra.driver.local.build.waiting import Interrupted
-from orchestra.driver.local.bundle.device_edits import HINT
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
 from orchestra.errors import DriverError, EnvironmentLack, OrchestraError, UserError
-from orchestra.model.device_edits import DeviceEdits
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from orchestra.build.cache import CacheSource, CacheTarget
+    from orchestra.build.cache import CachedStep, CacheSource, CacheTarget
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Graph, Step
     from orchestra.driver.local.build.cache_from import Caches
@@ -58,9 +56,9 @@ if TYPE_CHECKING:
     from orchestra.driver.local.build.run import RunOptions
     from orchestra.driver.local.build.trees import Trees
     from orchestra.home import Home
+    from orchestra.model.device_edits import DeviceEdits
 
 AT_ONCE = 8
-HOST_NETWORK, INSECURE, DEVICE = "network.host", "security.insecure", "device"
 LAST_LINES = 20
 FETCH = "loading cached layers"
 
@@ -290,28 +288,7 @@ class Execution:
 
     def cached_steps(self, *, every: bool) -> list[CachedStep]:
         """What other builds can take over. every: of all stages, not only of the one that is the result."""
-        if every:
-            numbers = [number for number in sorted(self.made) if _is_made(self._graph.steps[number])]
-        else:
-            numbers = []
-            number = self._graph.result.tree
-            while _is_made(step := self._graph.steps[number]):
-                assert isinstance(step, Copy | MakeDirectory | Run)
-                numbers.insert(0, number)
-                number = step.base
-        newest = self._given.epoch
-        return [
-            CachedStep(
-                self._keys[number],
-                made.tree.diff_ids,
-                made.grew,
-                made.created if newest is None else min(made.created, newest),
-                made.name,
-            )
-            for number in numbers
-            # What lies on a directory of this machine means nothing elsewhere.
-            if not (made := self.made[number]).tree.base
-        ]
+        return cached_steps(self._graph, self.made, self._keys, self._given.epoch, every=every)
 
     def _find_needed(self, cached: set[int]) -> set[int]:
         needed: set[int] = set()
@@ -469,9 +446,9 @@ class Execution:
             wait=lambda what: self._say(number, f"waiting for {what}"),
             ending=self._ending,
         )
-        self._check_entitled(step)
+        check_entitled(step, self._given.run, self._given.entitlements)
         user = self._user(step.user, below)
-        devices = self._find_devices(step)
+        devices = find_devices(step, self._given.devices, self._given.entitlements)
         with mounted(self._home, step.mounts, sources) as mounts:
             run_command(
                 self._home,
@@ -485,27 +462,6 @@ class Execution:
                 self._ending,
                 lambda line: self._say(number, line),
             )
-
-    def _check_entitled(self, step: Run) -> None:
-        allowed, run = self._given.entitlements, self._given.run
-        if step.insecure and not (INSECURE in allowed or run.privileged):
-            hint = f"add {INSECURE} to `entitlements`, or use --allow {INSECURE}"
-            raise UserError("RUN --security=insecure is not allowed", hint=hint)
-        if step.network is Network.HOST and not (HOST_NETWORK in allowed or run.network is Network.HOST):
-            hint = f"add {HOST_NETWORK} to `entitlements`, or use --allow {HOST_NETWORK}"
-            raise UserError("RUN --network=host is not allowed", hint=hint)
-
-    def _find_devices(self, step: Run) -> DeviceEdits:
-        found = DeviceEdits()
-        for device in step.devices:
-            if device.name in self._given.devices:
-                if self._given.entitlements.isdisjoint((DEVICE, f"{DEVICE}={device.name}")):
-                    hint = f"add {DEVICE} to `entitlements`, or use --allow {DEVICE}"
-                    raise UserError(f"RUN --device={device.name} is not allowed", hint=hint)
-                found += self._given.devices[device.name]
-            elif device.required:
-                raise UserError(f"device {device.name} is required, and does not exist on this machine", hint=HINT)
-        return found
 
     @contextlib.contextmanager
     def _snapshot_of(self, number: int) -> Iterator[Change]:
