@@ -26,7 +26,7 @@ SECONDS = 30
 
 @contextlib.contextmanager
 def lent_agent(agent: str, path: str, mode: int, owner: tuple[int, int]) -> Iterator[None]:
-    """While this is open, who connects to the socket ``path`` reaches the agent. Raises UserError or FatalError.
+    """While this is open, connections to the socket ``path`` lead to the agent. Raises UserError or FatalError.
 
     The agent's own socket belongs to its user, whom the commands of a build need not be.
     """
