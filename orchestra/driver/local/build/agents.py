@@ -28,7 +28,7 @@ SECONDS = 30
 def lent_agent(agent: str, path: str, mode: int, owner: tuple[int, int]) -> Iterator[None]:
     """While this is open, connections to the socket ``path`` lead to the agent. Raises UserError or FatalError.
 
-    The agent's own socket belongs to its user, whom the commands of a build need not be.
+    The agent's own socket belongs to its user, and commands of a build often run as another one.
     """
     try:
         if not stat.S_ISSOCK(os.stat(agent).st_mode):
