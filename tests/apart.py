@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from errno import EPERM
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from orchestra.linux.mounts import mount
 from orchestra.linux.syscall import SystemCallError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.run import Run
 
 EMPTY = {"/run/orchestra": 0o700, "/var/lib/orchestra": 0o700, "/run/orchestra-runtime": 0o700, "/run/netns": 0o755}
@@ -25,14 +28,15 @@ OUTSIDE = "ORCHESTRA_TEST_OUTSIDE"
 """Variable with a file of the machine's own network namespace, for what has to be downloaded."""
 
 
-def make_directories() -> list[str]:
-    """Those of ``EMPTY`` that were not there: something must be there to be mounted on."""
+def make_directories(run: Run, wanted: Mapping[str, int] = EMPTY) -> None:
+    """Make those that are not there: something must be there to be mounted on. ``run.remove_made`` removes them."""
     made = []
-    for path, mode in EMPTY.items() if os.geteuid() == 0 else ():
-        if not os.path.isdir(path):
-            os.mkdir(path, mode)
-            made.append(path)
-    return made
+    with run.turn():
+        for path, mode in wanted.items() if os.geteuid() == 0 else ():
+            with suppress(FileExistsError):
+                os.mkdir(path, mode)
+                made.append(path)
+        run.note_made(made)
 
 
 def move_apart(run: Run) -> None:

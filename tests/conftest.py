@@ -26,6 +26,9 @@ PATIENCE = 10.0
 # How long anything takes is the machine's matter.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+# Without bytecode each worker rewrites every test, and each command compiles what has changed since it was installed.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ.pop("COLUMNS", None)  # tables would be laid out for the terminal of the shell that runs the tests
 BEFORE = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey[run.Run]()
@@ -46,14 +49,16 @@ def pytest_configure(config: pytest.Config) -> None:
     for other in run.earlier(this.base.parent):
         if not other.is_cleared():  # its reaper was killed as well
             other.clear()
-    start_reaper(this, lock, apart.make_directories())
+        other.remove_made()
+    apart.make_directories(this)
+    start_reaper(this, lock)
     apart.move_apart(this)
     config.option.basetemp = config.option.basetemp or str(this.temporary)
     config.stash[RUN] = this
     config.stash[BEFORE] = census.take(this)
 
 
-def start_reaper(this: run.Run, lock: int, made: list[str]) -> None:
+def start_reaper(this: run.Run, lock: int) -> None:
     """It has the lock, this process as a pidfd, and nothing else of this run."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -62,7 +67,7 @@ def start_reaper(this: run.Run, lock: int, made: list[str]) -> None:
         (os.POSIX_SPAWN_DUP2, lock, reaper.LOCK),
         (os.POSIX_SPAWN_DUP2, os.pidfd_open(os.getpid()), reaper.PYTEST),
     ]
-    command = [sys.executable, "-I", "-S", reaper.__file__, str(this.base), *made]
+    command = [sys.executable, "-I", "-S", reaper.__file__, str(this.base)]
     os.posix_spawn(sys.executable, command, {}, file_actions=actions, setsid=True)
 
 

@@ -1,12 +1,10 @@
 """The process that outlives a run of the tests, however that ends, and ends what is left of it: a run may be cut off.
 
-``python -I -S reaper.py BASE DIRECTORY...``: the run's directory, and directories made for it, removed if empty.
-It has a pidfd of the run's pytest and the descriptor of the run's lock.
+``python -I -S reaper.py BASE``: the run's directory. It has a pidfd of the run's pytest and the descriptor of its lock.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import sys
@@ -15,7 +13,7 @@ from pathlib import Path
 PYTEST, LOCK = 8, 9
 
 
-def main(base: str, *made: str) -> None:
+def main(base: str) -> None:
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from tests.run import Run
 
@@ -23,9 +21,7 @@ def main(base: str, *made: str) -> None:
     select.select([PYTEST], [], [])
     run = Run(Path(base))
     run.clear()
-    for path in made:
-        with contextlib.suppress(OSError):
-            os.rmdir(path)
+    run.remove_made()
     run.forget()
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 VARIABLE = "ORCHESTRA_TEST_RUN"
 PREFIX = "orc-test-"
@@ -56,12 +56,17 @@ def begin() -> tuple[Run, int]:
 
 def earlier(place: Path) -> list[Run]:
     """Runs of this user in that directory that are over, the newest first."""
+    return [run for run in _runs(place) if run.is_over()]
+
+
+def _runs(place: Path) -> list[Run]:
+    """Of this user, the newest first."""
     found = []
     for base in place.glob(f"{PREFIX}*"):
         with contextlib.suppress(FileNotFoundError):
             found.append((base.stat().st_mtime, base.stat().st_uid, Run(base)))
     newest_first = sorted(found, key=lambda each: each[0], reverse=True)
-    return [run for _time, owner, run in newest_first if owner == os.getuid() and run.is_over()]
+    return [run for _time, owner, run in newest_first if owner == os.getuid()]
 
 
 class Run:
@@ -89,6 +94,42 @@ class Run:
         finally:
             os.close(fd)
         return True
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """One at a time of the runs that lie side by side."""
+        place = os.open(self.base.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(place)
+
+    def note_made(self, paths: Iterable[str]) -> None:
+        """Directories of the machine that were made for this run. Without a note it needs none."""
+        with self._made.open("a") as file:
+            file.writelines(f"{path}\n" for path in paths)
+
+    def remove_made(self) -> None:
+        """Remove the directories that were made for it, if empty. Another run that needs them takes them over: its
+        mounts on them would go with them.
+        """
+        with self.turn():
+            if not self._made.exists():
+                return
+            made = self._made.read_text().splitlines()
+            self._made.unlink()
+            heir = next((run for run in _runs(self.base.parent) if run._made.exists() and not run.is_over()), None)
+            if heir is not None:
+                heir.note_made(made)
+                return
+            for path in made:
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+
+    @property
+    def _made(self) -> Path:
+        return self.base / "made"
 
     @property
     def mark(self) -> Path:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from orchestra.cli.image.columns import describe_age, repository_and_tag, short_id
+from orchestra.cli.image.columns import describe_age, repository_and_tag
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
+from orchestra.model.names import short_id
 from orchestra.stacks.disk import measure_disk
 
 TYPE_CHECKING = False

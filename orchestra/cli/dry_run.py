@@ -187,6 +187,29 @@ def _exec(invocation: Invocation) -> int:
     return _each("exec", [target.name], " ".join(options.command))
 
 
+def _cp(invocation: Invocation) -> int:
+    from orchestra.stacks.cp import CopyOptions, find_transfer
+
+    for each in find_transfer(invocation.context, invocation.options(CopyOptions)).copies:
+        print(visible(f"{'copy':7}{each.source} to {each.destination}"))
+    return 0
+
+
+def _commit(invocation: Invocation) -> int:
+    from orchestra.stacks.commit import CommitOptions, find_committed
+
+    options = invocation.options(CommitOptions)
+    _home, container, name = find_committed(invocation.context, options)
+    return _each("commit", [container.name], f"to image/{name}" if name else "to an image without a name")
+
+
+def _export(invocation: Invocation) -> int:
+    from orchestra.stacks.export import ExportOptions, find_exported
+
+    _home, container = find_exported(invocation.context, invocation.options(ExportOptions))
+    return _each("export", [container.name], f"to {invocation.values['output'] or 'standard output'}")
+
+
 def _run_one_off(invocation: Invocation) -> int:
     """What comes before it, in the form of ``plan``, and its container."""
     from orchestra.cli.plan import plan_up, print_text
@@ -243,5 +266,8 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "pause": _pause,
     "unpause": _unpause,
     "exec": _exec,
+    "cp": _cp,
+    "commit": _commit,
+    "export": _export,
     "run": _run_one_off,
 }

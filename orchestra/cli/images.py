@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from orchestra.cli.image.columns import NONE, describe_age, repository_and_tag, short_id
+from orchestra.cli.image.columns import NONE, describe_age, repository_and_tag
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import check_format, is_table, render_rows
 from orchestra.cli.warnings import tell_what_there_is
+from orchestra.model.names import short_id
 from orchestra.stacks.images.of_containers import images_of_containers
 
 TYPE_CHECKING = False

@@ -9,11 +9,14 @@ from functools import partial
 from orchestra.cli.each import for_each
 from orchestra.cli.inspection import print_found
 from orchestra.cli.render.columns import output_width
+from orchestra.cli.template.values import Sparse
 from orchestra.cli.warnings import tell_what_there_is
 from orchestra.stacks.inspect import Inspector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.inspect import Inspected
 
@@ -30,7 +33,7 @@ def run(invocation: Invocation) -> int:
 
     code = for_each(invocation, values["subjects"], look, "container")
     if values["format"] != TEXT:
-        print_found(values["format"], [each.details for each in found.values()])
+        print_found(values["format"], [_with_health(each.details) for each in found.values()])
         return code
     from orchestra.cli.render.summary import render_summary
 
@@ -38,3 +41,8 @@ def run(invocation: Invocation) -> int:
     texts = [render_summary(each.stack, each.row, each.details, now, width) for each in found.values()]
     sys.stdout.write("\n".join(texts))
     return code
+
+
+def _with_health(details: dict[str, Any]) -> dict[str, Any]:
+    """Templates ask ``{{if .State.Health}}``, also of a container without a health check."""
+    return {**details, "State": Sparse({"Health": None, **details["State"]})}

@@ -6,13 +6,14 @@ import sys
 import time
 from functools import partial
 
-from orchestra.cli.render.ages import describe_span
+from orchestra.cli.render.ages import describe_moment, describe_span
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import check_format, is_table, render_rows
 from orchestra.cli.template.values import Lazy, Method
 from orchestra.cli.warnings import tell_what_there_is
 from orchestra.model.health import HealthStatus
+from orchestra.model.names import short_id
 from orchestra.stacks.details import Details
 from orchestra.stacks.ps import PsOptions, ps
 
@@ -30,7 +31,6 @@ EXPENDABLE = ("COMMAND", "CREATED", "IMAGE", "SERVICE")
 COMMAND_WIDTH = 20
 ERROR_WIDTH = 60
 MOUNT_WIDTH = 15
-SHORT_ID = 12
 
 
 def run(invocation: Invocation) -> int:
@@ -111,13 +111,13 @@ def _data(container: ContainerRow, stack: str, details: Details, now: float, *, 
     ports = _ports(container)
     return {
         "Command": _command(container, full=full),
-        "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(container.created_at)),
+        "CreatedAt": describe_moment(container.created_at),
         "Error": container.error,
         "ExitCode": container.exit_code,
         "Health": _health(container),
         "HealthExitCode": container.health.exit_code,
         "HealthOutput": container.health.output,
-        "ID": container.id if full else container.id[:SHORT_ID],
+        "ID": container.id if full else short_id(container.id),
         "Image": container.image,
         "Label": Method(lambda name: details.labels(container).get(name, "")),
         "Labels": Lazy(lambda: ",".join(f"{name}={text}" for name, text in sorted(details.labels(container).items()))),

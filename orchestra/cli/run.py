@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from errno import EACCES, ENOENT, ENOEXEC
+from functools import partial
 
 from orchestra.cli.attachment import ENDING, HEARD, Detached, Streams, await_one
 from orchestra.cli.build_first import build_first
@@ -161,7 +162,7 @@ class _Run:
                 self._read_end()
         if self._options.remove or code is None:
             while self._end is None:
-                await_one(self._signals, self._one_off.mail, take=self._take_unattached)
+                await_one(self._signals, self._one_off.mail, take=partial(self._take_unattached, code=code))
                 self._read_end()
             code = self._end.exit_code if code is None else code
         if code is None:
@@ -177,6 +178,7 @@ class _Run:
                 case Failed(_, error):
                     raise error
 
-    def _take_unattached(self, number: int) -> None:
+    def _take_unattached(self, number: int, code: int | None = None) -> None:
+        """Wait no longer. code: the program's, once it has ended; before that, the container goes on."""
         if number != signal.SIGWINCH:
-            raise SystemExit(128 + number)  # the container goes on
+            raise SystemExit(128 + number if code is None else code)

@@ -10,6 +10,7 @@ from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_binary_size, describe_size
 from orchestra.cli.render.template import JSON, check_format, render_rows
 from orchestra.cli.warnings import tell_what_there_is
+from orchestra.model.names import short_id
 from orchestra.stacks.stats import Meter, StatsOptions
 
 TYPE_CHECKING = False
@@ -32,7 +33,6 @@ HEADER = {
     "PIDs": "PIDS",
 }
 EXPENDABLE = ("CONTAINER ID", "MEM %")
-SHORT_ID = 12
 UNKNOWN = "--"
 """Docker's sign for values that cannot be measured."""
 INTERVAL = 1.0
@@ -67,8 +67,8 @@ def _data(row: StatsRow, *, full: bool) -> dict[str, Any]:
     return {
         "BlockIO": _block_traffic(row.usage),
         "CPUPerc": f"{row.processor:.2f}%",
-        "Container": row.id[:SHORT_ID],
-        "ID": row.id if full else row.id[:SHORT_ID],
+        "Container": short_id(row.id),
+        "ID": row.id if full else short_id(row.id),
         "MemPerc": f"{share:.2f}%",
         "MemUsage": f"{describe_binary_size(row.usage.memory)} / {describe_binary_size(row.usage.memory_limit)}",
         "Name": row.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -64,7 +65,8 @@ def run_typed(argv: Sequence[str]) -> int:
         return wrong.exit_code
 
 
-def application(execute: Callable[[Invocation], int]) -> typer.Typer:
+@cache
+def application(execute: Callable[[Invocation], int]) -> TyperBase:
     """Every command of the table; each passes its ``Invocation`` to ``execute`` and exits with the result."""
     app = typer.Typer(
         rich_markup_mode=None,
@@ -90,7 +92,7 @@ def application(execute: Callable[[Invocation], int]) -> typer.Typer:
             context_settings=settings,
         )
         register(_function(command.options, command.arguments, _runner(command, execute)))
-    return app
+    return typer.main.get_command(app)
 
 
 def _keep_shared(context: typer.Context, values: dict[str, Any]) -> None:

@@ -64,6 +64,6 @@ def _init_container(
 
 def _endpoint(endpoint: Endpoint, owner: ContainerSpec, name: ContainerName) -> Endpoint:
     """No other container reaches it by a name of the service, and its addresses are kept for the service."""
-    fixed = (endpoint.ipv4_address,) if endpoint.ipv4_address else ()
+    fixed = filter(None, (endpoint.ipv4_address, endpoint.ipv6_address))
     reserved = tuple(dict.fromkeys((*endpoint.reserved, *fixed)))
-    return replace(endpoint, aliases=(name,), ipv4_address="", mac_address="", reserved=reserved)
+    return replace(endpoint, aliases=(name,), ipv4_address="", ipv6_address="", mac_address="", reserved=reserved)

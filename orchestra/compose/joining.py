@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.compose.addresses import pool_of
+from orchestra.compose.addresses import has_family, pools_of, usual_spelling
 from orchestra.compose.complete import DEFAULT_NETWORK
 from orchestra.compose.endpoint_options import endpoint_options
 from orchestra.model.desired import Endpoint, NetworkSpec, Port
@@ -13,10 +13,11 @@ from orchestra.record import replace
 from orchestra.units import parse_port_range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
+    from orchestra.compose.schema.network import Network
 
 DEFAULT_BIND = "com.docker.network.bridge.host_binding_ipv4"
 
@@ -46,12 +47,15 @@ def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...
         )
         if attachment is not None:
             options = endpoint_options(attachment)
+            has_ipv6 = has_family(context.stack.networks.get(name), 6)
+            has_ipv4 = has_family(context.stack.networks.get(name), 4)
             endpoint = replace(
                 endpoint,
-                ipv4_address=attachment.ipv4_address or "",
+                ipv4_address=(attachment.ipv4_address or "") if has_ipv4 else "",
+                ipv6_address=usual_spelling(attachment.ipv6_address or "") if has_ipv6 else "",
                 mac_address=attachment.mac_address or "",
                 gateway_priority=attachment.gw_priority or 0,
-                link_local_addresses=tuple(text for text in attachment.link_local_ips if ":" not in text),
+                link_local_addresses=tuple(text for text in attachment.link_local_ips if has_ipv6 or ":" not in text),
                 interface_name=attachment.interface_name or options.interface_name,
                 settings=options.settings,
             )
@@ -87,20 +91,13 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
         name = host_name(context, key)
         if name not in used:
             continue
-        applied, pool = pool_of(network) or (-1, Pool.model_construct())
+        pools = pools_of(network)
         path = ("networks", key)
-        for index, other in enumerate(network.ipam.config):
-            if other.subnet and index != applied:
-                place: Path = (*path, "ipam", "config", index, "subnet")
-                message = (
-                    "networks have IPv4 addresses only" if ":" in other.subnet else "a network has one IPv4 subnet"
-                )
-                context.problems.not_apply(message, context.span(place), place)
-        if network.enable_ipv4 is False:
-            place = (*path, "enable_ipv4")
-            context.problems.not_apply("networks always use IPv4", context.span(place), place)
+        _report_pools_left(key, network, {index for index, _ in pools.values()}, context)
+        ipv4, ipv6 = (pools.get(version, (0, Pool.model_construct()))[1] for version in (4, 6))
+        auxiliary = {*(ipv4.aux_addresses or {}).values(), *(ipv6.aux_addresses or {}).values()}
         if network.driver not in (None, "", "bridge", "default"):
-            place = (*path, "driver")
+            place: Path = (*path, "driver")
             message = f"unknown driver {network.driver}; the network is created as a bridge"
             context.problems.not_apply(message, context.span(place), place)
         found.append(
@@ -110,10 +107,15 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
                 config_hash=config_hash(dump(network, extensions=False)),
                 external=network.external,
                 internal=network.internal,
-                subnet=pool.subnet or "",
-                gateway=pool.gateway or "",
-                ip_range=pool.ip_range or "",
-                reserved=tuple(sorted((pool.aux_addresses or {}).values())),
+                subnet=ipv4.subnet or "",
+                gateway=ipv4.gateway or "",
+                ip_range=ipv4.ip_range or "",
+                ipv4=has_family(network, 4),
+                ipv6=has_family(network, 6) and not network.external,
+                ipv6_subnet=ipv6.subnet or "",
+                ipv6_gateway=ipv6.gateway or "",
+                ipv6_ip_range=ipv6.ip_range or "",
+                reserved=tuple(sorted(map(usual_spelling, auxiliary))),
                 containers=used[name],
                 driver_options=dict(network.driver_opts or {}),
                 labels={
@@ -125,6 +127,19 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
             )
         )
     return tuple(found)
+
+
+def _report_pools_left(key: str, network: Network, applied: Collection[int], context: Context) -> None:
+    for index, pool in enumerate(network.ipam.config):
+        if not pool.subnet or index in applied:
+            continue
+        version = 6 if ":" in pool.subnet else 4
+        place: Path = ("networks", key, "ipam", "config", index, "subnet")
+        if has_family(network, version):
+            message, hint = f"a network has one IPv{version} subnet", ""
+        else:
+            message, hint = f"network {key} has no IPv{version}", f"set enable_ipv{version}: true on it"
+        context.problems.not_apply(message, context.span(place), place, hint)
 
 
 def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, ...]:

@@ -43,7 +43,8 @@ def fork(
     with process.shown_as("orchestra-init"):
         pid = isolation.fork(linux, group)
         if pid == 0:
-            ours.detach()
+            # Held open here, it would keep this process waiting for a maker that was killed.
+            ours.close()
             let_go(theirs.fileno())
             init.run(config, settings, bundle, group, theirs, gate)
     theirs.close()

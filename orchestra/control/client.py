@@ -1,7 +1,7 @@
 """The client's side of the control socket: a plain socket and JSON, so that a command needs no event loop.
 
 If a conversation breaks off because the supervisor or the fork server was killed, it starts again: every request may
-be repeated, and the supervisor writes each request to disk before it acts on it.
+be repeated, and the supervisor records each request that changes the desired state before it acts on it.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Client:
             clear_away(self._home)
 
     def _converse(self, request: bytes, hear: Callable[[Event], None] | None, *, start: bool) -> Message:
+        before = self._recorded()
         for _ in range(ATTEMPTS):
             try:
                 conversation, self._early = self._early or self._open(start=start), None
@@ -98,7 +99,19 @@ class Client:
             except (ConnectionResetError, BrokenPipeError):
                 continue
         message = f"the supervisor of stack {self._home.name} keeps exiting before it answers"
+        if self._recorded() != before:
+            message += "; the request is recorded, and the next supervisor carries it out"
+        else:
+            message += "; the request is not recorded: repeat the command"
         raise EnvironmentLack(message, hint=self._reason())
+
+    def _recorded(self) -> tuple[int, int] | None:
+        """Another value once a request has been recorded."""
+        try:
+            found = os.stat(self._home.desired)
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _reason(self) -> str:
         for directory in (self._home.data, self._home.run):

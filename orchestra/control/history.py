@@ -16,7 +16,7 @@ from orchestra.model.event import PullEvent, SnapshotEvent, decode_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from orchestra.home import StackHome
     from orchestra.model.event import Change, Event
@@ -26,11 +26,12 @@ FULL = 512 * 1024
 """Bytes at which a file is full: a few thousand events."""
 
 
-def append_event(stack_home: StackHome, event: Event) -> None:
-    """Write an event, except for the progress of pulls. A full disk loses events, but does not end the stack."""
-    if isinstance(event, (PullEvent, SnapshotEvent)):
+def append_events(stack_home: StackHome, events: Iterable[Event]) -> None:
+    """Write events, except for the progress of pulls. A full disk loses events, but does not end the stack."""
+    kept = (event for event in events if not isinstance(event, (PullEvent, SnapshotEvent)))
+    lines = b"".join(json.dumps(encode(event), separators=(",", ":")).encode() + b"\n" for event in kept)
+    if not lines:
         return
-    line = json.dumps(encode(event), separators=(",", ":")).encode() + b"\n"
     with suppress(OSError):
         try:
             descriptor = os.open(stack_home.events, APPENDING, 0o600)
@@ -38,7 +39,7 @@ def append_event(stack_home: StackHome, event: Event) -> None:
             private_files.make_directories(stack_home.data)
             descriptor = os.open(stack_home.events, APPENDING, 0o600)
         try:
-            os.write(descriptor, line)
+            os.write(descriptor, lines)
             if os.fstat(descriptor).st_size > FULL:
                 os.rename(stack_home.events, stack_home.earlier_events)
         finally:

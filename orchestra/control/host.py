@@ -14,11 +14,12 @@ import anyio.to_thread
 
 from orchestra.control.commands import Commands
 from orchestra.control.desired_file import load_desired
-from orchestra.control.history import append_event
+from orchestra.control.history import append_events
 from orchestra.control.life_cycle import LifeCycle
 from orchestra.control.one_offs import OneOffs
 from orchestra.control.presence import wait_until_lost
 from orchestra.control.server import Server
+from orchestra.engine.broadcast import in_batches
 from orchestra.engine.loop import Engine
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.process import booted_at
@@ -120,8 +121,8 @@ class Host:
 
     async def _keep_history(self) -> None:
         async with self._engine.subscribe() as events:
-            async for event in events:
-                append_event(self._home, event)
+            async for batch in in_batches(events):
+                append_events(self._home, batch)
 
     async def _report_failures(self) -> None:
         async with self._engine.subscribe() as events:

@@ -18,6 +18,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from orchestra import __version__
 from orchestra.control import wire
+from orchestra.engine.broadcast import in_batches
 from orchestra.errors import EnvironmentLack, OrchestraError, UserError
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired
@@ -230,11 +231,11 @@ class Server:
         """Send messages; once the client is gone, keep reading and discard them, so that the request can continue."""
         listening = True
         async with letters:
-            async for letter in letters:
+            async for batch in in_batches(letters):
                 if not listening:
                     continue
                 try:
-                    await connection.send(wire.encode(letter))
+                    await connection.send(b"".join(map(wire.encode, batch)))
                 except GONE:
                     listening = False
 

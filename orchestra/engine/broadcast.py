@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from orchestra.model.event import Event
+
+T = TypeVar("T")
 
 BACKLOG = 10_000
 """Events that a subscriber may lag behind before it is cut off."""
@@ -42,3 +46,12 @@ class Broadcast:
         for subscriber in self._subscribers:
             subscriber.close()
         self._subscribers.clear()
+
+
+async def in_batches(stream: MemoryObjectReceiveStream[T]) -> AsyncIterator[list[T]]:
+    """Everything that is in the stream, each time that there is something."""
+    async for item in stream:
+        batch = [item]
+        while stream.statistics().current_buffer_used:
+            batch.append(stream.receive_nowait())
+        yield batch

@@ -9,19 +9,33 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from orchestra.model.resource import ResourceId
 
 T = TypeVar("T")
 Type = TypeVar("Type", bound=type)
 Json = Any
+Decoder = Callable[[Json], Any]
 
 _MISSING = object()
 _TAGGED: set[type] = set()
+_PLAIN = frozenset({str, int, float, bool, types.NoneType})
+
+
+class _Misfit(ValueError):
+    """A value does not fit. path: where it is, below the one that is being decoded."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def below(self, step: str) -> _Misfit:
+        return _Misfit(self.message, step + self.path)
 
 
 def tagged(type_: Type) -> Type:
@@ -32,9 +46,11 @@ def tagged(type_: Type) -> Type:
 
 def encode(value: object) -> Json:
     """A JSON value for a dataclass, enum, mapping, sequence or plain value."""
-    if isinstance(value, ResourceId):
-        return str(value)
     type_: type = type(value)
+    if type_ in _PLAIN:
+        return value
+    if type_ is ResourceId:
+        return str(value)
     if _is_record(type_):
         result: dict[str, Json] = {}
         for name, default in _defaults(type_):
@@ -55,7 +71,10 @@ def encode(value: object) -> Json:
 
 def decode(type_: type[T], value: Json) -> T:
     """The value of ``type_`` that ``encode`` made ``value`` from."""
-    return cast("T", _decode(type_, value, "$"))
+    try:
+        return cast("T", _decoder(cast("Any", type_))(value))
+    except _Misfit as misfit:
+        raise ValueError(f"${misfit.path}: {misfit.message}") from None
 
 
 def _is_record(type_: object) -> bool:
@@ -69,67 +88,147 @@ def _defaults(type_: type) -> tuple[tuple[str, object], ...]:
 
 
 @cache
-def _hints(type_: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(type_)
-    return {name: hints[name] for name, _default in _defaults(type_)}
-
-
-def _decode(type_: Any, value: Json, path: str) -> Any:
-    origin = typing.get_origin(type_)
+def _decoder(type_: Any) -> Decoder:
+    """Made once for each type: looking at annotations takes longer than decoding."""
+    origin, arguments = typing.get_origin(type_), typing.get_args(type_)
     if origin is None:
-        return _decode_plain(type_, value, path)
-    arguments = typing.get_args(type_)
+        return _plain_decoder(type_)
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(arguments, value, path)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{path}: a list was expected, not {value!r}")
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_decode(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-        if len(arguments) != len(value):
-            raise ValueError(f"{path}: {len(arguments)} items were expected, not {len(value)}")
-        pairs = enumerate(zip(arguments, value, strict=True))
-        return tuple(_decode(argument, item, f"{path}[{i}]") for i, (argument, item) in pairs)
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: a mapping was expected, not {value!r}")
-    return {_decode(arguments[0], k, path): _decode(arguments[1], item, f"{path}.{k}") for k, item in value.items()}
+        return _union_decoder(arguments)
+    if origin is not tuple:
+        return _mapping_decoder(*map(_decoder, arguments))
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return _sequence_decoder(_decoder(arguments[0]))
+    return _tuple_decoder(tuple(map(_decoder, arguments)))
 
 
-def _decode_union(members: tuple[Any, ...], value: Json, path: str) -> Any:
-    if value is None and types.NoneType in members:
-        return None
+def _sequence_decoder(decode_item: Decoder) -> Decoder:
+    def decode_sequence(value: Json) -> tuple[Any, ...]:
+        _expect_list(value)
+        items: list[Any] = []
+        try:
+            for item in value:
+                items.append(decode_item(item))  # noqa: PERF401 - how many there are says which one is wrong
+        except _Misfit as misfit:
+            raise misfit.below(f"[{len(items)}]") from None
+        return tuple(items)
+
+    return decode_sequence
+
+
+def _tuple_decoder(decoders: tuple[Decoder, ...]) -> Decoder:
+    def decode_tuple(value: Json) -> tuple[Any, ...]:
+        _expect_list(value)
+        if len(decoders) != len(value):
+            raise _Misfit(f"{len(decoders)} items were expected, not {len(value)}")
+        items: list[Any] = []
+        try:
+            for decode_item, item in zip(decoders, value, strict=True):
+                items.append(decode_item(item))
+        except _Misfit as misfit:
+            raise misfit.below(f"[{len(items)}]") from None
+        return tuple(items)
+
+    return decode_tuple
+
+
+def _mapping_decoder(decode_key: Decoder, decode_item: Decoder) -> Decoder:
+    def decode_mapping(value: Json) -> dict[Any, Any]:
+        _expect_mapping(value)
+        decoded: dict[Any, Any] = {}
+        for key, item in value.items():
+            try:
+                decoded[decode_key(key)] = decode_item(item)
+            except _Misfit as misfit:
+                raise misfit.below(f".{key}") from None
+        return decoded
+
+    return decode_mapping
+
+
+def _union_decoder(members: tuple[Any, ...]) -> Decoder:
     rest = [member for member in members if member is not types.NoneType]
-    if len(rest) == 1:
-        return _decode(rest[0], value, path)
-    if isinstance(value, dict):
-        for member in rest:
-            if member.__name__ == value.get("kind"):
-                return _decode(member, value, path)
-    raise ValueError(f"{path}: none of {', '.join(member.__name__ for member in rest)} fits {value!r}")
+    is_optional = len(rest) < len(members)
+    only = _decoder(rest[0]) if len(rest) == 1 else None
+    kinds = {member.__name__: member for member in rest}
+
+    def decode_member(value: Json) -> Any:
+        if value is None and is_optional:
+            return None
+        if only is not None:
+            return only(value)
+        member = kinds.get(value.get("kind")) if isinstance(value, dict) else None
+        if member is None:
+            raise _Misfit(f"none of {', '.join(kinds)} fits {value!r}")
+        return _decoder(member)(value)
+
+    return decode_member
 
 
-def _decode_plain(type_: Any, value: Json, path: str) -> Any:
+def _plain_decoder(type_: Any) -> Decoder:
     if hasattr(type_, "__supertype__"):
         type_ = type_.__supertype__
-    if type_ is ResourceId and isinstance(value, str):
-        return ResourceId.parse(value)
+    if type_ is ResourceId:
+        return _decode_resource
     if _is_record(type_):
-        if not isinstance(value, dict):
-            raise ValueError(f"{path}: a mapping was expected, not {value!r}")
-        if type_ in _TAGGED:
-            value = {key: item for key, item in value.items() if key != "kind"}
-        hints = _hints(cast("type", type_))
-        unknown = value.keys() - hints.keys()
-        if unknown:
-            raise ValueError(f"{path}: unknown keys {', '.join(sorted(unknown))}")
-        try:
-            return cast("type", type_)(**{k: _decode(hints[k], item, f"{path}.{k}") for k, item in value.items()})
-        except TypeError as error:
-            raise ValueError(f"{path}: {error}") from None
+        return _record_decoder(type_)
     if isinstance(type_, type) and issubclass(type_, Enum):
-        return type_(value)
-    if type_ is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type_ is Any or (isinstance(value, type_) and not (isinstance(value, bool) and type_ is not bool)):
-        return value
-    raise ValueError(f"{path}: {type_.__name__} was expected, not {value!r}")
+        return type_
+    if type_ is Any:
+        return _decode_anything
+    accepted = {float: (float, int)}.get(type_, type_)
+
+    def decode_plain(value: Json) -> Any:
+        if not isinstance(value, accepted) or (isinstance(value, bool) and type_ is not bool):
+            _refuse(type_.__name__, value)
+        return float(value) if type_ is float else value
+
+    return decode_plain
+
+
+def _record_decoder(type_: Any) -> Decoder:
+    decoders: dict[str, Decoder] = {}
+
+    def decode_record(value: Json) -> Any:
+        _expect_mapping(value)
+        if not decoders:  # not before: a record may have fields of its own type
+            hints = typing.get_type_hints(type_)
+            decoders.update((name, _decoder(hints[name])) for name, _default in _defaults(type_))
+        given: dict[str, Any] = {}
+        for name, item in value.items():
+            decode_field = decoders.get(name)
+            if decode_field is not None:
+                try:
+                    given[name] = decode_field(item)
+                except _Misfit as misfit:
+                    raise misfit.below(f".{name}") from None
+            elif name != "kind" or type_ not in _TAGGED:
+                raise _Misfit(f"unknown keys {', '.join(sorted(value.keys() - decoders.keys()))}")
+        try:
+            return type_(**given)
+        except TypeError as error:
+            raise _Misfit(str(error)) from None
+
+    return decode_record
+
+
+def _decode_resource(value: Json) -> ResourceId:
+    return ResourceId.parse(value) if isinstance(value, str) else _refuse(ResourceId.__name__, value)
+
+
+def _decode_anything(value: Json) -> Any:
+    return value
+
+
+def _expect_list(value: Json) -> None:
+    if not isinstance(value, list):
+        raise _Misfit(f"a list was expected, not {value!r}")
+
+
+def _expect_mapping(value: Json) -> None:
+    if not isinstance(value, dict):
+        raise _Misfit(f"a mapping was expected, not {value!r}")
+
+
+def _refuse(expected: str, value: Json) -> NoReturn:
+    raise _Misfit(f"{expected} was expected, not {value!r}")

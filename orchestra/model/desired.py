@@ -87,10 +87,10 @@ class Port(Record):
 class Endpoint(Record):
     """How a container joins a network. ``network`` is the name on the host.
 
-    ipv4_address: '' for any free one, but none of ``reserved``: those that the file gives to containers.
-    gateway_priority: the highest one's network has the default route. link_local_addresses: further IPv4 addresses of
-    169.254.0.0/16. interface_name: '' for the next number. settings: pairs of a file below /proc/sys, in which IFNAME
-    stands for the interface, and its content.
+    ipv4_address, ipv6_address: '' for any free one, but none of ``reserved``: those that the file gives to containers.
+    gateway_priority: the highest one's network has the default route. link_local_addresses: further addresses of
+    169.254.0.0/16 and fe80::/64. interface_name: '' for the next number. settings: pairs of a file below /proc/sys, in
+    which IFNAME stands for the interface, and its content.
     """
 
     network: NetworkName
@@ -103,6 +103,7 @@ class Endpoint(Record):
     link_local_addresses: tuple[str, ...] = ()
     interface_name: str = ""
     settings: tuple[tuple[str, str], ...] = ()
+    ipv6_address: str = ""
 
 
 class DeviceValue(Record):
@@ -329,8 +330,9 @@ class ContainerSpec(Record):
 class NetworkSpec(Record):
     """A network. ``key`` is its key in the file, ``name`` its name on the host. subnet '': the driver leases one.
 
-    ip_range: the part of the subnet that containers get addresses from, '' for all of it. reserved: addresses that no
-    container gets. containers: how many are to join, for the size of a leased subnet; not a part of the definition.
+    ip_range: the part of the subnet that containers get addresses from, '' for all of it; likewise of IPv6. reserved:
+    addresses of both families that no container gets. containers: how many are to join, for the size of a leased
+    subnet; not a part of the definition.
     """
 
     key: str
@@ -347,6 +349,11 @@ class NetworkSpec(Record):
     driver_options: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
     location: Location | None = None
+    ipv4: bool = True
+    ipv6: bool = False
+    ipv6_subnet: str = ""
+    ipv6_gateway: str = ""
+    ipv6_ip_range: str = ""
 
 
 class VolumeSpec(Record):

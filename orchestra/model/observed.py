@@ -80,7 +80,7 @@ class Container(Record):
     """One container of the stack.
 
     restarts: how often the restart policy has started it since it was created or asked for; backoff: how many of those
-    in a row came after a short run. addresses: network name to IPv4 address. ports: published ports in effect, as
+    in a row came after a short run. addresses: network name to the address there. ports: published ports in effect, as
     ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: those that file and image only mention, as ``PORT/PROTOCOL``.
     image_digest: identity of the image it was made from; mounted_images: of those it mounts, by their key.
     healthcheck: of file and image together; None for none.

@@ -156,10 +156,10 @@ def _describe_item(item: object) -> tuple[str, str]:
             return item.target, _shown("tmpfs" + _READ_ONLY * item.read_only)
         case Port():
             published = "" if item.published is None else f"{item.published}:"
-            host = f"{item.host_ip}:" if item.host_ip else ""
+            host = f"[{item.host_ip}]:" if ":" in item.host_ip else item.host_ip and f"{item.host_ip}:"
             return f"{item.target}/{item.protocol}", _shown(f"{host}{published}{item.target}")
         case Endpoint():
-            words = (*item.aliases, item.ipv4_address, item.mac_address)
+            words = (*item.aliases, item.ipv4_address, item.ipv6_address, item.mac_address)
             return item.network, _shown(", ".join(word for word in words if word))
         case Device():
             return item.target, _shown(f"{item.source}:{item.permissions}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestra.model.result import MovedPort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestra.model.desired import ContainerSpec
     from orchestra.model.observed import Container
@@ -17,11 +17,18 @@ def moved_ports(specs: Iterable[ContainerSpec], containers: Mapping[str, Contain
     found: list[MovedPort] = []
     for spec in specs:
         seen = containers.get(spec.name)
-        if seen is None or len(seen.ports) != len(spec.ports):
+        rows = _without_second_families(seen.ports) if seen else []
+        if len(rows) != len(spec.ports):
             continue
-        for port, row in zip(spec.ports, seen.ports, strict=True):
+        for port, row in zip(spec.ports, rows, strict=True):
             address = row.partition("->")[0]
             taken = int(address.rpartition(":")[2])
             if port.automatic and taken != port.published:
                 found.append(MovedPort(spec.name, f"{port.published}/{port.protocol}", address))
     return tuple(found)
+
+
+def _without_second_families(rows: Sequence[str]) -> list[str]:
+    """A port that is published for IPv4 and IPv6 has a row for each, in this order."""
+    second = [row.replace("0.0.0.0", "[::]", 1) for row in rows if row.startswith("0.0.0.0:")]
+    return [row for row in rows if row not in second]

@@ -11,6 +11,8 @@ from orchestra.stacks.replicas import find_replicas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from orchestra.home import StackHome
+    from orchestra.model.observed import Container
     from orchestra.stacks.context import Context
 
 
@@ -32,21 +34,28 @@ class CommitOptions(Record):
 
 def commit(context: Context, options: CommitOptions) -> str:
     """Return the id of the image. Raises UserError, or FatalError if the container's image is no longer complete."""
-    context.need_root("commit")
-    context.need(Part.COPY)
-    home, containers = find_replicas(context, options.service, options.replica)
+    home, container, name = find_committed(context, options)
     from orchestra.driver.local.copying.commit import Commit, commit_container
-    from orchestra.driver.local.image.naming.name import parse_name
 
-    name = parse_name(options.name) if options.name else None
-    if name and name.digest:
-        raise UserError(f"{name} has a digest, which cannot be given", hint="name a tag")
     wanted = Commit(
-        name=str(name or ""),
+        name=name,
         author=options.author or "",
         message=options.message or "",
         changes=options.changes,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         pause=options.pause,
     )
-    return commit_container(context.home, home.name, containers[0], wanted)
+    return commit_container(context.home, home.name, container, wanted)
+
+
+def find_committed(context: Context, options: CommitOptions) -> tuple[StackHome, Container, str]:
+    """The container that ``commit`` takes, and the whole name of the image; '' for none. Raises UserError."""
+    context.need_root("commit")
+    context.need(Part.COPY)
+    home, containers = find_replicas(context, options.service, options.replica)
+    from orchestra.driver.local.image.naming.name import parse_name
+
+    name = parse_name(options.name) if options.name else None
+    if name and name.digest:
+        raise UserError(f"{name} has a digest, which cannot be given", hint="name a tag")
+    return home, containers[0], str(name or "")

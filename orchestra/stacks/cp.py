@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestra.driver.local.copying.archive import Output
+    from orchestra.home import StackHome
     from orchestra.stacks.context import Context
 
 STREAM = "-"
@@ -46,6 +47,22 @@ class Copied(Record):
     destination: str
 
 
+class Transfer(Record):
+    """What is to be copied. inward: into the containers, else out of the one. within, outside: its paths."""
+
+    home: StackHome
+    inward: bool
+    containers: tuple[str, ...]
+    within: str
+    outside: str
+
+    @property
+    def copies(self) -> list[Copied]:
+        if self.inward:
+            return [Copied(name, self.outside, f"{name}:{self.within}") for name in self.containers]
+        return [Copied(name, f"{name}:{self.within}", self.outside) for name in self.containers]
+
+
 def copy(
     context: Context,
     options: CopyOptions,
@@ -59,6 +76,23 @@ def copy(
 
     Raises UserError if something cannot be copied, if possible before anything is written.
     """
+    transfer = find_transfer(context, options, tell)
+    from orchestra.driver.local.copying.transfer import Rules, copy_in, copy_out
+
+    rules = Rules(options.archive, options.follow_link, context.working_directory or os.getcwd())
+    directories = {name: transfer.home.container(name) for name in transfer.containers}
+    if transfer.inward:
+        source = stdin() if transfer.outside == STREAM else transfer.outside
+        copy_in(directories, source, transfer.within, rules, warn)
+    else:
+        to = stdout() if transfer.outside == STREAM else transfer.outside
+        (name,) = transfer.containers
+        copy_out(name, directories[name], transfer.within, to, rules, warn)
+    return transfer.copies
+
+
+def find_transfer(context: Context, options: CopyOptions, tell: Callable[[Seen], None] = ignore) -> Transfer:
+    """What ``copy`` would copy. Raises UserError."""
     origin, target = split(options.source), split(options.destination)
     if origin[0] is not None and target[0] is not None:
         raise UserError("cp copies between the host and a service, not between services", hint="copy to the host first")
@@ -71,18 +105,9 @@ def copy(
     context.need_root("cp")
     context.need(Part.COPY)
     home, containers = find_replicas(context, service, options.replica, tell, one_offs=options.everything)
-    from orchestra.driver.local.copying.transfer import Rules, copy_in, copy_out
-
-    rules = Rules(options.archive, options.follow_link, context.working_directory or os.getcwd())
-    if inside is origin:
-        name = containers[0].name
-        to = stdout() if target[1] == STREAM else target[1]
-        copy_out(name, home.container(name), origin[1], to, rules, warn)
-        return [Copied(name, f"{name}:{origin[1]}", target[1])]
-    names = [container.name for container in containers]
-    source = stdin() if origin[1] == STREAM else origin[1]
-    copy_in({name: home.container(name) for name in names}, source, target[1], rules, warn)
-    return [Copied(name, origin[1], f"{name}:{target[1]}") for name in names]
+    inward = inside is target
+    names = tuple(container.name for container in (containers if inward else containers[:1]))
+    return Transfer(home, inward, names, inside[1], origin[1] if inward else target[1])
 
 
 def split(argument: str) -> tuple[str | None, str]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import IO
 
+    from orchestra.home import StackHome
+    from orchestra.model.observed import Container
     from orchestra.stacks.context import Context
 
 
@@ -26,10 +28,16 @@ def export(
     context: Context, options: ExportOptions, open_output: Callable[[], AbstractContextManager[IO[bytes]]]
 ) -> None:
     """Leaves out mounts. Opens the output once the container has been found. Raises UserError."""
-    context.need_root("export")
-    context.need(Part.COPY)
-    home, containers = find_replicas(context, options.service, options.replica)
+    home, container = find_exported(context, options)
     from orchestra.driver.local.copying.transfer import export_root
 
     with open_output() as output:
-        export_root(home.container(containers[0].name), output)
+        export_root(home.container(container.name), output)
+
+
+def find_exported(context: Context, options: ExportOptions) -> tuple[StackHome, Container]:
+    """The container that ``export`` takes. Raises UserError."""
+    context.need_root("export")
+    context.need(Part.COPY)
+    home, containers = find_replicas(context, options.service, options.replica)
+    return home, containers[0]

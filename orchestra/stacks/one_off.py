@@ -171,11 +171,12 @@ def _ports(entries: Iterable[str]) -> list[Port]:
 def _endpoint(endpoint: Endpoint, of_service: str, name: str, options: RunOptions) -> Endpoint:
     """Without the addresses of the service, which its own container may have."""
     aliases = tuple(alias for alias in endpoint.aliases if alias != of_service) if options.use_aliases else ()
-    fixed = (endpoint.ipv4_address,) if endpoint.ipv4_address else ()
+    fixed = filter(None, (endpoint.ipv4_address, endpoint.ipv6_address))
     return replace(
         endpoint,
         aliases=(*aliases, name),
         ipv4_address="",
+        ipv6_address="",
         mac_address="",
         reserved=tuple(dict.fromkeys((*endpoint.reserved, *fixed))),
     )

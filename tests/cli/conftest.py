@@ -17,12 +17,12 @@ from orchestra.model.log import render_stamp
 from orchestra.model.observed import Container, Created
 from orchestra.shim.log import render_records
 from tests.driver.local.image.making import entry, layer
-from tests.examples.conftest import busybox_root, write_stack
+from tests.examples.conftest import busybox_root, write_shared_stack, write_stack
 
 if TYPE_CHECKING:
     from orchestra.home import StackHome
 
-__all__ = ["busybox_root", "write_stack"]
+__all__ = ["busybox_root", "write_shared_stack", "write_stack"]
 
 ROOT_FILE_SYSTEM = layer(entry("etc/name", content=b"this one"))
 

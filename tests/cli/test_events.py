@@ -75,7 +75,7 @@ def test_the_history_is_bounded_and_bad_lines_are_passed_over(tmp_path, monkeypa
     monkeypatch.setattr(history, "FULL", 1000)
     home = Home(str(tmp_path / "data"), str(tmp_path / "run")).stack("stack")
     for number in range(100):
-        history.append_event(home, ContainerEvent(number, "stack-web-1", "web", "started"))
+        history.append_events(home, [ContainerEvent(number, "stack-web-1", "web", "started")])
     kept = [event.at for event in history.read_events(home)]
     assert kept == list(range(100 - len(kept), 100))
     assert 3 < len(kept) < 30

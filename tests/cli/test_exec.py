@@ -38,14 +38,22 @@ services:
 MIB = 1 << 20
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def root():
     if os.geteuid() != 0:
         pytest.skip("containers need root")
 
 
+@pytest.fixture(scope="module")
+def web(root, write_shared_stack):
+    """One for all tests that leave nothing in it but files of their own."""
+    stack = write_shared_stack(STACK)
+    stack.run("up", "-d")
+    return stack
+
+
 @pytest.fixture
-def web(root, write_stack):
+def fresh_web(root, write_stack):
     stack = write_stack(STACK)
     stack.run("up", "-d")
     return stack
@@ -99,8 +107,8 @@ class Terminal:
         return code, restored
 
 
-def test_a_terminal_is_real_and_follows_the_size_of_ours(web):
-    terminal = Terminal(web, "web", "sh")
+def test_a_terminal_is_real_and_follows_the_size_of_ours(fresh_web):
+    terminal = Terminal(fresh_web, "web", "sh")
     terminal.type("stty size; tty\r")
     terminal.expect("40 100")
     terminal.expect("/dev/pts/0")
@@ -226,10 +234,10 @@ def test_exit_codes_are_those_of_the_program_or_dockers(web):
     assert web.run("exec", "-T", "web", "/etc", code=126)
 
 
-def test_user_directory_and_environment_are_as_asked(web):
+def test_user_directory_and_environment_are_as_asked(web, monkeypatch):
     script = 'echo "$(id -u):$(id -g) $PWD $COLOUR $SIZE $HERE $HOME"'
     line = ("exec", "-T", "-u", "nobody", "-w", "/tmp", "-e", "SIZE=big", "-e", "HERE", "-e", "GONE")
-    web.environment["HERE"] = "there"
+    monkeypatch.setitem(web.environment, "HERE", "there")
     found = web.run(*line, "web", "sh", "-c", script).stdout.split()
     assert found[1:5] == ["/tmp", "red", "big", "there"]
     assert found[0].startswith(web.run("exec", "-T", "web", "id", "-u", "nobody").stdout.strip())
@@ -272,15 +280,15 @@ def test_a_detached_container_runs_on_without_us(web, tmp_path):
     eventually(lambda: web.run("exec", "-T", "web", "test", "-e", "/done", code=None).returncode == 0)
 
 
-def test_it_works_while_supervisor_and_fork_server_are_dead(web):
-    pids = [int(pid) for pid in subprocess.check_output(["pgrep", "-f", f"{web.home}/run/stacks"]).split()]
+def test_it_works_while_supervisor_and_fork_server_are_dead(fresh_web):
+    pids = [int(pid) for pid in subprocess.check_output(["pgrep", "-f", f"{fresh_web.home}/run/stacks"]).split()]
     # Those and the zygote have a shim for a parent, or are one.
     shims = [pid for pid in pids if open_comm(pid) == "orchestra-shim"]
     servers = [pid for pid in pids if pid not in shims and process.parent(pid) not in shims]
     supervisor = [int(p) for server in servers for p in subprocess.check_output(["pgrep", "-P", str(server)]).split()]
     for pid in (*servers, *(pid for pid in supervisor if open_comm(pid).startswith("python"))):
         os.kill(pid, signal.SIGKILL)
-    assert web.run("exec", "-T", "web", "echo", "alive").stdout == "alive\n"
+    assert fresh_web.run("exec", "-T", "web", "echo", "alive").stdout == "alive\n"
 
 
 def open_comm(pid):
@@ -308,17 +316,19 @@ services:
 """
 
 
-@pytest.fixture
-def holding(root, write_stack):
+@pytest.fixture(scope="module")
+def holding(root, write_shared_stack):
     """Its container stops whatever enters it, at once."""
-    stack = write_stack(HOLDING)
+    stack = write_shared_stack(HOLDING, "holding")
     stack.run("up", "-d")
     return stack
 
 
 def stopped_in(stack) -> list[int]:
     """Processes of the stack's container that stand still."""
-    first = json.loads((stack.home / "run/stacks/stack/containers/stack-web-1/state.json").read_text())["pid"]
+    name = stack.folder.name
+    state = stack.home / f"run/stacks/{name}/containers/{name}-web-1/state.json"
+    first = json.loads(state.read_text())["pid"]
     own = os.readlink(f"/proc/{first}/ns/pid")
     found = []
     for directory in Path("/proc").glob("[0-9]*"):

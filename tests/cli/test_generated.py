@@ -55,11 +55,19 @@ def command_lines(draw):
     return line + [word for words in pieces for word in words] + [draw(WORDS), *rest]
 
 
+SEEN = []
+
+
+def see(invocation):
+    SEEN.append(invocation)
+    return 0
+
+
 def typed(line):
-    seen = []
+    SEEN.clear()
     with pytest.raises(SystemExit):
-        application(lambda invocation: seen.append(invocation) or 0)(line, prog_name="orchestra")
-    return seen[0] if seen else None
+        application(see)(line, prog_name="orchestra")
+    return SEEN[0] if SEEN else None
 
 
 @settings(max_examples=300, deadline=None)

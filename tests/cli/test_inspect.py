@@ -50,6 +50,21 @@ def test_what_exists_only_as_files_is_described(orchestra, by_hand):
     assert "Damage" in out
 
 
+def test_templates_may_ask_whether_there_is_a_health_check(orchestra, by_hand):
+    by_hand.run(by_hand.create("web"))
+
+    def fill(template):
+        return orchestra("-p", "s", "inspect", "web", "--format", template)
+
+    assert fill("{{json .State.Health}}") == (0, "null\n", "")
+    assert fill("{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}") == (0, "none\n", "")
+    assert "Health" not in fill("{{json .State}}")[1]
+    assert "Health" not in json.loads(fill("json")[1])[0]["State"]
+    code, out, err = fill("{{.State.Health.Status}}")
+    assert (code, out) == (1, "")
+    assert "there is no .Status: what precedes it is nil" in err
+
+
 def test_a_container_of_another_stack_is_found_by_its_name_and_id(orchestra, by_hand):
     by_hand.create("web")
     assert orchestra("inspect", "-f", "{{.Name}}", "s-web-1") == (0, "/s-web-1\n", "")

@@ -94,7 +94,15 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(write_stack):
     assert "web" in stack.run("--dry-run", "down", "web").stdout
     assert stack.states() == {"web": "running", "db": "running"}
     assert "no such service: nix" in stack.run("--dry-run", "down", "nix", code=1).stderr
-    assert "commit has no preview" in stack.run("--dry-run", "commit", "web", "x", code=1).stderr
+    assert "attach has no preview" in stack.run("--dry-run", "attach", "web", code=1).stderr
+    copied = stack.run("--dry-run", "cp", "/etc/hostname", "web:/x").stdout
+    assert copied == "copy   /etc/hostname to stack-web-1:/x\n"
+    assert stack.run("--dry-run", "cp", "web:/x", "y").stdout == "copy   stack-web-1:/x to y\n"
+    committed = stack.run("--dry-run", "commit", "web", "x").stdout
+    assert committed == "commit container/stack-web-1  to image/docker.io/library/x:latest\n"
+    exported = stack.run("--dry-run", "export", "-o", "x.tar", "web").stdout
+    assert exported == "export container/stack-web-1  to x.tar\n"
+    assert not list(stack.folder.glob("x*"))
     dry = [
         stack.run("--dry-run", *words).stdout for words in (["exec", "web", "rm", "-r", "/x"], ["pause"], ["unpause"])
     ]

@@ -144,7 +144,7 @@ def test_a_second_pool_is_reported_at_its_place(folder):
         'networks: {default: {ipam: {config: [{subnet: "fd00::/64"}, {subnet: 10.9.0.0/24}, {subnet: 10.8.0.0/24}]}}}\n'
     )
     assert [(problem.span.column, problem.message) for problem in loaded.not_applied] == [
-        (47, "networks have IPv4 addresses only"),
+        (47, "network default has no IPv6"),
         (93, "a network has one IPv4 subnet"),
     ]
     assert loaded.desired.networks[0].subnet == "10.9.0.0/24"
@@ -193,3 +193,76 @@ def test_an_endpoint_that_cannot_be_made_is_refused_at_its_place(folder, attribu
     )
     assert said in shown
     assert f"compose.yaml:1:{column}" in shown
+
+
+DUAL = 'networks: {lan: {enable_ipv6: true, ipam: {config: [{subnet: "fd00:0::/64", %s}, {subnet: 10.9.0.0/24}]}}}\n'
+
+
+def test_a_network_may_have_both_families(folder):
+    loaded = folder.load(
+        "services: {a: {image: x, networks: {lan: {ipv6_address: 'fd00::0:7', link_local_ips: ['fe80::7']}}},"
+        " b: {image: x, networks: [lan]}}\n" + DUAL % "gateway: 'fd00::9', aux_addresses: {printer: 'fd00::0:8'}"
+    )
+    (network,) = loaded.desired.networks
+    assert (network.ipv4, network.ipv6, network.subnet, network.ipv6_subnet) == (
+        True,
+        True,
+        "10.9.0.0/24",
+        "fd00:0::/64",
+    )
+    assert (network.ipv6_gateway, network.reserved) == ("fd00::9", ("fd00::8",))
+    first, second = (spec.endpoints[0] for spec in loaded.desired.containers)
+    assert (first.ipv6_address, first.link_local_addresses) == ("fd00::7", ("fe80::7",))
+    assert second.reserved == ("fd00::7",)
+    assert loaded.not_applied == ()
+
+
+def test_a_network_may_have_ipv6_only(folder):
+    loaded = folder.load(
+        "services: {a: {image: x, ports: ['[::]:80:80'], networks: {lan: {ipv4_address: 10.9.0.7}}}}\n"
+        "networks: {lan: {enable_ipv4: false, enable_ipv6: true}}\n"
+    )
+    (network,), (container,) = loaded.desired.networks, loaded.desired.containers
+    assert (network.ipv4, network.ipv6) == (False, True)
+    assert container.endpoints[0].ipv4_address == ""
+    assert [problem.message for problem in loaded.not_applied] == ["network lan has no IPv4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("services: {a: {image: x}}\nnetworks: {default: {enable_ipv4: false}}\n", "2:35", "has neither IPv4 nor IPv6"),
+        (services(a="10.9.0.5") + DUAL % "gateway: 10.9.0.1", "4:", "10.9.0.1 is not an IPv6 address"),
+        (services() + DUAL % "gateway: 'fd01::1'", "3:", "fd01::1 is not a host address of fd00::/64"),
+        (services() + DUAL % "ip_range: 'fd01::/80'", "3:", "the range fd01::/80 is not within the subnet fd00::/64"),
+        (services() + DUAL % "ip_range: 10.9.0.0/28", "3:", "the range 10.9.0.0/28 is not within the subnet fd00::/64"),
+        ("services: {a: {image: x, ports: ['[::1]:80:80']}}\n", "1:34", "ports cannot be published at ::1"),
+        (
+            "services: {a: {image: x, ports: ['[fd00::9]:80:80']}}\n",
+            "1:34",
+            "no network of the service has IPv6 for fd00",
+        ),
+        (
+            "services: {a: {image: x, networks: {lan: {ipv6_address: 'fd00::1'}}}}\n" + DUAL % "",
+            "1:57",
+            "the address fd00::1 of service a is already used by the gateway",
+        ),
+    ],
+)
+def test_addresses_of_ipv6_that_do_not_fit_are_refused_at_their_place(folder, text, place, message):
+    shown = folder.refused(text)
+    assert message in shown
+    assert f"compose.yaml:{place}" in shown
+
+
+def test_an_address_of_ipv6_without_it_is_not_applied(folder):
+    loaded = folder.load(
+        "services: {a: {image: x, networks: {lan: {ipv6_address: 'fd00::7', link_local_ips: ['fe80::7']}}}}\n"
+        "networks: {lan: {}}\n"
+    )
+    assert [(problem.span.column, problem.message, problem.hint) for problem in loaded.not_applied] == [
+        (57, "network lan has no IPv6", "set enable_ipv6: true on it"),
+        (85, "network lan has no IPv6", "set enable_ipv6: true on it"),
+    ]
+    (endpoint,) = loaded.desired.containers[0].endpoints
+    assert (endpoint.ipv6_address, endpoint.link_local_addresses) == ("", ())

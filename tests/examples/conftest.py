@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from tests.examples.images import write_busybox_root
 from tests.ports import free_port as free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 needs_containers = [
     pytest.mark.scenario,
@@ -104,12 +104,10 @@ class Orchestra:
         return {service: row["State"] for service, row in self.containers().items()}
 
     def down(self) -> None:
-        """Remove everything of the stack at once, whatever became of its file."""
-        if not any(path.exists() for path in (self.home / "run/stacks", self.home / "data/stacks")):
-            return
-        everything = ("down", "-v", "-t", "0", "--remove-orphans")
-        if self.run(*everything, code=None).returncode != 0:
-            command = [sys.executable, "-m", "orchestra", "-p", self.folder.name, *everything]
+        """Remove every stack of this home at once, whatever became of its file."""
+        stacks = {path.name for path in (*self.home.glob("run/stacks/*"), *self.home.glob("data/stacks/*"))}
+        for name in stacks:
+            command = [sys.executable, "-m", "orchestra", "-p", name, "down", "-v", "-t", "0", "--remove-orphans"]
             subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, timeout=60, check=False)
 
     def trouble(self) -> str:
@@ -162,6 +160,25 @@ def busybox_root(tmp_path_factory) -> Path:
     return write_busybox_root(tmp_path_factory.mktemp("busybox"))
 
 
+@contextmanager
+def stacks_in(path: Path, busybox_root: Path) -> Iterator[Callable[..., Stack]]:
+    """What ``write_stack`` gives. path: of the home and the folders of the stacks."""
+    with ExitStack() as ending:
+
+        def make(text: str, name: str = "stack", files: Mapping[str, str] | None = None, **environment: str) -> Stack:
+            folder = path / name
+            folder.mkdir(exist_ok=True)
+            for file, content in (files or {}).items():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_text(content)
+            orchestra = Stack(folder / "compose.yaml", path / "home", busybox_root, **environment)
+            orchestra.write(text)
+            ending.callback(orchestra.down)
+            return orchestra
+
+        yield make
+
+
 @pytest.fixture
 def write_stack(tmp_path, busybox_root):
     """A factory: the text of a Compose file gives the command line on it. All are taken down at the end.
@@ -169,17 +186,12 @@ def write_stack(tmp_path, busybox_root):
     ``rootfs:BUSYBOX`` in the text becomes the reference of a busybox root file system.
     name: of the stack and its folder. files: texts by name, written beside the file.
     """
-    with ExitStack() as ending:
+    with stacks_in(tmp_path, busybox_root) as make:
+        yield make
 
-        def make(text: str, name: str = "stack", files: Mapping[str, str] | None = None, **environment: str):
-            folder = tmp_path / name
-            folder.mkdir(exist_ok=True)
-            for path, content in (files or {}).items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_text(content)
-            orchestra = Stack(folder / "compose.yaml", tmp_path / "home", busybox_root, **environment)
-            orchestra.write(text)
-            ending.callback(orchestra.down)
-            return orchestra
 
+@pytest.fixture(scope="module")
+def write_shared_stack(tmp_path_factory, busybox_root):
+    """As ``write_stack``, for a stack that the tests of a file share: each leaves it as it was."""
+    with stacks_in(tmp_path_factory.mktemp("shared"), busybox_root) as make:
         yield make

@@ -31,13 +31,23 @@ volumes: {data: {}}
 """
 
 
-@pytest.fixture
-def stack(write_stack):
+def start(write_stack):
     """web runs, job has ended."""
     made = write_stack(STACK, files={"one.conf": "old", "shared/there": "kept"})
     made.run("up", "-d")
     eventually(lambda: made.states()["job"] == "exited")
     return made
+
+
+@pytest.fixture
+def stack(write_stack):
+    return start(write_stack)
+
+
+@pytest.fixture(scope="module")
+def shared_stack(write_shared_stack):
+    """For what changes nothing, or clears the place that it copies to."""
+    return start(write_shared_stack)
 
 
 def within(stack, *command):
@@ -111,18 +121,20 @@ def test_without_archive_files_belong_to_root_of_where_they_go(stack, tree, tmp_
         ("tree/sub/link", "web:/tmp/l", ["tmp/l"]),
     ],
 )
-def test_where_things_go_is_as_with_docker_cp(stack, tree, tmp_path, source, target, found):
-    stack.run("cp", str(tmp_path) + "/" + source, target)
+def test_where_things_go_is_as_with_docker_cp(shared_stack, tree, tmp_path, source, target, found):
+    within(shared_stack, "sh", "-c", "rm -rf /new /tmp/*")
+    shared_stack.run("cp", str(tmp_path) + "/" + source, target)
     for path in found:
-        within(stack, "test", "-L" if "link" in source else "-f", f"/{path}")
+        within(shared_stack, "test", "-L" if "link" in source else "-f", f"/{path}")
 
 
-def test_follow_link_copies_what_the_link_leads_to(stack, tree, tmp_path):
-    stack.run("cp", "-L", str(tree / "sub/link"), "web:/tmp/")
-    assert within(stack, "cat", "/tmp/link") == "text\n"
-    within(stack, "ln", "-s", "/etc/passwd", "/tmp/to-passwd")
-    stack.run("cp", "-L", "web:/tmp/to-passwd", str(tmp_path / "passwd"))
-    assert (tmp_path / "passwd").read_text() == within(stack, "cat", "/etc/passwd")
+def test_follow_link_copies_what_the_link_leads_to(shared_stack, tree, tmp_path):
+    within(shared_stack, "sh", "-c", "rm -rf /tmp/*")
+    shared_stack.run("cp", "-L", str(tree / "sub/link"), "web:/tmp/")
+    assert within(shared_stack, "cat", "/tmp/link") == "text\n"
+    within(shared_stack, "ln", "-s", "/etc/passwd", "/tmp/to-passwd")
+    shared_stack.run("cp", "-L", "web:/tmp/to-passwd", str(tmp_path / "passwd"))
+    assert (tmp_path / "passwd").read_text() == within(shared_stack, "cat", "/etc/passwd")
 
 
 def test_volumes_and_bind_mounts_are_as_the_container_sees_them(stack, tree):
@@ -140,29 +152,30 @@ def test_volumes_and_bind_mounts_are_as_the_container_sees_them(stack, tree):
 
 
 @pytest.mark.parametrize("target", ["web:/fixed", "job:/fixed", "job:/fixed/there", "locked:/tmp"])
-def test_what_is_read_only_is_refused_before_anything_is_written(stack, tree, target):
-    before = names(stack.folder)
-    done = stack.run("cp", str(tree / "file"), target, code=1)
+def test_what_is_read_only_is_refused_before_anything_is_written(shared_stack, tree, target):
+    before = names(shared_stack.folder)
+    done = shared_stack.run("cp", str(tree / "file"), target, code=1)
     assert "it is on a read-only file system" in done.stderr
-    assert names(stack.folder) == before
-    assert (stack.folder / "shared/there").read_text() == "kept"
+    assert names(shared_stack.folder) == before
+    assert (shared_stack.folder / "shared/there").read_text() == "kept"
 
 
-def test_a_tree_that_meets_something_read_only_changes_nothing(stack, tree):
+def test_a_tree_that_meets_something_read_only_changes_nothing(shared_stack, tree):
     (tree / "fixed").mkdir()
     (tree / "fixed/there").write_text("new")
-    done = stack.run("cp", f"{tree}/.", "web:/", code=1)
+    done = shared_stack.run("cp", f"{tree}/.", "web:/", code=1)
     assert "web-1://fixed" in done.stderr.replace("web-1:/fixed", "web-1://fixed")
-    assert within(stack, "ls", "/").split().count("file") == 0
+    assert within(shared_stack, "ls", "/").split().count("file") == 0
 
 
-def test_an_archive_goes_in_and_comes_out(stack, tree):
+def test_an_archive_goes_in_and_comes_out(shared_stack, tree):
+    within(shared_stack, "sh", "-c", "rm -rf /tmp/*")
     packed = subprocess.run(["tar", "cz", "-C", tree.parent, "tree"], capture_output=True, check=True).stdout
-    with stack.start("cp", "-", "web:/tmp", stdin=subprocess.PIPE, text=False) as process:
+    with shared_stack.start("cp", "-", "web:/tmp", stdin=subprocess.PIPE, text=False) as process:
         process.communicate(packed)
     assert process.returncode == 0
-    assert within(stack, "cat", "/tmp/tree/sub/twin") == "text\n"
-    with stack.start("cp", "web:/tmp/tree", "-", stdout=subprocess.PIPE, text=False) as process:
+    assert within(shared_stack, "cat", "/tmp/tree/sub/twin") == "text\n"
+    with shared_stack.start("cp", "web:/tmp/tree", "-", stdout=subprocess.PIPE, text=False) as process:
         out = process.communicate()[0]
     with tarfile.open(fileobj=io.BytesIO(out)) as tar:
         assert sorted(tar.getnames()) == sorted(["tree", *(f"tree/{name}" for name in names(tree))])
@@ -216,8 +229,8 @@ def test_every_replica_is_copied_to_and_one_by_its_index(write_stack, tmp_path):
         ("web: /tmp", "is not SERVICE:PATH"),
     ],
 )
-def test_wrong_input_is_refused_with_one_sentence(stack, line, said):
-    done = stack.run("cp", *line.split(), code=1)
+def test_wrong_input_is_refused_with_one_sentence(shared_stack, line, said):
+    done = shared_stack.run("cp", *line.split(), code=1)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -64,6 +64,10 @@ def pipes(stack, *arguments, **options):
     return stack.start(*arguments, **(streams | options))
 
 
+def sockets(pid):
+    return [link for link in map(os.readlink, Path(f"/proc/{pid}/fd").iterdir()) if link.startswith("socket:")]
+
+
 def test_the_command_of_the_service_runs_once_after_its_dependencies(stack):
     done = stack.run("run", "--rm", "web")
     assert done.stdout == "ready\nhello\n"
@@ -181,11 +185,32 @@ def test_signals_are_the_programs(write_stack):
         assert running.stdout.readline() == "begun\n"
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=30) == 130
-    deaf = "trap '' INT; echo begun; while :; do sleep 0.05; done"
-    with pipes(stack, "run", "-q", "--rm", "job", "sh", "-c", deaf) as running:
+    stubborn = "trap 'echo not yet' INT; echo begun; while :; do sleep 0.05; done"
+    with pipes(stack, "run", "-q", "--rm", "job", "sh", "-c", stubborn) as running:
         assert running.stdout.readline() == "begun\n"
-        eventually(lambda: running.poll() is not None or running.send_signal(signal.SIGINT))
-        assert running.wait(timeout=30) in (137, -signal.SIGINT)  # it may be ending by itself already
+        running.send_signal(signal.SIGINT)
+        assert running.stdout.readline() == "not yet\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=30) == 137
+    eventually(lambda: not names(stack))
+
+
+def test_an_interrupt_while_the_container_is_removed_keeps_the_programs_exit_code(write_stack):
+    stack = write_stack(ALONE)
+    script = "echo begun; read line; exit 5"
+    with pipes(stack, "run", "-q", "--rm", "job", "sh", "-c", script, stdin=subprocess.PIPE) as running:
+        assert running.stdout.readline() == "begun\n"
+        supervisor = greeting(next((stack.home / "run/stacks").glob("*")))["supervisor"]
+        attached = len(sockets(running.pid))
+        os.kill(supervisor, signal.SIGSTOP)  # it would remove the container
+        try:
+            running.stdin.write("word\n")
+            running.stdin.flush()
+            eventually(lambda: len(sockets(running.pid)) < attached)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(timeout=30) == 5
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
     eventually(lambda: not names(stack))
 
 

@@ -47,7 +47,8 @@ while True:
     except ChildProcessError:
         continue
 """
-IMAGE = "/run/image.tar"
+IMAGE, BUILT = "/run/image.tar", "/run/built.tar"
+"""A root file system, and an archive of the image that ``orchestra image build`` makes of it."""
 OF_THE_MOUNT = ("rw", "ro", "relatime", "nosuid", "nodev", "noexec")
 IN_MEMORY = ("run", "tmp", "var/lib", "var/log")
 
@@ -59,6 +60,32 @@ def tree_with(program):
         if root and all(shutil.which(name, path=places) for name in (program, "python3")):
             return root
     return pytest.skip(f"needs {program} and python3, installed here or in a tree that {VARIABLE} names")
+
+
+DOCKERFILE = """\
+FROM scratch
+ADD image.tar /
+ENV WORD=built
+WORKDIR /made
+COPY --chown=7:8 --chmod=640 Dockerfile .
+RUN echo "$WORD by $(id -u)" > said && chmod 4755 said && ln said same && rm -r /root
+USER 7:8
+ENTRYPOINT ["sh", "-c"]
+CMD ["cat said; stat -c '%a %u:%g' Dockerfile said; pwd; id -u; ls -d /root same 2>&1 || true"]
+"""
+SAID = "built by 0\n640 7:8\n4755 0:0\n/made\n7\nls: /root: No such file or directory\nsame\n"
+
+
+def build(path: Path, image: Path) -> str:
+    """Make ``built.tar`` of the root file system ``image``, beside it. The digest of the image's configuration."""
+    (path / "Dockerfile").write_text(DOCKERFILE)
+    command = [sys.executable, "-m", "orchestra", "image"]
+    environment = {**os.environ, "ORCHESTRA_HOME": f"{path}/home"}
+    done = []
+    for words in (("build", "-q", "-t", "built:1", path), ("save", "-o", path / "built.tar", "built:1")):
+        done.append(subprocess.run([*command, *words], env=environment, capture_output=True, text=True, check=False))
+        assert done[-1].returncode == 0, done[-1].stderr
+    return done[0].stdout.strip()
 
 
 class World:
@@ -73,6 +100,7 @@ class World:
         image = path / "image.tar"
         with tarfile.open(image, "w") as archive:
             archive.add(image_tree, ".")
+        self.built = build(path, image)
         reader, writer = os.pipe()
         self.pid = fork()
         if self.pid == 0:
@@ -117,7 +145,7 @@ class World:
         mount.mount("/dev", str(here / "dev"), "", mount.MS_BIND | mount.MS_REC)
         mount.mount("tmpfs", str(here / "dev/shm"), "tmpfs")  # podman's locks are there
         self._mount_cgroups(here / "sys/fs/cgroup")
-        shared = [(SOURCES, SOURCES), (str(image), IMAGE)]
+        shared = [(SOURCES, SOURCES), (str(image), IMAGE), (f"{self.path}/built.tar", BUILT)]
         for path, place in [*shared, (UNPACKED, UNPACKED)] if os.path.isdir(UNPACKED) else shared:
             target = Path(f"{here}/{place}")
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -152,3 +152,10 @@ def test_a_container_in_a_user_namespace(engine):
     words = ("--rm", "--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000", "box", "sh", "-c")
     script = "id -u; cat /proc/self/uid_map; touch /etc/mine; stat -c %u /etc/mine"
     assert engine.ok("run", *words, script).split() == ["0", "0", "100000", "5000", "0"]
+
+
+def test_an_image_that_orchestra_built_runs_and_keeps_its_id(engine):
+    engine.ok("load", "--input", engines.BUILT)
+    found = json.loads(engine.ok("image", "inspect", "built:1"))[0]["Id"]
+    assert found.removeprefix("sha256:") == engine.world.built.removeprefix("sha256:")
+    assert engine("run", "--rm", "built:1").stdout == engines.SAID

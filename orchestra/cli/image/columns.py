@@ -5,18 +5,13 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from orchestra.cli.render.ages import describe_span
+from orchestra.cli.render.ages import describe_moment, describe_span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.stacks.images.library import Item
 
 NONE = "<none>"
-SHORT = 12
-
-
-def short_id(image_id: str) -> str:
-    return image_id.removeprefix("sha256:")[:SHORT]
 
 
 def repository_and_tag(item: Item) -> tuple[str, str]:
@@ -40,7 +35,7 @@ def describe_age(created: str) -> str:
     return "N/A" if moment is None else f"{describe_span(time.time() - moment)} ago"
 
 
-def describe_moment(created: str) -> str:
+def describe_creation(created: str) -> str:
     """The time as Docker prints it."""
     moment = parse_created(created)
-    return "N/A" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(moment))
+    return "N/A" if moment is None else describe_moment(moment)

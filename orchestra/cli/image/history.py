@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from orchestra.cli.image.columns import describe_age, short_id
+from orchestra.cli.image.columns import describe_age
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
+from orchestra.model.names import short_id
 from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False

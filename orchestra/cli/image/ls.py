@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 from orchestra.cli.image.columns import (
     NONE,
     describe_age,
-    describe_moment,
+    describe_creation,
     parse_created,
     repository_and_tag,
-    short_id,
 )
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import render_rows
+from orchestra.model.names import short_id
 from orchestra.stacks.images.library import open_library
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ def _row(item: Item, *, full: bool) -> dict[str, Any]:
     repository, tag = repository_and_tag(item)
     return {
         "Containers": "N/A",
-        "CreatedAt": describe_moment(item.created),
+        "CreatedAt": describe_creation(item.created),
         "CreatedSince": describe_age(item.created),
         "Digest": item.entry.source if item.name else NONE,
         "ID": item.id if full else short_id(item.id),

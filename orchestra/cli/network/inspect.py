@@ -27,20 +27,19 @@ def run(invocation: Invocation) -> int:
 
 
 def _fields(network: HostNetwork) -> dict[str, Any]:
-    pool = {
-        "Subnet": network.subnet,
-        **({"IPRange": network.ip_range} if network.ip_range else {}),
-        "Gateway": network.gateway,
-    }
+    pools = [
+        {"Subnet": each.subnet, **({"IPRange": each.ip_range} if each.ip_range else {}), "Gateway": each.gateway}
+        for each in network.subnets
+    ]
     return {
         "Name": network.name,
         "Id": network.id,
         "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(network.created_at)),
         "Scope": SCOPE,
         "Driver": DRIVER,
-        "EnableIPv4": True,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": {}, "Config": [pool]},
+        "EnableIPv4": network.has_ip(4),
+        "EnableIPv6": network.has_ip(6),
+        "IPAM": {"Driver": "default", "Options": {}, "Config": pools},
         "Internal": network.internal,
         "Attachable": True,
         "Containers": {
@@ -48,7 +47,7 @@ def _fields(network: HostNetwork) -> dict[str, Any]:
                 "Name": member.name,
                 "MacAddress": member.mac_address,
                 "IPv4Address": member.address,
-                "IPv6Address": "",
+                "IPv6Address": member.ipv6_address,
             }
             for member in network.members
         },

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 
+from orchestra.cli.render.ages import describe_moment
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.template import check_format, render_rows
 from orchestra.cli.template.values import Method
+from orchestra.model.names import short_id
 from orchestra.stacks.host_networks import DRIVER, SCOPE, list_networks
 
 TYPE_CHECKING = False
@@ -18,31 +19,29 @@ if TYPE_CHECKING:
     from orchestra.model.host_network import HostNetwork
 
 HEADER = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
-SHORT = 12
-"""Characters of an ID, as Docker shows it."""
 
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
     check_format(values["format"])
-    length = None if values["full"] else SHORT
+    full = values["full"]
     found = list_networks(invocation.context, values["filters"])
     if values["quiet"]:
-        sys.stdout.write("".join(f"{network.id[:length]}\n" for network in found))
+        sys.stdout.write("".join(f"{network.id if full else short_id(network.id)}\n" for network in found))
     else:
-        rows = [_fields(network, length) for network in found]
+        rows = [_fields(network, full=full) for network in found]
         sys.stdout.write(render_rows(values["format"], HEADER, rows, width=output_width()))
     return 0
 
 
-def _fields(network: HostNetwork, length: int | None) -> dict[str, Any]:
+def _fields(network: HostNetwork, *, full: bool) -> dict[str, Any]:
     labels = network.labels
     return {
-        "CreatedAt": time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(network.created_at)),
+        "CreatedAt": describe_moment(network.created_at),
         "Driver": DRIVER,
-        "ID": network.id[:length],
-        "IPv4": "true",
-        "IPv6": "false",
+        "ID": network.id if full else short_id(network.id),
+        "IPv4": str(network.has_ip(4)).lower(),
+        "IPv6": str(network.has_ip(6)).lower(),
         "Internal": str(network.internal).lower(),
         "Label": Method(lambda name: labels.get(name, "")),
         "Labels": ",".join(f"{name}={text}" for name, text in sorted(labels.items())),

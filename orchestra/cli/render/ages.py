@@ -1,6 +1,8 @@
-"""Durations in Docker's words (go-units ``HumanDuration``)."""
+"""Moments, and durations in Docker's words (go-units ``HumanDuration``)."""
 
 from __future__ import annotations
+
+import time
 
 
 def describe_span(seconds: float) -> str:
@@ -29,3 +31,8 @@ def describe_span(seconds: float) -> str:
     if days < 730:
         return f"{days // 30} months"
     return f"{days // 365} years"
+
+
+def describe_moment(seconds: float) -> str:
+    """A Unix time as Docker's tables show it: ``2026-01-31 12:00:00 +0000 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC", time.gmtime(seconds))

@@ -10,6 +10,7 @@ from orchestra.cli.render.encoding import spelled
 from orchestra.cli.render.narrow import wrap
 from orchestra.cli.render.sizes import describe_binary_size
 from orchestra.model.health import Health
+from orchestra.model.names import short_id
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -25,7 +26,6 @@ INDENT = 2
 HEADING = 13
 """Columns of a heading, including the space before the text."""
 WIDE = 10_000
-SHORT_ID = 12
 DIGEST = "sha256:"
 CORE = 1_000_000_000
 KILLED = 128
@@ -48,7 +48,7 @@ def render_summary(stack: str, row: ContainerRow, details: Details, now: float, 
 def _things(row: ContainerRow, details: Details, now: float) -> Iterator[tuple[str, list[str]]]:
     """Headings, each with at least one line."""
     config, host = details["Config"], details["HostConfig"]
-    yield "ID", [details["Id"][:SHORT_ID] or "unknown"]
+    yield "ID", [short_id(details["Id"]) or "unknown"]
     yield "Image", [_image(details)]
     yield "Command", [" ".join(row.command) or "unknown"]
     yield "State", list(_state(row, host, now))
@@ -72,7 +72,7 @@ def _things(row: ContainerRow, details: Details, now: float) -> Iterator[tuple[s
 
 def _image(details: Details) -> str:
     name, digest = details["Config"]["Image"] or "unknown", details["Image"]
-    return f"{name} ({digest.removeprefix(DIGEST)[:SHORT_ID]})" if digest.startswith(DIGEST) else name
+    return f"{name} ({short_id(digest)})" if digest.startswith(DIGEST) else name
 
 
 def _state(row: ContainerRow, host: Details, now: float) -> Iterator[str]:

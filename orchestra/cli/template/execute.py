@@ -164,6 +164,8 @@ class _Execution:
 
 
 def _field(value: Any, name: str, column: int) -> Any:
+    if value is None:
+        raise TemplateError(column, f"there is no .{name}: what precedes it is nil", "test that with {{if}} first")
     if not isinstance(value, Mapping):
         raise TemplateError(column, f"there is no .{name} in {plain(value) or 'an empty text'}")
     if name not in value:

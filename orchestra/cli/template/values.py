@@ -25,6 +25,10 @@ class Method(Record):
     call: Callable[..., Any]
 
 
+class Sparse(dict[str, "Any"]):
+    """Fields that templates may name although they are None; JSON leaves those out."""
+
+
 def plain(value: Any) -> str:
     """The value as Go's fmt prints it with %v."""
     match value:
@@ -45,14 +49,17 @@ def plain(value: Any) -> str:
 
 
 def to_json(value: Any) -> str:
-    return json.dumps(_encodable(value))
+    return json.dumps(encodable(value))
 
 
-def _encodable(value: Any) -> Any:
+def encodable(value: Any) -> Any:
+    """The value as it is shown as JSON."""
     if isinstance(value, Lazy):
-        return _encodable(value.compute())
+        return encodable(value.compute())
+    if isinstance(value, Sparse):
+        return {key: encodable(field) for key, field in value.items() if field is not None}
     if isinstance(value, Mapping):
-        return {key: _encodable(field) for key, field in value.items() if not isinstance(field, Method)}
+        return {key: encodable(field) for key, field in value.items() if not isinstance(field, Method)}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     return value

@@ -27,7 +27,7 @@ from orchestra.driver.local.log_receivers import Identity, check_receiver, resol
 from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.mounted_images import MountedImages
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach
+from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach, publishing_families
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.driver.local.observe import observe_container
@@ -157,7 +157,7 @@ class Containers:
         check_endpoint(self._home, self._stack, spec)
         for kind, target in self._joins(spec):
             self._joined_pid(spec.name, kind, target)
-        self._ports.check(spec.ports)
+        self._ports.check(spec.ports, publishing_families(self._home, spec))
         find_runtime(spec.runtime, spec.service)
         check_receiver(spec)
         self._mounted_images.resolve(spec, self._mounted_images.digests(spec))
@@ -174,7 +174,7 @@ class Containers:
             joins = self._joins(spec)
             store_record(directory, ContainerRecord(replace(container, config_hash=""), spec.ports, joins))
             self._known.add(spec.name)
-        ports = self._ports.reserve(spec.name, spec.ports)
+        ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec))
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
         config = self._write_bundle(spec, image, container, attachment, directory)
         command = tuple(config["process"]["args"])
@@ -258,7 +258,7 @@ class Containers:
             raise self._spoil(name)
         if not record.ports or attachment.ports:
             return attachment, False
-        attachment = replace(attachment, ports=self._ports.reserve(name, record.ports))
+        attachment = replace(attachment, ports=self._ports.reserve(name, record.ports, attachment.families))
         attachments.store(directory, attachment)
         return attachment, True
 

@@ -237,7 +237,7 @@ def _ports(container: Container) -> dict[str, list[dict[str, str]] | None]:
     for row in container.ports:
         host, _, inside = row.rpartition("->")
         address, _, number = host.rpartition(":")
-        found[inside] = [*(found[inside] or ()), {"HostIp": address, "HostPort": number}]
+        found[inside] = [*(found[inside] or ()), {"HostIp": address.strip("[]"), "HostPort": number}]
     return found
 
 
@@ -247,6 +247,9 @@ def _networks(attachment: Attachment | None) -> dict[str, dict[str, Any]]:
             "IPAddress": each.address,
             "IPPrefixLen": each.prefix,
             "Gateway": each.gateway,
+            "GlobalIPv6Address": each.ipv6_address,
+            "GlobalIPv6PrefixLen": each.ipv6_prefix,
+            "IPv6Gateway": each.ipv6_gateway,
             "MacAddress": each.mac_address,
             "DNSNames": list(each.names),
         }

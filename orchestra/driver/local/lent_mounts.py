@@ -15,6 +15,7 @@ from orchestra.driver.local.volume.store import DATA
 from orchestra.driver.local.volume.store import load_record as load_volume
 from orchestra.errors import TemporaryError
 from orchestra.model.mount import BindMount, VolumeMount
+from orchestra.model.names import short_id
 from orchestra.model.sharing import OfService
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _find(home: Home, stack: str, spec: ContainerSpec, name: str) -> _Lender:
     others = sorted(set(os.listdir(home.stacks_run)) - {stack}) if os.path.isdir(home.stacks_run) else []
     for each in (stack, *others):
         for lender in _containers(home, each):
-            if name in (lender.record.container.name, lender.record.container.id, lender.record.container.id[:12]):
+            if name in (lender.record.container.name, lender.record.container.id, short_id(lender.record.container.id)):
                 return lender
     raise TemporaryError(f"container {spec.name}: there is no container {name}, whose volumes it mounts")
 

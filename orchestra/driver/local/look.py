@@ -90,7 +90,8 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
         raise DamagedFile(files.file(NETWORK), "it holds no container_id")
     attachment = attachment or {}
     try:
-        addresses = {row["network"]: row["address"] for row in attachment.get("interfaces", ())}
+        interfaces = attachment.get("interfaces", ())
+        addresses = {row["network"]: row["address"] or row.get("ipv6_address", "") for row in interfaces}
         ports = [_port(row) for row in attachment.get("ports", ())]
     except (LookupError, TypeError, AttributeError) as error:
         raise DamagedFile(files.file(NETWORK), f"{error!r}") from error
@@ -182,4 +183,6 @@ def of_run(files: ContainerDirectory, name: str, started_at: float) -> Encoded:
 
 
 def _port(port: Encoded) -> str:
-    return f"{port.get('host_ip') or ANY}:{port['published']}->{port['target']}/{port.get('protocol', 'tcp')}"
+    host = port.get("host_ip") or ANY
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port['published']}->{port['target']}/{port.get('protocol', 'tcp')}"

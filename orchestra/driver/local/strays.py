@@ -11,6 +11,7 @@ from orchestra.driver.local.net.endpoint import detach
 from orchestra.driver.local.net.link import home_hash
 from orchestra.driver.local.record import load_record
 from orchestra.linux import cgroup
+from orchestra.model.names import short_id
 
 if TYPE_CHECKING:
     from orchestra.home import Home
@@ -59,7 +60,7 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 def _end(home: Home, stack: str, container_id: str) -> None:
     group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
     if group.processes():
-        text = f"container {container_id[:12]} of stack {stack} is killed: its directory is missing or damaged"
+        text = f"container {short_id(container_id)} of stack {stack} is killed: its directory is missing or damaged"
         print(text, file=sys.stderr, flush=True)
     group.kill()
     group.remove()

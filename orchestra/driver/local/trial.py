@@ -194,7 +194,7 @@ def gates() -> None:
 
     namespaces.unshare(CLONE_NEWNET)
     with Netlink() as connection:
-        connection.send(*gate_of_bridge(socket.if_nametoindex("lo"), "lo"))
+        connection.send(*gate_of_bridge(socket.if_nametoindex("lo"), "lo", (), internal=False))
 
 
 def forwarding() -> None:

@@ -42,13 +42,11 @@ UNSUPPORTED: dict[str, str] = {
     "services.*.develop.watch.[].exec.image": "the command is run in the service's containers",
     "services.*.develop.watch.[].exec.per_replica": "the command is run in every container of the service",
     "services.*.gpus.[].options": _DEVICE_OPTIONS,
-    "services.*.networks.*.ipv6_address": "networks have IPv4 addresses only",
     **{f"services.*.{kind}.[].image": _IN_THE_CONTAINER for kind in ("post_start", "pre_stop")},
     **{f"services.*.{kind}.[].per_replica": _IN_THE_CONTAINER for kind in ("post_start", "pre_stop")},
     "services.*.storage_opt": "the root file system has no quota",
     "services.*.use_api_socket": "there is no engine socket to mount",
     "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
-    "networks.*.enable_ipv6": "networks have IPv4 addresses only",
     "networks.*.ipam.options": "addresses are assigned in order",
 }
 

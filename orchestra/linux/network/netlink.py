@@ -58,7 +58,7 @@ IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS = 29, 8
 IFLA_BR_MCAST_SNOOPING = 23
 IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE = 8, 1
 VETH_INFO_PEER = 1
-IFA_ADDRESS, IFA_LOCAL = 1, 2
+IFA_ADDRESS, IFA_LOCAL, IFA_F_NODAD = 1, 2, 0x02
 RTA_DST, RTA_OIF, RTA_GATEWAY = 1, 4, 5
 RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 3, 0, 1
 RTM_TYPE_OFFSET = 7  # of rtm_type in struct rtmsg
@@ -68,6 +68,7 @@ ALIAS_MAX = 255
 NAME_MAX = 15
 
 
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
 HERE = -1
 """Instead of the number of a network namespace: the one of the socket."""
 
@@ -92,7 +93,7 @@ class Link(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An IPv4 address of the interface with the number ``link``."""
+    """An IPv4 or IPv6 address of the interface with the number ``link``."""
 
     link: int
     address: str
@@ -100,7 +101,7 @@ class Address(NamedTuple):
 
 
 class Route(NamedTuple):
-    """An IPv4 route of any table. destination '' with prefix 0: the default route.
+    """A route of any table. destination '' with prefix 0: the default route.
 
     link 0: several interfaces, or none.
     """
@@ -109,6 +110,12 @@ class Route(NamedTuple):
     destination: str
     prefix: int
     gateway: str
+    family: int = socket.AF_INET
+
+
+def family_of(address: str) -> int:
+    """AF_INET or AF_INET6, for an address or a network as text."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def new_bridge(name: str, *, address: bytes, mtu: int) -> Request:
@@ -163,19 +170,22 @@ def delete_link(name: str) -> Request:
 
 
 def add_address(link: int, address: str, prefix: int) -> Request:
-    """Add an IPv4 address; does nothing if it exists already."""
-    packed = socket.inet_aton(address)
-    body = struct.pack("=BBBBI", socket.AF_INET, prefix, 0, RT_SCOPE_UNIVERSE, link)
+    """Add an address; does nothing if it exists already.
+
+    One of IPv6 is valid at once: nothing waits to hear that no neighbour has it (RFC 4862 section 5.4).
+    """
+    family, packed = _packed(address)
+    flags = IFA_F_NODAD if family == socket.AF_INET6 else 0
+    body = struct.pack("=BBBBI", family, prefix, flags, RT_SCOPE_UNIVERSE, link)
     body += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
     return Request("add address", f"{address}/{prefix}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
 def set_default_route(gateway: str, link: int) -> Request:
-    """Set the default route of the main table, replacing an existing one."""
-    family = struct.pack(
-        "=BBBBBBBBI", socket.AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
-    )
-    body = family + attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _u32(RTA_OIF, link)
+    """Set the default route of the gateway's family in the main table, replacing an existing one."""
+    family, packed = _packed(gateway)
+    head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
+    body = head + attribute(RTA_GATEWAY, packed) + _u32(RTA_OIF, link)
     return Request("set default route", gateway, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
@@ -269,15 +279,16 @@ class Netlink:
                 return message.body
 
     def addresses(self) -> list[Address]:
-        """All IPv4 addresses."""
-        family = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
-        return [_address(body) for body in self._dump(Request("list addresses", "", RTM_GETADDR, NLM_F_DUMP, family))]
+        """All IPv4 and IPv6 addresses."""
+        family = struct.pack("=BBBBI", socket.AF_UNSPEC, 0, 0, 0, 0)
+        bodies = self._dump(Request("list addresses", "", RTM_GETADDR, NLM_F_DUMP, family))
+        return [_address(body) for body in bodies if body[0] in FAMILIES]
 
     def routes(self) -> list[Route]:
-        """All IPv4 unicast routes of all tables."""
-        family = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+        """All IPv4 and IPv6 unicast routes of all tables."""
+        family = struct.pack("=BBBBBBBBI", socket.AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0, 0)
         bodies = self._dump(Request("list routes", "", RTM_GETROUTE, NLM_F_DUMP, family))
-        return [_route(body) for body in bodies if body[RTM_TYPE_OFFSET] == RTN_UNICAST]
+        return [_route(body) for body in bodies if body[0] in FAMILIES and body[RTM_TYPE_OFFSET] == RTN_UNICAST]
 
     def _dump(self, request: Request) -> list[bytes]:
         # An interrupted dump may miss objects (NLM_F_DUMP_INTR): repeat until one is complete.
@@ -333,16 +344,17 @@ def _link(body: bytes) -> Link:
 def _address(body: bytes) -> Address:
     _, prefix, _, _, link = struct.unpack_from("=BBBBI", body)
     attributes = parse_attributes(body[8:])
-    return Address(link, socket.inet_ntoa(attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]), prefix)
+    return Address(link, socket.inet_ntop(body[0], attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]), prefix)
 
 
 def _route(body: bytes) -> Route:
     attributes = parse_attributes(body[12:])
     return Route(
         link=_number(attributes.get(RTA_OIF)),
-        destination=_ipv4(attributes.get(RTA_DST)),
+        destination=_text(body[0], attributes.get(RTA_DST)),
         prefix=body[1],
-        gateway=_ipv4(attributes.get(RTA_GATEWAY)),
+        gateway=_text(body[0], attributes.get(RTA_GATEWAY)),
+        family=body[0],
     )
 
 
@@ -354,5 +366,11 @@ def _signed(value: bytes | None) -> int:
     return int(struct.unpack("=i", value)[0]) if value else HERE
 
 
-def _ipv4(packed: bytes | None) -> str:
-    return socket.inet_ntoa(packed) if packed else ""
+def _packed(address: str) -> tuple[int, bytes]:
+    """The family of an address, and its bytes."""
+    family = family_of(address)
+    return family, socket.inet_pton(family, address)
+
+
+def _text(family: int, packed: bytes | None) -> str:
+    return socket.inet_ntop(family, packed) if packed else ""

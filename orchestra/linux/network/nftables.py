@@ -77,9 +77,9 @@ def redirect(table: str, redirections: Sequence[Redirection]) -> None:
         _transact([delete, *_new_table(table, redirections)])
 
 
-def has_table(table: str) -> bool:
-    """Whether the calling thread's network namespace has this table of the family ip."""
-    body = table_header() + text(NFTA_TABLE_NAME, table)
+def has_table(table: str, family: int = socket.AF_INET) -> bool:
+    """Whether the calling thread's network namespace has this table of the family."""
+    body = table_header(family) + text(NFTA_TABLE_NAME, table)
     request = Request("get nftables table", table, message_type(NFT_MSG_GETTABLE), 0, body)
     with open_nfnetlink() as connection:
         connection.send(render_message(request, NLM_F_REQUEST, 1))

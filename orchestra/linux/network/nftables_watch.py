@@ -10,6 +10,7 @@ import socket
 import struct
 from typing import NamedTuple
 
+from orchestra.linux.network.netlink import FAMILIES
 from orchestra.linux.network.netlink_message import (
     NLM_F_DUMP,
     NLM_F_DUMP_INTR,
@@ -55,7 +56,7 @@ BEFORE_GENERATION = 2
 
 
 class Changes(NamedTuple):
-    """tables: names of the changed tables of the family ip, None if the kernel had to drop messages.
+    """tables: names of the changed tables of the families ip and ip6, None if the kernel had to drop messages.
 
     program: the name of the process that made the last change, '' if unknown. reduced: the tables that have lost
     something, or are gone.
@@ -113,7 +114,7 @@ class TableWatch:
                 attributes = parse_attributes(message.body[4:])
                 if message.type & 0xFF == NFT_MSG_NEWGEN:
                     program = parse_text(attributes.get(NFTA_GEN_PROC_NAME))
-                elif message.body[0] == socket.AF_INET and tables is not None:
+                elif message.body[0] in FAMILIES and tables is not None:
                     table = parse_text(attributes.get(NFTA_TABLE))
                     tables.add(table)
                     if message.type & 0xFF in REMOVALS:
@@ -127,7 +128,7 @@ class TableContent(NamedTuple):
     rules: int
 
 
-def table_content(table: str, chains: Sequence[str]) -> TableContent | None:
+def table_content(table: str, chains: Sequence[str], family: int = socket.AF_INET) -> TableContent | None:
     """The table and these chains of it as the kernel has them; None if one is missing. Raises OSError."""
     requests = [
         Request("get nftables table", table, NFT_MSG_GETTABLE, 0, text(NFTA_TABLE_NAME, table)),
@@ -145,21 +146,21 @@ def table_content(table: str, chains: Sequence[str]) -> TableContent | None:
     raw = b""
     with open_nfnetlink() as connection:
         for request in requests:
-            (answer,) = _ask(connection, request, 0)
+            (answer,) = _ask(connection, request, 0, family)
             if answer.type == NLMSG_ERROR:
                 error = parse_error(request, answer)
                 if error is not None and error.errno == errno.ENOENT:
                     return None
                 raise error or OSError(f"{request.call}: no answer")
             raw += _without_generation(answer)
-        rules = _rules(connection, table)
+        rules = _rules(connection, table, family)
     return TableContent(raw + b"".join(rules), len(rules))
 
 
-def _rules(connection: socket.socket, table: str) -> list[bytes]:
+def _rules(connection: socket.socket, table: str, family: int) -> list[bytes]:
     request = Request("list nftables rules", table, NFT_MSG_GETRULE, NLM_F_DUMP, text(NFTA_RULE_TABLE, table))
     while True:
-        messages = list(_ask(connection, request, NLM_F_DUMP))
+        messages = list(_ask(connection, request, NLM_F_DUMP, family))
         if not any(message.flags & NLM_F_DUMP_INTR for message in messages):
             break
     found: list[bytes] = []
@@ -172,9 +173,9 @@ def _rules(connection: socket.socket, table: str) -> list[bytes]:
     return found
 
 
-def _ask(connection: socket.socket, request: Request, flags: int) -> Iterator[Message]:
+def _ask(connection: socket.socket, request: Request, flags: int, family: int) -> Iterator[Message]:
     """The single answer to a request, or all answers to a dump without its end."""
-    asked = request._replace(type=message_type(request.type), payload=table_header() + request.payload)
+    asked = request._replace(type=message_type(request.type), payload=table_header(family) + request.payload)
     connection.send(render_message(asked, NLM_F_REQUEST | flags, 1))
     while True:
         for message in parse_messages(connection.recv(RECEIVED)):

@@ -28,7 +28,8 @@ RTM_NEWQDISC, RTM_NEWTFILTER, RTM_GETTFILTER = 36, 44, 46
 TC_H_CLSACT, CLSACT_HANDLE = 0xFFFFFFF1, 0xFFFF0000
 TCA_KIND, TCA_OPTIONS = 1, 2
 TCA_BPF_OPS_LEN, TCA_BPF_OPS, TCA_BPF_NAME, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT = 4, 5, 7, 8, 1
-ETH_P_ALL, ETH_P_IP, ETH_P_ARP = 0x0003, 0x0800, 0x0806
+ETH_P_ALL, ETH_P_IP, ETH_P_ARP, ETH_P_IPV6 = 0x0003, 0x0800, 0x0806, 0x86DD
+ETH_P_8021Q, ETH_P_8021AD = 0x8100, 0x88A8
 HANDLE = 1
 
 # TC_ACT_UNSPEC leaves the packet to later filters; TC_ACT_SHOT drops it.
@@ -90,6 +91,27 @@ def jump_if_any_bit(value: int, if_true: int, if_false: int) -> Instruction:
 
 def verdict(value: int) -> Instruction:
     return Instruction(0x06, 0, 0, value)
+
+
+class Step(NamedTuple):
+    """An instruction whose jumps lead to labels; '' leads to the next step."""
+
+    instruction: Instruction
+    if_true: str = ""
+    if_false: str = ""
+    label: str = ""
+
+
+def assemble(steps: Sequence[Step]) -> tuple[Instruction, ...]:
+    """The program of these steps; jumps lead forward only, over at most 255 steps."""
+    places = {step.label: place for place, step in enumerate(steps) if step.label}
+    return tuple(
+        step.instruction._replace(
+            if_true=places[step.if_true] - place - 1 if step.if_true else step.instruction.if_true,
+            if_false=places[step.if_false] - place - 1 if step.if_false else step.instruction.if_false,
+        )
+        for place, step in enumerate(steps)
+    )
 
 
 def new_clsact(link: int, name: str) -> Request:

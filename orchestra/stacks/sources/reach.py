@@ -89,7 +89,8 @@ def _powers(loaded: Loaded, service: Service, directory: str) -> Iterator[str]:
         return
     yield f"image {service.image}" if service.image else "an image that is built"
     for port in service.ports:
-        address = f"{port.host_ip}:" if port.host_ip else ""
+        host = port.host_ip or ""
+        address = f"[{host}]:" if ":" in host else host and f"{host}:"
         yield f"port {address}{port.published or 'any'} -> {port.target}/{port.protocol}"
     for volume in service.volumes:
         if volume.type == "bind":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.build.ignore import Ignore
 from orchestra.driver.local.build.mode import change_mode
-from orchestra.driver.local.build.selection import find_matches
+from orchestra.driver.local.build.selection import Selection, find_matches
 from orchestra.driver.local.copying.archive import read_archive
 from orchestra.driver.local.copying.place import Destination, Inside, without_links
 from orchestra.driver.local.copying.reading import Reader
@@ -66,7 +66,8 @@ def copy_files(step: Copy, place: Place, target: int, owners: Owners, *, from_co
         len(matches) > 1 or len(step.paths) > 1 or step.destination.endswith("/") or _is_directory(target, step)
     )
     for match in matches:
-        if match.path and exclude.is_ignored(match.path) and not exclude.may_contain(match.path):
+        selection = Selection(place, match, exclude)
+        if selection.leaves_out("", is_directory=match.is_directory):
             continue
         fd = open_in_root(place.root, match.path or "/", os.O_PATH)
         try:
@@ -76,7 +77,7 @@ def copy_files(step: Copy, place: Place, target: int, owners: Owners, *, from_co
                     items = map(replace(owners, usual=None).adapt, read_archive(archive, match.name))
                     _write(target, base, "", items)
                 continue
-            items = map(owners.adapt, _items(place, match, fd, exclude, from_context=from_context))
+            items = map(owners.adapt, _items(selection, fd, from_context=from_context))
             if step.parents:
                 _copy_parents(place, match, target, step.destination, owners)
                 base = posixpath.join(step.destination, match.above)
@@ -85,7 +86,7 @@ def copy_files(step: Copy, place: Place, target: int, owners: Owners, *, from_co
             else:
                 base = posixpath.dirname(step.destination)
             if match.is_directory and not step.parents:
-                _write(target, _make(target, base, owners, first=fd), "", items)
+                _write(target, _make(target, base, owners), "", items)
             elif step.parents or is_directory:
                 _write(target, _make(target, base, owners), match.name, items)
             else:
@@ -107,25 +108,19 @@ def _is_directory(target: int, step: Copy) -> bool:
         os.close(fd)
 
 
-def _items(place: Place, match: Match, fd: int, exclude: Ignore, *, from_context: bool) -> Iterator[Item]:
+def _items(selection: Selection, fd: int, *, from_context: bool) -> Iterator[Item]:
     """What is copied of one match. Directories that are left out, but not all in them, come only before what does."""
-    lists = [one for one in (place.ignore, exclude) if one]
-
-    def path_of(name: str) -> str:
-        return posixpath.join(match.path, name) if match.path else name
 
     def is_left_out(name: str, kind: bytes) -> bool:
-        if from_context and kind in SKIPPED:
-            return True
-        path = path_of(name)
-        return any(one.is_ignored(path) and not (kind == tarfile.DIRTYPE and one.may_contain(path)) for one in lists)
+        is_skipped = from_context and kind in SKIPPED
+        return is_skipped or selection.leaves_out(name, is_directory=kind == tarfile.DIRTYPE)
 
     held: list[Item] = []
     for item in Reader(fd, leave_out=is_left_out).walk():
         name = item.entry.name
         while held and not name.startswith(f"{held[-1].entry.name}/"):
             held.pop()
-        if item.entry.isdir() and name and any(one.is_ignored(path_of(name)) for one in lists):
+        if item.entry.isdir() and name and selection.passes_over(name):
             held.append(item)
             continue
         yield from held
@@ -135,10 +130,8 @@ def _items(place: Place, match: Match, fd: int, exclude: Ignore, *, from_context
 
 def _copy_parents(place: Place, match: Match, target: int, destination: str, owners: Owners) -> None:
     """``--parents``: the directories above it, with the attributes that they have in the source."""
-    parts = match.above.split("/") if match.above else []
-    before = match.path.split("/")[: -len(parts) - 1] if parts else []
-    for number, part in enumerate(parts):
-        path = "/".join([*before, *parts[: number + 1]])
+    parts = match.above.split("/")
+    for number, path in enumerate(match.directories_above):
         try:
             fd = open_in_root(place.root, path, os.O_PATH | os.O_DIRECTORY)
         except OSError as error:
@@ -148,37 +141,22 @@ def _copy_parents(place: Place, match: Match, target: int, destination: str, own
         try:
             items = [owners.adapt(item) for item in Reader(fd, leave_out=lambda _path, _kind: True).walk()]
             base = _make(target, posixpath.join(destination, *parts[:number]), owners)
-            _write(target, base, part, iter(items))
+            _write(target, base, parts[number], iter(items))
         finally:
             os.close(fd)
 
 
-def _make(target: int, path: str, owners: Owners, *, first: int = -1) -> str:
-    """The path of a directory, which is made with those above it, if needed.
-
-    first: the directory whose content is copied there; a new one gets its attributes.
-    """
-    uid, gid = owners.of_directories
-    made = make_directories(target, path, uid, gid)
-    if made and first >= 0:
-        [item] = Reader(first, leave_out=lambda _path, _kind: True).walk()
-        entry = owners.adapt(item).entry
-        fd = open_in_root(target, path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fchown(fd, entry.uid, entry.gid)
-            os.fchmod(fd, stat.S_IMODE(entry.mode))
-        finally:
-            os.close(fd)
+def _make(target: int, path: str, owners: Owners) -> str:
+    """The path of a directory, which is made with those above it, if needed."""
+    make_directories(target, path, *owners.of_directories)
     return path
 
 
-def make_directories(root: int, path: str, uid: int = 0, gid: int = 0) -> bool:
-    """Make a directory and those above it, within the root. Returns whether the last one is new. Raises UserError."""
+def make_directories(root: int, path: str, uid: int = 0, gid: int = 0) -> None:
+    """Make a directory and those above it, within the root. Raises UserError."""
     done = ""
-    made = False
     for part in [part for part in posixpath.normpath(f"/{path}").split("/") if part]:
         done = f"{done}/{part}"
-        made = False
         try:
             os.close(open_in_root(root, done, os.O_PATH | os.O_DIRECTORY))
         except OSError as error:
@@ -187,7 +165,6 @@ def make_directories(root: int, path: str, uid: int = 0, gid: int = 0) -> bool:
             if error.errno != ENOENT:
                 raise UserError(f"{done} cannot be made in the image: {error.strerror}") from error
             found = ensure_in_root(root, done, directory=True)
-            made = True
             try:
                 fd = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             finally:
@@ -197,7 +174,6 @@ def make_directories(root: int, path: str, uid: int = 0, gid: int = 0) -> bool:
                 os.fchmod(fd, 0o755)
             finally:
                 os.close(fd)
-    return made
 
 
 def _write(target: int, base: str, top: str, items: Iterator[Item]) -> None:

@@ -27,7 +27,7 @@ from orchestra.build.step import (
     Scratch,
 )
 from orchestra.driver.local.build.cache_to import cached_steps
-from orchestra.driver.local.build.content import Contents
+from orchestra.driver.local.build.content import Contents, TreeContents
 from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
 from orchestra.driver.local.build.download import fetch_commit, fetch_file
 from orchestra.driver.local.build.entitlements import check_entitled, find_devices
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Graph, Step
     from orchestra.driver.local.build.cache_from import Caches
+    from orchestra.driver.local.build.content import Digest
     from orchestra.driver.local.build.download import Fetched
     from orchestra.driver.local.build.layer import Layers
     from orchestra.driver.local.build.run import RunOptions
@@ -91,6 +92,13 @@ class Given(Record):
     cache_to: tuple[CacheTarget, ...] = ()
 
 
+class Files(Record):
+    """The files that a step takes from elsewhere. moment: when those of contexts were read, as in ``Digest``."""
+
+    digest: str = ""
+    moment: str = ""
+
+
 class StepError(OrchestraError):
     """A step failed. lines: the last of its output. label: of the step, if it has one. cause: what happened."""
 
@@ -124,7 +132,14 @@ class Execution:
         self._hear = hear
         self._records = StepRecords(home)
         self._exported = {entry.step for entry in graph.result.history}
+        self._contents = {name: Contents(home, one.path) for name, one in given.directories.items()}
+        self._reading = threading.Lock()
+        self._files: dict[int, Files] = {}
         self._keys: dict[int, str] = {}
+        self._same: dict[int, str] = {}
+        """Keys by which the same is known whatever the stages are that files were copied from, where they differ."""
+        self._again: set[int] = set()
+        """Steps that were carried out although their result was known, and those that depend on them."""
         self._fetched: dict[int, Fetched] = {}
         self.made: dict[int, Made] = {}
         """What is known of steps that make trees."""
@@ -157,52 +172,57 @@ class Execution:
     # Keys
 
     def _find_keys(self) -> None:
-        contents = {name: Contents(self._home, one.path) for name, one in self._given.directories.items()}
         for number, step in enumerate(self._graph.steps):
             try:
-                files = self._files_of(number, step, contents)
+                self._files[number] = self._files_of(number, step)
             except (OrchestraError, OSError) as error:
                 raise self._error(number, error) from error
-            key = step_key(step, self._keys, files)
-            if self._given.epoch is not None and _is_made(step):
-                # Files are made no newer than that.
-                key = hashlib.sha256(f"{key} {self._given.epoch}".encode()).hexdigest()
-            self._keys[number] = key
-        for each in contents.values():
+            self._keys[number] = self._key(number, self._keys)
+        for each in self._contents.values():
             each.store()
 
-    def _files_of(self, number: int, step: Step, contents: Mapping[str, Contents]) -> str:
+    def _key(self, number: int, keys: Mapping[int, str], files: str = "") -> str:
+        step = self._graph.steps[number]
+        key = step_key(step, keys, files or self._files[number].digest)
+        if self._given.epoch is not None and _is_made(step):
+            # Files are made no newer than that.
+            key = hashlib.sha256(f"{key} {self._given.epoch}".encode()).hexdigest()
+        return key
+
+    def _files_of(self, number: int, step: Step) -> Files:
         """What a step depends on besides its own words and the steps before it."""
         match step:
             case Download():
                 self._fetched[number] = fetch_file(self._home, step)
-                return self._fetched[number].digest
+                return Files(self._fetched[number].digest)
             case GitTree():
                 self._fetched[number] = fetch_commit(self._home, step)
-                return self._fetched[number].digest
+                return Files(self._fetched[number].digest)
             case BaseImage():
                 tree = self._given.trees[step]
-                return " ".join((tree.base, *tree.diff_ids))
+                return Files(" ".join((tree.base, *tree.diff_ids)))
             case Copy():
                 source = self._graph.steps[step.source]
                 if isinstance(source, ContextFiles):
-                    with self._place_of(source) as place:
-                        matches = find_matches(place, step.paths, parents=step.parents)
-                        return contents[source.name].digest(place, matches, Ignore(step.exclude))
-                return ""
+                    return Files(*self._read(source, step.paths, Ignore(step.exclude), parents=step.parents))
+                return Files()
             case Run():
                 found = []
                 for mount in step.mounts:
                     shown = self._graph.steps[mount.source] if isinstance(mount, BindMount) else None
                     if isinstance(shown, ContextFiles):
                         assert isinstance(mount, BindMount)
-                        with self._place_of(shown) as place:
-                            matches = find_matches(place, (mount.path,))
-                            found.append(contents[shown.name].digest(place, matches, Ignore()))
+                        found.append(self._read(shown, (mount.path,), Ignore()))
                 options = self._given.run
-                return repr((found, options.extra_hosts, options.privileged, str(options.network)))
+                files = [digest.files for digest in found]
+                moment = " ".join(digest.moment for digest in found)
+                return Files(repr((files, options.extra_hosts, options.privileged, str(options.network))), moment)
             case _:
-                return ""
+                return Files()
+
+    def _read(self, source: ContextFiles, paths: tuple[str, ...], exclude: Ignore, *, parents: bool = False) -> Digest:
+        with self._place_of(source) as place:
+            return self._contents[source.name].digest(place, find_matches(place, paths, parents=parents), exclude)
 
     @contextlib.contextmanager
     def _place_of(self, source: ContextFiles) -> Iterator[Place]:
@@ -231,18 +251,22 @@ class Execution:
                 case BaseImage():
                     self.made[number] = Made(self._given.trees[step], 0.0, "", grew=False)
                 case Copy() | MakeDirectory() | Run():
-                    made = None if number in stale else self._known(number, step) or self._offered(number, step)
+                    made = None if number in stale else self._known(number, step, self._keys[number])
+                    if made is None and number not in stale:
+                        made = self._offered(number, step)
                     if made is not None:
                         self.made[number] = made
                         cached.add(number)
         return cached
 
-    def _known(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
+    def _known(self, number: int, step: Copy | MakeDirectory | Run, key: str) -> Made | None:
         """What the step made in an earlier build, if that lies on what its base is now, and is whole."""
-        made = self._records.find(self._keys[number])
+        made = self._records.find(key)
         if made is None or not self._lies_on_base(made, step) or not self._trees.is_whole(made.tree):
             return None
-        self._records.touch(self._keys[number])
+        self._records.touch(key)
+        if made.same_as:
+            self._same[number] = made.same_as
         return made
 
     def _offered(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
@@ -357,10 +381,10 @@ class Execution:
         """What the step makes, and whether another builder has just made it."""
         step = self._graph.steps[number]
         assert isinstance(step, Copy | MakeDirectory | Run)
-        key = self._keys[number]
+        key = self._keys[number] = self._key(number, self._keys)
         wait = partial(self._say, number, "waiting for another build of this step")
         with self._records.locked(key, wait, self._ending):
-            if number not in self._graph.uncached and (known := self._known(number, step)) is not None:
+            if (known := self._find_again(number, step)) is not None:
                 return known, True
             below = self.made[step.base].tree
             with self._trees.changing(below) as change:
@@ -377,12 +401,52 @@ class Execution:
                         assert_never(step)
                 tree = self._layers.commit(below, change, exported=number in self._exported)
             label = self._graph.labels.get(number)
-            made = Made(tree, time.time(), label.text if label else "", grew=tree != below)
+            name = label.text if label else ""
+            made = Made(tree, time.time(), name, grew=tree != below, same_as=self._same.get(number, ""))
             if made.grew:
                 made = replace(made, size=self._trees.top_size(tree))
-            self._records.store(key, made)
+            if self._was_touched(number, step):
+                self._say(number, "files of the context changed while they were read: build again")
+                # What was made is used, and never taken for the result of what was read before.
+                self._keys[number] = self._same[number] = os.urandom(32).hex()
+                return made, False
+            for each in filter(None, (key, made.same_as)):
+                self._records.store(each, made)
             self.has_grown = True
         return made, False
+
+    def _copied_content(self, step: Copy | MakeDirectory | Run) -> str:
+        """The digest of what is copied from another stage or an image; empty for other steps."""
+        source = self._graph.steps[step.source] if isinstance(step, Copy) else None
+        if source is None or not (_is_made(source) or isinstance(source, BaseImage)):
+            return ""
+        assert isinstance(step, Copy)
+        with file_errors("a step"), self._opened(step.source) as place:
+            matches = find_matches(place, step.paths, parents=step.parents)
+            return TreeContents().digest(place, matches, Ignore(step.exclude)).files
+
+    def _find_again(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
+        """What another builder has made meanwhile, or what was made before of the same files of other stages."""
+        parents = set(parents_of(step)) - ({step.source} if isinstance(step, Copy) else set())
+        if number in self._graph.uncached or parents & self._again:
+            self._again.add(number)
+            return None
+        key, source = self._keys[number], step.source if isinstance(step, Copy) else None
+        if source not in self._again and (known := self._known(number, step, key)) is not None:
+            return known
+        same = self._key(number, {**self._keys, **self._same}, self._copied_content(step))
+        if same == key:
+            return None
+        self._same[number] = same
+        if (known := self._known(number, step, same)) is not None:
+            self._records.store(key, known)
+        return known
+
+    def _was_touched(self, number: int, step: Copy | MakeDirectory | Run) -> bool:
+        """Whether files of a context changed after their digest was taken: something else may have been copied."""
+        before = self._files[number]
+        with self._reading:
+            return bool(before.moment) and self._files_of(number, step) != before
 
     def _copy(self, step: Copy, below: FileTree, change: Change) -> None:
         source = self._graph.steps[step.source]

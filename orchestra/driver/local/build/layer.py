@@ -25,7 +25,7 @@ from orchestra.errors import FatalError
 from orchestra.linux.mounts.resolve import open_with
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from orchestra.driver.local.build.trees import Change, FileTree, Trees
     from orchestra.driver.local.copying.item import Item
@@ -59,7 +59,7 @@ class Layers:
                 return tree
             with tempfile.TemporaryFile(dir=self._content.scratch()) as spool:
                 hashed = Hashed(spool if exported else None)
-                write_archive(self._items(change.upper), hashed, "")
+                self._write(change.upper, hashed)
                 grown = self._trees.add(tree, hashed.digest, change.upper)
                 if exported and hashed.digest not in self._coming:
                     self._coming[hashed.digest] = self._pool.submit(self._pack, _reopened(spool), hashed.digest)
@@ -77,7 +77,7 @@ class Layers:
         directory = self._trees.snapshots.layer(chain_ids(tree.diff_ids[: number + 1])[-1])
         with file_errors("a layer"), tempfile.TemporaryFile(dir=self._content.scratch()) as spool:
             hashed = Hashed(spool)
-            write_archive(self._items(directory), hashed, "")
+            self._write(directory, hashed)
             if hashed.digest != diff_id:
                 hint = "run `orchestra image prune --build-cache`, and build again"
                 raise FatalError(f"{directory} has changed since it was made", hint=hint)
@@ -97,7 +97,12 @@ class Layers:
         self._records.store(diff_id, descriptor)
         return descriptor
 
-    def _items(self, directory: str) -> Iterator[Item]:
+    def _write(self, directory: str, target: Hashed) -> None:
+        # If the disk is full, the error would keep the files open.
+        with contextlib.closing(self._items(directory)) as items:
+            write_archive(items, target, "")
+
+    def _items(self, directory: str) -> Generator[Item, None, None]:
         top = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for item in changed(top, ()):

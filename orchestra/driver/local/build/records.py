@@ -1,7 +1,8 @@
 """What builds remember: the tree that each step made, by its key, and the blob of each layer, by its diff id.
 
-Below ``home.builds``. Records get their names when they are complete, after what they name. A damaged one is as good as
-none. Steps of one key are made one after the other, by whichever builder comes first.
+Below ``home.builds``. Records get their names when they are complete, after what they name. Each begins with a
+line that has the digest of the rest: a damaged one is as good as none. Steps of one key are made one after the other,
+by whichever builder comes first.
 
     steps/<key>.json   a tree, when it was made, and what the step was called
     blobs/<hex>.json   the descriptor of a layer
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -24,20 +26,23 @@ from orchestra.linux import private_files
 from orchestra.record import Record, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestra.home import Home
 
 
 class Made(Record):
-    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer. size: of
-    that layer's directory, in bytes; 0 if it is not known.
+    """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer.
+
+    same_as: another key of it, by the content of what was copied from other stages; empty if there is none. size: of
+    the layer's directory, in bytes; 0 if it is not known.
     """
 
     tree: FileTree
     created: float
     name: str
     grew: bool
+    same_as: str = ""
     size: int = 0
 
 
@@ -47,7 +52,7 @@ class StepRecords:
         self._locks = f"{home.builds}/locks"
 
     def find(self, key: str) -> Made | None:
-        found = _load(self._path(key))
+        found = load_record(self._path(key))
         if found is None:
             return None
         try:
@@ -60,7 +65,7 @@ class StepRecords:
         with file_errors("the build cache"):
             private_files.make_directories(self._directory)
             content = {**fields(made), "tree": fields(made.tree)}
-            private_files.store(self._path(key), json.dumps(content).encode())
+            store_record(self._path(key), content)
 
     def keys(self) -> list[str]:
         return [name.removesuffix(".json") for name in _list(self._directory) if name.endswith(".json")]
@@ -112,7 +117,7 @@ class BlobRecords:
         self._directory = f"{home.builds}/blobs"
 
     def find(self, diff_id: str) -> dict[str, Any] | None:
-        found = _load(self._path(diff_id))
+        found = load_record(self._path(diff_id))
         return found if found is not None and {"mediaType", "digest", "size"} <= found.keys() else None
 
     def store(self, diff_id: str, descriptor: dict[str, Any]) -> None:
@@ -120,19 +125,27 @@ class BlobRecords:
             private_files.make_directories(self._directory)
             # Another builder, which makes the same, may give the file its name first.
             with contextlib.suppress(FileNotFoundError):
-                private_files.store(self._path(diff_id), json.dumps(descriptor).encode())
+                store_record(self._path(diff_id), descriptor)
 
     def _path(self, diff_id: str) -> str:
         return f"{self._directory}/{diff_id.removeprefix('sha256:')}.json"
 
 
-def _load(path: str) -> dict[str, Any] | None:
+def load_record(path: str) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file:
-            found = json.load(file)
-    except (FileNotFoundError, ValueError):
+            digest, _, text = file.read().partition(b"\n")
+    except FileNotFoundError:
         return None
-    return found if isinstance(found, dict) else None
+    if hashlib.sha256(text).hexdigest().encode() != digest:
+        return None
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def store_record(path: str, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content)
+    private_files.store(path, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode())
 
 
 def _list(path: str) -> list[str]:

@@ -26,7 +26,7 @@ from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.strays import stack_group
 from orchestra.errors import FatalError
-from orchestra.linux import private_files
+from orchestra.linux import cgroup, private_files
 from orchestra.linux.mounts import mount_tree
 from orchestra.linux.readiness import first_readable
 from orchestra.model.desired import ContainerSpec, Ulimit
@@ -115,7 +115,7 @@ def run_command(
                 store_settings(files, settings)
                 stubs = _find_stubs(layers, config)
             with runtime_errors("of the step"):
-                _run(directory, step, mounted, ending, hear)
+                _run(directory, config, step, mounted, ending, hear)
             remove_stubs(change, stubs, layers)
     finally:
         with file_errors("a step"):
@@ -152,12 +152,25 @@ def _find_stubs(layers: Sequence[str], config: Mapping[str, Any]) -> list[str]:
     return [path for path in sorted(wanted) if find(layers, path) is None]
 
 
-def _run(directory: str, step: Run, mounted: Mounted, ending: Sequence[int], hear: Callable[[str], None]) -> None:
+def _run(
+    directory: str,
+    config: Mapping[str, Any],
+    step: Run,
+    mounted: Mounted,
+    ending: Sequence[int],
+    hear: Callable[[str], None],
+) -> None:
+    def end_command() -> None:
+        """Its keeper was killed, and the command goes on without it."""
+        group = cgroup.at(config["linux"]["cgroupsPath"], owner=directory, everywhere=False)
+        group.kill()
+        group.remove()
+
     with contextlib.ExitStack() as stack:
         process, control, output = _begin(directory, step, stack)
         try:
             wire.send(control, mounted.order())
-            said = _attend(control, output, ending, hear)
+            said = _attend(control, output, ending, hear, end_command)
         finally:
             control.close()  # it then kills the command, if that still runs
             process.wait()
@@ -211,9 +224,13 @@ def _input(data: bytes | None) -> int:
 
 
 def _attend(
-    control: socket.socket, output: Sequence[int], ending: Sequence[int], hear: Callable[[str], None]
+    control: socket.socket,
+    output: Sequence[int],
+    ending: Sequence[int],
+    hear: Callable[[str], None],
+    end_command: Callable[[], None],
 ) -> dict[str, Any]:
-    """What the process said at its end. Passes its output on, by lines."""
+    """What the process said at its end. Passes its output on, by lines. end_command: called if it said nothing."""
     said: dict[str, Any] = {}
     lines = {fd: _Lines(hear) for fd in output}
     left = {control.fileno(), *output}
@@ -229,6 +246,8 @@ def _attend(
             try:
                 message, _ = wire.receive(control)
             except ConnectionResetError:
+                if not said.keys() & {"error", "exit_code"}:
+                    end_command()
                 # All of it is dead now; what it left in the pipes comes first.
                 left.discard(fd)
                 continue

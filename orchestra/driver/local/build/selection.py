@@ -39,13 +39,41 @@ class Place(Record):
 class Match(Record):
     """One thing to copy. path: below the root, after symbolic links. name: as it was written, or found.
 
-    above: with ``--parents``, the directories to keep, as they were written.
+    above: with ``--parents``, the directories to keep, as they were written. seen: its path for ``--exclude``, empty
+    for a directory of which only the content is copied.
     """
 
     path: str
     name: str
     is_directory: bool
     above: str = ""
+    seen: str = ""
+
+    @property
+    def directories_above(self) -> list[str]:
+        """Those to keep, as paths below the root. On the other side of a symbolic link they may not be there."""
+        parts = self.above.split("/") if self.above else []
+        before = self.path.split("/")[: -len(parts) - 1] if parts else []
+        return ["/".join([*before, *parts[: number + 1]]) for number in range(len(parts))]
+
+
+class Selection:
+    """What is copied of one match. Patterns of the place are relative to it, those to exclude to what is copied."""
+
+    def __init__(self, place: Place, match: Match, exclude: Ignore) -> None:
+        self._lists = [(one, top) for one, top in ((place.ignore, match.path), (exclude, match.seen)) if one]
+
+    def leaves_out(self, path: str, *, is_directory: bool) -> bool:
+        """Whether it is left out with all that is in it. path: below the match, empty for the match itself."""
+        return any(not (is_directory and one.may_contain(whole)) for one, whole in self._against(path))
+
+    def passes_over(self, path: str) -> bool:
+        """Whether it is left out itself, though something in it may not be."""
+        return bool(self._against(path))
+
+    def _against(self, path: str) -> list[tuple[Ignore, str]]:
+        paths = ((one, posixpath.join(top, path) if path else top) for one, top in self._lists)
+        return [(one, whole) for one, whole in paths if whole and one.is_ignored(whole)]
 
 
 def find_matches(place: Place, patterns: Iterable[str], *, parents: bool = False) -> list[Match]:
@@ -59,7 +87,8 @@ def find_matches(place: Place, patterns: Iterable[str], *, parents: bool = False
             if match is None:
                 raise not_found(place, pattern)
             above = "/".join(path.split("/")[kept_from:-1]) if parents else ""
-            found.append(Match(match.path, match.name, match.is_directory, above))
+            seen = posixpath.join(above, match.name) if parents or not match.is_directory else ""
+            found.append(Match(match.path, match.name, match.is_directory, above, seen))
     return found
 
 

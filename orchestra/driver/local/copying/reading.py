@@ -175,20 +175,26 @@ def _entry(path: str, kind: bytes, status: os.stat_result) -> tarfile.TarInfo:
     return entry
 
 
-def _add_attributes(entry: tarfile.TarInfo, fd: int) -> None:
+def attributes_of(fd: int) -> dict[str, bytes]:
+    """The extended attributes of an open file that mean the same elsewhere."""
+    found: dict[str, bytes] = {}
     try:
         names = os.listxattr(fd)
     except OSError as error:
         if error.errno in (EOPNOTSUPP, EPERM, ENOTDIR, ENOENT):
-            return
+            return found
         raise
     for name in names:
         if name.startswith(XATTRS):
             try:
-                value = os.getxattr(fd, name)
+                found[name] = os.getxattr(fd, name)
             except OSError as error:
-                if error.errno in (ENODATA, EPERM):
-                    continue
-                raise
-            text = value.decode("utf-8", "surrogateescape")
-            entry.pax_headers = {**entry.pax_headers, f"{XATTR}{name}": text}
+                if error.errno not in (ENODATA, EPERM):
+                    raise
+    return found
+
+
+def _add_attributes(entry: tarfile.TarInfo, fd: int) -> None:
+    texts = {f"{XATTR}{name}": value.decode("utf-8", "surrogateescape") for name, value in attributes_of(fd).items()}
+    if texts:
+        entry.pax_headers = {**entry.pax_headers, **texts}

@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from orchestra.home import StackHome
 
 FILE = "network.json"
+LINK_LOCAL_PREFIXES = (16, 64)
+"""Of IPv4 and of IPv6 (RFC 3927, RFC 4291 section 2.5.6)."""
 
 
 class Interface(Record):
     """One interface of a container, ``device`` in its namespace. names: what it is called on the network.
 
-    publishes: whether published ports lead here, and the default route leads out by it. link_local_addresses: further
-    addresses of 169.254.0.0/16. settings: pairs of a file below /proc/sys and its content.
+    address, ipv6_address: '' without that family, likewise their gateways if there is no way out. publishes,
+    publishes_ipv6: whether published ports of the family lead here, and the default route leads out by it.
+    link_local_addresses: further addresses of 169.254.0.0/16 and fe80::/64. settings: pairs of a file below /proc/sys
+    and its content.
     """
 
     network: str
@@ -42,6 +46,34 @@ class Interface(Record):
     publishes: bool = False
     link_local_addresses: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    ipv6_address: str = ""
+    ipv6_prefix: int = 0
+    ipv6_gateway: str = ""
+    publishes_ipv6: bool = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its own on the network, one of each family that it has; IPv4 first."""
+        return tuple(filter(None, (self.address, self.ipv6_address)))
+
+    @property
+    def all_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Every address that it must have, with the length of its prefix."""
+        own = ((self.address, self.prefix), (self.ipv6_address, self.ipv6_prefix))
+        further = ((address, LINK_LOCAL_PREFIXES[":" in address]) for address in self.link_local_addresses)
+        return (*(pair for pair in own if pair[0]), *further)
+
+    @property
+    def default_gateways(self) -> tuple[str, ...]:
+        """Those that the container's default routes lead to."""
+        pairs = ((self.publishes, self.gateway), (self.publishes_ipv6, self.ipv6_gateway))
+        return tuple(gateway for publishes, gateway in pairs if publishes)
+
+    @property
+    def published_addresses(self) -> tuple[str, ...]:
+        """Those that published ports lead to."""
+        pairs = ((self.publishes, self.address), (self.publishes_ipv6, self.ipv6_address))
+        return tuple(address for publishes, address in pairs if publishes)
 
 
 class Attachment(Record):
@@ -68,8 +100,14 @@ class Attachment(Record):
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """Network name to IPv4 address."""
-        return {interface.network: interface.address for interface in self.interfaces}
+        """Network name to the address there, IPv4 if it has one."""
+        return {interface.network: interface.addresses[0] for interface in self.interfaces}
+
+    @property
+    def families(self) -> tuple[bool, bool]:
+        """Whether ports can be published from an address of IPv4, and of IPv6."""
+        interfaces = self.interfaces
+        return any(each.publishes for each in interfaces), any(each.publishes_ipv6 for each in interfaces)
 
 
 @dataclass(frozen=True, slots=True)

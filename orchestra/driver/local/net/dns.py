@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import dns.exception
@@ -88,9 +88,11 @@ def _reply(zone: Zone, message: Message, random: Random) -> Message | None:
         return _empty(message, dns.rcode.NXDOMAIN)
     reply = _empty(message, dns.rcode.NOERROR)
     # Any other type of a name that exists: no data, and no second opinion from outside (RFC 2308 section 2.2).
-    if question.rdtype in (dns.rdatatype.A, dns.rdatatype.ANY):
-        shuffled = random.sample(addresses, len(addresses))
-        reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", "A", *shuffled))
+    for kind, is_ipv6 in ((dns.rdatatype.A, False), (dns.rdatatype.AAAA, True)):
+        found = [address for address in addresses if (":" in address) is is_ipv6]
+        if found and question.rdtype in (kind, dns.rdatatype.ANY):
+            shuffled = random.sample(found, len(found))
+            reply.answer.append(dns.rrset.from_text(question.name, TTL, "IN", kind, *shuffled))
     return reply
 
 
@@ -109,8 +111,8 @@ def _wire(reply: Message, message: Message, *, udp: bool) -> bytes:
 
 
 def _address(name: Name) -> str:
-    """The IPv4 address that a name under in-addr.arpa stands for, else ''."""
+    """The address that a name under in-addr.arpa or ip6.arpa stands for, else ''."""
     try:
-        return str(IPv4Address(dns.reversename.to_address(name)))
+        return str(ip_address(dns.reversename.to_address(name)))
     except (dns.exception.DNSException, ValueError):
         return ""

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import lease_file, link
-from orchestra.driver.local.net.forwarding import silent_uplinks
+from orchestra.driver.local.net.forwarding import ipv6_uplinks_to_change, silent_uplinks
 from orchestra.driver.local.net.gate import has_gate, ports_without_gate
 from orchestra.linux.network.namespace import inside, is_pinned
-from orchestra.linux.network.netlink import Address, Netlink
+from orchestra.linux.network.netlink import Address, Netlink, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -81,18 +81,22 @@ class _Host:
 
 
 def _of_bridge(connection: Netlink, host: _Host, lease: NetworkLease) -> Iterator[str]:
-    bridge, gateway = host.by_name[lease.bridge], lease.gateway_interface
+    bridge = host.by_name[lease.bridge]
     if not bridge.up:
         yield f"its bridge {bridge.name} was turned off"
-    if Address(bridge.number, lease.gateway, gateway.network.prefixlen) not in host.addresses:
-        yield f"the address {gateway} of its bridge {bridge.name} was removed"
+    for address in lease.host_addresses:
+        if Address(bridge.number, str(address.ip), address.network.prefixlen) not in host.addresses:
+            yield f"the address {address} of its bridge {bridge.name} was removed"
     for path, value in link.bridge_settings(lease):
         if link.read_setting(path) not in (value, None):
             yield f"{path.removeprefix('/proc/sys/')} was changed"
     if not has_gate(connection, bridge.number, bridge.name):
         yield RULES_LOST
-    if not lease.internal:
+    if lease.ipv4 and not lease.internal:
         yield from (f"forwarding was turned off on interface {name}" for name in silent_uplinks(connection))
+    if lease.ipv6 and not lease.internal:
+        silent = ipv6_uplinks_to_change(connection)
+        yield from (f"forwarding of IPv6 was turned off on interface {name}" for name in silent)
 
 
 def _of_container(
@@ -116,9 +120,8 @@ def _of_container(
         yield network, port.number, _of_port(port, bridge)
     if namespaces is None or namespace in namespaces or len(ports) < len(interfaces):
         there = inside(path, _look_inside)
-        default = link.default_of(interfaces)
         for interface in interfaces:
-            yield interface.network, 0, _of_interface(interface, there, has_route=interface is default)
+            yield interface.network, 0, _of_interface(interface, there)
 
 
 def _of_port(port: Link, bridge: Link | None) -> str:
@@ -130,18 +133,17 @@ def _of_port(port: Link, bridge: Link | None) -> str:
     return "" if port.up else "the interface was turned off"
 
 
-def _of_interface(interface: Interface, there: _Inside, *, has_route: bool) -> str:
+def _of_interface(interface: Interface, there: _Inside) -> str:
     found = there.links.get(interface.device)
     if found is None:
         return f"{interface.device} was removed"
     if not found.up:
         return f"{interface.device} was turned off"
-    wanted = [(interface.address, interface.prefix)]
-    wanted += [(address, link.LINK_LOCAL_PREFIX) for address in interface.link_local_addresses]
-    for address, prefix in wanted:
+    for address, prefix in interface.all_addresses:
         if Address(found.number, address, prefix) not in there.addresses:
             return f"the address {address} was removed"
-    if has_route and not any(route.prefix == 0 for route in there.routes):
+    routes = {route.family for route in there.routes if route.prefix == 0}
+    if not {family_of(gateway) for gateway in interface.default_gateways} <= routes:
         return "the default route was removed"
     return ""
 

@@ -22,15 +22,16 @@ from orchestra.linux.network.namespace import (
     remove_shared_directory,
     unpin_namespace,
 )
-from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.netlink import FAMILIES, Netlink, family_of
 from orchestra.linux.process import is_alive
+from orchestra.model.names import short_id
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from orchestra.driver.local.net.ipam import Leases, NetworkLease
+    from orchestra.driver.local.net.ipam import Leases, NetworkLease, Pool
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Endpoint
 
@@ -70,6 +71,9 @@ def check_endpoint(home: Home, stack: str, container: ContainerSpec) -> None:
             _check_ports_of_host(container)
     for endpoint in container.endpoints:
         _mac_address(container, endpoint)
+    if {endpoint.network for endpoint in container.endpoints} <= lease_file.load(home).networks.keys():
+        families = publishing_families(home, container)
+        _check_published(container, [family for family, has in zip(FAMILIES, families, strict=True) if has])
 
 
 def _check_ports_of_host(container: ContainerSpec) -> None:
@@ -181,14 +185,16 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         leases: dict[str, NetworkLease] = {
             endpoint.network: file.leases.networks[endpoint.network] for endpoint in ordered
         }
-    pin_namespace(path)
     interfaces = _interfaces(container, container_id, ordered, tuple(leases.values()))
-    with Netlink() as connection:
+    made = [address for interface in interfaces for address in interface.published_addresses]
+    _check_published(container, {family_of(address) for address in made})
+    with link.turn, Netlink() as connection:
+        pin_namespace(path)
         link.connect(connection, home, path, interfaces, leases)
     hostname = container.hostname or container.name
-    addresses = tuple(interface.address for interface in interfaces)
-    host = next((lease.gateway for lease in leases.values()), "127.0.0.1")
-    extra = etc.with_host_gateway(container.extra_hosts, host)
+    addresses = tuple(address for interface in interfaces for address in interface.addresses)
+    hosts = next((tuple(pool.gateway for pool in lease.pools) for lease in leases.values()), ("127.0.0.1",))
+    extra = etc.with_host_gateway(container.extra_hosts, hosts)
     return Attachment(
         stack=stack,
         service=container.service,
@@ -210,7 +216,8 @@ def _lease(leases: Leases, endpoints: Sequence[Endpoint], container_id: str) -> 
         lease = leases.networks.get(endpoint.network)
         if lease is None:
             raise TemporaryError(f"network {endpoint.network} does not exist yet")
-        lease = ipam.lease_address(endpoint.network, lease, container_id, endpoint.ipv4_address, endpoint.reserved)
+        wanted = (endpoint.ipv4_address, endpoint.ipv6_address)
+        lease = ipam.lease_address(endpoint.network, lease, container_id, wanted, endpoint.reserved)
         leases = leases.with_network(endpoint.network, lease)
     return leases
 
@@ -219,30 +226,74 @@ def _interfaces(
     container: ContainerSpec, container_id: str, endpoints: Sequence[Endpoint], leases: Sequence[NetworkLease]
 ) -> tuple[Interface, ...]:
     pairs = list(zip(endpoints, leases, strict=True))
-    leading = [endpoint for endpoint, lease in pairs if not lease.internal]
-    publisher = max(leading, key=lambda endpoint: endpoint.gateway_priority, default=None)
+    leading, leading_ipv6 = publishers(pairs)
     found: list[Interface] = []
     devices = _devices(pairs)
     for endpoint, lease in pairs:
-        address = lease.addresses[container_id]
-        mac_address = _mac_address(container, endpoint) or link.mac_address(address)
+        ipv4, ipv6 = (pool and _address(pool, container_id) for pool in (lease.ipv4, lease.ipv6))
+        address, prefix, gateway = ipv4 or ("", 0, "")
+        ipv6_address, ipv6_prefix, ipv6_gateway = ipv6 or ("", 0, "")
+        mac_address = _mac_address(container, endpoint) or link.mac_address(address or ipv6_address)
         device = next(devices)
-        names = (container.service, container.name, container_id[:12], *_host_names(container), *endpoint.aliases)
+        names = (container.service, container.name, short_id(container_id), *_host_names(container), *endpoint.aliases)
         found.append(
             Interface(
                 network=endpoint.network,
                 device=device,
                 address=address,
-                prefix=lease.gateway_interface.network.prefixlen,
-                gateway="" if lease.internal else lease.gateway,
+                prefix=prefix,
+                gateway="" if lease.internal else gateway,
                 mac_address=mac_address,
                 names=tuple(dict.fromkeys(names)),
-                publishes=endpoint is publisher,
+                publishes=endpoint is leading,
+                ipv6_address=ipv6_address,
+                ipv6_prefix=ipv6_prefix,
+                ipv6_gateway="" if lease.internal else ipv6_gateway,
+                publishes_ipv6=endpoint is leading_ipv6,
                 link_local_addresses=endpoint.link_local_addresses,
                 settings=tuple((path.replace("/IFNAME/", f"/{device}/"), value) for path, value in endpoint.settings),
             )
         )
     return tuple(found)
+
+
+def publishers(pairs: Sequence[tuple[Endpoint, NetworkLease]]) -> tuple[Endpoint | None, Endpoint | None]:
+    """The endpoints that published ports and the default route lead to, of IPv4 and of IPv6; None if there is none."""
+    found = [
+        max(
+            (endpoint for endpoint, lease in pairs if not lease.internal and (lease.ipv4, lease.ipv6)[place]),
+            key=lambda endpoint: endpoint.gateway_priority,
+            default=None,
+        )
+        for place in range(2)
+    ]
+    return found[0], found[1]
+
+
+def publishing_families(home: Home, container: ContainerSpec) -> tuple[bool, bool]:
+    """Whether the container has IPv4, and whether it has IPv6, on a network that ports can be published from.
+
+    A network that does not exist yet has no say.
+    """
+    leases = lease_file.load(home).networks
+    pairs = [(each, leases[each.network]) for each in container.endpoints if each.network in leases]
+    ipv4, ipv6 = publishers(pairs)
+    return ipv4 is not None, ipv6 is not None
+
+
+def _address(pool: Pool, container_id: str) -> tuple[str, int, str]:
+    """The container's address, the length of its prefix, and the gateway."""
+    return pool.addresses[container_id], pool.gateway_interface.network.prefixlen, pool.gateway
+
+
+def _check_published(container: ContainerSpec, families: Collection[int]) -> None:
+    """Raises FatalError for a port at an address of a family that none of the container's networks has."""
+    for port in container.ports:
+        if port.host_ip and families and family_of(port.host_ip) not in families:
+            version = "v6" if ":" in port.host_ip else "v4"
+            what = f"container {container.name}: port {port.target}"
+            hint = f"set enable_ip{version}: true on one of them, or publish the port at another address"
+            raise FatalError(f"{what}: none of its networks has IP{version} for {port.host_ip}", hint=hint)
 
 
 def _devices(pairs: Sequence[tuple[Endpoint, NetworkLease]]) -> Iterator[str]:
@@ -264,7 +315,7 @@ def _host_names(container: ContainerSpec) -> tuple[str, ...]:
 
 def _of_host(stack: str, container: ContainerSpec, container_id: str) -> Attachment:
     _check_ports_of_host(container)
-    extra = etc.with_host_gateway(container.extra_hosts, "127.0.0.1")
+    extra = etc.with_host_gateway(container.extra_hosts, ("127.0.0.1",))
     return Attachment(
         stack=stack,
         service=container.service,

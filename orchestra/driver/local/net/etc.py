@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 LOCAL_HOSTS = """\
 127.0.0.1\tlocalhost
@@ -77,9 +77,11 @@ def render_extra(extra: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{address}\t{name}\n" for name, address in extra)
 
 
-def with_host_gateway(extra: Iterable[tuple[str, str]], gateway: str) -> tuple[tuple[str, str], ...]:
-    """``host-gateway`` stands for the address at which a container reaches the host."""
-    return tuple((name, gateway if address == HOST_GATEWAY else address) for name, address in extra)
+def with_host_gateway(extra: Iterable[tuple[str, str]], gateways: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """``host-gateway`` stands for the addresses at which a container reaches the host."""
+    return tuple(
+        (name, meant) for name, address in extra for meant in (gateways if address == HOST_GATEWAY else (address,))
+    )
 
 
 def _read(path: str) -> str:

@@ -1,7 +1,7 @@
-"""The rules of one stack: published ports, outbound translation and the walls between networks, as one nftables table.
+"""The rules of one stack: published ports, outbound translation and the walls between networks, as nftables tables.
 
-``render`` is pure and makes the whole table; ``apply_rules`` replaces the old table in one transaction. It is never
-patched. The format is libnftables-json(5).
+There is one for IPv4 and, if a network has IPv6, one for that. ``render`` is pure and makes a whole table;
+``apply_rules`` replaces the old tables in one transaction. They are never patched. The format is libnftables-json(5).
 
 Several tables see each packet. A verdict ``accept`` ends only our own chain, while a ``drop`` of any table is final:
 our rules cannot open what the host's own firewall closes (a FORWARD chain with policy drop).
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from orchestra.home import Home
 
@@ -25,17 +25,19 @@ from orchestra.driver.local.net.gate import ADMITTED
 from orchestra.driver.local.net.link import home_hash
 from orchestra.record import Record
 
-FAMILY = "ip"
-LOOPBACK = {"prefix": {"addr": "127.0.0.0", "len": 8}}
+FAMILIES = ("ip", "ip6")
+LOOPBACK = {"ip": "127.0.0.0/8", "ip6": "::1/128"}
 
 Rule = dict[str, Any]
 _MARK: Rule = {"mangle": {"key": {"meta": {"key": "mark"}}, "value": ADMITTED}}
 
 
 class Bridge(Record):
-    """A network of the stack as the rules see it. masquerade: translate the source of packets that leave the host.
+    """One family of a network of the stack as the rules see it.
 
-    source: to this address; '' for that of the interface by which they leave. between: containers may reach each other.
+    masquerade: translate the source of packets that leave the host; source: to this address, '' for that of the
+    interface by which they leave. between: containers may reach each other. open_to: containers that others reach at
+    their own addresses, with protocol and port; None for all of them at every port.
     """
 
     name: str
@@ -44,10 +46,11 @@ class Bridge(Record):
     masquerade: bool = True
     source: str = ""
     between: bool = True
+    open_to: tuple[tuple[str, str, int], ...] | None = ()
 
 
 class Publication(Record):
-    """A host port that leads to a container. host_ip '': all addresses of the host."""
+    """A host port that leads to a container. host_ip '': all addresses of the host, of the family of ``address``."""
 
     protocol: str
     host_ip: str
@@ -72,18 +75,26 @@ def stack_of_table(home: Home, table: str) -> str | None:
 
 
 def render(
-    table: str, bridges: Sequence[Bridge], publications: Sequence[Publication], silent_uplinks: Sequence[str] = ()
+    table: str,
+    bridges: Sequence[Bridge],
+    publications: Sequence[Publication],
+    silent_uplinks: Sequence[str] = (),
+    family: str = "ip",
 ) -> Rule:
     """The transaction that makes ``table`` say this and nothing else; without bridges and ports it removes the table.
 
-    silent_uplinks: interfaces that forwarded nothing before Orchestra needed them to.
+    silent_uplinks: interfaces that forwarded nothing before Orchestra needed them to. family: one of ``FAMILIES``, of
+    every address.
     """
-    commands: list[Rule] = [_add("table", {"name": table}), {"delete": {"table": {"family": FAMILY, "name": table}}}]
+    commands: list[Rule] = [
+        _add(family, "table", {"name": table}),
+        {"delete": {"table": {"family": family, "name": table}}},
+    ]
     if bridges or publications:
-        commands.append(_add("table", {"name": table}))
-        for name, rules in _chains(bridges, publications, silent_uplinks):
-            commands.append(_add("chain", {"table": table, "name": name, **_HOOKS.get(name, {})}))
-            commands += [_add("rule", {"table": table, "chain": name, "expr": rule}) for rule in rules]
+        commands.append(_add(family, "table", {"name": table}))
+        for name, rules in _chains(family, bridges, publications, silent_uplinks):
+            commands.append(_add(family, "chain", {"table": table, "name": name, **_HOOKS.get(name, {})}))
+            commands += [_add(family, "rule", {"table": table, "chain": name, "expr": rule}) for rule in rules]
     return {"nftables": commands}
 
 
@@ -103,14 +114,14 @@ CHAINS = ("ports", *_HOOKS)
 
 
 def _chains(
-    bridges: Sequence[Bridge], publications: Sequence[Publication], silent_uplinks: Sequence[str]
+    family: str, bridges: Sequence[Bridge], publications: Sequence[Publication], silent_uplinks: Sequence[str]
 ) -> list[tuple[str, list[list[Rule]]]]:
     local = _match({"fib": {"result": "type", "flags": ["daddr"]}}, "local")
     return [
         ("ports", [_publish(publication) for publication in publications]),
         ("prerouting", [[local, {"jump": {"target": "ports"}}]]),
         ("output", [[local, {"jump": {"target": "ports"}}]]),
-        ("postrouting", [rule for bridge in bridges for rule in _translate(bridge)]),
+        ("postrouting", [rule for bridge in bridges for rule in _translate(family, bridge)]),
         ("forward", _walls(bridges) + [_stay_silent(name) for name in silent_uplinks]),
         ("hairpin", [_admit_hairpin(bridge) for bridge in bridges]),
         ("admit", [rule for bridge in bridges for rule in _admit(bridge)]),
@@ -118,17 +129,21 @@ def _chains(
 
 
 def _publish(publication: Publication) -> list[Rule]:
-    where = [_match(_payload("ip", "daddr"), publication.host_ip)] if publication.host_ip else []
+    family = _family(publication.address)
+    where = [_match(_payload(family, "daddr"), publication.host_ip)] if publication.host_ip else []
+    if family == "ip6" and not publication.host_ip:
+        # The kernel takes no answer to ::1 from an interface: better no connection than one that waits.
+        where.append(_match(_payload(family, "daddr"), LOOPBACK[family].partition("/")[0], "!="))
     port = _match(_payload(publication.protocol, "dport"), publication.host_port)
     return [*where, port, {"dnat": {"addr": publication.address, "port": publication.port}}]
 
 
-def _translate(bridge: Bridge) -> list[list[Rule]]:
+def _translate(family: str, bridge: Bridge) -> list[list[Rule]]:
     leaves, subnet = _match(_meta("oifname"), bridge.name), _prefix(bridge.subnet)
-    from_subnet = _match(_payload("ip", "saddr"), subnet)
+    from_subnet = _match(_payload(family, "saddr"), subnet)
     rules = [
         # The host by 127.0.0.1 to a published port: the container could not answer to that address.
-        [leaves, _match(_payload("ip", "saddr"), LOOPBACK), {"masquerade": None}],
+        [leaves, _match(_payload(family, "saddr"), _prefix(LOOPBACK[family])), {"masquerade": None}],
         # Container to a published port of its own network: the answer must come back through the host.
         [leaves, from_subnet, _match({"ct": {"key": "status"}}, "dnat", "in"), {"masquerade": None}],
     ]
@@ -148,31 +163,38 @@ def _walls(bridges: Sequence[Bridge]) -> list[list[Rule]]:
     rules = [[_arrives(bridge), _leaves(bridge), {"accept": None}] for bridge in bridges if bridge.between]
     rules += [[way(bridge), {"drop": None}] for bridge in internal for way in (_arrives, _leaves)]
     for bridge in ordinary:
-        rules += [[_leaves(bridge), reason, {"accept": None}] for reason in _reasons()]
+        rules += [[_leaves(bridge), *reason, {"accept": None}] for reason in _reasons(bridge)]
         rules.append([_leaves(bridge), {"drop": None}])
     return rules
 
 
 def _admit(bridge: Bridge) -> list[list[Rule]]:
     """What passes the bridge's gate: what the walls let through, and what the host sends itself."""
-    reasons = [*([_arrives(bridge)] if bridge.between else []), _match(_meta("iif"), 0)]
+    reasons = [*([[_arrives(bridge)]] if bridge.between else []), [_match(_meta("iif"), 0)]]
     if not bridge.internal:
-        reasons += _reasons()
-    return [[_leaves(bridge), reason, _MARK] for reason in reasons]
+        reasons += _reasons(bridge)
+    return [[_leaves(bridge), *reason, _MARK] for reason in reasons]
 
 
 def _admit_hairpin(bridge: Bridge) -> list[Rule]:
     """From a network to its own published port: with br_netfilter it passes the gate before any later rule."""
-    within = _match(_payload("ip", "daddr"), _prefix(bridge.subnet))
+    within = _match(_payload(_family(bridge.subnet), "daddr"), _prefix(bridge.subnet))
     return [_arrives(bridge), within, _match({"ct": {"key": "status"}}, "dnat", "in"), _MARK]
 
 
-def _reasons() -> list[Rule]:
-    """Why a packet may enter a network from outside: as an answer, or to a published port."""
-    return [
-        _match({"ct": {"key": "state"}}, ["established", "related"], "in"),
-        _match({"ct": {"key": "status"}}, "dnat", "in"),
+def _reasons(bridge: Bridge) -> list[list[Rule]]:
+    """Why a packet may enter a network from outside: as an answer, or to what is open to others."""
+    reasons = [
+        [_match({"ct": {"key": "state"}}, ["established", "related"], "in")],
+        [_match({"ct": {"key": "status"}}, "dnat", "in")],
     ]
+    if bridge.open_to is None:
+        return [*reasons, []]
+    family = _family(bridge.subnet)
+    for address, protocol, port in bridge.open_to:
+        to = [_match(_payload(family, "daddr"), address), _match(_payload(protocol, "dport"), port)]
+        reasons.append(to)
+    return reasons
 
 
 def _arrives(bridge: Bridge) -> Rule:
@@ -189,8 +211,12 @@ def _stay_silent(uplink: str) -> list[Rule]:
     return [_match(_meta("iifname"), uplink), _match(_meta("oifkind"), "bridge", "!="), {"drop": None}]
 
 
-def _add(kind: str, body: Rule) -> Rule:
-    return {"add": {kind: {"family": FAMILY, **body}}}
+def _family(address: str) -> str:
+    return FAMILIES[":" in address]
+
+
+def _add(family: str, kind: str, body: Rule) -> Rule:
+    return {"add": {kind: {"family": family, **body}}}
 
 
 def _match(left: Rule, right: Any, operator: str = "==") -> Rule:
@@ -222,14 +248,26 @@ def apply_rules(transaction: Rule) -> None:
 
 
 def list_tables() -> list[str]:
-    """Names of all tables of our family."""
-    listing = json.loads(_nft(["-j", "list", "tables", FAMILY]))["nftables"]
-    return [item["table"]["name"] for item in listing if "table" in item]
+    """Names of all tables of our families."""
+    return sorted({name for _, name in _tables()})
 
 
 def remove_table(name: str) -> None:
-    """Remove a table; does nothing if it is gone."""
-    apply_rules(render(name, (), ()))
+    """Remove a stack's tables; does nothing if they are gone. Raises FatalError."""
+    if families := [family for family, found in _tables() if found == name]:
+        apply_rules(joined(render(name, (), (), family=family) for family in families))
+
+
+def _tables() -> list[tuple[str, str]]:
+    """Family and name of each."""
+    listing = json.loads(_nft(["-j", "list", "tables"]))["nftables"]
+    found = [(item["table"]["family"], item["table"]["name"]) for item in listing if "table" in item]
+    return [(family, name) for family, name in found if family in FAMILIES]
+
+
+def joined(transactions: Iterable[Rule]) -> Rule:
+    """One transaction of several."""
+    return {"nftables": [command for transaction in transactions for command in transaction["nftables"]]}
 
 
 def _nft(arguments: list[str], *inherited: int) -> str:

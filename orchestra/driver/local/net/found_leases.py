@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import ip_address, ip_interface
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
-from orchestra.driver.local.net.ipam import Leases, NetworkLease
+from orchestra.driver.local.net.ipam import GatewayMode, Leases, NetworkLease, Pool
 from orchestra.driver.local.net.link import bridges, home_hash
 from orchestra.driver.local.net.options import (
     connects_containers,
+    gateway_mode_ipv6,
     interface_prefix,
     masquerades,
     parse_mtu,
@@ -23,8 +24,11 @@ from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import NetworkName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.driver.local.net.attachment import Interface
     from orchestra.home import Home, StackHome
+    from orchestra.linux.network.netlink import Address
 
 
 def find_leases(home: Home) -> Leases:
@@ -33,25 +37,31 @@ def find_leases(home: Home) -> Leases:
         own = [(link, mark.network) for link, mark in bridges(connection) if mark.home == home_hash(home)]
         if not own:
             return Leases()
-        gateways = {address.link: address for address in connection.addresses()}
+        addresses = [found for found in connection.addresses() if not ip_address(found.address).is_link_local]
+        gateways = {(found.link, ":" in found.address): found for found in addresses}
     stacks = [home.stack(name) for name in sorted({*_list(home.stacks_data), *_list(home.stacks_run)})]
     specs = {spec.name: (stack.name, spec) for stack in stacks for spec in load_specs(stack)}
     attached = _load_interfaces(stacks)
     found: dict[str, NetworkLease] = {}
+    global_id = ""
     for link, name in own:
         users = [(stack, container, port) for stack, container, port in attached if port.network == name]
         stack, spec = specs.get(NetworkName(name)) or (_likely_owner(name, [user for user, _, _ in users]), None)
-        gateway = gateways.get(link.number)
-        if gateway is None or not stack:
+        ipv4, ipv6 = gateways.get((link.number, False)), gateways.get((link.number, True))
+        if not stack or (ipv4 is None and ipv6 is None):
             continue
-        addresses = {container: port.address for _, container, port in users}
+        ranges = (spec.ip_range, spec.ipv6_ip_range) if spec else ("", "")
+        pools = (
+            ipv4 and _pool(ipv4, ranges[0], {key: port.address for _, key, port in users}),
+            ipv6 and _pool(ipv6, ranges[1], {key: port.ipv6_address for _, key, port in users}),
+        )
         found[name] = NetworkLease(
             stack=stack,
             bridge=link.name,
-            subnet=str(IPv4Interface(f"{gateway.address}/{gateway.prefix}").network),
-            gateway=gateway.address,
+            subnet="",
+            gateway="",
             config_hash=spec.config_hash if spec else "",
-            internal=spec.internal if spec else bool(users) and not any(port.gateway for _, _, port in users),
+            internal=spec.internal if spec else bool(users) and not any(_leads_out(port) for _, _, port in users),
             masquerade=spec is None or masquerades(spec),
             source=source_address(spec) if spec else "",
             between=spec is None or connects_containers(spec),
@@ -59,12 +69,23 @@ def find_leases(home: Home) -> Leases:
             mtu=parse_mtu(spec) if spec else 1500,
             labels=spec.labels if spec else {},
             driver_options=spec.driver_options if spec else {},
-            ip_range=spec.ip_range if spec else "",
             reserved=spec.reserved if spec else (),
-            addresses=addresses,
-            last=max(addresses.values(), key=IPv4Address, default=""),
-        )
-    return Leases(found)
+            gateway_mode_ipv6=gateway_mode_ipv6(spec) if spec else GatewayMode.NAT,
+        ).with_pools(*pools)
+        if ipv6 is not None and not (spec and spec.ipv6_subnet):
+            global_id = ip_address(ipv6.address).packed[1:6].hex()
+    return Leases(found, global_id)
+
+
+def _pool(gateway: Address, ip_range: str, addresses: Mapping[str, str]) -> Pool:
+    given = {container: address for container, address in addresses.items() if address}
+    subnet = str(ip_interface(f"{gateway.address}/{gateway.prefix}").network)
+    last = max(given.values(), key=lambda address: int(ip_address(address)), default="")
+    return Pool(subnet, gateway.address, ip_range, given, last)
+
+
+def _leads_out(interface: Interface) -> bool:
+    return bool(interface.gateway or interface.ipv6_gateway)
 
 
 def _likely_owner(network: str, users: list[str]) -> str:

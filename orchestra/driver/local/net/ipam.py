@@ -6,8 +6,18 @@ leases, so every decision gets what the host's routes and addresses occupy, as `
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from enum import StrEnum
+from ipaddress import (
+    IPv4Interface,
+    IPv4Network,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
@@ -15,25 +25,61 @@ from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from ipaddress import IPv4Address, IPv6Address
     from random import Random
 
+Subnet = IPv4Network | IPv6Network
 
 # The half of 10/8 that sites rarely use, cut into subnets of at least 254 hosts.
 POOL = IPv4Network("10.128.0.0/9")
 PREFIX = 24
+# A home's networks get subnets of 64 bits out of its own 48 (RFC 4193 section 3.1).
+IPV6_PREFIX, IPV6_HOME_PREFIX, IPV6_LOCAL = 64, 48, 0xFD
 SPARE = 2
 """How many times the containers of the file must fit: while some are replaced, and when more are asked for later."""
+LINK_LOCAL_GATEWAY = "fe80::1/64"
+ADDRESSES_MIN = 4
+"""Of a subnet: its first, the gateway's, a container's, and in IPv4 the broadcast address."""
+
+
+class GatewayMode(StrEnum):
+    """What the machine does for IPv6 of a network, with Docker's names of ``gateway_mode_ipv6``.
+
+    NAT: it translates addresses, and publishes ports at its own. ROUTED: nothing is translated; others reach published
+    ports at the containers' own addresses. NAT_UNPROTECTED: as NAT, and others reach every port at these.
+    """
+
+    NAT = "nat"
+    NAT_UNPROTECTED = "nat-unprotected"
+    ROUTED = "routed"
+
+
+class Pool(Record):
+    """The addresses of one family on a network.
+
+    subnet, gateway: in their usual spelling. ip_range: the range to take addresses from, '' for the whole subnet.
+    addresses: container id to address; last: the address given out last, so that the next one is not an address that
+    other programs may still remember.
+    """
+
+    subnet: str
+    gateway: str
+    ip_range: str = ""
+    addresses: Mapping[str, str] = {}
+    last: str = ""
+
+    @property
+    def gateway_interface(self) -> IPv4Interface | IPv6Interface:
+        return ip_interface(f"{self.gateway}/{ip_network(self.subnet).prefixlen}")
 
 
 class NetworkLease(Record):
-    """One network of the home, made by ``stack``.
+    """One network of the home, made by ``stack``. It has IPv4 unless its subnet is '', and IPv6 if it has that pool.
 
     source: the host's address that packets leave with, '' for that of the interface by which they leave. between:
     whether the containers reach each other. interface_prefix: what the names of their interfaces begin with. labels,
-    driver_options: as in the file. created_at: Unix time.
-    ip_range: the range to take addresses from, '' for the whole subnet; reserved: addresses that no container gets.
-    addresses: container id to IPv4 address; last: the address given out last, so that the next one is not an address
-    that other programs may still remember.
+    driver_options: as in the file. created_at: Unix time. reserved: addresses that no container gets. subnet, gateway,
+    ip_range, addresses, last: those of the IPv4 pool.
     """
 
     stack: str
@@ -54,126 +100,212 @@ class NetworkLease(Record):
     reserved: tuple[str, ...] = ()
     addresses: Mapping[str, str] = {}
     last: str = ""
+    ipv6: Pool | None = None
+    gateway_mode_ipv6: GatewayMode = GatewayMode.NAT
 
     @property
-    def gateway_interface(self) -> IPv4Interface:
-        return IPv4Interface(f"{self.gateway}/{IPv4Network(self.subnet).prefixlen}")
+    def ipv4(self) -> Pool | None:
+        if not self.subnet:
+            return None
+        return Pool(self.subnet, self.gateway, self.ip_range, self.addresses, self.last)
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Of each family that the network has, IPv4 first."""
+        return tuple(pool for pool in (self.ipv4, self.ipv6) if pool is not None)
+
+    @property
+    def host_addresses(self) -> tuple[IPv4Interface | IPv6Interface, ...]:
+        """Those of the machine on the network.
+
+        For packets of others the kernel asks for neighbours by a link-local address only (RFC 4861 section 7.2.2).
+        """
+        gateways = (pool.gateway_interface for pool in self.pools)
+        return (*gateways, *([IPv6Interface(LINK_LOCAL_GATEWAY)] if self.ipv6 else []))
+
+    @property
+    def containers(self) -> frozenset[str]:
+        """The ids of those that have an address."""
+        return frozenset(self.addresses) | frozenset(self.ipv6.addresses if self.ipv6 else ())
+
+    def with_pools(self, ipv4: Pool | None, ipv6: Pool | None) -> NetworkLease:
+        flat = ipv4 or Pool("", "")
+        return replace(
+            self,
+            subnet=flat.subnet,
+            gateway=flat.gateway,
+            ip_range=flat.ip_range,
+            addresses=flat.addresses,
+            last=flat.last,
+            ipv6=ipv6,
+        )
 
 
 class Leases(Record):
-    """All networks of the home, by name on the host."""
+    """All networks of the home, by name on the host.
+
+    global_id: ten hexadecimal digits that tell this home's IPv6 subnets from those of every other (RFC 4193 section
+    3.2.2); '' until a network needs one.
+    """
 
     networks: Mapping[str, NetworkLease] = {}
+    global_id: str = ""
 
     def with_network(self, name: str, lease: NetworkLease) -> Leases:
-        return Leases({**self.networks, name: lease})
+        return replace(self, networks={**self.networks, name: lease})
 
     def without_network(self, name: str) -> Leases:
-        return Leases({key: lease for key, lease in self.networks.items() if key != name})
+        return replace(self, networks={key: lease for key, lease in self.networks.items() if key != name})
 
     def without_containers(self, ids: Collection[str]) -> Leases:
         """Free the addresses of these containers."""
-        return Leases({name: _keep(lease, lease.addresses.keys() - set(ids)) for name, lease in self.networks.items()})
+        kept = {name: _keep(lease, lease.containers - set(ids)) for name, lease in self.networks.items()}
+        return replace(self, networks=kept)
 
     def of_living(self, ids: Collection[str]) -> Leases:
         """Keep only the addresses of these containers."""
-        return Leases({name: _keep(lease, lease.addresses.keys() & set(ids)) for name, lease in self.networks.items()})
+        kept = {name: _keep(lease, lease.containers & set(ids)) for name, lease in self.networks.items()}
+        return replace(self, networks=kept)
 
 
-def choose_subnet(taken: Iterable[IPv4Network], random: Random, containers: int = 0) -> IPv4Network:
-    """A random subnet of the pool that overlaps nothing in ``taken`` and has room for so many containers.
+def choose_subnet(taken: Iterable[Subnet], random: Random, containers: int = 0) -> Subnet:
+    """A random IPv4 subnet that overlaps nothing in ``taken`` and has room for so many containers.
 
     Raises FatalError if none is left.
     """
-    occupied = [(int(net.network_address), int(net.broadcast_address)) for net in taken]
     prefix = max(min(PREFIX, 32 - (SPARE * containers + 2).bit_length()), POOL.prefixlen)
-    size = 1 << (32 - prefix)
-    start = int(POOL.network_address)
-    count = POOL.num_addresses // size
+    return _choose(POOL, prefix, taken, random, "192.168.7.0/24")
+
+
+def choose_ipv6_subnet(global_id: str, taken: Iterable[Subnet], random: Random) -> Subnet:
+    """A random subnet of 64 bits out of the home's own. Raises FatalError if none is left."""
+    home = IPv6Network((bytes([IPV6_LOCAL]) + bytes.fromhex(global_id) + bytes(10), IPV6_HOME_PREFIX))
+    return _choose(home, IPV6_PREFIX, taken, random, "fd00:0:0:7::/64")
+
+
+def _choose(pool: Subnet, prefix: int, taken: Iterable[Subnet], random: Random, example: str) -> Subnet:
+    same = [net for net in taken if net.version == pool.version]
+    occupied = [(int(net.network_address), int(net.broadcast_address)) for net in same]
+    size = 1 << (pool.max_prefixlen - prefix)
+    start = int(pool.network_address)
+    count = pool.num_addresses // size
     first = random.randrange(count)
     for step in range(count):
         low = start + (first + step) % count * size
         high = low + size - 1
         if all(high < other_low or low > other_high for other_low, other_high in occupied):
-            return IPv4Network((low, prefix))
-    hint = "remove networks, or give the network a subnet: ipam: {config: [{subnet: 192.168.7.0/24}]}"
-    raise FatalError(f"no subnet of the size /{prefix} in {POOL} is free: the host's routes use them all", hint=hint)
+            return type(pool)((low, prefix))
+    hint = f"remove networks, or give the network a subnet: ipam: {{config: [{{subnet: {example}}}]}}"
+    raise FatalError(f"no subnet of the size /{prefix} in {pool} is free: the host's routes use them all", hint=hint)
 
 
-def check_subnet(name: str, subnet: str, gateway: str, taken: Mapping[IPv4Network, str]) -> tuple[str, str]:
-    """The subnet and gateway that the file asks for, normalised; the gateway defaults to the first host.
+def check_pool(name: str, version: int, pool: Pool, taken: Mapping[Subnet, str]) -> Pool:
+    """The pool that the file asks for, normalised; the gateway defaults to the first host.
 
-    taken: networks in use, each with a description of its user. Raises FatalError if one is malformed or in use.
+    version: 4 or 6. taken: networks in use, each with a description of its user. Raises FatalError if one is malformed
+    or in use.
     """
+    subnet = pool.subnet
     try:
-        network = IPv4Network(subnet)
+        network = ip_network(subnet)
     except ValueError as error:
-        raise FatalError(f"network {name}: subnet {subnet} is not an IPv4 subnet: {error}") from None
-    if network.prefixlen > 30:
+        raise FatalError(f"network {name}: subnet {subnet} is not an IPv{version} subnet: {error}") from None
+    if network.version != version:
+        raise FatalError(f"network {name}: subnet {subnet} is not an IPv{version} subnet")
+    if network.num_addresses < ADDRESSES_MIN:
         raise FatalError(f"network {name}: subnet {subnet} is too small for containers")
     for other, use in taken.items():
         if network.overlaps(other):
             hint = "choose another subnet, or remove the network that uses this one"
             raise FatalError(f"network {name}: subnet {subnet} overlaps {other}, {use}", hint=hint)
-    if not gateway:
-        return str(network), str(network.network_address + 1)
-    return str(network), str(_host(f"network {name}: gateway", gateway, network))
+    address = _host(f"network {name}: gateway", pool.gateway, network) if pool.gateway else network.network_address + 1
+    return replace(pool, subnet=str(network), gateway=str(address))
 
 
 def lease_address(
-    name: str, lease: NetworkLease, container_id: str, wanted: str = "", kept: Collection[str] = ()
+    name: str,
+    lease: NetworkLease,
+    container_id: str,
+    wanted: tuple[str, str] = ("", ""),
+    kept: Collection[str] = (),
 ) -> NetworkLease:
-    """The lease with an address for the container; if it has one already, it keeps that.
+    """The lease with an address of each family for the container; if it has one already, it keeps that.
 
-    wanted: the ``ipv4_address`` in the file; kept: the addresses that it gives to other containers. Raises FatalError
-    if the address does not fit or none is free.
+    wanted: the ``ipv4_address`` and ``ipv6_address`` in the file; kept: the addresses that it gives to
+    other containers. Raises FatalError if an address does not fit or none is free.
     """
-    held = lease.addresses.get(container_id)
-    if held is not None and wanted in ("", held):
-        return lease
-    network = IPv4Network(lease.subnet)
-    others = {address: other for other, address in lease.addresses.items() if other != container_id}
-    if wanted:
-        address = str(_host(f"network {name}: ipv4_address", wanted, network))
-        if address == lease.gateway:
-            raise FatalError(f"network {name}: ipv4_address {wanted} is the network's gateway")
-        if address in lease.reserved:
-            raise FatalError(f"network {name}: ipv4_address {wanted} is one of the network's aux_addresses")
+    pools = (lease.ipv4, lease.ipv6)
+    found: list[Pool | None] = []
+    for version, pool, address in zip((4, 6), pools, wanted, strict=True):
+        if pool is None and address:
+            hint = f"give the network IPv{version}: enable_ipv{version}: true"
+            raise FatalError(f"network {name}: it has no IPv{version} for ipv{version}_address {address}", hint=hint)
+        found.append(pool and _lease_in(f"network {name}", pool, container_id, address, lease.reserved, kept))
+    return lease if all(map(operator.is_, pools, found)) else lease.with_pools(*found)
+
+
+def _lease_in(
+    network_name: str, pool: Pool, container_id: str, wanted: str, reserved: Collection[str], kept: Collection[str]
+) -> Pool:
+    held = pool.addresses.get(container_id)
+    network = ip_network(pool.subnet)
+    what = f"{network_name}: ipv{network.version}_address"
+    address = str(_host(what, wanted, network)) if wanted else held
+    if address is not None and address == held:
+        return pool
+    others = {address: other for other, address in pool.addresses.items() if other != container_id}
+    if address is not None:
+        if address == pool.gateway:
+            raise FatalError(f"{what} {wanted} is the network's gateway")
+        if address in reserved:
+            raise FatalError(f"{what} {wanted} is one of the network's aux_addresses")
         if address in others:
             hint = "that container was given it before the file set the address: recreate that container"
-            raise FatalError(f"network {name}: ipv4_address {wanted} is leased to another container", hint=hint)
-        return replace(lease, addresses={**lease.addresses, container_id: address})
-    address = _next_free(name, lease, network, {*others, *lease.reserved, *kept})
-    return replace(lease, addresses={**lease.addresses, container_id: address}, last=address)
+            raise FatalError(f"{what} {wanted} is leased to another container", hint=hint)
+        return replace(pool, addresses={**pool.addresses, container_id: address})
+    address = _next_free(network_name, pool, network, {*others, *reserved, *kept})
+    return replace(pool, addresses={**pool.addresses, container_id: address}, last=address)
 
 
 def _keep(lease: NetworkLease, ids: Collection[str]) -> NetworkLease:
-    if len(ids) == len(lease.addresses):
+    if len(ids) == len(lease.containers):
         return lease
-    return replace(lease, addresses={key: value for key, value in lease.addresses.items() if key in ids})
+    return lease.with_pools(*(pool and _of(pool, ids) for pool in (lease.ipv4, lease.ipv6)))
 
 
-def _next_free(name: str, lease: NetworkLease, network: IPv4Network, occupied: Collection[str]) -> str:
+def _of(pool: Pool, ids: Collection[str]) -> Pool:
+    return replace(pool, addresses={key: value for key, value in pool.addresses.items() if key in ids})
+
+
+def _next_free(network_name: str, pool: Pool, network: Subnet, occupied: Collection[str]) -> str:
     """Round robin: an address is reused only after all others, when no neighbour remembers its last owner."""
-    given = IPv4Network(lease.ip_range) if lease.ip_range else network
+    given = ip_network(pool.ip_range) if pool.ip_range else network
+    # The first address of an IPv6 subnet is that of any router (RFC 4291 section 2.6.1); it has no broadcast address.
     low = max(int(network.network_address) + 1, int(given.network_address))
-    high = min(int(network.broadcast_address) - 1, int(given.broadcast_address))
-    start = int(IPv4Address(lease.last)) + 1 if lease.last else low
+    high = min(int(network.broadcast_address) - (network.version == 4), int(given.broadcast_address))
+    start = int(ip_address(pool.last)) + 1 if pool.last else low
     for step in range(high - low + 1):
-        address = str(IPv4Address(low + (start - low + step) % (high - low + 1)))
-        if address != lease.gateway and address not in occupied:
+        address = str(network[low + (start - low + step) % (high - low + 1) - int(network.network_address)])
+        if address != pool.gateway and address not in occupied:
             return address
     raise FatalError(
-        f"network {name}: no address in {given} is free",
-        hint=f"give the network a larger {'ip_range' if lease.ip_range else 'subnet'}",
+        f"{network_name}: no address in {given} is free",
+        hint=f"give the network a larger {'ip_range' if pool.ip_range else 'subnet'}",
     )
 
 
-def _host(what: str, text: str, network: IPv4Network) -> IPv4Address:
+def _host(what: str, text: str, network: Subnet) -> IPv4Address | IPv6Address:
     try:
-        address = IPv4Address(text)
+        address = ip_address(text)
     except ValueError:
-        raise FatalError(f"{what} {text} is not an IPv4 address") from None
-    if address not in network or address in (network.network_address, network.broadcast_address):
+        address = None
+    if address is None or address.version != network.version:
+        raise FatalError(f"{what} {text} is not an IPv{network.version} address")
+    if not _is_host(address, network):
         raise FatalError(f"{what} {text} is not a host address of {network}")
     return address
+
+
+def _is_host(address: IPv4Address | IPv6Address, network: Subnet) -> bool:
+    ends = {network.network_address, *([network.broadcast_address] if network.version == 4 else [])}
+    return address in network and address not in ends

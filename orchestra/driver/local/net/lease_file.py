@@ -23,8 +23,9 @@ from orchestra.model.codec import decode, encode
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from orchestra.driver.local.net.ipam import NetworkLease
     from orchestra.home import Home
 
 LINES_MIN = 64
@@ -32,7 +33,11 @@ LINES_FOR_ADDRESS = 4
 """The file is written anew when it has more lines than this for each address, and more than LINES_MIN."""
 
 Change = list[str]
-"""[network, container, address, the network's last address], or only the first two for an address that is returned."""
+"""[network, container, address, the pool's last address], or only the first two for addresses that are returned.
+
+A container of a network with IPv6 has two more: the address of that family, and its pool's last. Of a family that the
+network does not have, both are ''.
+"""
 
 
 class LeaseFile:
@@ -117,32 +122,61 @@ def _read_on(path: str, known: _Known | None) -> _Known:
 
 def _changed(leases: Leases, changes: Iterable[Change]) -> Leases:
     """Raises KeyError, ValueError if they do not fit."""
-    addresses = {name: dict(lease.addresses) for name, lease in leases.networks.items()}
-    last = {name: lease.last for name, lease in leases.networks.items()}
-    for network, container, *given in changes:
-        if given:
-            addresses[network][container], last[network] = given
-        else:
-            addresses[network].pop(container, None)
     networks = leases.networks.items()
-    return Leases({name: replace(lease, addresses=addresses[name], last=last[name]) for name, lease in networks})
+    pools = {
+        name: [dict(pool.addresses) if pool else {} for pool in (lease.ipv4, lease.ipv6)] for name, lease in networks
+    }
+    last = {name: [pool.last if pool else "" for pool in (lease.ipv4, lease.ipv6)] for name, lease in networks}
+    for network, container, *given in changes:
+        for place, (address, end) in enumerate(_pairs(given)):
+            if address:
+                pools[network][place][container], last[network][place] = address, end
+            else:
+                pools[network][place].pop(container, None)
+    return replace(leases, networks={name: _with(lease, pools[name], last[name]) for name, lease in networks})
+
+
+def _pairs(given: Sequence[str]) -> list[tuple[str, str]]:
+    """The address and the last one of each family; '' for one that a change does not mention."""
+    padded = [*given, *[""] * (4 - len(given))]
+    ipv4, last, ipv6, last_ipv6 = padded
+    return [(ipv4, last), (ipv6, last_ipv6)]
+
+
+def _with(lease: NetworkLease, addresses: Sequence[Mapping[str, str]], last: Sequence[str]) -> NetworkLease:
+    """The lease with these addresses of its two pools."""
+    pools = zip((lease.ipv4, lease.ipv6), addresses, last, strict=True)
+    return lease.with_pools(*(pool and replace(pool, addresses=given, last=end) for pool, given, end in pools))
 
 
 def _changes(before: Leases, after: Leases) -> list[Change] | None:
     """What leads from one to the other; None if it is more than addresses."""
-    if before.networks.keys() != after.networks.keys():
+    if (before.networks.keys(), before.global_id) != (after.networks.keys(), after.global_id):
         return None
     found: list[Change] = []
     for name, lease in after.networks.items():
         old = before.networks[name]
         if lease is old:
             continue
-        if replace(lease, addresses={}, last="") != replace(old, addresses={}, last=""):
+        if _without_addresses(lease) != _without_addresses(old):
             return None
-        found += [[name, container] for container in old.addresses.keys() - lease.addresses.keys()]
-        given = lease.addresses.items() - old.addresses.items()
-        found += [[name, container, address, lease.last] for container, address in given]
+        held, known = _addresses(lease), _addresses(old)
+        found += [[name, container] for container in known.keys() - held.keys()]
+        for container, (ipv4, ipv6) in held.items() - known.items():
+            found.append([name, container, ipv4, lease.last, *([ipv6, lease.ipv6.last] if lease.ipv6 else [])])
     return found
+
+
+def _without_addresses(lease: NetworkLease) -> NetworkLease:
+    return _with(lease, ({}, {}), ("", ""))
+
+
+def _addresses(lease: NetworkLease) -> dict[str, tuple[str, str]]:
+    """Of each container, one of each family; '' for a family that the network does not have."""
+    if lease.ipv6 is None:
+        return {container: (address, "") for container, address in lease.addresses.items()}
+    ipv6 = lease.ipv6.addresses
+    return {container: (lease.addresses.get(container, ""), ipv6.get(container, "")) for container in lease.containers}
 
 
 def _find(home: Home) -> Leases:
@@ -163,7 +197,7 @@ def _store(home: Home, stored: _Known | None, leases: Leases) -> None:
 
 
 def _lines_max(leases: Leases) -> int:
-    return max(LINES_MIN, LINES_FOR_ADDRESS * sum(len(lease.addresses) for lease in leases.networks.values()))
+    return max(LINES_MIN, LINES_FOR_ADDRESS * sum(len(lease.containers) for lease in leases.networks.values()))
 
 
 def _append(path: str, lines: bytes) -> None:

@@ -57,7 +57,7 @@ def find_leftovers(home: Home, lives: Callable[[str], bool]) -> list[Leftover]:
     leases = lease_file.load(home).networks
     living = {name for name in _list(home.stacks_run) if lives(name)}
     containers = {found for name in living for found in _containers(home.stack(name))}
-    in_use = {name for name, lease in leases.items() if lease.stack in living or lease.addresses.keys() & containers}
+    in_use = {name for name, lease in leases.items() if lease.stack in living or lease.containers & containers}
     bridges = {leases[name].bridge for name in in_use}
     needed = living | {leases[name].stack for name in in_use}
     found = [Leftover(Kind.NAMESPACE, name) for name in pins if name not in containers]
@@ -111,9 +111,9 @@ def _remove_namespace(home: Home, container_id: str) -> None:
 
 def _remove_bridge(home: Home, name: str) -> None:
     with lease_file.locked(home) as file, Netlink() as connection:
-        uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
+        before = link.bridges(connection)
         connection.remove_link(name)
-        restore_forwarding(connection, uplinks)
+        restore_forwarding(connection, before)
         for network, lease in file.leases.networks.items():
             if lease.bridge == name:
                 file.leases = file.leases.without_network(network)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from ipaddress import IPv4Address, IPv4Network
+import threading
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.failure import InterfaceGone
@@ -20,40 +21,53 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestra.driver.local.net.attachment import Interface
-    from orchestra.driver.local.net.ipam import NetworkLease
+    from orchestra.driver.local.net.ipam import NetworkLease, Subnet
     from orchestra.home import Home
     from orchestra.linux.network.netlink import Link
     from orchestra.linux.network.netlink_message import Request
 
 BRIDGE_PREFIX = "orc-"
 VETH_PREFIX = "orcv"
-LINK_LOCAL_PREFIX = 16
+IPV6_UPLINK = "6:"
+"""Begins an uplink in a mark that is one for IPv6; no interface's name has a colon."""
 SYSCTL = "/proc/sys/net/ipv4/conf"
 SYSCTL_IPV6 = "/proc/sys/net/ipv6/conf"
-QUIET = {"disable_ipv6": 1, "accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
-"""IPv6 settings of the host's side of a network: what a container sends makes no address or route there."""
+QUIET = {"accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
+"""IPv6 settings of every interface of a network: what a neighbour sends makes no address or route there."""
+FORCE_FORWARDING = "force_forwarding"
+"""An IPv6 setting of an interface since Linux 6.17: forward what comes in by it. Before, only all interfaces can."""
+
+turn = threading.Lock()
+"""For a thread that makes interfaces. The kernel has one lock for the interfaces of all namespaces. A thread that sets
+``disable_ipv6`` while another one holds that lock does not sleep: the call restarts until the lock is free.
+"""
 
 
 class Mark(NamedTuple):
     """The content of an interface's alias. home: a short hash of the home's path; the path itself is for people.
 
-    uplinks: for a bridge, the interfaces whose forwarding was off before Orchestra turned it on.
+    uplinks, ipv6_uplinks: for a bridge, the interfaces whose forwarding was off before Orchestra turned it on.
     """
 
     home: str
     network: str
     path: str
     uplinks: tuple[str, ...] = ()
+    ipv6_uplinks: tuple[str, ...] = ()
 
     def render(self) -> str:
-        return f"orchestra {self.home} {self.network} {','.join(self.uplinks) or '-'} {self.path}"
+        uplinks = (*self.uplinks, *(IPV6_UPLINK + name for name in self.ipv6_uplinks))
+        return f"orchestra {self.home} {self.network} {','.join(uplinks) or '-'} {self.path}"
 
 
 def parse_mark(alias: str) -> Mark | None:
     words = alias.split(" ", 4)
     if len(words) != 5 or words[0] != "orchestra":
         return None
-    return Mark(words[1], words[2], words[4], tuple(words[3].split(",")) if words[3] != "-" else ())
+    uplinks = words[3].split(",") if words[3] != "-" else []
+    ipv4 = tuple(name for name in uplinks if not name.startswith(IPV6_UPLINK))
+    ipv6 = tuple(name.removeprefix(IPV6_UPLINK) for name in uplinks if name.startswith(IPV6_UPLINK))
+    return Mark(words[1], words[2], words[4], ipv4, ipv6)
 
 
 def home_hash(home: Home) -> str:
@@ -69,8 +83,17 @@ def bridge_name(home: Home, network: str) -> str:
 
 
 def mac_address(address: str) -> str:
-    """A locally administered hardware address from an IPv4 address: neighbours of a reused address stay correct."""
-    return ":".join(f"{byte:02x}" for byte in b"\x02\x6f" + IPv4Address(address).packed)
+    """A locally administered hardware address from an IP address: neighbours of a reused address stay correct."""
+    packed = ip_address(address).packed
+    short = b"\x02\x6f" + packed if len(packed) == 4 else b"\x02\x6e" + hashlib.sha256(packed).digest()[:4]
+    return ":".join(f"{byte:02x}" for byte in short)
+
+
+def link_local_address(mac: str) -> str:
+    """The IPv6 address that the kernel gives an interface with this hardware address (RFC 4291 appendix A)."""
+    packed = bytearray.fromhex(mac.replace(":", ""))
+    packed[0] ^= 2
+    return str(ip_address(b"\xfe\x80" + bytes(6) + packed[:3] + b"\xff\xfe" + packed[3:]))
 
 
 class Ipv6Settings:
@@ -109,23 +132,28 @@ def _open_inside() -> tuple[Netlink, Ipv6Settings]:
     return Netlink(), Ipv6Settings()
 
 
+def has_ipv6() -> bool:
+    """Whether the kernel has IPv6 at all."""
+    return os.path.isdir(SYSCTL_IPV6)
+
+
 def bridges(connection: Netlink) -> list[tuple[Link, Mark]]:
     """Every bridge of any home in this network namespace."""
     marked = ((link, parse_mark(link.alias)) for link in connection.links("bridge"))
     return [(link, mark) for link, mark in marked if mark is not None]
 
 
-def host_networks(connection: Netlink, *, without: str = "") -> dict[IPv4Network, str]:
+def host_networks(connection: Netlink, *, without: str = "") -> dict[Subnet, str]:
     """The networks of the host's addresses and routes, described; except those of the interface ``without``."""
     own = connection.link(without) if without else None
-    occupied: dict[IPv4Network, str] = {}
+    occupied: dict[Subnet, str] = {}
     for address in connection.addresses():
         if own is None or address.link != own.number:
-            network = IPv4Network(f"{address.address}/{address.prefix}", strict=False)
+            network = ip_network(f"{address.address}/{address.prefix}", strict=False)
             occupied[network] = f"the network of the host's address {address.address}"
     for route in connection.routes():
         if route.prefix and (own is None or route.link != own.number):
-            network = IPv4Network(f"{route.destination}/{route.prefix}", strict=False)
+            network = ip_network(f"{route.destination}/{route.prefix}", strict=False)
             occupied.setdefault(network, "which the host has a route to")
     return occupied
 
@@ -135,40 +163,39 @@ def ensure_bridge(connection: Netlink, home: Home, network: str, lease: NetworkL
     name = lease.bridge
     link = connection.link(name)
     if link is None:
-        address = bytes.fromhex(mac_address(lease.gateway).replace(":", ""))
+        address = bytes.fromhex(mac_address(lease.pools[0].gateway).replace(":", ""))
         connection.send(netlink.new_bridge(name, address=address, mtu=lease.mtu))
         link = connection.link(name)
     if link is None:
         raise InterfaceGone(name)
     # All of this while a new bridge is still down, so that it never accepts a packet that it should not.
-    with Ipv6Settings() as settings:
-        for key, value in QUIET.items():
-            settings.set(name, key, value)
-    gateway = lease.gateway_interface
-    requests = [*gate_of_bridge(link.number, name, gateway if lease.internal else None)]
-    if parse_mark(link.alias) is None:
-        requests.append(netlink.set_alias(name, mark_of(home, network).render()))
-    requests.append(netlink.add_address(link.number, str(gateway.ip), gateway.network.prefixlen))
-    connection.send(*requests, netlink.set_no_link_local(name))
+    gate = gate_of_bridge(link.number, name, lease.host_addresses, internal=lease.internal)
+    connection.send(netlink.set_no_link_local(name), *gate)
     for path, wanted in bridge_settings(lease):
         write_setting(path, wanted)
-    connection.send(netlink.set_up(name))
+    requests = [] if parse_mark(link.alias) else [netlink.set_alias(name, mark_of(home, network).render())]
+    requests += [
+        netlink.add_address(link.number, str(each.ip), each.network.prefixlen) for each in lease.host_addresses
+    ]
+    connection.send(*requests, netlink.set_up(name))
 
 
 def bridge_settings(lease: NetworkLease) -> tuple[tuple[str, int], ...]:
-    """Files below /proc/sys and what they must hold for the network.
+    """Files below /proc/sys and what they must hold for the network; of IPv6, those that the kernel has.
 
     Packets from containers are forwarded. Answers to connections that the host opened to 127.0.0.1 come back to it
     through the bridge, and the kernel would take them for martians; the gate drops all other such packets. Nothing is
     forwarded out of an internal network, whatever the rules say.
     """
-    directory = f"{SYSCTL}/{lease.bridge}"
-    return ((f"{directory}/forwarding", int(not lease.internal)), (f"{directory}/route_localnet", 1))
-
-
-def default_of(interfaces: Sequence[Interface]) -> Interface | None:
-    """The interface that the default route goes through; None if there is no way out."""
-    return next((interface for interface in interfaces if interface.publishes), None)
+    ipv4, ipv6 = f"{SYSCTL}/{lease.bridge}", f"{SYSCTL_IPV6}/{lease.bridge}"
+    found: list[tuple[str, int]] = []
+    if lease.ipv4:
+        found += [(f"{ipv4}/forwarding", int(not lease.internal)), (f"{ipv4}/route_localnet", 1)]
+    quiet = {"disable_ipv6": int(lease.ipv6 is None), **QUIET}
+    if lease.ipv6:
+        quiet[FORCE_FORWARDING] = int(not lease.internal)
+    found += [(f"{ipv6}/{key}", value) for key, value in quiet.items() if os.path.exists(f"{ipv6}/{key}")]
+    return tuple(found)
 
 
 def connect(
@@ -191,16 +218,14 @@ def connect(
             if interface.network not in leases:
                 continue
             link = _ensure_port(connection, own, home, namespace_path, interface, leases[interface.network], ports)
-            # A network has no IPv6: without this, any neighbour could pose as a router to the container.
-            settings.set(interface.device, "disable_ipv6", 1)
-            requests.append(netlink.add_address(link.number, interface.address, interface.prefix))
-            requests += [
-                netlink.add_address(link.number, address, LINK_LOCAL_PREFIX)
-                for address in interface.link_local_addresses
-            ]
+            # Without this, any neighbour could pose as a router to the container.
+            settings.set(interface.device, "disable_ipv6", int(not interface.ipv6_address))
+            if interface.ipv6_address:
+                for key, value in {**QUIET, "accept_dad": 0}.items():
+                    settings.set(interface.device, key, value)
+            requests += [netlink.add_address(link.number, *each) for each in interface.all_addresses]
             requests.append(netlink.set_up(interface.device))
-            if interface is default_of(interfaces):
-                requests.append(netlink.set_default_route(interface.gateway, link.number))
+            requests += [netlink.set_default_route(gateway, link.number) for gateway in interface.default_gateways]
         own.send(*requests)
     if settings_of := [pair for interface in interfaces for pair in interface.settings if interface.network in leases]:
         inside(namespace_path, _write_settings, settings_of)
@@ -236,7 +261,7 @@ def _ensure_port(
     if link is None or not name:
         raise InterfaceGone(interface.device)
     connection.send(
-        *_close_port(link.peer, name, lease),
+        *_close_port(link.peer, name, lease, interface),
         netlink.set_no_link_local(name),
         netlink.set_up(name, master=bridge.number),
         # For a container that asks for its own published port: with the module br_netfilter, the kernel redirects the
@@ -262,14 +287,17 @@ def _new_pair(connection: Netlink, mark: Mark, namespace_path: str, interface: I
     return name
 
 
-def _close_port(number: int, name: str, lease: NetworkLease) -> tuple[Request, ...]:
-    """Turn IPv6 off on the host's end of a container's interface.
+def _close_port(number: int, name: str, lease: NetworkLease, interface: Interface) -> tuple[Request, ...]:
+    """Turn IPv6 off on the host's end of a container's interface, which has no addresses.
 
     Returns requests that give it its gate, or restore it.
     """
     with Ipv6Settings() as settings:
         settings.set(name, "disable_ipv6", 1)
-    return gate_of_port(number, name, takes_all=lease.between)
+    sources = [address for address, _ in interface.all_addresses if ":" in address] if lease.ipv6 else []
+    if sources:
+        sources.append(link_local_address(interface.mac_address))
+    return gate_of_port(number, name, sources, takes_all=lease.between)
 
 
 def set_sysctl(device: str, key: str, value: int) -> None:

@@ -11,7 +11,7 @@ from orchestra.driver.local.net import lease_file
 from orchestra.driver.local.net.found_leases import load_specs
 from orchestra.driver.local.net.network import remove_network
 from orchestra.errors import UserError
-from orchestra.model.host_network import HostNetwork, Member
+from orchestra.model.host_network import HostNetwork, Member, Subnet
 
 if TYPE_CHECKING:
     from orchestra.home import Home
@@ -24,7 +24,13 @@ def list_networks(home: Home) -> list[HostNetwork]:
         for entry in attachments.load_all(home.stack(stack)):
             made = entry.attachment
             for port in made.interfaces:
-                member = Member(made.container, made.container_id, port.mac_address, f"{port.address}/{port.prefix}")
+                member = Member(
+                    made.container,
+                    made.container_id,
+                    port.mac_address,
+                    port.address and f"{port.address}/{port.prefix}",
+                    port.ipv6_address and f"{port.ipv6_address}/{port.ipv6_prefix}",
+                )
                 members.setdefault(port.network, []).append(member)
     return [
         HostNetwork(
@@ -32,9 +38,7 @@ def list_networks(home: Home) -> list[HostNetwork]:
             name=name,
             stack=lease.stack,
             bridge=lease.bridge,
-            subnet=lease.subnet,
-            gateway=lease.gateway,
-            ip_range=lease.ip_range,
+            subnets=tuple(Subnet(pool.subnet, pool.gateway, pool.ip_range) for pool in lease.pools),
             internal=lease.internal,
             labels=lease.labels,
             driver_options=lease.driver_options,

@@ -20,17 +20,18 @@ from orchestra.driver.local.net.drift import RULES_LOST, find_losses
 from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids, reattach
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
+from orchestra.driver.local.net.ipam import Pool
 from orchestra.driver.local.net.projection import apply, names_folder
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux.network.netlink import Netlink
 from orchestra.model import observed
 from orchestra.model.names import NetworkName
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from ipaddress import IPv4Network
 
-    from orchestra.driver.local.net.ipam import Leases, NetworkLease
+    from orchestra.driver.local.net.ipam import Leases, NetworkLease, Subnet
     from orchestra.home import Home
     from orchestra.model.desired import NetworkSpec
 
@@ -63,17 +64,19 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
                 raise FatalError(f"network {spec.name} belongs to stack {lease.stack}", hint=hint)
             made = lease is None or connection.link(lease.bridge) is None
             for _ in range(ATTEMPTS):
+                if spec.ipv6 and not file.leases.global_id:
+                    file.leases = replace(file.leases, global_id=os.urandom(5).hex())
                 lease = _lease_network(connection, home, stack, spec, file.leases)
                 file.leases = file.leases.with_network(spec.name, lease)
                 link.ensure_bridge(connection, home, spec.name, lease)
-                if not _collides(connection, lease) or spec.subnet:
+                if not _collides(connection, spec, lease):
                     break
                 # Another home chose the same subnet at the same moment: they cannot see our file, only the bridge.
                 connection.remove_link(lease.bridge)
                 file.leases = file.leases.without_network(spec.name)
             else:
                 raise TemporaryError(f"network {spec.name}: every subnet tried is used by another network")
-            if lease.addresses:
+            if lease.containers:
                 reattach(connection, home, file.leases, spec.name)
         ensure_forwarding(connection, home)
     return made
@@ -90,14 +93,14 @@ def remove_network(home: Home, stack: str, name: str) -> None:
             lease = leases.networks.get(name)
             if lease is None or lease.stack != stack:
                 return
-            if lease.addresses:
+            if lease.containers:
                 hint = "stop and remove the containers that are attached to it"
-                users = ", ".join(_users(home, frozenset(lease.addresses)))
+                users = ", ".join(_users(home, lease.containers))
                 raise StillInUse(f"network {name} is still in use by {users}", hint=hint)
-            uplinks = {uplink for _, mark in link.bridges(connection) for uplink in mark.uplinks}
+            before = link.bridges(connection)
             connection.remove_link(lease.bridge)
             file.leases = leases.without_network(name)
-            restore_forwarding(connection, uplinks)
+            restore_forwarding(connection, before)
         _remove_folder(names_folder(home, name))
     apply(home, stack)
 
@@ -116,7 +119,7 @@ def restore(home: Home, stack: str) -> None:
                     link.ensure_bridge(connection, home, name, lease)
                     if name in losses:
                         reattach(connection, home, file.leases, name)
-                elif lease.stack == stack and not lease.addresses:
+                elif lease.stack == stack and not lease.containers:
                     file.leases = file.leases.without_network(name)
     apply(home, stack)
 
@@ -203,22 +206,16 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         if link.parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
             raise FatalError(f"network {spec.name}: interface {bridge} already exists and does not belong to Orchestra")
         connection.remove_link(bridge)  # ours, from before its lease was lost or its definition changed
-    taken: dict[IPv4Network, str] = link.host_networks(connection)
+    taken: dict[Subnet, str] = link.host_networks(connection)
     for name, lease in leases.networks.items():
         if name != spec.name:
-            taken.setdefault(lease.gateway_interface.network, f"the subnet of network {name}")
-    if spec.subnet:
-        subnet, gateway = ipam.check_subnet(spec.name, spec.subnet, spec.gateway, taken)
-    else:
-        from random import SystemRandom
-
-        chosen = str(ipam.choose_subnet(taken, SystemRandom(), spec.containers))
-        subnet, gateway = ipam.check_subnet(spec.name, chosen, "", {})
+            for pool in lease.pools:
+                taken.setdefault(pool.gateway_interface.network, f"the subnet of network {name}")
     return ipam.NetworkLease(
         stack=stack,
         bridge=bridge,
-        subnet=subnet,
-        gateway=gateway,
+        subnet="",
+        gateway="",
         config_hash=spec.config_hash,
         internal=spec.internal,
         masquerade=options.masquerades(spec),
@@ -229,14 +226,36 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         labels=spec.labels,
         driver_options=spec.driver_options,
         created_at=time.time(),
-        ip_range=spec.ip_range,
         reserved=spec.reserved,
-    )
+        gateway_mode_ipv6=options.gateway_mode_ipv6(spec),
+    ).with_pools(*_choose_pools(spec, leases.global_id, taken))
 
 
-def _collides(connection: Netlink, lease: NetworkLease) -> bool:
-    own = lease.gateway_interface.network
-    return any(own.overlaps(other) for other in link.host_networks(connection, without=lease.bridge))
+def _choose_pools(spec: NetworkSpec, global_id: str, taken: Mapping[Subnet, str]) -> tuple[Pool | None, Pool | None]:
+    """The subnets that the file names, or free ones. Raises FatalError."""
+    from random import SystemRandom
+
+    ipv4 = Pool(spec.subnet, spec.gateway, spec.ip_range) if spec.ipv4 else None
+    if ipv4 is not None and not ipv4.subnet:
+        ipv4 = replace(ipv4, subnet=str(ipam.choose_subnet(taken, SystemRandom(), spec.containers)))
+    ipv6 = Pool(spec.ipv6_subnet, spec.ipv6_gateway, spec.ipv6_ip_range) if spec.ipv6 else None
+    if ipv6 is not None and not link.has_ipv6():
+        hint = "remove enable_ipv6, or start the machine without ipv6.disable=1"
+        raise FatalError(f"network {spec.name}: the kernel has no IPv6", hint=hint)
+    if ipv6 is not None and not ipv6.subnet:
+        ipv6 = replace(ipv6, subnet=str(ipam.choose_ipv6_subnet(global_id, taken, SystemRandom())))
+    pools = ((4, ipv4), (6, ipv6))
+    checked = [pool and ipam.check_pool(spec.name, version, pool, taken) for version, pool in pools]
+    return checked[0], checked[1]
+
+
+def _collides(connection: Netlink, spec: NetworkSpec, lease: NetworkLease) -> bool:
+    """Whether a subnet that was chosen for the network is in use by another."""
+    asked = (spec.subnet, spec.ipv6_subnet)
+    pools = zip((lease.ipv4, lease.ipv6), asked, strict=True)
+    own = [pool.gateway_interface.network for pool, wanted in pools if pool is not None and not wanted]
+    others = link.host_networks(connection, without=lease.bridge) if own else ()
+    return any(subnet.overlaps(other) for subnet in own for other in others)
 
 
 def _remove_folder(path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.net.ipam import GatewayMode
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ SOURCE = "com.docker.network.host_ipv4"
 BETWEEN_CONTAINERS = "com.docker.network.bridge.enable_icc"
 BIND = "com.docker.network.bridge.host_binding_ipv4"
 INTERFACE_PREFIX = "com.docker.network.container_iface_prefix"
-KNOWN = frozenset({NAME, MTU, MASQUERADE, SOURCE, BETWEEN_CONTAINERS, BIND, INTERFACE_PREFIX})
+GATEWAY_MODE_IPV6 = "com.docker.network.bridge.gateway_mode_ipv6"
+KNOWN = frozenset({NAME, MTU, MASQUERADE, SOURCE, BETWEEN_CONTAINERS, BIND, INTERFACE_PREFIX, GATEWAY_MODE_IPV6})
 TRUE, FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 PREFIX_MAX = 10
 """An interface's name has at most 15 characters, the last of which are a number."""
@@ -30,6 +32,7 @@ def check_options(spec: NetworkSpec) -> None:
         what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
         raise FatalError(f"network {spec.name}: {what} is not supported", hint="use the bridge driver without it")
     masquerades(spec), connects_containers(spec), parse_mtu(spec), source_address(spec), interface_prefix(spec)
+    gateway_mode_ipv6(spec)
 
 
 def masquerades(spec: NetworkSpec) -> bool:
@@ -49,6 +52,14 @@ def source_address(spec: NetworkSpec) -> str:
         return str(IPv4Address(text)) if text else ""
     except ValueError:
         raise _refused(spec, SOURCE, "is not an IPv4 address") from None
+
+
+def gateway_mode_ipv6(spec: NetworkSpec) -> GatewayMode:
+    """Raises FatalError."""
+    text = spec.driver_options.get(GATEWAY_MODE_IPV6, GatewayMode.NAT)
+    if text not in list(GatewayMode):
+        raise _refused(spec, GATEWAY_MODE_IPV6, f"is none of {', '.join(GatewayMode)}")
+    return GatewayMode(text)
 
 
 def interface_prefix(spec: NetworkSpec) -> str:

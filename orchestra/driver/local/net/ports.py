@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestra.driver.local.net.attachment import load_all
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.engine.driver import PortUnavailable
+from orchestra.linux.network.netlink import family_of
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from orchestra.model.desired import Port
 
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-ANY = "0.0.0.0"
+ANY, ANY_IPV6 = "0.0.0.0", "::"
+EVERY_ADDRESS = frozenset({"", ANY, ANY_IPV6})
+"""What stands for every address of the host, of the family it belongs to; without one that is IPv4."""
+LOOPBACK_IPV6 = "::1"
+"""No answer could come back to it: the kernel takes packets for this address from no interface (RFC 4291, 2.5.3)."""
+NUMBERS_TRIED = 16
 
 
 class Held(NamedTuple):
@@ -51,10 +57,14 @@ class PortReservations:
         self._lock = threading.Lock()
         self._held: dict[str, list[Held]] = {}
 
-    def reserve(self, container: str, ports: Sequence[Port]) -> tuple[Port, ...]:
+    def reserve(
+        self, container: str, ports: Sequence[Port], families: tuple[bool, bool] = (True, False)
+    ) -> tuple[Port, ...]:
         """Reserve exactly these ports for the container. Returns them in the same order, with every host port chosen.
 
-        A port that was asked for before keeps its host port. All or nothing: raises PortUnavailable if one is in use.
+        families: whether ports that name no address are published for IPv4, and for IPv6; for both they become two
+        with the same host port. A port that was asked for before keeps its host port. All or nothing: raises
+        PortUnavailable if one is in use.
         """
         with self._lock:
             before = {(held.asked, held.port): held for held in self._held.get(container, ())}
@@ -62,16 +72,18 @@ class PortReservations:
             fresh: list[socket.socket] = []
             try:
                 for port in ports:
-                    key = next((key for key in before if port in key), None)
-                    if key is not None:
-                        taken.append(before.pop(key))
+                    parts = of_families(port, families)
+                    keys = [key for part in parts for key in before if part in key][: len(parts)]
+                    if len(keys) == len(parts):
+                        taken += [before.pop(key) for key in keys]
                         continue
-                    if any(_overlaps(port, other.port) for other in taken):
+                    if any(_overlaps(part, other.port) for part in parts for other in taken):
                         raise _in_use(port, "another port of the same service")
-                    holder = self._bind_again(port) or self._bind(port)
-                    fresh.append(holder)
-                    number = holder.getsockname()[1]
-                    taken.append(Held(port, replace(port, published=number, automatic=False), holder))
+                    holders = self._bind_again(port, parts) or self._bind_all(parts)
+                    fresh += holders
+                    number = holders[0].getsockname()[1]
+                    for part, holder in zip(parts, holders, strict=True):
+                        taken.append(Held(part, replace(part, published=number, automatic=False), holder))
                     if port.automatic and number != port.published:
                         self._remembered.store(port, number)
             except BaseException:
@@ -83,13 +95,14 @@ class PortReservations:
             self._held[container] = taken
             return tuple(held.port for held in taken)
 
-    def check(self, ports: Iterable[Port]) -> None:
+    def check(self, ports: Iterable[Port], families: tuple[bool, bool] = (True, False)) -> None:
         """Raise PortUnavailable for the first port that another program or another stack uses now. Reserves nothing."""
         with self._lock:
             held = [held.port for ports_held in self._held.values() for held in ports_held]
             for port in ports:
                 if not any(_overlaps(port, other) for other in held):
-                    self._bind(port).close()
+                    for part in of_families(port, families):
+                        self._bind(part).close()
 
     def release(self, container: str) -> None:
         """Release the container's ports; does nothing if it has none."""
@@ -102,13 +115,33 @@ class PortReservations:
         for container in list(self._held):
             self.release(container)
 
-    def _bind_again(self, port: Port) -> socket.socket | None:
-        """Bind what took the place of an automatic port before, if that is still free."""
+    def _bind_again(self, port: Port, parts: Sequence[Port]) -> list[socket.socket]:
+        """Bind what took the place of an automatic port before, if that is still free; otherwise nothing."""
         known = self._remembered.find(port) if port.automatic else None
         if known is not None:
             with contextlib.suppress(OSError):
-                return bind(replace(port, published=known))
-        return None
+                return _bind_each([replace(part, published=known) for part in parts])
+        return []
+
+    def _bind_all(self, parts: Sequence[Port]) -> list[socket.socket]:
+        """Bind all parts of a port to one number. Raises PortUnavailable."""
+        first, *others = parts
+        for tries_left in reversed(range(NUMBERS_TRIED)):
+            with contextlib.ExitStack() as bound:
+                holders = [bound.enter_context(self._bind(first))]
+                number = holders[0].getsockname()[1]
+                try:
+                    for part in others:
+                        fixed = replace(part, published=number, automatic=False)
+                        holders.append(bound.enter_context(self._bind(fixed)))
+                except PortUnavailable:
+                    if not tries_left or (number == first.published and not first.automatic):
+                        raise
+                    first = replace(first, published=None, automatic=False)
+                    continue
+                bound.pop_all()
+                return holders
+        raise AssertionError("the last try returns or raises")
 
     def _bind(self, port: Port) -> socket.socket:
         try:
@@ -143,8 +176,14 @@ def bind(port: Port) -> socket.socket:
     if kind is None:
         hint = "publish only tcp and udp ports"
         raise PortUnavailable(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint, port.location)
-    holder = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC)
+    if port.host_ip == LOOPBACK_IPV6:
+        hint = "publish it at 127.0.0.1"
+        raise PortUnavailable(f"port {_text(port)}: the kernel forwards nothing from ::1", hint, port.location)
+    family = family_of(port.host_ip)
+    holder = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     try:
+        if family == socket.AF_INET6:
+            holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         address = (port.host_ip or ANY, port.published or 0)
         try:
             holder.bind(address)
@@ -162,10 +201,27 @@ def bind(port: Port) -> socket.socket:
     return holder
 
 
+def of_families(port: Port, families: tuple[bool, bool]) -> tuple[Port, ...]:
+    """The port as it is published: one that names no address, at every address of these families."""
+    if port.host_ip or not families[1]:
+        return (port,)
+    hosts = [host for host, has in zip((ANY, ANY_IPV6), families, strict=True) if has]
+    return tuple(replace(port, host_ip=host) for host in hosts)
+
+
+def _bind_each(ports: Sequence[Port]) -> list[socket.socket]:
+    """All or nothing. Raises OSError."""
+    with contextlib.ExitStack() as bound:
+        holders = [bound.enter_context(bind(port)) for port in ports]
+        bound.pop_all()
+    return holders
+
+
 def _overlaps(port: Port, other: Port) -> bool:
     same = (port.protocol, port.published) == (other.protocol, other.published)
     addresses = {port.host_ip or ANY, other.host_ip or ANY}
-    return same and (len(addresses) == 1 or ANY in addresses)
+    families = {":" in address for address in addresses}
+    return same and len(families) == 1 and (len(addresses) == 1 or not addresses.isdisjoint(EVERY_ADDRESS))
 
 
 def _text(port: Port) -> str:
@@ -183,7 +239,7 @@ def _refused(port: Port, error: OSError) -> PortUnavailable:
         errno.EADDRNOTAVAIL: "no network interface of this machine has that address",
         errno.EACCES: "ports below net.ipv4.ip_unprivileged_port_start need root",
     }
-    hint = hints.get(error.errno or 0, "check that the address is an IPv4 address of this machine")
+    hint = hints.get(error.errno or 0, "check that the address is one of this machine")
     return PortUnavailable(f"port {_text(port)} cannot be published: {error.strerror or error}", hint, port.location)
 
 
@@ -194,8 +250,8 @@ def _owner(port: Port) -> str:
         return ""
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            for descriptor in os.scandir(f"/proc/{pid}/fd"):
-                if os.readlink(descriptor.path) in inodes:
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                if os.readlink(f"/proc/{pid}/fd/{descriptor}") in inodes:
                     with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
                         return f"{file.read().strip()} (pid {pid})"
     return ""

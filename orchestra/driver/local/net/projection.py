@@ -10,16 +10,21 @@ import contextlib
 import json
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import filter as rules
 from orchestra.driver.local.net import lease_file, ruleset
 from orchestra.driver.local.net.failure import kernel_errors
-from orchestra.driver.local.net.forwarding import ensure_forwarding
-from orchestra.driver.local.net.ports import ANY
+from orchestra.driver.local.net.forwarding import (
+    ensure_forwarding,
+    ensure_ipv6_forwarding,
+    silent_ipv6_uplinks,
+)
+from orchestra.driver.local.net.ipam import GatewayMode
+from orchestra.driver.local.net.ports import EVERY_ADDRESS
 from orchestra.linux import private_files
-from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.netlink import FAMILIES, Netlink
 from orchestra.linux.network.nftables import has_table
 from orchestra.model.codec import decode, encode
 from orchestra.record import Record
@@ -28,17 +33,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestra.driver.local.net.attachment import Attached
-    from orchestra.driver.local.net.ipam import Leases
+    from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
+    from orchestra.model.desired import Port
 
 
 class Named(Record):
-    """One container's names on one network. directory: of the ``state.json`` and ``exit.json`` that tell if it runs."""
+    """One container's names on one network. directory: of the ``state.json`` and ``exit.json`` that tell if it runs.
+
+    address, ipv6_address: '' without that family.
+    """
 
     container: str
     directory: str
     address: str
     names: tuple[str, ...]
+    ipv6_address: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.address, self.ipv6_address)))
 
 
 class _Turn:
@@ -93,51 +107,115 @@ def _apply(home: Home, stack: str) -> None:
     attached = attachments.load_all(home.stack(stack))
     leases = lease_file.load(home)
     _publish_names(home, stack, leases, attached)
-    bridges = bridges_of(stack, leases)
-    silent: tuple[str, ...] = ()
-    with kernel_errors(f"stack {stack}"):
-        if bridges:
-            with Netlink() as connection:
-                silent = ensure_forwarding(connection, home)
-    table, publications = rules.table_name(home, stack), publications_of(attached)
-    if bridges or publications or _is_there(table):
-        ruleset.apply(home, stack, rules.render(table, bridges, publications, silent))
+    bridges, publications = bridges_of(stack, leases, attached), publications_of(attached, leases)
+    with kernel_errors(f"stack {stack}"), Netlink() as connection:
+        silent = (
+            ensure_forwarding(connection, home) if bridges[0] else (),
+            tuple(silent_ipv6_uplinks(connection)) if bridges[1] else (),
+        )
+    table = rules.table_name(home, stack)
+    families = zip(rules.FAMILIES, FAMILIES, bridges, publications, silent, strict=True)
+    transactions = [
+        rules.render(table, own, published, uplinks, name)
+        for name, family, own, published, uplinks in families
+        if own or published or _is_there(table, family)
+    ]
+    if transactions:
+        ruleset.apply(home, stack, rules.joined(transactions))
+    if needing := {bridge.name for bridge in bridges[1] if not bridge.internal}:
+        with kernel_errors(f"stack {stack}"), Netlink() as connection:
+            ensure_ipv6_forwarding(connection, home, needing)
 
 
-def _is_there(table: str) -> bool:
+def _is_there(table: str, family: int) -> bool:
     """Whether the table exists; a kernel without nf_tables has none."""
     try:
-        return has_table(table)
+        return has_table(table, family)
     except OSError:
         return False
 
 
-def bridges_of(stack: str, leases: Leases) -> tuple[rules.Bridge, ...]:
-    """The networks that the stack made, and so has to make the rules for."""
-    return tuple(
+Bridges = tuple[rules.Bridge, ...]
+Publications = tuple[rules.Publication, ...]
+
+
+def bridges_of(stack: str, leases: Leases, attached: Sequence[Attached]) -> tuple[Bridges, Bridges]:
+    """The networks that the stack made, and so has to make the rules for: those with IPv4, and those with IPv6."""
+    own = [(name, lease) for name, lease in sorted(leases.networks.items()) if lease.stack == stack]
+    ipv4 = tuple(
         rules.Bridge(lease.bridge, lease.subnet, lease.internal, lease.masquerade, lease.source, lease.between)
-        for _, lease in sorted(leases.networks.items())
-        if lease.stack == stack
+        for _, lease in own
+        if lease.ipv4
     )
-
-
-def publications_of(attached: Sequence[Attached]) -> tuple[rules.Publication, ...]:
-    """Every published port with the address it leads to, on the container's first network that is not internal."""
-    return tuple(
-        rules.Publication(
-            port.protocol, "" if port.host_ip == ANY else port.host_ip, port.published, address, port.target
+    ipv6 = tuple(
+        rules.Bridge(
+            lease.bridge,
+            lease.ipv6.subnet,
+            lease.internal,
+            lease.masquerade and lease.gateway_mode_ipv6 is not GatewayMode.ROUTED,
+            between=lease.between,
+            open_to=_open_to(name, lease, attached),
         )
-        for entry in attached
-        for address in [interface.address for interface in entry.attachment.interfaces if interface.publishes]
-        for port in entry.attachment.ports
-        if port.published is not None
+        for name, lease in own
+        if lease.ipv6
     )
+    return ipv4, ipv6
+
+
+def _open_to(
+    network: str, lease: NetworkLease, attached: Sequence[Attached]
+) -> tuple[tuple[str, str, int], ...] | None:
+    match lease.gateway_mode_ipv6:
+        case GatewayMode.NAT:
+            return ()
+        case GatewayMode.NAT_UNPROTECTED:
+            return None
+        case GatewayMode.ROUTED:
+            return tuple(
+                (interface.ipv6_address, port.protocol, port.target)
+                for entry in attached
+                for interface in entry.attachment.interfaces
+                if interface.network == network and interface.publishes_ipv6
+                for port in entry.attachment.ports
+                if _suits(port, interface.ipv6_address)
+            )
+        case unreachable:
+            assert_never(unreachable)
+
+
+def publications_of(attached: Sequence[Attached], leases: Leases) -> tuple[Publications, Publications]:
+    """Every published port with the address it leads to, of each family.
+
+    That is on the container's leading network that is not internal.
+    """
+    found: tuple[list[rules.Publication], list[rules.Publication]] = ([], [])
+    for entry in attached:
+        for interface in entry.attachment.interfaces:
+            lease = leases.networks.get(interface.network)
+            is_routed = lease is not None and lease.gateway_mode_ipv6 is GatewayMode.ROUTED
+            for address in interface.published_addresses:
+                is_ipv6 = ":" in address
+                found[is_ipv6].extend(
+                    rules.Publication(port.protocol, _host_ip(port), port.published, address, port.target)
+                    for port in entry.attachment.ports
+                    if port.published is not None and _suits(port, address) and not (is_ipv6 and is_routed)
+                )
+    return tuple(found[0]), tuple(found[1])
+
+
+def _host_ip(port: Port) -> str:
+    return "" if port.host_ip in EVERY_ADDRESS else port.host_ip
+
+
+def _suits(port: Port, address: str) -> bool:
+    """Whether a port that is published at its address of the host can lead to this one. Without one it is IPv4's."""
+    return (":" in port.host_ip) == (":" in address)
 
 
 def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
     """The names of the containers on one network."""
     return tuple(
-        Named(entry.attachment.container, entry.directory, interface.address, interface.names)
+        Named(entry.attachment.container, entry.directory, interface.address, interface.names, interface.ipv6_address)
         for entry in attached
         for interface in entry.attachment.interfaces
         if interface.network == network

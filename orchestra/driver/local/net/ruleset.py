@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.net.filter import CHAINS, apply_rules, table_name
 from orchestra.errors import TemporaryError
 from orchestra.linux import private_files
+from orchestra.linux.network.netlink import FAMILIES
 from orchestra.linux.network.nftables_watch import table_content
 from orchestra.record import Record
 
@@ -75,8 +76,11 @@ def was_applied(home: Home, stack: str) -> bool:
 
 def _held(home: Home, stack: str, rules: int | None = None) -> str:
     """The digest of what the kernel holds; '' if that is nothing, or another number of rules."""
-    content = table_content(table_name(home, stack), CHAINS)
-    return "" if content is None or rules not in (None, content.rules) else _digest(content.raw)
+    tables = [table_content(table_name(home, stack), CHAINS, family) for family in FAMILIES]
+    held = [table for table in tables if table is not None]
+    if not held or rules not in (None, sum(table.rules for table in held)):
+        return ""
+    return _digest(b"".join(table.raw for table in held))
 
 
 def _load(home: Home, stack: str) -> _Seal | None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Zone(Record):
     """The names that a container may look up.
 
-    addresses: lower-case name to the addresses of its running containers; a name whose containers are all stopped has
-    none, and does not resolve for anyone. pointers: address to name. forwards: whether other servers may be asked for
-    unknown names: not from networks that are all internal.
+    addresses: lower-case name to the addresses of its running containers, of both families; a name whose containers are
+    all stopped has none, and does not resolve for anyone. pointers: address to name. forwards: whether other servers
+    may be asked for unknown names: not from networks that are all internal.
     """
 
     addresses: Mapping[str, tuple[str, ...]] = {}
@@ -46,7 +46,8 @@ def directory_of(named: Iterable[tuple[str, Named]]) -> Directory:
         for name in entry.names:
             for known in dict.fromkeys((name.lower(), f"{name}.{network}".lower())):
                 names.setdefault(known, []).append(entry)
-        pointers[entry.address] = (f"{entry.container}.{network}", entry)
+        for address in entry.addresses:
+            pointers[address] = (f"{entry.container}.{network}", entry)
     return Directory({name: tuple(entries) for name, entries in names.items()}, pointers)
 
 
@@ -68,7 +69,8 @@ class _Addresses(Mapping[str, tuple[str, ...]]):
         self._runs = runs
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(entry.address for entry in self._names[name] if self._runs(entry)))
+        running = (entry for entry in self._names[name] if self._runs(entry))
+        return tuple(dict.fromkeys(address for entry in running for address in entry.addresses))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -122,7 +124,7 @@ class PublishedNames:
         return zone_of(
             known[1],
             lambda entry: entry.container == own or is_running(entry.directory),
-            forwards=any(interface.gateway for interface in attachment.interfaces),
+            forwards=any(interface.gateway or interface.ipv6_gateway for interface in attachment.interfaces),
             links=attachment.links,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -12,13 +11,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from orchestra.build.event import StepOutput
-from orchestra.build.step import CacheMount, ContextFiles, Copy, Network, Run, Scratch
+from orchestra.build.event import StepOutput, StepStarted
+from orchestra.build.step import BindMount, CacheMount, ContextFiles, Copy, Network, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
 from orchestra.driver.local.build.execute import Given, StepError
+from orchestra.driver.local.build.records import load_record
 from orchestra.driver.local.build.run import RunOptions
 from orchestra.driver.local.build.stack import BUILDS
 from orchestra.driver.local.build.waiting import Interrupted
@@ -28,7 +29,7 @@ from orchestra.driver.local.image.content.store import ContentStore
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.home import Home
-from tests.driver.local.build.making import MACHINE, build, graph, shell
+from tests.driver.local.build.making import MACHINE, PATH, build, graph, shell
 from tests.driver.local.image.making import needs_root
 
 pytestmark = needs_root
@@ -129,9 +130,8 @@ def test_steps_that_nothing_needs_are_not_done_for_a_known_result(home):
 
 def key_of(home, name):
     for file in os.listdir(f"{home.builds}/steps"):
-        with open(f"{home.builds}/steps/{file}") as record:
-            if json.load(record)["name"] == name:
-                return file.removesuffix(".json")
+        if load_record(f"{home.builds}/steps/{file}")["name"] == name:
+            return file.removesuffix(".json")
     raise AssertionError(name)
 
 
@@ -193,7 +193,7 @@ def test_another_builder_waits_and_takes_what_the_first_has_made(home):
 KILLED = """
 import os, sys
 from orchestra.home import Home
-from tests.driver.local.build.making import MACHINE, build, graph, shell
+from tests.driver.local.build.making import MACHINE, PATH, build, graph, shell
 from orchestra.build.step import Copy, ContextFiles
 from pathlib import Path
 home, context, place = Home(*sys.argv[1:3]), Path(sys.argv[3]), sys.argv[4]
@@ -255,6 +255,26 @@ def test_a_command_dies_with_its_builder(home):
     assert leftovers(home) == []
 
 
+def test_a_command_ends_with_its_keeper(home):
+    def kill(event):
+        if isinstance(event, StepOutput) and event.line == "begun":
+            [keeper] = [pid for pid in children() if "orchestra.driver.local.build.run_process" in words_of(pid)]
+            os.kill(keeper, signal.SIGKILL)
+
+    with pytest.raises(StepError, match="was killed"):
+        build(home, graph(MACHINE, shell(0, "echo begun; sleep 600")), hear=kill)
+    assert leftovers(home) == []
+
+
+def children():
+    threads = os.listdir("/proc/self/task")
+    return [int(pid) for thread in threads for pid in Path(f"/proc/self/task/{thread}/children").read_text().split()]
+
+
+def words_of(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
 def processes_of(home):
     """The first words of what still runs for builds of this home."""
     found = []
@@ -286,8 +306,7 @@ def leftovers(home):
 def check_layers(home):
     """Every record names layers that are there."""
     for file in os.listdir(f"{home.builds}/steps"):
-        with open(f"{home.builds}/steps/{file}") as record:
-            assert json.load(record)["tree"]["diff_ids"]
+        assert load_record(f"{home.builds}/steps/{file}")["tree"]["diff_ids"]
 
 
 def test_collecting_keeps_what_builds_know_and_waits_for_builds(home, context):
@@ -302,14 +321,6 @@ def test_collecting_keeps_what_builds_know_and_waits_for_builds(home, context):
         assert waited.wait(20)
         assert thread.is_alive()
     thread.join()
-
-
-def test_a_damaged_record_is_as_good_as_none(home, context):
-    build(home, two_copies(), context)
-    for file in os.listdir(f"{home.builds}/steps"):
-        with open(f"{home.builds}/steps/{file}", "w") as record:
-            record.write('{"tree": 1')
-    assert build(home, two_copies(), context).made == [2, 3]
 
 
 def test_environment_of_a_step_counts(home):
@@ -341,3 +352,84 @@ def test_a_build_that_waits_for_another_can_be_cancelled(home):
     with open(pipe, "w") as file:
         file.write("once")
     first.join()
+
+
+def two_stages(command, *, uncached=frozenset()):
+    """A file of the first stage in the second one, and a command after it."""
+    first = (MACHINE, shell(0, command), Scratch(), Copy(2, 1, ("out/file",), "/got/"))
+    return graph(*first, MACHINE, Copy(4, 3, ("got",), "/"), shell(5, "cat /file > /after"), uncached=uncached)
+
+
+def test_files_of_a_stage_that_are_the_same_are_known_whatever_made_them(home):
+    make = "mkdir /out; echo same > /out/file; echo {} > /out/other"
+    first = build(home, two_stages(make.format(1)))
+    second = build(home, two_stages(make.format(2)))
+    assert second.made == [1]
+    assert second.id == first.id
+    # What was known by its files is known by its words too now.
+    assert build(home, two_stages(make.format(2))).started == []
+    # A step after them that is new is known in the same way.
+    grown = [graph(*two_stages(make.format(n)).steps, shell(6, "touch /new")) for n in (2, 3)]
+    assert [build(home, one).made for one in grown] == [[7], [1]]
+
+
+SET_ATTRIBUTE = f'{sys.executable} -Ic \'import os; os.setxattr("/out/file", "user.a", b"b")\''
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mkdir /out; echo other > /out/file",
+        "mkdir /out; echo same > /out/file; chmod 600 /out/file",
+        "mkdir /out; echo same > /out/file; chown 5 /out/file",
+        "mkdir /out; ln -s /etc/hostname /out/file",
+        f"mkdir /out; echo same > /out/file; {SET_ATTRIBUTE}",
+    ],
+)
+def test_files_of_a_stage_that_differ_in_anything_but_time_are_copied_again(home, command):
+    build(home, two_stages("mkdir /out; echo same > /out/file"))
+    assert build(home, two_stages(command)).made == [1, 3, 5, 6]
+
+
+def test_a_stage_that_is_made_again_counts_for_what_it_is_now(home):
+    mounts = (CacheMount("/count", "count"),)
+    changing = Run(0, ("/bin/sh", "-ec", "mkdir /out; echo >> /count/x; cp /count/x /out/file"), PATH, mounts=mounts)
+    steps = (MACHINE, changing, Scratch(), Copy(2, 1, ("out/file",), "/"))
+    build(home, graph(*steps))
+    again = build(home, graph(*steps, uncached=frozenset({1})))
+    assert again.made == [1, 3]
+    assert again.files()["file"] == "644 \n\n"
+    same = two_stages("mkdir /out; echo same > /out/file", uncached=frozenset({1}))
+    build(home, same)
+    assert build(home, same).made == [1]
+
+
+@pytest.mark.parametrize("through", ["copy", "mount"])
+def test_a_context_that_changes_while_it_is_copied_never_counts_as_what_was_read(home, context, through):
+    """It changes after its digest was taken, and has its old content again when the build is over."""
+    taking = Copy(0, 1, ("a",), "/") if through == "copy" else shell(0, "cp /c/a /a", mounts=(BindMount("/c", 1),))
+    wanted = graph(MACHINE, ContextFiles(), taking, shell(2, "cp /a /b"))
+
+    def change(event):
+        if isinstance(event, StepStarted) and event.step == 2:
+            (context / "a").write_text("B")
+        if isinstance(event, StepStarted) and event.step == 3:
+            (context / "a").write_text("a")
+
+    changed = build(home, wanted, context, hear=change)
+    assert [event.line for event in changed.events if isinstance(event, StepOutput)] == [
+        "files of the context changed while they were read: build again"
+    ]
+    assert changed.files()["a"].endswith("B")
+    again = build(home, wanted, context)
+    assert again.made == [2, 3]
+    assert again.files()["b"].endswith("a")
+
+
+def test_directories_that_parents_keeps_count_with_their_modes(home, context):
+    (context / "d").mkdir()
+    (context / "d/file").write_text("x")
+    wanted = graph(Scratch(), ContextFiles(), Copy(0, 1, ("d/file",), "/", parents=True))
+    build(home, wanted, context)
+    (context / "d").chmod(0o700)
+    assert build(home, wanted, context).files()["d"] == "dir 700"

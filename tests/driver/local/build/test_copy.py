@@ -67,6 +67,7 @@ def below(top, files):
     return {**parents, **{f"{top}/{name}": what for name, what in files.items()}}
 
 
+DEEP = {key: what for key, what in SRC.items() if key not in ("a.py", "b.pyc")}
 UNPACKED = {"bin": "dir 755", "etc": "dir 755"}
 TABLE = [
     # paths, destination, other fields, what is in the image
@@ -96,12 +97,14 @@ TABLE = [
     ((("linkdir/a.py",), "/"), {}, {"a.py": "644 a"}),
     ((("one.txt",), "/"), {"owner": "12:34"}, {"one.txt": "644 12:34 1"}),
     ((("one.txt",), "/n/"), {"owner": "12"}, {"n": "dir 755 12:12", "n/one.txt": "644 12:12 1"}),
-    ((("src/deep",), "/n"), {"mode": "750"}, {"n": "dir 750", "n/c.py": "750 c"}),
+    ((("src/deep",), "/n"), {"mode": "750"}, {"n": "dir 755", "n/c.py": "750 c"}),
     ((("src/deep",), "/n"), {"mode": "u=rwX,go=rX"}, {"n": "dir 755", "n/c.py": "644 c"}),
     ((("one.txt",), "/"), {"mode": "u+x,g=,o-r"}, {"one.txt": "700 1"}),
     ((("one.txt",), "/"), {"mode": "4755"}, {"one.txt": "4755 1"}),
     ((("src",), "/app"), {"exclude": ("**/*.py",)}, below("app", {k: v for k, v in SRC.items() if k[-3:] != ".py"})),
-    ((("src",), "/app"), {"exclude": ("src/deep", "src/inner")}, below("app", {"a.py": "644 a", "b.pyc": "644 b"})),
+    ((("src",), "/app"), {"exclude": ("deep", "inner")}, below("app", {"a.py": "644 a", "b.pyc": "644 b"})),
+    ((("s*", "*.txt"), "/d/"), {"exclude": ("*.py*", "t*")}, below("d", ONE | DEEP)),
+    ((("src/./deep/c.py", "one.txt"), "/d/"), {"parents": True, "exclude": ("deep",)}, below("d", ONE)),
     (
         (("src/a.py", "src/deep"), "/p/"),
         {"parents": True},
@@ -205,7 +208,7 @@ def test_a_file_cannot_replace_a_directory_nor_a_directory_a_file(home, context)
 def test_stages_keep_owners_unless_others_are_asked_for(home, context):
     stage = (Scratch(), ContextFiles(), Copy(0, 1, ("one.txt",), "/s/", owner="3:4"))
     assert build(home, graph(*stage, Scratch(), Copy(3, 2, ("s",), "/t")), context).files() == {
-        "t": "dir 755 3:4",
+        "t": "dir 755",
         "t/one.txt": "644 3:4 1",
     }
     assert build(home, graph(*stage, Scratch(), Copy(3, 2, ("s/one.txt",), "/", owner="5:6")), context).files() == {

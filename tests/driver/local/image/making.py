@@ -94,14 +94,15 @@ class Made:
         diff_ids: Iterable[str] | None = None,
         layer_type: str = "",
         config_type: str = "",
+        history: Iterable[str] = (),
     ) -> dict[str, Any]:
-        """The descriptor of a manifest."""
+        """The descriptor of a manifest. history: what made each layer."""
         plain = list(layers)
         packed = [compress(data) if compress else data for data in plain]
         is_docker = family == DOCKER
         layer_type = layer_type or (f"{DOCKER}.image.rootfs.diff.tar.gzip" if is_docker else f"{OCI}.layer.v1.tar+gzip")
         config_type = config_type or (f"{DOCKER}.container.image.v1+json" if is_docker else f"{OCI}.config.v1+json")
-        document = render_config(plain, config, architecture, diff_ids)
+        document = render_config(plain, config, architecture, diff_ids, history)
         manifest = {
             "schemaVersion": 2,
             "config": self.blob(document, config_type),
@@ -132,11 +133,14 @@ def render_config(
     config: Mapping[str, Any] | None = None,
     architecture: str = ARCHITECTURE,
     diff_ids: Iterable[str] | None = None,
+    history: Iterable[str] = (),
 ) -> bytes:
     ids = list(diff_ids) if diff_ids is not None else [digest(data) for data in layers]
     document = {"os": "linux", "config": config or {}, "rootfs": {"type": "layers", "diff_ids": ids}}
     if architecture:
         document["architecture"] = architecture
+    if rows := [{"created_by": text} for text in history]:
+        document["history"] = rows
     return json.dumps(document).encode()
 
 

@@ -19,7 +19,7 @@ from orchestra.driver.local.net import network
 from orchestra.home import Home, find_home
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside, pin_namespace, unpin_namespace
-from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.netlink import Netlink, family_of
 from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec, Port
 from orchestra.model.names import ContainerName, NetworkName, ServiceName
 
@@ -72,7 +72,7 @@ class World:
 
     def serve(self, namespace, port, text=b"hello", host="0.0.0.0"):
         """A TCP server in the namespace (None: on the host) that says ``text`` and who it takes its client for."""
-        listener = self.socket(namespace, socket.SOCK_STREAM)
+        listener = self.socket(namespace, socket.SOCK_STREAM, family_of(host))
         listener.bind((host, port))
         listener.listen(64)
         self.resources.callback(listener.close)
@@ -91,14 +91,14 @@ class World:
         self.resources.callback(thread.join)
         self.resources.callback(listener.shutdown, socket.SHUT_RDWR)
 
-    def socket(self, namespace, kind):
+    def socket(self, namespace, kind, family=socket.AF_INET):
         if namespace is None:
-            return socket.socket(socket.AF_INET, kind)
-        return inside(namespace, socket.socket, socket.AF_INET, kind)
+            return socket.socket(family, kind)
+        return inside(namespace, socket.socket, family, kind)
 
     def ask(self, namespace, host, port, timeout=20.0):
         """What the server there says."""
-        with self.socket(namespace, socket.SOCK_STREAM) as client:
+        with self.socket(namespace, socket.SOCK_STREAM, family_of(host)) as client:
             client.settimeout(timeout)
             client.connect((host, port))
             return client.makefile("rb").read().decode()
@@ -110,8 +110,11 @@ class World:
             return True
         return False
 
-    def outside(self, name, subnet, *, route_to_host=False):
-        """A namespace that stands for another machine, linked to the host as .1 and .2 of a /24."""
+    def outside(self, name, subnet, *, route_to_host=False, ipv6=""):
+        """A namespace that stands for another machine, linked to the host as .1 and .2 of a /24.
+
+        ipv6: and as ::1 and ::2 of this subnet of 64 bits, such as ``2001:db8:7``.
+        """
         path = str(self.path / name)
         pin_namespace(path)
         self.resources.callback(unpin_namespace, path)
@@ -119,12 +122,19 @@ class World:
         with Netlink() as host:
             host.send(netlink.new_veth(name, peer="uplink", namespace=descriptor, address=b"\2\1\1\1\1\2", mtu=1500))
             host.send(netlink.add_address(host.link(name).number, f"{subnet}.1", 24), netlink.set_up(name))
+            if ipv6:
+                host.send(netlink.add_address(host.link(name).number, f"{ipv6}::1", 64))
         os.close(descriptor)
         with inside(path, Netlink) as there:
             there.send(netlink.set_up("lo"), netlink.set_up("uplink"))
             there.send(netlink.add_address(there.link("uplink").number, f"{subnet}.2", 24))
+            number = there.link("uplink").number
+            if ipv6:
+                there.send(netlink.add_address(number, f"{ipv6}::2", 64))
             if route_to_host:
-                there.send(netlink.set_default_route(f"{subnet}.1", there.link("uplink").number))
+                there.send(
+                    *(netlink.set_default_route(to, number) for to in (f"{subnet}.1", ipv6 and f"{ipv6}::1") if to)
+                )
         return path
 
     def interfaces(self):

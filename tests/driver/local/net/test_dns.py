@@ -114,3 +114,23 @@ def test_an_external_link_leads_to_the_container_of_another_stack_and_hides_othe
     zone = zone_of(directory, lambda _: True, forwards=True, links=(("Store", "shop-db-1"), ("gone", "shop-web-1")))
     assert (zone.addresses["store"], zone.addresses["db"]) == (("10.0.0.2",), ("10.0.0.2",))
     assert zone.addresses["gone"] == ()
+
+
+def test_names_lead_to_addresses_of_both_families():
+    web = Named("s-web-1", "/c", "10.0.0.2", ("web",), "fd00::2")
+    six = Named("s-six-1", "/d", "", ("six",), "fd00::3")
+    directory = directory_of([("front", web), ("front", six)])
+    zone = zone_of(directory, lambda _: True, forwards=False)
+
+    def ask(name, kind):
+        query = dns.message.make_query(name, kind)
+        reply = dns.message.from_wire(answer(zone, query.to_wire(), Random(1), udp=True))
+        return reply.rcode(), [str(each) for found in reply.answer for each in found]
+
+    assert ask("web", "A") == (0, ["10.0.0.2"])
+    assert ask("web", "AAAA") == (0, ["fd00::2"])
+    assert ask("web", "ANY") == (0, ["10.0.0.2", "fd00::2"])
+    assert ask("six", "A") == (0, [])  # it exists, without such an address
+    assert ask("six.front", "AAAA") == (0, ["fd00::3"])
+    assert ask(dns.reversename.from_address("fd00::3"), "PTR") == (0, ["s-six-1.front."])
+    assert ask(dns.reversename.from_address("fd00::4"), "PTR") == (dns.rcode.NXDOMAIN, [])

@@ -1,0 +1,4 @@
+FROM localhost/base AS below
+CMD ["from", "below"]
+FROM below
+ENTRYPOINT ["/bin/echo"]

@@ -1,0 +1,4 @@
+FROM localhost/base
+CMD first
+ENTRYPOINT exec echo $PATH
+CMD second one

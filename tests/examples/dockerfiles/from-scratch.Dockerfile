@@ -1,0 +1,3 @@
+FROM scratch
+COPY plain.txt /
+LABEL only=label

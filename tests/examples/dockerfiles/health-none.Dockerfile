@@ -1,0 +1,3 @@
+FROM localhost/base
+HEALTHCHECK CMD ["true"]
+HEALTHCHECK NONE

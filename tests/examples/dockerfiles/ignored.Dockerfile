@@ -1,0 +1,3 @@
+FROM localhost/base
+COPY . /context/
+COPY ignored/kept /one
