@@ -57,13 +57,14 @@ class Label(Record):
 
 
 class Run(Record):
-    """mounts: the values of ``--mount``."""
+    """mounts, devices: the values of ``--mount`` and ``--device``."""
 
     line: Line
     command: CommandLine
     mounts: tuple[str, ...] = ()
     network: Network = Network.DEFAULT
     insecure: bool = False
+    devices: tuple[str, ...] = ()
 
 
 class Files(Record):

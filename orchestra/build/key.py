@@ -70,7 +70,8 @@ def step_key(step: Step, keys: Mapping[int, str], files: str = "") -> str:
 def _said(record: Record, keys: Mapping[int, str], ignored: frozenset[str] = frozenset()) -> dict[str, object]:
     said: dict[str, object] = {"kind": type(record).__name__}
     for name, value in fields(record).items():
-        if name in ignored or name == "proxies":
+        # A command without devices keeps the key that it had before there were any.
+        if name in ignored or name == "proxies" or (name == "devices" and not value):
             continue
         if name in _STEPS and isinstance(value, int):
             said[name] = keys[value]

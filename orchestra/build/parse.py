@@ -153,8 +153,6 @@ def _pairs(source: _Source) -> tuple[tuple[tuple[str, str], ...], bool]:
 
 def _run(source: _Source) -> typed.Run:
     flags = source.flags("network", "security", repeatable=("mount", "device"))
-    if flags.part("device"):
-        raise Wrong("RUN --device is not supported", "", flags.part("device"))
     command = source.command()
     if not command.arguments:
         raise source.at_least_one()
@@ -166,6 +164,7 @@ def _run(source: _Source) -> typed.Run:
         flags.values("mount"),
         Network(network) if network else Network.DEFAULT,
         security == "insecure",
+        flags.values("device"),
     )
 
 

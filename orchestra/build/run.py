@@ -8,7 +8,8 @@ from orchestra.build import history as text_of
 from orchestra.build.here import parse_opening
 from orchestra.build.mounts import make_mount, parse_mount
 from orchestra.build.paths import absolute
-from orchestra.build.step import BindMount, InlineFiles, Run, SecretMount
+from orchestra.build.problem import Wrong
+from orchestra.build.step import BindMount, DeviceRequest, InlineFiles, Run, SecretMount
 
 if TYPE_CHECKING:
     from orchestra.build import instruction as typed
@@ -43,11 +44,25 @@ def run_command(state: StageState, one: typed.Run) -> None:
         one.network,
         one.insecure,
         proxies=state.proxies,
+        devices=tuple(_device(state.value(text, one.line)) for text in one.devices),
     )
     state.tree = state.steps.add(step, state.label(one.line, hidden, summary), state.uncached)
     declared = [f"{name}={state.variables.get(name, '')}" for name in state.arguments]
     words = (f"|{len(declared)}", *declared, *command) if declared else command
     state.commit(f"RUN {' '.join(words)}{text_of.MARK}", state.tree)
+
+
+def _device(text: str) -> DeviceRequest:
+    """``NAME``, ``NAME,required`` or ``name=NAME,required=true``."""
+    name, *options = text.split(",")
+    for option in options:
+        key, _, value = option.partition("=")
+        if key != "required" or value not in ("", "true", "false"):
+            raise Wrong(f"--device={text}: unknown option {option}", "write --device=NAME,required")
+    name = name.removeprefix("name=")
+    if "/" not in name or "=" not in name:
+        raise Wrong(f"--device={text} names no device", "write --device=VENDOR/CLASS=NAME")
+    return DeviceRequest(name, any(option != "required=false" for option in options))
 
 
 def _with_documents(command: typed.CommandLine) -> tuple[tuple[str, ...], str, InlineFiles | None]:

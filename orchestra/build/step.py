@@ -177,6 +177,13 @@ class Network(StrEnum):
     HOST = "host"
 
 
+class DeviceRequest(Record):
+    """A device of the Container Device Interface. name: as ``vendor.com/class=name``. required: or the build fails."""
+
+    name: str
+    required: bool = False
+
+
 class Run(Record):
     """The tree ``base`` after a command has run in it.
 
@@ -184,7 +191,7 @@ class Run(Record):
     input: given to the command on its standard input; None for nothing.
     insecure: with every capability and no confinement (``--security=insecure``).
     proxies: variables that name proxies. The command gets them, but they do not count for what it makes: they are not
-    part of the step's key, of the history or of the image.
+    part of the step's key, of the history or of the image. devices: what of the machine it may use.
     """
 
     base: int
@@ -197,6 +204,7 @@ class Run(Record):
     insecure: bool = False
     input: bytes | None = None
     proxies: tuple[tuple[str, str], ...] = ()
+    devices: tuple[DeviceRequest, ...] = ()
 
 
 Step = Scratch | BaseImage | ContextFiles | Download | GitTree | InlineFiles | Copy | MakeDirectory | Run

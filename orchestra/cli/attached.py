@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.cli.render.watch_lines import WatchLines
     from orchestra.model.event import Event
     from orchestra.model.log import Happening
     from orchestra.model.result import ReportedFailure, UpResult
@@ -94,6 +95,7 @@ class Screen:
         self._progress = self._drawing.enter_context(open_progress(invocation))
         self._progress.services = self._selected
         self._later: Quiet | None = None
+        self._watch_lines: WatchLines | None = None
         self._started = False
         self._shown = {spec["service"] for spec in attached.specs}
         self._hooks: list[ActionEvent] = []
@@ -162,10 +164,17 @@ class Screen:
             return conclude(self._invocation, result) == 0
 
     def watch(self, event: WatchEvent) -> None:
-        with self._aside():
-            from orchestra.cli.render.watch_lines import print_watch_event
+        if self._watch_lines is None:
+            from orchestra.cli.build_progress import open_build_progress
+            from orchestra.cli.render.watch_lines import WatchLines
 
-            print_watch_event(event)
+            # Logs are written meanwhile, so nothing may be redrawn.
+            quiet = self._invocation.values["quiet_build"]
+            self._watch_lines = self._stack.enter_context(
+                WatchLines(lambda: open_build_progress(self._invocation, quiet=quiet, redraws=False))
+            )
+        with self._aside():
+            self._watch_lines.show(event)
 
     def set_watching(self, watches: bool, error: Exception | None = None) -> None:
         if self._line is not None:

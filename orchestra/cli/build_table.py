@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.cli.image_table import PLATFORM, SERVICES
+from orchestra.cli.image_table import SERVICES
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, TEXT, Option
 
@@ -39,7 +39,7 @@ BUILD_COMMANDS = (
             Option("push", ("--push",), FLAG, "Push the images after they are built"),
             _QUIET,
             Option("sbom", ("--sbom",), TEXT, "Add an SBOM attestation; only false", metavar="TEXT", hidden=True),
-            Option("ssh", ("--ssh",), TEXT, "SSH agent for the builds", metavar="default|ID[=SOCKET]"),
+            Option("ssh", ("--ssh",), TEXT, "SSH agent for the builds", metavar="default|ID[=SOCKET|KEY,…]"),
             Option("with_dependencies", ("--with-dependencies",), FLAG, "Also build the services' dependencies"),
             *(
                 Option(name.replace("-", "_"), (f"--{name}",), FLAG, "No effect; kept for scripts", hidden=True)
@@ -62,12 +62,14 @@ BUILD_COMMANDS = (
             _PULL,
             Option("labels", ("--label",), LIST, "Set a label of the image", metavar="NAME=VALUE"),
             Option("secrets", ("--secret",), LIST, "Secret for commands", metavar="id=ID[,src=FILE|,env=NAME]"),
-            Option("ssh", ("--ssh",), LIST, "SSH agent for commands", metavar="default|ID[=SOCKET]"),
+            Option("ssh", ("--ssh",), LIST, "SSH agent for commands", metavar="default|ID[=SOCKET|KEY,…]"),
             Option("contexts", ("--build-context",), LIST, "Named context", metavar="NAME=DIR|IMAGE"),
+            Option("cache_from", ("--cache-from",), LIST, "Take over results of builds elsewhere", metavar="CACHE"),
+            Option("cache_to", ("--cache-to",), LIST, "Leave results for builds elsewhere", metavar="CACHE"),
             Option("network", ("--network",), TEXT, "Network of commands", choices=("default", "none", "host")),
             Option("hosts", ("--add-host",), LIST, "Add a line to /etc/hosts of commands", metavar="NAME:ADDRESS"),
-            Option("entitlements", ("--allow",), LIST, "Allow network.host or security.insecure", metavar="NAME"),
-            PLATFORM,
+            Option("entitlements", ("--allow",), LIST, "Allow network.host, security.insecure, device", metavar="NAME"),
+            Option("platform", ("--platform",), TEXT, "Platforms of the image", metavar="OS/ARCH[/VARIANT],…"),
             Option("id_file", ("--iidfile",), TEXT, "Write the ID of the image to a file", metavar="FILE"),
             _QUIET,
         ),

@@ -100,6 +100,7 @@ IMAGE_COMMANDS = (
         (
             Option("all", ("-a", "--all"), FLAG, "Remove all unused images, not only unnamed ones"),
             Option("build_cache", ("--build-cache",), FLAG, "Also remove results and caches of builds"),
+            Option("keep", ("--keep-storage",), TEXT, "With --build-cache: keep what was used last", metavar="BYTES"),
             Option("force", ("-f", "--force"), FLAG, "Do not ask for confirmation"),
         ),
     ),

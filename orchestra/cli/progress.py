@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from orchestra.cli.render.progress import JsonLines, Plain, Quiet
+from orchestra.cli.surroundings import progress_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def open_progress(invocation: Invocation) -> Quiet:
-    """Follow ``--progress``; ``auto`` is live on a terminal that supports cursor movement, else plain."""
+    """Follow ``--progress``."""
     progress = _progress_of(invocation)
     progress.to_stdout = bool(invocation.shared.get("status_stdout"))
     progress.hides_images = bool(invocation.values.get("quiet_pull"))
@@ -20,16 +21,13 @@ def open_progress(invocation: Invocation) -> Quiet:
 
 
 def _progress_of(invocation: Invocation) -> Quiet:
-    mode = invocation.shared["progress"] or "auto"
     stream = sys.stdout if invocation.shared.get("status_stdout") else sys.stderr
-    if mode == "auto":
-        mode = "tty" if stream.isatty() and invocation.shared["ansi"] != "never" else "plain"
-    match mode:
+    match progress_type(invocation, stream):
         case "tty":
             from orchestra.cli.render.live import Live
 
             return Live(color=invocation.colors(stream), stderr=stream is sys.stderr)
-        case "json":
+        case "json" | "rawjson":
             return JsonLines()
         case "quiet":
             return Quiet()

@@ -13,12 +13,12 @@ from orchestra.errors import UserError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, TextIO
 
     from orchestra.cli.invocation import Invocation
 
 ANSI = ("auto", "never", "always")
-PROGRESS = ("auto", "tty", "plain", "json", "quiet")
+PROGRESS = ("auto", "tty", "plain", "json", "rawjson", "quiet")
 _TRUE = frozenset({"1", "true", "yes", "t", "y"})
 
 
@@ -50,6 +50,14 @@ def settle(invocation: Invocation, process: Mapping[str, str]) -> None:
                 "cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans",
                 hint="unset COMPOSE_IGNORE_ORPHANS to have orphans removed",
             )
+
+
+def progress_type(invocation: Invocation, stream: TextIO) -> str:
+    """``--progress`` without ``auto``, which is ``tty`` on a terminal that supports cursor movement, else ``plain``."""
+    mode: str = invocation.shared["progress"] or "auto"
+    if mode != "auto":
+        return mode
+    return "tty" if stream.isatty() and invocation.shared["ansi"] != "never" else "plain"
 
 
 def _is_true(value: str | None) -> bool:

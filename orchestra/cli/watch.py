@@ -6,9 +6,10 @@ import select
 import signal
 from functools import partial
 
+from orchestra.cli.build_progress import open_build_progress
 from orchestra.cli.exit_codes import INTERRUPTED
 from orchestra.cli.relay import Signals
-from orchestra.cli.render.watch_lines import print_watch_event
+from orchestra.cli.render.watch_lines import WatchLines
 from orchestra.record import replace
 from orchestra.stacks.mail import Answered, Failed, Mail
 from orchestra.stacks.watch import Stop, Watch, WatchOptions, find_rules
@@ -29,7 +30,8 @@ def run(invocation: Invocation) -> int:
     if not values["no_up"] and (code := _bring_up(invocation)):
         return code
     stop = Stop()
-    with Signals(signal.SIGINT, signal.SIGTERM) as signals:
+    lines = WatchLines(lambda: open_build_progress(invocation, quiet=values["quiet"]))
+    with Signals(signal.SIGINT, signal.SIGTERM) as signals, lines:
         mail.ask("watch", lambda: watch.run(stop))
         poll = select.poll()
         for source in (signals, mail):
@@ -41,7 +43,7 @@ def run(invocation: Invocation) -> int:
                     case Failed(_, error):
                         raise error
                     case Answered(_, event) if event is not None:
-                        print_watch_event(event)
+                        lines.show(event)
             if signals.read():
                 stop.stop()
                 return INTERRUPTED

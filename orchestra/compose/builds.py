@@ -54,6 +54,8 @@ def _build(key: str, service: Service, build: Build, image: str, stack: Stack) -
         no_cache_filter=tuple(build.no_cache_filter),
         privileged=build.privileged,
         entitlements=tuple(build.entitlements),
+        cache_from=tuple(build.cache_from),
+        cache_to=tuple(build.cache_to),
         policy=service.pull_policy or "",
     )
 

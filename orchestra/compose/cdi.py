@@ -98,10 +98,10 @@ def device_edits(service: Service, describe: Callable[[], KnownDevices]) -> tupl
         chosen += names
         if not names and request.count != 0:
             problems.append(_refusal(request))
-    return _merge(dict.fromkeys(chosen), known), tuple(problems)
+    return merge_edits(dict.fromkeys(chosen), known), tuple(problems)
 
 
-def _merge(names: Iterable[str], known: KnownDevices) -> DeviceEdits:
+def merge_edits(names: Iterable[str], known: KnownDevices) -> DeviceEdits:
     """Merge edits. Those that a file has for all its devices are made once."""
     found = DeviceEdits()
     made: list[DeviceEdits] = []

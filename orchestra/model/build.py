@@ -48,4 +48,6 @@ class BuildSpec(Record):
     no_cache_filter: tuple[str, ...] = ()
     privileged: bool = False
     entitlements: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
     policy: str = ""

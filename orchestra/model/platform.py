@@ -40,6 +40,17 @@ class Platform(Record):
     def _whole(self) -> tuple[str, str, str]:
         return self.system, self.architecture, self.variant or DEFAULT_VARIANTS.get(self.architecture, "")
 
+    def runs(self, other: Platform) -> bool:
+        """Whether a machine of this platform runs programs for the other one by itself."""
+        if other.suits(self):
+            return True
+        if self.system != other.system:
+            return False
+        if (self.architecture, other.architecture) == ("amd64", "386"):
+            return True
+        # Many processors of arm64 run programs for arm, all versions of it.
+        return (self.architecture, other.architecture) == ("arm64", "arm")
+
     def suits(self, wanted: Platform) -> int:
         """How well an image for this platform runs on ``wanted``: 0 not at all, more is better."""
         if (self.system, self.architecture) != (wanted.system, wanted.architecture):

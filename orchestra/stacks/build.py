@@ -8,34 +8,35 @@ import os
 
 from orchestra.errors import DockerfileError, UserError
 from orchestra.record import Record, replace
+from orchestra.stacks.build_inputs import EPOCH, SERVICE, find_devices, platforms_of, read_build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
+    from typing import TypeVar
 
+    from orchestra.build.cache import CacheSource, CacheTarget
     from orchestra.build.configuration import ImageConfiguration
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.event import BuildEvent
-    from orchestra.build.options import NamedContext, Options
     from orchestra.build.step import BaseImage
     from orchestra.compose import Loaded
     from orchestra.driver.local.build.builder import Base, Builder
-    from orchestra.driver.local.build.execute import Directory, Given, StepError
+    from orchestra.driver.local.build.execute import Given, StepError
+    from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.model.build import BuildSpec
-    from orchestra.stacks.build_inputs import Recipe
+    from orchestra.stacks.build_inputs import Read
     from orchestra.stacks.context import Context
 
     Hear = Callable[[str, BuildEvent], None]
+    Cache = TypeVar("Cache", CacheSource, CacheTarget)
 
 AT_ONCE = 4
 """Builds, each of which carries out several steps at a time."""
 
-IMAGE = "docker-image://"
-LAYOUT = "oci-layout://"
-SERVICE = "service:"
-EPOCH = "SOURCE_DATE_EPOCH"
+LIMIT = "ORCHESTRA_BUILD_CACHE_SIZE"
 
 
 class BuildOptions(Record):
@@ -150,10 +151,10 @@ def build(
     context.need_root("build")
     context.need(Part.IMAGES)
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-    from functools import partial
 
     from orchestra.driver.local.build.builder import opened_builder
 
+    limit = read_limit(context.environment)
     images = {spec.service: spec.image for spec in specs}
     jobs: dict[str, Future[BuiltImage]] = {}
     with opened_builder(context.home) as builder, ThreadPoolExecutor(AT_ONCE, "build") as pool:
@@ -161,7 +162,7 @@ def build(
             for spec in specs:
                 needed = [jobs[service] for service in _services_of(spec)]
                 one = _Build(context, builder, spec, images, stdin)
-                jobs[spec.service] = pool.submit(one.run_after, needed, partial(hear, spec.service))
+                jobs[spec.service] = pool.submit(one.run_after, needed, hear)
             wait(jobs.values(), return_when=FIRST_EXCEPTION)
             for job in jobs.values():
                 if job.done():
@@ -170,102 +171,44 @@ def build(
             pool.shutdown(wait=False, cancel_futures=True)
             builder.cancel()
             raise
+    if builder.has_grown and limit != -1:
+        _keep_within(context, limit, hear)
     return [job.result() for job in jobs.values()]
+
+
+def read_limit(environment: Mapping[str, str]) -> int | None:
+    """The most bytes that builds may remember; -1 for no limit, None for the default. Raises UserError."""
+    from orchestra.units import parse_bytes
+
+    text = environment.get(LIMIT, "")
+    try:
+        return parse_bytes(text) if text else None
+    except ValueError as error:
+        raise UserError(f"{LIMIT}: {error}") from None
+
+
+def _keep_within(context: Context, limit: int | None, hear: Hear) -> None:
+    """Unless another build runs, which does it then."""
+    from orchestra.build.event import StageOutput
+    from orchestra.driver.local.build.limit import Busy, default_limit, refuse_to_wait, shrink_builds
+    from orchestra.errors import DriverError
+
+    line = ""
+    try:
+        freed = shrink_builds(context.home, default_limit(context.home) if limit is None else limit, refuse_to_wait)
+    except Busy:
+        return
+    except DriverError as error:
+        line = f"warning: {error}"
+    else:
+        line = f"removed what was used least recently: {freed >> 20} MiB" if freed else ""
+    if line:
+        hear("", StageOutput("shrinking the build cache", line, done=True))
 
 
 def _services_of(spec: BuildSpec) -> list[str]:
     """Those from whose images it is made."""
     return [text.removeprefix(SERVICE) for text in spec.contexts.values() if text.startswith(SERVICE)]
-
-
-class Read(Record):
-    """What a build starts from. directories: of its contexts, by name, empty for the main one."""
-
-    recipe: Recipe
-    dockerfile: Dockerfile
-    options: Options
-    directories: Mapping[str, Directory]
-
-
-def read_build(
-    context: Context,
-    spec: BuildSpec,
-    images: Mapping[str, str],
-    stdin: io.BufferedReader | None,
-    stack: contextlib.ExitStack,
-) -> Read:
-    """images: of other services. stack: until it is closed, what was fetched for the build is there.
-
-    Raises DockerfileError or UserError.
-    """
-    from orchestra.build.dockerfile import parse_dockerfile
-    from orchestra.build.options import Options
-    from orchestra.driver.local.build.execute import Directory
-    from orchestra.stacks.build_inputs import opened_context, read_recipe
-
-    main = stack.enter_context(opened_context(context, spec.context, stdin))
-    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
-    dockerfile = parse_dockerfile(recipe.text, recipe.name)
-    directories = {"": Directory(main.path, main.name, recipe.ignore)}
-    contexts = {
-        name: _named_context(context, name, text, images, directories, stack) for name, text in spec.contexts.items()
-    }
-    options = Options(
-        platform=_platform(spec),
-        build_platform=_host_platform(),
-        target=spec.target,
-        arguments=_arguments(context, spec),
-        contexts=contexts,
-        labels=spec.labels,
-        no_cache=spec.no_cache,
-        no_cache_filter=frozenset(spec.no_cache_filter),
-    )
-    return Read(recipe, dockerfile, options, directories)
-
-
-def _arguments(context: Context, spec: BuildSpec) -> dict[str, str | None]:
-    epoch = context.environment.get(EPOCH)
-    return {**({EPOCH: epoch} if epoch else {}), **spec.arguments}
-
-
-def _platform(spec: BuildSpec) -> str:
-    """Raises UserError unless this machine can run what is built."""
-    from orchestra.model.platform import parse_platform
-
-    machine = os.uname().machine
-    host = parse_platform("", machine)
-    wanted = spec.platforms or ((spec.platform,) if spec.platform else ())
-    others = [text for text in wanted if not parse_platform(text, machine).is_same(host)]
-    if others:
-        what = f"service {spec.service}" if spec.service else "the image"
-        hint = f"this machine builds for {host}; remove the others from `platforms`"
-        raise UserError(f"{what} cannot be built for {', '.join(others)}", hint=hint)
-    return str(host)
-
-
-def _named_context(
-    context: Context,
-    name: str,
-    text: str,
-    images: Mapping[str, str],
-    directories: dict[str, Directory],
-    stack: contextlib.ExitStack,
-) -> NamedContext:
-    from orchestra.build.ignore import Ignore
-    from orchestra.build.options import DirectoryContext, ImageContext
-    from orchestra.driver.local.build.execute import Directory
-    from orchestra.stacks.build_inputs import opened_context
-
-    if text.startswith(SERVICE):
-        service = text.removeprefix(SERVICE)
-        return ImageContext(images.get(service, service))
-    if text.startswith(IMAGE):
-        return ImageContext(text.removeprefix(IMAGE))
-    if text.startswith(LAYOUT):
-        return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
-    found = stack.enter_context(opened_context(context, text, None))
-    directories[name] = Directory(found.path, f"context {name}", Ignore())
-    return DirectoryContext()
 
 
 class _Build:
@@ -281,32 +224,74 @@ class _Build:
     ) -> None:
         self._context, self._builder, self._spec, self._images, self._stdin = context, builder, spec, images, stdin
 
-    def run_after(self, needed: Iterable[Future[BuiltImage]], hear: Callable[[BuildEvent], None]) -> BuiltImage:
+    def run_after(self, needed: Iterable[Future[BuiltImage]], hear: Hear) -> BuiltImage:
         for job in needed:
             job.result()
         return self._run(hear)
 
-    def _run(self, hear: Callable[[BuildEvent], None]) -> BuiltImage:
+    def _run(self, hear: Hear) -> BuiltImage:
+        """Of several platforms, each has the names of the image, and this machine's is the one that containers get."""
+        spec, names = self._spec, self._names()
+        platforms = platforms_of(spec)
+        with contextlib.ExitStack() as stack:
+            read = read_build(self._context, spec, self._images, self._stdin, stack)
+            given = self._given(read, stack)
+            if len(platforms) == 1:
+                return BuiltImage(
+                    spec.service, spec.image, self._build(read, given, names, hear, spec.service).image_id
+                )
+            built = {
+                platform: self._build(
+                    replace(read, options=replace(read.options, platform=platform)),
+                    given,
+                    (),
+                    hear,
+                    f"{spec.service} {platform}".strip(),
+                )
+                for platform in platforms
+            }
+            return BuiltImage(spec.service, spec.image, self._builder.name_index(built, names).image_id)
+
+    def _build(self, read: Read, given: Given, names: Sequence[str], hear: Hear, label: str) -> Added:
+        """label: for its progress."""
+        from functools import partial
+
         from orchestra.build.graph import make_graph, needed_images
         from orchestra.driver.local.build.execute import StepError
 
-        spec = self._spec
-        names = self._names()
-        with contextlib.ExitStack() as stack:
-            read = read_build(self._context, spec, self._images, self._stdin, stack)
-            directory = read.directories[""].path
-            bases: dict[BaseImage, Base] = {}
-            configurations: dict[BaseImage, ImageConfiguration] = {}
-            # Triggers of a base (ONBUILD) may name further images.
-            while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
-                bases |= self._builder.prepare(missing, directory, pull=spec.pull, hear=hear)
-                configurations = {image: base.configuration for image, base in bases.items()}
-            graph = make_graph(read.dockerfile, read.options, configurations)
+        tell = partial(hear, label)
+        directory = read.directories[""].path
+        bases: dict[BaseImage, Base] = {}
+        configurations: dict[BaseImage, ImageConfiguration] = {}
+        # Triggers of a base (ONBUILD) may name further images.
+        while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
+            bases |= self._prepare(missing, directory, read.dockerfile, tell)
+            configurations = {image: base.configuration for image, base in bases.items()}
+        graph = make_graph(read.dockerfile, read.options, configurations)
+        given = replace(given, devices=find_devices(graph, self._context.environment))
+        try:
+            return self._builder.build(graph, given, bases, names, tell)
+        except StepError as error:
+            raise _explain(error, read) from error
+
+    def _prepare(
+        self, images: set[BaseImage], directory: str, dockerfile: Dockerfile, hear: Callable[[BuildEvent], None]
+    ) -> dict[BaseImage, Base]:
+        """A name of an image that there is not may be that of a stage, mistyped."""
+        from orchestra.errors import DriverError, FatalError
+        from orchestra.nearest import suggest
+
+        found: dict[BaseImage, Base] = {}
+        for image in sorted(images, key=lambda image: image.reference):
             try:
-                added = self._builder.build(graph, self._given(read), bases, names, hear)
-            except StepError as error:
-                raise _explain(error, read) from error
-        return BuiltImage(spec.service, spec.image, added.image_id)
+                found |= self._builder.prepare((image,), directory, pull=self._spec.pull, hear=hear)
+            except DriverError as error:
+                stages = {stage.name for stage in dockerfile.stages if stage.name}
+                hint = suggest(image.reference, stages, "stages")
+                if not hint.startswith("did you mean"):
+                    raise
+                raise FatalError(f"{image.reference} is no stage, and {error}", hint=hint) from error
+        return found
 
     def _names(self) -> list[str]:
         from orchestra.driver.local.image.naming.name import parse_name
@@ -319,11 +304,12 @@ class _Build:
             names.append(str(name))
         return list(dict.fromkeys(names))
 
-    def _given(self, read: Read) -> Given:
+    def _given(self, read: Read, stack: contextlib.ExitStack) -> Given:
+        from orchestra.build.cache import CacheOptionError, parse_cache_source, parse_cache_target
         from orchestra.build.step import Network
         from orchestra.driver.local.build.execute import Given
         from orchestra.driver.local.build.run import RunOptions
-        from orchestra.stacks.build_inputs import find_agents, read_secrets
+        from orchestra.stacks.build_inputs import open_agents, read_secrets
 
         spec, environment = self._spec, self._context.environment
         try:
@@ -331,6 +317,14 @@ class _Build:
         except ValueError:
             hint = "use default, none or host"
             raise UserError(f"build network {spec.network} is not available", hint=hint) from None
+        try:
+            cache_from = tuple(map(_located, map(parse_cache_source, spec.cache_from)))
+            cache_to = tuple(map(_located, map(parse_cache_target, spec.cache_to)))
+        except CacheOptionError as error:
+            raise UserError(
+                f"cache {error}",
+                hint="write type=registry,ref=NAME, or type=local with src=DIRECTORY or dest=DIRECTORY",
+            ) from None
         epoch = read.options.arguments.get(EPOCH)
         if epoch and not epoch.isdecimal():
             raise UserError(f"{EPOCH}={epoch} is not a number of seconds")
@@ -339,16 +333,17 @@ class _Build:
             trees={},
             run=RunOptions(network, spec.shm_size, spec.extra_hosts, spec.ulimits, spec.privileged),
             secrets=read_secrets(spec.secrets, environment),
-            agents=find_agents(spec.ssh, environment),
+            agents=open_agents(spec.ssh, environment, stack),
             epoch=int(epoch) if epoch else None,
             entitlements=frozenset(spec.entitlements),
+            cache_from=cache_from,
+            cache_to=cache_to,
         )
 
 
-def _host_platform() -> str:
-    from orchestra.model.platform import parse_platform
-
-    return str(parse_platform("", os.uname().machine))
+def _located(cache: Cache) -> Cache:
+    """With an absolute path, if it is a directory."""
+    return replace(cache, place=os.path.abspath(cache.place)) if cache.type == "local" else cache
 
 
 def _explain(error: StepError, read: Read) -> DockerfileError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def check_builds(context: Context, specs: Sequence[BuildSpec]) -> dict[str, Report]:
     """What is found in the Dockerfile of each. Raises DockerfileError or UserError."""
     from orchestra.build.check import check
-    from orchestra.stacks.build import read_build
+    from orchestra.stacks.build_inputs import read_build
 
     found: dict[str, Report] = {}
     for spec in specs:
@@ -49,6 +49,8 @@ def _target(spec: BuildSpec) -> dict[str, object]:
             for one in spec.secrets
         ],
         "ssh": list(spec.ssh),
+        "cache-from": list(spec.cache_from),
+        "cache-to": list(spec.cache_to),
         "network": spec.network,
         "shm-size": spec.shm_size,
         "extra-hosts": dict(spec.extra_hosts),

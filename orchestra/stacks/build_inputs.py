@@ -8,17 +8,27 @@ import tempfile
 from typing import NamedTuple
 
 from orchestra.errors import UserError
+from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Iterator, Mapping
 
+    from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.ignore import Ignore
-    from orchestra.model.build import BuildSecret
+    from orchestra.build.options import NamedContext, Options
+    from orchestra.build.step import Graph
+    from orchestra.driver.local.build.execute import Directory
+    from orchestra.model.build import BuildSecret, BuildSpec
+    from orchestra.model.device_edits import DeviceEdits
     from orchestra.stacks.context import Context
 
 GIT_HOSTS = ("github.com/",)
+IMAGE = "docker-image://"
+LAYOUT = "oci-layout://"
+SERVICE = "service:"
+EPOCH = "SOURCE_DATE_EPOCH"
 
 
 class ContextDirectory(NamedTuple):
@@ -70,6 +80,7 @@ def is_git(text: str) -> bool:
 
 
 def _checked_out(context: Context, text: str) -> str:
+    from orchestra.driver.local.build.kept import USED, note_use
     from orchestra.stacks.sources.copies import Copies
     from orchestra.stacks.sources.git import fetch_commit
     from orchestra.stacks.sources.reference import GitSource, parse_source
@@ -77,7 +88,12 @@ def _checked_out(context: Context, text: str) -> str:
     source = parse_source(text)
     if not isinstance(source, GitSource):
         raise UserError(f"the context {text} is not a Git repository")
-    folder = os.path.realpath(fetch_commit(source, Copies(context.home.sources), context.environment).folder)
+    copies = f"{context.home.builds}/contexts"
+    found = fetch_commit(source, Copies(copies), context.environment).folder
+    # The directory of its commit: git/URL/COMMIT below the copies.
+    kept = os.path.join(copies, *os.path.relpath(found, copies).split("/")[:3])
+    note_use(kept, changed=not os.path.exists(f"{kept}{USED}"))
+    folder = os.path.realpath(found)
     path = os.path.realpath(os.path.join(folder, source.path))
     if path != folder and not path.startswith(f"{folder}/"):
         raise UserError(f"the context {text} leads out of its repository")
@@ -86,13 +102,14 @@ def _checked_out(context: Context, text: str) -> str:
 
 @contextlib.contextmanager
 def _unpacked(context: Context, archive: io.BufferedReader, name: str) -> Iterator[str]:
+    from orchestra.driver.local.build.upkeep import TEMPORARY
     from orchestra.driver.local.copying.archive import read_archive
     from orchestra.driver.local.copying.place import Destination, Inside
     from orchestra.driver.local.copying.writing import Ownership, Writer, write
     from orchestra.linux import private_files
 
     private_files.make_directories(context.home.builds)
-    with tempfile.TemporaryDirectory(prefix="context-", dir=context.home.builds) as path:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=context.home.builds) as path:
         root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             writer = Writer(Destination(Inside(root, name), "/", "", True), Ownership(True, True), lambda _: None)
@@ -154,14 +171,121 @@ def read_secrets(secrets: Iterable[BuildSecret], environment: Mapping[str, str])
     return found
 
 
-def find_agents(entries: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Sockets of SSH agents, by identifier. entries: ``default``, ``ID`` or ``ID=SOCKET``. Raises UserError."""
+def open_agents(entries: Iterable[str], environment: Mapping[str, str], stack: contextlib.ExitStack) -> dict[str, str]:
+    """Sockets of SSH agents, by identifier, until the stack is closed. Raises UserError or EnvironmentLack.
+
+    entries: ``default``, ``ID``, ``ID=SOCKET`` or ``ID=KEY,KEY`` with files of keys.
+    """
+    from orchestra.driver.local.build.agents import agent_of_keys
+
     found: dict[str, str] = {}
     for entry in entries:
-        identifier, _, path = entry.partition("=")
-        path = path or environment.get("SSH_AUTH_SOCK", "")
-        if not path:
-            hint = "start ssh-agent, or give the path of its socket"
+        identifier, _, text = entry.partition("=")
+        paths = (text or environment.get("SSH_AUTH_SOCK", "")).split(",")
+        if not paths[0]:
+            hint = "start ssh-agent, or give the path of its socket, or of a key"
             raise UserError(f"ssh {entry}: SSH_AUTH_SOCK is not set", hint=hint)
-        found[identifier] = path
+        are_keys = all(map(os.path.isfile, paths))
+        found[identifier] = stack.enter_context(agent_of_keys(identifier, paths)) if are_keys else paths[0]
     return found
+
+
+def find_devices(graph: Graph, environment: Mapping[str, str]) -> dict[str, DeviceEdits]:
+    """What the devices that commands ask for add to their containers, by name. Leaves out those that there are not."""
+    from orchestra.build.step import Run
+
+    names = {device.name for step in graph.steps if isinstance(step, Run) for device in step.devices}
+    if not names:
+        return {}
+    from orchestra.compose.cdi import KnownDevices, merge_edits
+    from orchestra.compose.reader import Reader
+
+    known = KnownDevices(Reader(environment))
+    return {name: merge_edits((name,), known) for name in sorted(names & known.devices.keys())}
+
+
+class Read(Record):
+    """What a build starts from. directories: of its contexts, by name, empty for the main one."""
+
+    recipe: Recipe
+    dockerfile: Dockerfile
+    options: Options
+    directories: Mapping[str, Directory]
+
+
+def read_build(
+    context: Context,
+    spec: BuildSpec,
+    images: Mapping[str, str],
+    stdin: io.BufferedReader | None,
+    stack: contextlib.ExitStack,
+) -> Read:
+    """For its first platform. images: of other services. stack: until it is closed, what was fetched is there.
+
+    Raises DockerfileError or UserError.
+    """
+    from orchestra.build.dockerfile import parse_dockerfile
+    from orchestra.build.options import Options
+    from orchestra.driver.local.build.execute import Directory
+
+    main = stack.enter_context(opened_context(context, spec.context, stdin))
+    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
+    dockerfile = parse_dockerfile(recipe.text, recipe.name)
+    directories = {"": Directory(main.path, main.name, recipe.ignore)}
+    contexts = {
+        name: _named_context(context, name, text, images, directories, stack) for name, text in spec.contexts.items()
+    }
+    options = Options(
+        platform=platforms_of(spec)[0],
+        build_platform=_host_platform(),
+        target=spec.target,
+        arguments=_arguments(context, spec),
+        contexts=contexts,
+        labels=spec.labels,
+        no_cache=spec.no_cache,
+        no_cache_filter=frozenset(spec.no_cache_filter),
+    )
+    return Read(recipe, dockerfile, options, directories)
+
+
+def _arguments(context: Context, spec: BuildSpec) -> dict[str, str | None]:
+    epoch = context.environment.get(EPOCH)
+    return {**({EPOCH: epoch} if epoch else {}), **spec.arguments}
+
+
+def platforms_of(spec: BuildSpec) -> tuple[str, ...]:
+    """What it is built for, at least one, each once."""
+    from orchestra.model.platform import parse_platform
+
+    machine = os.uname().machine
+    return tuple(dict.fromkeys(str(parse_platform(text, machine)) for text in spec.platforms or (spec.platform,)))
+
+
+def _named_context(
+    context: Context,
+    name: str,
+    text: str,
+    images: Mapping[str, str],
+    directories: dict[str, Directory],
+    stack: contextlib.ExitStack,
+) -> NamedContext:
+    from orchestra.build.ignore import Ignore
+    from orchestra.build.options import DirectoryContext, ImageContext
+    from orchestra.driver.local.build.execute import Directory
+
+    if text.startswith(SERVICE):
+        service = text.removeprefix(SERVICE)
+        return ImageContext(images.get(service, service))
+    if text.startswith(IMAGE):
+        return ImageContext(text.removeprefix(IMAGE))
+    if text.startswith(LAYOUT):
+        return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
+    found = stack.enter_context(opened_context(context, text, None))
+    directories[name] = Directory(found.path, f"context {name}", Ignore())
+    return DirectoryContext()
+
+
+def _host_platform() -> str:
+    from orchestra.model.platform import parse_platform
+
+    return str(parse_platform("", os.uname().machine))

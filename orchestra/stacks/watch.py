@@ -12,7 +12,7 @@ from orchestra.stacks.events import Span, follow_events
 from orchestra.stacks.life_cycle import RestartOptions, restart
 from orchestra.stacks.watching.decide import decide
 from orchestra.stacks.watching.deliver import deliver
-from orchestra.stacks.watching.events import Rebuilding, Rebuilt, Restarted, Syncing, Trouble, WatchEnabled
+from orchestra.stacks.watching.events import Building, Rebuilding, Rebuilt, Restarted, Syncing, Trouble, WatchEnabled
 from orchestra.stacks.watching.execute import execute
 from orchestra.stacks.watching.follow_up import FollowUps
 from orchestra.stacks.watching.notices import Notices
@@ -106,7 +106,7 @@ class Watch:
     def rebuild(self, service: str) -> None:
         """Raises OrchestraError."""
         self._tell(Rebuilding(service))
-        rebuild(self._context, service, prune=self._prune)
+        rebuild(self._context, service, lambda event: self._tell(Building(service, event)), prune=self._prune)
         self._tell(Rebuilt(service))
 
     def restart(self, services: Sequence[str]) -> None:

@@ -56,9 +56,9 @@ def words(*arguments: str) -> CommandLine:
         ("RUN ['a']", typed.Run, {"command": shell("['a']")}),
         ('RUN ["a"] && b', typed.Run, {"command": shell('["a"] && b')}),
         (
-            "RUN --network=none --security=insecure x",
+            "RUN --network=none --security=insecure --device=a.com/b=c x",
             typed.Run,
-            {"command": shell("x"), "network": Network.NONE, "insecure": True},
+            {"command": shell("x"), "network": Network.NONE, "insecure": True, "devices": ("a.com/b=c",)},
         ),
         (
             "RUN --mount=type=cache,target=/c --mount=target=/d x",
@@ -177,7 +177,6 @@ def test_a_stage_begins_with_from(text, expected):
         ('FROM a\nRUN ["\\u0000"]', "2:5", "an argument contains a NUL"),
         ("FROM a\nRUN --network=hots x", "2:5", "network 'hots' is not valid"),
         ("FROM a\nRUN --security=off x", "2:5", "security 'off' is not valid"),
-        ("FROM a\nRUN --device=x y", "2:5", "RUN --device is not supported"),
         ("FROM a\nRUN a \\\n  --mount=x \\\n <<E", "4:2", "unterminated heredoc: no line with E alone"),
         (
             "FROM a\nCOPY a",

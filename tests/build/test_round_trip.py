@@ -134,8 +134,9 @@ def written(one: Record) -> str:
             text = " ".join(each.name + ("" if each.default is None else f"={each.default}") for each in arguments)
         case typed.Env(_, pairs) | typed.Label(_, pairs):
             text = written_pairs(pairs)
-        case typed.Run(_, command, mounts, network, insecure):
-            given = flags(mount=mounts, network=network, security="insecure" if insecure else "sandbox")
+        case typed.Run(_, command, mounts, network, insecure, devices):
+            security = "insecure" if insecure else "sandbox"
+            given = flags(mount=mounts, network=network, security=security, device=devices)
             text = given + written_command(command)
         case typed.Copy(_, copied, source, parents):
             text = written_files(copied, parents=parents, **{"from": source})

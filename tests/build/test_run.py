@@ -8,6 +8,7 @@ from orchestra.build.graph import DEFAULT_PATH
 from orchestra.build.step import (
     BindMount,
     CacheMount,
+    DeviceRequest,
     InlineFiles,
     MakeDirectory,
     Network,
@@ -132,3 +133,21 @@ NETWORK = {"default": Network.DEFAULT, "none": Network.NONE, "host": Network.HOS
 @pytest.mark.parametrize(("word", "network"), NETWORK.items())
 def test_a_command_has_the_network_that_it_asks_for(word, network):
     assert last(f"RUN --network={word} x", Run).network is network
+
+
+@pytest.mark.parametrize(
+    ("flag", "device"),
+    [
+        ("a.com/b=c", DeviceRequest("a.com/b=c")),
+        ("a.com/b=$x,required", DeviceRequest("a.com/b=1", True)),
+        ("name=a.com/b=c,required=false", DeviceRequest("a.com/b=c")),
+    ],
+)
+def test_a_command_asks_for_devices(flag, device):
+    assert last(f"ARG x=1\nRUN --device={flag} y", Run).devices == (device,)
+    assert not last("RUN y", Run).devices
+
+
+@pytest.mark.parametrize(("flag", "message"), [("gpu", "names no device"), ("a.com/b=c,x", "unknown option x")])
+def test_a_wrong_device_is_reported(flag, message):
+    assert any(message in text for text in map(str, mistakes(f"FROM a\nRUN --device={flag} y")))

@@ -110,6 +110,14 @@ def test_a_failing_step_shows_its_last_lines_and_its_place(stack):
     assert stack.containers() == {}
 
 
+def test_an_image_that_is_not_there_may_be_a_mistyped_stage(stack):
+    text = (stack.folder / "Dockerfile").read_text()
+    (stack.folder / "Dockerfile").write_text(text.replace("--from=tools", "--from=oci:tools"))
+    done = stack.run("build", "web", code=1)
+    assert "oci:tools is no stage, and image oci:" in done.stderr
+    assert "did you mean tools?" in done.stderr
+
+
 def test_no_build_leaves_it_to_what_is_there(stack):
     done = stack.run("create", "--no-build", code=1)
     assert "has not been built" in done.stderr
@@ -149,9 +157,8 @@ def test_an_image_without_a_stack(stack, busybox_root, tmp_path):
     (tmp_path / "context.tgz").write_bytes(packed)
     assert stack.run(*line, str(tmp_path / "context.tgz")).stdout == first
     assert "cannot leave this machine" in stack.run("image", "save", "-o", str(tmp_path / "x"), "one:1", code=1).stderr
-    assert (
-        "cannot be built for linux/s390x" in stack.run(*line, "--platform", "linux/s390x", str(context), code=1).stderr
-    )
+    foreign = ("--platform", "linux/amd64,linux/s390x", "--no-cache", str(context))
+    assert "the command is for linux/s390x, and this machine is" in stack.run(*line, *foreign, code=17).stderr
 
 
 def test_triggers_of_a_base_may_name_further_images(stack, busybox_root):

@@ -12,6 +12,8 @@ from tools.reference.variables import read_variables
 TABLES: dict[str, dict[str, str]] = {
     "orchestra": {
         "ORCHESTRA_HOME": "Directory for everything that Orchestra stores, as `data/` and `run/` in it.",
+        "ORCHESTRA_BUILD_CACHE_SIZE": "The most that builds remember, such as `5g`; `-1` for no limit. "
+        "Without it: 20 GiB, or a tenth of the file system if that is less.",
         "XDG_DATA_HOME": "Without root: parent of the data directory (default: `~/.local/share`).",
         "XDG_RUNTIME_DIR": "Without root: parent of the run directory (otherwise `/tmp/orchestra-UID`). "
         "`containers/auth.json` in it is the first file to be searched for credentials.",
@@ -37,7 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "COMPOSE_IGNORE_ORPHANS": "If true: do not warn of orphans. Cannot be combined with removing them.",
         "COMPOSE_PARALLEL_LIMIT": "How many images to transfer at a time. `--parallel` takes precedence.",
         "COMPOSE_ANSI": "`auto`, `never` or `always`. `--ansi` takes precedence.",
-        "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json` or `quiet`. `--progress` takes precedence.",
+        "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json`, `rawjson` or `quiet`. `--progress` takes precedence.",
         "COMPOSE_MENU": "`false`: no menu of keys below the logs of `up`. `--menu` takes precedence.",
         "COMPOSE_STATUS_STDOUT": "If true: progress is written to standard output.",
         "SOURCE_DATE_EPOCH": "The newest time that files and dates of built images may have, in seconds since 1970.",

@@ -47,11 +47,13 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         labels=read_assignments("--label", values["labels"]),
         network=values["network"],
         extra_hosts=tuple(_host(text) for text in values["hosts"]),
-        platform=values["platform"] or "",
+        platforms=tuple(values["platform"].split(",")) if values["platform"] else (),
         pull=values["pull"],
         no_cache=values["no_cache"],
         no_cache_filter=tuple(values["no_cache_filter"]),
         entitlements=tuple(values["entitlements"]),
+        cache_from=tuple(values["cache_from"]),
+        cache_to=tuple(values["cache_to"]),
     )
 
 

@@ -80,6 +80,11 @@ class Silent:
         print(visible(line.expandtabs()), file=sys.stderr, flush=True)
 
 
+def stage_title(build: str, name: str) -> str:
+    """name: of work that is no step."""
+    return f"[{build + ' ' if build else ''}internal] {name}" if name.startswith("load") else name
+
+
 class PlainSteps(Silent):
     def __init__(self) -> None:
         super().__init__()
@@ -101,9 +106,8 @@ class PlainSteps(Silent):
             case StepFailed(step, _, error):
                 self._say(build, step, f"ERROR: {error}")
             case StageOutput(name, line, seconds, done):
-                title = f"[{build + ' ' if build else ''}internal] {name}" if name.startswith("load") else name
                 if (build, name) not in self._numbers:
-                    self._begin(build, name, f"{title}")
+                    self._begin(build, name, stage_title(build, name))
                 if line:
                     self._say(build, name, line)
                 if done:

@@ -1,4 +1,4 @@
-"""What a watch reports, as lines. The first sentences are Docker Compose's."""
+"""What a watch reports, as lines, and the progress of its builds. The first sentences are Docker Compose's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import assert_never
 
 from orchestra.stacks.watching.events import (
+    Building,
     Executed,
     Output,
     Rebuilding,
@@ -19,17 +20,52 @@ from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.cli.render.build import Silent
     from orchestra.stacks.watching.events import WatchEvent
 
-
-def print_watch_event(event: WatchEvent) -> None:
-    """Output of commands on standard output, everything else on standard error."""
-    line = describe(event)
-    if line:
-        print(visible(line), file=sys.stdout if isinstance(event, Output) else sys.stderr, flush=True)
+    LineEvent = WatchEnabled | Syncing | Rebuilding | Rebuilt | Restarted | Output | Executed | Trouble
 
 
-def describe(event: WatchEvent) -> str:
+class WatchLines:
+    """Output of commands on standard output, everything else on standard error.
+
+    open_progress: of builds; it is open while there are any.
+    """
+
+    def __init__(self, open_progress: Callable[[], Silent]) -> None:
+        self._open_progress = open_progress
+        self._builds: set[str] = set()
+        self._progress: Silent | None = None
+
+    def __enter__(self) -> WatchLines:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._progress is not None:
+            self._progress.__exit__(*exception)
+            self._progress = None
+
+    def show(self, event: WatchEvent) -> None:
+        if isinstance(event, Building):
+            self._follow(event)
+        elif line := describe(event):
+            print(visible(line), file=sys.stdout if isinstance(event, Output) else sys.stderr, flush=True)
+
+    def _follow(self, building: Building) -> None:
+        if building.event is None:
+            self._builds.discard(building.service)
+            if not self._builds:
+                self.__exit__()
+            return
+        self._builds.add(building.service)
+        if self._progress is None:
+            self._progress = self._open_progress().__enter__()
+        self._progress.hear(building.service, building.event)
+
+
+def describe(event: LineEvent) -> str:
     """Empty for a command that has succeeded: its output is enough."""
     match event:
         case WatchEnabled():

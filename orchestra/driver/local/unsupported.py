@@ -29,8 +29,6 @@ FOREIGN: dict[str, str] = {
 
 UNSUPPORTED: dict[str, str] = {
     **FOREIGN,
-    "services.*.build.cache_from": "the results of earlier builds on this machine are used",
-    "services.*.build.cache_to": "results stay on this machine",
     "services.*.build.provenance": "no attestations are made",
     "services.*.build.sbom": "no attestations are made",
     **{f"services.*.build.secrets.[].{key}": _OF_THE_MOUNT for key in ("gid", "mode", "uid")},

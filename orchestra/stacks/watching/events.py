@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from orchestra.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.build.event import BuildEvent
+
 
 class WatchEnabled(Record):
     """Changes are acted on from now on."""
@@ -22,6 +26,13 @@ class Rebuilding(Record):
     """The image of the service is built."""
 
     service: str
+
+
+class Building(Record):
+    """What happens in the build of a service. event: None at the end of the build, whatever it is."""
+
+    service: str
+    event: BuildEvent | None
 
 
 class Rebuilt(Record):
@@ -54,4 +65,4 @@ class Trouble(Record):
     text: str
 
 
-WatchEvent = WatchEnabled | Syncing | Rebuilding | Rebuilt | Restarted | Output | Executed | Trouble
+WatchEvent = WatchEnabled | Syncing | Rebuilding | Building | Rebuilt | Restarted | Output | Executed | Trouble

@@ -6,11 +6,15 @@ from orchestra.errors import FatalError, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.build.event import BuildEvent
     from orchestra.stacks.context import Context
 
 
-def rebuild(context: Context, service: str, *, prune: bool) -> None:
-    """Return when the new containers run. prune: remove images without a name that no container uses.
+def rebuild(context: Context, service: str, hear: Callable[[BuildEvent | None], None], *, prune: bool) -> None:
+    """Return when the new containers run. hear: what happens in the build, and None at its end. prune: remove images
+    without a name that no container uses.
 
     Raises what a build raises, and FatalError if the containers cannot be replaced.
     """
@@ -21,7 +25,10 @@ def rebuild(context: Context, service: str, *, prune: bool) -> None:
     specs = choose_builds(context, BuildOptions((service,)))
     if not specs:
         raise UserError(f"service {service} is not built", hint="give it a build section")
-    build(context, specs, lambda _name, _event: None)
+    try:
+        build(context, specs, lambda _name, event: hear(event))
+    finally:
+        hear(None)
     chosen = Chosen((service,), no_deps=True)
     result = up(begin_up(context, chosen), UpOptions(chosen))
     if result.failures:

@@ -8,18 +8,25 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from orchestra.build.cache import CacheType, render_cache
 from orchestra.build.configuration import ImageConfiguration, parse_configuration
 from orchestra.build.event import BuildEvent, StageOutput
 from orchestra.build.step import BaseImage
+from orchestra.driver.local.build.cache_from import opened_caches
+from orchestra.driver.local.build.cache_to import INLINE, export_cache
 from orchestra.driver.local.build.execute import Execution
 from orchestra.driver.local.build.layer import Layers
 from orchestra.driver.local.build.stack import living
 from orchestra.driver.local.build.trees import FileTree, Trees
-from orchestra.driver.local.image.archives.rootfs import add_image, describe_platform
+from orchestra.driver.local.image.archives.rootfs import add_document, add_image, describe_platform
 from orchestra.driver.local.image.content.parts import BASE
+from orchestra.driver.local.image.content.store import Stored
+from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST
+from orchestra.driver.local.image.naming.name import parse_name
+from orchestra.driver.local.image.naming.reference import Registry, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
-from orchestra.errors import FatalError
+from orchestra.errors import DriverError, FatalError
 from orchestra.model.desired import ImageSpec
 from orchestra.model.platform import parse_platform
 from orchestra.record import Record, replace
@@ -27,8 +34,10 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from orchestra.build.cache import CacheTarget
     from orchestra.build.step import Graph
     from orchestra.driver.local.build.execute import Given
+    from orchestra.driver.local.build.layer import Descriptor
     from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.driver.local.image.content.parts import Parts
     from orchestra.home import Home
@@ -63,6 +72,8 @@ class Builder:
         self._home, self._store = home, store
         self._cancelled, self._cancel = os.pipe2(os.O_CLOEXEC)
         self._trees = Trees(home)
+        self.has_grown = False
+        """Whether there is more to remember than before."""
 
     def close(self) -> None:
         os.close(self._cancelled)
@@ -85,7 +96,8 @@ class Builder:
         hear(StageOutput(name))
         reference = _located(image.reference, directory)
         spec = ImageSpec(reference, image.platform, "always" if pull else "missing")
-        digest = self._store.pull(spec).digest
+        with self._named_as_before(reference, image.platform):
+            digest = self._store.pull(spec).digest
         hear(StageOutput(name, "", time.monotonic() - began, done=True))
         if digest.startswith(PREFIX):
             return Base(FileTree(base=digest), ImageConfiguration(), None)
@@ -94,6 +106,22 @@ class Builder:
             raise FatalError(f"image {image.reference} is no longer on this machine", hint="build again")
         return Base(FileTree(parts.diff_ids, parts.base), parse_configuration(parts.document), parts)
 
+    @contextlib.contextmanager
+    def _named_as_before(self, reference: str, platform: str) -> Iterator[None]:
+        """A base for another platform takes no name from the image that containers of this machine have by it."""
+        machine = os.uname().machine
+        name = parse_reference(reference)
+        if not isinstance(name, Registry) or parse_platform(platform, machine).is_same(parse_platform("", machine)):
+            yield
+            return
+        content, key = self._store.content, str(parse_name(name.name))
+        before = content.entry(key)
+        try:
+            yield
+        finally:
+            if before is not None:
+                content.put_entry(before)
+
     def build(
         self, graph: Graph, given: Given, bases: Mapping[BaseImage, Base], names: Sequence[str], hear: Hear
     ) -> Added:
@@ -101,14 +129,40 @@ class Builder:
         layers = Layers(self._home, self._trees, self._store.content, given.epoch)
         given = replace(given, trees={image: base.tree for image, base in bases.items()})
         try:
-            execution = Execution(self._home, self._trees, layers, graph, given, self._cancelled, hear)
-            try:
-                execution.run()
-            finally:
-                execution.close()
+            platform = parse_platform(graph.result.platform, os.uname().machine)
+            content, snapshots = self._store.content, self._trees.snapshots
+            with opened_caches(self._home, content, snapshots, given.cache_from, platform, hear) as caches:
+                execution = Execution(self._home, self._trees, layers, graph, given, caches, self._cancelled, hear)
+                try:
+                    execution.run()
+                finally:
+                    self.has_grown = self.has_grown or execution.has_grown
+                    execution.close()
             return self._export(graph, execution, layers, given, bases, names, hear)
         finally:
             layers.close()
+
+    def name_index(self, built: Mapping[str, Added], names: Sequence[str]) -> Added:
+        """Names mean an index of images, by platform. Returns this machine's image, or else the first one."""
+        content, machine = self._store.content, os.uname().machine
+        platforms = {text: parse_platform(text, machine) for text in built}
+        rows = [
+            {
+                "mediaType": MANIFEST,
+                "digest": added.digest,
+                "size": content.size(added.digest),
+                "platform": describe_platform(platforms[text]),
+            }
+            for text, added in built.items()
+        ]
+        document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}
+        _, index = add_document(content, document, INDEX)
+        host = parse_platform("", machine)
+        chosen = next((text for text in built if platforms[text].is_same(host)), next(iter(built)))
+        added = built[chosen]
+        for name in names:
+            content.put_entry(Stored(name, index, added.digest, content.size(added.digest), str(platforms[chosen])))
+        return added
 
     def _export(
         self,
@@ -130,11 +184,47 @@ class Builder:
         described = [{"mediaType": one.media_type, "digest": one.digest, "size": one.size} for one in below]
         described += [layers.blob(tree, number) for number in range(len(below), len(tree.diff_ids))]
         document = _document(graph, execution, given.epoch, base, tree)
+        if any(target.type is CacheType.INLINE for target in given.cache_to):
+            document[INLINE] = render_cache(execution.cached_steps(every=False))
         added = add_image(self._store, document, described, "the image", names=names)
         for line in (f"image {added.image_id}", *(f"named {name}" for name in names)):
             hear(StageOutput(EXPORT, line))
         hear(StageOutput(EXPORT, "", time.monotonic() - began, done=True))
+        for target in given.cache_to:
+            if target.type is not CacheType.INLINE:
+                self._export_cache(target, execution, layers, bases, hear)
         return added
+
+    def _export_cache(
+        self,
+        target: CacheTarget,
+        execution: Execution,
+        layers: Layers,
+        bases: Mapping[BaseImage, Base],
+        hear: Hear,
+    ) -> None:
+        """Layers of base images stay out: a build that can use the cache has them."""
+        began = time.monotonic()
+        name = f"exporting cache to {target}"
+        hear(StageOutput(name))
+        line = ""
+        if target.type.is_supported:
+            steps = execution.cached_steps(every=target.every_step)
+            theirs = {diff_id for base in bases.values() for diff_id in base.tree.diff_ids}
+            blobs: dict[str, Descriptor] = {}
+            for step in steps:
+                for number, diff_id in enumerate(step.diff_ids):
+                    if diff_id not in theirs | blobs.keys():
+                        blobs[diff_id] = layers.blob(FileTree(step.diff_ids), number)
+            try:
+                export_cache(self._store.content, target, steps, blobs)
+            except DriverError as error:
+                if not target.may_fail:
+                    raise
+                line = f"warning: {error}"
+        else:
+            line = f"warning: caches of type {target.type} are not supported"
+        hear(StageOutput(name, line, time.monotonic() - began, done=True))
 
 
 def _located(reference: str, directory: str) -> str:

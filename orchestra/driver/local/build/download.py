@@ -17,6 +17,7 @@ import urllib.request
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.build.kept import note_use
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.errors import EnvironmentLack, TemporaryError, UserError
@@ -62,7 +63,9 @@ def fetch_file(home: Home, step: Download) -> Fetched:
         raise TemporaryError(f"ADD {step.url}: {getattr(error, 'reason', error)}", hint="check the network") from error
     if step.checksum and digest != step.checksum:
         raise UserError(f"ADD {step.url}: its digest is {digest}, not {step.checksum}", hint="correct --checksum")
-    return Fetched(f"{directory}/{digest.removeprefix('sha256:')}", digest)
+    path = f"{directory}/{digest.removeprefix('sha256:')}"
+    note_use(path, changed=digest != str(known.get("digest")))
+    return Fetched(path, digest)
 
 
 def _known(directory: str, name: str) -> dict[str, Mapping[str, str]]:
@@ -114,8 +117,10 @@ def fetch_commit(home: Home, step: GitTree) -> Fetched:
     name = hashlib.sha256(f"{step.url}\0{kept}".encode()).hexdigest()
     directory = f"{home.builds}/downloads/{name}/{commit}"
     with file_errors(step.url):
-        if not os.path.isdir(directory):
+        is_new = not os.path.isdir(directory)
+        if is_new:
             _check_out(step, commit, directory)
+        note_use(directory, changed=is_new)
     path = os.path.realpath(os.path.join(directory, step.subdirectory.strip("/")))
     if not f"{path}/".startswith(f"{os.path.realpath(directory)}/") or not os.path.isdir(path):
         raise UserError(f"ADD {step.url}: there is no directory {step.subdirectory} in it")

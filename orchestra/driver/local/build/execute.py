@@ -8,9 +8,10 @@ import os
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from orchestra.build.event import Planned, StepDone, StepFailed, StepOutput, StepStarted
+from orchestra.build.event import Planned, StageOutput, StepDone, StepFailed, StepOutput, StepStarted
 from orchestra.build.ignore import Ignore
 from orchestra.build.key import parents_of, step_key
 from orchestra.build.step import (
@@ -22,39 +23,45 @@ from orchestra.build.step import (
     GitTree,
     InlineFiles,
     MakeDirectory,
-    Network,
     Run,
     Scratch,
 )
+from orchestra.driver.local.build.cache_to import cached_steps
 from orchestra.driver.local.build.content import Contents, TreeContents
 from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
 from orchestra.driver.local.build.download import fetch_commit, fetch_file
+from orchestra.driver.local.build.entitlements import check_entitled, find_devices
 from orchestra.driver.local.build.mounting import Sources, mounted
+from orchestra.driver.local.build.processors import check_processor
 from orchestra.driver.local.build.records import Made, StepRecords
-from orchestra.driver.local.build.run import Interrupted, run_command
+from orchestra.driver.local.build.run import run_command
 from orchestra.driver.local.build.selection import Place, find_matches
 from orchestra.driver.local.build.trees import Change, FileTree, opened_root
+from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.user import User, resolve_user
-from orchestra.errors import OrchestraError, UserError
-from orchestra.record import Record
+from orchestra.errors import DriverError, EnvironmentLack, OrchestraError, UserError
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orchestra.build.cache import CachedStep, CacheSource, CacheTarget
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Graph, Step
+    from orchestra.driver.local.build.cache_from import Caches
     from orchestra.driver.local.build.content import Digest
     from orchestra.driver.local.build.download import Fetched
     from orchestra.driver.local.build.layer import Layers
     from orchestra.driver.local.build.run import RunOptions
     from orchestra.driver.local.build.trees import Trees
     from orchestra.home import Home
+    from orchestra.model.device_edits import DeviceEdits
 
 AT_ONCE = 8
-HOST_NETWORK, INSECURE = "network.host", "security.insecure"
 LAST_LINES = 20
+FETCH = "loading cached layers"
 
 
 class Directory(Record):
@@ -70,7 +77,7 @@ class Given(Record):
 
     directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
     sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
-    beyond the ordinary.
+    beyond the ordinary. devices: what those that are known add, by name. cache_from, cache_to: elsewhere.
     """
 
     directories: Mapping[str, Directory]
@@ -80,6 +87,9 @@ class Given(Record):
     agents: Mapping[str, str] = {}
     epoch: int | None = None
     entitlements: frozenset[str] = frozenset()
+    devices: Mapping[str, DeviceEdits] = {}
+    cache_from: tuple[CacheSource, ...] = ()
+    cache_to: tuple[CacheTarget, ...] = ()
 
 
 class Files(Record):
@@ -108,10 +118,16 @@ class Execution:
         layers: Layers,
         graph: Graph,
         given: Given,
+        caches: Caches,
         cancelled: int,
         hear: Callable[[BuildEvent], None],
     ) -> None:
         """cancelled: readable when all is to end."""
+        self._caches = caches
+        self._distant: set[int] = set()
+        """Steps whose trees are known from elsewhere, and may not be here."""
+        self.has_grown = False
+        """Whether a result is remembered that was not there before."""
         self._home, self._trees, self._layers, self._graph, self._given = home, trees, layers, graph, given
         self._hear = hear
         self._records = StepRecords(home)
@@ -141,9 +157,16 @@ class Execution:
         """Raises StepError for the first step that failed; the others have ended by then."""
         self._find_keys()
         cached = self._find_made()
+        if self._distant and not self._bring(cached):
+            cached = self._find_made()
         bases = {number for number, step in enumerate(self._graph.steps) if isinstance(step, BaseImage)}
         self._hear(Planned(self._graph, frozenset(cached | bases)))
         needed = self._find_needed(cached)
+        for number in sorted(needed):
+            try:
+                check_processor(self._graph, number)
+            except EnvironmentLack as error:
+                raise self._error(number, error) from error
         self._carry_out(needed)
 
     # Keys
@@ -229,6 +252,8 @@ class Execution:
                     self.made[number] = Made(self._given.trees[step], 0.0, "", grew=False)
                 case Copy() | MakeDirectory() | Run():
                     made = None if number in stale else self._known(number, step, self._keys[number])
+                    if made is None and number not in stale:
+                        made = self._offered(number, step)
                     if made is not None:
                         self.made[number] = made
                         cached.add(number)
@@ -237,16 +262,57 @@ class Execution:
     def _known(self, number: int, step: Copy | MakeDirectory | Run, key: str) -> Made | None:
         """What the step made in an earlier build, if that lies on what its base is now, and is whole."""
         made = self._records.find(key)
-        below = self.made.get(step.base)
-        if made is None or below is None:
-            return None
-        before = made.tree.diff_ids[:-1] if made.grew else made.tree.diff_ids
-        if (before, made.tree.base) != (below.tree.diff_ids, below.tree.base) or not self._trees.is_whole(made.tree):
+        if made is None or not self._lies_on_base(made, step) or not self._trees.is_whole(made.tree):
             return None
         self._records.touch(key)
         if made.same_as:
             self._same[number] = made.same_as
         return made
+
+    def _offered(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
+        """What the step made elsewhere, if that lies on what its base is now."""
+        made = self._caches.find(self._keys[number])
+        if made is None or not self._lies_on_base(made, step):
+            return None
+        self._distant.add(number)
+        return made
+
+    def _lies_on_base(self, made: Made, step: Copy | MakeDirectory | Run) -> bool:
+        below = self.made.get(step.base)
+        before = made.tree.diff_ids[:-1] if made.grew else made.tree.diff_ids
+        return below is not None and (before, made.tree.base) == (below.tree.diff_ids, below.tree.base)
+
+    def _bring(self, cached: set[int]) -> bool:
+        """Fetch the trees that are needed here. If one cannot be fetched, none count any more, and it is said."""
+        wanted = {self._graph.result.tree}
+        for number in self._find_needed(cached):
+            wanted.update(parents_of(self._graph.steps[number]))
+        if any(target.every_step for target in self._given.cache_to):
+            wanted |= self._distant
+        began = time.monotonic()
+        self._hear(StageOutput(FETCH))
+        try:
+            for number in sorted(wanted & self._distant):
+                self._caches.fetch(self.made[number].tree)
+        except DriverError as error:
+            line = f"warning: caches from elsewhere are not used: {error}"
+            self._hear(StageOutput(FETCH, line, time.monotonic() - began, done=True))
+            self._caches.forget()
+            self._distant.clear()
+            self.made.clear()
+            return False
+        self.has_grown = True
+        for number in self._distant:
+            made = self.made[number]
+            if self._trees.is_whole(made.tree):
+                size = self._trees.top_size(made.tree) if made.grew else 0
+                self._records.store(self._keys[number], replace(made, size=size))
+        self._hear(StageOutput(FETCH, "", time.monotonic() - began, done=True))
+        return True
+
+    def cached_steps(self, *, every: bool) -> list[CachedStep]:
+        """What other builds can take over. every: of all stages, not only of the one that is the result."""
+        return cached_steps(self._graph, self.made, self._keys, self._given.epoch, every=every)
 
     def _find_needed(self, cached: set[int]) -> set[int]:
         needed: set[int] = set()
@@ -278,7 +344,6 @@ class Execution:
                     for number in ready[: AT_ONCE - len(running)]:
                         waiting.discard(number)
                         running.add(number)
-                        # Where it waits for another builder, nothing ends it but the end of this process.
                         threading.Thread(target=self._step, args=(number, end), daemon=True).start()
                     self._lock.wait()
             except BaseException:
@@ -317,7 +382,8 @@ class Execution:
         step = self._graph.steps[number]
         assert isinstance(step, Copy | MakeDirectory | Run)
         key = self._keys[number] = self._key(number, self._keys)
-        with self._records.locked(key, lambda: self._say(number, "waiting for another build of this step")):
+        wait = partial(self._say, number, "waiting for another build of this step")
+        with self._records.locked(key, wait, self._ending):
             if (known := self._find_again(number, step)) is not None:
                 return known, True
             below = self.made[step.base].tree
@@ -337,6 +403,8 @@ class Execution:
             label = self._graph.labels.get(number)
             name = label.text if label else ""
             made = Made(tree, time.time(), name, grew=tree != below, same_as=self._same.get(number, ""))
+            if made.grew:
+                made = replace(made, size=self._trees.top_size(tree))
             if self._was_touched(number, step):
                 self._say(number, "files of the context changed while they were read: build again")
                 # What was made is used, and never taken for the result of what was read before.
@@ -344,6 +412,7 @@ class Execution:
                 return made, False
             for each in filter(None, (key, made.same_as)):
                 self._records.store(each, made)
+            self.has_grown = True
         return made, False
 
     def _copied_content(self, step: Copy | MakeDirectory | Run) -> str:
@@ -443,9 +512,11 @@ class Execution:
             secrets=self._given.secrets,
             agents=self._given.agents,
             wait=lambda what: self._say(number, f"waiting for {what}"),
+            ending=self._ending,
         )
-        self._check_entitled(step)
+        check_entitled(step, self._given.run, self._given.entitlements)
         user = self._user(step.user, below)
+        devices = find_devices(step, self._given.devices, self._given.entitlements)
         with mounted(self._home, step.mounts, sources) as mounts:
             run_command(
                 self._home,
@@ -455,18 +526,10 @@ class Execution:
                 user,
                 mounts,
                 self._given.run,
+                devices,
                 self._ending,
                 lambda line: self._say(number, line),
             )
-
-    def _check_entitled(self, step: Run) -> None:
-        allowed, run = self._given.entitlements, self._given.run
-        if step.insecure and not (INSECURE in allowed or run.privileged):
-            hint = f"add {INSECURE} to `entitlements`, or use --allow {INSECURE}"
-            raise UserError("RUN --security=insecure is not allowed", hint=hint)
-        if step.network is Network.HOST and not (HOST_NETWORK in allowed or run.network is Network.HOST):
-            hint = f"add {HOST_NETWORK} to `entitlements`, or use --allow {HOST_NETWORK}"
-            raise UserError("RUN --network=host is not allowed", hint=hint)
 
     @contextlib.contextmanager
     def _snapshot_of(self, number: int) -> Iterator[Change]:

@@ -7,19 +7,22 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import stat
 from typing import TYPE_CHECKING, Any, assert_never
 
 from orchestra.build.step import BindMount, CacheMount, SecretMount, Sharing, SshMount, TmpfsMount
+from orchestra.driver.local.build.agents import lent_agent
+from orchestra.driver.local.build.kept import note_use
 from orchestra.driver.local.build.run_process import SECRETS
+from orchestra.driver.local.build.upkeep import TEMPORARY
+from orchestra.driver.local.build.waiting import take_lock
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.volume import ResolvedMount
-from orchestra.errors import FatalError, UserError
+from orchestra.errors import UserError
 from orchestra.linux import private_files
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orchestra.build.step import Mount
     from orchestra.driver.local.build.trees import Change
@@ -46,7 +49,7 @@ class Sources(Record):
 
     opened: a writable snapshot of the tree that a step made. fill: copies a directory of such a tree into an empty
     directory. secrets: contents by identifier. agents: sockets of SSH agents, by identifier. scope: part of the name of
-    a cache that belongs to some builds only.
+    a cache that belongs to some builds only. wait: is told what the command waits for. ending: see ``take_lock``.
     """
 
     opened: Callable[[int], contextlib.AbstractContextManager[Change]]
@@ -54,6 +57,7 @@ class Sources(Record):
     secrets: Mapping[str, bytes]
     agents: Mapping[str, str]
     wait: Callable[[str], None]
+    ending: Sequence[int]
 
 
 @contextlib.contextmanager
@@ -73,7 +77,7 @@ def mounted(home: Home, mounts: Iterable[Mount], sources: Sources) -> Iterator[M
                 case SecretMount():
                     found.secret(mount)
                 case SshMount():
-                    found.agent(mount)
+                    found.agent(mount, stack)
                 case _:
                     assert_never(mount)
         yield Mounted(tuple(found.mounts), tuple(found.trees), tuple(found.secrets), tuple(found.variables))
@@ -107,6 +111,7 @@ class _Found:
                     break
             number += 1
         self._ensure(mount, directory)
+        stack.callback(note_use, directory, changed=True)
         options = ("bind", "nosuid", "nodev")
         self.mounts.append(ResolvedMount(mount.target, "bind", f"{directory}/data", options, read_only=mount.read_only))
 
@@ -116,13 +121,14 @@ class _Found:
         lock = os.open(f"{directory}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, lock)
         kind = fcntl.LOCK_SH if mount.sharing is Sharing.SHARED else fcntl.LOCK_EX
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if mount.sharing is Sharing.PRIVATE:
+        if mount.sharing is Sharing.PRIVATE:
+            try:
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
                 return False
-            self._sources.wait(f"cache {mount.identifier}")
-            fcntl.flock(lock, kind)
+        else:
+            what = f"cache {mount.identifier}"
+            take_lock(lock, kind, lambda: self._sources.wait(what), self._sources.ending)
         return True
 
     def _ensure(self, mount: CacheMount, directory: str) -> None:
@@ -161,16 +167,13 @@ class _Found:
             self.secrets.append({**row, "mode": mount.mode, "uid": mount.uid, "gid": mount.gid})
             self.mounts.append(ResolvedMount(mount.target, "bind", f"{SECRETS}/{name}", ("bind",), read_only=True))
 
-    def agent(self, mount: SshMount) -> None:
+    def agent(self, mount: SshMount, stack: contextlib.ExitStack) -> None:
         path = self._sources.agents.get(mount.identifier)
         if path is None:
             if mount.required:
                 raise UserError(f"SSH agent {mount.identifier} is required, and was not given", hint="use --ssh")
             return
-        try:
-            if not stat.S_ISSOCK(os.stat(path).st_mode):
-                raise UserError(f"--ssh {mount.identifier}: {path} is not the socket of an SSH agent")
-        except OSError as error:
-            raise FatalError(f"--ssh {mount.identifier}: {error}") from error
-        self.mounts.append(ResolvedMount(mount.target, "bind", path, ("bind",)))
+        own = f"{os.path.dirname(self._caches)}/{TEMPORARY}{os.urandom(8).hex()}"
+        stack.enter_context(lent_agent(path, own, mount.mode, (mount.uid, mount.gid)))
+        self.mounts.append(ResolvedMount(mount.target, "bind", own, ("bind",)))
         self.variables.append(f"SSH_AUTH_SOCK={mount.target}")

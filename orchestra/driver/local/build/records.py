@@ -19,13 +19,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.build.trees import FileTree
+from orchestra.driver.local.build.waiting import take_lock
 from orchestra.driver.local.image.content.parts import chain_ids
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.linux import private_files
 from orchestra.record import Record, fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestra.home import Home
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 class Made(Record):
     """What a step has made. created: Unix time. name: its text, for display. grew: whether it added a layer.
 
-    same_as: another key of it, by the content of what was copied from other stages; empty if there is none.
+    same_as: another key of it, by the content of what was copied from other stages; empty if there is none. size: of
+    the layer's directory, in bytes; 0 if it is not known.
     """
 
     tree: FileTree
@@ -41,6 +43,7 @@ class Made(Record):
     name: str
     grew: bool
     same_as: str = ""
+    size: int = 0
 
 
 class StepRecords:
@@ -75,23 +78,32 @@ class StepRecords:
                 found.update(chain_ids(made.tree.diff_ids))
         return found
 
+    def all(self) -> Iterator[tuple[str, float, Made]]:
+        """Keys, when each was last used (Unix time), and what the step has made."""
+        for key in self.keys():
+            with contextlib.suppress(FileNotFoundError):
+                used = os.stat(self._path(key)).st_mtime
+                made = self.find(key)
+                if made is not None:
+                    yield key, used, made
+
+    def remove(self, key: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path(key))
+
     def touch(self, key: str) -> None:
         """Note that it was used."""
         with contextlib.suppress(OSError):
             os.utime(self._path(key))
 
     @contextlib.contextmanager
-    def locked(self, key: str, wait: Callable[[], None]) -> Iterator[None]:
-        """One builder makes this step. wait: called before waiting for another."""
+    def locked(self, key: str, wait: Callable[[], None], ending: Sequence[int]) -> Iterator[None]:
+        """One builder makes this step. wait, ending: see ``take_lock``."""
         with file_errors("the build cache"):
             private_files.make_directories(self._locks)
             fd = os.open(f"{self._locks}/{key[:3]}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                fcntl.flock(fd, fcntl.LOCK_EX)
+            take_lock(fd, fcntl.LOCK_EX, wait, ending)
             yield
         finally:
             os.close(fd)

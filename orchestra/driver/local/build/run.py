@@ -16,6 +16,7 @@ from orchestra.container.settings import Settings, store_settings
 from orchestra.driver.local.build.layer import remove_stubs
 from orchestra.driver.local.build.network import attached
 from orchestra.driver.local.build.stack import BUILDS
+from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.documents.config import ImageConfig
@@ -30,7 +31,7 @@ from orchestra.linux.mounts import mount_tree
 from orchestra.linux.readiness import first_readable
 from orchestra.model.desired import ContainerSpec, Ulimit
 from orchestra.model.names import ContainerName, ServiceName
-from orchestra.record import Record
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.build.trees import Change
     from orchestra.driver.local.user import User
     from orchestra.home import Home
+    from orchestra.model.device_edits import DeviceEdits
 
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 16
@@ -68,10 +70,6 @@ class CommandFailed(FatalError):
         self.code = exit_code
 
 
-class Interrupted(Exception):
-    """The build was cancelled."""
-
-
 def run_command(
     home: Home,
     step: Run,
@@ -80,6 +78,7 @@ def run_command(
     user: User,
     mounted: Mounted,
     options: RunOptions,
+    devices: DeviceEdits,
     ending: Sequence[int],
     hear: Callable[[str], None],
 ) -> None:
@@ -90,7 +89,7 @@ def run_command(
     """
     identifier = os.urandom(32).hex()
     directory = home.stack(BUILDS).container(identifier)
-    spec = _specify(step, identifier, options)
+    spec = replace(_specify(step, identifier, options), device_edits=devices)
     network = step.network if step.network != "default" else options.network
     try:
         with file_errors("a step"):

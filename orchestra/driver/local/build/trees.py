@@ -10,6 +10,7 @@ from orchestra.container.rootfs import mount_layer
 from orchestra.driver.local.build.stack import BUILDS
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, chain_ids
 from orchestra.driver.local.image.failure import file_errors
+from orchestra.driver.local.image.removal import tree_size
 from orchestra.driver.local.image.tree import tree_of
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.linux import namespaces
@@ -55,6 +56,10 @@ class Trees:
 
     def is_whole(self, tree: FileTree) -> bool:
         return not tree.diff_ids or all(map(self.snapshots.has, chain_ids(tree.diff_ids)))
+
+    def top_size(self, tree: FileTree) -> int:
+        """Bytes of its topmost layer."""
+        return tree_size(self.snapshots.layer(chain_ids(tree.diff_ids)[-1]))
 
     @contextlib.contextmanager
     def changing(self, tree: FileTree) -> Iterator[Change]:

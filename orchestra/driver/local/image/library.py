@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestra.driver.local.image.content.by_id import find_by_id, image_id, is_id, may_be_id
 from orchestra.driver.local.image.content.parts import Parts, load_parts
-from orchestra.driver.local.image.documents.manifest import Descriptor
+from orchestra.driver.local.image.documents.manifest import INDEX, Descriptor
 from orchestra.driver.local.image.naming.name import ImageName, parse_name
 from orchestra.driver.local.image.naming.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.errors import FatalError, UserError
+from orchestra.model.document import parse_document
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
@@ -155,9 +156,9 @@ class Library:
                 hint += "; with --force only the name is removed now, and the image once they are gone"
             raise UserError(f"image {text} is used by {', '.join(users)}", hint=hint)
 
-    def prune(self, *, everything: bool = False, build_cache: bool = False) -> Pruned:
+    def prune(self, *, everything: bool = False, build_cache: bool = False, keep: int = 0) -> Pruned:
         """Remove what nothing refers to; everything: also names that no container uses. build_cache: also what builds
-        remember.
+        remember, but for as many bytes of what was used last as ``keep`` says.
         """
         from orchestra.driver.local.image.content.collect import collect, containers
 
@@ -172,7 +173,11 @@ class Library:
                         names.append(item.entry.reference)
                         before[item.entry.digest] = item.id
         freed = 0
-        if build_cache:
+        if build_cache and keep:
+            from orchestra.driver.local.build.limit import shrink_builds
+
+            freed = shrink_builds(self._home, keep, self._wait)
+        elif build_cache:
             from orchestra.driver.local.build.upkeep import forget_builds
 
             with self.content.collecting(self._wait):
@@ -185,7 +190,7 @@ class Library:
     def push(self, text: str, say: Callable[[str], None] = lambda _: None) -> Pushed:
         """To the registry in the name. Raises UserError or DriverError."""
         from orchestra.driver.local.image.registry import Access
-        from orchestra.driver.local.image.registry.push import push_image
+        from orchestra.driver.local.image.registry.push import Pushed, push_image
 
         name = name_of(reference_key(text))
         if name is None:
@@ -194,13 +199,34 @@ class Library:
             item = self.find(text)
             if item.parts is None:
                 raise FatalError(f"image {text} is damaged", hint="run `orchestra image fsck` for details")
-            refuse_bound(item.parts, text)
             say(f"The push refers to repository {name.repository}")
-            manifest = Descriptor(item.entry.media_type, item.entry.digest, item.entry.size)
+            top, images = self._to_push(item.entry)
             others = (other.name for other in self.items() if self._shares(other, item.parts))
             sources = {other.path for other in others if other and other.host == name.host and other.path != name.path}
-            blobs = (item.parts.config_blob, *item.parts.layers)
-            return push_image(self.content, manifest, blobs, name, self._access or Access(), sorted(sources)[:3])
+            access, nearby = self._access or Access(), sorted(sources)[:3]
+            done = []
+            for image in images:
+                parts = load_parts(self.content, image.digest)
+                assert parts is not None, image.digest
+                refuse_bound(parts, text)
+                blobs = (parts.config_blob, *parts.layers)
+                # Those of an index have no names of their own.
+                named = name if image == top else replace(name, tag="")
+                done.append(push_image(self.content, image, blobs, named, access, nearby))
+            if top not in images:
+                done.append(push_image(self.content, top, (), name, access))
+            return Pushed(top.digest, *(sum(counts) for counts in zip(*(one[1:] for one in done), strict=True)))
+
+    def _to_push(self, entry: Stored) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+        """What the name is to mean, and the images: of an index all, if they are here, else only this machine's."""
+        from orchestra.driver.local.image.content.indexes import is_here, members_of
+
+        own = Descriptor(entry.media_type, entry.digest, entry.size)
+        members = members_of(self.content, entry.source) if entry.source != entry.digest else ()
+        if not members or not all(is_here(self.content, one.digest) for one in members):
+            return own, (own,)
+        media_type = str(parse_document(self.content.read(entry.source) or b"{}").get("mediaType") or INDEX)
+        return Descriptor(media_type, entry.source, self.content.size(entry.source)), members
 
     @staticmethod
     def _shares(other: Item, parts: Parts) -> bool:

@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from orchestra.build.event import StepOutput, StepStarted
-from orchestra.build.step import BindMount, CacheMount, ContextFiles, Copy, Run, Scratch
+from orchestra.build.step import BindMount, CacheMount, ContextFiles, Copy, Network, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
-from orchestra.driver.local.build.execute import StepError
+from orchestra.driver.local.build.execute import Given, StepError
 from orchestra.driver.local.build.records import load_record
+from orchestra.driver.local.build.run import RunOptions
 from orchestra.driver.local.build.stack import BUILDS
+from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.content.collect import collect
 from orchestra.driver.local.image.content.parts import load_parts
 from orchestra.driver.local.image.content.store import ContentStore
@@ -329,6 +331,27 @@ def test_environment_of_a_step_counts(home):
         "644 X=2\n",
         "644 X=1\n",
     ]
+
+
+def test_a_build_that_waits_for_another_can_be_cancelled(home):
+    steps = (MACHINE, shell(0, "mkfifo /meeting/go; cat /meeting/go > /made", mounts=(CacheMount("/meeting", "m"),)))
+    pipe = f"{home.builds}/caches/{hashlib.sha256(b'm').hexdigest()}/data/go"
+    first = threading.Thread(target=build, args=(home, graph(*steps)))
+    first.start()
+    wait_until(lambda: os.path.exists(pipe))
+    given = Given({}, {}, RunOptions(Network.NONE))
+    with opened_builder(home) as builder:
+        bases = builder.prepare([MACHINE], "/", pull=False, hear=lambda _: None)
+
+        def hear(event):
+            if isinstance(event, StepOutput) and "waiting for another build" in event.line:
+                builder.cancel()
+
+        with pytest.raises(Interrupted):
+            builder.build(graph(*steps), given, bases, (), hear)
+    with open(pipe, "w") as file:
+        file.write("once")
+    first.join()
 
 
 def two_stages(command, *, uncached=frozenset()):

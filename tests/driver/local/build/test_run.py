@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -16,6 +17,7 @@ from orchestra.build.step import (
     CacheMount,
     ContextFiles,
     Copy,
+    DeviceRequest,
     InlineFiles,
     MakeDirectory,
     Network,
@@ -25,8 +27,11 @@ from orchestra.build.step import (
     SshMount,
     TmpfsMount,
 )
+from orchestra.driver.local.build.agents import agent_of_keys
 from orchestra.driver.local.build.execute import StepError
-from orchestra.errors import OrchestraError
+from orchestra.errors import OrchestraError, UserError
+from orchestra.model.device_edits import DeviceEdits, DeviceNode
+from orchestra.record import replace
 from tests.driver.local.build.making import MACHINE, build, graph, shell
 from tests.driver.local.image.making import needs_root
 
@@ -240,11 +245,48 @@ def test_an_agent_is_reached_by_its_socket(home, tmp_path):
     assert lines == ["/run/agent.0"]
 
 
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent (Debian: openssh-client)")
+def test_keys_in_files_are_lent_to_the_user_that_the_dockerfile_names(home, tmp_path):
+    for name in ("one", "two"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", tmp_path / name], check=True)
+    with agent_of_keys("default", [f"{tmp_path}/one", f"{tmp_path}/two"]) as agent:
+        lines = run(
+            home,
+            "stat -c '%a %u:%g' $SSH_AUTH_SOCK; for i in 1 2 3; do ssh-add -l | cut -d' ' -f3; done",
+            user="65534",
+            mounts=(SshMount("default", "/run/agent.0", mode=0o620, uid=65534, gid=7),),
+            agents={"default": agent},
+        )
+    assert lines == ["620 65534:7", *("one", "two") * 3]
+    assert not os.path.exists(agent)
+    assert [name for name in os.listdir(home.builds) if name.startswith("temporary-")] == []
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent (Debian: openssh-client)")
+def test_a_key_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "key").write_text("no key")
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(UserError, match=r"--ssh mine: .*/key"), agent_of_keys("mine", [f"{tmp_path}/key"]):
+        pass
+
+
 @pytest.mark.parametrize(
     ("network", "interfaces"), [(Network.NONE, ["lo"]), (Network.DEFAULT, ["eth0", "lo"])], ids=["none", "default"]
 )
 def test_networks(home, network, interfaces):
     assert sorted(run(home, "ls /sys/class/net", network=network)) == interfaces
+
+
+def test_devices_are_those_of_the_machine(home):
+    request = DeviceRequest("a.com/b=c")
+    known = {"a.com/b=c": DeviceEdits(environment=("GIVEN=yes",), nodes=(DeviceNode("/dev/mine", "/dev/full"),))}
+    more = {"devices": (request, DeviceRequest("a.com/b=missing"))}
+    wanted = graph(MACHINE, shell(0, "echo $GIVEN; stat -c %t:%T /dev/mine", **more))
+    with pytest.raises(OrchestraError, match=r"RUN --device=a\.com/b=c is not allowed"):
+        build(home, wanted, devices=known)
+    assert output(build(home, wanted, devices=known, entitlements=frozenset({"device"}))) == ["yes", "1:7"]
+    with pytest.raises(OrchestraError, match=r"a\.com/b=c is required"):
+        build(home, graph(MACHINE, shell(0, "true", devices=(replace(request, required=True),))))
 
 
 def test_what_is_not_allowed_is_refused(home):

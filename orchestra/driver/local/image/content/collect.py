@@ -12,15 +12,14 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.build.records import StepRecords
+from orchestra.driver.local.image.content.indexes import members_of, named_images
 from orchestra.driver.local.image.content.nameless import find_nameless
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, load_parts
 from orchestra.driver.local.image.content.store import ContentStore
-from orchestra.driver.local.image.documents.manifest import parse_index
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import FatalError
-from orchestra.model.document import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -70,7 +69,7 @@ def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
     """wait: see ``ContentStore.collecting``."""
     content, snapshots = ContentStore(home.content), Snapshotter(home)
     with content.collecting(wait):
-        roots = {entry.digest for entry in content.entries().values()}
+        roots = named_images(content, content.entries().values())
         tops = {entry.source for entry in content.entries().values()}
         roots |= {user.digest for user in containers(home)}
         blobs, layers = _reached(content, roots)
@@ -82,6 +81,13 @@ def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
     return Collected(len(doomed), removed, size + freed)
 
 
+def layers_in_use(home: Home) -> set[str]:
+    """Chain ids of the layers of all images and containers."""
+    content = ContentStore(home.content)
+    roots = named_images(content, content.entries().values()) | {user.digest for user in containers(home)}
+    return _reached(content, roots | {stored.digest for stored, _ in find_nameless(content)})[1]
+
+
 def remove_content(home: Home, digest: str) -> Collected | None:
     """Remove what only the image with this manifest needs; None if a name or a container needs it.
 
@@ -89,7 +95,7 @@ def remove_content(home: Home, digest: str) -> Collected | None:
     """
     content, snapshots = ContentStore(home.content), Snapshotter(home)
     entries = content.entries().values()
-    roots = {entry.digest for entry in entries} | {user.digest for user in containers(home)}
+    roots = named_images(content, entries) | {user.digest for user in containers(home)}
     if digest in roots:
         return None
     tops = {entry.source for entry in entries}
@@ -122,16 +128,7 @@ def _reached(content: ContentStore, roots: Collection[str]) -> tuple[set[str], s
 
 def _indexes(content: ContentStore, tops: Collection[str]) -> set[str]:
     """Indexes that references named: they are kept since they are small and record what the name meant."""
-    found = set()
-    for digest in tops:
-        data = content.read_if_sound(digest)
-        if data is not None:
-            try:
-                parse_index(data)
-            except DocumentError:
-                continue
-            found.add(digest)
-    return found
+    return {digest for digest in tops if members_of(content, digest)}
 
 
 def _list(path: str) -> list[str]:

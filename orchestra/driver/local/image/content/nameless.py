@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.content.indexes import named_images
 from orchestra.driver.local.image.content.parts import Parts, load_parts
 from orchestra.driver.local.image.content.store import Stored
 from orchestra.driver.local.image.documents.manifest import DOCUMENT_LIMIT, MANIFEST
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def find_nameless(content: ContentStore) -> Iterator[tuple[Stored, Parts]]:
     """Each with an empty reference. Skips damaged and incomplete images."""
-    named = {entry.digest for entry in content.entries().values()}
+    named = named_images(content, content.entries().values())
     for digest in content.blobs():
         if digest in named or not 0 < content.size(digest) <= DOCUMENT_LIMIT or not _is_object(content, digest):
             continue

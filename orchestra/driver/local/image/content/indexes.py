@@ -1,0 +1,46 @@
+"""Indexes of the content store: a name that means images for several platforms. Those that are here belong to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.driver.local.image.content.parts import load_parts
+from orchestra.driver.local.image.documents.manifest import parse_index
+from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestra.driver.local.image.content.store import ContentStore, Stored
+    from orchestra.driver.local.image.documents.manifest import Descriptor
+
+
+def members_of(content: ContentStore, digest: str) -> tuple[Descriptor, ...]:
+    """Of the index with this digest; none if it is not here, or something else."""
+    data = content.read_if_sound(digest)
+    try:
+        return parse_index(data) if data is not None else ()
+    except DocumentError:
+        return ()
+
+
+def named_images(content: ContentStore, entries: Iterable[Stored]) -> set[str]:
+    """The digests of the images that these names lead to, for every platform that is here."""
+    found: set[str] = set()
+    for entry in entries:
+        found.add(entry.digest)
+        if entry.source != entry.digest:
+            found.update(one.digest for one in members_of(content, entry.source) if is_here(content, one.digest))
+    return found
+
+
+def is_here(content: ContentStore, digest: str) -> bool:
+    """Whether the documents of this image are, and all its layers."""
+    if content.size(digest) < 0:
+        return False
+    try:
+        parts = load_parts(content, digest)
+    except FatalError:
+        return False
+    return parts is not None and all(content.size(layer.digest) == layer.size for layer in parts.layers)
