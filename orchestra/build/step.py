@@ -15,6 +15,7 @@ from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
 
 class Scratch(Record):
@@ -208,6 +209,11 @@ class Run(Record):
 
 
 Step = Scratch | BaseImage | ContextFiles | Download | GitTree | InlineFiles | Copy | MakeDirectory | Run
+
+
+def is_made(step: Step) -> TypeGuard[Copy | MakeDirectory | Run]:
+    """Whether a builder carries the step out, and remembers the tree that it makes."""
+    return isinstance(step, Copy | MakeDirectory | Run)
 
 
 class Label(Record):

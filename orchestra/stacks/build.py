@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from orchestra.build.step import BaseImage
     from orchestra.compose import Loaded
     from orchestra.driver.local.build.builder import Base, Builder
-    from orchestra.driver.local.build.execute import Given, StepError
+    from orchestra.driver.local.build.execute import StepError
+    from orchestra.driver.local.build.given import Given
     from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.model.build import BuildSpec
     from orchestra.stacks.build_inputs import Read
@@ -307,7 +308,7 @@ class _Build:
     def _given(self, read: Read, stack: contextlib.ExitStack) -> Given:
         from orchestra.build.cache import CacheOptionError, parse_cache_source, parse_cache_target
         from orchestra.build.step import Network
-        from orchestra.driver.local.build.execute import Given
+        from orchestra.driver.local.build.given import Given
         from orchestra.driver.local.build.run import RunOptions
         from orchestra.stacks.build_inputs import open_agents, read_secrets
 

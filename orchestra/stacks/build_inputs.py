@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestra.build.ignore import Ignore
     from orchestra.build.options import NamedContext, Options
     from orchestra.build.step import Graph
-    from orchestra.driver.local.build.execute import Directory
+    from orchestra.driver.local.build.given import Directory
     from orchestra.model.build import BuildSecret, BuildSpec
     from orchestra.model.device_edits import DeviceEdits
     from orchestra.stacks.context import Context
@@ -226,7 +226,7 @@ def read_build(
     """
     from orchestra.build.dockerfile import parse_dockerfile
     from orchestra.build.options import Options
-    from orchestra.driver.local.build.execute import Directory
+    from orchestra.driver.local.build.given import Directory
 
     main = stack.enter_context(opened_context(context, spec.context, stdin))
     recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
@@ -271,7 +271,7 @@ def _named_context(
 ) -> NamedContext:
     from orchestra.build.ignore import Ignore
     from orchestra.build.options import DirectoryContext, ImageContext
-    from orchestra.driver.local.build.execute import Directory
+    from orchestra.driver.local.build.given import Directory
 
     if text.startswith(SERVICE):
         service = text.removeprefix(SERVICE)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from orchestra.build.cache import CacheTarget
     from orchestra.build.step import Graph
-    from orchestra.driver.local.build.execute import Given
+    from orchestra.driver.local.build.given import Given
     from orchestra.driver.local.build.layer import Descriptor
     from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.driver.local.image.content.parts import Parts

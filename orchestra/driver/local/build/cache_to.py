@@ -11,7 +11,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from orchestra.build.cache import CachedStep, CacheType, render_cache
-from orchestra.build.step import Copy, MakeDirectory, Run
+from orchestra.build.step import Copy, MakeDirectory, Run, is_made
 from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST, NAME, Descriptor
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.naming.name import parse_name
@@ -45,7 +45,7 @@ def cached_steps(
         numbers.insert(0, number)
         number = step.base
     if every:
-        numbers = [number for number in sorted(made) if isinstance(graph.steps[number], Copy | MakeDirectory | Run)]
+        numbers = [number for number in sorted(made) if is_made(graph.steps[number])]
     found = []
     for number in numbers:
         one = made[number]

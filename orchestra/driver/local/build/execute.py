@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import threading
@@ -12,91 +11,46 @@ from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.build.event import Planned, StageOutput, StepDone, StepFailed, StepOutput, StepStarted
-from orchestra.build.ignore import Ignore
 from orchestra.build.key import parents_of, step_key
 from orchestra.build.step import (
     BaseImage,
-    BindMount,
     ContextFiles,
     Copy,
-    Download,
-    GitTree,
-    InlineFiles,
     MakeDirectory,
     Run,
     Scratch,
+    is_made,
 )
 from orchestra.driver.local.build.cache_to import cached_steps
-from orchestra.driver.local.build.content import Contents, TreeContents
 from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
-from orchestra.driver.local.build.download import fetch_commit, fetch_file
 from orchestra.driver.local.build.entitlements import check_entitled, find_devices
 from orchestra.driver.local.build.mounting import Sources, mounted
 from orchestra.driver.local.build.processors import check_processor
 from orchestra.driver.local.build.records import Made, StepRecords
 from orchestra.driver.local.build.run import run_command
-from orchestra.driver.local.build.selection import Place, find_matches
+from orchestra.driver.local.build.step_files import StepFiles
 from orchestra.driver.local.build.trees import Change, FileTree, opened_root
 from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.layers.lookup import read_file
-from orchestra.driver.local.user import User, resolve_user
-from orchestra.errors import DriverError, EnvironmentLack, OrchestraError, UserError
-from orchestra.record import Record, replace
+from orchestra.errors import DriverError, EnvironmentLack, OrchestraError
+from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from orchestra.build.cache import CachedStep, CacheSource, CacheTarget
+    from orchestra.build.cache import CachedStep
     from orchestra.build.event import BuildEvent
-    from orchestra.build.step import Graph, Step
+    from orchestra.build.step import Graph
     from orchestra.driver.local.build.cache_from import Caches
-    from orchestra.driver.local.build.content import Digest
-    from orchestra.driver.local.build.download import Fetched
+    from orchestra.driver.local.build.given import Given
     from orchestra.driver.local.build.layer import Layers
-    from orchestra.driver.local.build.run import RunOptions
+    from orchestra.driver.local.build.step_files import Files
     from orchestra.driver.local.build.trees import Trees
     from orchestra.home import Home
-    from orchestra.model.device_edits import DeviceEdits
 
 AT_ONCE = 8
 LAST_LINES = 20
 FETCH = "loading cached layers"
-
-
-class Directory(Record):
-    """A directory of this machine whose files are given to a build. name: for messages."""
-
-    path: str
-    name: str
-    ignore: Ignore
-
-
-class Given(Record):
-    """What a build gets besides its graph.
-
-    directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
-    sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
-    beyond the ordinary. devices: what those that are known add, by name. cache_from, cache_to: elsewhere.
-    """
-
-    directories: Mapping[str, Directory]
-    trees: Mapping[BaseImage, FileTree]
-    run: RunOptions
-    secrets: Mapping[str, bytes] = {}
-    agents: Mapping[str, str] = {}
-    epoch: int | None = None
-    entitlements: frozenset[str] = frozenset()
-    devices: Mapping[str, DeviceEdits] = {}
-    cache_from: tuple[CacheSource, ...] = ()
-    cache_to: tuple[CacheTarget, ...] = ()
-
-
-class Files(Record):
-    """The files that a step takes from elsewhere. moment: when those of contexts were read, as in ``Digest``."""
-
-    digest: str = ""
-    moment: str = ""
 
 
 class StepError(OrchestraError):
@@ -132,17 +86,15 @@ class Execution:
         self._hear = hear
         self._records = StepRecords(home)
         self._exported = {entry.step for entry in graph.result.history}
-        self._contents = {name: Contents(home, one.path) for name, one in given.directories.items()}
-        self._reading = threading.Lock()
         self._files: dict[int, Files] = {}
         self._keys: dict[int, str] = {}
         self._same: dict[int, str] = {}
         """Keys by which the same is known whatever the stages are that files were copied from, where they differ."""
         self._again: set[int] = set()
         """Steps that were carried out although their result was known, and those that are another thing by that."""
-        self._fetched: dict[int, Fetched] = {}
         self.made: dict[int, Made] = {}
         """What is known of steps that make trees."""
+        self._sources = StepFiles(home, trees, graph, given, self.made)
         self._lock = threading.Condition()
         self._errors: list[tuple[int, BaseException]] = []
         self._last: dict[int, deque[str]] = {}
@@ -172,69 +124,21 @@ class Execution:
     # Keys
 
     def _find_keys(self) -> None:
-        for number, step in enumerate(self._graph.steps):
+        for number in range(len(self._graph.steps)):
             try:
-                self._files[number] = self._files_of(number, step)
+                self._files[number] = self._sources.find(number)
             except (OrchestraError, OSError) as error:
                 raise self._error(number, error) from error
             self._keys[number] = self._key(number, self._keys)
-        for each in self._contents.values():
-            each.store()
+        self._sources.store()
 
     def _key(self, number: int, keys: Mapping[int, str], files: str = "") -> str:
         step = self._graph.steps[number]
         key = step_key(step, keys, files or self._files[number].digest)
-        if self._given.epoch is not None and _is_made(step):
+        if self._given.epoch is not None and is_made(step):
             # Files are made no newer than that.
             key = hashlib.sha256(f"{key} {self._given.epoch}".encode()).hexdigest()
         return key
-
-    def _files_of(self, number: int, step: Step) -> Files:
-        """What a step depends on besides its own words and the steps before it."""
-        match step:
-            case Download():
-                self._fetched[number] = fetch_file(self._home, step)
-                return Files(self._fetched[number].digest)
-            case GitTree():
-                self._fetched[number] = fetch_commit(self._home, step)
-                return Files(self._fetched[number].digest)
-            case BaseImage():
-                tree = self._given.trees[step]
-                return Files(" ".join((tree.base, *tree.diff_ids)))
-            case Copy():
-                source = self._graph.steps[step.source]
-                if isinstance(source, ContextFiles):
-                    return Files(*self._read(source, step.paths, Ignore(step.exclude), parents=step.parents))
-                return Files()
-            case Run():
-                found = []
-                for mount in step.mounts:
-                    shown = self._graph.steps[mount.source] if isinstance(mount, BindMount) else None
-                    if isinstance(shown, ContextFiles):
-                        assert isinstance(mount, BindMount)
-                        found.append(self._read(shown, (mount.path,), Ignore()))
-                options = self._given.run
-                files = [digest.files for digest in found]
-                moment = " ".join(digest.moment for digest in found)
-                return Files(repr((files, options.extra_hosts, options.privileged, str(options.network))), moment)
-            case _:
-                return Files()
-
-    def _read(self, source: ContextFiles, paths: tuple[str, ...], exclude: Ignore, *, parents: bool = False) -> Digest:
-        with self._place_of(source) as place:
-            return self._contents[source.name].digest(place, find_matches(place, paths, parents=parents), exclude)
-
-    @contextlib.contextmanager
-    def _place_of(self, source: ContextFiles) -> Iterator[Place]:
-        directory = self._given.directories[source.name]
-        try:
-            root = os.open(directory.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise UserError(f"{directory.path}: {error.strerror}", hint="give a directory that exists") from error
-        try:
-            yield Place(root, directory.name, directory.ignore)
-        finally:
-            os.close(root)
 
     # What is known
 
@@ -319,7 +223,7 @@ class Execution:
         asked = [self._graph.result.tree]
         while asked:
             number = asked.pop()
-            if number not in needed and number not in cached and _is_made(self._graph.steps[number]):
+            if number not in needed and number not in cached and is_made(self._graph.steps[number]):
                 needed.add(number)
                 asked += parents_of(self._graph.steps[number])
         return needed
@@ -380,7 +284,7 @@ class Execution:
     def _make(self, number: int) -> tuple[Made, bool]:
         """What the step makes, and whether another builder has just made it."""
         step = self._graph.steps[number]
-        assert isinstance(step, Copy | MakeDirectory | Run)
+        assert is_made(step)
         key = self._keys[number] = self._key(number, self._keys)
         wait = partial(self._say, number, "waiting for another build of this step")
         with self._records.locked(key, wait, self._ending):
@@ -392,7 +296,7 @@ class Execution:
                     case Copy():
                         self._copy(step, below, change)
                     case MakeDirectory():
-                        owner = self._owner(step.owner, below) or (0, 0)
+                        owner = self._sources.owner(step.owner, below) or (0, 0)
                         with opened_root(change) as root:
                             make_directories(root, step.path, *owner)
                     case Run():
@@ -405,7 +309,7 @@ class Execution:
             made = Made(tree, time.time(), name, grew=tree != below, same_as=self._same.get(number, ""))
             if made.grew:
                 made = replace(made, size=self._trees.top_size(tree))
-            if self._was_touched(number, step):
+            if self._was_touched(number):
                 self._say(number, "files of the context changed while they were read: build again")
                 # What was made is used, and never taken for the result of what was read before.
                 self._keys[number] = self._same[number] = os.urandom(32).hex()
@@ -414,16 +318,6 @@ class Execution:
                 self._records.store(each, made)
             self.has_grown = True
         return made, False
-
-    def _copied_content(self, step: Copy | MakeDirectory | Run) -> str:
-        """The digest of what is copied from another stage or an image; empty for other steps."""
-        source = self._graph.steps[step.source] if isinstance(step, Copy) else None
-        if source is None or not (_is_made(source) or isinstance(source, BaseImage)):
-            return ""
-        assert isinstance(step, Copy)
-        with file_errors("a step"), self._opened(step.source) as place:
-            matches = find_matches(place, step.paths, parents=step.parents)
-            return TreeContents().digest(place, matches, Ignore(step.exclude)).files
 
     def _find_again(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
         """What another builder has made meanwhile, or what was made before of the same files of other stages."""
@@ -436,7 +330,7 @@ class Execution:
         is_open = isinstance(step, Copy) and step.source in self._again
         if before is not None and not is_open:
             return before
-        same = self._key(number, {**self._keys, **self._same}, self._copied_content(step))
+        same = self._key(number, {**self._keys, **self._same}, self._sources.copied_content(step))
         known = self._known(number, step, same) if same != key else None
         if same != key:
             self._same[number] = same
@@ -446,76 +340,29 @@ class Execution:
             self._again.add(number)
         return known
 
-    def _was_touched(self, number: int, step: Copy | MakeDirectory | Run) -> bool:
+    def _was_touched(self, number: int) -> bool:
         """Whether files of a context changed after their digest was taken: something else may have been copied."""
         before = self._files[number]
-        with self._reading:
-            return bool(before.moment) and self._files_of(number, step) != before
+        return bool(before.moment) and self._sources.find(number) != before
 
     def _copy(self, step: Copy, below: FileTree, change: Change) -> None:
         source = self._graph.steps[step.source]
-        usual = None if _is_made(source) or isinstance(source, BaseImage) else (0, 0)
-        owners = Owners(self._owner(step.owner, below), step.mode, usual)
-        with file_errors("a step"), self._opened(step.source) as place, opened_root(change) as root:
+        usual = None if is_made(source) or isinstance(source, BaseImage) else (0, 0)
+        owners = Owners(self._sources.owner(step.owner, below), step.mode, usual)
+        with file_errors("a step"), self._sources.opened(step.source) as place, opened_root(change) as root:
             copy_files(step, place, root, owners, from_context=isinstance(source, ContextFiles))
-
-    @contextlib.contextmanager
-    def _opened(self, number: int) -> Iterator[Place]:
-        """The files of a step, to be read."""
-        source = self._graph.steps[number]
-        match source:
-            case ContextFiles():
-                with self._place_of(source) as place:
-                    yield place
-            case InlineFiles():
-                with self._inline(source) as path, _opened_directory(path) as root:
-                    yield Place(root, "the Dockerfile")
-            case Download() | GitTree():
-                with _opened_directory(self._fetched[number].path) as root:
-                    yield Place(root, source.url)
-            case _:
-                with self._trees.opened(self.made[number].tree) as root:
-                    yield Place(root, "the source")
-
-    @contextlib.contextmanager
-    def _inline(self, source: InlineFiles) -> Iterator[str]:
-        with self._trees.changing(FileTree()) as change:
-            for name, content in source.files:
-                with open(os.path.join(change.upper, os.path.basename(name)), "wb") as file:
-                    file.write(content)
-                    os.fchmod(file.fileno(), source.mode)
-            yield change.upper
-
-    def _owner(self, text: str | None, tree: FileTree) -> tuple[int, int] | None:
-        """``user[:group]`` of ``--chown``: of a number alone the group has the same one."""
-        if text is None:
-            return None
-        user, _, group = text.partition(":")
-        if user.isdecimal() and not group:
-            return int(user), int(user)
-        if user.isdecimal() and group.isdecimal():
-            return int(user), int(group)
-        found = self._user(text, tree)
-        return found.uid, found.gid
-
-    def _user(self, text: str, tree: FileTree) -> User:
-        layers = self._trees.layers(tree)
-        passwd, group = (
-            (read_file(layers, path) or b"").decode(errors="surrogateescape") for path in ("/etc/passwd", "/etc/group")
-        )
-        return resolve_user(text, passwd, group)
 
     def _run(self, number: int, step: Run, below: FileTree, change: Change) -> None:
         sources = Sources(
-            opened=self._snapshot_of,
-            fill=self._fill,
+            opened=self._sources.snapshot,
+            fill=self._sources.fill,
             secrets=self._given.secrets,
             agents=self._given.agents,
             wait=lambda what: self._say(number, f"waiting for {what}"),
             ending=self._ending,
         )
         check_entitled(step, self._given.run, self._given.entitlements)
-        user = self._user(step.user, below)
+        user = self._sources.user(step.user, below)
         devices = find_devices(step, self._given.devices, self._given.entitlements)
         with mounted(self._home, step.mounts, sources) as mounts:
             run_command(
@@ -531,29 +378,6 @@ class Execution:
                 lambda line: self._say(number, line),
             )
 
-    @contextlib.contextmanager
-    def _snapshot_of(self, number: int) -> Iterator[Change]:
-        """A writable snapshot of the files of a step, which is thrown away."""
-        source = self._graph.steps[number]
-        if _is_made(source) or isinstance(source, Scratch | BaseImage):
-            with self._trees.changing(self.made[number].tree) as change:
-                yield change
-            return
-        with self._trees.changing(FileTree()) as change:
-            with self._opened(number) as place, opened_root(change) as root:
-                everything = Copy(base=number, source=number, paths=(".",), destination="/")
-                copy_files(everything, place, root, Owners((0, 0)), from_context=True)
-            yield change
-
-    def _fill(self, number: int, path: str, directory: str) -> None:
-        target = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with self._opened(number) as place:
-                step = Copy(base=number, source=number, paths=(path.strip("/") or ".",), destination="/")
-                copy_files(step, place, target, Owners(), from_context=False)
-        finally:
-            os.close(target)
-
     def _say(self, number: int, line: str) -> None:
         self._last.setdefault(number, deque(maxlen=LAST_LINES)).append(line)
         self._hear(StepOutput(number, line))
@@ -568,16 +392,3 @@ class Execution:
         if not isinstance(error, OrchestraError):
             return error
         return StepError(self._graph, number, tuple(self._last.get(number, ())), error)
-
-
-def _is_made(step: Step) -> bool:
-    return isinstance(step, Copy | MakeDirectory | Run)
-
-
-@contextlib.contextmanager
-def _opened_directory(path: str) -> Iterator[int]:
-    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)

@@ -10,7 +10,7 @@ from orchestra.build.event import Planned, StepDone, StepStarted
 from orchestra.build.ignore import Ignore
 from orchestra.build.step import BaseImage, Graph, History, Label, Network, Result, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
-from orchestra.driver.local.build.execute import Directory, Given
+from orchestra.driver.local.build.given import Directory, Given
 from orchestra.driver.local.build.run import RunOptions
 from orchestra.driver.local.image.store import ImageStore
 

@@ -18,7 +18,8 @@ import pytest
 from orchestra.build.event import StepOutput, StepStarted
 from orchestra.build.step import BindMount, CacheMount, ContextFiles, Copy, Network, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
-from orchestra.driver.local.build.execute import Given, StepError
+from orchestra.driver.local.build.execute import StepError
+from orchestra.driver.local.build.given import Given
 from orchestra.driver.local.build.records import load_record
 from orchestra.driver.local.build.run import RunOptions
 from orchestra.driver.local.build.stack import BUILDS

@@ -1,0 +1,45 @@
+"""What is handed to a build: directories of this machine, secrets, agents and options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestra.build.cache import CacheSource, CacheTarget
+    from orchestra.build.ignore import Ignore
+    from orchestra.build.step import BaseImage
+    from orchestra.driver.local.build.run import RunOptions
+    from orchestra.driver.local.build.trees import FileTree
+    from orchestra.model.device_edits import DeviceEdits
+
+
+class Directory(Record):
+    """A directory of this machine whose files are given to a build. name: for messages."""
+
+    path: str
+    name: str
+    ignore: Ignore
+
+
+class Given(Record):
+    """What a build gets besides its graph.
+
+    directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
+    sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
+    beyond the ordinary. devices: what those that are known add, by name. cache_from, cache_to: elsewhere.
+    """
+
+    directories: Mapping[str, Directory]
+    trees: Mapping[BaseImage, FileTree]
+    run: RunOptions
+    secrets: Mapping[str, bytes] = {}
+    agents: Mapping[str, str] = {}
+    epoch: int | None = None
+    entitlements: frozenset[str] = frozenset()
+    devices: Mapping[str, DeviceEdits] = {}
+    cache_from: tuple[CacheSource, ...] = ()
+    cache_to: tuple[CacheTarget, ...] = ()
