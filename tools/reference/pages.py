@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.reference import attributes, commands, compose_flags, environment, exit_codes, files, python_api, readme
+from tools.reference import (
+    attributes,
+    commands,
+    compose_flags,
+    environment,
+    exit_codes,
+    files,
+    python_api,
+    reachability,
+    readme,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +31,7 @@ PAGES: dict[Path, Callable[[str], str]] = {
     FOLDER / "environment.md": environment.renew,
     FOLDER / "files.md": files.renew,
     FOLDER / "python-api.md": python_api.renew,
+    FOLDER / "reachability.md": reachability.renew,
     ROOT / "README.md": readme.renew,
 }
 """Each takes the page and gives it back with its generated parts made anew."""

@@ -1,4 +1,7 @@
-"""Who reaches what: every source against every target, by TCP, UDP and ICMP, with the rules and after their loss."""
+"""Who reaches what: every source against every target, by TCP, UDP and ICMP, with the rules and after their loss.
+
+The networks have both families of addresses.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,20 @@ from orchestra.linux.network.netlink import Netlink
 from orchestra.model.desired import Port
 
 from .conftest import needs_network
+from .reachability import TABLE, Place
 
 pytestmark = needs_network
 
 SERVICE, PUBLISHED, PUBLISHED_LOCALLY, LOOPBACK_ONLY = 7000, 8080, 9090, 6000
-LAN = "192.168.77"
+LAN, LAN_IPV6 = "192.168.77", "2001:db8:77"
+LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+ANYWHERE = {4: "0.0.0.0", 6: "::"}
+MULTICAST = {4: "224.0.0.251", 6: "ff05::fb"}
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+ICMP = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
+ECHO_REQUEST = {4: 8, 6: 128}
+ICMP_BEGINS = {4: 20, 6: 0}
+"""Where the message begins in what a raw socket receives."""
 PATIENCE = 250  # milliseconds for what is expected not to arrive; what does arrive takes less than one
 
 
@@ -36,19 +48,25 @@ class Site:
 
     name: str
     namespace: str | None
+    version: int
     listeners: list[socket.socket] = field(default_factory=list)
     udp: list[socket.socket] = field(default_factory=list)
     icmp: socket.socket | None = None
 
-    def listen(self, port, host="0.0.0.0"):
-        tcp, udp = (raw(self.namespace, socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for each in (tcp, udp):
+    def listen(self, port, host):
+        for kind, where in ((socket.SOCK_STREAM, self.listeners), (socket.SOCK_DGRAM, self.udp)):
+            each = raw(self.namespace, FAMILY[self.version], kind)
+            where.append(each)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self.version == 6:
+                each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             each.bind((host, port))
             each.setblocking(False)
-        tcp.listen(64)
-        self.listeners.append(tcp)
-        self.udp.append(udp)
+        self.listeners[-1].listen(64)
+
+    def hear_echoes(self):
+        self.icmp = raw(self.namespace, FAMILY[self.version], socket.SOCK_RAW, ICMP[self.version])
+        self.icmp.setblocking(False)
 
     def close(self):
         for each in (*self.listeners, *self.udp, self.icmp):
@@ -56,22 +74,24 @@ class Site:
 
 
 class Matrix:
-    """Two ordinary networks, one of another stack, two internal ones on either side of them by name, and a LAN."""
+    """Two ordinary networks, one of another stack, two internal ones on either side of them by name, and a LAN.
 
-    def __init__(self, world) -> None:
-        self.world = world
+    version: of the Internet Protocol, by which everything is asked.
+    """
+
+    def __init__(self, world, version) -> None:
+        self.world, self.version = world, version
         for name, more in (
             ("s_a", {"internal": True}),
             ("s_back", {}),
             ("s_front", {}),
             ("s_z", {"internal": True}),
         ):
-            world.network(name, **more)
-        world.network("t_default", stack="t")
-        ports = [(Port(SERVICE, PUBLISHED, protocol=protocol), None) for protocol in ("tcp", "udp")] + [
-            (Port(SERVICE, PUBLISHED_LOCALLY, "127.0.0.1", protocol), None) for protocol in ("tcp", "udp")
-        ]
-        lan = world.outside("lan", LAN, route_to_host=True)
+            world.network(name, ipv6=True, **more)
+        world.network("t_default", stack="t", ipv6=True)
+        published = [(PUBLISHED, "0.0.0.0"), (PUBLISHED, "::"), (PUBLISHED_LOCALLY, "127.0.0.1")]
+        ports = [(Port(SERVICE, port, host, protocol), None) for port, host in published for protocol in ("tcp", "udp")]
+        lan = world.outside("lan", LAN, route_to_host=True, ipv6=LAN_IPV6)
         made = {
             "web": world.attach("web", "s_front", ports=ports),
             "near": world.attach("near", "s_front"),
@@ -81,11 +101,14 @@ class Matrix:
             "last": world.attach("last", "s_z"),
             "other": world.attach("other", "t_default", stack="t"),
         }
-        self.networks = {name: next(iter(attachment.addresses)) for name, attachment in made.items()}
-        self.addresses = {name: next(iter(attachment.addresses.values())) for name, attachment in made.items()}
-        self.addresses["lan"] = f"{LAN}.2"
-        self.sites = {name: Site(name, attachment.namespace_path) for name, attachment in made.items()}
-        self.sites |= {"lan": Site("lan", lan), "host": Site("host", None)}
+        interfaces = {name: attachment.interfaces[0] for name, attachment in made.items()}
+        self.networks = {name: interface.network for name, interface in interfaces.items()}
+        self.addresses = {
+            name: interface.address if version == 4 else interface.ipv6_address
+            for name, interface in interfaces.items()
+        }
+        self.sites = {name: Site(name, attachment.namespace_path, version) for name, attachment in made.items()}
+        self.sites |= {"lan": Site("lan", lan, version), "host": Site("host", None, version)}
         for name in ("inner", "inner2", "last"):  # what a container with CAP_NET_ADMIN does about a missing route
             with inside(made[name].namespace_path, Netlink) as own:
                 own.send(netlink.set_default_route(self.gateway(name), own.link("eth0").number))
@@ -93,13 +116,16 @@ class Matrix:
         network.apply(world.home, "t")
         for site in self.sites.values():
             world.resources.callback(site.close)
-            site.listen(SERVICE)
-            site.icmp = raw(site.namespace, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-            site.icmp.setblocking(False)
-        self.sites["host"].listen(LOOPBACK_ONLY, "127.0.0.1")
+            site.hear_echoes()
+            site.listen(SERVICE, ANYWHERE[version])
+        self.sites["host"].listen(LOOPBACK_ONLY, LOOPBACK[version])
 
     def gateway(self, name):
-        return lease_file.load(self.world.home).networks[self.networks[name]].gateway
+        lease = lease_file.load(self.world.home).networks[self.networks[name]]
+        return lease.gateway if self.version == 4 else lease.ipv6.gateway
+
+    def in_lan(self, number):
+        return f"{LAN}.{number}" if self.version == 4 else f"{LAN_IPV6}::{number}"
 
     def subnet_broadcast(self, name):
         return self.addresses[name].rpartition(".")[0] + ".255"
@@ -126,22 +152,22 @@ class Matrix:
         return {probe: sorted(names) for probe, names in found.items()}
 
     def send_tcp(self, site, number, address, port):
-        client = raw(site.namespace, socket.AF_INET, socket.SOCK_STREAM)
+        client = raw(site.namespace, FAMILY[self.version], socket.SOCK_STREAM)
         client.setblocking(False)
         client.connect_ex((address, port))
         return client
 
     def send_udp(self, site, number, address, port):
-        with raw(site.namespace, socket.AF_INET, socket.SOCK_DGRAM) as client:
+        with raw(site.namespace, FAMILY[self.version], socket.SOCK_DGRAM) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             client.sendto(struct.pack("!I", number), (address, port))
 
     def send_icmp(self, site, number, address, port):
-        with raw(site.namespace, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as client:
-            head = struct.pack("!BBHI", 8, 0, 0, number)
-            total = sum(struct.unpack("!4H", head))
-            checksum = ~(total + (total >> 16)) & 0xFFFF
-            client.sendto(struct.pack("!BBHI", 8, 0, checksum, number), (address, 0))
+        with raw(site.namespace, FAMILY[self.version], socket.SOCK_RAW, ICMP[self.version]) as client:
+            kind = ECHO_REQUEST[self.version]
+            total = sum(struct.unpack("!4H", struct.pack("!BBHI", kind, 0, 0, number)))
+            checksum = ~(total + (total >> 16)) & 0xFFFF  # with IPv6, the kernel puts its own in this place
+            client.sendto(struct.pack("!BBHI", kind, 0, checksum, number), (address, 0))
 
     def wait(self):
         """Serve TCP until nothing comes any more."""
@@ -163,102 +189,44 @@ class Matrix:
                     yield struct.unpack("!I", udp.recv(64)[:4])[0]
         with suppress(BlockingIOError):
             while True:
-                packet = site.icmp.recv(2048)
-                if packet[20] == 8:
-                    yield struct.unpack("!H", packet[26:28])[0]  # the other half, the identifier, is translated
+                message = site.icmp.recv(2048)[ICMP_BEGINS[self.version] :]
+                if message[0] == ECHO_REQUEST[self.version]:
+                    yield struct.unpack("!H", message[6:8])[0]  # the other half, the identifier, is translated
 
 
-@pytest.fixture
-def matrix(world):
-    return Matrix(world)
+@pytest.fixture(params=(4, 6))
+def matrix(world, request):
+    return Matrix(world, request.param)
 
 
-def place(matrix, source, words):
-    """The address and port that the table's words mean, as seen from ``source``."""
-    kind, _, name = words.partition(" ")
-    match kind:
-        case "direct":
+def destination(matrix, place, name):
+    """The address and port that a row of the table means."""
+    match place:
+        case Place.CONTAINER:
             return matrix.addresses[name], SERVICE
-        case "gateway":
-            return matrix.gateway(name), SERVICE
-        case "host":
-            return f"{LAN}.1", SERVICE
-        case "published":
-            return (matrix.gateway(name) if name in matrix.networks else name), PUBLISHED
-        case "locally-published":
-            return (matrix.gateway(name) if name in matrix.networks else name), PUBLISHED_LOCALLY
-        case "loopback":
-            return (matrix.gateway(name) if name in matrix.networks else name), LOOPBACK_ONLY
-        case "broadcast":
+        case Place.LAN:
+            return matrix.in_lan(2), SERVICE
+        case Place.BROADCAST:
             return matrix.subnet_broadcast(name), SERVICE
-        case "multicast":
-            return "224.0.0.251", SERVICE
-
-
-NOBODY, WEB, HOST = [], ["web"], ["host"]
-CONTAINERS = ("near", "back", "inner", "last", "other")
-ALL = ("tcp", "udp", "icmp")
-ORDINARY, INTERNAL = ("near", "back", "other"), ("inner", "last")
-
-# (sources, protocols, target): where it arrives with the rules; where after `nft flush ruleset`, None for the same.
-# Without the rules what the host answers does not enter a network either, so that no connection is made there.
-TABLE = [
-    # a container by its own address: from its network and from the host only
-    (("near",), ALL, "direct web", WEB, None),
-    (("back", "inner", "last", "other", "lan"), ALL, "direct web", NOBODY, None),
-    (("near", "back", "last", "other", "lan"), ALL, "direct inner", NOBODY, None),
-    (("inner",), ALL, "direct inner2", ["inner2"], None),
-    (("near", "inner", "last", "other", "lan"), ALL, "direct back", NOBODY, None),
-    (("near", "back", "inner", "last", "lan"), ALL, "direct other", NOBODY, None),
-    (("near", "back", "inner", "other", "lan"), ALL, "direct last", NOBODY, None),
-    (("host",), ALL, "direct web", WEB, NOBODY),
-    (("host",), ALL, "direct inner", ["inner"], NOBODY),
-    (("host",), ALL, "direct other", ["other"], NOBODY),
-    # the host, by the gateway of the sender's network, by another network's and by its own address
-    *[((name,), ("udp", "icmp"), f"gateway {name}", HOST, None) for name in CONTAINERS],
-    *[((name,), ("tcp",), f"gateway {name}", HOST, NOBODY) for name in CONTAINERS],
-    (ORDINARY, ("udp", "icmp"), "host", HOST, None),
-    (INTERNAL, ALL, "host", NOBODY, None),
-    (INTERNAL, ALL, "gateway web", NOBODY, None),
-    (("lan",), ALL, "gateway web", HOST, None),
-    (("lan",), ALL, "host", HOST, None),
-    # what the host keeps to its loopback
-    *[((name,), ("tcp", "udp"), f"loopback {name}", NOBODY, None) for name in CONTAINERS],
-    ((*CONTAINERS, "lan"), ("tcp", "udp"), f"loopback {LAN}.1", NOBODY, None),
-    (("host",), ("tcp", "udp"), "loopback 127.0.0.1", HOST, None),
-    # a published port: from everywhere but internal networks
-    *[(ORDINARY, ("tcp", "udp"), f"published {name}", WEB, NOBODY) for name in ("web", "back", "other", "inner")],
-    *[(INTERNAL, ("tcp", "udp"), f"published {name}", NOBODY, None) for name in ("web", "back", "inner", "last")],
-    (ORDINARY, ("tcp", "udp"), f"published {LAN}.1", WEB, NOBODY),
-    (INTERNAL, ("tcp", "udp"), f"published {LAN}.1", NOBODY, None),
-    (("lan", "host"), ("tcp", "udp"), f"published {LAN}.1", WEB, NOBODY),
-    (("lan", "host"), ("tcp", "udp"), "published web", WEB, NOBODY),
-    (("host",), ("tcp", "udp"), "published 127.0.0.1", WEB, NOBODY),
-    # a port published on 127.0.0.1: from the host only
-    (("host",), ("tcp", "udp"), "locally-published 127.0.0.1", WEB, NOBODY),
-    ((*CONTAINERS, "lan"), ("tcp", "udp"), f"locally-published {LAN}.1", NOBODY, None),
-    (CONTAINERS, ("tcp", "udp"), "locally-published web", NOBODY, None),
-    (("lan",), ("tcp", "udp"), "locally-published web", NOBODY, None),
-    # out of the host
-    (ORDINARY, ("udp", "icmp"), "direct lan", ["lan"], None),
-    (ORDINARY, ("tcp",), "direct lan", ["lan"], NOBODY),
-    (INTERNAL, ALL, "direct lan", NOBODY, None),
-    # to everybody on a network, from there and from elsewhere: never across
-    (("near",), ("udp",), "broadcast web", ["host", "near", "web"], None),
-    (("back", "other", "lan"), ("udp",), "broadcast web", HOST, None),
-    (("inner",), ("udp",), "broadcast web", NOBODY, None),
-    (("inner",), ("udp",), "broadcast inner", ["host", "inner", "inner2"], None),
-    (("near", "inner", "other", "lan"), ("udp",), "multicast", NOBODY, None),
-]
+        case Place.MULTICAST:
+            return MULTICAST[matrix.version], SERVICE
+    kind = place.name.partition("_AT_")[0]
+    port = {"PUBLISHED": PUBLISHED, "LOCAL": PUBLISHED_LOCALLY, "KEPT": LOOPBACK_ONLY}.get(kind, SERVICE)
+    if name:
+        return matrix.gateway(name), port
+    return LOOPBACK[matrix.version] if place.name.endswith("_AT_LOOPBACK") else matrix.in_lan(1), port
 
 
 def probes_of(matrix, *, flushed):
     expected = {}
-    for sources, protocols, target, whole, bare in TABLE:
-        for source in sources:
-            for protocol in protocols:
-                wanted = bare if flushed and bare is not None else whole
-                expected[(source, protocol, *place(matrix, source, target))] = (target, wanted)
+    for row in TABLE:
+        if matrix.version not in row.versions:
+            continue
+        for source in row.sources:
+            for protocol in row.protocols:
+                wanted = sorted(row.bare if flushed else row.arrives)
+                target = f"{row.place.name} {row.name}"
+                expected[source, protocol, *destination(matrix, row.place, row.name)] = (target, wanted)
     return expected
 
 
@@ -283,16 +251,18 @@ def test_firewall_flush_fails_open(matrix, router):
     Nor on a machine that was made a router meanwhile, which turns forwarding on for every interface.
     """
     if router:
-        link.set_sysctl("all", "forwarding", 1)
+        for directory in (link.SYSCTL, link.SYSCTL_IPV6):
+            link.write_setting(f"{directory}/all/forwarding", 1)
     subprocess.run(["nft", "flush", "ruleset"], check=True)
     assert differences(matrix, flushed=True) == []
 
 
 @pytest.mark.parametrize("chain", ["forward", "admit", "postrouting", "hairpin"])
 def test_a_chain_that_is_lost_opens_nothing(matrix, chain):
-    (table,) = [
+    (table,) = {
         word for word in matrix.world.ruleset().split() if word.startswith("orchestra_") and word.endswith("_s")
-    ]
-    subprocess.run(["nft", "flush", "chain", "ip", table, chain], check=True)
+    }
+    family = {4: "ip", 6: "ip6"}[matrix.version]
+    subprocess.run(["nft", "flush", "chain", family, table, chain], check=True)
     leaks = [line for line in differences(matrix) if not line.split("arrives at ")[1].startswith("[]")]
     assert leaks == []
