@@ -58,6 +58,8 @@ class Files:
         self._numbers: dict[str, int] = {}
         self._known: dict[str, dict[str, Any]] = {"network": {}, "standing": {}, "view": {}}
         self._directories: dict[tuple[str, ...], Directory] = {}
+        self._folders: set[str] = set()
+        """Where a container's directory was missed."""
         self._servers: tuple[str, ...] | None = None
         self.all_watched = True
         """False once the kernel could watch no more paths: then nothing may be remembered any more."""
@@ -118,6 +120,8 @@ class Files:
                     self._known["network"].clear()
                     self._directories.clear()
                     names = True
+            elif path in self._folders:
+                names = True
             elif path in self._known["standing"] or path in self._known["view"]:
                 names = self._look_again(path, event.name, gone=bool(event.mask & GONE)) or names
             else:
@@ -134,21 +138,29 @@ class Files:
 
     def _remember(self, kind: str, path: str, load: Callable[[str], Any]) -> Any:
         known = self._known[kind]
-        if path not in known or not self.all_watched:
+        if path in known and self.all_watched:
+            return known[path]
+        folder = os.path.dirname(path)
+        if not self._watch(path, ENTRIES) and self._watch(folder, ENTRIES):
+            # It appears in its folder, or has appeared there by now.
+            self._folders.add(folder)
             self._watch(path, ENTRIES)
-            known[path] = load(path)
-        return known[path]
-
-    def _watch(self, path: str, mask: int) -> None:
+        found = load(path)
         if path in self._numbers:
-            return
+            known[path] = found
+        return found
+
+    def _watch(self, path: str, mask: int) -> bool:
+        """Whether changes of the path are told from now on."""
+        if path in self._numbers:
+            return True
         try:
             number = self._inotify.add(path, mask)
         except OSError as error:
-            # What is not there yet appears in something that is watched.
             self.all_watched = self.all_watched and error.errno in (ENOENT, ENOTDIR)
-            return
+            return False
         self._paths[number], self._numbers[path] = path, number
+        return True
 
     def _forget_watch(self, number: int, path: str, *, moved: bool) -> None:
         """moved: the watch has gone with the file, and must be removed, unless the file is gone by now."""

@@ -66,6 +66,19 @@ def test_names_appear_with_their_network_and_go_with_it(world):
     assert world.finds("web", "front")
 
 
+def test_the_directory_of_a_container_may_be_removed_and_made_again(world):
+    for _ in range(3):
+        world.store("state.json")
+        world.files.read_changes()
+        assert world.standing() == Standing(runs=True)
+        (world.box / "state.json").unlink()
+        world.box.rmdir()
+        assert world.files.read_changes().names
+        assert world.standing() == Standing()
+        world.box.mkdir()
+        assert world.files.read_changes().names
+
+
 def test_a_damaged_file_hides_the_names_of_its_stack_only(world):
     world.publish("front", web="10.0.0.2")
     for number, content in enumerate([b"", b"{", b"[1]", b'[{"container": "a"}]', b"[" * 9999]):
