@@ -285,7 +285,7 @@ def _initialize(situation: Situation, spec: ContainerSpec, init: ContainerSpec) 
     """Bring an init container on its way; None if it has completed since the container it initializes was created."""
     resource = ResourceId.container(init.name)
     owner = situation.observed.containers.get(init.initializes)
-    if owner is None:
+    if owner is None or _is_being_removed(situation, init.initializes):
         reason = f"waits for {init.initializes} to be created, whose init containers it shares"
         return Blocked(ResourceId.container(spec.name), reason, situation.resources([init.initializes]))
     seen = situation.observed.containers.get(init.name)
@@ -298,6 +298,14 @@ def _initialize(situation: Situation, spec: ContainerSpec, init: ContainerSpec) 
         situation.add(step)
     awaited = ((resource, COMPLETE),)
     return Blocked(ResourceId.container(spec.name), f"waits for {init.name} {COMPLETE}", (resource,), awaited=awaited)
+
+
+def _is_being_removed(situation: Situation, name: str) -> bool:
+    resource = ResourceId.container(name)
+    begun = situation.in_flight.get(resource)
+    return isinstance(begun, RemoveContainer) or any(
+        isinstance(action, RemoveContainer) and action.resource == resource for action in situation.ready
+    )
 
 
 def _step_of_init(

@@ -24,6 +24,7 @@ from orchestra.linux import process
 from orchestra.stacks.containers import observe_containers
 from orchestra.stacks.exec import choose_container
 from tests.examples.conftest import eventually
+from tests.examples.test_killed_in_the_middle import find
 
 STACK = """
 services:
@@ -281,19 +282,9 @@ def test_a_detached_container_runs_on_without_us(web, tmp_path):
 
 
 def test_it_works_while_supervisor_and_fork_server_are_dead(fresh_web):
-    pids = [int(pid) for pid in subprocess.check_output(["pgrep", "-f", f"{fresh_web.home}/run/stacks"]).split()]
-    # Those and the zygote have a shim for a parent, or are one.
-    shims = [pid for pid in pids if open_comm(pid) == "orchestra-shim"]
-    servers = [pid for pid in pids if pid not in shims and process.parent(pid) not in shims]
-    supervisor = [int(p) for server in servers for p in subprocess.check_output(["pgrep", "-P", str(server)]).split()]
-    for pid in (*servers, *(pid for pid in supervisor if open_comm(pid).startswith("python"))):
+    for pid in (*find(fresh_web, "fork server"), *find(fresh_web, "supervisor")):
         os.kill(pid, signal.SIGKILL)
     assert fresh_web.run("exec", "-T", "web", "echo", "alive").stdout == "alive\n"
-
-
-def open_comm(pid):
-    with open(f"/proc/{pid}/comm") as file:
-        return file.read().strip()
 
 
 def test_the_lowest_replica_that_runs_is_taken(by_hand):

@@ -7,7 +7,7 @@ import pytest
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
-from orchestra.plan.action import AnonymousVolumes
+from orchestra.plan.action import AnonymousVolumes, RemoveContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview, render_text
 from orchestra.record import replace
@@ -96,6 +96,18 @@ def test_they_run_again_before_a_container_that_was_created_anew():
     assert removal.volumes is AnonymousVolumes.HAND_ON
     assert ready(initialized(version=2), changed(UP, "s-web-1", status=Created(), config_hash="web v2")) == [
         f"remove {FIRST}"
+    ]
+
+
+def test_no_replica_starts_while_the_container_that_they_ran_before_is_being_removed():
+    desired = initialized(replicas=2)
+    world = changed(world_after(desired), "s-web-2", status=Created())
+    removal = RemoveContainer("s-web-1", AnonymousVolumes.HAND_ON, "", replaces=True)
+    assert [action.resource.name for action in plan(desired, world, {}, 500.0).ready] == ["s-web-2"]
+    after = plan(desired, world, {removal.resource: removal}, 500.0)
+    assert after.ready == ()
+    assert [blocked.reason for blocked in after.blocked if blocked.resource.name == "s-web-2"] == [
+        "waits for s-web-1 to be created, whose init containers it shares"
     ]
 
 

@@ -92,6 +92,12 @@ def _services_and_containers(context: Context, _begun: str, _earlier: Sequence[s
     return [*find_service_names(context), *find_container_names(context)]
 
 
+def _containers(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
+    from orchestra.stacks.names import find_container_names
+
+    return find_container_names(context)
+
+
 def _listed_services(context: Context, begun: str, earlier: Sequence[str]) -> list[str]:
     """Services in a list separated by commas."""
     listed = begun.split(",")[:-1]
@@ -150,6 +156,7 @@ def _images(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]
 SOURCES: Mapping[str, Source | str] = {
     "project_name": _stacks,
     "subjects": _services_and_containers,
+    "CONTAINER": _containers,
     "profiles": _profiles,
     "project_directory": DIRECTORIES,
     "SERVICE": _services,

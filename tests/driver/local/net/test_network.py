@@ -386,14 +386,15 @@ def test_a_network_whose_bridge_is_gone_is_not_observed_and_is_made_again(world)
 def test_a_bridge_that_is_removed_while_it_is_being_made_is_worth_another_try(world, monkeypatch, module, before):
     usual = getattr(module, before)
 
-    def remove_first(*arguments):
+    def remove_first(*arguments, **more):
         subprocess.run(["ip", "link", "del", "orc-race"], check=True)
-        return usual(*arguments)
+        return usual(*arguments, **more)
 
     options = {"com.docker.network.bridge.name": "orc-race"}
-    with monkeypatch.context() as patch, pytest.raises(TemporaryError, match="network s_default: "):
-        patch.setattr(module, before, remove_first)
+    monkeypatch.setattr(module, before, remove_first)
+    with pytest.raises(TemporaryError, match="network s_default: "):
         world.network(driver_options=options)
+    monkeypatch.undo()
     world.network(driver_options=options)
     assert "orc-race" in world.interfaces()
 
