@@ -22,7 +22,7 @@ def execute(invocation: Invocation) -> int:
     assert command is not None, invocation.command
     try:
         settle(invocation, os.environ)
-        if invocation.shared["dry_run"]:
+        if invocation.shared["dry_run"] or invocation.values["dry_run"]:
             from orchestra.cli.dry_run import run_dry
 
             return run_dry(invocation)

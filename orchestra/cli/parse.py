@@ -23,7 +23,7 @@ def parse(argv: Sequence[str]) -> Invocation | None:
     try:
         shared, words = read(table.GLOBAL, argv, interspersed=False)
         command, words = _command(words)
-        values, others = read(command.options, words, interspersed=not command.takes_rest)
+        values, others = read(table.options_after(command), words, interspersed=not command.takes_rest)
         return Invocation(command.name, shared, values | _assigned(command, others))
     except Misused:
         return None

@@ -28,6 +28,9 @@ from orchestra.cli.syntax import Argument, Command
 from orchestra.cli.volume_table import VOLUME_COMMANDS
 from orchestra.command_line.option import EITHER, FLAG, LIST, NUMBER, TEXT, Option
 
+_DRY_RUN = "Show what the command would do, and why; change nothing"
+_DRY_RUN_LATER = Option("dry_run", ("--dry-run",), FLAG, _DRY_RUN, hidden=True)
+
 GLOBAL = (
     Option("files", ("-f", "--file"), LIST, "Compose file; repeat to merge several", metavar="FILE"),
     Option("project_name", ("-p", "--project-name"), TEXT, "Stack name (Compose's project name)", metavar="NAME"),
@@ -53,7 +56,7 @@ GLOBAL = (
     Option("parallel", ("--parallel",), NUMBER, "Images to transfer at a time; -1 for no limit", metavar="NUM"),
     Option("all_resources", ("--all-resources",), FLAG, "Include resources that no service uses"),
     Option("compatibility", ("--compatibility",), FLAG, "Separate the parts of container names by _"),
-    Option("dry_run", ("--dry-run",), FLAG, "Show what the command would do, and why; change nothing"),
+    Option("dry_run", ("--dry-run",), FLAG, _DRY_RUN),
     Option("debug", ("--debug",), FLAG, "Show tracebacks"),
     Option("no_ansi", ("--no-ansi",), FLAG, "The same as --ansi never", hidden=True),
     Option("workdir", ("--workdir",), TEXT, "The same as --project-directory", metavar="DIR", hidden=True),
@@ -380,3 +383,10 @@ def find_command(name: str) -> Command | None:
     """name: also an older one."""
     name = ALIASES.get(name, name)
     return next((command for command in COMMANDS if command.name == name), None)
+
+
+def options_after(command: Command) -> tuple[Option, ...]:
+    """What may follow the command's name: its own options and, as in Docker Compose, the global ``--dry-run``."""
+    if any(option.name == _DRY_RUN_LATER.name for option in command.options):
+        return command.options
+    return (*command.options, _DRY_RUN_LATER)

@@ -91,7 +91,7 @@ def application(execute: Callable[[Invocation], int]) -> TyperBase:
             cls=_Command,
             context_settings=settings,
         )
-        register(_function(command.options, command.arguments, _runner(command, execute)))
+        register(_function(table.options_after(command), command.arguments, _runner(command, execute)))
     return typer.main.get_command(app)
 
 

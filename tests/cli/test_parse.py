@@ -204,6 +204,14 @@ def test_no_flag_means_two_things_in_one_command():
 
 
 @pytest.mark.parametrize(
+    "line", ["up --dry-run -d", "run --dry-run web true", "publish --dry-run one:1", "ps --dry-run"]
+)
+def test_a_preview_may_be_asked_for_after_the_command_too(line):
+    assert parse(shlex.split(line)).values["dry_run"]
+    assert not parse(["run", "web", "true", "--dry-run"]).values["dry_run"]
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("up --progress plain", "put --progress before the command: orchestra --progress … up"),
