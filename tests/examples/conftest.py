@@ -108,7 +108,12 @@ class Orchestra:
         stacks = {path.name for path in (*self.home.glob("run/stacks/*"), *self.home.glob("data/stacks/*"))}
         for name in stacks:
             command = [sys.executable, "-m", "orchestra", "-p", name, "down", "-v", "-t", "0", "--remove-orphans"]
-            subprocess.run(command, env=self.environment, cwd=self.home, capture_output=True, timeout=60, check=False)
+            try:
+                subprocess.run(
+                    command, env=self.environment, cwd=self.home, capture_output=True, timeout=45, check=False
+                )
+            except subprocess.TimeoutExpired as error:
+                pytest.fail(f"{error}\n{error.stderr}\n{self.trouble()}")
 
     def trouble(self) -> str:
         """What the supervisors of this home wrote, for the report of a failed test."""
