@@ -36,15 +36,6 @@ from tests.driver.local.image.making import needs_root
 pytestmark = needs_root
 
 
-@pytest.fixture
-def context(tmp_path):
-    path = tmp_path / "context"
-    path.mkdir()
-    for name in ("a", "b"):
-        (path / name).write_text(name)
-    return path
-
-
 def two_copies():
     return graph(Scratch(), ContextFiles(), Copy(0, 1, ("a",), "/"), Copy(2, 1, ("b",), "/"))
 

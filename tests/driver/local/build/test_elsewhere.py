@@ -28,15 +28,6 @@ STEPS = graph(
 
 
 @pytest.fixture
-def context(tmp_path):
-    path = tmp_path / "context"
-    path.mkdir()
-    for name in ("a", "b"):
-        (path / name).write_text(name)
-    return path
-
-
-@pytest.fixture
 def other(tmp_path):
     return Home(f"{tmp_path}/other/data", f"{tmp_path}/other/run")
 
