@@ -132,7 +132,6 @@ class Files:
         return Changes(names, servers)
 
     def _published(self, network: str) -> tuple[Named, ...]:
-        self._watch(self._folder, ENTRIES)
         found: tuple[Named, ...] = self._remember("network", f"{self._folder}/{network}", load_published)
         return found
 

@@ -32,7 +32,7 @@ def _overview(source: str) -> tuple[str, ...]:
 
 
 def _answer(source: str, place: Place, name: str) -> str:
-    """Whether anything of the source arrives there. What is at its own place is not asked."""
+    """Whether anything from the source arrives there; empty if the tests do not try it."""
     rows = [row for row in TABLE if (row.place, row.name) == (place, name) and source in row.sources]
     if not rows:
         return ""

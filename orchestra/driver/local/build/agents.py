@@ -58,7 +58,7 @@ def lent_agent(agent: str, path: str, mode: int, owner: tuple[int, int]) -> Iter
 
 
 def _serve(server: socket.socket, agent: str, ended: int) -> None:
-    """Until ``ended`` is at its end. One connection after the other would do for ssh(1), but not for all its users."""
+    """Pass bytes on until ``ended`` is closed at its other end. Programs other than ssh(1) hold several connections."""
     pairs: Pairs = {}
     with contextlib.ExitStack() as stack:
         while ended not in (ready := first_readable([server.fileno(), ended, *pairs])):
