@@ -1,7 +1,9 @@
 """Start of the fork server: ``python -I -S .../orchestra/shim/__main__.py JSON``, by ``orchestra.shim.launch``.
 
 JSON is {"run": the stack's directory, "supervisor": [...]}. Descriptor 3 is the lock, held for as long as this process
-lives; descriptor 4 is written to when clients can connect. Standard output and error are the stack's log.
+lives; descriptor 4 is written to when clients can connect, and descriptor 5 is the lock of launchers, held until then:
+whoever gets that one finds this process listening, even if the launcher that started it has been killed. Standard
+output and error are the stack's log.
 """
 
 import os
@@ -9,6 +11,7 @@ import sys
 
 LOCK_FD = 3
 READY_FD = 4
+LAUNCH_FD = 5
 
 
 def main() -> None:
@@ -16,12 +19,13 @@ def main() -> None:
     # here.
     if os.fork():
         os._exit(0)
-    os.closerange(READY_FD + 1, 1 << 20)
-    for fd in (LOCK_FD, READY_FD):
+    os.closerange(LAUNCH_FD + 1, 1 << 20)
+    for fd in (LOCK_FD, READY_FD, LAUNCH_FD):
         os.set_inheritable(fd, False)
     # Isolated mode leaves the package's directory out of the path. After the standard library it cannot shadow
     # anything.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    import contextlib
     import json
 
     from orchestra.linux import oom_score, process, unix_socket
@@ -41,8 +45,10 @@ def main() -> None:
     except OSError as error:  # no space is left, or the directory has been removed
         sys.exit(f"the fork server cannot start: {error}")
     supervisor.start()
-    os.write(READY_FD, b"\n")
+    with contextlib.suppress(BrokenPipeError):  # the launcher has been killed; others wait for the lock
+        os.write(READY_FD, b"\n")
     os.close(READY_FD)
+    os.close(LAUNCH_FD)
 
     # While the supervisor starts, on another processor.
     from orchestra.shim.fork_server import ForkServer

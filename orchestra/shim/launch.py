@@ -12,7 +12,7 @@ from orchestra.container import wire
 from orchestra.errors import TemporaryError
 from orchestra.linux import private_files, unix_socket
 from orchestra.linux.mounts import mount_tree
-from orchestra.shim.__main__ import LOCK_FD, READY_FD
+from orchestra.shim.__main__ import LAUNCH_FD, LOCK_FD, READY_FD
 
 SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
 """All but SIGKILL and SIGSTOP, and libc's own two. Containers would inherit the signals that nohup(1) ignores."""
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
     """Returns when ``control.sock`` and ``fork.sock`` of the stack accept connections.
 
-    Two locks: a launcher holds ``launch.lock`` while it works, a fork server holds ``fork.lock`` as long as it lives.
+    Two locks: ``launch.lock`` is held by a launcher while it works and by the fork server until it listens,
+    ``fork.lock`` by a fork server as long as it lives.
     The fork server starts the supervisor, with the environment of the first launch; ``supervisor_argv[0]`` is an
     absolute path. Raises OSError, or TemporaryError if the fork server could not start.
     """
@@ -46,7 +47,7 @@ def _is_launched(stack_home: StackHome, supervisor_argv: list[str]) -> bool:
             lock = _open_lock(fork_lock)
             opened.callback(os.close, lock)
             if _take(lock, stack_home):
-                _start(stack_home, supervisor_argv, lock)
+                _start(stack_home, supervisor_argv, lock, launching)
         except (FileNotFoundError, TemporaryError):
             if lock >= 0 and _is_file(lock, fork_lock):
                 raise
@@ -94,7 +95,7 @@ def _take(lock: int, stack_home: StackHome) -> bool:
     except BlockingIOError:
         pass
     try:
-        # The holder of the lock is listening already, since only one process launches at a time, or is about to end.
+        # The holder of the lock is listening already, since nobody else is launching now, or is about to end.
         # The lock and the socket of a killed holder can outlast it for a moment, so only an answer proves it alive.
         with unix_socket.connect(stack_home.fork_socket) as connection:
             wire.send(connection, {"op": wire.PING})
@@ -105,12 +106,12 @@ def _take(lock: int, stack_home: StackHome) -> bool:
         return True
 
 
-def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None:
+def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int, launching: int) -> None:
     order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv})
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     reader, writer = os.pipe2(os.O_CLOEXEC)
     # Above their final numbers, so that no dup2 overwrites what the next one needs.
-    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (lock, writer)]
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (lock, writer, launching)]
     os.close(writer)
     interpreter = _open_interpreter()
     try:
@@ -124,6 +125,7 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int) -> None
                 (os.POSIX_SPAWN_DUP2, 1, 2),
                 (os.POSIX_SPAWN_DUP2, high[0], LOCK_FD),
                 (os.POSIX_SPAWN_DUP2, high[1], READY_FD),
+                (os.POSIX_SPAWN_DUP2, high[2], LAUNCH_FD),
             ],
             setsid=True,
             setsigdef=SIGNALS,

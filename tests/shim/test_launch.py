@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from orchestra.errors import TemporaryError
 from orchestra.linux import unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.shim import launch
-from tests.shim.conftest import Stack
+from tests.shim.conftest import PYTHON, SUPERVISOR, Stack, eventually
 
 
 def test_who_launches_at_once_gets_one_fork_server(tmp_path, tree):
@@ -64,6 +66,35 @@ def test_what_is_left_for_a_moment_of_a_killed_fork_server_is_not_taken_for_one(
             os.close(lock)
             launched.result(30)
         assert launch.is_running(stack.home)
+    finally:
+        stack.close()
+
+
+LAUNCHER = """
+import sys
+from orchestra.home import Home
+from orchestra.shim.launch import launch
+data, run, *supervisor = sys.argv[1:]
+launch(Home(data, run).stack("s"), supervisor)
+"""
+
+
+def test_a_fork_server_whose_launcher_was_killed_is_waited_for(tmp_path, tree):
+    stack = Stack(tmp_path, tree)
+    log = Path(stack.home.supervisor_log)
+    log.parent.mkdir(parents=True)
+    os.mkfifo(log)  # the new process opens it before its program runs, and waits for a reader
+    homes = [f"{tmp_path}/data", f"{tmp_path}/run"]
+    with subprocess.Popen([sys.executable, "-c", LAUNCHER, *homes, *PYTHON, SUPERVISOR]) as launcher:
+        eventually(lambda: stack.children(launcher.pid))
+        launcher.kill()
+    try:
+        with ThreadPoolExecutor() as pool, open(os.open(log, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as said:
+            pool.submit(stack.launch).result(30)
+            assert launch.is_running(stack.home)
+            assert said.read() is None, "the fork server has said something, and nothing is left to be said"
+            log.unlink()
+            log.touch()
     finally:
         stack.close()
 
