@@ -29,6 +29,20 @@ class StackHome(Record):
         return f"{self.data}/desired.json"
 
     @property
+    def revisions(self) -> str:
+        """What the stack was asked to be before, for `history` and `rollback`."""
+        return f"{self.data}/revisions"
+
+    @property
+    def revision_index(self) -> str:
+        """Who asked for which revision, and when."""
+        return f"{self.data}/revisions/index.json"
+
+    def revision(self, number: int) -> str:
+        """The content that `desired.json` had when that revision was asked for."""
+        return f"{self.data}/revisions/{number}.json"
+
+    @property
     def logs(self) -> str:
         """The containers' output: `CONTAINER.log`, then rotated files."""
         return f"{self.data}/logs"

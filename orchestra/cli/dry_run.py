@@ -22,7 +22,7 @@ CHANGE_NOTHING = frozenset(
     {
         *("ps", "top", "stats", "port", "volumes", "images", "ls", "version", "logs", "config", "plan", "events"),
         *("doctor", "completion", "system df", "image ls", "image inspect", "image history"),
-        *("graph", "inspect", "help", "volume ls", "volume inspect", "network ls", "network inspect"),
+        *("graph", "inspect", "history", "help", "volume ls", "volume inspect", "network ls", "network inspect"),
     }
 )
 """Commands that do the same with and without it."""
@@ -73,6 +73,23 @@ def _scale(invocation: Invocation) -> int:
     from orchestra.model.request import Changes
 
     return _show_up(invocation, read_scaling(invocation.values), Changes())
+
+
+def _apply(invocation: Invocation) -> int:
+    from orchestra.stacks.apply import plan_again
+
+    return _show(plan_again(invocation.context, invocation.values["plan"]))
+
+
+def _rollback(invocation: Invocation) -> int:
+    from orchestra.cli.history import parse_revision
+    from orchestra.cli.rollback import read_going_back
+    from orchestra.stacks.plan import PlanOptions, plan
+    from orchestra.stacks.rollback import begin_rollback
+
+    number = parse_revision(invocation.values["revision"])
+    prepared = begin_rollback(invocation.context, number).beginning.prepared
+    return _show(plan(invocation.context, prepared, PlanOptions(changes=read_going_back(invocation.values))))
 
 
 def _show_up(invocation: Invocation, chosen: Chosen, changes: Changes) -> int:
@@ -253,6 +270,8 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "watch": _watch,
     "create": _create,
     "scale": _scale,
+    "rollback": _rollback,
+    "apply": _apply,
     "start": _start,
     "stop": _stop,
     "restart": _restart,

@@ -130,7 +130,17 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "plan": (
         Example("plan", "Show what up would change"),
+        Example("plan --out /tmp/plan.json", "Keep the plan, for orchestra apply"),
         Example("plan --offline --format json", "Print the plan for an empty machine as JSON"),
+    ),
+    "apply": (Example("apply /tmp/plan.json", "Do what the plan says; refuse if something else would be done by now"),),
+    "history": (
+        Example("history", "List the last changes of the stack, the newest first"),
+        Example("history 7", "Show which attributes revision 7 changed"),
+    ),
+    "rollback": (
+        Example("rollback", "Undo the last change"),
+        Example("rollback --wait 7", "Go back to revision 7, and wait until everything is healthy"),
     ),
     "graph": (
         Example("graph", "Draw which services depend on which"),

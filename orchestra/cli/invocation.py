@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
+from orchestra.cli.table import find_command
 from orchestra.record import Record
 from orchestra.stacks.context import Project, make_context
 
@@ -40,7 +41,14 @@ class Invocation(Record):
             all_resources=shared["all_resources"],
             compatibility=shared["compatibility"],
         )
-        return make_context(shared["driver"], project)
+        return make_context(shared["driver"], project, " ".join((self.command, *self.arguments)))
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words of the command line that are no options, such as names of services."""
+        command = find_command(self.command)
+        given = [self.values.get(argument.name) for argument in command.arguments] if command else []
+        return [str(word) for one in given if one for word in (one if isinstance(one, list) else [one])]
 
     def options(self, type_: type[T]) -> T:
         """type_: a record whose fields are named after values of the command line."""

@@ -25,6 +25,13 @@ LOOK_COMMANDS = (
         ),
         (SERVICES,),
     ),
+    Command(
+        "history",
+        "history",
+        "Show who changed what the stack should be, and when",
+        (_FORMAT,),
+        (Argument("revision", "[REVISION]", "Show what this revision changed", optional=True),),
+    ),
     Command("top", "top", "Show the running processes", (), (SERVICES,)),
     Command(
         "stats",

@@ -7,6 +7,7 @@ import sys
 
 from orchestra.cli.changes import read_changes, read_chosen
 from orchestra.cli.warnings import warn_of_damage, warn_of_notes
+from orchestra.errors import UserError
 from orchestra.stacks.plan import PlanOptions, load_for_plan, plan, render_data, render_text
 from orchestra.visible import visible
 
@@ -14,17 +15,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.plan import PlanResult
+    from orchestra.stacks.stack_file import Prepared
 
 CHANGES = 2
 
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    result = plan_up(invocation, PlanOptions(read_chosen(values), read_changes(values), values["offline"]))
+    options = PlanOptions(read_chosen(values), read_changes(values), values["offline"])
+    out = values["out"]
+    if out is not None and options.offline:
+        raise UserError("--out and --offline cannot be combined: such a plan is for no machine")
+    prepared, result = _plan(invocation, options)
     if values["format"] == "json":
         print(json.dumps(render_data(result), indent=2))
     else:
         print_text(result)
+    if out is not None:
+        from orchestra.stacks.apply import write_plan
+
+        write_plan(invocation.context, out, prepared, options, result)
+        print(visible(f"orchestra apply {out} carries it out"), file=sys.stderr)
     if result.preview.failed:
         return 1
     return CHANGES if result.preview.changes else 0
@@ -32,12 +43,16 @@ def run(invocation: Invocation) -> int:
 
 def plan_up(invocation: Invocation, options: PlanOptions) -> PlanResult:
     """What ``up`` would do with these options."""
+    return _plan(invocation, options)[1]
+
+
+def _plan(invocation: Invocation, options: PlanOptions) -> tuple[Prepared, PlanResult]:
     context = invocation.context
     prepared = load_for_plan(context, options)
     warn_of_notes(invocation, prepared.notes)
     result = plan(context, prepared, options)
     warn_of_damage(result.damage)
-    return result
+    return prepared, result
 
 
 def print_text(result: PlanResult) -> None:

@@ -147,6 +147,17 @@ RUN_COMMANDS = (
         (Argument("scale", "SERVICE=NUM...", "Service and its number of containers", many=True, some=True),),
     ),
     Command(
+        "rollback",
+        "rollback",
+        "Bring the stack back to an earlier revision",
+        (TIMEOUT, *WAIT),
+        (
+            Argument(
+                "revision", "[REVISION]", "Its number in orchestra history; the one before if not given", optional=True
+            ),
+        ),
+    ),
+    Command(
         "wait",
         "life_cycle",
         "Wait for containers to stop",

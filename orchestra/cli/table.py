@@ -302,9 +302,17 @@ COMMANDS = (
         (
             Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
             Option("offline", ("--offline",), FLAG, "Plan as if nothing existed; needs no root"),
+            Option("out", ("--out",), TEXT, "Also write the plan to a file for orchestra apply", metavar="FILE"),
             *_WISH,
         ),
         (SERVICES,),
+    ),
+    Command(
+        "apply",
+        "apply",
+        "Carry out a plan from plan --out, or nothing if it has changed",
+        WAIT,
+        (Argument("plan", "FILE", "The plan"),),
     ),
     Command(
         "graph",

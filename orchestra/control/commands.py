@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from orchestra.control.desired_file import store_desired
 from orchestra.control.failures import report_failures
+from orchestra.control.revisions import Revisions
 from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
 from orchestra.engine.standing import container_state
@@ -41,12 +42,13 @@ from orchestra.plan.moved_ports import moved_ports
 from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
+from orchestra.plan.revision import compare
 from orchestra.plan.selection import with_dependents
 from orchestra.plan.situation import Situation
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from orchestra.engine.driver import Driver
     from orchestra.engine.loop import Engine
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container, Observed
     from orchestra.model.request import (
         AttendRequest,
+        Changes,
         DownRequest,
         EventsRequest,
         ForeseeRequest,
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
         SettleRequest,
         UpRequest,
     )
+    from orchestra.model.revision import Author
     from orchestra.plan.plan import Plan
     from orchestra.plan.verdict import Failed
 
@@ -98,6 +102,7 @@ class Commands:
         self._wanted = engine.desired
         self._writing = anyio.Lock()
         self._damage = damage
+        self._revisions = Revisions(stack_home)
 
     @property
     def wanted(self) -> Desired:
@@ -113,7 +118,9 @@ class Commands:
         return (self._damage.message,)
 
     async def up(self, request: UpRequest, new: Desired) -> UpResult:
-        """Raises UserError if a ``down`` comes in between, or has come since the ``up`` was requested."""
+        """Raises UserError if a ``down`` comes in between, or has come since the ``up`` was requested, and if it would
+        do anything else than was reviewed.
+        """
         changes = request.changes
         damage = self.need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
@@ -128,7 +135,11 @@ class Commands:
                 return current
             return with_earlier(desire(current, new, changes, at, asked_at=asked_at), current, observed)
 
-        await self.want(more)
+        async def check() -> None:
+            if request.reviewed is not None:
+                await self._check_reviewed(request.reviewed, changes, new, asked_at)
+
+        await self.want(more, request.author, check)
         waited = await self.wait_until_up(services, wait=request.wait, timeout=request.wait_timeout)
         desired = self._engine.desired
         if go_back(desired, self._engine.observed) is not desired:
@@ -139,6 +150,7 @@ class Commands:
                     await wait_until_up(self._engine, services=services)
         if desired.is_down and new.containers:
             raise UserError("another command has taken the stack down in the meantime")
+        await self._note_images(desired, request.author)
         return UpResult(
             containers=self.containers(desired, services),
             orphans=orphans(desired, self._engine.observed),
@@ -181,10 +193,22 @@ class Commands:
     async def foresee(self, request: ForeseeRequest, new: Desired) -> ForeseeResult:
         damage = self.need_to_know(unless=not request.changes.services)
         current = self._wanted
-        desired = desire(current, new, request.changes, self._clock())
-        observed = await self._driver.observe(desired)
-        observed = await with_foreseen_failures(self._driver, desired, observed, self._clock())
+        desired, observed = await self._foresee(request.changes, new)
         return ForeseeResult(observed, desired, None if damage else current, damage)
+
+    async def _foresee(self, changes: Changes, new: Desired) -> tuple[Desired, Observed]:
+        desired = desire(self._wanted, new, changes, self._clock())
+        observed = await self._driver.observe(desired)
+        return desired, await with_foreseen_failures(self._driver, desired, observed, self._clock())
+
+    async def _check_reviewed(self, reviewed: Sequence[str], changes: Changes, new: Desired, asked_at: float) -> None:
+        """Raises UserError if something else would be done."""
+        from orchestra.plan.preview import check_reviewed, preview
+
+        desired, observed = await self._foresee(changes, new)
+        if self._wanted.request.at >= asked_at and not compare(self._wanted, desired):
+            return  # the supervisor that began with it was killed: the rest is what was reviewed
+        check_reviewed(self._home.name, reviewed, preview(desired, observed, self._clock()))
 
     async def attend(self, request: AttendRequest) -> AttendResult:
         self.need_to_know()
@@ -224,13 +248,39 @@ class Commands:
             and is_down(replace(desired, request=replace(desired.request, remove_volumes=False)), observed)
         )
 
-    async def want(self, change: Callable[[Desired], Desired]) -> None:
-        """Write each change to disk, one at a time, before the engine gets it."""
+    async def want(
+        self,
+        change: Callable[[Desired], Desired],
+        author: Author | None = None,
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Write each change to disk, one at a time, before the engine gets it. author: of a change for the history.
+
+        check: raises what forbids the change.
+        """
         async with self._writing:
+            if check is not None:
+                await check()
             wanted = change(self._wanted)
-            await anyio.to_thread.run_sync(store_desired, self._home, wanted)
+            await anyio.to_thread.run_sync(self._write, wanted, author)
             self._wanted, self._damage = wanted, None
             self._engine.set_desired(wanted)
+
+    def _write(self, wanted: Desired, author: Author | None) -> None:
+        store_desired(self._home, wanted)
+        if author is not None and not wanted.is_down:
+            self._revisions.note(wanted, author, self._clock())
+
+    async def _note_images(self, desired: Desired, author: Author) -> None:
+        """Note the images that containers of this desired state were made from."""
+        seen = self._engine.observed.containers
+        images = {
+            spec.image_key: seen[spec.name].image_digest
+            for spec in desired.of_services
+            if spec.name in seen and seen[spec.name].image_digest
+        }
+        async with self._writing:
+            await anyio.to_thread.run_sync(self._revisions.note_images, images, author, self._clock())
 
     async def wait_until_up(self, services: Collection[str], *, wait: bool, timeout: float | None) -> Waited:
         """Wait until these services, or all, are as they should be or cannot be; for at most ``timeout`` seconds."""

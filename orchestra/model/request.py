@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from orchestra.model.revision import Author
 from orchestra.model.wish import Recreate
 from orchestra.record import Record
 
@@ -48,7 +49,8 @@ class UpRequest(Record):
 
     wait: until services are running or healthy. environment: see ``orchestra.control.environment``; None to keep the
     supervisor's. asked_at: Unix time of the command, 0 for now. If a supervisor ends before it answers, it is asked
-    again, perhaps after another command has stopped services: the later command wins.
+    again, perhaps after another command has stopped services: the later command wins. author: for the history.
+    reviewed: the actions that it may cause, as ``plan.preview.describe_actions`` has them; None for any.
     """
 
     changes: Changes = Changes()
@@ -56,6 +58,8 @@ class UpRequest(Record):
     wait: bool = False
     wait_timeout: float | None = None
     asked_at: float = 0.0
+    author: Author = Author()
+    reviewed: tuple[str, ...] | None = None
 
 
 class RunRequest(Record):

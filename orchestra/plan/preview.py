@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.errors import UserError
 from orchestra.model.desired import Condition
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Exited, Running
@@ -17,6 +18,7 @@ from orchestra.plan.predict import predict_all
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from orchestra.model.desired import Desired
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 
 VERB_WIDTH = 6
+SHOWN = 3
+"""Actions of each kind that are named when a plan has become another one."""
 
 
 class Preview(Record):
@@ -119,6 +123,30 @@ def _waited_for(desired: Desired, condition: Condition) -> frozenset[str]:
         for dependency in spec.depends_on
         if dependency.condition is condition
     )
+
+
+def describe_actions(preview: Preview) -> tuple[str, ...]:
+    """Every action in its order, with its reason, in one line each."""
+    return tuple(f"{a.verb} {a.resource}  {a.reason}" for actions in preview.rounds for a in actions)
+
+
+def check_reviewed(stack: str, reviewed: Sequence[str], preview: Preview) -> None:
+    """Raises UserError if not exactly these actions are planned. reviewed: as ``describe_actions`` has them."""
+    planned = describe_actions(preview)
+    if planned == tuple(reviewed):
+        return
+    gone = [action for action in reviewed if action not in planned]
+    new = [action for action in planned if action not in reviewed]
+    moved = [f"{_first(gone)} not any more"] * bool(gone) + [f"{_first(new)} in addition"] * bool(new)
+    raise UserError(
+        f"stack {stack} is not as it was when the plan was made: {' and '.join(moved) or 'in another order'}",
+        hint="run orchestra plan again, and look at what it says now",
+    )
+
+
+def _first(actions: Sequence[str]) -> str:
+    more = f", and {len(actions) - SHOWN} others" if len(actions) > SHOWN else ""
+    return ", ".join(action.partition("  ")[0] for action in actions[:SHOWN]) + more
 
 
 def render_text(preview: Preview) -> str:

@@ -7,6 +7,7 @@ import os
 from orchestra.driver import DRIVERS
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.home import find_home
+from orchestra.model.revision import Author
 from orchestra.record import Record
 
 TYPE_CHECKING = False
@@ -37,7 +38,8 @@ class Project(Record):
 class Context(Record):
     """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: None for those of this process.
 
-    may_fetch: allow fetching Compose files from elsewhere, which needs a network and takes a while.
+    may_fetch: allow fetching Compose files from elsewhere, which needs a network and takes a while. command: what the
+    user typed, for the history: its name and arguments.
     """
 
     home: Home
@@ -46,11 +48,17 @@ class Context(Record):
     environment: Mapping[str, str]
     working_directory: str | None = None
     may_fetch: bool = True
+    command: str = ""
 
     def client(self, stack: str) -> Client:
         from orchestra.control.client import Client
 
         return Client(self.home.stack(stack), self.driver)
+
+    @property
+    def author(self) -> Author:
+        """Who gives the command: behind sudo(8), its caller."""
+        return Author(self.environment.get("SUDO_USER") or _user_name(os.getuid()), self.command)
 
     def offers(self, part: Part) -> bool:
         return part in DRIVERS[self.driver].parts
@@ -77,11 +85,20 @@ class Context(Record):
         return os.path.exists(system.data) or os.path.exists(system.run)
 
 
-def make_context(driver: str, project: Project) -> Context:
+def _user_name(uid: int) -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def make_context(driver: str, project: Project, command: str = "") -> Context:
     """The context of this process. Raises EnvironmentLack for a user without a home directory."""
     environment = dict(os.environ)
     home = find_home(environment, os.getuid())
     if not os.path.isabs(home.data):
         hint = "set HOME or ORCHESTRA_HOME to a directory"
         raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
-    return Context(home, driver, project, environment)
+    return Context(home, driver, project, environment, command=command)

@@ -64,17 +64,21 @@ def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
 
 def plan(context: Context, prepared: Prepared, options: PlanOptions) -> PlanResult:
     """Changes nothing."""
+    return plan_changes(context, prepared, concern(options.changes, options.chosen, prepared), offline=options.offline)
+
+
+def plan_changes(context: Context, prepared: Prepared, changes: Changes, *, offline: bool = False) -> PlanResult:
+    """What ``up`` with exactly these changes would do. Changes nothing. offline: as in ``PlanOptions``."""
     now = time.time()
-    outlook = _foresee(context, prepared, options, now)
+    outlook = _foresee(context, prepared, changes, now, offline=offline)
     result = preview(outlook.desired, outlook.observed, now)
     replaced = replacement.replacements(result, outlook)
     return PlanResult(result, replaced, replacement.left_alone(outlook), outlook.damage)
 
 
-def _foresee(context: Context, prepared: Prepared, options: PlanOptions, now: float) -> ForeseeResult:
+def _foresee(context: Context, prepared: Prepared, changes: Changes, now: float, *, offline: bool) -> ForeseeResult:
     """Ask the supervisor, or a driver in this process if there is none."""
-    changes = concern(options.changes, options.chosen, prepared)
-    if options.offline:
+    if offline:
         asked = decode(Desired, json.loads(prepared.desired))
         return ForeseeResult(Observed(asked.stack), desire(None, asked, changes, now))
     stack = prepared.identity.stack

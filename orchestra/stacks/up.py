@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from orchestra.control.client import Client
     from orchestra.model.event import Event
+    from orchestra.model.reviewed import ReviewedPlan
     from orchestra.stacks.context import Context
     from orchestra.stacks.stack_file import Prepared
 
@@ -30,16 +31,29 @@ class UpOptions(Record):
 
 
 class Beginning(Record):
-    """A load, and a client whose supervisor is already starting: both take about the same time."""
+    """A load, and a client whose supervisor is already starting: both take about the same time.
+
+    reviewed: the plan that the load comes from, and the only thing to be done.
+    """
 
     prepared: Prepared
     client: Client
     context: Context
+    reviewed: ReviewedPlan | None = None
 
     def request(self, options: UpOptions) -> UpRequest:
-        changes = concern(options.changes, options.chosen, self.prepared)
+        reviewed = self.reviewed
+        changes = reviewed.changes if reviewed else concern(options.changes, options.chosen, self.prepared)
         environment = for_registries(self.context.environment)
-        return UpRequest(changes, environment, options.wait, options.wait_timeout, asked_at=time.time())
+        return UpRequest(
+            changes,
+            environment,
+            options.wait,
+            options.wait_timeout,
+            asked_at=time.time(),
+            author=self.context.author,
+            reviewed=reviewed.actions if reviewed else None,
+        )
 
 
 def begin_up(context: Context, chosen: Chosen) -> Beginning:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.registry.push import Pushed
     from orchestra.home import Home
+    from orchestra.model.desired import ImageSpec
 
 
 class Item(Record):
@@ -77,6 +78,18 @@ class Library:
         self._access = access
         self.store = ImageStore(home, access)
         self.content = self.store.content
+
+    def pin(self, spec: ImageSpec, digest: str) -> str:
+        """A reference to this manifest of an image from a registry, whatever its name means by now.
+
+        Other references stay as they are. Raises FatalError for one that is none.
+        """
+        reference = parse_reference(spec.reference)
+        if not isinstance(reference, Registry):
+            return spec.reference
+        if find_by_id(self.content, digest):
+            return digest
+        return str(parse_name(reference.name).at(digest))
 
     def items(self) -> list[Item]:
         """All items, by reference."""
