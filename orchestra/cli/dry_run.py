@@ -22,7 +22,7 @@ CHANGE_NOTHING = frozenset(
     {
         *("ps", "top", "stats", "port", "volumes", "images", "ls", "version", "logs", "config", "plan", "events"),
         *("doctor", "completion", "system df", "image ls", "image inspect", "image history"),
-        *("graph", "inspect", "history", "help", "volume ls", "volume inspect", "network ls", "network inspect"),
+        *("graph", "inspect", "history", "why", "help", "volume ls", "volume inspect", "network ls", "network inspect"),
     }
 )
 """Commands that do the same with and without it."""

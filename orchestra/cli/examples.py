@@ -138,6 +138,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("history", "List the last changes of the stack, the newest first"),
         Example("history 7", "Show which attributes revision 7 changed"),
     ),
+    "why": (
+        Example("why", "Explain everything that is wrong"),
+        Example("why web", "Explain the state of one service"),
+    ),
     "rollback": (
         Example("rollback", "Undo the last change"),
         Example("rollback --wait 7", "Go back to revision 7, and wait until everything is healthy"),

@@ -32,6 +32,13 @@ LOOK_COMMANDS = (
         (_FORMAT,),
         (Argument("revision", "[REVISION]", "Show what this revision changed", optional=True),),
     ),
+    Command(
+        "why",
+        "why",
+        "Show why services are not as they should be (exit code 1: some are not)",
+        (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
+        (SERVICES,),
+    ),
     Command("top", "top", "Show the running processes", (), (SERVICES,)),
     Command(
         "stats",

@@ -188,7 +188,7 @@ class Commands:
     async def observe(self, _request: ObserveRequest) -> ObserveResult:
         self.need_to_know()
         desired = self._wanted
-        return ObserveResult(await self._driver.observe(desired), desired)
+        return ObserveResult(await self._driver.observe(desired), desired, self._engine.observed.failures)
 
     async def foresee(self, request: ForeseeRequest, new: Desired) -> ForeseeResult:
         damage = self.need_to_know(unless=not request.changes.services)

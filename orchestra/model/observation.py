@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestra.model.desired import Desired
-from orchestra.model.observed import Observed
+from orchestra.model.observed import Failure, Observed
+from orchestra.model.resource import ResourceId
 from orchestra.record import Record
 
 
 class ObserveResult(Record):
+    """failures: what the supervisor has tried without success since the last command, by resource."""
+
     observed: Observed
     desired: Desired
+    failures: Mapping[ResourceId, Failure] = {}
 
 
 class ForeseeResult(Record):
