@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.plan.causes import Cause
-    from orchestra.stacks.why import Explanation
+    from orchestra.stacks.why import Cause, Explanation
 
 
 def run(invocation: Invocation) -> int:

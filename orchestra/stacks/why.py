@@ -12,7 +12,7 @@ from orchestra.errors import FatalError
 from orchestra.model.observation import ObserveResult
 from orchestra.model.observed import Running
 from orchestra.model.request import ObserveRequest
-from orchestra.plan.causes import Evidence, Explainer
+from orchestra.plan.causes import Cause, Evidence, Explainer
 from orchestra.plan.revision import compare
 from orchestra.record import Record, replace
 from orchestra.stacks.containers import check_known, find_stack
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from orchestra.home import StackHome
     from orchestra.model.observed import Container
-    from orchestra.plan.causes import Cause
     from orchestra.stacks.context import Context
+
+__all__ = ["Cause", "Explanation", "why"]
 
 LOG_LINES = 50
 """Lines from the end of a log in which a cause is looked for."""
