@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.home import Home
 from tests import census, run
 from tests.nested import Nested

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.complete import DEFAULT_NETWORK
 from orchestra.compose.endpoint_options import check_endpoint_options
+from orchestra.compose.network_drivers import check_drivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +72,7 @@ def check_addresses(context: Context, replicas: Callable[[str], int]) -> None:
     def refuse(place: Path, message: str, hint: str = "") -> None:
         context.problems.error("invalid-value", message, context.span(place), place, hint)
 
+    check_drivers(context, refuse)
     taken: dict[str, dict[str, str]] = {}
     subnets: dict[tuple[str, int], Subnet | None] = {}
     networks = context.stack.networks

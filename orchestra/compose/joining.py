@@ -8,9 +8,11 @@ from orchestra.compose.addresses import has_family, pools_of, usual_spelling
 from orchestra.compose.complete import DEFAULT_NETWORK
 from orchestra.compose.config_hash import config_hash
 from orchestra.compose.endpoint_options import endpoint_options
+from orchestra.compose.network_drivers import driver_of, leading_network
 from orchestra.model.codec import encode
 from orchestra.model.desired import Endpoint, NetworkSpec, Port
 from orchestra.model.names import NetworkName, scoped_name
+from orchestra.model.network_driver import NetworkDriver
 from orchestra.record import replace
 from orchestra.units import parse_port_range
 
@@ -112,7 +114,7 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
         _report_pools_left(key, network, {index for index, _ in pools.values()}, context)
         ipv4, ipv6 = (pools.get(version, (0, Pool.model_construct()))[1] for version in (4, 6))
         auxiliary = {*(ipv4.aux_addresses or {}).values(), *(ipv6.aux_addresses or {}).values()}
-        if network.driver not in (None, "", "bridge", "default"):
+        if network.driver not in (None, "", "default", *NetworkDriver):
             place: Path = (*path, "driver")
             message = f"unknown driver {network.driver}; the network is created as a bridge"
             context.problems.not_apply(message, context.span(place), place)
@@ -123,6 +125,7 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
                 config_hash=config_hash(dump(network, extensions=False)),
                 external=network.external,
                 internal=network.internal,
+                driver=driver_of(network),
                 subnet=ipv4.subnet or "",
                 gateway=ipv4.gateway or "",
                 ip_range=ipv4.ip_range or "",
@@ -160,6 +163,8 @@ def _report_pools_left(key: str, network: Network, applied: Collection[int], con
 
 def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, ...]:
     """The ports of replica ``index`` (from 1): each takes the next one of a published range."""
+    if driver_of(leading_network(context.stack.services[key], context.stack.networks)) is not NetworkDriver.BRIDGE:
+        return ()
     bind = default_bind(key, context)
     found: list[Port] = []
     for number, port in enumerate(context.stack.services[key].ports):
@@ -183,8 +188,5 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
 
 def default_bind(key: str, context: Context) -> str:
     """Where ports without an address of their own are published, by the network that they lead to."""
-    by_name = {host_name(context, name): network for name, network in context.stack.networks.items()}
-    joined = [endpoint for endpoint in endpoints(key, "", context) if endpoint.network in by_name]
-    leading = [endpoint for endpoint in joined if not by_name[endpoint.network].internal]
-    leads = max(leading, key=lambda endpoint: endpoint.gateway_priority, default=None)
-    return (by_name[leads.network].driver_opts or {}).get(DEFAULT_BIND, "") if leads else ""
+    leads = leading_network(context.stack.services[key], context.stack.networks)
+    return (leads.driver_opts or {}).get(DEFAULT_BIND, "") if leads else ""

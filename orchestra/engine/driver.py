@@ -40,12 +40,16 @@ if TYPE_CHECKING:
     from orchestra.plan.action import AnonymousVolumes
 
 
-class PortUnavailable(FatalError):
-    """A port cannot be published. location: where the file declares it."""
+class Refused(FatalError):
+    """Something in the file cannot be had here. location: where the file asks for it."""
 
     def __init__(self, message: str, hint: str, location: Location | None) -> None:
         super().__init__(message, hint=hint)
         self.location = location
+
+
+class PortUnavailable(Refused):
+    """A port cannot be published."""
 
 
 class NotExecutable(FatalError):
@@ -67,7 +71,7 @@ def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts
         at=at,
         hint=error.hint,
         in_use=isinstance(error, StillInUse),
-        location=error.location if isinstance(error, PortUnavailable) else None,
+        location=error.location if isinstance(error, Refused) else None,
         not_executable=error.number if isinstance(error, NotExecutable) else 0,
     )
 

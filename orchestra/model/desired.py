@@ -14,6 +14,7 @@ from orchestra.model.hook import Hook
 from orchestra.model.location import Location
 from orchestra.model.mount import ImageMount, Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
+from orchestra.model.network_driver import NetworkDriver
 from orchestra.model.sharing import OfContainer, OfService, Own, Sharing
 from orchestra.model.wish import Wish
 from orchestra.record import Record
@@ -342,7 +343,7 @@ class NetworkSpec(Record):
     config_hash: str = ""
     external: bool = False
     internal: bool = False
-    driver: str = "bridge"
+    driver: NetworkDriver = NetworkDriver.BRIDGE
     subnet: str = ""
     gateway: str = ""
     ip_range: str = ""

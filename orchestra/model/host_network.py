@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestra.model.network_driver import NetworkDriver
 from orchestra.record import Record
 
 
@@ -26,7 +27,8 @@ class Subnet(Record):
 
 
 class HostNetwork(Record):
-    """id: 64 hexadecimal digits that stay as long as the name. bridge: its interface on the host.
+    """id: 64 hexadecimal digits that stay as long as the name. bridge: its interface on the host, '' for
+    another driver.
 
     subnets: of each family that the network has, IPv4 first. created_at: Unix time. members: the containers of all
     stacks, whether they run or not.
@@ -42,6 +44,7 @@ class HostNetwork(Record):
     driver_options: Mapping[str, str] = {}
     created_at: float = 0.0
     members: tuple[Member, ...] = ()
+    driver: NetworkDriver = NetworkDriver.BRIDGE
 
     def has_ip(self, version: int) -> bool:
         return any((":" in each.subnet) == (version == 6) for each in self.subnets)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LIST_FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
 PRUNE_FILTERS = ("label", "label!")
-DRIVER, SCOPE, TYPE = "bridge", "local", "custom"
+SCOPE, TYPE = "local", "custom"
 
 
 def list_networks(context: Context, filters: Sequence[str] = ()) -> list[HostNetwork]:
@@ -79,7 +79,7 @@ def _fits(network: HostNetwork, asked: Mapping[str, Sequence[str]]) -> bool:
     return (
         _is_one_of(asked, "name", lambda text: text in network.name)
         and _is_one_of(asked, "id", network.id.startswith)
-        and _is_one_of(asked, "driver", DRIVER.__eq__)
+        and _is_one_of(asked, "driver", network.driver.__eq__)
         and _is_one_of(asked, "scope", SCOPE.__eq__)
         and _is_one_of(asked, "type", TYPE.__eq__)
         and all(has_label(labels, text) for text in asked.get("label", ()))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.driver.local import prune
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.prune import Item, Kind
 from orchestra.home import Home
 from orchestra.linux import cgroup

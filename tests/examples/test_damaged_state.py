@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.strays import find_strays, group_roots
 from orchestra.home import Home
 from tests.cli.test_prune import processes_of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.home import Home
 from orchestra.linux.process import identify, open_pidfd, parent
 from tests.cli.test_prune import processes_of

@@ -102,7 +102,7 @@ REMARKS: dict[str, str] = {
     "services.*.volumes.[].volume.labels": "of an anonymous volume",
     "services.*.cgroup": "`private` (the default) or `host`; others are refused",
     "networks.*.attachable": _INFORMATION,
-    "networks.*.driver": "`bridge`; others are reported, and the network becomes a bridge",
+    "networks.*.driver": "`bridge`, `macvlan` and `ipvlan`; others are reported, and the network becomes a bridge",
     "networks.*.driver_opts": "see [options of a network](../explanation/networking.md#options-of-a-network)",
     "networks.*.enable_ipv4": "`false` needs `enable_ipv6: true`",
     "networks.*.enable_ipv6": "without a subnet, the network gets one of the home's own (RFC 4193)",

@@ -6,7 +6,7 @@ import time
 
 from orchestra.cli.each import for_each
 from orchestra.cli.inspection import print_found
-from orchestra.stacks.host_networks import DRIVER, SCOPE, find_network
+from orchestra.stacks.host_networks import SCOPE, find_network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _fields(network: HostNetwork) -> dict[str, Any]:
         "Id": network.id,
         "Created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(network.created_at)),
         "Scope": SCOPE,
-        "Driver": DRIVER,
+        "Driver": network.driver,
         "EnableIPv4": network.has_ip(4),
         "EnableIPv6": network.has_ip(6),
         "IPAM": {"Driver": "default", "Options": {}, "Config": pools},

@@ -9,7 +9,7 @@ from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.template import check_format, render_rows
 from orchestra.cli.template.values import Method
 from orchestra.model.names import short_id
-from orchestra.stacks.host_networks import DRIVER, SCOPE, list_networks
+from orchestra.stacks.host_networks import SCOPE, list_networks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _fields(network: HostNetwork, *, full: bool) -> dict[str, Any]:
     labels = network.labels
     return {
         "CreatedAt": describe_moment(network.created_at),
-        "Driver": DRIVER,
+        "Driver": network.driver,
         "ID": network.id if full else short_id(network.id),
         "IPv4": str(network.has_ip(4)).lower(),
         "IPv6": str(network.has_ip(6)).lower(),

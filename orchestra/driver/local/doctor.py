@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local import trial
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.linux import cgroup, namespaces
 from orchestra.linux.security import capabilities
 

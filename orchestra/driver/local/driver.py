@@ -26,6 +26,7 @@ from orchestra.driver.local.record import store_error, store_health, store_hooks
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.runtime import Runtime
 from orchestra.driver.local.watch import Watch
+from orchestra.engine.driver import Refused
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
@@ -201,7 +202,10 @@ class LocalDriver:
             raise FatalError(error.message, hint=error.hint) from error
 
     async def create_network(self, spec: NetworkSpec) -> None:
-        made = await run_sync(network.create_network, self._home, self._stack, spec)
+        try:
+            made = await run_sync(network.create_network, self._home, self._stack, spec)
+        except FatalError as error:
+            raise Refused(error.message, error.hint, spec.location) from error
         self._projections.ask()
         if not made:
             await self._projections.settle()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.container.directory import DamagedFile
 from orchestra.driver.local.net.endpoint import detach
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.record import load_record
 from orchestra.linux import cgroup
 from orchestra.model.names import short_id

@@ -182,10 +182,13 @@ def add_address(link: int, address: str, prefix: int) -> Request:
 
 
 def set_default_route(gateway: str, link: int) -> Request:
-    """Set the default route of the gateway's family in the main table, replacing an existing one."""
+    """Set the default route of the gateway's family in the main table, replacing an existing one.
+
+    By the unspecified address it leads to the interface's own wire.
+    """
     family, packed = _packed(gateway)
     head = struct.pack("=BBBBBBBBI", family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0)
-    body = head + attribute(RTA_GATEWAY, packed) + _u32(RTA_OIF, link)
+    body = head + (attribute(RTA_GATEWAY, packed) if any(packed) else b"") + _u32(RTA_OIF, link)
     return Request("set default route", gateway, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body)
 
 

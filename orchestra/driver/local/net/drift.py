@@ -13,6 +13,7 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import lease_file, link
 from orchestra.driver.local.net.forwarding import ipv6_uplinks_to_change, silent_uplinks
 from orchestra.driver.local.net.gate import has_gate, ports_without_gate
+from orchestra.driver.local.net.mark import home_hash, parse_mark
 from orchestra.linux.network.namespace import inside, is_pinned
 from orchestra.linux.network.netlink import Address, Netlink, family_of
 
@@ -48,7 +49,7 @@ def find_losses(home: Home, stack: str, namespaces: Collection[int] | None = Non
 def _find(connection: Netlink, home: Home, stack: str, namespaces: Collection[int] | None) -> dict[str, list[str]]:
     attached = [entry.attachment for entry in attachments.load_all(home.stack(stack))]
     leases = lease_file.load(home).networks
-    host = _Host(connection, link.home_hash(home))
+    host = _Host(connection, home_hash(home))
     losses: dict[str, list[str]] = {}
     for name, lease in leases.items():
         if lease.stack == stack and lease.bridge in host.by_name:
@@ -75,7 +76,7 @@ class _Host:
         self.addresses = frozenset(connection.addresses())
         self.ports: defaultdict[int, list[tuple[Link, str]]] = defaultdict(list)
         for found in links:
-            mark = link.parse_mark(found.alias)
+            mark = parse_mark(found.alias)
             if found.kind == "veth" and mark is not None and mark.home == home:
                 self.ports[found.peer_namespace].append((found, mark.network))
 
@@ -115,10 +116,11 @@ def _of_container(
         return
     namespace = connection.namespace_number(path)
     ports = host.ports.get(namespace, ())
+    bridged = [each for each in interfaces if each.network not in leases or leases[each.network].bridge]
     for port, network in ports:
         bridge = host.by_name.get(leases[network].bridge) if network in leases else None
         yield network, port.number, _of_port(port, bridge)
-    if namespaces is None or namespace in namespaces or len(ports) < len(interfaces):
+    if namespaces is None or namespace in namespaces or len(ports) < len(bridged):
         there = inside(path, _look_inside)
         for interface in interfaces:
             yield interface.network, 0, _of_interface(interface, there)

@@ -182,7 +182,8 @@ def _attach_own(home: Home, stack: str, container: ContainerSpec, container_id: 
         link.connect(connection, home, path, interfaces, leases)
     hostname = container.hostname or container.name
     addresses = tuple(address for interface in interfaces for address in interface.addresses)
-    hosts = next((tuple(pool.gateway for pool in lease.pools) for lease in leases.values()), ("127.0.0.1",))
+    gateways = (tuple(pool.gateway for pool in lease.pools) for lease in leases.values() if lease.bridge)
+    hosts = next(gateways, ("127.0.0.1",))
     extra = etc.with_host_gateway(container.extra_hosts, hosts)
     return Attachment(
         stack=stack,
@@ -232,8 +233,8 @@ def publishing_families(home: Home, container: ContainerSpec) -> tuple[bool, boo
     """
     leases = lease_file.load(home).networks
     pairs = [(each, leases[each.network]) for each in container.endpoints if each.network in leases]
-    ipv4, ipv6 = publishers(pairs)
-    return ipv4 is not None, ipv6 is not None
+    ipv4, ipv6 = (each is not None and bool(leases[each.network].bridge) for each in publishers(pairs))
+    return ipv4, ipv6
 
 
 def _check_published(container: ContainerSpec, families: Collection[int]) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
 
 from orchestra.driver.local.net.gate import ADMITTED
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.record import Record
 
 FAMILIES = ("ip", "ip6")

@@ -15,12 +15,13 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import link
+from orchestra.driver.local.net.mark import IPV6_UPLINK, home_hash, parse_mark
 from orchestra.linux.network import netlink
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from orchestra.driver.local.net.link import Mark
+    from orchestra.driver.local.net.mark import Mark
     from orchestra.home import Home
     from orchestra.linux.network.netlink import Link, Netlink
 
@@ -36,11 +37,11 @@ def ensure_forwarding(connection: Netlink, home: Home) -> tuple[str, ...]:
     bridges = link.bridges(connection)
     recorded = {uplink for _, mark in bridges for uplink in mark.uplinks}
     silent = silent_uplinks(connection)
-    beside = {link.IPV6_UPLINK + uplink for _, mark in bridges for uplink in mark.ipv6_uplinks}
+    beside = {IPV6_UPLINK + uplink for _, mark in bridges for uplink in mark.ipv6_uplinks}
     uplinks = _that_fit(sorted(recorded | set(silent)), beside)
     # Record first, then change: after a crash between the two, a restore merely has nothing to do.
     for bridge, mark in bridges:
-        if mark.home == link.home_hash(home) and mark.uplinks != uplinks:
+        if mark.home == home_hash(home) and mark.uplinks != uplinks:
             connection.send(netlink.set_alias(bridge.name, mark._replace(uplinks=uplinks).render()))
     for name in silent:
         if name in uplinks:
@@ -55,9 +56,9 @@ def ensure_ipv6_forwarding(connection: Netlink, home: Home, bridges: Collection[
     recorded = {uplink for _, mark in marked for uplink in mark.ipv6_uplinks}
     beside = {uplink for _, mark in marked for uplink in mark.uplinks}
     found = sorted(recorded | set(lacking), key=lambda name: (name != ALL, name))
-    uplinks = _that_fit(found, beside, link.IPV6_UPLINK)
+    uplinks = _that_fit(found, beside, IPV6_UPLINK)
     for bridge, mark in marked:
-        if mark.home == link.home_hash(home) and bridge.name in bridges and mark.ipv6_uplinks != uplinks:
+        if mark.home == home_hash(home) and bridge.name in bridges and mark.ipv6_uplinks != uplinks:
             connection.send(netlink.set_alias(bridge.name, mark._replace(ipv6_uplinks=uplinks).render()))
     for name in lacking:
         if name in uplinks:
@@ -150,7 +151,7 @@ def _candidates(settings: str) -> list[str]:
 
 def _is_uplink(connection: Netlink, name: str) -> bool:
     found = connection.link(name)
-    return found is not None and found.up and not found.master and link.parse_mark(found.alias) is None
+    return found is not None and found.up and not found.master and parse_mark(found.alias) is None
 
 
 def _set(path: str, value: int) -> None:

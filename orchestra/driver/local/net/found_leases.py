@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import json
 import os
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net.ipam import GatewayMode, Leases, NetworkLease, Pool
-from orchestra.driver.local.net.link import bridges, home_hash
+from orchestra.driver.local.net.link import bridge_name, bridges
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.net.options import (
     connects_containers,
     gateway_mode_ipv6,
     interface_prefix,
     masquerades,
     parse_mtu,
+    parse_parent,
     source_address,
 )
-from orchestra.linux.network.netlink import Netlink
+from orchestra.linux.network.netlink import Address, Netlink
 from orchestra.model.codec import decode
 from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import NetworkName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestra.driver.local.net.attachment import Interface
     from orchestra.home import Home, StackHome
-    from orchestra.linux.network.netlink import Address
 
 
 def find_leases(home: Home) -> Leases:
-    """The lease of every network of the home that has a bridge and a known owner. Raises OSError."""
+    """The lease of every network of the home that has a bridge, or a parent, and a known owner. Raises OSError."""
     with Netlink() as connection:
         own = [(link, mark.network) for link, mark in bridges(connection) if mark.home == home_hash(home)]
-        if not own:
-            return Leases()
         addresses = [found for found in connection.addresses() if not ip_address(found.address).is_link_local]
         gateways = {(found.link, ":" in found.address): found for found in addresses}
     stacks = [home.stack(name) for name in sorted({*_list(home.stacks_data), *_list(home.stacks_run)})]
@@ -44,6 +43,9 @@ def find_leases(home: Home) -> Leases:
     attached = _load_interfaces(stacks)
     found: dict[str, NetworkLease] = {}
     global_id = ""
+    for maker, declared in specs.values():
+        if lease := _on_parent(home, maker, declared, attached):
+            found[declared.name] = lease
     for link, name in own:
         users = [(stack, container, port) for stack, container, port in attached if port.network == name]
         stack, spec = specs.get(NetworkName(name)) or (_likely_owner(name, [user for user, _, _ in users]), None)
@@ -75,6 +77,43 @@ def find_leases(home: Home) -> Leases:
         if ipv6 is not None and not (spec and spec.ipv6_subnet):
             global_id = ip_address(ipv6.address).packed[1:6].hex()
     return Leases(found, global_id)
+
+
+def _on_parent(
+    home: Home, stack: str, spec: NetworkSpec, attached: Sequence[tuple[str, str, Interface]]
+) -> NetworkLease | None:
+    """None for another network, and for one whose subnets are not known."""
+    parent = parse_parent(spec, bridge_name(home, spec.name))
+    users = [(container, port) for _, container, port in attached if port.network == spec.name]
+    addresses = {key: (port.address, port.prefix) for key, port in users}
+    ipv6_addresses = {key: (port.ipv6_address, port.ipv6_prefix) for key, port in users}
+    ipv4 = _pool_on_parent(spec.subnet, spec.gateway, spec.ip_range, addresses)
+    ipv6 = _pool_on_parent(spec.ipv6_subnet, spec.ipv6_gateway, spec.ipv6_ip_range, ipv6_addresses)
+    if parent is None or not (ipv4 or ipv6):
+        return None
+    return NetworkLease(
+        stack=stack,
+        bridge="",
+        subnet="",
+        gateway="",
+        config_hash=spec.config_hash,
+        internal=spec.internal,
+        interface_prefix=interface_prefix(spec),
+        labels=spec.labels,
+        driver_options=spec.driver_options,
+        reserved=spec.reserved,
+        parent=parent,
+    ).with_pools(ipv4, ipv6)
+
+
+def _pool_on_parent(subnet: str, gateway: str, ip_range: str, addresses: Mapping[str, tuple[str, int]]) -> Pool | None:
+    """addresses: by container, with the length of the prefix; '' without this family."""
+    known = [ip_interface(f"{address}/{prefix}").network for address, prefix in addresses.values() if address]
+    if not subnet and not known:
+        return None
+    whole = ip_network(subnet) if subnet else known[0]
+    first = Address(0, gateway or str(whole.network_address + 1), whole.prefixlen)
+    return _pool(first, ip_range, {key: address for key, (address, _) in addresses.items()})
 
 
 def _pool(gateway: Address, ip_range: str, addresses: Mapping[str, str]) -> Pool:

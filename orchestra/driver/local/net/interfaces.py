@@ -10,6 +10,7 @@ from orchestra.driver.local.net import link
 from orchestra.driver.local.net.attachment import Interface
 from orchestra.errors import FatalError
 from orchestra.model.names import short_id
+from orchestra.model.network_driver import NetworkDriver
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -43,18 +44,18 @@ def interface_of(
     endpoint: Endpoint, lease: NetworkLease, container: str, container_id: str, names: Sequence[str], device: str
 ) -> Interface:
     """One interface, before it is known which one publishes. Raises FatalError if its hardware address is malformed."""
-    address, prefix, gateway = _address(lease.ipv4, container_id)
-    ipv6_address, ipv6_prefix, ipv6_gateway = _address(lease.ipv6, container_id)
+    address, prefix, gateway = _address(lease, lease.ipv4, container_id)
+    ipv6_address, ipv6_prefix, ipv6_gateway = _address(lease, lease.ipv6, container_id)
     return Interface(
         network=endpoint.network,
         device=device,
         address=address,
         prefix=prefix,
-        gateway="" if lease.internal else gateway,
+        gateway=gateway,
         ipv6_address=ipv6_address,
         ipv6_prefix=ipv6_prefix,
-        ipv6_gateway="" if lease.internal else ipv6_gateway,
-        mac_address=mac_address_of(endpoint, container) or link.mac_address(address or ipv6_address),
+        ipv6_gateway=ipv6_gateway,
+        mac_address=_mac_address(endpoint, lease, container, address or ipv6_address),
         names=tuple(dict.fromkeys((*names, *endpoint.aliases))),
         link_local_addresses=endpoint.link_local_addresses,
         settings=tuple((path.replace("/IFNAME/", f"/{device}/"), value) for path, value in endpoint.settings),
@@ -79,11 +80,23 @@ def _first(interfaces: Iterable[Interface]) -> Interface | None:
     return max(interfaces, key=lambda interface: interface.gateway_priority, default=None)
 
 
-def _address(pool: Pool | None, container_id: str) -> tuple[str, int, str]:
-    """The container's address, the length of its prefix, and the gateway; empty without the family."""
+def _address(lease: NetworkLease, pool: Pool | None, container_id: str) -> tuple[str, int, str]:
+    """The container's address, the length of its prefix, and where it sends to others; empty without the family."""
     if pool is None:
         return "", 0, ""
-    return pool.addresses[container_id], pool.gateway_interface.network.prefixlen, pool.gateway
+    return pool.addresses[container_id], pool.gateway_interface.network.prefixlen, lease.gateway_of(pool)
+
+
+def _mac_address(endpoint: Endpoint, lease: NetworkLease, container: str, address: str) -> str:
+    """Empty for that of the parent. Raises FatalError."""
+    given = mac_address_of(endpoint, container)
+    if lease.parent is None or lease.parent.driver is not NetworkDriver.IPVLAN:
+        return given or link.mac_address(address)
+    if given:
+        hint = "remove mac_address, or use the driver macvlan"
+        message = f"container {container}: on the ipvlan network {endpoint.network} it has its parent's mac_address"
+        raise FatalError(message, hint=hint)
+    return ""
 
 
 def free_device(lease: NetworkLease, taken: Collection[str]) -> str:

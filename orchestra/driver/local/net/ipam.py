@@ -20,6 +20,7 @@ from ipaddress import (
 )
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.net.parent import Parent  # noqa: TC001 - the same
 from orchestra.errors import FatalError
 from orchestra.record import Record, replace
 
@@ -76,6 +77,7 @@ class Pool(Record):
 class NetworkLease(Record):
     """One network of the home, made by ``stack``. It has IPv4 unless its subnet is '', and IPv6 if it has that pool.
 
+    bridge: its bridge's name, '' if it has a parent instead.
     source: the host's address that packets leave with, '' for that of the interface by which they leave. between:
     whether the containers reach each other. interface_prefix: what the names of their interfaces begin with. labels,
     driver_options: as in the file. created_at: Unix time. reserved: addresses that no container gets. subnet, gateway,
@@ -102,6 +104,12 @@ class NetworkLease(Record):
     last: str = ""
     ipv6: Pool | None = None
     gateway_mode_ipv6: GatewayMode = GatewayMode.NAT
+    parent: Parent | None = None
+
+    @property
+    def device(self) -> str:
+        """The interface of the host that the network is there with."""
+        return self.parent.interface if self.parent else self.bridge
 
     @property
     def ipv4(self) -> Pool | None:
@@ -122,6 +130,14 @@ class NetworkLease(Record):
         """
         gateways = (pool.gateway_interface for pool in self.pools)
         return (*gateways, *([IPv6Interface(LINK_LOCAL_GATEWAY)] if self.ipv6 else []))
+
+    def gateway_of(self, pool: Pool) -> str:
+        """Where a container sends what is for others: '' for nowhere, the unspecified address for the wire itself."""
+        if self.internal or (self.parent and self.parent.is_own):
+            return ""
+        if self.parent and self.parent.routes:
+            return "::" if ":" in pool.gateway else "0.0.0.0"
+        return pool.gateway
 
     @property
     def containers(self) -> frozenset[str]:
@@ -242,6 +258,10 @@ def lease_address(
     wanted: the ``ipv4_address`` and ``ipv6_address`` in the file; kept: the addresses that it gives to
     other containers. Raises FatalError if an address does not fit or none is free.
     """
+    if lease.parent and lease.parent.takes_one and lease.containers - {container_id}:
+        hint = "set the mode bridge, or take the other container off the network"
+        message = f"network {name}: in the mode {lease.parent.mode} it takes one container, and has one"
+        raise FatalError(message, hint=hint)
     pools = (lease.ipv4, lease.ipv6)
     found: list[Pool | None] = []
     for version, pool, address in zip((4, 6), pools, wanted, strict=True):

@@ -15,13 +15,16 @@ from orchestra.driver.local.net import lease_file, link, ruleset
 from orchestra.driver.local.net.endpoint import pin_path, pinned_ids
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import restore_forwarding
+from orchestra.driver.local.net.mark import home_hash, parse_mark
+from orchestra.driver.local.net.parent_link import release
 from orchestra.driver.local.record import find_id, load_record, sound
 from orchestra.linux.network.namespace import remove_shared_directory, unpin_namespace
 from orchestra.linux.network.netlink import Netlink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from orchestra.driver.local.net.ipam import NetworkLease
     from orchestra.home import Home, StackHome
 
 
@@ -30,12 +33,13 @@ class Kind(StrEnum):
 
     NAMESPACE = "network namespace"
     INTERFACE = "interface"
+    ON_PARENT = "network on a parent"
     BRIDGE = "bridge"
     TABLE = "nftables table"
 
 
 class Leftover(NamedTuple):
-    """name: a container's id for a namespace, otherwise the kernel's name for it.
+    """name: a container's id for a namespace, a network's name for one on a parent, otherwise the kernel's name for it.
 
     stack: the former owner, which may be started again and use it; empty if unknown.
     """
@@ -62,14 +66,17 @@ def find_leftovers(home: Home, lives: Callable[[str], bool]) -> list[Leftover]:
     needed = living | {leases[name].stack for name in in_use}
     found = [Leftover(Kind.NAMESPACE, name) for name in pins if name not in containers]
     for candidate in links:
-        mark = link.parse_mark(candidate.alias)
-        if mark is None or mark.home != link.home_hash(home):
+        mark = parse_mark(candidate.alias)
+        if mark is None or mark.home != home_hash(home):
             continue
         stack = leases[mark.network].stack if mark.network in leases else ""
         if candidate.kind == "bridge" and candidate.name not in bridges:
             found.append(Leftover(Kind.BRIDGE, candidate.name, stack))
-        elif candidate.kind != "bridge" and mark.network not in in_use:
+        elif candidate.kind != "bridge" and mark.network not in in_use and not _has_parent(leases, mark.network):
             found.append(Leftover(Kind.INTERFACE, candidate.name, stack))
+    for name, lease in leases.items():
+        if lease.parent and name not in in_use:
+            found.append(Leftover(Kind.ON_PARENT, name, lease.stack))
     for table in tables:
         owner = rules.stack_of_table(home, table)
         if owner is not None and owner not in needed:
@@ -94,6 +101,8 @@ def remove_leftover(home: Home, leftover: Leftover) -> None:
             case Kind.INTERFACE:
                 with Netlink() as connection:
                     connection.remove_link(leftover.name)
+            case Kind.ON_PARENT:
+                _remove_on_parent(home, leftover.name)
             case Kind.BRIDGE:
                 _remove_bridge(home, leftover.name)
             case Kind.TABLE:
@@ -107,6 +116,18 @@ def _remove_namespace(home: Home, container_id: str) -> None:
         unpin_namespace(pin_path(home, container_id))
         remove_shared_directory(home.network_namespaces)
         file.leases = file.leases.without_containers({container_id})
+
+
+def _has_parent(leases: Mapping[str, NetworkLease], network: str) -> bool:
+    return network in leases and leases[network].parent is not None
+
+
+def _remove_on_parent(home: Home, name: str) -> None:
+    with lease_file.locked(home) as file, Netlink() as connection:
+        lease = file.leases.networks.get(name)
+        file.leases = file.leases.without_network(name)
+        if lease is not None and lease.parent is not None:
+            release(connection, home, name, lease.parent, file.leases)
 
 
 def _remove_bridge(home: Home, name: str) -> None:

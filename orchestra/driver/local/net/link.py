@@ -1,7 +1,4 @@
-"""Bridges, veth pairs and the inside of a container's network namespace.
-
-Every interface we make carries a *mark* in its alias that names its owner, so that leftovers can be found.
-"""
+"""Bridges, veth pairs and the inside of a container's network namespace."""
 
 from __future__ import annotations
 
@@ -9,10 +6,12 @@ import hashlib
 import os
 import threading
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.failure import InterfaceGone
 from orchestra.driver.local.net.gate import gate_of_bridge, gate_of_port
+from orchestra.driver.local.net.mark import mark_of, parse_mark
+from orchestra.driver.local.net.parent_link import ensure_interface
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
@@ -22,14 +21,13 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.attachment import Interface
     from orchestra.driver.local.net.ipam import NetworkLease, Subnet
+    from orchestra.driver.local.net.mark import Mark
     from orchestra.home import Home
     from orchestra.linux.network.netlink import Link
     from orchestra.linux.network.netlink_message import Request
 
 BRIDGE_PREFIX = "orc-"
 VETH_PREFIX = "orcv"
-IPV6_UPLINK = "6:"
-"""Begins an uplink in a mark that is one for IPv6; no interface's name has a colon."""
 SYSCTL = "/proc/sys/net/ipv4/conf"
 SYSCTL_IPV6 = "/proc/sys/net/ipv6/conf"
 QUIET = {"accept_ra": 0, "accept_redirects": 0, "autoconf": 0}
@@ -41,41 +39,6 @@ turn = threading.Lock()
 """For a thread that makes interfaces. The kernel has one lock for the interfaces of all namespaces. A thread that sets
 ``disable_ipv6`` while another one holds that lock does not sleep: the call restarts until the lock is free.
 """
-
-
-class Mark(NamedTuple):
-    """The content of an interface's alias. home: a short hash of the home's path; the path itself is for people.
-
-    uplinks, ipv6_uplinks: for a bridge, the interfaces whose forwarding was off before Orchestra turned it on.
-    """
-
-    home: str
-    network: str
-    path: str
-    uplinks: tuple[str, ...] = ()
-    ipv6_uplinks: tuple[str, ...] = ()
-
-    def render(self) -> str:
-        uplinks = (*self.uplinks, *(IPV6_UPLINK + name for name in self.ipv6_uplinks))
-        return f"orchestra {self.home} {self.network} {','.join(uplinks) or '-'} {self.path}"
-
-
-def parse_mark(alias: str) -> Mark | None:
-    words = alias.split(" ", 4)
-    if len(words) != 5 or words[0] != "orchestra":
-        return None
-    uplinks = words[3].split(",") if words[3] != "-" else []
-    ipv4 = tuple(name for name in uplinks if not name.startswith(IPV6_UPLINK))
-    ipv6 = tuple(name.removeprefix(IPV6_UPLINK) for name in uplinks if name.startswith(IPV6_UPLINK))
-    return Mark(words[1], words[2], words[4], ipv4, ipv6)
-
-
-def home_hash(home: Home) -> str:
-    return hashlib.sha256(home.run.encode()).hexdigest()[:8]
-
-
-def mark_of(home: Home, network: str) -> Mark:
-    return Mark(home_hash(home), network, home.run)
 
 
 def bridge_name(home: Home, network: str) -> str:
@@ -206,7 +169,7 @@ def connect(
     leases: Mapping[str, NetworkLease],
     ports: Mapping[int, Link] | None = None,
 ) -> None:
-    """Give a container's namespace these interfaces, each a port of its network's bridge, or complete them.
+    """Give a container's namespace these interfaces, or complete them.
 
     leases: by network; an interface of a network without one is left alone. ports: the host's ends of all interfaces by
     number, if the caller knows them.
@@ -217,7 +180,11 @@ def connect(
         for interface in interfaces:
             if interface.network not in leases:
                 continue
-            link = _ensure_port(connection, own, home, namespace_path, interface, leases[interface.network], ports)
+            lease = leases[interface.network]
+            if lease.parent is not None:
+                link = ensure_interface(connection, own, namespace_path, interface, lease.parent)
+            else:
+                link = _ensure_port(connection, own, home, namespace_path, interface, lease, ports)
             # Without this, any neighbour could pose as a router to the container.
             settings.set(interface.device, "disable_ipv6", int(not interface.ipv6_address))
             if interface.ipv6_address:

@@ -12,6 +12,7 @@ from orchestra.driver.local.net.found_leases import load_specs
 from orchestra.driver.local.net.network import remove_network
 from orchestra.errors import UserError
 from orchestra.model.host_network import HostNetwork, Member, Subnet
+from orchestra.model.network_driver import NetworkDriver
 
 if TYPE_CHECKING:
     from orchestra.home import Home
@@ -38,6 +39,7 @@ def list_networks(home: Home) -> list[HostNetwork]:
             name=name,
             stack=lease.stack,
             bridge=lease.bridge,
+            driver=lease.parent.driver if lease.parent else NetworkDriver.BRIDGE,
             subnets=tuple(Subnet(pool.subnet, pool.gateway, pool.ip_range) for pool in lease.pools),
             internal=lease.internal,
             labels=lease.labels,

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import ipam, lease_file, link, options, ruleset
+from orchestra.driver.local.net import parent_link as parents
 from orchestra.driver.local.net.drift import RULES_LOST, find_losses
 from orchestra.driver.local.net.endpoint import attach, detach, pinned_ids, reattach
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
 from orchestra.driver.local.net.ipam import Pool
+from orchestra.driver.local.net.mark import home_hash, mark_of, parse_mark
 from orchestra.driver.local.net.projection import apply, names_folder
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux.network.netlink import Netlink
@@ -62,13 +64,13 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
             if lease is not None and lease.stack != stack and _exists(connection, home, spec.name, lease):
                 hint = "mark it as external to share it"
                 raise FatalError(f"network {spec.name} belongs to stack {lease.stack}", hint=hint)
-            made = lease is None or connection.link(lease.bridge) is None
+            made = lease is None or connection.link(lease.device) is None
             for _ in range(ATTEMPTS):
                 if spec.ipv6 and not file.leases.global_id:
                     file.leases = replace(file.leases, global_id=os.urandom(5).hex())
                 lease = _lease_network(connection, home, stack, spec, file.leases)
                 file.leases = file.leases.with_network(spec.name, lease)
-                link.ensure_bridge(connection, home, spec.name, lease)
+                _ensure_device(connection, home, spec.name, lease)
                 if not _collides(connection, spec, lease):
                     break
                 # Another home chose the same subnet at the same moment: they cannot see our file, only the bridge.
@@ -78,12 +80,13 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
                 raise TemporaryError(f"network {spec.name}: every subnet tried is used by another network")
             if lease.containers:
                 reattach(connection, home, file.leases, spec.name)
-        ensure_forwarding(connection, home)
+        if lease.bridge:
+            ensure_forwarding(connection, home)
     return made
 
 
 def remove_network(home: Home, stack: str, name: str) -> None:
-    """Remove the bridge and the lease of a network that ``stack`` made; does nothing for any other.
+    """Remove what a network that ``stack`` made has in the kernel, and its lease; does nothing for any other.
 
     Raises StillInUse while containers are attached.
     """
@@ -97,10 +100,13 @@ def remove_network(home: Home, stack: str, name: str) -> None:
                 hint = "stop and remove the containers that are attached to it"
                 users = ", ".join(_users(home, lease.containers))
                 raise StillInUse(f"network {name} is still in use by {users}", hint=hint)
-            before = link.bridges(connection)
-            connection.remove_link(lease.bridge)
             file.leases = leases.without_network(name)
-            restore_forwarding(connection, before)
+            if lease.parent:
+                parents.release(connection, home, name, lease.parent, file.leases)
+            else:
+                before = link.bridges(connection)
+                connection.remove_link(lease.bridge)
+                restore_forwarding(connection, before)
         _remove_folder(names_folder(home, name))
     apply(home, stack)
 
@@ -118,7 +124,7 @@ def restore(home: Home, stack: str) -> None:
         with kernel_errors(f"networks of stack {stack}"), Netlink() as connection, lease_file.locked(home) as file:
             for name, lease in file.leases.of_living(pinned_ids(home)).networks.items():
                 if lease.stack == stack and _exists(connection, home, name, lease):
-                    link.ensure_bridge(connection, home, name, lease)
+                    _ensure_device(connection, home, name, lease)
                     if name in losses:
                         reattach(connection, home, file.leases, name)
                 elif lease.stack == stack and not lease.containers:
@@ -145,8 +151,9 @@ def observe_networks(
 ) -> tuple[observed.Network, ...]:
     """The networks that ``stack`` made, and those of ``external`` that exist, sorted by name.
 
-    A network exists if its bridge does; a lease alone is a promise. rules_follow: the rules are about to be applied, so
-    they need not be looked at. look: what the networks lack, if the caller knows a cheaper way than ``find_losses``.
+    A network exists if its bridge does, or its parent; a lease alone is a promise. rules_follow: the rules are about to
+    be applied, so they need not be looked at. look: what the networks lack, if the caller knows a cheaper way than
+    ``find_losses``.
     """
     leases = lease_file.load(home)
     found: list[observed.Network] = []
@@ -155,14 +162,17 @@ def observe_networks(
         seen = [
             (name, lease)
             for name, lease in sorted(leases.networks.items())
-            if lease.bridge in bridges and (lease.stack == stack or name in external)
+            if (lease.stack == stack or name in external)
+            and (lease.bridge in bridges or (lease.parent and connection.link(lease.parent.interface)))
         ]
-        lost = "" if not seen or rules_follow or has_rules(home, stack) else RULES_LOST
+        lost = (
+            "" if not any(lease.bridge for _, lease in seen) or rules_follow or has_rules(home, stack) else RULES_LOST
+        )
         losses = (look or partial(find_losses, home, stack))() if seen else {}
         for name, lease in seen:
             key = NetworkName(name)
             if lease.stack == stack:
-                loss = lost or losses.get(name, "")
+                loss = (lost if lease.bridge else "") or losses.get(name, "")
                 found.append(observed.Network(key, config_hash=lease.config_hash, loss=loss))
             else:
                 loss = (lost if ruleset.was_applied(home, stack) else "") or losses.get(name, "")
@@ -199,10 +209,19 @@ def _users(home: Home, ids: Collection[str]) -> list[str]:
     return [f"{len(ids)} container{'s' * (len(ids) > 1)}"]
 
 
+def _ensure_device(connection: Netlink, home: Home, name: str, lease: NetworkLease) -> None:
+    if lease.parent:
+        parents.ensure_parent(connection, name, lease.parent, mark_of(home, name).render())
+    else:
+        link.ensure_bridge(connection, home, name, lease)
+
+
 def _exists(connection: Netlink, home: Home, name: str, lease: NetworkLease) -> bool:
-    found = connection.link(lease.bridge)
-    mark = link.parse_mark(found.alias) if found else None
-    return mark is not None and (mark.home, mark.network) == (link.home_hash(home), name)
+    found = connection.link(lease.device)
+    if lease.parent:
+        return found is not None
+    mark = parse_mark(found.alias) if found else None
+    return mark is not None and (mark.home, mark.network) == (home_hash(home), name)
 
 
 def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpec, leases: Leases) -> NetworkLease:
@@ -211,13 +230,18 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
     held = leases.networks.get(spec.name)
     if held is not None and held.stack == stack and held.config_hash == spec.config_hash:
         return held
-    bridge = spec.driver_options.get(options.NAME) or link.bridge_name(home, spec.name)
-    existing = connection.link(bridge)
+    own_name = link.bridge_name(home, spec.name)
+    parent = options.parse_parent(spec, own_name)
+    if parent is not None:
+        parents.check_parent(spec.name, parent, leases)
+    bridge = "" if parent else spec.driver_options.get(options.NAME) or own_name
+    existing = connection.link(bridge) if bridge else None
     if existing is not None:
-        if link.parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
+        if parse_mark(existing.alias) is None and not bridge.startswith(link.BRIDGE_PREFIX):
             raise FatalError(f"network {spec.name}: interface {bridge} already exists and does not belong to Orchestra")
         connection.remove_link(bridge)  # ours, from before its lease was lost or its definition changed
-    taken: dict[Subnet, str] = link.host_networks(connection)
+    # With a parent, the subnet is usually one that the host is on itself.
+    taken: dict[Subnet, str] = {} if parent and _has_subnets(spec) else link.host_networks(connection)
     for name, lease in leases.networks.items():
         if name != spec.name:
             for pool in lease.pools:
@@ -239,7 +263,12 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
         created_at=time.time(),
         reserved=spec.reserved,
         gateway_mode_ipv6=options.gateway_mode_ipv6(spec),
+        parent=parent,
     ).with_pools(*_choose_pools(spec, leases.global_id, taken))
+
+
+def _has_subnets(spec: NetworkSpec) -> bool:
+    return bool(spec.subnet or not spec.ipv4) and bool(spec.ipv6_subnet or not spec.ipv6)
 
 
 def _choose_pools(spec: NetworkSpec, global_id: str, taken: Mapping[Subnet, str]) -> tuple[Pool | None, Pool | None]:
@@ -264,7 +293,7 @@ def _collides(connection: Netlink, spec: NetworkSpec, lease: NetworkLease) -> bo
     """Whether a subnet that was chosen for the network is in use by another."""
     asked = (spec.subnet, spec.ipv6_subnet)
     pools = zip((lease.ipv4, lease.ipv6), asked, strict=True)
-    own = [pool.gateway_interface.network for pool, wanted in pools if pool is not None and not wanted]
+    own = [pool.gateway_interface.network for pool, wanted in pools if pool and not wanted and lease.bridge]
     others = link.host_networks(connection, without=lease.bridge) if own else ()
     return any(subnet.overlaps(other) for subnet in own for other in others)
 

@@ -6,7 +6,9 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.ipam import GatewayMode
+from orchestra.driver.local.net.parent import Parent
 from orchestra.errors import FatalError
+from orchestra.model.network_driver import FLAG, PARENT, NetworkDriver, mode_option, words_of
 
 if TYPE_CHECKING:
     from orchestra.model.desired import NetworkSpec
@@ -26,13 +28,36 @@ PREFIX_MAX = 10
 
 
 def check_options(spec: NetworkSpec) -> None:
-    """Raises FatalError for an unsupported driver, option or value."""
-    unknown = sorted(set(spec.driver_options) - KNOWN)
-    if spec.driver != "bridge" or unknown:
-        what = f"driver option {unknown[0]}" if unknown else f"driver {spec.driver}"
-        raise FatalError(f"network {spec.name}: {what} is not supported", hint="use the bridge driver without it")
+    """Raises FatalError for an unsupported option or value."""
+    known = KNOWN if spec.driver is NetworkDriver.BRIDGE else {PARENT, MTU, INTERFACE_PREFIX, *words_of(spec.driver)}
+    unknown = sorted(spec.driver_options.keys() - known)
+    if unknown:
+        hint = f"the driver {spec.driver} has {', '.join(sorted(known))}"
+        raise FatalError(f"network {spec.name}: driver option {unknown[0]} is not supported", hint=hint)
     masquerades(spec), connects_containers(spec), parse_mtu(spec), source_address(spec), interface_prefix(spec)
     gateway_mode_ipv6(spec)
+
+
+def parse_parent(spec: NetworkSpec, own: str) -> Parent | None:
+    """What the network has instead of a bridge. own: the name of a parent of its own. Raises FatalError."""
+    if spec.driver is NetworkDriver.BRIDGE:
+        return None
+    words: dict[str, str] = {}
+    for option, allowed in words_of(spec.driver).items():
+        words[option] = spec.driver_options.get(option) or allowed[0]
+        if words[option] not in allowed:
+            raise _refused(spec, option, f"is none of {', '.join(allowed)}")
+    name = spec.driver_options.get(PARENT, "")
+    if name == "lo":
+        raise _refused(spec, PARENT, "is the loopback interface, which leads to no network")
+    return Parent(
+        driver=spec.driver,
+        interface=name or own,
+        mode=words[mode_option(spec.driver)],
+        flag=words.get(FLAG, "bridge"),
+        mtu=parse_mtu(spec) if MTU in spec.driver_options else 0,
+        is_own=not name,
+    )
 
 
 def masquerades(spec: NetworkSpec) -> bool:

@@ -136,7 +136,7 @@ Publications = tuple[rules.Publication, ...]
 
 def bridges_of(stack: str, leases: Leases, attached: Sequence[Attached]) -> tuple[Bridges, Bridges]:
     """The networks that the stack made, and so has to make the rules for: those with IPv4, and those with IPv6."""
-    own = [(name, lease) for name, lease in sorted(leases.networks.items()) if lease.stack == stack]
+    own = [(name, lease) for name, lease in sorted(leases.networks.items()) if lease.stack == stack and lease.bridge]
     ipv4 = tuple(
         rules.Bridge(lease.bridge, lease.subnet, lease.internal, lease.masquerade, lease.source, lease.between)
         for _, lease in own
@@ -181,12 +181,14 @@ def _open_to(
 def publications_of(attached: Sequence[Attached], leases: Leases) -> tuple[Publications, Publications]:
     """Every published port with the address it leads to, of each family.
 
-    That is on the container's leading network that is not internal.
+    That is on the container's leading network that is not internal; there are none if it has a parent.
     """
     found: tuple[list[rules.Publication], list[rules.Publication]] = ([], [])
     for entry in attached:
         for interface in entry.attachment.interfaces:
             lease = leases.networks.get(interface.network)
+            if lease is not None and lease.parent is not None:
+                continue
             is_routed = lease is not None and lease.gateway_mode_ipv6 is GatewayMode.ROUTED
             for address in interface.published_addresses:
                 is_ipv6 = ":" in address

@@ -44,8 +44,8 @@ class NetworkWatch:
         if not self._routes.hears_others:
             warning = "changes of networks inside containers are not noticed: CAP_NET_BROADCAST is missing"
             print(warning, file=sys.stderr, flush=True)
-        for lease in lease_file.load(home).networks.values():
-            self._watch_settings(lease.bridge)
+        for name in _bridges(home):
+            self._watch_settings(name)
         self._lock = threading.Lock()
         self._suspects: frozenset[int] | None = None  # nothing has been looked at yet
         self._pinned = {path for path in (pin_path(home, found) for found in pinned_ids(home)) if is_pinned(path)}
@@ -82,8 +82,7 @@ class NetworkWatch:
     def _suspects_now(self) -> frozenset[int] | None:
         """The numbers of the namespaces to look at, HERE for this one; None for all of them."""
         news = self._routes.read()
-        bridges = {lease.bridge for lease in lease_file.load(self._home).networks.values()}
-        for name in news.appeared & bridges:
+        for name in news.appeared & _bridges(self._home):
             self._watch_settings(name)
         # Both are asked, whatever the first says.
         settings, pins = self._settings.read(), self._pins_are_lost()
@@ -110,3 +109,7 @@ class NetworkWatch:
         if not ruleset.was_applied(self._home, self._stack) or ruleset.is_whole(self._home, self._stack):
             return ""
         return RULES_LOST + (f" by the program {program}" if program else "")
+
+
+def _bridges(home: Home) -> set[str]:
+    return {lease.bridge for lease in lease_file.load(home).networks.values() if lease.bridge}
