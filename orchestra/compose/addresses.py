@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestra.compose.complete import DEFAULT_NETWORK
 from orchestra.compose.endpoint_options import check_endpoint_options
 from orchestra.compose.network_drivers import check_drivers
+from orchestra.compose.shorthand import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,6 +118,8 @@ def _check_ports(service: Service, place: Path, networks: Mapping[str, Network],
     joined = [networks.get(name) for name in service.networks or {DEFAULT_NETWORK: None}]
     for index, port in enumerate(service.ports):
         version = _version(port.host_ip or "")
+        if port.protocol.lower() not in PROTOCOLS:
+            refuse((*place, index, "protocol"), f"unknown protocol {port.protocol!r}", "use tcp, udp or sctp")
         if port.host_ip == "::1":
             refuse(
                 (*place, index),

@@ -182,7 +182,9 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
                 )
             published = offered.first + (index - 1) % len(offered)
         place, automatic = context.location(path), bool(published) and context.automatic_ports
-        found.append(Port(port.target, published or None, port.host_ip or bind, port.protocol, place, automatic))
+        found.append(
+            Port(port.target, published or None, port.host_ip or bind, port.protocol.lower(), place, automatic)
+        )
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from orchestra.units import parse_port_range
 
 PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
-_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
+PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 _CDI = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*=[\w.:-]+")
 
 
@@ -21,7 +21,7 @@ def parse_port(text: str) -> list[dict[str, Any]]:
     """``[[IP:]HOST:]CONTAINER[/PROTOCOL]`` with ranges; ranges of equal length become one entry per port."""
     rest, slash, protocol = text.partition("/")
     protocol = protocol.lower()
-    if slash and protocol not in _PROTOCOLS:
+    if slash and protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}: use tcp, udp or sctp")
     head, _, container_text = rest.rpartition(":")
     host_ip, _, published_text = head.rpartition(":")

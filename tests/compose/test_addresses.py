@@ -236,6 +236,7 @@ def test_a_network_may_have_ipv6_only(folder):
         (services() + DUAL % "gateway: 'fd01::1'", "3:", "fd01::1 is not a host address of fd00::/64"),
         (services() + DUAL % "ip_range: 'fd01::/80'", "3:", "the range fd01::/80 is not within the subnet fd00::/64"),
         (services() + DUAL % "ip_range: 10.9.0.0/28", "3:", "the range 10.9.0.0/28 is not within the subnet fd00::/64"),
+        ("services: {a: {image: x, ports: [{target: 80, protocol: icmp}]}}\n", "1:57", "unknown protocol 'icmp'"),
         ("services: {a: {image: x, ports: ['[::1]:80:80']}}\n", "1:34", "ports cannot be published at ::1"),
         (
             "services: {a: {image: x, ports: ['[fd00::9]:80:80']}}\n",

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from orchestra.home import Home
     from orchestra.model.desired import Port
 
-TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "sctp": socket.SOCK_STREAM}
+PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": socket.IPPROTO_SCTP}
+UNSUPPORTED = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT})
 ANY, ANY_IPV6 = "0.0.0.0", "::"
 EVERY_ADDRESS = frozenset({"", ANY, ANY_IPV6})
 """What stands for every address of the host, of the family it belongs to; without one that is IPv4."""
@@ -172,15 +174,17 @@ def find_publisher(home: Home, port: Port) -> str:
 
 def bind(port: Port) -> socket.socket:
     """A socket bound to the host port; to any free one if ``published`` is None. Raises OSError, PortUnavailable."""
-    kind = TYPES.get(port.protocol)
-    if kind is None:
-        hint = "publish only tcp and udp ports"
-        raise PortUnavailable(f"port {_text(port)}: protocol {port.protocol} cannot be published", hint, port.location)
     if port.host_ip == LOOPBACK_IPV6:
         hint = "publish it at 127.0.0.1"
         raise PortUnavailable(f"port {_text(port)}: the kernel forwards nothing from ::1", hint, port.location)
     family = family_of(port.host_ip)
-    holder = socket.socket(family, kind | socket.SOCK_CLOEXEC)
+    try:
+        holder = socket.socket(family, TYPES[port.protocol] | socket.SOCK_CLOEXEC, PROTOCOLS[port.protocol])
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        hint = f"load its module, modprobe {port.protocol}, or publish the port by another protocol"
+        raise PortUnavailable(f"port {_text(port)}: the kernel has no {port.protocol}", hint, port.location) from None
     try:
         if family == socket.AF_INET6:
             holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -188,7 +192,7 @@ def bind(port: Port) -> socket.socket:
         try:
             holder.bind(address)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or kind != socket.SOCK_STREAM:
+            if error.errno != errno.EADDRINUSE or port.protocol != "tcp":
                 raise
             # Ended connections of an earlier server may linger on the port (TIME_WAIT): SO_REUSEADDR ignores those.
             # It is unset afterwards, so that other sockets do not ignore this one.
@@ -259,9 +263,14 @@ def _owner(port: Port) -> str:
 
 def _inodes(port: Port) -> set[str]:
     """The sockets on the port, as /proc/PID/fd shows them (proc(5), /proc/net/tcp)."""
-    found: set[str] = set()
-    for table in (port.protocol, f"{port.protocol}6"):
-        with contextlib.suppress(FileNotFoundError), open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
-            rows = [line.split() for line in file][1:]
-            found |= {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port.published}
-    return found
+    if port.protocol == "sctp":
+        return {f"socket:[{row[7]}]" for row in _rows("sctp/eps") if int(row[5]) == port.published}
+    rows = [row for table in (port.protocol, f"{port.protocol}6") for row in _rows(table)]
+    return {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port.published}
+
+
+def _rows(table: str) -> list[list[str]]:
+    """Without the headings; none if the kernel has no such table."""
+    with contextlib.suppress(FileNotFoundError), open(f"/proc/thread-self/net/{table}", encoding="ascii") as file:
+        return [line.split() for line in file][1:]
+    return []
