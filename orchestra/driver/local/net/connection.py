@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.attachment import Attachment, Interface
     from orchestra.driver.local.net.ipam import NetworkLease, Pool
+    from orchestra.driver.local.net.lease_file import LeaseFile
     from orchestra.home import Home
     from orchestra.model.desired import Endpoint
 
@@ -45,6 +46,10 @@ def connect(home: Home, stack: str, directory: str, endpoint: Endpoint, *, by_ha
         if lease is None:
             raise TemporaryError(f"network {network} does not exist yet")
         held = _on(before, network)
+        if held is not None and _is_waited_for(lease, before.container_id, endpoint):
+            # Two containers exchange their addresses: one has to be without for a moment.
+            _leave(home, stack, directory, before, held, file, connection)
+            file.store()
         lease = _lease(lease, before, endpoint)
         made = _interface(before, held, endpoint, lease)
         file.leases = file.leases.with_network(network, lease)
@@ -75,18 +80,30 @@ def disconnect(home: Home, stack: str, directory: str, network: str, *, by_hand:
     if held is None:
         return found
     before = _begun(found)
-    path = pin_path(home, before.container_id)
     with kernel_errors(f"container {before.container}"), lease_file.locked(home) as file, Netlink() as connection:
-        attachments.store(directory, _with(before, network, replace(held, config_hash="")))
-        after = _with(before, network, None)
-        with link.turn:
-            inside(path, _remove, held.device)
-            link.connect(connection, home, path, after.interfaces, file.leases.networks)
-        if by_hand:
-            after = replace(after, left={**before.left, network: time.time()})
-        after = _finish(home, stack, directory, after)
-        file.leases = file.leases.of_container(before.container_id, after.by_network)
-        return after
+        left = {**before.left, network: time.time()} if by_hand else before.left
+        return _leave(home, stack, directory, replace(before, left=left), held, file, connection)
+
+
+def _leave(
+    home: Home,
+    stack: str,
+    directory: str,
+    before: Attachment,
+    held: Interface,
+    file: LeaseFile,
+    connection: Netlink,
+) -> Attachment:
+    """Take the container off the network of the interface that it holds."""
+    path = pin_path(home, before.container_id)
+    attachments.store(directory, _with(before, held.network, replace(held, config_hash="")))
+    after = _with(before, held.network, None)
+    with link.turn:
+        inside(path, _remove, held.device)
+        link.connect(connection, home, path, after.interfaces, file.leases.networks)
+    after = _finish(home, stack, directory, after)
+    file.leases = file.leases.of_container(before.container_id, after.by_network)
+    return after
 
 
 def _load(directory: str) -> Attachment:
@@ -116,13 +133,21 @@ def _with(attachment: Attachment, network: str, interface: Interface | None) -> 
     return replace(attachment, interfaces=arranged([*others, interface] if interface else others))
 
 
+def _is_waited_for(lease: NetworkLease, container_id: str, endpoint: Endpoint) -> bool:
+    """Whether the file gives its address to another container, while one has the address that it is to get."""
+    own = {pool.addresses.get(container_id) for pool in lease.pools}
+    others = {address for pool in lease.pools for address in pool.addresses.values()} - own
+    wanted = {endpoint.ipv4_address, endpoint.ipv6_address}
+    return bool(own & ({*endpoint.reserved} - wanted)) and bool(others & wanted)
+
+
 def _lease(lease: NetworkLease, attachment: Attachment, endpoint: Endpoint) -> NetworkLease:
     """The network's lease with addresses for the container: those it has, unless the file gives them to another."""
     own, wanted = attachment.container_id, (endpoint.ipv4_address, endpoint.ipv6_address)
     taken = {address for pool in lease.pools for key, address in pool.addresses.items() if key != own}
     for number, address in enumerate(wanted):
         if address in taken:
-            hint = "if two containers exchange their addresses, recreate both with --force-recreate"
+            hint = "it is free once that container has another one, or is removed"
             what = f"network {endpoint.network}: ipv{(4, 6)[number]}_address {address}"
             raise TemporaryError(f"{what} is still leased to another container", hint=hint)
     given = {*endpoint.reserved} - {*wanted}

@@ -39,6 +39,8 @@ IPV6_PREFIX, IPV6_HOME_PREFIX, IPV6_LOCAL = 64, 48, 0xFD
 SPARE = 2
 """How many times the containers of the file must fit: while some are replaced, and when more are asked for later."""
 LINK_LOCAL_GATEWAY = "fe80::1/64"
+LARGER = 4
+"""How many bits an address range is longer that is suggested instead of a full one."""
 ADDRESSES_MIN = 4
 """Of a subnet: its first, the gateway's, a container's, and in IPv4 the broadcast address."""
 
@@ -324,10 +326,17 @@ def _next_free(network_name: str, pool: Pool, network: Subnet, occupied: Collect
         address = str(network[low + (start - low + step) % (high - low + 1) - int(network.network_address)])
         if address != pool.gateway and address not in occupied:
             return address
-    raise FatalError(
-        f"{network_name}: no address in {given} is free",
-        hint=f"give the network a larger {'ip_range' if pool.ip_range else 'subnet'}",
+    raise _full(
+        network_name, given, network, high - low + 1 - (pool.gateway_interface.ip in given), bool(pool.ip_range)
     )
+
+
+def _full(network_name: str, given: Subnet, network: Subnet, count: int, is_range: bool) -> FatalError:
+    message = f"{network_name}: no address of the {count} in {given} is free"
+    larger = given.supernet(new_prefix=max(given.prefixlen - LARGER, 0 if not is_range else network.prefixlen))
+    if is_range:
+        return FatalError(message, hint=f"give the network a larger range, such as ip_range: {larger}")
+    return FatalError(message, hint=f"give the network a larger one: ipam: {{config: [{{subnet: {larger}}}]}}")
 
 
 def _host(what: str, text: str, network: Subnet) -> IPv4Address | IPv6Address:

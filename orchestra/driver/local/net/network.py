@@ -71,9 +71,10 @@ def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:
                 lease = _lease_network(connection, home, stack, spec, file.leases)
                 file.leases = file.leases.with_network(spec.name, lease)
                 _ensure_device(connection, home, spec.name, lease)
-                if not _collides(connection, spec, lease):
+                # What containers have already is theirs.
+                if not made or lease.containers or not _collides(connection, lease):
                     break
-                # Another home chose the same subnet at the same moment: they cannot see our file, only the bridge.
+                # Another home took the same subnet at the same moment: they cannot see our file, only the bridge.
                 connection.remove_link(lease.bridge)
                 file.leases = file.leases.without_network(spec.name)
             else:
@@ -289,12 +290,12 @@ def _choose_pools(spec: NetworkSpec, global_id: str, taken: Mapping[Subnet, str]
     return checked[0], checked[1]
 
 
-def _collides(connection: Netlink, spec: NetworkSpec, lease: NetworkLease) -> bool:
-    """Whether a subnet that was chosen for the network is in use by another."""
-    asked = (spec.subnet, spec.ipv6_subnet)
-    pools = zip((lease.ipv4, lease.ipv6), asked, strict=True)
-    own = [pool.gateway_interface.network for pool, wanted in pools if pool and not wanted and lease.bridge]
-    others = link.host_networks(connection, without=lease.bridge) if own else ()
+def _collides(connection: Netlink, lease: NetworkLease) -> bool:
+    """Whether a subnet of the network is in use by another."""
+    if not lease.bridge:
+        return False
+    own = [pool.gateway_interface.network for pool in lease.pools]
+    others = link.host_networks(connection, without=lease.bridge)
     return any(subnet.overlaps(other) for subnet in own for other in others)
 
 

@@ -241,3 +241,19 @@ def test_a_network_of_both_families_is_joined_and_left(world, web):
         pool.addresses[made.container_id] for pool in lease_file.load(world.home).networks["s_both"].pools
     )
     assert_whole(world, left(world, "s_both"))
+
+
+def test_two_containers_exchange_their_addresses(world, web):
+    prefix = web.addresses["s_front"].rpartition(".")[0]
+    one, two = reserved = (f"{prefix}.10", f"{prefix}.11")
+    world.attach("db", endpoint("s_front", ipv4_address=two, reserved=reserved))
+    joined(world, "s_front", ipv4_address=one, reserved=reserved)
+    with pytest.raises(TemporaryError, match=f"ipv4_address {two} is still leased to another container"):
+        joined(world, "s_front", ipv4_address=two, reserved=reserved)
+    assert attachments.load(home_of(world)).addresses == {}
+    other = connect(world.home, "s", home_of(world, "db"), endpoint("s_front", ipv4_address=one, reserved=reserved))
+    web = joined(world, "s_front", ipv4_address=two, reserved=reserved)
+    assert (web.addresses["s_front"], other.addresses["s_front"]) == (two, one)
+    assert_whole(world, web)
+    world.serve(other.namespace_path, 80)
+    assert world.ask(web.namespace_path, one, 80) == f"hello {two}"

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,14 +26,14 @@ from orchestra.home import find_home
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside, is_pinned
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import Endpoint, Port
+from orchestra.model.desired import Endpoint, NetworkSpec, Port
 from orchestra.model.names import NetworkName
 from orchestra.model.observed import Image
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService
 from orchestra.plan.predict import created
 from orchestra.record import replace
 
-from .conftest import World, eventually, needs_network
+from .conftest import CLONE_NEWNET, World, eventually, libc, needs_network
 
 pytestmark = needs_network
 
@@ -653,8 +654,9 @@ def test_reserved_addresses_ranges_and_auxiliary_addresses_are_kept(world):
     kept = ("10.55.0.2", "10.55.0.8", "10.55.0.12")
     given = [world.attach(f"dyn{n}", Endpoint(name, reserved=kept)).addresses[name] for n in range(3)]
     assert given == ["10.55.0.11", "10.55.0.13", "10.55.0.14"]
-    with pytest.raises(FatalError, match="no address in"):
+    with pytest.raises(FatalError, match=r"no address of the 6 in 10\.55\.0\.8/29 is free") as caught:
         world.attach("more", Endpoint(name, reserved=kept))
+    assert "a larger range, such as ip_range: 10.55.0.0/28" in caught.value.hint
     for address in kept:  # also outside the range
         fixed = world.attach(f"fixed{address[-1]}", Endpoint(name, ipv4_address=address, reserved=kept))
         assert fixed.addresses[name] == address
@@ -685,3 +687,30 @@ def test_a_host_name_is_a_name_on_the_networks(world):
 def test_no_search_domains_means_none(world):
     world.network()
     assert "search" not in world.attach("web", dns_search=("",)).resolv_conf
+
+
+def test_two_homes_that_race_for_a_subnet_never_both_get_it(world):
+    homes = [find_home({"ORCHESTRA_HOME": str(world.path / name)}, 0) for name in ("one", "two")]
+    spec = NetworkSpec("n", NetworkName("s_n"), subnet="10.44.0.0/24")
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    together = threading.Barrier(2)
+
+    def take(home):
+        libc.setns(before, CLONE_NEWNET)
+        together.wait()
+        try:
+            network.create_network(home, "s", spec)
+        except FatalError as error:
+            return error.message
+        return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(20):
+            said = list(pool.map(take, homes))
+            assert said.count("") == 1, said
+            assert "overlaps 10.44.0.0/24, the network of the host's address 10.44.0.1" in "".join(said)
+            assert len(world.interfaces()) == 1
+            for home in homes:
+                network.remove_network(home, "s", "s_n")
+    os.close(before)
+    assert world.interfaces() == set()
