@@ -39,6 +39,8 @@ NETWORK_COMMANDS = (
             Option("aliases", ("--alias",), LIST, "A further name of the container on the network", metavar="NAME"),
             Option("gateway_priority", ("--gw-priority",), NUMBER, _PRIORITY, 0, "NUMBER"),
             Option("ipv4_address", ("--ip",), TEXT, "Its IPv4 address on the network", metavar="ADDRESS"),
+            Option("ipv6_address", ("--ip6",), TEXT, "Its IPv6 address on the network", metavar="ADDRESS"),
+            Option("driver_options", ("--driver-opt",), LIST, "An option of its interface", metavar="KEY=VALUE"),
             Option("link_local_addresses", ("--link-local-ip",), LIST, "A link-local address", metavar="ADDRESS"),
         ),
         (_NAME, _CONTAINER),

@@ -132,7 +132,8 @@ def _check_ports(service: Service, place: Path, networks: Mapping[str, Network],
 
 
 def _check_endpoint(context: Context, attachment: Attachment, place: Path, refuse: Refuse, *, has_ipv6: bool) -> None:
-    for option in check_endpoint_options(attachment, place, refuse):
+    options, name = attachment.driver_opts or {}, attachment.interface_name or ""
+    for option in check_endpoint_options(options, name, place, refuse):
         where = (*place, "driver_opts", option)
         context.problems.not_apply(f"unknown driver option {option}", context.span(where, key=True), where)
     for index, text in enumerate(attachment.link_local_ips):

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestra.compose.nodes import Path
-    from orchestra.compose.schema.network import Attachment
 
     Refuse = Callable[[Path, str, str], None]
 
@@ -28,18 +27,16 @@ class EndpointOptions(Record):
     settings: tuple[tuple[str, str], ...] = ()
 
 
-def endpoint_options(attachment: Attachment) -> EndpointOptions:
+def endpoint_options(options: Mapping[str, str]) -> EndpointOptions:
     """The options that have an effect; ``check_endpoint_options`` reports the others."""
-    options = attachment.driver_opts or {}
     words = filter(None, options.get(SYSCTLS, "").split(","))
     settings = [(key.strip().replace(".", "/"), value.strip()) for key, _, value in (w.partition("=") for w in words)]
     return EndpointOptions(options.get(NAME, ""), tuple(settings))
 
 
-def check_endpoint_options(attachment: Attachment, place: Path, refuse: Refuse) -> list[str]:
+def check_endpoint_options(options: Mapping[str, str], interface_name: str, place: Path, refuse: Refuse) -> list[str]:
     """Refuse what cannot be applied. Returns the options that have no effect."""
-    options = attachment.driver_opts or {}
-    given = ((("interface_name",), attachment.interface_name), (("driver_opts", NAME), options.get(NAME)))
+    given = ((("interface_name",), interface_name), (("driver_opts", NAME), options.get(NAME)))
     for path, name in given:
         if name and not _is_interface_name(name):
             hint = f"use at most {NAME_MAX} characters, without spaces, slashes and colons"

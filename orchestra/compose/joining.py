@@ -50,7 +50,7 @@ def endpoints(key: str, container: str, context: Context) -> tuple[Endpoint, ...
             reserved=context.static_addresses.get(name, ()),
         )
         if attachment is not None:
-            options = endpoint_options(attachment)
+            options = endpoint_options(attachment.driver_opts or {})
             has_ipv6 = has_family(context.stack.networks.get(name), 6)
             has_ipv4 = has_family(context.stack.networks.get(name), 4)
             endpoint = replace(

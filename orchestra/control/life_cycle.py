@@ -143,6 +143,9 @@ class LifeCycle:
             ipv4_address=request.ipv4_address,
             link_local_addresses=request.link_local_addresses,
             gateway_priority=request.gateway_priority,
+            ipv6_address=request.ipv6_address,
+            interface_name=request.interface_name,
+            settings=request.settings,
         )
         await self._driver.connect(request.container, endpoint, by_hand=True)
         await self._engine.look_afresh()

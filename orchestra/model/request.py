@@ -155,6 +155,9 @@ class ConnectRequest(Record):
     ipv4_address: str = ""
     link_local_addresses: tuple[str, ...] = ()
     gateway_priority: int = 0
+    ipv6_address: str = ""
+    interface_name: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class DisconnectRequest(Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv6Address, ip_address
 
 from orchestra.errors import UserError
 from orchestra.model.request import ConnectRequest, DisconnectRequest
@@ -16,13 +16,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestra.compose.endpoint_options import EndpointOptions
+    from orchestra.model.host_network import HostNetwork
     from orchestra.stacks.context import Context
-
-LINK_LOCAL = IPv4Network("169.254.0.0/16")
 
 
 class ConnectOptions(Record):
-    """network, container: a name or the beginning of an ID. The rest: see ``ConnectRequest``."""
+    """network, container: a name or the beginning of an ID. driver_options: KEY=VALUE. The rest: see ``Endpoint``."""
 
     network: str
     container: str
@@ -30,13 +30,17 @@ class ConnectOptions(Record):
     ipv4_address: str = ""
     link_local_addresses: tuple[str, ...] = ()
     gateway_priority: int = 0
+    ipv6_address: str = ""
+    driver_options: tuple[str, ...] = ()
 
 
 def connect(context: Context, options: ConnectOptions) -> None:
     """Raises UserError if there is no such container or network, or the container is connected already."""
     context.need_root("network connect")
-    _check_link_local(options.link_local_addresses)
-    network = find_network(context, options.network).name
+    chosen = _parse_options(options.driver_options)
+    found = find_network(context, options.network)
+    _check_link_local(options.link_local_addresses, found)
+    network = found.name
     stack, container, networks = _find_container(context, options.container)
     if network in networks:
         raise UserError(f"container {container} is connected to network {network} already")
@@ -47,6 +51,9 @@ def connect(context: Context, options: ConnectOptions) -> None:
         options.ipv4_address,
         options.link_local_addresses,
         options.gateway_priority,
+        options.ipv6_address and _usual_spelling(options.ipv6_address),
+        chosen.interface_name,
+        chosen.settings,
     )
     context.client(stack).ask(ConnectResult, request)
 
@@ -77,11 +84,35 @@ def _find_container(context: Context, word: str) -> tuple[str, str, Sequence[str
     return stack, row.name, row.networks
 
 
-def _check_link_local(addresses: Sequence[str]) -> None:
+def _parse_options(words: Sequence[str]) -> EndpointOptions:
+    """Raises UserError for what has no effect, as a file has it reported."""
+    from orchestra.compose.endpoint_options import NAME, SYSCTLS, check_endpoint_options, endpoint_options
+
+    def refuse(_: object, message: str, hint: str) -> None:
+        raise UserError(message, hint=hint)
+
+    pairs = [word.partition("=") for word in words]
+    options = {key: value for key, _, value in pairs}
+    if unknown := check_endpoint_options(options, "", (), refuse):
+        raise UserError(f"unknown driver option {unknown[0]}", hint=f"--driver-opt takes {NAME} and {SYSCTLS}")
+    return endpoint_options(options)
+
+
+def _check_link_local(addresses: Sequence[str], network: HostNetwork) -> None:
     for text in addresses:
+        hint = "--link-local-ip takes an address of 169.254.0.0/16 or fe80::/64"
         try:
-            fits = IPv4Address(text) in LINK_LOCAL
+            address = ip_address(text)
         except ValueError:
-            fits = False
-        if not fits:
-            raise UserError(f"{text} is not an address of {LINK_LOCAL}", hint="--link-local-ip takes one such address")
+            raise UserError(f"{text} is not an IP address", hint=hint) from None
+        if not address.is_link_local:
+            raise UserError(f"{text} is not a link-local address", hint=hint)
+        if not network.has_ip(address.version):
+            raise UserError(f"network {network.name} has no IPv{address.version} for {text}")
+
+
+def _usual_spelling(text: str) -> str:
+    try:
+        return str(IPv6Address(text))
+    except ValueError:
+        raise UserError(f"{text} is not an IPv6 address") from None

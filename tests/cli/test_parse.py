@@ -98,6 +98,7 @@ LINES = [
     "network ls --no-trunc -q -f name=a --filter label=b",
     "network inspect -f '{{.Name}}' a b",
     "network connect --alias a --alias b --ip 10.1.2.3 --link-local-ip 169.254.1.2 --gw-priority 3 net web",
+    "network connect --ip6 fd00::3 --driver-opt a=b --driver-opt c=d net web",
     "network disconnect net web",
     "network rm -f a",
     "network prune -f --filter label!=a",

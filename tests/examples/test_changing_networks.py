@@ -26,7 +26,17 @@ networks: {{front: {{}}, back: {{}}}}
 OTHER = """
 services:
   far: {image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL}
+networks:
+  default: {enable_ipv6: true, ipam: {config: [{subnet: "fd66:7::/64"}]}}
 """
+BY_HAND = [
+    "--ip6",
+    "fd66:7::9",
+    "--link-local-ip",
+    "fe80::9",
+    "--driver-opt",
+    "com.docker.network.endpoint.ifname=shop0",
+]
 
 
 def identity(stack, service: str = "web") -> tuple[str, str]:
@@ -74,7 +84,12 @@ def test_what_is_done_by_hand_outlives_the_supervisor_and_is_undone_by_a_command
     other.run("up", "-d")
     stack.run("up", "-d")
     before = identity(stack)
-    stack.run("network", "connect", "--alias", "shop", "other_default", "stack-web-1")
+    refused = stack.run("network", "connect", "--link-local-ip", "fe80::9", "stack_back", "stack-web-1", code=1)
+    assert "network stack_back has no IPv6 for fe80::9" in refused.stderr
+    stack.run("network", "connect", "--alias", "shop", *BY_HAND, "other_default", "stack-web-1")
+    shown = stack.run("exec", "-T", "web", "ip", "addr", "show", "shop0").stdout
+    assert "fd66:7::9/64" in shown
+    assert "fe80::9/64" in shown
     stack.run("network", "disconnect", "stack_front", "stack-web-1")
     assert answers(other, "far", "shop")
     (supervisor,) = find(stack, "supervisor")

@@ -18,6 +18,8 @@ def run(invocation: Invocation) -> int:
         values["ipv4_address"] or "",
         tuple(values["link_local_addresses"]),
         values["gateway_priority"],
+        values["ipv6_address"] or "",
+        tuple(values["driver_options"]),
     )
     connect(invocation.context, options)
     return 0

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from orchestra.home import Home
     from orchestra.model.desired import Endpoint
 
+HOSTS_MAX = 1 << 20
+"""Bytes of a hosts file that is brought up to date."""
+
 
 def connect(home: Home, stack: str, directory: str, endpoint: Endpoint, *, by_hand: bool = False) -> Attachment:
     """Connect the container of ``directory``, or give it what the endpoint says now. Returns its attachment.
@@ -202,12 +205,17 @@ def _store_hosts(directory: str, attachment: Attachment, owner: Attachment) -> A
 
 
 def _write_hosts(directory: str, former: Sequence[str], addresses: Sequence[str], hostname: str) -> None:
-    """In place: the file itself is mounted in the container. One that is about to be made has none yet."""
+    """In place: the file itself is mounted in the container. One that is about to be made has none yet.
+
+    The container may write to it: what has grown beyond all measure is left as it is.
+    """
     with (
         contextlib.suppress(FileNotFoundError),
         open(f"{directory}/hosts", "r+", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        text = etc.with_addresses(file.read(), former, addresses, hostname)
+        if os.fstat(file.fileno()).st_size > HOSTS_MAX:
+            return
+        text = etc.with_addresses(file.read(HOSTS_MAX), former, addresses, hostname)
         file.seek(0)
         file.write(text)
         file.truncate()

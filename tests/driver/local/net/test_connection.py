@@ -146,6 +146,15 @@ def test_containers_that_share_the_network_get_the_new_hosts_file(world, web):
         connect(world.home, "s", home_of(world, "side"), endpoint("s_back"))
 
 
+def test_a_hosts_file_that_the_container_has_blown_up_is_left_alone(world, web):
+    path = f"{home_of(world)}/hosts"
+    with open(path, "w") as file:
+        file.truncate(1 << 40)
+    made = joined(world, "s_back")
+    assert os.stat(path).st_size == 1 << 40
+    assert f"{made.addresses['s_back']}\ts-web-1" in made.hosts
+
+
 def test_what_was_done_by_hand_is_recorded_as_such(world, web):
     made = connect(world.home, "s", home_of(world), endpoint("s_back"), by_hand=True)
     assert {found.network: found.config_hash for found in made.interfaces} == {
