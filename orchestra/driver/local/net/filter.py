@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from orchestra.home import Home
 
@@ -156,16 +156,32 @@ def _translate(family: str, bridge: Bridge) -> list[list[Rule]]:
 def _walls(bridges: Sequence[Bridge]) -> list[list[Rule]]:
     """What may be forwarded into and out of networks.
 
+    Packets with a source that is not where they come from are dropped first: they could pass for answers.
     Internal networks come first: what they may not send is dropped before another network's rules can let it in.
     """
     internal = [bridge for bridge in bridges if bridge.internal]
     ordinary = [bridge for bridge in bridges if not bridge.internal]
-    rules = [[_arrives(bridge), _leaves(bridge), {"accept": None}] for bridge in bridges if bridge.between]
+    rules = [rule for bridge in bridges for rule in _spoofed(bridge)]
+    rules += [[_arrives(bridge), _leaves(bridge), {"accept": None}] for bridge in bridges if bridge.between]
     rules += [[way(bridge), {"drop": None}] for bridge in internal for way in (_arrives, _leaves)]
     for bridge in ordinary:
         rules += [[_leaves(bridge), *reason, {"accept": None}] for reason in _reasons(bridge)]
         rules.append([_leaves(bridge), {"drop": None}])
     return rules
+
+
+def _spoofed(bridge: Bridge) -> Iterator[list[Rule]]:
+    """Packets from elsewhere with a source of the network, and from the network with one that is not behind it.
+
+    Where br_netfilter is loaded, the kernel knows the connections within a network too, and others could join in. In
+    IPv6 the containers' gates have seen to the sources of what leaves a network.
+    """
+    family = _family(bridge.subnet)
+    own = _match(_payload(family, "saddr"), _prefix(bridge.subnet))
+    yield [_leaves(bridge), _match(_meta("iifname"), bridge.name, "!="), own, {"drop": None}]
+    if family == "ip":
+        way_back = {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}
+        yield [_arrives(bridge), _match(way_back, 0), {"drop": None}]
 
 
 def _admit(bridge: Bridge) -> list[list[Rule]]:
