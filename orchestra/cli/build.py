@@ -75,9 +75,6 @@ def _refuse(values: dict[str, Any]) -> None:
     if (values["builder"] or "") not in NATIVE:
         hint = "leave it out: images are built by Orchestra itself"
         raise UserError(f"--builder {values['builder']}: there are no other builders", hint=hint)
-    for name in ("provenance", "sbom"):
-        if (values[name] or "false").lower() not in ("false", "0", "mode=min"):
-            raise UserError(f"--{name}: attestations are not made", hint="leave it out, or give false")
 
 
 def _push(invocation: Invocation, built: Sequence[BuiltImage]) -> int:

@@ -13,6 +13,8 @@ QUIET_BUILD = Option("quiet_build", ("--quiet-build",), FLAG, "Build images with
 _ARGUMENTS = Option("arguments", ("--build-arg",), LIST, "Set a variable of the Dockerfile", metavar="NAME=VALUE")
 _NO_CACHE = Option("no_cache", ("--no-cache",), FLAG, "Do not use results of earlier builds")
 _PULL = Option("pull", ("--pull",), FLAG, "Always look for newer base images")
+_PROVENANCE = Option("provenance", ("--provenance",), TEXT, "Add a provenance attestation", metavar="true|mode=min,…")
+_SBOM = Option("sbom", ("--sbom",), TEXT, "Add a bill of materials as an attestation", metavar="true|false")
 _QUIET = Option("quiet", ("-q", "--quiet"), FLAG, "Show no progress; print the IDs of the images")
 
 BUILD_COMMANDS = (
@@ -27,18 +29,11 @@ BUILD_COMMANDS = (
             Option("memory", ("-m", "--memory"), TEXT, "No effect; kept for scripts", metavar="BYTES", hidden=True),
             _NO_CACHE,
             Option("print", ("--print",), FLAG, "Print what is to be built, as JSON for docker buildx bake"),
-            Option(
-                "provenance",
-                ("--provenance",),
-                TEXT,
-                "Add a provenance attestation; only false",
-                metavar="TEXT",
-                hidden=True,
-            ),
+            _PROVENANCE,
             _PULL,
             Option("push", ("--push",), FLAG, "Push the images after they are built"),
             _QUIET,
-            Option("sbom", ("--sbom",), TEXT, "Add an SBOM attestation; only false", metavar="TEXT", hidden=True),
+            _SBOM,
             Option("ssh", ("--ssh",), TEXT, "SSH agent for the builds", metavar="default|ID[=SOCKET|KEY,…]"),
             Option("with_dependencies", ("--with-dependencies",), FLAG, "Also build the services' dependencies"),
             *(
@@ -70,6 +65,9 @@ BUILD_COMMANDS = (
             Option("hosts", ("--add-host",), LIST, "Add a line to /etc/hosts of commands", metavar="NAME:ADDRESS"),
             Option("entitlements", ("--allow",), LIST, "Allow network.host, security.insecure, device", metavar="NAME"),
             Option("platform", ("--platform",), TEXT, "Platforms of the image", metavar="OS/ARCH[/VARIANT],…"),
+            Option("attestations", ("--attest",), LIST, "Add an attestation", metavar="type=provenance|sbom,…"),
+            _PROVENANCE,
+            _SBOM,
             Option("id_file", ("--iidfile",), TEXT, "Write the ID of the image to a file", metavar="FILE"),
             _QUIET,
         ),

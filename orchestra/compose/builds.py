@@ -56,6 +56,8 @@ def _build(key: str, service: Service, build: Build, image: str, stack: Stack) -
         entitlements=tuple(build.entitlements),
         cache_from=tuple(build.cache_from),
         cache_to=tuple(build.cache_to),
+        provenance=build.provenance,
+        sbom=build.sbom,
         policy=service.pull_policy or "",
     )
 

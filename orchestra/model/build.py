@@ -22,7 +22,8 @@ class BuildSecret(Record):
 class BuildSpec(Record):
     """image: the name it gets; tags: more of them. dockerfile: None for ``Dockerfile``. context: a directory or a URL.
     contexts: named ones, as they are written. arguments: those that have a value. platform: that of the service, or
-    empty. policy: its pull_policy, or empty. extra_hosts: pairs of name and address.
+    empty. policy: its pull_policy, or empty. extra_hosts: pairs of name and address. attestations: as ``type=…``;
+    provenance and sbom count more; None if nothing is said.
     """
 
     service: str
@@ -50,4 +51,7 @@ class BuildSpec(Record):
     entitlements: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
+    attestations: tuple[str, ...] = ()
+    provenance: str | None = None
+    sbom: str | None = None
     policy: str = ""

@@ -43,7 +43,8 @@ LIMIT = "ORCHESTRA_BUILD_CACHE_SIZE"
 class BuildOptions(Record):
     """services: empty for all that are built. arguments: ``NAME=VALUE``, or ``NAME`` for the caller's variable.
 
-    ssh: agents for every service, as in the file. with_dependencies: those that they depend on too.
+    ssh: agents for every service, as in the file. with_dependencies: those that they depend on too. provenance, sbom:
+    instead of what the file says.
     """
 
     services: tuple[str, ...] = ()
@@ -52,6 +53,8 @@ class BuildOptions(Record):
     no_cache: bool = False
     pull: bool = False
     ssh: str | None = None
+    provenance: str | None = None
+    sbom: str | None = None
 
 
 class BuiltImage(Record):
@@ -74,6 +77,8 @@ def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, .
             no_cache=spec.no_cache or options.no_cache,
             pull=spec.pull or options.pull,
             ssh=(*spec.ssh, *((options.ssh,) if options.ssh else ())),
+            provenance=spec.provenance if options.provenance is None else options.provenance,
+            sbom=spec.sbom if options.sbom is None else options.sbom,
         )
         for spec in _in_order(names, every)
     )
@@ -236,7 +241,7 @@ class _Build:
         platforms = platforms_of(spec)
         with contextlib.ExitStack() as stack:
             read = read_build(self._context, spec, self._images, self._stdin, stack)
-            given = self._given(read, stack)
+            given = self._given(read, names, stack)
             if len(platforms) == 1:
                 return BuiltImage(
                     spec.service, spec.image, self._build(read, given, names, hear, spec.service).image_id
@@ -305,12 +310,12 @@ class _Build:
             names.append(str(name))
         return list(dict.fromkeys(names))
 
-    def _given(self, read: Read, stack: contextlib.ExitStack) -> Given:
+    def _given(self, read: Read, names: Sequence[str], stack: contextlib.ExitStack) -> Given:
         from orchestra.build.cache import CacheOptionError, parse_cache_source, parse_cache_target
         from orchestra.build.step import Network
         from orchestra.driver.local.build.given import Given
         from orchestra.driver.local.build.run import RunOptions
-        from orchestra.stacks.build_inputs import open_agents, read_secrets
+        from orchestra.stacks.build_inputs import find_attesting, open_agents, read_secrets
 
         spec, environment = self._spec, self._context.environment
         try:
@@ -339,6 +344,7 @@ class _Build:
             entitlements=frozenset(spec.entitlements),
             cache_from=cache_from,
             cache_to=cache_to,
+            attesting=find_attesting(spec, read, names),
         )
 
 

@@ -60,6 +60,14 @@ def _target(spec: BuildSpec) -> dict[str, object]:
         "no-cache": spec.no_cache,
         "no-cache-filter": list(spec.no_cache_filter),
         "entitlements": list(spec.entitlements),
+        "attest": _attest(spec),
         "output": ["type=docker"],
     }
     return {name: value for name, value in row.items() if value}
+
+
+def _attest(spec: BuildSpec) -> list[str]:
+    said = (("provenance", spec.provenance), ("sbom", spec.sbom))
+    flags = {"true": "", "false": ",disabled=true"}
+    rows = [f"type={kind}{flags.get(text.lower(), f',{text}')}" for kind, text in said if text is not None]
+    return [*spec.attestations, *rows]

@@ -13,13 +13,14 @@ from orchestra.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from orchestra.build.attestation.statement import Material
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.ignore import Ignore
     from orchestra.build.options import NamedContext, Options
     from orchestra.build.step import Graph
-    from orchestra.driver.local.build.given import Directory
+    from orchestra.driver.local.build.given import Attesting, Directory
     from orchestra.model.build import BuildSecret, BuildSpec
     from orchestra.model.device_edits import DeviceEdits
     from orchestra.stacks.context import Context
@@ -32,10 +33,11 @@ EPOCH = "SOURCE_DATE_EPOCH"
 
 
 class ContextDirectory(NamedTuple):
-    """path: absolute. name: for messages."""
+    """path: absolute. name: for messages. source: where it comes from, if that is not this machine."""
 
     path: str
     name: str
+    source: Material | None = None
 
 
 class Recipe(NamedTuple):
@@ -59,7 +61,7 @@ def opened_context(context: Context, text: str, stdin: io.BufferedReader | None)
             yield ContextDirectory(path, "the context")
         return
     if is_git(text):
-        yield ContextDirectory(_checked_out(context, text), text)
+        yield _checked_out(context, text)
         return
     if os.path.isdir(text):
         yield ContextDirectory(os.path.abspath(text), "the context")
@@ -79,7 +81,8 @@ def is_git(text: str) -> bool:
     return plain.startswith(("https://", "http://")) and plain.endswith(".git")
 
 
-def _checked_out(context: Context, text: str) -> str:
+def _checked_out(context: Context, text: str) -> ContextDirectory:
+    from orchestra.build.attestation.statement import Material
     from orchestra.driver.local.build.kept import USED, note_use
     from orchestra.stacks.sources.copies import Copies
     from orchestra.stacks.sources.git import fetch_commit
@@ -97,7 +100,7 @@ def _checked_out(context: Context, text: str) -> str:
     path = os.path.realpath(os.path.join(folder, source.path))
     if path != folder and not path.startswith(f"{folder}/"):
         raise UserError(f"the context {text} leads out of its repository")
-    return path
+    return ContextDirectory(path, text, Material(text, f"sha1:{os.path.basename(kept)}"))
 
 
 @contextlib.contextmanager
@@ -231,7 +234,7 @@ def read_build(
     main = stack.enter_context(opened_context(context, spec.context, stdin))
     recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
     dockerfile = parse_dockerfile(recipe.text, recipe.name)
-    directories = {"": Directory(main.path, main.name, recipe.ignore)}
+    directories = {"": Directory(main.path, main.name, recipe.ignore, main.source)}
     contexts = {
         name: _named_context(context, name, text, images, directories, stack) for name, text in spec.contexts.items()
     }
@@ -281,7 +284,7 @@ def _named_context(
     if text.startswith(LAYOUT):
         return ImageContext(f"oci:{os.path.abspath(text.removeprefix(LAYOUT))}")
     found = stack.enter_context(opened_context(context, text, None))
-    directories[name] = Directory(found.path, f"context {name}", Ignore())
+    directories[name] = Directory(found.path, f"context {name}", Ignore(), found.source)
     return DirectoryContext()
 
 
@@ -289,3 +292,44 @@ def _host_platform() -> str:
     from orchestra.model.platform import parse_platform
 
     return str(parse_platform("", os.uname().machine))
+
+
+def find_attesting(spec: BuildSpec, read: Read, names: Sequence[str]) -> Attesting | None:
+    """What is to be said of the image, if anything. names: full ones that it gets. Raises UserError."""
+    from orchestra.build.attestation.options import AttestationOptionError, parse_attestations
+
+    try:
+        wanted = parse_attestations(spec.attestations, spec.provenance, spec.sbom)
+    except AttestationOptionError as error:
+        raise UserError(f"attestations: {error}", hint="write true, false, or mode=min or max for provenance") from None
+    if not wanted:
+        return None
+    from orchestra.build.attestation.provenance import Request
+    from orchestra.driver.local.build.given import Attesting
+
+    given = {f"build-arg:{name}": value for name, value in read.options.arguments.items() if value is not None}
+    labels = {f"label:{name}": value for name, value in spec.labels.items()}
+    target = {"target": spec.target} if spec.target else {}
+    local = [name for name, one in read.directories.items() if one.source is None]
+    shown = [f"context:{name}" if name else "context" for name in local]
+    if "" in local or spec.dockerfile == "-" or spec.dockerfile_inline is not None:
+        shown.append("dockerfile")
+    request = Request(
+        path=_path_in_context(spec, read.directories[""].path),
+        text=read.recipe.text,
+        platform=_host_platform(),
+        source=read.directories[""].source,
+        arguments={**given, **labels, **target},
+        directories=tuple(shown),
+        secrets=tuple(secret.identifier for secret in spec.secrets),
+        agents=tuple(entry.partition("=")[0] for entry in spec.ssh),
+    )
+    return Attesting(wanted, request, tuple(names))
+
+
+def _path_in_context(spec: BuildSpec, directory: str) -> str:
+    """Where directories lie on this machine is of no use elsewhere."""
+    if spec.dockerfile_inline is not None or spec.dockerfile == "-":
+        return "Dockerfile"
+    path = os.path.relpath(os.path.join(directory, spec.dockerfile or "Dockerfile"), directory)
+    return os.path.basename(path) if path.startswith("../") else path

@@ -54,6 +54,9 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         entitlements=tuple(values["entitlements"]),
         cache_from=tuple(values["cache_from"]),
         cache_to=tuple(values["cache_to"]),
+        attestations=tuple(values["attestations"]),
+        provenance=values["provenance"],
+        sbom=values["sbom"],
     )
 
 

@@ -29,8 +29,6 @@ FOREIGN: dict[str, str] = {
 
 UNSUPPORTED: dict[str, str] = {
     **FOREIGN,
-    "services.*.build.provenance": "no attestations are made",
-    "services.*.build.sbom": "no attestations are made",
     **{f"services.*.build.secrets.[].{key}": _OF_THE_MOUNT for key in ("gid", "mode", "uid")},
     "services.*.cgroup_parent": "containers' cgroups have a fixed parent",
     "services.*.deploy.resources.reservations.cpus": "CPUs are shared by weight; use cpu_shares",

@@ -12,6 +12,7 @@ from orchestra.build.cache import CacheType, render_cache
 from orchestra.build.configuration import ImageConfiguration, parse_configuration
 from orchestra.build.event import BuildEvent, StageOutput
 from orchestra.build.step import BaseImage
+from orchestra.driver.local.build.attestations import add_attestations, course_of, make_statements
 from orchestra.driver.local.build.cache_from import opened_caches
 from orchestra.driver.local.build.cache_to import INLINE, export_cache
 from orchestra.driver.local.build.execute import Execution
@@ -34,9 +35,10 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from orchestra.build.attestation.provenance import Course
     from orchestra.build.cache import CacheTarget
     from orchestra.build.step import Graph
-    from orchestra.driver.local.build.given import Given
+    from orchestra.driver.local.build.given import Attesting, Given
     from orchestra.driver.local.build.layer import Descriptor
     from orchestra.driver.local.image.archives.rootfs import Added
     from orchestra.driver.local.image.content.parts import Parts
@@ -44,15 +46,17 @@ if TYPE_CHECKING:
 
 Hear = Callable[[BuildEvent], None]
 EXPORT = "exporting to image"
+ATTEST = "exporting attestations"
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 
 
 class Base(Record):
-    """A base image that is ready. parts: None for a directory of this machine."""
+    """A base image that is ready. parts: None for a directory of this machine. digest: of what its name means."""
 
     tree: FileTree
     configuration: ImageConfiguration
     parts: Parts | None
+    digest: str = ""
 
 
 @contextlib.contextmanager
@@ -72,6 +76,8 @@ class Builder:
         self._home, self._store = home, store
         self._cancelled, self._cancel = os.pipe2(os.O_CLOEXEC)
         self._trees = Trees(home)
+        self._attested: dict[str, dict[str, Any]] = {}
+        """The rows that indexes have for attestations, by the digests of the manifests that these are about."""
         self.has_grown = False
         """Whether there is more to remember than before."""
 
@@ -98,13 +104,20 @@ class Builder:
         spec = ImageSpec(reference, image.platform, "always" if pull else "missing")
         with self._named_as_before(reference, image.platform):
             digest = self._store.pull(spec).digest
+            meant = self._meaning(reference, digest)
         hear(StageOutput(name, "", time.monotonic() - began, done=True))
         if digest.startswith(PREFIX):
             return Base(FileTree(base=digest), ImageConfiguration(), None)
         parts = self._store.parts(digest)
         if parts is None:
             raise FatalError(f"image {image.reference} is no longer on this machine", hint="build again")
-        return Base(FileTree(parts.diff_ids, parts.base), parse_configuration(parts.document), parts)
+        return Base(FileTree(parts.diff_ids, parts.base), parse_configuration(parts.document), parts, meant)
+
+    def _meaning(self, reference: str, digest: str) -> str:
+        """The digest of the index or the manifest that a name led to."""
+        name = parse_reference(reference)
+        entry = self._store.content.entry(str(parse_name(name.name))) if isinstance(name, Registry) else None
+        return entry.source if entry and entry.digest == digest else digest
 
     @contextlib.contextmanager
     def _named_as_before(self, reference: str, platform: str) -> Iterator[None]:
@@ -126,6 +139,7 @@ class Builder:
         self, graph: Graph, given: Given, bases: Mapping[BaseImage, Base], names: Sequence[str], hear: Hear
     ) -> Added:
         """names: full ones that the image gets. Raises StepError, UserError or DriverError."""
+        began = time.time()
         layers = Layers(self._home, self._trees, self._store.content, given.epoch)
         given = replace(given, trees={image: base.tree for image, base in bases.items()})
         try:
@@ -138,7 +152,13 @@ class Builder:
                 finally:
                     self.has_grown = self.has_grown or execution.has_grown
                     execution.close()
-            return self._export(graph, execution, layers, given, bases, names, hear)
+            added = self._export(graph, execution, layers, given, bases, names, hear)
+            if given.attesting is not None:
+                parts = self._store.parts(added.digest)
+                assert parts is not None, added.digest
+                course = course_of(graph, execution, given, bases, parts, began)
+                self._attest(given.attesting, course, added, parts, names, hear)
+            return added
         finally:
             layers.close()
 
@@ -155,6 +175,7 @@ class Builder:
             }
             for text, added in built.items()
         ]
+        rows += [self._attested[added.digest] for added in built.values() if added.digest in self._attested]
         document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}
         _, index = add_document(content, document, INDEX)
         host = parse_platform("", machine)
@@ -194,6 +215,23 @@ class Builder:
             if target.type is not CacheType.INLINE:
                 self._export_cache(target, execution, layers, bases, hear)
         return added
+
+    def _attest(
+        self, attesting: Attesting, course: Course, added: Added, parts: Parts, names: Sequence[str], hear: Hear
+    ) -> None:
+        """Names mean an index of the image and its attestations from then on."""
+        start = time.monotonic()
+        hear(StageOutput(ATTEST))
+        layers = self._trees.layers(FileTree(parts.diff_ids, parts.base))
+
+        def warn(line: str) -> None:
+            hear(StageOutput(ATTEST, f"warning: {line}"))
+
+        statements = make_statements(attesting, course, added.digest, layers, warn)
+        self._attested[added.digest] = add_attestations(self._store.content, statements, added.digest)
+        if names:
+            self.name_index({course.graph.result.platform: added}, names)
+        hear(StageOutput(ATTEST, "", time.monotonic() - start, done=True))
 
     def _export_cache(
         self,

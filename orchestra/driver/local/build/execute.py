@@ -38,6 +38,7 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from orchestra.build.attestation.statement import Material
     from orchestra.build.cache import CachedStep
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Graph
@@ -217,6 +218,10 @@ class Execution:
     def cached_steps(self, *, every: bool) -> list[CachedStep]:
         """What other builds can take over. every: of all stages, not only of the one that is the result."""
         return cached_steps(self._graph, self.made, self._keys, self._given.epoch, every=every)
+
+    def materials(self) -> tuple[Material, ...]:
+        """What was fetched for ADD."""
+        return tuple(self._sources.materials())
 
     def _find_needed(self, cached: set[int]) -> set[int]:
         needed: set[int] = set()

@@ -9,6 +9,9 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestra.build.attestation.options import Attestations
+    from orchestra.build.attestation.provenance import Request
+    from orchestra.build.attestation.statement import Material
     from orchestra.build.cache import CacheSource, CacheTarget
     from orchestra.build.ignore import Ignore
     from orchestra.build.step import BaseImage
@@ -18,11 +21,23 @@ if TYPE_CHECKING:
 
 
 class Directory(Record):
-    """A directory of this machine whose files are given to a build. name: for messages."""
+    """A directory of this machine whose files are given to a build. name: for messages.
+
+    source: where they come from, if that is not this machine.
+    """
 
     path: str
     name: str
     ignore: Ignore
+    source: Material | None = None
+
+
+class Attesting(Record):
+    """What to say of the image, and what was asked for. names: full ones that it is to have."""
+
+    wanted: Attestations
+    request: Request
+    names: tuple[str, ...] = ()
 
 
 class Given(Record):
@@ -31,6 +46,7 @@ class Given(Record):
     directories: contexts by their names, empty for the main one. trees: of base images. secrets: by identifier. agents:
     sockets of SSH agents by identifier. epoch: SOURCE_DATE_EPOCH. entitlements: what commands may ask for
     beyond the ordinary. devices: what those that are known add, by name. cache_from, cache_to: elsewhere.
+    attesting: None for no attestations.
     """
 
     directories: Mapping[str, Directory]
@@ -43,3 +59,4 @@ class Given(Record):
     devices: Mapping[str, DeviceEdits] = {}
     cache_from: tuple[CacheSource, ...] = ()
     cache_to: tuple[CacheTarget, ...] = ()
+    attesting: Attesting | None = None

@@ -7,6 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from orchestra.build.attestation.statement import Material
 from orchestra.build.ignore import Ignore
 from orchestra.build.step import (
     BaseImage,
@@ -124,6 +125,15 @@ class StepFiles:
         with file_errors("a step"), self.opened(step.source) as place:
             matches = find_matches(place, step.paths, parents=step.parents)
             return TreeContents().digest(place, matches, Ignore(step.exclude)).files
+
+    def materials(self) -> Iterator[Material]:
+        """What was fetched for ADD."""
+        for number, fetched in self._fetched.items():
+            match self._graph.steps[number]:
+                case Download(url=url):
+                    yield Material(url, fetched.digest)
+                case GitTree(url=url, reference=reference):
+                    yield Material("#".join(filter(None, (url, reference))), f"sha1:{fetched.digest.split()[0]}")
 
     @contextlib.contextmanager
     def opened(self, number: int) -> Iterator[Place]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestra.driver.local.image.content.collect import Collected
+    from orchestra.driver.local.image.content.indexes import Member
     from orchestra.driver.local.image.content.store import Stored
     from orchestra.driver.local.image.registry import Access
     from orchestra.driver.local.image.registry.push import Pushed
@@ -134,7 +135,9 @@ class Library:
             raise UserError(f"{target} has a digest, which a tag cannot have", hint="name a tag")
         with self.content.held():
             item = self.find(source)
-            self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=item.entry.digest))
+            # Of an index that is not all here, the other name means no more than this machine's image.
+            source = item.entry.source if self._is_whole_index(item.entry) else item.entry.digest
+            self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=source))
 
     def remove(self, text: str, *, force: bool = False) -> Removed:
         """Remove one name, or all names of an id, and with the last name the image. Raises UserError for an image that
@@ -213,33 +216,43 @@ class Library:
             if item.parts is None:
                 raise FatalError(f"image {text} is damaged", hint="run `orchestra image fsck` for details")
             say(f"The push refers to repository {name.repository}")
-            top, images = self._to_push(item.entry)
+            top, members = self._to_push(item)
+            for digest in (one.manifest.digest for one in members if not one.is_attestation):
+                parts = load_parts(self.content, digest)
+                assert parts is not None, digest
+                refuse_bound(parts, text)
             others = (other.name for other in self.items() if self._shares(other, item.parts))
             sources = {other.path for other in others if other and other.host == name.host and other.path != name.path}
             access, nearby = self._access or Access(), sorted(sources)[:3]
             done = []
-            for image in images:
-                parts = load_parts(self.content, image.digest)
-                assert parts is not None, image.digest
-                refuse_bound(parts, text)
-                blobs = (parts.config_blob, *parts.layers)
+            for image, blobs in members:
                 # Those of an index have no names of their own.
                 named = name if image == top else replace(name, tag="")
                 done.append(push_image(self.content, image, blobs, named, access, nearby))
-            if top not in images:
+            if top not in (image for image, _ in members):
                 done.append(push_image(self.content, top, (), name, access))
             return Pushed(top.digest, *(sum(counts) for counts in zip(*(one[1:] for one in done), strict=True)))
 
-    def _to_push(self, entry: Stored) -> tuple[Descriptor, tuple[Descriptor, ...]]:
-        """What the name is to mean, and the images: of an index all, if they are here, else only this machine's."""
-        from orchestra.driver.local.image.content.indexes import is_here, members_of
+    def _to_push(self, item: Item) -> tuple[Descriptor, list[Member]]:
+        """What the name is to mean, and what that consists of: of an index everything, if it is here, else only this
+        machine's image.
+        """
+        from orchestra.driver.local.image.content.indexes import Member, members_here
 
-        own = Descriptor(entry.media_type, entry.digest, entry.size)
-        members = members_of(self.content, entry.source) if entry.source != entry.digest else ()
-        if not members or not all(is_here(self.content, one.digest) for one in members):
-            return own, (own,)
-        media_type = str(parse_document(self.content.read(entry.source) or b"{}").get("mediaType") or INDEX)
-        return Descriptor(media_type, entry.source, self.content.size(entry.source)), members
+        assert item.parts is not None
+        if self._is_whole_index(item.entry):
+            source = item.entry.source
+            media_type = str(parse_document(self.content.read(source) or b"{}").get("mediaType") or INDEX)
+            return Descriptor(media_type, source, self.content.size(source)), members_here(self.content, source)
+        own = Descriptor(item.entry.media_type, item.entry.digest, item.entry.size)
+        return own, [Member(own, (item.parts.config_blob, *item.parts.layers))]
+
+    def _is_whole_index(self, entry: Stored) -> bool:
+        """Whether the name means an index, and all of that is here."""
+        from orchestra.driver.local.image.content.indexes import members_here, members_of
+
+        here = members_here(self.content, entry.source) if entry.source != entry.digest else []
+        return bool(here) and len(here) == len(members_of(self.content, entry.source))
 
     @staticmethod
     def _shares(other: Item, parts: Parts) -> bool:

@@ -8,6 +8,7 @@ from orchestra.driver.local.image.archives.docker import DockerImage
 from orchestra.driver.local.image.archives.files import opened_archive
 from orchestra.driver.local.image.archives.oci import OciImage
 from orchestra.driver.local.image.content.store import Stored
+from orchestra.driver.local.image.documents.manifest import ATTESTATION
 from orchestra.driver.local.image.naming.name import parse_name
 from orchestra.errors import FatalError
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ImageStore
     from orchestra.model.platform import Platform
 
-# BuildKit marks descriptions of how an image was made with this.
-ATTESTATION = "vnd.docker.reference.type"
 WHOLE_NAME = "io.containerd.image.name"
 
 

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.build.records import StepRecords
-from orchestra.driver.local.image.content.indexes import members_of, named_images
+from orchestra.driver.local.image.content.indexes import members_here, members_of, named_images
 from orchestra.driver.local.image.content.nameless import find_nameless
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, load_parts
 from orchestra.driver.local.image.content.store import ContentStore
@@ -127,8 +127,15 @@ def _reached(content: ContentStore, roots: Collection[str]) -> tuple[set[str], s
 
 
 def _indexes(content: ContentStore, tops: Collection[str]) -> set[str]:
-    """Indexes that references named: they are kept since they are small and record what the name meant."""
-    return {digest for digest in tops if members_of(content, digest)}
+    """Indexes that references named: they are kept since they are small and record what the name meant. With the
+    attestations in them.
+    """
+    found = {digest for digest in tops if members_of(content, digest)}
+    for digest in tuple(found):
+        for member in members_here(content, digest):
+            if member.is_attestation:
+                found |= {member.manifest.digest, *(blob.digest for blob in member.blobs)}
+    return found
 
 
 def _list(path: str) -> list[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.image.content.parts import load_parts
-from orchestra.driver.local.image.documents.manifest import parse_index
+from orchestra.driver.local.image.documents.manifest import (
+    ATTESTATION,
+    ATTESTATION_MANIFEST,
+    parse_artifact,
+    parse_index,
+)
 from orchestra.errors import FatalError
 from orchestra.model.document import DocumentError
 
@@ -14,6 +19,31 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.image.content.store import ContentStore, Stored
     from orchestra.driver.local.image.documents.manifest import Descriptor
+
+
+class Member(NamedTuple):
+    """Of an index. blobs: everything that its manifest refers to."""
+
+    manifest: Descriptor
+    blobs: tuple[Descriptor, ...]
+
+    @property
+    def is_attestation(self) -> bool:
+        return self.manifest.annotations.get(ATTESTATION) == ATTESTATION_MANIFEST
+
+
+def members_here(content: ContentStore, digest: str) -> list[Member]:
+    """Those of the index with this digest that are here completely: images and attestations."""
+    found = []
+    for one in members_of(content, digest):
+        data = content.read_if_sound(one.digest)
+        try:
+            parsed = parse_artifact(data) if data is not None else None
+        except DocumentError:
+            continue
+        if parsed and all(content.size(blob.digest) == blob.size for blob in (parsed.config, *parsed.layers)):
+            found.append(Member(one, (parsed.config, *parsed.layers)))
+    return found
 
 
 def members_of(content: ContentStore, digest: str) -> tuple[Descriptor, ...]:
@@ -31,11 +61,11 @@ def named_images(content: ContentStore, entries: Iterable[Stored]) -> set[str]:
     for entry in entries:
         found.add(entry.digest)
         if entry.source != entry.digest:
-            found.update(one.digest for one in members_of(content, entry.source) if is_here(content, one.digest))
+            found.update(one.digest for one in members_of(content, entry.source) if _is_image_here(content, one.digest))
     return found
 
 
-def is_here(content: ContentStore, digest: str) -> bool:
+def _is_image_here(content: ContentStore, digest: str) -> bool:
     """Whether the documents of this image are, and all its layers."""
     if content.size(digest) < 0:
         return False

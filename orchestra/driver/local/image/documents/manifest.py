@@ -52,6 +52,14 @@ LAYERS = frozenset(
 )
 
 
+ATTESTATION = "vnd.docker.reference.type"
+ATTESTATION_MANIFEST = "attestation-manifest"
+ATTESTED = "vnd.docker.reference.digest"
+IN_TOTO = "application/vnd.in-toto+json"
+PREDICATE = "in-toto.io/predicate-type"
+"""What says that a member of an index holds attestations, and of which (BuildKit, docs/attestations)."""
+
+
 def is_foreign(media_type: str) -> bool:
     """Whether such a layer is not in the registry, but at the addresses in the manifest."""
     return "nondistributable" in media_type or "foreign" in media_type
@@ -105,17 +113,22 @@ def parse_index(data: bytes) -> tuple[Descriptor, ...]:
 
 def parse_manifest(data: bytes) -> Manifest:
     """Raises DocumentError even for known media types of something other than an image, and says what it is."""
+    manifest = parse_artifact(data)
+    if manifest.config.media_type not in CONFIGS:
+        raise DocumentError(f"is not a container image: its config is of type {manifest.config.media_type!r}")
+    for layer in manifest.layers:
+        if layer.media_type not in LAYERS:
+            raise DocumentError(f"has a layer of type {layer.media_type!r}, which is not supported")
+    return manifest
+
+
+def parse_artifact(data: bytes) -> Manifest:
+    """A manifest whose config and layers may be of any type."""
     document = parse_document(data)
     if "config" not in document:
         raise DocumentError("has no config: it is not an image manifest of OCI or Docker schema 2")
     config = parse_descriptor(mapping(document, "config"))
-    if config.media_type not in CONFIGS:
-        raise DocumentError(f"is not a container image: its config is of type {config.media_type!r}")
-    layers = tuple(parse_descriptor(item) for item in mappings(document, "layers"))
-    for layer in layers:
-        if layer.media_type not in LAYERS:
-            raise DocumentError(f"has a layer of type {layer.media_type!r}, which is not supported")
-    return Manifest(config, layers)
+    return Manifest(config, tuple(parse_descriptor(item) for item in mappings(document, "layers")))
 
 
 def parse_diff_ids(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -62,6 +62,15 @@ def read_start(found: Found, size: int) -> bytes:
         return file.read(size)
 
 
+def list_names(found: Found) -> list[str]:
+    """Of a directory, in order; some may be hidden again: ``find`` each."""
+    names: set[str] = set()
+    for layer in found.layers:
+        with _entry(layer, found.path) as entry:
+            names.update(os.listdir(f"/proc/self/fd/{entry}"))
+    return sorted(names)
+
+
 def has_access_list(found: Found) -> bool:
     """Whether more than its mode controls access to it (acl(5))."""
     with _entry(found.layers[0], found.path) as entry, contextlib.suppress(OSError):
