@@ -66,6 +66,7 @@ IMAGE_COMMANDS = (
         "image.inspect",
         "Print detailed information about images",
         (
+            Option("attestations", ("--attestations",), FLAG, "Print the attestations that are attached to them"),
             Option(
                 "format",
                 ("-f", "--format"),

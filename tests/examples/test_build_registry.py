@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 
 import pytest
 
-from tests.driver.local.image.making import Made, layer
+from tests.driver.local.image.making import Made, entry, layer
 from tests.driver.local.image.registry.real import REGISTRY, running
 from tests.examples.conftest import Orchestra, needs_containers
 from tests.examples.images import busybox_layer
@@ -56,3 +57,60 @@ def test_what_was_built_is_pushed_pulled_and_built_upon(tmp_path):
     assert failed.returncode != 0
     assert f"registry {host} cannot be reached" in failed.stderr
     assert here.run("image", "fsck").returncode == 0
+
+
+def test_attestations_go_to_a_registry_with_the_image(tmp_path):
+    context = tmp_path / "context"
+    context.mkdir()
+    made = Made()
+    status = entry("var/lib/dpkg/status", content=b"Package: tool\nVersion: 1\n")
+    made.name(made.image([layer(status)])).write(context / "base")
+    (context / "Dockerfile").write_text("FROM oci:base\nARG WORD\nCOPY file /\n")
+    (context / "file").write_text("x")
+    options = ("image", "build", "-q", "--attest", "type=provenance,mode=min", "--sbom", "true")
+    arguments = ("--build-arg", "WORD=hidden", "--build-arg", "SOURCE_DATE_EPOCH=1000")
+    homes = (tmp_path / name for name in ("here", "there", "elsewhere"))
+    here, there, elsewhere = (Orchestra(context / "compose.yaml", home) for home in homes)
+    with running(tmp_path / "registry") as host:
+        name = f"{host}/shop:1"
+        for one in (here, there):
+            one.run(*options, *arguments, "-t", name, str(context))
+        # The attestations are the same on both machines, and so is the index of them and the image.
+        assert inspect(here, name) == inspect(there, name)
+        here.run("image", "tag", name, f"{host}/other:1")
+        here.run("image", "rm", name)
+        here.run("image", "prune", "-f")
+        here.run("image", "push", "-q", f"{host}/other:1")
+        image, attestation = fetch(host, "manifests/1", "index")["manifests"]
+        assert attestation["annotations"] == {
+            "vnd.docker.reference.type": "attestation-manifest",
+            "vnd.docker.reference.digest": image["digest"],
+        }
+        layers = fetch(host, f"manifests/{attestation['digest']}", "manifest")["layers"]
+        statements = [fetch(host, f"blobs/{each['digest']}") for each in layers]
+        # An image that was pulled is the image alone.
+        elsewhere.run("image", "pull", "-q", f"{host}/other:1")
+        assert json.loads(elsewhere.run("image", "inspect", "--attestations", f"{host}/other:1").stdout) == []
+        assert inspect(elsewhere, f"{host}/other:1") == inspect(here, f"{host}/other:1")
+    assert json.loads(here.run("image", "inspect", "--attestations", f"{host}/other:1").stdout) == statements
+    provenance, bill = statements
+    assert provenance["subject"][0]["digest"] == {"sha256": image["digest"].removeprefix("sha256:")}
+    assert "hidden" not in json.dumps(provenance)
+    [base] = provenance["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert base["uri"].startswith("pkg:oci/base@sha256:")
+    assert [row["name"] for row in bill["predicate"]["packages"]] == ["tool"]
+    assert here.run("image", "fsck").returncode == 0
+
+
+def fetch(host, path, kind="manifest"):
+    accept = {"Accept": f"application/vnd.oci.image.{kind}.v1+json"}
+    with urllib.request.urlopen(urllib.request.Request(f"http://{host}/v2/other/{path}", headers=accept)) as answer:
+        return json.load(answer)
+
+
+def test_attestations_that_are_asked_for_wrongly(tmp_path):
+    stack = Orchestra(tmp_path / "compose.yaml", tmp_path / "home")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    failed = stack.run("image", "build", "--provenance", "mode=some", str(tmp_path), code=None)
+    assert failed.returncode != 0
+    assert "mode is some, not min or max" in failed.stderr

@@ -69,6 +69,8 @@ REMARKS: dict[str, str] = {
     "services.*.build.cache_to": "`type=registry`, `local` or `inline`; others are left out",
     "services.*.build.additional_contexts": "directories, Git, `docker-image://`, `oci-layout://`, `service:`",
     "services.*.build.network": "`default`, `none` or `host`",
+    "services.*.build.provenance": "`true`, `false`, or `mode=min` with `version`, `builder-id` and `reproducible`",
+    "services.*.build.sbom": "of the packages that dpkg, apk and rpm know; a `generator` is not run",
     "services.*.build.platforms": "several become one image; commands for other processors need an emulator",
     "services.*.build.entitlements": "`network.host`, `security.insecure` and `device`",
     "services.*.pull_policy": "with `build`, nothing is pulled unless it says so: a missing image is built",

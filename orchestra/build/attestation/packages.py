@@ -123,7 +123,7 @@ def _header(data: bytes) -> dict[str, str]:
         return found
     count, _ = struct.unpack_from(">II", data)
     start = 8 + count * _INDEX.size
-    if start > len(data) or len(data) > _LARGEST * 64:
+    if start > len(data):
         return found
     for number in range(count):
         tag, kind, offset, _ = _INDEX.unpack_from(data, 8 + number * _INDEX.size)

@@ -28,10 +28,14 @@ def run(invocation: Invocation) -> int:
     found: list[dict[str, Any]] = []
 
     def look(reference: str) -> None:
-        found.append(library.details(library.find(reference)))
+        item = library.find(reference)
+        if values["attestations"]:
+            found.extend(library.attestations(item))
+        else:
+            found.append(library.details(item))
 
     code = for_each(invocation, values["references"], look)
-    if values["format"] != JSON:
+    if values["format"] != JSON and not values["attestations"]:
         found = [{**details, "Config": {**NO_CONFIG, **details["Config"]}} for details in found]
     print_found(values["format"], found)
     return code

@@ -26,7 +26,7 @@ from orchestra.driver.local.image.documents.manifest import (
     PREDICATE,
 )
 from orchestra.driver.local.image.naming.name import parse_name
-from orchestra.driver.local.image.naming.reference import Registry, parse_reference
+from orchestra.driver.local.image.naming.reference import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,17 +93,15 @@ def course_of(
 
 
 def _material(image: BaseImage, base: Base) -> Material:
-    name = parse_reference(image.reference)
-    if isinstance(name, Registry):
-        parsed = parse_name(name.name)
-        url = image_url(parsed.familiar, parsed.tag, image.platform, parsed.digest)
-        return Material(url, base.digest)
-    _, _, rest = image.reference.partition(":")
+    transport, _, rest = image.reference.partition(":")
     if base.parts is None:
         return Material(image.reference)
-    # Where it lay on this machine means nothing elsewhere.
-    url = package_url("oci", posixpath.basename(rest.partition(":")[0]), base.digest, {"platform": image.platform})
-    return Material(url, base.digest)
+    if transport in TRANSPORTS:
+        # Where it lies on this machine means nothing elsewhere.
+        name = posixpath.basename(rest.partition(":")[0])
+        return Material(package_url("oci", name, base.digest, {"platform": image.platform}), base.digest)
+    parsed = parse_name(image.reference)
+    return Material(image_url(parsed.familiar, parsed.tag, image.platform, parsed.digest), base.digest)
 
 
 def _layers_of_steps(graph: Graph, execution: Execution, parts: Parts) -> dict[int, dict[str, object]]:

@@ -24,7 +24,7 @@ from orchestra.driver.local.image.content.parts import BASE
 from orchestra.driver.local.image.content.store import Stored
 from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST
 from orchestra.driver.local.image.naming.name import parse_name
-from orchestra.driver.local.image.naming.reference import Registry, parse_reference
+from orchestra.driver.local.image.naming.reference import TRANSPORTS, Registry, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.errors import DriverError, FatalError
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 Hear = Callable[[BuildEvent], None]
 EXPORT = "exporting to image"
 ATTEST = "exporting attestations"
-TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
 
 
 class Base(Record):

@@ -20,7 +20,9 @@ RPM = ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite")
 OTHER_RPM = ("Packages", "Packages.db")
 """Databases of rpm before 4.16, and of SUSE."""
 SYSTEM = ("/etc/os-release", "/usr/lib/os-release")
-OPERATIONS = 50_000_000
+LARGEST = 64 << 20
+"""Bytes of a header."""
+OPERATIONS = 2_000_000
 """Of SQLite's machine, for all the headers of a database."""
 
 
@@ -73,6 +75,7 @@ def _headers(data: bytes) -> Iterator[bytes]:
         try:
             database.deserialize(plain)
             database.execute("PRAGMA trusted_schema = OFF")
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
             left = iter(range(OPERATIONS // 1000))
             database.set_progress_handler(lambda: int(next(left, None) is None), 1000)
             for (header,) in database.execute("SELECT blob FROM Packages"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -276,6 +277,20 @@ class Library:
             "RootFS": {"Type": "layers", "Layers": list(item.parts.diff_ids) if item.parts else []},
             "Descriptor": {"mediaType": item.entry.media_type, "digest": item.entry.digest, "size": item.entry.size},
         }
+
+    def attestations(self, item: Item) -> list[dict[str, Any]]:
+        """The in-toto statements about it that are here."""
+        from orchestra.driver.local.image.content.indexes import members_here
+        from orchestra.driver.local.image.documents.manifest import ATTESTED, IN_TOTO
+
+        entry = item.entry
+        members = members_here(self.content, entry.source) if entry.source != entry.digest else []
+        about = [one for one in members if one.manifest.annotations.get(ATTESTED) == entry.digest]
+        found = []
+        for blob in (blob for one in about for blob in one.blobs if blob.media_type == IN_TOTO):
+            with self.content.open(blob.digest) as file:
+                found.append(json.load(file))
+        return found
 
     def history(self, item: Item) -> list[dict[str, Any]]:
         """The newest step first, each with the size of its layer."""

@@ -43,7 +43,8 @@ class Registry(Record):
 
 Reference = OciDirectory | OciArchive | DockerArchive | Tree | Registry
 
-TRANSPORTS = "oci:, oci-archive:, docker-archive: or rootfs:"
+TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
+_FORMS = "oci:, oci-archive:, docker-archive: or rootfs:"
 # Transports of other tools: otherwise they would look like names at a registry.
 FOREIGN = frozenset(("docker", "docker-daemon", "containers-storage", "dir", "sif", "ostree", "tarball"))
 
@@ -68,10 +69,10 @@ def parse_reference(text: str) -> Reference:
                 raise FatalError(f"image {text}: {name} is not the number of an image", hint="count from @0")
             return DockerArchive(_path(text, path), index=int(name[1:]))
         case name if name in FOREIGN:
-            raise FatalError(f"image {text}: transport {name}: is not supported", hint=f"use {TRANSPORTS}")
+            raise FatalError(f"image {text}: transport {name}: is not supported", hint=f"use {_FORMS}")
         case _:
             if not text or any(not character.isprintable() or character.isspace() for character in text):
-                raise FatalError(f"image {text!r} is not a reference", hint=f"write a name, or one of {TRANSPORTS}")
+                raise FatalError(f"image {text!r} is not a reference", hint=f"write a name, or one of {_FORMS}")
             return Registry(text)
 
 
