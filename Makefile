@@ -81,7 +81,7 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 PACKAGES := nft=nftables ip=iproute2
 TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd docker-registry=docker-registry skopeo=skopeo \
   openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap podman=podman \
-  man=man-db mandoc=mandoc zsh=zsh fish=fish
+  buildah=buildah man=man-db mandoc=mandoc zsh=zsh fish=fish
 packages: WANTED := $(PACKAGES)
 test-packages: WANTED := $(TEST_PACKAGES)
 packages test-packages:

@@ -3,10 +3,11 @@
     python benchmarks/builds.py [--base ROOTFS.tar] [--buildah COMMAND] [--docker COMMAND] [--rounds N] [--files N]
 
 The base is a Debian with Python, made by mmdebstrap or given as an archive of its root file system. The application has
-12 steps and needs no network. COMMAND leads to the tool, in one word or several; Docker uses its builder without buildx
-(``DOCKER_BUILDKIT=0``), which needs no further image.
+12 steps and needs no network. COMMAND leads to the tool, in one word or several. Docker builds with BuildKit if its client
+has buildx.
 
-``BUILDAH_ISOLATION`` counts for buildah: crun refuses machines with both versions of cgroups.
+``BUILDAH_ISOLATION`` counts for buildah: crun refuses machines with both versions of cgroups. ``DOCKER_HOST`` and
+``DOCKER_BUILDKIT`` count for Docker.
 
 cold: nothing but the base is known. again: nothing has changed. line: one line of the source has changed, which four
 steps depend on. context: one of many files has changed. Within a round each tool has its turn, so a slow moment of the
@@ -108,6 +109,7 @@ def tools(options: argparse.Namespace, work: Path, base: Path) -> list[Tool]:
         [*command, "image", "build", "-q", "-t", "bench-app"],
         [*command, "image", "prune", "-f", "--build-cache"],
         {"ORCHESTRA_HOME": str(work / "home")},
+        [*command, "system", "prune", "-f"],
     )
     ours.run([*command, "image", "import", str(base), "localhost/bench-base"])
     found = [ours]
@@ -134,9 +136,9 @@ def tools(options: argparse.Namespace, work: Path, base: Path) -> list[Tool]:
         found.append(theirs)
     if options.docker:
         docker = shlex.split(options.docker)
-        reset = ["sh", "-c", '"$@" rmi bench-app; "$@" image prune -f; true', "sh", *docker]
+        reset = ["sh", "-c", '"$@" rmi bench-app; "$@" builder prune -af; "$@" image prune -f; true', "sh", *docker]
         build = [*docker, "build", "-q", "--network=none", "-t", "bench-app"]
-        theirs = Tool("docker", build, reset, {"DOCKER_BUILDKIT": "0"})
+        theirs = Tool("docker", build, reset, {})
         theirs.run([*docker, "import", str(base), "localhost/bench-base"])
         found.append(theirs)
     return found
@@ -185,7 +187,7 @@ def main() -> None:
         work = Path(scratch)
         base = options.base or work / "base.tar"
         if not base.exists():
-            subprocess.run(["mmdebstrap", "--variant=minbase", "--include=python3", "stable", base], check=True)
+            subprocess.run(["mmdebstrap", "--variant=minbase", "--include=python3", "stable", str(base)], check=True)
         make_application(work / "application")
         make_files(work / "files", options.files)
         found = tools(options, work, base)

@@ -6,25 +6,21 @@ import io
 import sys
 
 from orchestra.cli.build_progress import open_build_progress
-from orchestra.errors import UserError
-from orchestra.stacks.build import BuildOptions, build, choose_builds
+from orchestra.stacks.build import build
+from orchestra.stacks.build_choice import BuildOptions, choose_builds
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from orchestra.cli.invocation import Invocation
     from orchestra.model.build import BuildSpec
     from orchestra.stacks.build import BuiltImage
 
-NATIVE = ("", "default", "orchestra")
-
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    _refuse(values)
     options = invocation.options(BuildOptions)
     if values["check"]:
         return _check(invocation, options)
@@ -69,12 +65,6 @@ def _check(invocation: Invocation, options: BuildOptions) -> int:
         return 1
     print("Check complete, no warnings found.")
     return 0
-
-
-def _refuse(values: dict[str, Any]) -> None:
-    if (values["builder"] or "") not in NATIVE:
-        hint = "leave it out: images are built by Orchestra itself"
-        raise UserError(f"--builder {values['builder']}: there are no other builders", hint=hint)
 
 
 def _push(invocation: Invocation, built: Sequence[BuiltImage]) -> int:

@@ -22,6 +22,6 @@ def build_first(invocation: Invocation, prepared: Prepared) -> None:
     services = services_to_build(invocation.context, prepared, always=bool(values.get("build")))
     if services:
         from orchestra.cli.build import build_images
-        from orchestra.stacks.build import BuildOptions
+        from orchestra.stacks.build_choice import BuildOptions
 
         build_images(invocation, BuildOptions(services), quiet=bool(values.get("quiet_build")))

@@ -13,6 +13,9 @@ QUIET_BUILD = Option("quiet_build", ("--quiet-build",), FLAG, "Build images with
 _ARGUMENTS = Option("arguments", ("--build-arg",), LIST, "Set a variable of the Dockerfile", metavar="NAME=VALUE")
 _NO_CACHE = Option("no_cache", ("--no-cache",), FLAG, "Do not use results of earlier builds")
 _PULL = Option("pull", ("--pull",), FLAG, "Always look for newer base images")
+_BUILDER = Option(
+    "builder", ("--builder",), TEXT, "Program that builds (default: Orchestra itself)", metavar="buildah|docker"
+)
 _PROVENANCE = Option("provenance", ("--provenance",), TEXT, "Add a provenance attestation", metavar="true|mode=min,…")
 _SBOM = Option("sbom", ("--sbom",), TEXT, "Add a bill of materials as an attestation", metavar="true|false")
 _QUIET = Option("quiet", ("-q", "--quiet"), FLAG, "Show no progress; print the IDs of the images")
@@ -24,7 +27,7 @@ BUILD_COMMANDS = (
         "Build or rebuild the images of services",
         (
             _ARGUMENTS,
-            Option("builder", ("--builder",), TEXT, "Builder to use; only Orchestra's own is there", metavar="NAME"),
+            _BUILDER,
             Option("check", ("--check",), FLAG, "Check the Dockerfiles; build nothing"),
             Option("memory", ("-m", "--memory"), TEXT, "No effect; kept for scripts", metavar="BYTES", hidden=True),
             _NO_CACHE,
@@ -54,6 +57,7 @@ BUILD_COMMANDS = (
             Option("target", ("--target",), TEXT, "Stage to build", metavar="STAGE"),
             _NO_CACHE,
             Option("no_cache_filter", ("--no-cache-filter",), LIST, "Stages to build anew", metavar="STAGE"),
+            _BUILDER,
             _PULL,
             Option("labels", ("--label",), LIST, "Set a label of the image", metavar="NAME=VALUE"),
             Option("secrets", ("--secret",), LIST, "Secret for commands", metavar="id=ID[,src=FILE|,env=NAME]"),

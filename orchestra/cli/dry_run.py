@@ -162,7 +162,7 @@ def _push(invocation: Invocation) -> int:
 
 
 def _build(invocation: Invocation) -> int:
-    from orchestra.stacks.build import BuildOptions, choose_builds
+    from orchestra.stacks.build_choice import BuildOptions, choose_builds
 
     specs = choose_builds(invocation.context, invocation.options(BuildOptions))
     return _transfer("build", [spec.image for spec in specs])

@@ -23,7 +23,7 @@ class BuildSpec(Record):
     """image: the name it gets; tags: more of them. dockerfile: None for ``Dockerfile``. context: a directory or a URL.
     contexts: named ones, as they are written. arguments: those that have a value. platform: that of the service, or
     empty. policy: its pull_policy, or empty. extra_hosts: pairs of name and address. attestations: as ``type=…``;
-    provenance and sbom count more; None if nothing is said.
+    provenance and sbom count more; None if nothing is said. builder: another program that builds it, or empty.
     """
 
     service: str
@@ -54,4 +54,5 @@ class BuildSpec(Record):
     attestations: tuple[str, ...] = ()
     provenance: str | None = None
     sbom: str | None = None
+    builder: str = ""
     policy: str = ""

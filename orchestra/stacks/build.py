@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 
 from orchestra.errors import DockerfileError, UserError
 from orchestra.record import Record, replace
-from orchestra.stacks.build_inputs import EPOCH, SERVICE, find_devices, platforms_of, read_build
+from orchestra.stacks.build_choice import services_needed_by
+from orchestra.stacks.build_inputs import EPOCH, find_devices, platforms_of, read_build, read_epoch
+from orchestra.stacks.build_order import read_orders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from orchestra.build.configuration import ImageConfiguration
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.event import BuildEvent
+    from orchestra.build.other import Order
     from orchestra.build.step import BaseImage
-    from orchestra.compose import Loaded
     from orchestra.driver.local.build.builder import Base, Builder
     from orchestra.driver.local.build.execute import StepError
     from orchestra.driver.local.build.given import Given
@@ -40,109 +41,12 @@ AT_ONCE = 4
 LIMIT = "ORCHESTRA_BUILD_CACHE_SIZE"
 
 
-class BuildOptions(Record):
-    """services: empty for all that are built. arguments: ``NAME=VALUE``, or ``NAME`` for the caller's variable.
-
-    ssh: agents for every service, as in the file. with_dependencies: those that they depend on too. provenance, sbom:
-    instead of what the file says.
-    """
-
-    services: tuple[str, ...] = ()
-    arguments: tuple[str, ...] = ()
-    with_dependencies: bool = False
-    no_cache: bool = False
-    pull: bool = False
-    ssh: str | None = None
-    provenance: str | None = None
-    sbom: str | None = None
-
-
 class BuiltImage(Record):
     """name: as the file says it, or empty for an image without one. id: the digest of its configuration."""
 
     service: str
     name: str
     id: str
-
-
-def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, ...]:
-    """What is to be built, in an order in which no build needs a later one. Raises the errors of a load."""
-    every = {spec.service: spec for spec in builds_of(context)}
-    names = _chosen(context, options, every)
-    arguments = read_arguments(options.arguments, context.environment)
-    return tuple(
-        replace(
-            spec,
-            arguments={**spec.arguments, **arguments},
-            no_cache=spec.no_cache or options.no_cache,
-            pull=spec.pull or options.pull,
-            ssh=(*spec.ssh, *((options.ssh,) if options.ssh else ())),
-            provenance=spec.provenance if options.provenance is None else options.provenance,
-            sbom=spec.sbom if options.sbom is None else options.sbom,
-        )
-        for spec in _in_order(names, every)
-    )
-
-
-def builds_of(context: Context) -> tuple[BuildSpec, ...]:
-    """Of all services of the file that are built. Fast if the file is in the cache."""
-    from orchestra.model.build import BuildSpec
-    from orchestra.model.codec import decode
-    from orchestra.stacks.stack_file import StackFile
-
-    rows = json.loads(StackFile(context).render("builds", (), _render))
-    return tuple(decode(BuildSpec, row) for row in rows)
-
-
-def _render(loaded: Loaded) -> str:
-    from orchestra.compose.builds import builds
-    from orchestra.model.codec import encode
-
-    return json.dumps([encode(spec) for spec in builds(loaded)])
-
-
-def _chosen(context: Context, options: BuildOptions, every: Mapping[str, BuildSpec]) -> list[str]:
-    if not options.services:
-        return list(every)
-    from orchestra.stacks.images.services import images_of_services
-
-    rows = images_of_services(context, options.services, include_deps=options.with_dependencies)
-    return [row.service for row in rows if row.service in every]
-
-
-def _in_order(names: Iterable[str], every: Mapping[str, BuildSpec]) -> list[BuildSpec]:
-    """With those whose images they are made from. Raises UserError for a circle."""
-    found: dict[str, BuildSpec] = {}
-
-    def add(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            raise UserError(f"the builds of {' → '.join((*above, name))} need each other")
-        if name in found:
-            return
-        for needed in _services_of(every[name]):
-            if needed not in every:
-                hint = f"give {needed} a build section, or use docker-image://"
-                raise UserError(f"service {name}: additional_contexts: service {needed} is not built", hint=hint)
-            add(needed, (*above, name))
-        found[name] = every[name]
-
-    for name in names:
-        add(name, ())
-    return list(found.values())
-
-
-def read_arguments(entries: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Raises UserError."""
-    found: dict[str, str] = {}
-    for entry in entries:
-        name, equals, value = entry.partition("=")
-        if not name:
-            raise UserError(f"--build-arg {entry}: expected NAME=VALUE")
-        if equals:
-            found[name] = value
-        elif name in environment:
-            found[name] = environment[name]
-    return found
 
 
 def build(
@@ -166,7 +70,7 @@ def build(
     with opened_builder(context.home) as builder, ThreadPoolExecutor(AT_ONCE, "build") as pool:
         try:
             for spec in specs:
-                needed = [jobs[service] for service in _services_of(spec)]
+                needed = [jobs[service] for service in services_needed_by(spec)]
                 one = _Build(context, builder, spec, images, stdin)
                 jobs[spec.service] = pool.submit(one.run_after, needed, hear)
             wait(jobs.values(), return_when=FIRST_EXCEPTION)
@@ -212,11 +116,6 @@ def _keep_within(context: Context, limit: int | None, hear: Hear) -> None:
         hear("", StageOutput("shrinking the build cache", line, done=True))
 
 
-def _services_of(spec: BuildSpec) -> list[str]:
-    """Those from whose images it is made."""
-    return [text.removeprefix(SERVICE) for text in spec.contexts.values() if text.startswith(SERVICE)]
-
-
 class _Build:
     """images: of services that are built before it."""
 
@@ -240,6 +139,9 @@ class _Build:
         spec, names = self._spec, self._names()
         platforms = platforms_of(spec)
         with contextlib.ExitStack() as stack:
+            if spec.builder:
+                orders = read_orders(self._context, spec, names, self._images, self._stdin, stack)
+                return BuiltImage(spec.service, spec.image, self._hand_over(orders, names, hear).image_id)
             read = read_build(self._context, spec, self._images, self._stdin, stack)
             given = self._given(read, names, stack)
             if len(platforms) == 1:
@@ -257,6 +159,21 @@ class _Build:
                 for platform in platforms
             }
             return BuiltImage(spec.service, spec.image, self._builder.name_index(built, names).image_id)
+
+    def _hand_over(self, orders: Sequence[Order], names: Sequence[str], hear: Hear) -> Added:
+        """orders: for each platform."""
+        from functools import partial
+
+        environment, service = self._context.environment, self._spec.service
+        if len(orders) == 1:
+            return self._builder.hand_over(orders[0], names, environment, partial(hear, service))
+        built = {
+            order.platform: self._builder.hand_over(
+                order, (), environment, partial(hear, f"{service} {order.platform}".strip())
+            )
+            for order in orders
+        }
+        return self._builder.name_index(built, names)
 
     def _build(self, read: Read, given: Given, names: Sequence[str], hear: Hear, label: str) -> Added:
         """label: for its progress."""
@@ -315,7 +232,8 @@ class _Build:
         from orchestra.build.step import Network
         from orchestra.driver.local.build.given import Given
         from orchestra.driver.local.build.run import RunOptions
-        from orchestra.stacks.build_inputs import find_attesting, open_agents, read_secrets
+        from orchestra.stacks.build_attesting import find_attesting
+        from orchestra.stacks.build_inputs import open_agents, read_secrets
 
         spec, environment = self._spec, self._context.environment
         try:
@@ -331,16 +249,13 @@ class _Build:
                 f"cache {error}",
                 hint="write type=registry,ref=NAME, or type=local with src=DIRECTORY or dest=DIRECTORY",
             ) from None
-        epoch = read.options.arguments.get(EPOCH)
-        if epoch and not epoch.isdecimal():
-            raise UserError(f"{EPOCH}={epoch} is not a number of seconds")
         return Given(
             directories=read.directories,
             trees={},
             run=RunOptions(network, spec.shm_size, spec.extra_hosts, spec.ulimits, spec.privileged),
             secrets=read_secrets(spec.secrets, environment),
             agents=open_agents(spec.ssh, environment, stack),
-            epoch=int(epoch) if epoch else None,
+            epoch=read_epoch(read.options.arguments.get(EPOCH)),
             entitlements=frozenset(spec.entitlements),
             cache_from=cache_from,
             cache_to=cache_to,

@@ -13,14 +13,14 @@ from orchestra.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orchestra.build.attestation.statement import Material
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.ignore import Ignore
     from orchestra.build.options import NamedContext, Options
     from orchestra.build.step import Graph
-    from orchestra.driver.local.build.given import Attesting, Directory
+    from orchestra.driver.local.build.given import Directory
     from orchestra.model.build import BuildSecret, BuildSpec
     from orchestra.model.device_edits import DeviceEdits
     from orchestra.stacks.context import Context
@@ -240,7 +240,7 @@ def read_build(
     }
     options = Options(
         platform=platforms_of(spec)[0],
-        build_platform=_host_platform(),
+        build_platform=host_platform(),
         target=spec.target,
         arguments=_arguments(context, spec),
         contexts=contexts,
@@ -254,6 +254,13 @@ def read_build(
 def _arguments(context: Context, spec: BuildSpec) -> dict[str, str | None]:
     epoch = context.environment.get(EPOCH)
     return {**({EPOCH: epoch} if epoch else {}), **spec.arguments}
+
+
+def read_epoch(text: str | None) -> int | None:
+    """SOURCE_DATE_EPOCH, if it is given. Raises UserError."""
+    if text and not text.isdecimal():
+        raise UserError(f"{EPOCH}={text} is not a number of seconds")
+    return int(text) if text else None
 
 
 def platforms_of(spec: BuildSpec) -> tuple[str, ...]:
@@ -288,48 +295,7 @@ def _named_context(
     return DirectoryContext()
 
 
-def _host_platform() -> str:
+def host_platform() -> str:
     from orchestra.model.platform import parse_platform
 
     return str(parse_platform("", os.uname().machine))
-
-
-def find_attesting(spec: BuildSpec, read: Read, names: Sequence[str]) -> Attesting | None:
-    """What is to be said of the image, if anything. names: full ones that it gets. Raises UserError."""
-    from orchestra.build.attestation.options import AttestationOptionError, parse_attestations
-
-    try:
-        wanted = parse_attestations(spec.attestations, spec.provenance, spec.sbom)
-    except AttestationOptionError as error:
-        raise UserError(f"attestations: {error}", hint="write true, false, or mode=min or max for provenance") from None
-    if not wanted:
-        return None
-    from orchestra.build.attestation.provenance import Request
-    from orchestra.driver.local.build.given import Attesting
-
-    given = {f"build-arg:{name}": value for name, value in read.options.arguments.items() if value is not None}
-    labels = {f"label:{name}": value for name, value in spec.labels.items()}
-    target = {"target": spec.target} if spec.target else {}
-    local = [name for name, one in read.directories.items() if one.source is None]
-    shown = [f"context:{name}" if name else "context" for name in local]
-    if "" in local or spec.dockerfile == "-" or spec.dockerfile_inline is not None:
-        shown.append("dockerfile")
-    request = Request(
-        path=_path_in_context(spec, read.directories[""].path),
-        text=read.recipe.text,
-        platform=_host_platform(),
-        source=read.directories[""].source,
-        arguments={**given, **labels, **target},
-        directories=tuple(shown),
-        secrets=tuple(secret.identifier for secret in spec.secrets),
-        agents=tuple(entry.partition("=")[0] for entry in spec.ssh),
-    )
-    return Attesting(wanted, request, tuple(names))
-
-
-def _path_in_context(spec: BuildSpec, directory: str) -> str:
-    """Where directories lie on this machine is of no use elsewhere."""
-    if spec.dockerfile_inline is not None or spec.dockerfile == "-":
-        return "Dockerfile"
-    path = os.path.relpath(os.path.join(directory, spec.dockerfile or "Dockerfile"), directory)
-    return os.path.basename(path) if path.startswith("../") else path

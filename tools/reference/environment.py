@@ -14,6 +14,7 @@ TABLES: dict[str, dict[str, str]] = {
         "ORCHESTRA_HOME": "Directory for everything that Orchestra stores, as `data/` and `run/` in it.",
         "ORCHESTRA_BUILD_CACHE_SIZE": "The most that builds remember, such as `5g`; `-1` for no limit. "
         "Without it: 20 GiB, or a tenth of the file system if that is less.",
+        "ORCHESTRA_BUILDER": "The program that builds images, `buildah` or `docker`, instead of Orchestra itself.",
         "XDG_DATA_HOME": "Without root: parent of the data directory (default: `~/.local/share`).",
         "XDG_RUNTIME_DIR": "Without root: parent of the run directory (otherwise `/tmp/orchestra-UID`). "
         "`containers/auth.json` in it is the first file to be searched for credentials.",

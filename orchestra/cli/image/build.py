@@ -8,7 +8,7 @@ from orchestra.cli.build import build_shown
 from orchestra.errors import UserError
 from orchestra.model.build import BuildSecret, BuildSpec
 from orchestra.stacks.assignments import read_assignments
-from orchestra.stacks.build import read_arguments
+from orchestra.stacks.build_choice import choose_builder, read_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         attestations=tuple(values["attestations"]),
         provenance=values["provenance"],
         sbom=values["sbom"],
+        builder=choose_builder(values["builder"], environment),
     )
 
 

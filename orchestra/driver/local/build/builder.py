@@ -17,6 +17,7 @@ from orchestra.driver.local.build.cache_from import opened_caches
 from orchestra.driver.local.build.cache_to import INLINE, export_cache
 from orchestra.driver.local.build.execute import Execution
 from orchestra.driver.local.build.layer import Layers
+from orchestra.driver.local.build.other import hand_over
 from orchestra.driver.local.build.stack import living
 from orchestra.driver.local.build.trees import FileTree, Trees
 from orchestra.driver.local.image.archives.rootfs import add_document, add_image, describe_platform
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from orchestra.build.attestation.provenance import Course
     from orchestra.build.cache import CacheTarget
+    from orchestra.build.other import Order
     from orchestra.build.step import Graph
     from orchestra.driver.local.build.given import Attesting, Given
     from orchestra.driver.local.build.layer import Descriptor
@@ -160,6 +162,10 @@ class Builder:
             return added
         finally:
             layers.close()
+
+    def hand_over(self, order: Order, names: Sequence[str], environment: Mapping[str, str], hear: Hear) -> Added:
+        """Have another program build it. names, environment: see ``other.hand_over``."""
+        return hand_over(self._store, order, names, environment, self._cancelled, hear)
 
     def name_index(self, built: Mapping[str, Added], names: Sequence[str]) -> Added:
         """Names mean an index of images, by platform. Returns this machine's image, or else the first one."""
