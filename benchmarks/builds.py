@@ -3,8 +3,8 @@
     python benchmarks/builds.py [--base ROOTFS.tar] [--buildah COMMAND] [--docker COMMAND] [--rounds N] [--files N]
 
 The base is a Debian with Python, made by mmdebstrap or given as an archive of its root file system. The application has
-12 steps and needs no network. COMMAND leads to the tool, in one word or several. Docker builds with BuildKit if its client
-has buildx.
+12 steps and needs no network. COMMAND leads to the tool, in one word or several. Docker builds with BuildKit if its
+client has buildx.
 
 ``BUILDAH_ISOLATION`` counts for buildah: crun refuses machines with both versions of cgroups. ``DOCKER_HOST`` and
 ``DOCKER_BUILDKIT`` count for Docker.
@@ -187,7 +187,11 @@ def main() -> None:
         work = Path(scratch)
         base = options.base or work / "base.tar"
         if not base.exists():
-            subprocess.run(["mmdebstrap", "--variant=minbase", "--include=python3", "stable", str(base)], check=True)
+            # A mirror may be older than a month.
+            undated = '--aptopt=Acquire::Check-Valid-Until "false"'
+            subprocess.run(
+                ["mmdebstrap", "--variant=minbase", "--include=python3", undated, "stable", str(base)], check=True
+            )
         make_application(work / "application")
         make_files(work / "files", options.files)
         found = tools(options, work, base)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestra.build.dockerfile import Dockerfile
+    from orchestra.build.lines import Line
     from orchestra.build.options import Options
     from orchestra.build.rule import Remark
     from orchestra.build.stages import NeededStage
@@ -31,8 +32,9 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def needed_images(
     dockerfile: Dockerfile, options: Options, images: Mapping[BaseImage, ImageConfiguration] | None = None
-) -> tuple[BaseImage, ...]:
-    """The images that the target needs, in the order of the file: bases, and those that files are taken from.
+) -> dict[BaseImage, Line]:
+    """The images that the target needs, in the order of the file: bases, and those that files are taken from. Each with
+    the instruction that names it.
 
     images: those whose configurations are known. Their ONBUILD triggers may name other images, so a build asks again
     with what it knows until it knows all. Raises DockerfileError.

@@ -107,6 +107,8 @@ class Stages:
         self.variables = global_variables(dockerfile, options.arguments, beginning, self.style, self.report)
         self.expanded: dict[int, Expanded] = {}
         self.needed: dict[int, NeededStage] = {}
+        self.places: dict[Source, Line] = {}
+        """Where each source is first named."""
         for index in range(len(dockerfile.stages)) if all_stages else (self.target,):
             self._need(index)
 
@@ -124,9 +126,10 @@ class Stages:
         """Raises DockerfileError with all the mistakes that were found, if there are any."""
         refuse(dict.fromkeys(self.problems))
 
-    def images_needed(self) -> tuple[BaseImage, ...]:
+    def images_needed(self) -> dict[BaseImage, Line]:
+        """Each with the instruction that names it, in the order of the file."""
         found = (source for stage in self.needed.values() for source in stage.needs if isinstance(source, BaseImage))
-        return tuple(dict.fromkeys(found))
+        return {image: self.places[image] for image in found}
 
     def _find_target(self) -> int:
         stages, wanted = self.dockerfile.stages, self.options.target
@@ -156,6 +159,7 @@ class Stages:
         beginning = stage.beginning
         platform = self._platform(stage)
         if stage.name and (context := self._context(stage.name, platform)) is not None:
+            self.places.setdefault(context, beginning.line)
             return NeededStage(stage, context, platform, (), 0, {}, replaced=True)
         image = self._expand(beginning.line, beginning.image)
         self.expanded[stage.index] = Expanded(image, self.expanded[stage.index].platform)
@@ -165,6 +169,7 @@ class Stages:
             self.report(beginning.line, Wrong(f"base name ({beginning.image}) should not be blank", hint))
             name = SCRATCH
         base = self._base(stage, name, platform)
+        self.places.setdefault(base, beginning.line)
         triggers = self._triggers(stage, base)
         instructions = (*triggers, *stage.instructions)
         sources: dict[str, Source] = {}
@@ -174,6 +179,8 @@ class Stages:
                     sources[wanted] = self._source(stage, wanted)
                 except Wrong as error:
                     self.report(one.line, error)
+                else:
+                    self.places.setdefault(sources[wanted], one.line)
         return NeededStage(stage, base, platform, instructions, len(triggers), sources)
 
     def _platform(self, stage: Stage) -> str:

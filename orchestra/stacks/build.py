@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestra.build.configuration import ImageConfiguration
     from orchestra.build.dockerfile import Dockerfile
     from orchestra.build.event import BuildEvent
+    from orchestra.build.lines import Line
     from orchestra.build.other import Order
     from orchestra.build.step import BaseImage
     from orchestra.driver.local.build.builder import Base, Builder
@@ -187,8 +188,12 @@ class _Build:
         bases: dict[BaseImage, Base] = {}
         configurations: dict[BaseImage, ImageConfiguration] = {}
         # Triggers of a base (ONBUILD) may name further images.
-        while missing := set(needed_images(read.dockerfile, read.options, configurations)) - bases.keys():
-            bases |= self._prepare(missing, directory, read.dockerfile, tell)
+        while missing := [
+            (image, line)
+            for image, line in needed_images(read.dockerfile, read.options, configurations).items()
+            if image not in bases
+        ]:
+            bases |= {image: self._prepare(image, line, directory, read.dockerfile, tell) for image, line in missing}
             configurations = {image: base.configuration for image, base in bases.items()}
         graph = make_graph(read.dockerfile, read.options, configurations)
         given = replace(given, devices=find_devices(graph, self._context.environment))
@@ -198,23 +203,27 @@ class _Build:
             raise _explain(error, read) from error
 
     def _prepare(
-        self, images: set[BaseImage], directory: str, dockerfile: Dockerfile, hear: Callable[[BuildEvent], None]
-    ) -> dict[BaseImage, Base]:
-        """A name of an image that there is not may be that of a stage, mistyped."""
-        from orchestra.errors import DriverError, FatalError
+        self,
+        image: BaseImage,
+        line: Line,
+        directory: str,
+        dockerfile: Dockerfile,
+        hear: Callable[[BuildEvent], None],
+    ) -> Base:
+        """line: the instruction that names it. A name of an image that does not exist may be a mistyped stage."""
+        from orchestra.build.problem import diagnose
+        from orchestra.errors import DriverError
         from orchestra.nearest import suggest
 
-        found: dict[BaseImage, Base] = {}
-        for image in sorted(images, key=lambda image: image.reference):
-            try:
-                found |= self._builder.prepare((image,), directory, pull=self._spec.pull, hear=hear)
-            except DriverError as error:
-                stages = {stage.name for stage in dockerfile.stages if stage.name}
-                hint = suggest(image.reference, stages, "stages")
-                if not hint.startswith("did you mean"):
-                    raise
-                raise FatalError(f"{image.reference} is no stage, and {error}", hint=hint) from error
-        return found
+        try:
+            return self._builder.prepare(image, directory, pull=self._spec.pull, hear=hear)
+        except DriverError as error:
+            message, hint = error.message, error.hint
+            meant = suggest(image.reference, {stage.name for stage in dockerfile.stages if stage.name}, "stages")
+            if meant.startswith("did you mean"):
+                message, hint = f"{image.reference} is no stage, and {message}", meant
+            place = diagnose(dockerfile.source, message, line.span, hint, "base-image")
+            raise DockerfileError((place,)) from error
 
     def _names(self) -> list[str]:
         from orchestra.driver.local.image.naming.name import parse_name

@@ -278,7 +278,7 @@ def test_no_text_raises_anything_but_the_located_error(lines, target):
 def test_a_graph_needs_no_more_than_the_images_that_were_named():
     dockerfile = parse_dockerfile("FROM a\nCOPY --from=b c d")
     needed = needed_images(dockerfile, OPTIONS)
-    assert make_graph(dockerfile, OPTIONS, dict.fromkeys(needed, ImageConfiguration())).steps[:2] == needed
+    assert make_graph(dockerfile, OPTIONS, dict.fromkeys(needed, ImageConfiguration())).steps[:2] == tuple(needed)
 
 
 def test_values_that_grow_are_limited():

@@ -35,7 +35,7 @@ DOCKERFILE = """\
 FROM localhost/root:1
 ARG GREETING
 COPY --from=other /file /
-RUN --mount=type=secret,id=token test "$(cat /run/secrets/token)" = word && echo $GREETING > /greeting
+RUN --mount=type=secret,id=token grep -qx "hidd.n" /run/secrets/token && echo $GREETING > /greeting
 HEALTHCHECK --interval=1h CMD true
 CMD ["sleep", "600"]
 """
@@ -53,13 +53,13 @@ def stack(write_stack, busybox_root, tmp_path):
         ["sh", "-ec", script, busybox_root], env={**os.environ, **own}, check=True, stdout=subprocess.DEVNULL
     )
     files = {"Dockerfile": DOCKERFILE, "more/file": "from elsewhere"}
-    return write_stack(STACK, files=files, TOKEN="word", ORCHESTRA_BUILDER="buildah", **own)
+    return write_stack(STACK, files=files, TOKEN="hidden", ORCHESTRA_BUILDER="buildah", **own)
 
 
 def test_buildah_builds_for_a_stack(stack):
     up = stack.run("up", "-d", "web")
     assert "STEP 4/8: RUN" in up.stderr
-    assert "word" not in up.stderr
+    assert "hidden" not in up.stderr
     assert stack.run("exec", "-T", "web", "cat", "/greeting", "/file").stdout.split() == ["hello", "from", "elsewhere"]
     stack.run("build", "plain")
     [found] = json.loads(stack.run("image", "inspect", "stack-plain").stdout)

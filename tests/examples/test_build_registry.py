@@ -55,6 +55,7 @@ def test_what_was_built_is_pushed_pulled_and_built_upon(tmp_path):
     (context / "Dockerfile").write_text(f"FROM {host}/third:1\n")
     failed = here.run("image", "build", "-q", str(context), code=None)
     assert failed.returncode != 0
+    assert f"{context}/Dockerfile:1:1" in failed.stderr
     assert f"registry {host} cannot be reached" in failed.stderr
     assert here.run("image", "fsck").returncode == 0
 

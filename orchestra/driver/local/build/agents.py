@@ -129,16 +129,20 @@ def agent_of_keys(identifier: str, files: Sequence[str]) -> Iterator[str]:
 
 
 def _add_key(identifier: str, file: str, path: str) -> None:
-    done = subprocess.run(
-        ["ssh-add", "-q", "--", file],
-        env={**os.environ, "SSH_AUTH_SOCK": path, "SSH_ASKPASS_REQUIRE": "never"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        start_new_session=True,
-    )
+    try:
+        done = subprocess.run(
+            ["ssh-add", "-q", "--", file],
+            env={**os.environ, "SSH_AUTH_SOCK": path, "SSH_ASKPASS_REQUIRE": "never"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired:
+        hint = "is it a file, and not a pipe?"
+        raise EnvironmentLack(f"--ssh {identifier}: {file}: ssh-add takes longer than {SECONDS} s", hint=hint) from None
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         hint = "give a key without a passphrase, or an agent that has it"

@@ -34,7 +34,7 @@ from orchestra.model.platform import parse_platform
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from orchestra.build.attestation.provenance import Course
     from orchestra.build.cache import CacheTarget
@@ -90,14 +90,11 @@ class Builder:
         """End all builds: commands that run are killed."""
         os.write(self._cancel, b"x")
 
-    def prepare(self, images: Iterable[BaseImage], directory: str, *, pull: bool, hear: Hear) -> dict[BaseImage, Base]:
+    def prepare(self, image: BaseImage, directory: str, *, pull: bool, hear: Hear) -> Base:
         """directory: what paths of layouts and archives are relative to. pull: ask registries for newer ones.
 
         Raises UserError or DriverError.
         """
-        return {image: self._prepare(image, directory, hear, pull=pull) for image in images}
-
-    def _prepare(self, image: BaseImage, directory: str, hear: Hear, *, pull: bool) -> Base:
         began = time.monotonic()
         name = f"load metadata for {image.reference}"
         hear(StageOutput(name))

@@ -15,7 +15,8 @@ import subprocess
 import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from errno import EEXIST, ENOTEMPTY
+from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.build.kept import note_use
 from orchestra.driver.local.image.failure import file_errors
@@ -25,7 +26,7 @@ from orchestra.linux import private_files
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from orchestra.build.step import Download, GitTree
     from orchestra.home import Home
@@ -68,13 +69,19 @@ def fetch_file(home: Home, step: Download) -> Fetched:
     return Fetched(path, digest)
 
 
-def _known(directory: str, name: str) -> dict[str, Mapping[str, str]]:
+def _known(directory: str, name: str) -> dict[str, Any]:
+    """What was fetched before, if the file is still as it was then."""
     try:
         with open(f"{directory}/known.json", "rb") as file:
-            known = json.load(file)
-        return known if os.path.isfile(f"{directory}/{known['digest'].removeprefix('sha256:')}/{name}") else {}
+            known: dict[str, Any] = json.load(file)
+        digest = known["digest"].removeprefix("sha256:")
+        with open(f"{directory}/{digest}/{name}", "rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == digest:
+                return known
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+    remove_tree(f"{directory}/{digest}")
+    return {}
 
 
 def _store(directory: str, name: str, answer: urllib.request.addinfourl) -> str:  # type: ignore[name-defined]
@@ -93,8 +100,13 @@ def _store(directory: str, name: str, answer: urllib.request.addinfourl) -> str:
                 seconds = parsedate_to_datetime(changed).timestamp()
                 os.utime(f"{growing}/{name}", (seconds, seconds))
         target = f"{directory}/{hashed.hexdigest()}"
-        with contextlib.suppress(FileExistsError, OSError):
+        try:
             os.rename(growing, target)
+        except OSError as error:
+            if error.errno not in (EEXIST, ENOTEMPTY):
+                raise
+            # What was there may be damaged, as this is not.
+            os.rename(f"{growing}/{name}", f"{target}/{name}")
     finally:
         remove_tree(growing)
     digest = f"sha256:{hashed.hexdigest()}"

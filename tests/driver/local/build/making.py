@@ -118,5 +118,5 @@ def build(
     given = Given(directories, {}, RunOptions(more.pop("network", Network.NONE)), **more)
     images = [step for step in wanted.steps if isinstance(step, BaseImage)]
     with opened_builder(home) as builder:
-        bases = builder.prepare(images, str(context or "/"), pull=False, hear=take)
+        bases = {one: builder.prepare(one, str(context or "/"), pull=False, hear=take) for one in images}
         return Built(home, builder.build(wanted, given, bases, names, take), events)

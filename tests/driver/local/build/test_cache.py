@@ -333,7 +333,7 @@ def test_a_build_that_waits_for_another_can_be_cancelled(home):
     wait_until(lambda: os.path.exists(pipe))
     given = Given({}, {}, RunOptions(Network.NONE))
     with opened_builder(home) as builder:
-        bases = builder.prepare([MACHINE], "/", pull=False, hear=lambda _: None)
+        bases = {MACHINE: builder.prepare(MACHINE, "/", pull=False, hear=lambda _: None)}
 
         def hear(event):
             if isinstance(event, StepOutput) and "waiting for another build" in event.line:

@@ -8,6 +8,7 @@ import http.server
 import shutil
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_a_file_is_fetched_again_only_when_it_has_changed(home, server):
     assert server.answers == [200, 304]
     server.content = b"new"
     assert build(home, wanted(server)).files()["to/file.txt"] == "600 new"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_damaged_file_is_fetched_again(home, server, is_known):
+    build(home, wanted(server))
+    [kept] = Path(home.builds).glob("downloads/*/*/file.txt")
+    kept.write_bytes(b"damaged")
+    if not is_known:
+        [known] = Path(home.builds).glob("downloads/*/known.json")
+        known.unlink()
+    assert build(home, wanted(server)).started == []
+    assert server.answers == [200, 200]
+    assert kept.read_bytes() == b"content"
 
 
 def test_checksums_and_refusals(home, server):

@@ -27,9 +27,10 @@ from orchestra.build.step import (
     SshMount,
     TmpfsMount,
 )
+from orchestra.driver.local.build import agents
 from orchestra.driver.local.build.agents import agent_of_keys
 from orchestra.driver.local.build.execute import StepError
-from orchestra.errors import OrchestraError, UserError
+from orchestra.errors import EnvironmentLack, OrchestraError, UserError
 from orchestra.model.device_edits import DeviceEdits, DeviceNode
 from orchestra.record import replace
 from tests.driver.local.build.making import MACHINE, build, graph, shell
@@ -267,6 +268,14 @@ def test_a_key_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "key").write_text("no key")
     (tmp_path / "key").chmod(0o600)
     with pytest.raises(UserError, match=r"--ssh mine: .*/key"), agent_of_keys("mine", [f"{tmp_path}/key"]):
+        pass
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs ssh-agent (Debian: openssh-client)")
+def test_a_key_that_never_comes_is_given_up(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "key")
+    monkeypatch.setattr(agents, "SECONDS", 0.1)
+    with pytest.raises(EnvironmentLack, match="ssh-add takes longer"), agent_of_keys("mine", [f"{tmp_path}/key"]):
         pass
 
 
