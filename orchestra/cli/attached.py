@@ -24,14 +24,14 @@ from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from orchestra.cli.invocation import Invocation
     from orchestra.cli.render.watch_lines import WatchLines
     from orchestra.model.event import Event
     from orchestra.model.log import Happening
-    from orchestra.model.result import ReportedFailure, UpResult
+    from orchestra.model.result import StopResult, UpResult
     from orchestra.stacks.up import Beginning, UpOptions
     from orchestra.stacks.watching.events import WatchEvent
 
@@ -214,7 +214,7 @@ class Screen:
         for outlet in self._outlets:
             outlet.hurries = True
 
-    def stopped(self, failures: Sequence[ReportedFailure]) -> None:
-        self._progress.conclude("Stopping", "Stopped")
-        if failures:
-            print(render_failures(failures, self._invocation.colors(sys.stderr)), end="", file=sys.stderr)
+    def stopped(self, result: StopResult) -> None:
+        self._progress.conclude("Stopping", "Stopped", result.resting)
+        if result.failures:
+            print(render_failures(result.failures, self._invocation.colors(sys.stderr)), end="", file=sys.stderr)

@@ -41,7 +41,7 @@ BUILD_COMMANDS = (
             Option("with_dependencies", ("--with-dependencies",), FLAG, "Also build the services' dependencies"),
             *(
                 Option(name.replace("-", "_"), (f"--{name}",), FLAG, "No effect; kept for scripts", hidden=True)
-                for name in ("compress", "force-rm", "no-rm")
+                for name in ("compress", "force-rm", "no-rm", "parallel")
             ),
         ),
         (SERVICES,),

@@ -29,6 +29,8 @@ LISTS = ("services", "volumes", "networks", "images", "models", "profiles")
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
+    if values["variables"] and values["selected"]:
+        print("warning: service filtering is not applied when --variables is set", file=sys.stderr)
     result = config(invocation.context, _read_options(values))
     # The text shows every attribute; a check also names those without an effect.
     warn_of_notes(invocation, result.warnings + (result.not_applied if values["quiet"] else ()))

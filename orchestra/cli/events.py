@@ -52,7 +52,7 @@ def run(invocation: Invocation) -> int:
                 if name not in ids or row["action"] == "create":
                     ids.update(container_ids(context))
                 row["id"] = ids.get(name, "")
-            print(json.dumps(row), flush=True)
+            print(json.dumps(row, separators=(",", ":")), flush=True)
 
     follow_events(context, values["services"], Span(since, until), show)
     return 0

@@ -27,6 +27,10 @@ IMAGE_COMMANDS = (
             INCLUDE_DEPS,
             Option("policy", ("--policy",), TEXT, "When to pull images", choices=("missing", "always")),
             QUIET,
+            *(
+                Option(name.replace("-", "_"), (f"--{name}",), FLAG, "No effect; kept for scripts", hidden=True)
+                for name in ("parallel", "no-parallel")
+            ),
         ),
         (SERVICES,),
     ),

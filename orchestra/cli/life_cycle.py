@@ -40,7 +40,7 @@ def stop_and_show(invocation: Invocation, options: StopOptions) -> int:
     """Return the exit code when all containers have stopped, or cannot be stopped."""
     with open_progress(invocation) as progress:
         result = stop(invocation.context, options, progress.hear)
-        progress.conclude("Stopping", "Stopped")
+        progress.conclude("Stopping", "Stopped", result.resting)
     return conclude_failures(invocation, result.failures)
 
 
@@ -61,6 +61,7 @@ def _start(invocation: Invocation) -> int:
 
 def _restart(invocation: Invocation) -> int:
     with open_progress(invocation) as progress:
+        progress.restarts = True
         result = restart(invocation.context, invocation.options(RestartOptions), progress.hear)
         progress.settle(result.containers)
     return conclude_start(invocation, result)

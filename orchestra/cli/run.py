@@ -15,7 +15,7 @@ from orchestra.cli.progress import open_progress
 from orchestra.cli.relay import Signals
 from orchestra.cli.up_result import conclude_failures
 from orchestra.cli.warnings import warn_of_notes, warn_of_orphans
-from orchestra.errors import EnvironmentLack
+from orchestra.errors import EnvironmentLack, UserError
 from orchestra.model.result import ConcludeResult, RunResult
 from orchestra.record import replace
 from orchestra.stacks.mail import Answered, Failed, Heard
@@ -49,6 +49,8 @@ def run(invocation: Invocation) -> int:
 
 
 def read_options(values: dict[str, Any], context: Context) -> RunOptions:
+    if values["publish"] and values["service_ports"]:
+        raise UserError("--service-ports and --publish are incompatible")
     environment: dict[str, str] = {}
     for path in values["env_files"]:
         environment |= read_environment_file(path, context)

@@ -27,6 +27,7 @@ PULL = Option(
 )
 REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
 QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
+NO_TTY = Option("no_tty", ("--no-TTY",), FLAG, "The same as --no-tty", hidden=True)
 YES = Option("yes", ("-y", "--yes"), FLAG, "Assume yes as the answer to all questions")
 
 
@@ -61,6 +62,9 @@ RUN_COMMANDS = (
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", 1),
             Option("no_tty", ("-T", "--no-tty"), FLAG, "Do not allocate a terminal"),
             Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
+            Option("volumes", ("--volumes",), LIST, "The same as --volume", metavar="SOURCE:TARGET", hidden=True),
+            Option("labels", ("--labels",), LIST, "The same as --label", metavar="NAME=VALUE", hidden=True),
+            NO_TTY,
         ),
         (
             Argument("service", "SERVICE", "Service to run the command for"),

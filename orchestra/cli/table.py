@@ -13,6 +13,7 @@ from orchestra.cli.run_table import (
     FORCE_RECREATE,
     NO_DEPS,
     NO_RECREATE,
+    NO_TTY,
     PULL,
     QUIET_PULL,
     REMOVE_ORPHANS,
@@ -186,6 +187,7 @@ COMMANDS = (
             Option("privileged", ("--privileged",), FLAG, "Give the command all available capabilities"),
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", hidden=True),
             Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
+            NO_TTY,
         ),
         (
             Argument("service", "SERVICE", "Service to run the command in"),

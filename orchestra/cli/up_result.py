@@ -7,6 +7,7 @@ import sys
 from orchestra.cli.render.errors import render_failures
 from orchestra.cli.warnings import warn_of_damage, warn_of_orphans
 from orchestra.errors import UserError
+from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def conclude(invocation: Invocation, result: UpResult) -> int:
     """Report a result; return the exit code."""
     warn_of_damage(result.damage)
     warn_of_orphans(invocation, result.orphans)
+    for option in result.options:
+        print(f"warning: {visible(option)}", file=sys.stderr)
     for port in result.moved:
         print(f"{port.container}: port {port.asked} is in use; published at {port.published} instead", file=sys.stderr)
     return conclude_start(invocation, result)

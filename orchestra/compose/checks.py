@@ -263,7 +263,7 @@ def _check_names(context: Context) -> None:
         check_name(("services", key, "container_name"), name, context)
         if name and name in owners:
             place = ("services", key, "container_name")
-            message = f"services {owners[name]} and {key} both name their container {name}"
+            message = f'service {key}: container name "{name}" is already in use by service {owners[name]}'
             context.problems.error("conflict", message, context.span(place), place)
         elif name:
             owners[name] = key

@@ -96,7 +96,7 @@ def _link_aliases(key: str, context: Context) -> dict[str, list[str]]:
 
 
 def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[NetworkSpec, ...]:
-    """The networks to make: those that containers use. used: how many containers, by the name on the host."""
+    """The networks to make: those that containers use, or all. used: how many containers, by the name on the host."""
     from orchestra.compose.render import dump
     from orchestra.compose.schema.network import Network, Pool
 
@@ -107,7 +107,7 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
     found: list[NetworkSpec] = []
     for key, network in declared.items():
         name = host_name(context, key)
-        if name not in used:
+        if name not in used and not context.project.keeps_unused:
             continue
         pools = pools_of(network)
         path = ("networks", key)

@@ -60,7 +60,8 @@ def check_dependencies(service: Service, path: Path, context: Context, declared:
             place = dependency_path(service, path, name)
             message = f"service {path[-1]} waits for {name} to be healthy, but {name} has no healthcheck"
             hint = f"give {name} a healthcheck, or wait for service_started"
-            context.problems.error("no-healthcheck", message, context.span(place, key=True), place, hint)
+            report = context.problems.error if dependency.required else context.problems.warn
+            report("no-healthcheck", message, context.span(place, key=True), place, hint)
 
 
 def _missing(service: Service, path: Path, name: str, context: Context, declared: Collection[str]) -> None:

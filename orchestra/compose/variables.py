@@ -42,8 +42,10 @@ def render_variables(variables: Iterable[Variable], format_: Literal["yaml", "js
         for name, required, default, alternate in variables
     }
     if format_ == "json":
-        return json.dumps(values, ensure_ascii=False) + "\n"
-    return render_yaml({name: {key.lower(): item for key, item in value.items()} for name, value in values.items()})
+        return json.dumps(values, ensure_ascii=False, indent=4) + "\n"
+    return render_yaml(
+        {name: {key.lower(): item for key, item in value.items()} for name, value in values.items()}, indent=4
+    )
 
 
 def texts_of(node: Node) -> Iterator[str]:

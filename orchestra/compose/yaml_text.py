@@ -17,10 +17,14 @@ _OTHERWISE = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|\d{4}-\d\d?-\d\d?.*"
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 
 
-def render_yaml(value: Any) -> str:
-    """The text of a mapping or sequence, with a final newline."""
+def render_yaml(value: Any, *, indent: int = 2) -> str:
+    """The text of a mapping or sequence, with a final newline. indent: of a mapping's values, at the first level."""
     lines: list[str] = []
-    _render(value, 0, lines)
+    if isinstance(value, dict) and indent != 2:
+        for key, item in value.items():
+            _entry(f"{_scalar(key)}:", item, indent, lines)
+    else:
+        _render(value, 0, lines)
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,7 @@ from orchestra.model.result import (
     SettleResult,
     UpResult,
 )
+from orchestra.plan.dependency import failed_options
 from orchestra.plan.desire import desire
 from orchestra.plan.done import is_down
 from orchestra.plan.earlier import go_back, with_earlier
@@ -43,7 +44,7 @@ from orchestra.plan.removal import orphans
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import next_run
 from orchestra.plan.revision import compare
-from orchestra.plan.selection import with_dependents
+from orchestra.plan.selection import check_lenders, with_dependents
 from orchestra.plan.situation import Situation
 from orchestra.record import Record, replace
 
@@ -128,6 +129,9 @@ class Commands:
             self._driver.take_environment(request.environment)
         at = self._clock()
         asked_at = request.asked_at or at
+        if changes.alone:
+            await self._engine.wait(lambda _desired, _observed, _plan: True)
+            check_lenders(new, self._engine.observed)
         observed = self._engine.observed
 
         def more(current: Desired) -> Desired:
@@ -159,6 +163,7 @@ class Commands:
             unproven=waited.unproven,
             damage=damage,
             moved=moved_ports(desired.containers, self._engine.observed.containers),
+            options=failed_options(Situation(desired, self._engine.observed, {}, at)),
         )
 
     async def down(self, request: DownRequest) -> DownResult:

@@ -22,6 +22,7 @@ from orchestra.model.result import (
     StopResult,
     WaitResult,
 )
+from orchestra.plan.action import StopContainer
 from orchestra.plan.desire import after_restart, leave, restart, start, stop, without_containers
 from orchestra.plan.done import Standing, judge_removal, judge_stop
 from orchestra.plan.removal import orphans
@@ -92,14 +93,16 @@ class LifeCycle:
         def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
             nonlocal wanted_again
             wanted_again = frozenset(name for name in asked if not desired.wish(name).rests)
-            return bool(wanted_again) or not judge_stop(observed, plan, chosen).starting
+            return bool(wanted_again) or not (judge_stop(observed, plan, chosen).starting or self._is_stopping(asked))
 
         await self._engine.wait(is_decided)
         if wanted_again:
             names = ", ".join(sorted(wanted_again))
             raise UserError(f"another command has started {names} in the meantime")
         failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
-        return StopResult(report_failures(failures, self._engine.desired))
+        seen = self._engine.observed.containers.values()
+        resting = (each.name for each in seen if each.service in asked and not each.one_off and _rests(each))
+        return StopResult(report_failures(failures, self._engine.desired), tuple(sorted(resting)))
 
     async def kill(self, request: KillRequest) -> KillResult:
         """Send a signal. As in Docker, SIGKILL and a container's stop signal set its restart policy aside."""
@@ -224,6 +227,13 @@ class LifeCycle:
             unproven=waited.unproven,
         )
 
+    def _is_stopping(self, services: Collection[str]) -> bool:
+        """Whether a stop is under way: a container may have exited, but what its hooks have written is not told yet."""
+        actions = self._engine.in_flight(begun=True).values()
+        names = (action.name for action in actions if isinstance(action, StopContainer))
+        seen = self._engine.observed.containers
+        return any(name in seen and seen[name].service in services for name in names)
+
     def _existing(self, services: Collection[str]) -> frozenset[ServiceName]:
         """Those of the named services, or of all, that should have containers."""
         self._commands.need_to_know()
@@ -237,6 +247,10 @@ class LifeCycle:
 
 def _always(_desired: Desired, _observed: Observed, _plan: Plan) -> bool:
     return True
+
+
+def _rests(container: Container) -> bool:
+    return isinstance(container.status, Exited)
 
 
 def _is_paused(container: Container) -> bool:

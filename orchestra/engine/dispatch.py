@@ -44,7 +44,7 @@ LINES = 10
 
 
 class Effect(NamedTuple):
-    """What nothing predicts of an action. image: the one pulled. output: what post_start hooks have written."""
+    """What nothing predicts of an action. image: the one pulled. output: what its hooks have written."""
 
     image: Image | None = None
     output: str = ""
@@ -76,7 +76,7 @@ async def perform(driver: Driver, action: Action) -> Effect:
         case RunHooks():
             return Effect(output=await _run_hooks(driver, action))
         case StopContainer():
-            await _stop(driver, action)
+            return Effect(output=await _stop(driver, action))
         case RemoveContainer(name=name, volumes=volumes):
             await driver.remove(name, volumes=volumes)
         case _:
@@ -94,13 +94,21 @@ async def _run_hooks(driver: Driver, action: RunHooks) -> str:
         result = await driver.run_hook(action.name, hook, timeout=None)
         if result.exit_code != 0:
             raise await _hook_failure(driver, action.name, result, "correct the hook; orchestra up runs it again")
-        output += "".join(f"{line}\n" for line in result.output.splitlines())
+        output += _whole_lines(result)
         await driver.record_hooks(action.name, number)
     return output
 
 
-async def _stop(driver: Driver, action: StopContainer) -> None:
-    """A hook that takes all the time is cut off. One that fails leaves the container as it is, as in Docker Compose."""
+def _whole_lines(result: ProbeResult) -> str:
+    return "".join(f"{line}\n" for line in result.output.splitlines())
+
+
+async def _stop(driver: Driver, action: StopContainer) -> str:
+    """A hook that takes all the time is cut off. One that fails leaves the container as it is, as in Docker Compose.
+
+    Returns what the hooks have written.
+    """
+    output = ""
     deadline = anyio.current_time() + action.timeout
     left = action.timeout
     for hook in action.hooks:
@@ -115,7 +123,9 @@ async def _stop(driver: Driver, action: StopContainer) -> None:
         left = deadline - anyio.current_time()
         if result.exit_code:
             raise await _hook_failure(driver, action.name, result, "with --timeout 0 it stops without its hooks")
+        output += _whole_lines(result)
     await driver.stop(action.name, signal=action.signal, timeout=max(0.0, left))
+    return output
 
 
 async def _runs(driver: Driver, name: str) -> bool:

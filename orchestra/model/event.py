@@ -24,7 +24,7 @@ class ActionEvent(Record):
 
     cancelled: given up because something else is wanted now. in_use: it failed because another stack uses what it
     should remove. replaces: of a container that makes way for another one of its name. output: the end of what
-    successful post_start hooks have written.
+    its successful hooks have written.
     """
 
     at: float

@@ -50,7 +50,8 @@ class MovedPort(Record):
 class UpResult(Record):
     """Nothing is undone after a failure: the next ``up`` continues from there.
 
-    unproven: containers that it waited for without success. moved: ports of running containers.
+    unproven: containers that it waited for without success. moved: ports of running containers. options: dependencies
+    with ``required: false`` that have failed, in words.
     """
 
     containers: tuple[ContainerState, ...] = ()
@@ -60,6 +61,7 @@ class UpResult(Record):
     unproven: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     moved: tuple[MovedPort, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 class RunResult(Record):
@@ -97,9 +99,10 @@ class DownResult(Record):
 
 
 class StopResult(Record):
-    """failures: containers that could not be stopped."""
+    """failures: containers that could not be stopped. resting: those that do not run, also if they did not before."""
 
     failures: tuple[ReportedFailure, ...] = ()
+    resting: tuple[str, ...] = ()
 
 
 class StartResult(Record):

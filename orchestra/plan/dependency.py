@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 HEALTHY, COMPLETE, RESTARTED = "to be healthy", "to complete", "to be restarted"
+_FAILED = "dependency failed to start: "
 HOOKS = "to run its post_start hooks"
 """What a container waits for in another one that is running, or will soon run again."""
 
@@ -37,6 +38,21 @@ class Allowed(NamedTuple):
     """All conditions hold; ``reason`` names them, and is empty when there are none."""
 
     reason: str
+
+
+def failed_options(situation: Situation) -> tuple[str, ...]:
+    """Which dependencies with ``required: false`` have failed, and why: their dependents start without them."""
+    return tuple(
+        dict.fromkeys(
+            f'optional dependency "{dependency.service}" failed to start: {words.removeprefix(_FAILED)}'
+            for spec in situation.desired.of_services
+            for dependency in spec.depends_on
+            if not dependency.required
+            for replica in situation.replicas.get(dependency.service, ())
+            for standing, words in [_standing(situation, replica, dependency, settled=True)]
+            if standing in (_Standing.FAILED, _Standing.HOPELESS)
+        )
+    )
 
 
 class _Standing(Enum):
@@ -161,10 +177,10 @@ def _running(replica: Container, condition: Condition, health: Health) -> tuple[
             if health.status is HealthStatus.HEALTHY:
                 return _Standing.MET, ""
             if replica.healthcheck is None:
-                error = f"dependency failed to start: container {replica.name} has no healthcheck configured"
+                error = f"{_FAILED}container {replica.name} has no healthcheck configured"
                 return _Standing.FAILED, error
             if health.status is HealthStatus.UNHEALTHY:
-                return _Standing.FAILED, f"dependency failed to start: {describe_unhealthy(replica.name, health)}"
+                return _Standing.FAILED, f"{_FAILED}{describe_unhealthy(replica.name, health)}"
             return _Standing.WAITING, f"{replica.name} {HEALTHY}"
 
 
@@ -180,7 +196,7 @@ def _ended(
         return _Standing.WAITING, f"{replica.name} {RESTARTED}"
     if condition is Condition.HEALTHY:
         text = exit_text(ended, replica.resources.memory)
-        return _Standing.FAILED, f"dependency failed to start: container {replica.name} {text}"
+        return _Standing.FAILED, f"{_FAILED}container {replica.name} {text}"
     code = "unknown" if ended.exit_code is None else ended.exit_code
     reason = ", out of memory" if ended.oom_killed else ""
     return _Standing.FAILED, f'service "{dependency.service}" didn\'t complete successfully: exit {code}{reason}'

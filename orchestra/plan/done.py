@@ -71,8 +71,9 @@ def judge_up(
     unproven: list[str] = []
     stuck: dict[ResourceId, str] = {}
     images: set[ResourceId] = set()
+    replaced = {spec.name for spec in desired.of_services}
     for name in find_departures(judge.situation):
-        if name not in judge.situation.specs and _selected(observed.containers[name].service, services):
+        if name not in replaced and _selected(observed.containers[name].service, services):
             if ResourceId.container(name) in plan.hopeless:
                 stuck[ResourceId.container(name)] = ""
             else:

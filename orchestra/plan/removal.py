@@ -36,6 +36,8 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
                 departures[name] = Departure(reason)
         elif spec.one_off is not None and not (isinstance(container.status, Exited) and spec.one_off.started):
             continue
+        elif spec.one_off is not None and _is_over(situation, container):
+            departures[name] = Departure("its command has ended, and orphans are removed")
         elif held := _holds_changed(situation, spec, container):
             departures[name] = Departure(f"the definition of network {held} changed")
         elif spec.one_off is None and situation.wish(spec.service).goal is Goal.STOP:
@@ -68,13 +70,25 @@ def _unwanted(situation: Situation, container: Container) -> str | None:
     return f"{container.service} is scaled to {count}"
 
 
+def _is_over(situation: Situation, container: Container) -> bool:
+    """Whether a one-off command had ended when removing orphans was asked for: as in Docker Compose it is one then."""
+    status, request = container.status, situation.request
+    return request.remove_orphans and isinstance(status, Exited) and status.finished_at <= request.at
+
+
 def orphans(desired: Desired, observed: Observed) -> tuple[str, ...]:
-    """Names of the stack's containers that belong to no declared service."""
+    """Names of the stack's containers that belong to no declared service; those of one-off commands once they ended."""
     declared = frozenset(desired.services)
-    wanted = {spec.name for spec in desired.containers}
-    containers = (container for container in observed.containers.values() if not container.one_off)
-    names = (c.name for c in containers if c.service not in declared and c.name not in wanted)
-    return tuple(sorted(names))
+    wanted = {spec.name for spec in desired.of_services}
+    return tuple(
+        sorted(
+            container.name
+            for container in observed.containers.values()
+            if container.service not in declared
+            and container.name not in wanted
+            and (isinstance(container.status, Exited) or not container.one_off)
+        )
+    )
 
 
 def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveContainer | Blocked]:
@@ -88,7 +102,7 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
         if resource in situation.in_flight:
             continue
         departure = situation.leaving[container.name]
-        replaces = container.name in situation.specs and not departure.keep
+        replaces = _comes_again(situation, container.name) and not departure.keep
         if not isinstance(container.status, Running):
             if not departure.keep:
                 fate = _fate_of_volumes(situation, container)
@@ -102,8 +116,14 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
             yield stop(situation, container, departure.reason, replaces=replaces)
 
 
+def _comes_again(situation: Situation, name: str) -> bool:
+    """Whether another container of this name follows: a one-off command runs once."""
+    spec = situation.specs.get(name)
+    return spec is not None and spec.one_off is None
+
+
 def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVolumes:
-    if container.name in situation.specs or container.initializes in situation.specs:
+    if _comes_again(situation, container.name) or container.initializes in situation.specs:
         return AnonymousVolumes.HAND_ON
     request = situation.request
     return AnonymousVolumes.DELETE if request.remove_volumes or request.remove_anonymous else AnonymousVolumes.LEAVE

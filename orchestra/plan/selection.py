@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.errors import UserError
 from orchestra.model.desired import Desired
+from orchestra.model.sharing import OfService
 from orchestra.plan.volumes import named_volumes
 from orchestra.record import replace
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import ContainerSpec, ImageSpec, Request
     from orchestra.model.names import ServiceName
+    from orchestra.model.observed import Observed
     from orchestra.model.wish import Wish
 
 
@@ -103,6 +105,26 @@ def without_services(current: Desired, services: Collection[str], request: Reque
         request=request,
         wishes=_wishes_of(current, kept),
     )
+
+
+def check_lenders(new: Desired, observed: Observed) -> None:
+    """Raise UserError if a container is to share what a service has that the command leaves out and has no container.
+
+    As in Docker Compose, such a command changes nothing.
+    """
+    there = {*(spec.service for spec in new.of_services), *(each.service for each in observed.containers.values())}
+    for spec in new.of_services:
+        shares = {"network": spec.network_mode, "PID": spec.pid, "IPC": spec.ipc}
+        lenders = [
+            (f"{kind} namespace", share.service) for kind, share in shares.items() if isinstance(share, OfService)
+        ]
+        lenders += [("volume", each.whose.service) for each in spec.volumes_from if isinstance(each.whose, OfService)]
+        for what, service in lenders:
+            if service not in there:
+                raise UserError(
+                    f"cannot share {what} with service {service}: container missing",
+                    hint=f"start {service} first, or leave out --no-deps",
+                )
 
 
 def with_dependents(desired: Desired, services: Collection[str], *, restarted: bool = False) -> frozenset[str]:

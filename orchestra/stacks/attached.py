@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.event import Event
     from orchestra.model.log import Happening
-    from orchestra.model.result import Exit, ReportedFailure
+    from orchestra.model.result import Exit
     from orchestra.stacks.keys import Key
     from orchestra.stacks.stack_file import Prepared
     from orchestra.stacks.up import Beginning, UpOptions
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
         def hurry(self) -> None:
             """Do not wait for readers of the output any more."""
 
-        def stopped(self, failures: Sequence[ReportedFailure]) -> None: ...
+        def stopped(self, result: StopResult) -> None: ...
 
         def watch(self, event: WatchEvent) -> None:
             """Something has happened because a file has changed."""
@@ -146,7 +146,7 @@ class Attached:
         self._interrupts = interrupts
         self._selected = beginning.prepared.selected
         self._stack = beginning.prepared.identity.stack
-        specs = json.loads(beginning.prepared.desired)["containers"] if beginning.prepared.desired else []
+        specs = json.loads(beginning.prepared.desired).get("containers", []) if beginning.prepared.desired else []
         self._services = choose_services(options, up.chosen.services, self._selected, specs)
         self.specs = [spec for spec in specs if spec["service"] in self._services]
         self._keyboard = keyboard
@@ -271,8 +271,8 @@ class Attached:
                 self._end(exits)
             case Answered("last", AttendResult(exits)):
                 self._code = _code(exits[0]) if exits else 0
-            case Answered(_, StopResult(failures)):
-                self._audience.stopped(failures)
+            case Answered(_, StopResult(failures) as result):
+                self._audience.stopped(result)
                 if failures:
                     self._code = 1
                 else:

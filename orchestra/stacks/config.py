@@ -12,6 +12,7 @@ from orchestra.stacks.stack_file import Chosen, StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from orchestra.compose import Loaded, LoadRequest
@@ -79,12 +80,22 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
     if options.pinned or options.view is View.LOCK:
         return _pinned(context, options)
     if options.left_out:
-        from orchestra.compose.partial import render_partial
-        from orchestra.compose.request import Passes
-
-        passes = Passes(**dict.fromkeys(options.left_out, False))
-        return ConfigResult(render_partial(_request(context, options), passes, _format(options)))
+        return ConfigResult(_partial(_request(context, options), options))
     return _remembered(context, options)
+
+
+def _partial(request: LoadRequest, options: ConfigOptions) -> str:
+    from orchestra.compose.partial import partial_hashes, partial_names, render_partial
+    from orchestra.compose.request import Passes
+
+    passes = Passes(**dict.fromkeys(options.left_out, False))
+    match options.view:
+        case View.HASHES:
+            return _hashes(partial_hashes(request, passes), options.subject)
+        case View.SERVICES | View.VOLUMES | View.NETWORKS | View.MODELS:
+            return "".join(f"{name}\n" for name in partial_names(request, passes, options.view))
+        case _:
+            return render_partial(request, passes, _format(options))
 
 
 def _pinned(context: Context, options: ConfigOptions) -> ConfigResult:
@@ -134,7 +145,7 @@ def _render(loaded: Loaded, options: ConfigOptions) -> str:
     desired, stack = loaded.desired, loaded.stack
     match options.view:
         case View.HASHES:
-            return _hashes(loaded, options.subject)
+            return _hashes(loaded.hashes, options.subject)
         case View.SERVICES:
             names = sorted(stack.services)
         case View.VOLUMES:
@@ -152,13 +163,13 @@ def _render(loaded: Loaded, options: ConfigOptions) -> str:
     return "".join(f"{name}\n" for name in names)
 
 
-def _hashes(loaded: Loaded, asked: str) -> str:
+def _hashes(hashes: Mapping[str, str], asked: str) -> str:
     """``web 3f…`` for each service of a list with commas; ``*`` for all services."""
-    names = sorted(loaded.hashes) if asked == "*" else asked.split(",")
-    missing = [name for name in names if name not in loaded.hashes]
+    names = sorted(hashes) if asked == "*" else asked.split(",")
+    missing = [name for name in names if name not in hashes]
     if missing:
-        raise UserError(f"no such service: {missing[0]}", hint=f"services are {', '.join(sorted(loaded.hashes))}")
-    return "".join(f"{name} {loaded.hashes[name]}\n" for name in names)
+        raise UserError(f"no such service: {missing[0]}", hint=f"services are {', '.join(sorted(hashes))}")
+    return "".join(f"{name} {hashes[name]}\n" for name in names)
 
 
 def _request(context: Context, options: ConfigOptions) -> LoadRequest:

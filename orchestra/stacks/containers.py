@@ -121,12 +121,15 @@ def check_known(services: Sequence[str], declared: Iterable[str] | None, existin
 
 
 def choose_running(running: Iterable[Kind], service: str, index: int | None) -> Kind:
-    """The service's running container with this index, or with the lowest one. Raises UserError."""
-    of_services = (each for each in running if not each.one_off)
-    replicas = [each for each in of_services if each.service == service and index in (None, each.index)]
-    if not replicas:
+    """The service's running container with this index, or with the lowest one; without any, that of a one-off command.
+
+    Raises UserError.
+    """
+    of_service = (each for each in running if each.service == service)
+    chosen = [each for each in of_service if index in (None, each.index) and not (index and each.one_off)]
+    if not chosen:
         raise _not_running(service, index)
-    return min(replicas, key=lambda each: each.index)
+    return min(chosen, key=lambda each: (each.one_off, each.index, each.name))
 
 
 def _not_running(service: str, index: int | None) -> UserError:

@@ -157,7 +157,7 @@ class StackFile:
         from orchestra.model.codec import encode
 
         loaded = self.load(chosen)
-        if not loaded.stack.services:
+        if not loaded.stack.services and not loaded.desired.networks:
             raise UserError(
                 "no service selected", hint="the file declares no services, or all of them belong to inactive profiles"
             )

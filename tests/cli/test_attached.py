@@ -121,8 +121,8 @@ def test_ctrl_c_stops_in_reverse_order_with_every_last_word_and_keeps_the_contai
     assert code == 130
     assert "Gracefully stopping... (press Ctrl+C again to force)\n" in err
     assert out[-4:] == ["web-1  | web bye", "web-1 exited with code 3", "db-1   | db bye", "db-1 exited with code 0"]
-    assert "stack-web-1  Stopped" in err
-    assert "stack-db-1  Stopped" in err
+    assert "stack-web-1 Stopped" in err
+    assert "stack-db-1 Stopped" in err
     assert {row["State"] for row in stack.containers().values()} == {"exited"}
     again = Foreground(stack)
     again.wait_for("web-1  | web")

@@ -85,8 +85,9 @@ def test_the_variables_of_the_file_and_of_its_surroundings(config, monkeypatch):
     tag = {"Name": "TAG", "DefaultValue": "1", "PresenceValue": "", "Required": False}
     assert json.loads(config("--variables", "--format", "json")[1]) == {"TAG": tag}
     assert config("--variables", "--format", "yaml")[1].splitlines() == [
-        *("TAG:", "  name: TAG", '  defaultvalue: "1"', '  presencevalue: ""', "  required: false"),
+        *("TAG:", "    name: TAG", '    defaultvalue: "1"', '    presencevalue: ""', "    required: false"),
     ]
+    assert "service filtering is not applied" in config("--variables", "web")[2]
     monkeypatch.setenv("ORCHESTRA_TEST", "here")
     lines = config("--environment")[1].splitlines()
     assert "ORCHESTRA_TEST=here" in lines
@@ -110,6 +111,10 @@ def test_passes_can_be_left_out(config, tmp_path):
     assert "networks" not in web("--no-normalize")
     code, out, _ = config("--no-consistency", "--format", "json", before=())
     assert (code, list(json.loads(out)["services"])) == (0, ["web"])
+    assert config("--no-consistency", "--services", before=())[1] == "web\n"
+    assert config("--no-consistency", "--volumes", before=())[1] == "vol\n"
+    assert config("--no-consistency", "--models", before=())[1] == "ai/m\n"
+    assert config("--no-consistency", "--hash", "*", before=())[1].startswith("web ")
     assert config(before=())[0] == 15
 
 

@@ -124,16 +124,16 @@ def test_the_images_of_a_stack_are_fetched_each_once(host, home, orchestra, publ
     code, out, err = orchestra("-f", file, "pull")
     assert (code, out) == (0, "")
     lines = err.splitlines()
-    assert lines.count(f" Image {host}/web:1  Pulling") == 1
+    assert lines.count(f" Image {host}/web:1 Pulling") == 1
     assert {line for line in lines if "Skipped" in line} == {
-        " Service own  Skipped - No image to pull",
-        " Service never  Skipped - pull_policy is never",
-        " Service tree  Skipped - A directory needs no pull",
+        " Service own Skipped - No image to pull",
+        " Service never Skipped - pull_policy is never",
+        " Service tree Skipped - A directory needs no pull",
     }
     assert names(home) == {f"{host}/{name}:1" for name in ("web", "db", "idle")}
     again = orchestra("-f", file, "pull")[2]
-    assert " Service db  Skipped - Image is already present locally\n" in again
-    assert f" Image {host}/web:1  Pulled\n" in again
+    assert " Service db Skipped - Image is already present locally\n" in again
+    assert f" Image {host}/web:1 Pulled\n" in again
     held = orchestra("-f", file, "pull", "--policy", "missing", "web", "db")[2]
     assert held.count("Skipped - Image is already present locally") == 2
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_fetched_fails_the_command_or_not(host, home, orchestra, 
     assert orchestra("-f", file, "pull", "--ignore-pull-failures")[0] == 0
     code, _, err = orchestra("-f", file, "pull", "--ignore-buildable", "b", "c")
     assert code == 0
-    assert " Service c  Skipped - Image can be built\n" in err
+    assert " Service c Skipped - Image can be built\n" in err
     assert orchestra("-f", file, "pull", "nobody")[0] != 0
 
 
@@ -192,9 +192,9 @@ services:
     code, _, err = orchestra("-f", file, "push")
     assert code == 0, err
     assert {line for line in err.splitlines() if "Skipped" in line} == {
-        " Service own  Skipped - No image to push",
-        " Service two  Skipped - The service has no build; name it on the command line to push its image",
-        " Service tree  Skipped - Image is not from a registry",
+        " Service own Skipped - No image to push",
+        " Service two Skipped - The service has no build; name it on the command line to push its image",
+        " Service tree Skipped - Image is not from a registry",
     }
     assert err.count("  Pushed\n") == 2
     assert orchestra("-f", file, "push", "-q", "two") == (0, "", "")

@@ -46,9 +46,9 @@ def test_what_was_starting_when_the_result_came_is_said_to_have_started(capfd):
     progress.hear(acted("start", "started"))
     progress.settle([row("running"), row("running", "s-db-1")])
     assert capfd.readouterr().err.splitlines() == [
-        " Container s-web-1  Starting",
-        " Container s-web-1  Started",
-        " Container s-db-1  Running",
+        " Container s-web-1 Starting",
+        " Container s-web-1 Started",
+        " Container s-db-1 Running",
     ]
 
 
@@ -57,7 +57,7 @@ def test_what_has_not_started_is_not_said_to_have(capfd):
     progress.hear(acted("start", "failed"))
     progress.hear(acted("start", "started", "s-db-1"))
     progress.settle([row("created"), row("created", "s-db-1")])
-    assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Error", " Container s-db-1  Starting"]
+    assert capfd.readouterr().err.splitlines() == [" Container s-web-1 Error", " Container s-db-1 Starting"]
 
 
 def test_a_replaced_container_is_recreated_and_one_that_is_stopped_is_not(capfd):
@@ -70,14 +70,14 @@ def test_a_replaced_container_is_recreated_and_one_that_is_stopped_is_not(capfd)
         for phase in ("started", "done"):
             progress.hear(acted(verb, phase))
     assert capfd.readouterr().err.splitlines() == [
-        " Container s-web-1  Recreate",
-        " Container s-db-1  Stopping",
-        " Container s-db-1  Stopped",
-        " Container s-db-1  Removing",
-        " Container s-db-1  Removed",
-        " Container s-web-1  Recreated",
-        " Container s-web-1  Starting",
-        " Container s-web-1  Started",
+        " Container s-web-1 Recreate",
+        " Container s-db-1 Stopping",
+        " Container s-db-1 Stopped",
+        " Container s-db-1 Removing",
+        " Container s-db-1 Removed",
+        " Container s-web-1 Recreated",
+        " Container s-web-1 Starting",
+        " Container s-web-1 Started",
     ]
 
 
@@ -87,9 +87,9 @@ def test_a_replacement_that_fails_ends_with_its_error(capfd):
     progress.hear(acted("stop", "failed", replaces=True, error="db hook exited with status 1"))
     progress.hear(acted("create", "started"))
     assert capfd.readouterr().err.splitlines() == [
-        " Container s-web-1  Recreate",
-        " Container s-web-1  Error",
-        " Container s-web-1  Creating",
+        " Container s-web-1 Recreate",
+        " Container s-web-1 Error",
+        " Container s-web-1 Creating",
     ]
 
 
@@ -98,7 +98,7 @@ def test_pulling_is_not_shown_when_that_is_asked_for(capfd):
     progress.hides_images = True
     progress.hear(pull("started"))
     progress.hear(acted("create", "done"))
-    assert capfd.readouterr().err.splitlines() == [" Container s-web-1  Created"]
+    assert capfd.readouterr().err.splitlines() == [" Container s-web-1 Created"]
 
 
 def test_a_live_display_shows_nothing_of_nothing_and_leaves_no_row_turning():
@@ -141,12 +141,12 @@ def test_progress_says_what_it_waits_for(capfd):
     ):
         progress.hear(event)
     assert capfd.readouterr().err.splitlines() == [
-        " Container s-db-1  Started",
-        " Container s-db-1  Waiting to be healthy",
-        " Container s-job-1  Waiting to complete",
-        " Container s-job-1  Exited",
-        " Container s-db-1  Healthy",
-        " Container s-web-1  Started",
+        " Container s-db-1 Started",
+        " Container s-db-1 Waiting to be healthy",
+        " Container s-job-1 Waiting to complete",
+        " Container s-job-1 Exited",
+        " Container s-db-1 Healthy",
+        " Container s-web-1 Started",
     ]
 
 
@@ -157,7 +157,7 @@ def test_what_concerns_no_dependency_is_told_only_while_the_command_waits_for_it
         progress.waits = waits
         for event in (health("starting"), exited(1), restarting):
             progress.hear(event)
-        lines = [line.removeprefix(" Container s-db-1  ") for line in capfd.readouterr().err.splitlines()]
+        lines = [line.removeprefix(" Container s-db-1 ") for line in capfd.readouterr().err.splitlines()]
         assert lines == shown
 
 
@@ -165,7 +165,7 @@ def test_what_failed_for_the_moment_is_waited_for(capfd):
     progress = Plain()
     progress.hear(replace(acted("create", "failed"), error="port 80 is taken"))
     progress.hear(blocked(("s-web-1", "to be tried again: port 80 is taken", "s-web-1")))
-    assert capfd.readouterr().err.splitlines()[-1] == " Container s-web-1  Waiting to be tried again: port 80 is taken"
+    assert capfd.readouterr().err.splitlines()[-1] == " Container s-web-1 Waiting to be tried again: port 80 is taken"
 
 
 def test_what_ended_while_it_was_awaited_is_said_in_words(capfd):
@@ -174,8 +174,8 @@ def test_what_ended_while_it_was_awaited_is_said_in_words(capfd):
     progress.hear(exited(137, oom_killed=True))
     progress.hear(health("unhealthy", output="no route\x1b[2J to host\n", exit_code=7))
     assert capfd.readouterr().err.splitlines()[1:] == [
-        " Container s-db-1  Exited (137, out of memory)",
-        " Container s-db-1  Unhealthy: no route\\x1b[2J to host (exit code 7)",
+        " Container s-db-1 Exited (137, out of memory)",
+        " Container s-db-1 Unhealthy: no route\\x1b[2J to host (exit code 7)",
     ]
 
 
@@ -184,7 +184,7 @@ def test_what_was_waiting_when_the_result_came_is_as_the_result_says(capfd):
     progress.hear(blocked(*((f"s-{name}-1", "to be healthy", "s-web-1") for name in ("a", "b", "c"))))
     capfd.readouterr()
     progress.settle([row("running", "s-a-1", HealthStatus.HEALTHY), row("running", "s-b-1"), row("exited", "s-c-1")])
-    shown = [line.split("  ")[1] for line in capfd.readouterr().err.splitlines()]
+    shown = [line.split()[2] for line in capfd.readouterr().err.splitlines()]
     assert shown == ["Healthy", "Started", "Exited"]
 
 
@@ -203,8 +203,8 @@ def test_what_other_services_wait_for_is_not_told(capfd):
         progress.hear(BlockedEvent(1.0, (), (replace(row, service=service),)))
         progress.hear(replace(health("starting", f"s-{service}-2"), service=service))
     assert capfd.readouterr().err.splitlines() == [
-        " Container s-web-db-1  Waiting to be healthy",
-        " Container s-web-2  Waiting to be healthy",
+        " Container s-web-db-1 Waiting to be healthy",
+        " Container s-web-2 Waiting to be healthy",
     ]
 
 
@@ -216,8 +216,8 @@ def test_beside_logs_only_waiting_is_shown(capfd):
     progress.hear(acted("start", "done"))
     progress.settle([row("running"), row("running", "s-db-1"), row("running", "s-log-1")])
     assert capfd.readouterr().err.splitlines() == [
-        " Container s-db-1  Waiting to be healthy",
-        " Container s-db-1  Healthy",
+        " Container s-db-1 Waiting to be healthy",
+        " Container s-db-1 Healthy",
     ]
 
 

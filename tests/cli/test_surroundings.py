@@ -165,7 +165,7 @@ def test_down_removes_images_on_demand(write_stack):
     assert "image/named" not in stack.run("--dry-run", "pull", "--policy", "missing").stdout
     assert "remove image/named:1" in stack.run("--dry-run", "down", "--rmi", "all").stdout
     done = stack.run("down", "--rmi", "all")
-    assert "Image named:1  Removed" in done.stderr
+    assert "Image named:1 Removed" in done.stderr
     assert "named" not in stack.run("image", "ls").stdout
     assert "stack-built" in stack.run("image", "ls").stdout
     stack.run("down", "--rmi", "all")

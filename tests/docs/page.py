@@ -9,7 +9,7 @@ Output is compared line by line. These rules, and no others, allow a difference:
 - A line ``...`` stands for any number of lines, and ``...`` within a line for any text.
 - Dates, times of day, numbers with a unit of time, and hexadecimal numbers of twelve digits or more equal each other.
 - The width of blanks does not matter, since columns are as wide as their widest cell.
-- Successive lines of progress (`` Container web-1  Started``) may come in another order.
+- Successive lines of progress (`` Container web-1 Started``) may come in another order.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ services:
 
     ```console
     $ orchestra up -d
-     Container s-web-1  Started
+     Container s-web-1 Started
     $ cat <<END
     > text
     > END
@@ -34,7 +34,7 @@ $ reboot
 def test_files_commands_and_what_is_not_run_are_read_in_their_order():
     assert read_page(PAGE) == [
         File("compose.yaml", "services:\n  web: {image: busybox}\n"),
-        Command("orchestra up -d", " Container s-web-1  Started\n"),
+        Command("orchestra up -d", " Container s-web-1 Started\n"),
         Command("cat <<END\ntext\nEND", "text\n"),
         Untested("$ reboot"),
     ]
@@ -74,8 +74,8 @@ def test_a_block_that_would_not_be_tested_is_refused(text):
         ("at 10:20:30 after 1.5s\n", "at 11:22:33 after 12.04s\n"),
         ("0123456789ab\n", "ffffffffffff\n"),
         (
-            " Container s-a-1  Started\n Container s-b-1  Started\n",
-            " Container s-b-1  Started\n Container s-a-1  Started\n",
+            " Container s-a-1 Started\n Container s-b-1 Started\n",
+            " Container s-b-1 Started\n Container s-a-1 Started\n",
         ),
     ],
 )
@@ -97,8 +97,8 @@ def test_what_may_differ(expected, actual):
         ("Exited (1) 5 seconds ago\n", "Exited (2) 5 seconds ago\n"),
         ("web-1\n", "web-2\n"),
         ("0.0.0.0:8080->80/tcp\n", "0.0.0.0:8081->80/tcp\n"),
-        (" Container s-a-1  Started\n", " Container s-a-1  Started\n Container s-b-1  Started\n"),
-        (" Container s-a-1  Started\nerror: no\n", "error: no\n Container s-a-1  Started\n"),
+        (" Container s-a-1 Started\n", " Container s-a-1 Started\n Container s-b-1 Started\n"),
+        (" Container s-a-1 Started\nerror: no\n", "error: no\n Container s-a-1 Started\n"),
     ],
 )
 def test_what_may_not_differ(expected, actual):

@@ -109,7 +109,7 @@ def test_down_of_a_service_takes_its_anonymous_volumes_when_that_is_asked_for(wr
     stack.run("up", "-d", "--scale", "db=2")
     assert len(volumes(stack)) == 4
     said = stack.run("down", "-v", "db").stderr
-    assert "Container stack-db-2  Removed" in said
+    assert "Container stack-db-2 Removed" in said
     assert "Network" not in said
     assert volumes(stack) == []
     assert set(stack.containers()) == {"other"}

@@ -26,7 +26,7 @@ def test_a_network_that_another_stack_still_uses_stays_and_is_named(write_stack)
     owner.run("up", "-d")
     guest.run("up", "-d")
     done = owner.run("down")
-    assert "Network owner_default  Resource is still in use" in done.stderr
+    assert "Network owner_default Resource is still in use" in done.stderr
     assert "network owner_default is still in use by container guest-web-1 of stack guest" in done.stderr
     assert "error" not in done.stderr.lower()
     assert owner.containers() == {}

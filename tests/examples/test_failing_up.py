@@ -187,7 +187,7 @@ services:
     )
     with command:
         for line in command.stdout:
-            if "db-1  Started" in line:
+            if "db-1 Started" in line:
                 os.killpg(command.pid, signal.SIGINT)
         assert command.wait(30) == 130
     eventually(lambda: states(stack) == {"db": "running", "web": "running"})

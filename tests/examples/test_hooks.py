@@ -89,7 +89,7 @@ def test_a_hook_that_fails_fails_the_command_and_shows_what_it_said(write_stack)
     assert stack.states() == {}
 
 
-def test_up_in_the_foreground_shows_what_post_start_hooks_write(write_stack):
+def test_up_in_the_foreground_shows_what_hooks_write(write_stack):
     stack = write_stack("""
 services:
   web:
@@ -97,11 +97,15 @@ services:
     command: [sleep, infinity]
     stop_signal: KILL
     post_start: [{command: [printf, "one\\ntwo"]}, {command: [echo, three]}]
+    pre_stop: [{command: [echo, leaving]}]
+  job: {image: "rootfs:BUSYBOX", command: ["true"], attach: false}
 """)
     with stack.start("up", stdout=subprocess.PIPE) as up:
         assert [next(up.stdout) for _ in range(3)] == [f"web-1 ->  | {line}\n" for line in ("one", "two", "three")]
         up.send_signal(signal.SIGINT)
-        assert up.stdout.readlines() == ["web-1 exited with code 137\n"]
+        assert sorted(up.stdout.readlines()) == ["web-1 ->  | leaving\n", "web-1 exited with code 137\n"]
+    stop = stack.run("stop").stderr
+    assert stop.splitlines() == [" Container stack-job-1 Stopped", " Container stack-web-1 Stopped"]
 
 
 def test_a_hook_whose_supervisor_is_killed_runs_again(write_stack):

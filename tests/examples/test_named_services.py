@@ -29,7 +29,7 @@ def test_no_deps_refused(write_stack):
     stack = write_stack(PAIR)
     stack.run("up", "-d")
     before = ids(stack)
-    assert "web-1  Running" in stack.run("up", "-d", "--no-deps", "web").stderr
+    assert "web-1 Running" in stack.run("up", "-d", "--no-deps", "web").stderr
     assert stack.run("plan", "--no-deps", "web").stdout == "nothing to do\n"
     stack.environment["COLOUR"] = "blue"
     assert "db" not in stack.run("plan", "--no-deps", "web", code=2).stdout.replace("db has started", "")
@@ -81,11 +81,11 @@ def test_renamed_service_with_container_name(write_stack):
     planned = stack.run("plan", code=2).stdout
     assert "stop   container/nc-fixed  to be replaced: it belongs to service web" in planned
     said = stack.run("up", "-d").stderr
-    assert "Container nc-fixed  Started" in said
+    assert "Container nc-fixed Started" in said
     assert "orphan" not in said
     assert set(ids(stack)) == {"site"}
     stack.run("exec", "-T", "site", "true")
-    assert "Container nc-fixed  Removed" in stack.run("down").stderr
+    assert "Container nc-fixed Removed" in stack.run("down").stderr
     assert ids(stack) == {}
 
 

@@ -63,7 +63,7 @@ def test_up_asks_as_the_file_says_and_the_command_goes_over_that(write_stack, pu
     shown = stack.run("up", "-d", "--pull", "always", "--quiet-pull").stderr
     assert version(stack) == "second"
     assert "Image" not in shown
-    assert "Container stack-one-1  Started" in shown
+    assert "Container stack-one-1 Started" in shown
 
     publisher.push("third")
     stack.file.write_text(FILE.format(image=publisher.name, more=", pull_policy: daily"))
@@ -74,7 +74,7 @@ def test_up_asks_as_the_file_says_and_the_command_goes_over_that(write_stack, pu
     stack.run("up", "-d", "--pull", "missing")
     assert version(stack) == "second"
     assert "pull_policy is every_0.001s" in stack.run("plan", code=2).stdout
-    assert f"Image {publisher.name}  Pulled" in stack.run("up", "-d").stderr
+    assert f"Image {publisher.name} Pulled" in stack.run("up", "-d").stderr
     assert version(stack) == "third"
 
 

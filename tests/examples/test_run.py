@@ -71,7 +71,7 @@ def sockets(pid):
 def test_the_command_of_the_service_runs_once_after_its_dependencies(stack):
     done = stack.run("run", "--rm", "web")
     assert done.stdout == "ready\nhello\n"
-    assert "Container stack-db-1  Healthy" in done.stderr
+    assert "Container stack-db-1 Healthy" in done.stderr
     assert names(stack) == {"stack-db-1"}
     volumes = stack.run("volumes", "-q").stdout.split()
     assert volumes == ["stack_data"]

@@ -70,7 +70,7 @@ def test_unhealthy_without_the_reason(write_stack):
     needing = f"web: {{{SLEEP}, depends_on: {{a: {{condition: service_healthy}}}}}}"
     stack = write_stack(f"services:\n  a: {{{SLEEP}, {check}}}\n  {needing}\n")
     said = stack.run("up", "--wait", "a", code=1).stderr
-    assert "Container stack-a-1  Unhealthy: database is down (exit code 3)" in said
+    assert "Container stack-a-1 Unhealthy: database is down (exit code 3)" in said
     assert "container stack-a-1 is unhealthy: database is down (exit code 3)" in said
     said = stack.run("up", "-d", code=1).stderr
     assert "dependency failed to start: container stack-a-1 is unhealthy: database is down (exit code 3)" in said

@@ -139,7 +139,7 @@ class JsonEvents(Silent):
                 row |= {"step": step, "seconds": round(seconds, 3), "error": error}
             case StageOutput(name, line, seconds, done):
                 row |= {"name": name, "line": line, "seconds": round(seconds, 3), "done": done}
-        print(json.dumps(row), file=sys.stderr, flush=True)
+        print(json.dumps(row, separators=(",", ":")), file=sys.stderr, flush=True)
 
     def _show_end(self, build: str, step: int) -> None:
         """The lines have been written."""

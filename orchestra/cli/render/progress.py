@@ -20,18 +20,23 @@ if TYPE_CHECKING:
     from orchestra.model.result import ContainerState
 
 
+_RESTART = "to be restarted"
+
+
 class Quiet:
     """Shows nothing; subclasses add output. Used as a context, which finishes any drawing at its end.
 
     redraws: it owns the screen, so nothing else may be written meanwhile. hides_images: pulling is not shown.
     waits: the command waits until containers are healthy, even if no other container depends on that. services:
-    those that the command affects; empty for all. to_stdout: written there instead of to standard error.
+    those that the command affects; empty for all. restarts: the command restarts containers, which is one step of each.
+    to_stdout: written there instead of to standard error.
     """
 
     redraws = False
     hides_images = False
     waits = False
     services: Collection[str] = ()
+    restarts = False
     to_stdout = False
 
     def __init__(self) -> None:
@@ -40,6 +45,7 @@ class Quiet:
         self._awaited: dict[ResourceId, str] = {}
         self._before: dict[ResourceId, Step] = {}
         self._replaced: set[ResourceId] = set()
+        self._restarting: set[ResourceId] = set()
 
     def __enter__(self) -> Quiet:
         return self
@@ -64,6 +70,8 @@ class Quiet:
         step = describe(event)
         if isinstance(event, ActionEvent) and step is not None:
             step = self._as_replacement(event, step)
+        if self.restarts and step is not None:
+            step = self._as_restart(step)
         if step is None or not self._concerns(event, step):
             return
         self._touched[step.resource] = step
@@ -90,6 +98,18 @@ class Quiet:
         self._replaced.discard(resource)
         return replace(step, text="Recreated")
 
+    def _as_restart(self, step: Step) -> Step | None:
+        """As in Docker Compose, a restart is one row: ``Restarting``, then ``Started``."""
+        if step.text in ("Stopping", "Starting"):
+            if step.resource in self._restarting:
+                return None
+            self._restarting.add(step.resource)
+            return replace(step, text="Restarting")
+        if step.resource in self._restarting and step.text.partition(" ")[0] in ("Stopped", "Exited"):
+            return None
+        self._restarting.discard(step.resource)
+        return step
+
     def _concerns(self, event: Event, step: Step) -> bool:
         """Whether a change that a container made by itself concerns the command."""
         if self.services and getattr(event, "service", "") not in (*self.services, ""):
@@ -103,6 +123,8 @@ class Quiet:
         awaited: dict[ResourceId, str] = {}
         for row in rows:
             if self.services and row.service not in (*self.services, ""):
+                continue
+            if row.what == _RESTART and self.restarts:
                 continue
             if row.resource != row.by or row.what.startswith("to be tried") or self.waits:
                 awaited.setdefault(row.resource, row.what)
@@ -138,10 +160,10 @@ class Quiet:
             step = self._touched.get(resource)
             if step is None:
                 self._show(Step(resource, subject_of(resource), state.capitalize(), "done"))
-            elif step.text == "Starting" and state in ("running", "exited"):
+            elif step.text in ("Starting", "Restarting") and state in ("running", "exited"):
                 self._touched[resource] = step = replace(step, text="Started", state="done")
                 self._show(step)
-            elif step.text == "Waiting" and step.note != "to be restarted" and state in ("running", "exited"):
+            elif step.text == "Waiting" and step.note != _RESTART and state in ("running", "exited"):
                 text = {"healthy": "Healthy", "exited": "Exited"}.get(container.health if state == "running" else state)
                 self._touched[resource] = step = replace(step, text=text or "Started", state="done", note="")
                 self._show(step)
@@ -151,12 +173,19 @@ class Quiet:
         resource = ResourceId.container(container)
         self._show(Step(resource, subject_of(resource), text, "done"))
 
-    def conclude(self, working: str, done: str) -> None:
-        """Show ``working`` resources as ``done`` after the result, even if their last events have not arrived yet."""
+    def conclude(self, working: str, done: str, containers: Iterable[str] = ()) -> None:
+        """Show ``working`` resources as ``done`` after the result, even if their last events have not arrived yet.
+
+        containers: those that are ``done`` by the result, also if nothing happened to them.
+        """
         for resource, step in self._touched.items():
             if step.text == working:
                 self._touched[resource] = step = replace(step, text=done, state="done")
                 self._show(step)
+        for name in containers:
+            known = self._touched.get(ResourceId.container(name))
+            if known is None or known.text != done:
+                self.tell(name, done)
 
     def _show(self, step: Step) -> None:
         return None
@@ -171,11 +200,11 @@ class Quiet:
 
 
 class Plain(Quiet):
-    """`` Container stack-web-1  Started``, `` Container stack-db-1  Waiting to be healthy``"""
+    """`` Container stack-web-1 Started``, `` Container stack-db-1 Waiting to be healthy``"""
 
     def _show(self, step: Step) -> None:
         colon = ":" if step.note and step.state == "error" else ""
-        print(visible(f" {step.subject}  {step.text}{colon} {step.note}".rstrip()), file=self.stream, flush=True)
+        print(visible(f" {step.subject} {step.text}{colon} {step.note}".rstrip()), file=self.stream, flush=True)
 
 
 class Awaiting(Plain):
@@ -210,4 +239,4 @@ class JsonLines(Quiet):
             self._print({"id": subject_of(resource), "status": "working", "text": "Pulling", **numbers})
 
     def _print(self, line: dict[str, Any]) -> None:
-        print(json.dumps(line), file=self.stream, flush=True)
+        print(json.dumps(line, separators=(",", ":")), file=self.stream, flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestra.model.event import ActionEvent, ContainerEvent, HealthEvent, Phase
 from orchestra.model.health import HealthStatus
-from orchestra.model.resource import Kind, ResourceId
+from orchestra.model.resource import ResourceId
 from orchestra.record import Record
 
 TYPE_CHECKING = False
@@ -85,6 +85,6 @@ def describe_exit(code: int | None, oom_killed: bool) -> str:
 
 
 def subject_of(resource: ResourceId) -> str:
-    """``Container stack-web-1``; volumes are quoted, as Docker Compose does."""
+    """``Container stack-web-1``, as Docker Compose has it."""
     kind, name = resource
-    return f'Volume "{name}"' if kind is Kind.VOLUME else f"{kind.capitalize()} {name}"
+    return f"{kind.capitalize()} {name}"

@@ -49,7 +49,8 @@ def plain(value: Any) -> str:
 
 
 def to_json(value: Any) -> str:
-    return json.dumps(encodable(value))
+    """On one line, without spaces, as Go writes it: scripts search it for ``"State":"running"``."""
+    return json.dumps(encodable(value), separators=(",", ":"))
 
 
 def encodable(value: Any) -> Any:
