@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from orchestra.model.desired import LOG_FILES, LOG_SIZE, Logging, Receiver
+from orchestra.model.desired import LOG_FILES, LOG_SIZE, Logging, Receiver, Tls
 from orchestra.nearest import suggest
 from orchestra.units import parse_bytes
 
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.service import Service
 
 DEFAULT = "json-file"
+TLS_FILES = {"syslog-tls-ca-cert": "ca", "syslog-tls-cert": "certificate", "syslog-tls-key": "key"}
+SKIP_VERIFY = "syslog-tls-skip-verify"
 _FILE = {"max-size", "max-file"}
 _RECEIVER = {"cache-max-size", "cache-max-file", "tag", "labels", "env", "mode", "max-buffer-size"}
 _OPTIONS = {
     "json-file": _FILE,
     "local": _FILE,
     "none": set[str](),
-    "syslog": _RECEIVER | {"syslog-address", "syslog-facility", "syslog-format"},
+    "syslog": _RECEIVER | {"syslog-address", "syslog-facility", "syslog-format", *TLS_FILES, SKIP_VERIFY},
     "journald": _RECEIVER,
 }
 """Each driver with the options that have an effect."""
@@ -40,7 +43,8 @@ FACILITIES = (
 )
 """The facilities of syslog, indexed by number (RFC 5424, section 6.2.1)."""
 FORMATS = ("rfc3164", "rfc5424", "rfc5424micro")
-SCHEMES = ("tcp", "udp", "unix", "unixgram")
+TLS = "tcp+tls"
+SCHEMES = ("tcp", TLS, "udp", "unix", "unixgram")
 TAG_FIELDS = ("ID", "FullID", "Name", "ImageID", "ImageFullID", "ImageName", "DaemonName", "Command")
 _PLACEHOLDER = re.compile(r"\{\{\s*(?:\.(\w+)\s*)?(.*?)\}\}")
 
@@ -89,14 +93,12 @@ def _is_facility_number(text: str) -> bool:
 
 
 def _address_problem(value: str) -> tuple[str, str]:
-    hint = "write udp://HOST:PORT, tcp://HOST:PORT or unix:///PATH"
+    hint = "write udp://HOST:PORT, tcp://HOST:PORT, tcp+tls://HOST:PORT or unix:///PATH"
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError as error:
         return f"syslog-address: {value!r}: {error}", hint
-    if parts.scheme == "tcp+tls":
-        return "syslog-address: TLS is not supported", "send to a syslog daemon of this machine that forwards with TLS"
     if parts.scheme not in SCHEMES:
         return f"syslog-address: {value!r} is not an address", hint
     if parts.scheme.startswith("unix"):
@@ -135,11 +137,12 @@ def logging(key: str, service: Service, context: Context) -> Logging:
         driver,
         LOG_SIZE if max_size is None else max(0, int(parse_bytes(max_size))),
         files if max_file is None else max(1, int(max_file)),
-        _receiver(driver, options) if driver in ("syslog", "journald") else None,
+        _receiver(options, context.project.directory) if driver in ("syslog", "journald") else None,
     )
 
 
-def _receiver(driver: str, options: Mapping[str, str]) -> Receiver:
+def _receiver(options: Mapping[str, str], directory: str) -> Receiver:
+    """directory: of the stack; files of certificates may be relative to it."""
     facility = options.get("syslog-facility") or "daemon"
     return Receiver(
         address=options.get("syslog-address", ""),
@@ -149,7 +152,15 @@ def _receiver(driver: str, options: Mapping[str, str]) -> Receiver:
         labels=_names(options.get("labels", "")),
         environment=_names(options.get("env", "")),
         buffer=int(parse_bytes(options["max-buffer-size"])) if options.get("max-buffer-size") else _BUFFER,
+        tls=_tls(options, directory) if options.get("syslog-address", "").startswith(f"{TLS}:") else None,
     )
+
+
+def _tls(options: Mapping[str, str], directory: str) -> Tls:
+    """As in Docker, any value of ``syslog-tls-skip-verify`` turns verifying off, even ``false``."""
+    given = {part: options[name] for name, part in TLS_FILES.items() if options.get(name)}
+    files = {part: posixpath.normpath(posixpath.join(directory, path)) for part, path in given.items()}
+    return Tls(**files, verify=SKIP_VERIFY not in options)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -27,9 +27,20 @@ class Log(Record):
     followers: str = ""
 
 
+class Tls(Record):
+    """name: of the receiver, which its certificate must have; the rest as in ``orchestra.model.desired.Tls``."""
+
+    name: str
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    verify: bool = True
+
+
 class Receiver(Record):
     """Where log lines go besides the file. kind: ``syslog`` or ``journald``; address: ``tcp://NUMBER:PORT``, ``udp://``
     likewise, ``unix://PATH``. tag: as it is sent. fields: of each entry of a journal. buffer: bytes that may wait.
+    tls: of a ``tcp`` address, None without.
     """
 
     kind: str
@@ -39,6 +50,7 @@ class Receiver(Record):
     format: str = ""
     fields: Mapping[str, str] = {}
     buffer: int = 1 << 20
+    tls: Tls | None = None
 
 
 class Settings(Record):
@@ -70,12 +82,21 @@ def load_settings(directory: ContainerDirectory) -> Settings:
     content = directory.load(FILE)
     try:
         log, receiver = content.pop("log", None), content.pop("receiver", None)
-        return Settings(**content, log=Log(**log) if log else None, receiver=Receiver(**receiver) if receiver else None)
+        return Settings(**content, log=Log(**log) if log else None, receiver=_receiver(receiver) if receiver else None)
     except TypeError as error:
         raise DamagedFile(directory.file(FILE), str(error)) from error
 
 
+def _receiver(described: dict[str, Any]) -> Receiver:
+    tls = described.pop("tls", None)
+    return Receiver(**described, tls=Tls(**tls) if tls else None)
+
+
+def _described(receiver: Receiver) -> dict[str, Any]:
+    return {**fields(receiver), "tls": None if receiver.tls is None else fields(receiver.tls)}
+
+
 def store_settings(directory: ContainerDirectory, settings: Settings) -> None:
-    inner = {"log": settings.log, "receiver": settings.receiver}
-    described = {name: None if record is None else fields(record) for name, record in inner.items()}
-    directory.store(FILE, {**fields(settings), **described})
+    log, receiver = settings.log, settings.receiver
+    inner = {"log": log and fields(log), "receiver": receiver and _described(receiver)}
+    directory.store(FILE, {**fields(settings), **inner})

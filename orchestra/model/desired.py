@@ -163,11 +163,24 @@ class Device(Record):
     permissions: str = "rwm"
 
 
+class Tls(Record):
+    """How a log receiver is reached with TLS. Paths on the host, empty for none.
+
+    ca: certificates to trust besides the machine's. certificate, key: what this side shows. verify: whether the
+    receiver must show a certificate that is trusted and has its name.
+    """
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    verify: bool = True
+
+
 class Receiver(Record):
     """Where log lines go besides the log file: to syslog or the journal, as the driver says.
 
     address: of syslog, as the file says it; empty for the machine's own. facility: its number. tag: with placeholders.
-    labels, environment: names of those that are sent with each line. buffer: bytes that may wait.
+    labels, environment: names of those that are sent with each line. buffer: bytes that may wait. tls: None without.
     """
 
     address: str = ""
@@ -177,6 +190,7 @@ class Receiver(Record):
     labels: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     buffer: int = 1 << 20
+    tls: Tls | None = None
 
 
 LOG_SIZE = 20 << 20

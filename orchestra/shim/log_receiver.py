@@ -3,7 +3,7 @@
 Datagrams are sent at once or not at all. Data that a stream does not accept waits in a buffer of limited size. The
 connection is opened with the run, so that it is up when the first line comes; a broken one is opened again with a
 line that comes a second later. The number of lost lines is written to the stack's log and sent to the receiver
-once it is back.
+once it is back. A connection with TLS counts as made when the handshake is done.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 AGAIN = 1.0
 """Seconds between two attempts to connect."""
-_DATAGRAMS = ("unixgram", "udp")
+FAREWELL = 0.5
+"""Seconds that a receiver with TLS is waited for at the end of a run: to greet, and to take the last lines."""
 
 
 class LogReceiver:
@@ -40,6 +41,8 @@ class LogReceiver:
         self._socket: socket.socket | None = None
         self._is_stream = False
         self._connected = False
+        self._handshake = ""  # what the next step of it waits for: read or write
+        self._later: tuple[type[OSError], ...] = (BlockingIOError,)
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._sent = 0  # bytes of the first waiting message
@@ -57,7 +60,14 @@ class LogReceiver:
         """Close at the end of the run. Lines that the receiver has not accepted by then are lost."""
         for stream, line in self._lines.finish():
             self._send(stream, line)
+        if self._waiting and self._handshake and self._socket is not None:
+            self._finish_handshake(self._socket)
         self._flush()
+        if self._connected and self._receiver.tls is not None and self._socket is not None:
+            from orchestra.shim import log_tls
+
+            self._selector.unregister(self._socket)
+            log_tls.take_leave(self._socket, FAREWELL)
         self._lose(len(self._waiting), "the container has ended")
         self._disconnect()
         if self._lost:
@@ -147,7 +157,7 @@ class LogReceiver:
         if self._socket is None or not self._is_stream:
             return
         events = selectors.EVENT_READ
-        if self._waiting or not self._connected:
+        if self._handshake != "read" and (self._waiting or not self._connected):
             events |= selectors.EVENT_WRITE
         if self._socket.fileno() in self._selector.get_map():
             self._selector.modify(self._socket, events, self._ready)
@@ -156,17 +166,13 @@ class LogReceiver:
 
     def _ready(self) -> None:
         assert self._socket is not None
-        if not self._connected:
-            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                self._break(OSError(code, os.strerror(code)))
-                return
-            self._connected = True
         try:
+            if not self._connected and not self._complete_connection(self._socket):
+                return
             if not self._socket.recv(4096):
                 self._break(OSError(errno.ECONNRESET, "it has closed the connection"))
                 return
-        except BlockingIOError:
+        except self._later:
             pass  # it sends nothing, as is usual
         except OSError as error:
             if error.errno != errno.ENOTCONN:
@@ -174,6 +180,35 @@ class LogReceiver:
                 return
             self._connected = False
         self._flush()
+
+    def _complete_connection(self, connection: socket.socket) -> bool:
+        """Return whether messages can be sent now. Raises OSError if they cannot be."""
+        if not self._handshake:
+            code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code))
+        if self._receiver.tls is not None:
+            from orchestra.shim import log_tls
+
+            if not self._handshake:
+                self._selector.unregister(connection)
+                self._socket = connection = log_tls.secure(connection, self._receiver.tls)
+                self._later = log_tls.LATER
+            self._handshake = log_tls.shake_hands(connection)
+        self._connected = not self._handshake
+        self._register()
+        return self._connected
+
+    def _finish_handshake(self, connection: socket.socket) -> None:
+        """Wait for a moment, or a short run would have sent nothing."""
+        deadline = time.monotonic() + FAREWELL
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            while self._handshake and (left := deadline - time.monotonic()) > 0:
+                is_read = self._handshake == "read"
+                waiting.modify(connection, selectors.EVENT_READ if is_read else selectors.EVENT_WRITE)
+                if waiting.select(left):
+                    self._ready()
 
     def _flush(self) -> None:
         """Send waiting messages as far as there is room."""
@@ -185,7 +220,7 @@ class LogReceiver:
                     self._waiting.popleft()
                     self._size -= len(first)
                     self._sent = 0
-        except BlockingIOError:
+        except self._later:
             pass
         except OSError as error:
             self._break(error)
@@ -205,7 +240,7 @@ class LogReceiver:
             if self._socket.fileno() in self._selector.get_map():
                 self._selector.unregister(self._socket)
             self._socket.close()
-        self._socket, self._connected = None, False
+        self._socket, self._connected, self._handshake = None, False, ""
 
     def _lose(self, count: int, why: str) -> None:
         if count and not self._lost:

@@ -66,7 +66,6 @@ def test_what_has_no_effect_is_told(folder):
         ("{driver: syslog, options: {syslog-address: 'udp://:514'}}", "names no host"),
         ("{driver: syslog, options: {syslog-address: 'udp://a:x'}}", "Port could not be cast"),
         ("{driver: syslog, options: {syslog-address: 'unix://dev/log'}}", "names no absolute path"),
-        ("{driver: syslog, options: {syslog-address: 'tcp+tls://a:1'}}", "TLS is not supported"),
         ("{driver: syslog, options: {tag: '{{.Nam}}'}}", "placeholders are {{.ID}}"),
         ("{driver: syslog, options: {tag: '{{range .X}}'}}", "a placeholder that is not known"),
         ("{driver: syslog, options: {mode: later}}", "neither blocking nor non-blocking"),

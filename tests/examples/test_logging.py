@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 
 import pytest
 
+from tests.driver.local.image.registry.real import OPENSSL, make_certificate
 from tests.examples.conftest import eventually, needs_containers
 
 pytestmark = needs_containers
 
 
-def test_lines_reach_syslog_and_can_be_read_too(write_stack):
+@pytest.mark.parametrize("scheme", ["tcp", "tcp+tls"])
+def test_lines_reach_syslog_and_can_be_read_too(write_stack, scheme):
+    secured = scheme == "tcp+tls"
+    if secured and not OPENSSL:
+        pytest.skip("needs openssl")
     with socket.create_server(("127.0.0.1", 0)) as server:
         stack = write_stack(f"""
 services:
@@ -22,11 +28,22 @@ services:
     init: true
     logging:
       driver: syslog
-      options: {{syslog-address: "tcp://localhost:{server.getsockname()[1]}", tag: "{{{{.Name}}}}/{{{{.ImageName}}}}"}}
+      options:
+        syslog-address: "{scheme}://localhost:{server.getsockname()[1]}"
+        {"syslog-tls-ca-cert: ./crt" if secured else ""}
+        tag: "{{{{.Name}}}}/{{{{.ImageName}}}}"
 """)
         server.settimeout(60)
+        if secured:
+            missing = stack.run("up", "-d", code=1).stderr
+            assert f"syslog-tls-ca-cert: there is no file {stack.folder}/crt" in missing
+            make_certificate(stack.folder)
         with stack.start("up", "-d") as up:
             connection, _ = server.accept()
+            if secured:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(stack.folder / "crt", stack.folder / "key")
+                connection = context.wrap_socket(connection, server_side=True)
             with connection, connection.makefile("rb") as lines:
                 got = sorted((next(lines), next(lines)))
             assert up.wait(60) == 0

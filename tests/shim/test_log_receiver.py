@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 import struct
+import threading
 import time
 
 import pytest
 
-from orchestra.container.settings import Receiver
+from orchestra.container.settings import Receiver, Tls
 from orchestra.shim import log_receiver
 from orchestra.shim.log_messages import PIECE, Lines
 from orchestra.shim.log_receiver import LogReceiver
+from tests.driver.local.image.registry.real import OPENSSL, make_certificate
 
 
 @pytest.fixture
@@ -175,3 +178,60 @@ def test_nobody_listens(selector, told):
         f"web: lines do not reach the log receiver {address}: Connection refused",
         "web: the log receiver missed 2 lines: Connection refused",
     ]
+
+
+@pytest.fixture
+def secure_server(tmp_path):
+    """The port of a receiver with TLS for one connection, and what it has received once that is closed."""
+    if not OPENSSL:
+        pytest.skip("needs openssl")
+    make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            try:
+                with context.wrap_socket(connection, server_side=True) as secured:
+                    while block := secured.recv(1 << 16):
+                        received.append(block)
+            except OSError:
+                connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+
+        def finish() -> bytes:
+            thread.join(10)
+            return b"".join(received)
+
+        yield server.getsockname()[1], finish
+        with socket.socket() as last:
+            last.connect_ex(server.getsockname())  # ends the thread of a test that has failed
+        thread.join(10)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_receiver_with_tls_gets_everything_even_of_a_short_run(tmp_path, selector, told, secure_server, verify):
+    port, finish = secure_server
+    tls = Tls("localhost", f"{tmp_path}/crt") if verify else Tls("elsewhere", verify=False)
+    sender = LogReceiver(selector, "web", Receiver("syslog", f"tcp://127.0.0.1:{port}", "t", tls=tls))
+    turn(selector, 10)  # the connection is made, and the handshake begins
+    sender.take(1, b"".join(b"%05d\n" % number for number in range(2000)))
+    sender.close()
+    lines = finish().splitlines()
+    assert (len(lines), lines[0][-5:], lines[-1][-5:]) == (2000, b"00000", b"01999")
+    assert told == []
+
+
+def test_a_receiver_that_cannot_be_trusted_gets_nothing(selector, told, secure_server):
+    port, finish = secure_server
+    sender = LogReceiver(selector, "web", Receiver("syslog", f"tcp://127.0.0.1:{port}", "t", tls=Tls("localhost")))
+    while sender._socket is not None:
+        turn(selector, 10)
+    sender.take(1, b"secret\n")
+    sender.close()
+    assert finish() == b""
+    assert "TLS: self-signed certificate" in told[0] or "TLS: self signed certificate" in told[0]

@@ -34,6 +34,7 @@ def check_receiver(spec: ContainerSpec) -> None:
     """Raise FatalError if the machine has no such receiver, TemporaryError if its name cannot be resolved."""
     if spec.logging.receiver is not None:
         _address(spec, spec.logging.receiver)
+        _tls(spec, spec.logging.receiver)
 
 
 def resolve_receiver(spec: ContainerSpec, identity: Identity) -> settings.Receiver | None:
@@ -50,6 +51,7 @@ def resolve_receiver(spec: ContainerSpec, identity: Identity) -> settings.Receiv
         receiver.format,
         _journal_fields(spec, receiver, identity) if spec.logging.driver == "journald" else {},
         receiver.buffer,
+        _tls(spec, receiver),
     )
 
 
@@ -77,8 +79,20 @@ def _address(spec: ContainerSpec, receiver: Receiver) -> str:
     except OSError as error:
         message = f"service {spec.service}: syslog-address: {host} cannot be resolved: {error.strerror}"
         raise TemporaryError(message) from error
-    number = found[0]
-    return f"{parts.scheme}://[{number}]:{port}" if ":" in str(number) else f"{parts.scheme}://{number}:{port}"
+    number, scheme = found[0], parts.scheme.partition("+")[0]
+    return f"{scheme}://[{number}]:{port}" if ":" in str(number) else f"{scheme}://{number}:{port}"
+
+
+def _tls(spec: ContainerSpec, receiver: Receiver) -> settings.Tls | None:
+    tls = receiver.tls
+    if tls is None:
+        return None
+    for option, path in (("ca-cert", tls.ca), ("cert", tls.certificate), ("key", tls.key)):
+        if path and not os.path.isfile(path):
+            message = f"service {spec.service}: syslog-tls-{option}: there is no file {path}"
+            raise FatalError(message, hint="correct the path; a relative one begins at the folder of the stack")
+    name = urlsplit(receiver.address).hostname or ""
+    return settings.Tls(name, tls.ca, tls.certificate, tls.key, tls.verify)
 
 
 def _render_tag(tag: str, spec: ContainerSpec, identity: Identity) -> str:
