@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ContainerProcesses(Record):
-    """index: the number of the replica."""
+    """index: the number of the replica; 1 for a one-off command, as in Docker Compose."""
 
     service: str
     index: int
@@ -38,7 +38,7 @@ def top(
     there = look_at_containers(context, known.stack)
     survey(known, there, services, tell)
     return [
-        ContainerProcesses(each.service, each.index, load_processes(processes_of(home, each.name, each.pid)))
+        ContainerProcesses(each.service, each.index or 1, load_processes(processes_of(home, each.name, each.pid)))
         for each in there
         if each.pid and (not services or each.service in services)
     ]

@@ -300,3 +300,31 @@ def test_in_the_foreground_the_terminal_keeps_a_finished_display_before_the_logs
     assert last.count("Created") == 6, shown
     assert "Creating" not in last
     assert "Starting" not in last
+
+
+def test_networks_are_told_after_the_containers_that_leave_them(capfd):
+    with Plain() as progress:
+        for verb, name, phase in (
+            ("remove", ResourceId.container("s-a-1"), Phase.STARTED),
+            ("remove", ResourceId.network("s_default"), Phase.STARTED),
+            ("remove", ResourceId.container("s-a-1"), Phase.DONE),
+            ("remove", ResourceId.network("s_default"), Phase.DONE),
+        ):
+            progress.hear(ActionEvent(0.0, verb, name, phase))
+    assert capfd.readouterr().err.splitlines() == [
+        " Container s-a-1 Removing",
+        " Container s-a-1 Removed",
+        " Network s_default Removing",
+        " Network s_default Removed",
+    ]
+
+
+def test_a_restart_is_one_row(capfd):
+    progress = Plain()
+    progress.restarts = True
+    container = ResourceId.container("s-a-1")
+    progress.hear(blocked(("s-a-1", "to be restarted", "s-a-1")))
+    for verb in ("stop", "start"):
+        for phase in (Phase.STARTED, Phase.DONE):
+            progress.hear(ActionEvent(0.0, verb, container, phase))
+    assert capfd.readouterr().err.splitlines() == [" Container s-a-1 Restarting", " Container s-a-1 Started"]

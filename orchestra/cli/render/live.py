@@ -55,6 +55,7 @@ class Live(Quiet):
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._release()
         self._over = True
         self._live.stop()
 

@@ -46,12 +46,14 @@ class Quiet:
         self._before: dict[ResourceId, Step] = {}
         self._replaced: set[ResourceId] = set()
         self._restarting: set[ResourceId] = set()
+        self._leaving: set[ResourceId] = set()
+        self._held: list[Step] = []
 
     def __enter__(self) -> Quiet:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        return None
+        self._release()
 
     @property
     def stream(self) -> TextIO:
@@ -80,6 +82,25 @@ class Quiet:
                 return
             self._healthy.add(step.resource)
         if not (self.hides_images and step.resource.kind is Kind.IMAGE):
+            self._show_in_order(step)
+
+    def _show_in_order(self, step: Step) -> None:
+        """Networks are removed while the last containers still are; as in Docker Compose, they are shown after them."""
+        is_known = any(held.resource == step.resource for held in self._held)
+        leaves = step.resource.kind is Kind.NETWORK and step.text == "Removing" and self._leaving
+        if leaves or is_known:
+            self._held.append(step)
+            return
+        if step.resource.kind is Kind.CONTAINER:
+            change = self._leaving.add if step.text in ("Stopping", "Removing") else self._leaving.discard
+            change(step.resource)
+        self._show(step)
+        if not self._leaving:
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for step in held:
             self._show(step)
 
     def _as_replacement(self, event: ActionEvent, step: Step) -> Step | None:
