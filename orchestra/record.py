@@ -7,14 +7,15 @@ Every command makes the classes of its options, requests, results and events bef
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the hints of a subclass are those of this class too
-from typing import ClassVar, dataclass_transform
+from typing import Any, ClassVar, dataclass_transform
 
 TYPE_CHECKING = False
 
 
 @dataclass_transform(frozen_default=True)
 class Record:
-    """A subclass has its annotations as fields, in their order; what it assigns to them are defaults.
+    """A subclass has its annotations as fields, in their order, after those that it inherits; what it assigns to them
+    are defaults.
 
     Equal when class and fields are. Not a tuple: fields are taken by name.
     """
@@ -24,9 +25,10 @@ class Record:
     _field_defaults: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls._fields = tuple(cls.__annotations__)
+        cls._fields = (*cls._fields, *cls.__annotations__)
         cls._field_names = frozenset(cls._fields)
-        cls._field_defaults = {name: cls.__dict__[name] for name in cls._fields if name in cls.__dict__}
+        own = {name: cls.__dict__[name] for name in cls.__annotations__ if name in cls.__dict__}
+        cls._field_defaults = {**cls._field_defaults, **own}
         setattr(cls, "__match_args__", cls._fields)  # noqa: B010 - the type checker makes one by itself
 
     def __init__(self, *values: object, **named: object) -> None:
@@ -55,7 +57,7 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{name}={self.__dict__[name]!r}' for name in self._fields)})"
 
 
-def fields(record: Record) -> dict[str, object]:
+def fields(record: Record) -> dict[str, Any]:
     """The value of each field by its name, in their order."""
     return {name: getattr(record, name) for name in record._fields}
 

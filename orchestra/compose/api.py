@@ -6,10 +6,10 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel
-
 from orchestra.compose.loading import load as load_request
 from orchestra.compose.request import LoadRequest
+from orchestra.compose.schema.model import Model
+from orchestra.record import fields, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,8 +54,8 @@ def load(
 def freeze(value: Value) -> Value:
     """The same with every mapping read-only, however deep; models and tuples are so already."""
     frozen: Any = value
-    if isinstance(value, BaseModel):
-        frozen = value.model_copy(update={key: freeze(item) for key, item in dict(value).items()})
+    if isinstance(value, Model):
+        frozen = replace(value, **{key: freeze(item) for key, item in fields(value).items()})
     elif isinstance(value, dict):
         frozen = MappingProxyType({key: freeze(item) for key, item in value.items()})
     elif isinstance(value, (tuple, list)):

@@ -6,7 +6,6 @@ are merged in order, later over earlier. Included files count as the earliest.
 
 from __future__ import annotations
 
-import dataclasses
 import os.path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -242,8 +241,8 @@ def _with_bare_names(document: Map, environment: Environment) -> Map:
             value = environment.lookup(name) if isinstance(node, Scalar) and node.value is None else None
             if value is not None:
                 values[name] = Scalar(value, node.span)
-        changed[key] = service.with_item("environment", dataclasses.replace(variables, items=values))
-    return document.with_item("services", dataclasses.replace(services, items=changed))
+        changed[key] = service.with_item("environment", variables._replace(items=values))
+    return document.with_item("services", services._replace(items=changed))
 
 
 def _strings(node: Node | None) -> tuple[str, ...]:

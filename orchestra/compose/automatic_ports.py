@@ -16,7 +16,7 @@ EXTENSION = "x-orchestra"
 
 def has_automatic_ports(stack: Stack, document: Map, problems: Problems) -> bool:
     """What the file says. Another value than ``auto`` is an error."""
-    extension = (stack.model_extra or {}).get(EXTENSION)
+    extension = stack.extensions.get(EXTENSION)
     if not isinstance(extension, dict) or "ports" not in extension:
         return False
     if extension["ports"] != "auto":

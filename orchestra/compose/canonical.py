@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from orchestra.compose import longhand, longhand_lists
@@ -101,7 +100,7 @@ def _canonicalise(node: Node, path: Path, branch: Branch[Rule], problems: Proble
     if branch.value is not None:
         changed = branch.value(node, path, problems)
         if changed is not node and node.tag:
-            changed = dataclasses.replace(changed, tag=node.tag)
+            changed = changed._replace(tag=node.tag)
         node = changed
     if not branch.below:
         return node

@@ -18,6 +18,7 @@ from orchestra.compose.schema.network import Network
 from orchestra.compose.schema.process import EnvFile
 from orchestra.errors import Span
 from orchestra.model.names import scoped_name
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,16 +56,15 @@ def complete(
     }
     networks = dict(stack.networks)
     if any(DEFAULT_NETWORK in (service.networks or ()) for service in services.values()):
-        networks.setdefault(DEFAULT_NETWORK, Network.model_validate({}))
-    completed = stack.model_copy(
-        update={
-            "name": name,
-            "services": services,
-            "networks": _named(name, networks),
-            "volumes": _named(name, stack.volumes),
-            "configs": _named(name, stack.configs),
-            "secrets": _named(name, stack.secrets),
-        }
+        networks.setdefault(DEFAULT_NETWORK, Network())
+    completed = replace(
+        stack,
+        name=name,
+        services=services,
+        networks=_named(name, networks),
+        volumes=_named(name, stack.volumes),
+        configs=_named(name, stack.configs),
+        secrets=_named(name, stack.secrets),
     )
     return completed if project.keeps_unused else _without_unused(completed)
 
@@ -74,7 +74,7 @@ def _named(stack: str, resources: Mapping[str, Resource]) -> dict[str, Resource]
     return {
         key: resource
         if resource.name
-        else resource.model_copy(update={"name": key if resource.external else scoped_name(stack, key)})
+        else replace(resource, name=key if resource.external else scoped_name(stack, key))
         for key, resource in sorted(resources.items())
     }
 
@@ -88,14 +88,13 @@ def _without_unused(stack: Stack) -> Stack:
     secrets = {entry.source for service in services for entry in service.secrets}
     models = {key for service in services for key in service.models or ()}
     secrets |= {entry.source for service in services if service.build for entry in service.build.secrets}
-    return stack.model_copy(
-        update={
-            "networks": {key: item for key, item in stack.networks.items() if key in networks},
-            "volumes": {key: item for key, item in stack.volumes.items() if key in volumes},
-            "configs": {key: item for key, item in stack.configs.items() if key in configs},
-            "secrets": {key: item for key, item in stack.secrets.items() if key in secrets},
-            "models": {key: item for key, item in stack.models.items() if key in models},
-        }
+    return replace(
+        stack,
+        networks={key: item for key, item in stack.networks.items() if key in networks},
+        volumes={key: item for key, item in stack.volumes.items() if key in volumes},
+        configs={key: item for key, item in stack.configs.items() if key in configs},
+        secrets={key: item for key, item in stack.secrets.items() if key in secrets},
+        models={key: item for key, item in stack.models.items() if key in models},
     )
 
 
@@ -126,20 +125,20 @@ def _complete_service(
     if service.pull_policy == "if_not_present":
         update["pull_policy"] = "missing"
     if service.image:
-        hooks = (hook if hook.image else hook.model_copy(update={"image": service.image}) for hook in service.pre_start)
+        hooks = (hook if hook.image else replace(hook, image=service.image) for hook in service.pre_start)
         update["pre_start"] = tuple(hooks)
     if service.deploy:
         update["deploy"] = _complete_deploy(service.deploy)
     if service.build:
         update["build"] = _complete_build(service.build, project.directory if passes.paths else ".", environment)
-    return service.model_copy(update=update)
+    return replace(service, **update)
 
 
 def _with_count(request: DeviceRequest) -> DeviceRequest:
     """A request that gives neither device ids nor a count is for all devices (-1)."""
     if request.device_ids or request.count is not None:
         return request
-    return request.model_copy(update={"count": -1})
+    return replace(request, count=-1)
 
 
 def _complete_deploy(deploy: Deploy) -> Deploy:
@@ -147,19 +146,19 @@ def _complete_deploy(deploy: Deploy) -> Deploy:
     if reservations is None or not reservations.devices:
         return deploy
     devices = tuple(_with_count(request) for request in reservations.devices)
-    changed = reservations.model_copy(update={"devices": devices})
-    resources = deploy.resources.model_copy(update={"reservations": changed})
-    return deploy.model_copy(update={"resources": resources})
+    changed = replace(reservations, devices=devices)
+    resources = replace(deploy.resources, reservations=changed)
+    return replace(deploy, resources=resources)
 
 
 def _clean_target(mount: ServiceVolume) -> ServiceVolume:
     if not mount.target or not mount.target.startswith("/"):
         return mount
-    return mount.model_copy(update={"target": posixpath.normpath(mount.target)})
+    return replace(mount, target=posixpath.normpath(mount.target))
 
 
 def _with_target(entry: FileReference, directory: str) -> FileReference:
-    return entry if entry.target else entry.model_copy(update={"target": directory + (entry.source or "")})
+    return entry if entry.target else replace(entry, target=directory + (entry.source or ""))
 
 
 def _complete_build(build: Build, directory: str, environment: Environment) -> Build:
@@ -172,7 +171,7 @@ def _complete_build(build: Build, directory: str, environment: Environment) -> B
         found = {key: environment.lookup(key) if value is None else value for key, value in build.args.items()}
         # Unlike a variable of the container, an argument without a value is left out.
         update["args"] = {key: value for key, value in found.items() if value is not None}
-    return build.model_copy(update=update)
+    return replace(build, **update)
 
 
 def _environment(
@@ -194,7 +193,7 @@ def _labels(
     values: dict[str, str] = {}
     for index, path in enumerate(service.label_file):
         place = locate(document, ("services", key, "label_file", index))
-        entry = EnvFile.model_validate({"path": path})
+        entry = EnvFile(path=path)
         read = _read_variables(entry, dict(values), place, environment, reader, problems)
         values.update({name: value or "" for name, value in read.items()})
     return {**values, **(service.labels or {})} or None

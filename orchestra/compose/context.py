@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestra.compose.cdi import KnownDevices, device_edits
 from orchestra.compose.nodes import Map, Path, locate
 from orchestra.model.location import Location
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from orchestra.model.device_edits import DeviceEdits
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Record):
     """stack is complete (``compose.complete``); document is the tree it came from, for places.
 
     left_out: what ``--no-deps`` leaves out, see ``compose.select``: others may depend on these services, but only their
@@ -37,9 +36,9 @@ class Context:
     project: Project
     reader: Reader
     problems: Problems
-    left_out: Mapping[str, Service] = field(default_factory=dict)
-    static_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unsupported: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, Service] = {}
+    static_addresses: Mapping[str, tuple[str, ...]] = {}
+    unsupported: Mapping[str, str] = {}
     automatic_ports: bool = False
 
     @property

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.schema.mounts import VolumeOptions
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +25,7 @@ _MODES = frozenset({"ro", "rw"})
 def with_named_drives(service: Service, declared: Collection[str]) -> Service:
     """The service with the mounts of volumes that have one letter; the same object if there are none."""
     mounts = tuple(_named(mount, declared) for mount in service.volumes)
-    return service if mounts == service.volumes else service.model_copy(update={"volumes": mounts})
+    return service if mounts == service.volumes else replace(service, volumes=mounts)
 
 
 def _named(mount: ServiceVolume, declared: Collection[str]) -> ServiceVolume:
@@ -33,11 +34,12 @@ def _named(mount: ServiceVolume, declared: Collection[str]) -> ServiceVolume:
     drive = _DRIVE.fullmatch(whole or "")
     if drive is None or drive[1] not in declared or (not mode and mount.source):
         return mount
-    update = {
-        "type": "volume",
-        "source": drive[1],
-        "target": drive[2],
-        "bind": None,
-        "volume": VolumeOptions.model_validate({}),
-    }
-    return mount.model_copy(update={**update, "read_only": mount.read_only or mode == "ro"})
+    return replace(
+        mount,
+        type="volume",
+        source=drive[1],
+        target=drive[2],
+        bind=None,
+        volume=VolumeOptions(),
+        read_only=mount.read_only or mode == "ro",
+    )

@@ -26,7 +26,7 @@ def volume_sources(service: Service) -> frozenset[str]:
 def implied_dependencies(service: Service) -> dict[str, Dependency]:
     """What ``links``, shared namespaces and ``volumes_from`` imply, by name. Explicit entries win over these."""
     found: dict[str, Dependency] = {}
-    follows = Dependency.model_validate({"condition": "service_started", "restart": True})
+    follows = Dependency(condition="service_started", restart=True)
     for link in service.links:
         found[link.partition(":")[0]] = follows
     for attribute in _NAMESPACES:
@@ -34,7 +34,7 @@ def implied_dependencies(service: Service) -> dict[str, Dependency]:
         if shared:
             found[shared] = follows
     for name in volume_sources(service):
-        found.setdefault(name, Dependency.model_validate({"condition": "service_started"}))
+        found.setdefault(name, Dependency(condition="service_started"))
     return found
 
 

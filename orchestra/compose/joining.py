@@ -103,7 +103,7 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
     declared = dict(context.stack.networks)
     default = scoped_name(context.stack.name or "", DEFAULT_NETWORK)
     if default in used and DEFAULT_NETWORK not in declared:
-        declared[DEFAULT_NETWORK] = Network.model_validate({"name": default})
+        declared[DEFAULT_NETWORK] = Network(name=default)
     found: list[NetworkSpec] = []
     for key, network in declared.items():
         name = host_name(context, key)
@@ -112,7 +112,7 @@ def networks(context: Context, used: Mapping[NetworkName, int]) -> tuple[Network
         pools = pools_of(network)
         path = ("networks", key)
         _report_pools_left(key, network, {index for index, _ in pools.values()}, context)
-        ipv4, ipv6 = (pools.get(version, (0, Pool.model_construct()))[1] for version in (4, 6))
+        ipv4, ipv6 = (pools.get(version, (0, Pool()))[1] for version in (4, 6))
         auxiliary = {*(ipv4.aux_addresses or {}).values(), *(ipv6.aux_addresses or {}).values()}
         if network.driver not in (None, "", "default", *NetworkDriver):
             place: Path = (*path, "driver")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestra.compose import longhand, longhand_lists
 from orchestra.compose.canonical import TABLE
 from orchestra.compose.schema.stack import Stack
+from orchestra.compose.schema.strict import strict
 
 if TYPE_CHECKING:
     from orchestra.compose.longhand import Rule
@@ -74,7 +75,7 @@ _INCLUDE = {
 
 def compose_schema() -> dict[str, Any]:
     """The schema, in JSON Schema's draft 2020-12."""
-    schema = Stack.model_json_schema(mode="validation")
+    schema = strict(Stack).model_json_schema(mode="validation")
     definitions: dict[str, Any] = schema["$defs"]
     for definition in (schema, *definitions.values()):
         if definition.get("type") == "object":

@@ -128,10 +128,10 @@ def find_services(declared: Collection[str], asked: Collection[str]) -> None:
 def with_runtime(stack: Stack, runtime: str) -> Stack:
     """The stack with this runtime for each service that names none."""
     services = {
-        name: service if service.runtime else service.model_copy(update={"runtime": runtime})
+        name: service if service.runtime else replace(service, runtime=runtime)
         for name, service in stack.services.items()
     }
-    return stack.model_copy(update={"services": services})
+    return replace(stack, services=services)
 
 
 @contextmanager

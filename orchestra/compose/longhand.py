@@ -6,7 +6,6 @@ text they came from.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +67,7 @@ def texts(node: Node, path: Path, problems: Problems) -> Node:
     """Numbers in a list of strings to strings."""
     if not isinstance(node, Seq):
         return node
-    return dataclasses.replace(
-        node,
+    return node._replace(
         items=tuple(
             Scalar(render(item.value), item.span) if isinstance(item, Scalar) and item.value is not None else item
             for item in node.items

@@ -6,7 +6,6 @@ the exceptions. ``!reset`` removes a key, ``!override`` replaces instead of merg
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -141,7 +140,7 @@ def merge_at(base: Map, override: Map, path: Path, problems: Problems) -> Map:
 
 def _merge(base: Node, override: Node, path: Path, rules: Branch[How] | None, problems: Problems) -> Node:
     if override.tag == OVERRIDE:
-        return dataclasses.replace(override, tag="")
+        return override._replace(tag="")
     how = rules.value if rules else None
     if how is How.REPLACE:
         return override
@@ -234,4 +233,4 @@ def _settle(node: Node, identities: Branch[Identity] | None) -> Node:
         if identities is not None and identities.value is not None:
             parts = list({identities.value(item): item for item in parts}.values())
         return Seq(tuple(parts), node.span)
-    return dataclasses.replace(node, tag="") if node.tag not in ("", WRONG) else node
+    return node._replace(tag="") if node.tag not in ("", WRONG) else node

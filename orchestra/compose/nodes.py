@@ -1,12 +1,11 @@
 """Located values: the content of a YAML document and its places.
 
-Immutable; a pass returns new nodes or the same ones.
+Immutable; a pass returns new nodes or the same ones. Named tuples, since a load makes thousands of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,8 +19,7 @@ WRONG = "!wrong"
 """The tag of a node whose value was refused; no text can give it to a node (see ``compose.doubt``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value. ``plain``: written without quotes, so that its look determines its type."""
 
     value: str | int | float | bool | None
@@ -35,15 +33,13 @@ def wrong(span: Span) -> Scalar:
     return Scalar(None, span, WRONG, plain=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Seq:
+class Seq(NamedTuple):
     items: tuple[Node, ...]
     span: Span
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """``keys`` has the span of each key of ``items``; both are in the order of the text."""
 
     items: Mapping[str, Node]

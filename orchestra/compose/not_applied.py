@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from orchestra.compose.patterns import Branch, plant
+from orchestra.compose.schema.model import Model
+from orchestra.record import fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def _find(value: Any, path: Path, branch: Branch[str]) -> Iterator[tuple[Path, A
     if branch.value is not None:
         if says_something(value):
             yield path, value, branch.value
-    elif isinstance(value, BaseModel):
+    elif isinstance(value, Model):
         for name, below in branch.below.items():
             inner = getattr(value, name)
             if inner:
@@ -51,6 +51,6 @@ def _find(value: Any, path: Path, branch: Branch[str]) -> Iterator[tuple[Path, A
 
 def says_something(value: Any) -> bool:
     """Whether a value contains anything but defaults."""
-    if isinstance(value, BaseModel):
-        return any(map(says_something, dict(value).values()))
+    if isinstance(value, Model):
+        return any(map(says_something, fields(value).values()))
     return bool(value)

@@ -12,6 +12,7 @@ from orchestra.compose.nodes import plain
 from orchestra.compose.normalise import service_digest
 from orchestra.compose.render import render_config, render_plain
 from orchestra.compose.select import ALL_PROFILES
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +28,7 @@ def render_partial(request: LoadRequest, passes: Passes, format_: Literal["yaml"
         assembled.problems.raise_errors()
         return render_plain(_uninterpolated(assembled), format_)
     stack = _partial(assembled, passes).stack
-    return render_config(stack.model_copy(update={"name": assembled.name}), format_)
+    return render_config(replace(stack, name=assembled.name), format_)
 
 
 def partial_names(request: LoadRequest, passes: Passes, section: str) -> list[str]:

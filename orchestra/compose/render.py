@@ -11,8 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel
-
+from orchestra.compose.schema.model import Model
 from orchestra.compose.schema.values import FileMode
 from orchestra.compose.yaml_text import render_yaml
 from orchestra.units import ByteSize, Duration
@@ -60,7 +59,7 @@ def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> st
         return render_plain(_escape(dump(stack, hollow=False)), format_)
     data = {
         **dump(stack, extensions=False),
-        **{key: _dump_value(item) for key, item in (stack.model_extra or {}).items()},
+        **{key: _dump_value(item) for key, item in stack.extensions.items()},
     }
     return render_plain(_escape(data), format_)
 
@@ -76,21 +75,21 @@ def render_plain(data: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
     return render_yaml(ordered)
 
 
-def dump(model: BaseModel, *, extensions: bool = True, hollow: bool = True) -> dict[str, Any]:
+def dump(model: Model, *, extensions: bool = True, hollow: bool = True) -> dict[str, Any]:
     """Plain data of a model, ``$`` not doubled. extensions: with ``x-*``. hollow: with what is there without being
     given, such as ``command: null`` and ``ipam: {}``.
     """
     result: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
-        value = getattr(model, name)
+    for name in model.hints():
+        value, default = getattr(model, name), model.default(name)
         if name in _ALWAYS and (hollow or value is not None):
             result[name] = None if value is None else list(value)
-        elif not _says_nothing(name, value, field.default):
+        elif not _says_nothing(name, value, default):
             shown = _dump_value(value, extensions, hollow)
-            if shown or hollow or not isinstance(field.default, BaseModel):
+            if shown or hollow or not isinstance(default, Model):
                 result[name] = shown
-    if extensions and model.model_extra:
-        result.update({key: _dump_value(value) for key, value in sorted(model.model_extra.items())})
+    if extensions:
+        result.update({key: _dump_value(value) for key, value in sorted(model.extensions.items())})
     return result
 
 
@@ -103,7 +102,7 @@ def _says_nothing(name: str, value: object, default: object) -> bool:
 
 
 def _dump_value(value: Any, extensions: bool = True, hollow: bool = True) -> Any:
-    if isinstance(value, BaseModel):
+    if isinstance(value, Model):
         return dump(value, extensions=extensions, hollow=hollow)
     if isinstance(value, Mapping):
         return {key: _dump_value(item, extensions, hollow) for key, item in sorted(value.items())}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.implied import dependencies, volume_sources
 from orchestra.graph import reachable
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,12 +36,12 @@ def select(stack: Stack, profiles: Collection[str], selection: Collection[str], 
     if selection and no_deps:
         wanted = reachable({name: volume_sources(service) for name, service in stack.services.items()}, selection)
         services = {name: service for name, service in stack.services.items() if name in wanted}
-        return stack.model_copy(update={"services": services})
+        return replace(stack, services=services)
     active = {name: service for name, service in stack.services.items() if is_active(service, profiles)}
     if selection:
         wanted = reachable({name: dependencies(service) for name, service in active.items()}, selection)
         active = {name: service for name, service in active.items() if name in wanted}
-    return stack.model_copy(update={"services": active})
+    return replace(stack, services=active)
 
 
 def left_out(stack: Stack, selection: Collection[str]) -> dict[str, Service]:

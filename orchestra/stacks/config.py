@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from orchestra.errors import Diagnostic, Span, UserError
-from orchestra.record import Record
+from orchestra.record import Record, replace
 from orchestra.stacks.stack_file import Chosen, StackFile
 
 TYPE_CHECKING = False
@@ -110,12 +110,10 @@ def _pinned(context: Context, options: ConfigOptions) -> ConfigResult:
         images = {name: {"image": pins[service.image]} for name, service in services.items() if service.image}
         return ConfigResult(render_plain({"services": images}, _format(options)), loaded.warnings)
     pinned = {
-        name: service.model_copy(update={"image": pins[service.image]}) if service.image else service
+        name: replace(service, image=pins[service.image]) if service.image else service
         for name, service in services.items()
     }
-    return ConfigResult(
-        render_config(loaded.stack.model_copy(update={"services": pinned}), _format(options)), loaded.warnings
-    )
+    return ConfigResult(render_config(replace(loaded.stack, services=pinned), _format(options)), loaded.warnings)
 
 
 def _remembered(context: Context, options: ConfigOptions) -> ConfigResult:

@@ -7,8 +7,7 @@ import typing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, PlainValidator
-
+from orchestra.compose.schema.model import Model, Written
 from orchestra.compose.schema.stack import Stack
 from orchestra.driver.local.unsupported import FOREIGN, LACKS, REFUSED
 from tools.reference import marks
@@ -165,10 +164,8 @@ def attributes(unsupported: Mapping[str, str]) -> tuple[Attribute, ...]:
     return tuple(sorted((*_OF_THE_FILES, *_walk(Stack, "", unsupported))))
 
 
-def _walk(model: type[BaseModel], prefix: str, unsupported: Mapping[str, str]) -> Iterator[Attribute]:
-    for name, hint in typing.get_type_hints(model, include_extras=True).items():
-        if name not in model.model_fields:
-            continue
+def _walk(model: type[Model], prefix: str, unsupported: Mapping[str, str]) -> Iterator[Attribute]:
+    for name, hint in model.hints().items():
         path = f"{prefix}{name}"
         kind, inner, suffix = _describe(hint)
         reason = unsupported.get(path, "")
@@ -187,11 +184,11 @@ def _state(lacking: str) -> State:
     return State.FOREIGN if lacking in FOREIGN else State.PARSED
 
 
-def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:
+def _describe(hint: Any) -> tuple[str, type[Model] | None, str]:
     """A type in words, the model inside of it, and what leads there: ``''``, ``.*`` or ``.[]``."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        function = next((item.func for item in hint.__metadata__ if isinstance(item, PlainValidator)), None)
+        function = next((item.read for item in hint.__metadata__ if isinstance(item, Written)), None)
         known = _KINDS.get(getattr(function, "__name__", ""))
         return (known, None, "") if known else _describe(arguments[0])
     if origin in (typing.Union, types.UnionType):
@@ -205,7 +202,7 @@ def _describe(hint: Any) -> tuple[str, type[BaseModel] | None, str]:
     if origin is dict:
         kind, inner, suffix = _describe(arguments[1])
         return f"mapping of {_PLURALS.get(kind, kind)}", inner, f".*{suffix}"
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
+    if isinstance(hint, type) and issubclass(hint, Model):
         return "mapping", hint, ""
     return "string", None, ""
 

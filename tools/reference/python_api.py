@@ -40,7 +40,7 @@ def _function(name: str, function: Callable[..., object]) -> str:
 
 def _fields() -> list[tuple[str, ...]]:
     """Of a stack, with their types: a mapping is read-only, whatever the model says."""
-    hints = {name: hint for name, hint in typing.get_type_hints(Stack).items() if name in Stack.model_fields}
+    hints = {name: hint for name, hint in typing.get_type_hints(Stack).items() if name in Stack.hints()}
     kinds = {name: re.sub(r"\b[a-z_.]+\.", "", inspect.formatannotation(hint)) for name, hint in hints.items()}
     kinds = {name: re.sub(r"Optional\[(\w+)\]", r"\1 | None", kind) for name, kind in kinds.items()}
     return [(f"`{name}`", f"`{kind.replace('dict', 'Mapping')}`") for name, kind in kinds.items()]

@@ -1,8 +1,9 @@
 """``services.*.build``."""
 
+from orchestra.compose.schema.model import Model
 from orchestra.compose.schema.mounts import FileReference
 from orchestra.compose.schema.process import Ulimit
-from orchestra.compose.schema.values import Boolean, Labels, Model, Size, TextOrBoolean, Texts, Variables
+from orchestra.compose.schema.values import Boolean, Labels, Size, TextOrBoolean, Texts, Variables
 
 
 class Build(Model):

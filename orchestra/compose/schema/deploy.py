@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from orchestra.compose.schema.values import Count, Integer, Labels, Model, Number, Size, Texts, Time
+from orchestra.compose.schema.model import Model
+from orchestra.compose.schema.values import Count, Integer, Labels, Number, Size, Texts, Time
 
 
 class DeviceRequest(Model):
@@ -72,7 +73,7 @@ class Deploy(Model):
     labels: Labels | None = None
     update_config: UpdateConfig | None = None
     rollback_config: UpdateConfig | None = None
-    resources: Resources = Resources.model_construct()
+    resources: Resources = Resources()
     restart_policy: RestartPolicy | None = None
-    placement: Placement = Placement.model_construct()
+    placement: Placement = Placement()
     endpoint_mode: str | None = None

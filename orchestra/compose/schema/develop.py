@@ -2,8 +2,9 @@
 
 from typing import Literal
 
+from orchestra.compose.schema.model import Model
 from orchestra.compose.schema.process import Hook
-from orchestra.compose.schema.values import Boolean, Model, Texts
+from orchestra.compose.schema.values import Boolean, Texts
 
 
 class Watch(Model):
@@ -13,7 +14,7 @@ class Watch(Model):
     ignore: Texts = ()
     include: Texts = ()
     initial_sync: Boolean = False
-    exec: Hook = Hook.model_construct()
+    exec: Hook = Hook()
 
 
 class Develop(Model):

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from orchestra.compose.schema.values import Boolean, Labels, Mode, Model, Text, TmpfsSize
+from orchestra.compose.schema.model import Model
+from orchestra.compose.schema.values import Boolean, Labels, Mode, Text, TmpfsSize
 
 
 class BindOptions(Model):

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from orchestra.compose.schema.values import Boolean, Integer, Labels, Model, Text, Texts
+from orchestra.compose.schema.model import Model
+from orchestra.compose.schema.values import Boolean, Integer, Labels, Text, Texts
 
 
 class Port(Model):
@@ -46,7 +47,7 @@ class Network(Model):
     name: str | None = None
     driver: str | None = None
     driver_opts: Labels | None = None
-    ipam: Ipam = Ipam.model_construct()
+    ipam: Ipam = Ipam()
     external: Boolean = False
     internal: Boolean = False
     attachable: Boolean = False

@@ -2,20 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import PlainValidator
-
-from orchestra.compose.schema.values import (
-    Boolean,
-    Integer,
-    Labels,
-    Model,
-    Size,
-    Text,
-    Texts,
-    Time,
-    Variables,
-    describe,
-)
+from orchestra.compose.schema.model import Model, Written
+from orchestra.compose.schema.values import Boolean, Integer, Labels, Size, Text, Texts, Time, Variables, describe
 
 
 class UlimitRange(Model):
@@ -23,17 +11,15 @@ class UlimitRange(Model):
     hard: Integer
 
 
-def _ulimit(value: object) -> int | UlimitRange:
+def _ulimit(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lstrip("-").isdigit():
         return int(value)
-    if isinstance(value, dict):
-        return UlimitRange.model_validate(value)
     raise ValueError(f"must be a whole number or have soft and hard, not {describe(value)}")
 
 
-Ulimit = Annotated[int | UlimitRange, PlainValidator(_ulimit, json_schema_input_type=int | str | UlimitRange)]
+Ulimit = Annotated[int | UlimitRange, Written(_ulimit, int | str | UlimitRange, UlimitRange)]
 
 
 class Healthcheck(Model):

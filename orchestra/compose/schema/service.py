@@ -3,6 +3,7 @@
 from orchestra.compose.schema.build import Build
 from orchestra.compose.schema.deploy import Deploy, DeviceRequest
 from orchestra.compose.schema.develop import Develop
+from orchestra.compose.schema.model import Model
 from orchestra.compose.schema.mounts import Device, FileReference, ServiceVolume
 from orchestra.compose.schema.network import Attachment, Port
 from orchestra.compose.schema.process import (
@@ -16,18 +17,7 @@ from orchestra.compose.schema.process import (
     Provider,
     Ulimit,
 )
-from orchestra.compose.schema.values import (
-    Boolean,
-    Integer,
-    Labels,
-    Microseconds,
-    Model,
-    Number,
-    Size,
-    Texts,
-    Time,
-    Variables,
-)
+from orchestra.compose.schema.values import Boolean, Integer, Labels, Microseconds, Number, Size, Texts, Time, Variables
 
 
 class ServiceModel(Model):

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-
+from orchestra.compose.schema.model import Model, OrNothing
 from orchestra.compose.schema.network import Network
 from orchestra.compose.schema.service import Service
-from orchestra.compose.schema.values import Boolean, Integer, Labels, Model, Text, Texts
+from orchestra.compose.schema.values import Boolean, Integer, Labels, Text, Texts
 
 
 class Volume(Model):
@@ -38,15 +37,10 @@ class AiModel(Model):
     runtime_flags: Texts = ()
 
 
-def _empty(value: object) -> object:
-    """``networks: {front:}`` declares a network without attributes."""
-    return {} if value is None else value
-
-
-DeclaredNetwork = Annotated[Network, BeforeValidator(_empty, json_schema_input_type=Network | None)]
-DeclaredVolume = Annotated[Volume, BeforeValidator(_empty, json_schema_input_type=Volume | None)]
-DeclaredFileObject = Annotated[FileObject, BeforeValidator(_empty, json_schema_input_type=FileObject | None)]
-DeclaredAiModel = Annotated[AiModel, BeforeValidator(_empty, json_schema_input_type=AiModel | None)]
+DeclaredNetwork = Annotated[Network, OrNothing()]
+DeclaredVolume = Annotated[Volume, OrNothing()]
+DeclaredFileObject = Annotated[FileObject, OrNothing()]
+DeclaredAiModel = Annotated[AiModel, OrNothing()]
 
 
 class Stack(Model):
@@ -54,9 +48,9 @@ class Stack(Model):
 
     version: Text | None = None
     name: str | None = None
-    services: dict[str, Service] = Field(default_factory=dict)
-    networks: dict[str, DeclaredNetwork] = Field(default_factory=dict)
-    volumes: dict[str, DeclaredVolume] = Field(default_factory=dict)
-    secrets: dict[str, DeclaredFileObject] = Field(default_factory=dict)
-    configs: dict[str, DeclaredFileObject] = Field(default_factory=dict)
-    models: dict[str, DeclaredAiModel] = Field(default_factory=dict)
+    services: dict[str, Service] = {}
+    networks: dict[str, DeclaredNetwork] = {}
+    volumes: dict[str, DeclaredVolume] = {}
+    secrets: dict[str, DeclaredFileObject] = {}
+    configs: dict[str, DeclaredFileObject] = {}
+    models: dict[str, DeclaredAiModel] = {}

@@ -1,25 +1,17 @@
-"""The base of all models, and the types of single values in a Compose file.
+"""The types of single values in a Compose file.
 
 Strings are accepted for numbers, sizes, durations and booleans, because an interpolated variable is a string. The
-validators raise ValueError with a message for the user.
+functions raise ValueError with a message for the user.
 """
 
 import contextlib
 import math
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints
+from typing import Annotated
 
 from orchestra.compose.scalars import render
+from orchestra.compose.schema.model import Written
 from orchestra.compose.tmpfs import parse_tmpfs_size
 from orchestra.units import ByteSize, Duration, parse_bytes, parse_duration
-
-
-class Model(BaseModel):
-    """A mapping of the file. ``x-*`` keys are in ``model_extra``."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, defer_build=True)
-    __pydantic_extra__: dict[Annotated[str, StringConstraints(pattern="^x-")], Any]
 
 
 def describe(value: object) -> str:
@@ -138,19 +130,19 @@ def _text_or_boolean(value: object) -> str:
     raise ValueError(f"must be true, false or a string, not {describe(value)}")
 
 
-Text = Annotated[str, PlainValidator(_text, json_schema_input_type=str | int | float | bool)]
-Label = Annotated[str, PlainValidator(_text_or_empty, json_schema_input_type=str | int | float | bool | None)]
-Variable = Annotated[str | None, PlainValidator(_text_or_none, json_schema_input_type=str | int | float | bool | None)]
-Integer = Annotated[int, PlainValidator(_integer, json_schema_input_type=int | str)]
-Number = Annotated[float, PlainValidator(_number, json_schema_input_type=float | str)]
-Boolean = Annotated[bool, PlainValidator(_boolean, json_schema_input_type=bool | str)]
-Size = Annotated[ByteSize, PlainValidator(_bytes, json_schema_input_type=int | str)]
-TmpfsSize = Annotated[ByteSize | str, PlainValidator(_tmpfs_size, json_schema_input_type=int | str)]
-Time = Annotated[Duration, PlainValidator(_duration, json_schema_input_type=str)]
-Microseconds = Annotated[int, PlainValidator(_microseconds, json_schema_input_type=int | str)]
-Mode = Annotated[FileMode, PlainValidator(_file_mode, json_schema_input_type=int | str)]
-Count = Annotated[int, PlainValidator(_count, json_schema_input_type=int | str)]
-TextOrBoolean = Annotated[str, PlainValidator(_text_or_boolean, json_schema_input_type=str | bool)]
+Text = Annotated[str, Written(_text, str | int | float | bool)]
+Label = Annotated[str, Written(_text_or_empty, str | int | float | bool | None)]
+Variable = Annotated[str | None, Written(_text_or_none, str | int | float | bool | None)]
+Integer = Annotated[int, Written(_integer, int | str)]
+Number = Annotated[float, Written(_number, float | str)]
+Boolean = Annotated[bool, Written(_boolean, bool | str)]
+Size = Annotated[ByteSize, Written(_bytes, int | str)]
+TmpfsSize = Annotated[ByteSize | str, Written(_tmpfs_size, int | str)]
+Time = Annotated[Duration, Written(_duration, str)]
+Microseconds = Annotated[int, Written(_microseconds, int | str)]
+Mode = Annotated[FileMode, Written(_file_mode, int | str)]
+Count = Annotated[int, Written(_count, int | str)]
+TextOrBoolean = Annotated[str, Written(_text_or_boolean, str | bool)]
 
 Texts = tuple[str, ...]
 Labels = dict[str, Label]
