@@ -131,6 +131,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "plan": (
         Example("plan", "Show what up would change"),
         Example("plan --out /tmp/plan.json", "Keep the plan, for orchestra apply"),
+        Example("plan --format mermaid", "Draw which action comes after which, for a page in Markdown"),
         Example("plan --offline --format json", "Print the plan for an empty machine as JSON"),
     ),
     "apply": (Example("apply /tmp/plan.json", "Do what the plan says; refuse if something else would be done by now"),),

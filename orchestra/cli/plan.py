@@ -8,7 +8,7 @@ import sys
 from orchestra.cli.changes import read_changes, read_chosen
 from orchestra.cli.warnings import warn_of_damage, warn_of_notes
 from orchestra.errors import UserError
-from orchestra.stacks.plan import PlanOptions, load_for_plan, plan, render_data, render_text
+from orchestra.stacks.plan import PlanOptions, load_for_plan, plan, render_data, render_text, steps
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -27,10 +27,7 @@ def run(invocation: Invocation) -> int:
     if out is not None and options.offline:
         raise UserError("--out and --offline cannot be combined: such a plan is for no machine")
     prepared, result = _plan(invocation, options)
-    if values["format"] == "json":
-        print(json.dumps(render_data(result), indent=2))
-    else:
-        print_text(result)
+    print_plan(result, values["format"])
     if out is not None:
         from orchestra.stacks.apply import write_plan
 
@@ -39,6 +36,23 @@ def run(invocation: Invocation) -> int:
     if result.preview.failed:
         return 1
     return CHANGES if result.preview.changes else 0
+
+
+def print_plan(result: PlanResult, format: str) -> None:
+    """format: text, json, dot or mermaid."""
+    if format == "text":
+        print_text(result)
+    elif format == "json":
+        print(json.dumps(render_data(result), indent=2))
+    else:
+        from orchestra.cli.render.plan_formats import render_dot, render_mermaid
+
+        drawn = (
+            render_dot(result.outlook.desired.stack, steps(result))
+            if format == "dot"
+            else render_mermaid(steps(result))
+        )
+        sys.stdout.write(visible(drawn, lines=True))
 
 
 def plan_up(invocation: Invocation, options: PlanOptions) -> PlanResult:

@@ -302,7 +302,7 @@ COMMANDS = (
         "plan",
         "Show what up would do, and why (exit code 2: changes)",
         (
-            Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
+            Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json", "dot", "mermaid")),
             Option("offline", ("--offline",), FLAG, "Plan as if nothing existed; needs no root"),
             Option("out", ("--out",), TEXT, "Also write the plan to a file for orchestra apply", metavar="FILE"),
             *_WISH,

@@ -15,6 +15,7 @@ from orchestra.model.request import Changes, ForeseeRequest, ObserveRequest
 from orchestra.plan import replacement
 from orchestra.plan.desire import desire
 from orchestra.plan.going_down import asked_by, go_down
+from orchestra.plan.links import Step, steps_of
 from orchestra.plan.preview import Preview, preview
 from orchestra.plan.preview import render_data as preview_data
 from orchestra.plan.preview import render_text as preview_text
@@ -33,6 +34,21 @@ if TYPE_CHECKING:
     from orchestra.stacks.stack_file import Prepared
 
 
+__all__ = [
+    "PlanOptions",
+    "PlanResult",
+    "Step",
+    "load_for_plan",
+    "plan",
+    "plan_change",
+    "plan_changes",
+    "plan_down",
+    "render_data",
+    "render_text",
+    "steps",
+]
+
+
 class PlanOptions(Record):
     """offline: plan as if nothing existed."""
 
@@ -42,9 +58,13 @@ class PlanOptions(Record):
 
 
 class PlanResult(Record):
-    """replaced: recreated resources, with their changes; orphaned: containers of no service, which are kept."""
+    """replaced: recreated resources, with their changes; orphaned: containers of no service, which are kept.
+
+    outlook: what the preview begins with.
+    """
 
     preview: Preview
+    outlook: ForeseeResult
     replaced: list[replacement.Replacement]
     orphaned: tuple[str, ...]
     damage: tuple[str, ...]
@@ -73,7 +93,7 @@ def plan_changes(context: Context, prepared: Prepared, changes: Changes, *, offl
     outlook = _foresee(context, prepared, changes, now, offline=offline)
     result = preview(outlook.desired, outlook.observed, now)
     replaced = replacement.replacements(result, outlook)
-    return PlanResult(result, replaced, replacement.left_alone(outlook), outlook.damage)
+    return PlanResult(result, outlook, replaced, replacement.left_alone(outlook), outlook.damage)
 
 
 def _foresee(context: Context, prepared: Prepared, changes: Changes, now: float, *, offline: bool) -> ForeseeResult:
@@ -112,12 +132,18 @@ def plan_change(context: Context, stack: str, change: Callable[[Desired, float],
         seen = look_as_it_is(context.home, stack, context.driver)
     outlook = ForeseeResult(seen.observed, change(seen.desired, now), seen.desired)
     result = preview(outlook.desired, seen.observed, now)
-    return PlanResult(result, replacement.replacements(result, outlook), replacement.left_alone(outlook), ())
+    replaced = replacement.replacements(result, outlook)
+    return PlanResult(result, outlook, replaced, replacement.left_alone(outlook), ())
 
 
 def render_text(result: PlanResult) -> str:
     """Each round of actions with its reasons, then the replacements with theirs."""
     return preview_text(result.preview) + replacement.render_text(result.replaced, result.orphaned)
+
+
+def steps(result: PlanResult) -> list[Step]:
+    """The actions, and which of them come after which."""
+    return steps_of(result.preview, result.outlook.desired, result.outlook.observed)
 
 
 def render_data(result: PlanResult) -> dict[str, object]:

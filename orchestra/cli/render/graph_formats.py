@@ -38,14 +38,14 @@ def to_data(graph: Graph) -> dict[str, Any]:
 
 def render_dot(graph: Graph) -> str:
     """The graph in the DOT language of Graphviz."""
-    lines = [f"digraph {_quoted(graph.stack)} {{", "  node [fontname=monospace]"]
+    lines = [f"digraph {quoted(graph.stack)} {{", "  node [fontname=monospace]"]
     for node in graph.nodes:
-        text = "\\n".join(_escaped(line) for line in _texts(node))
-        lines.append(f'  {_quoted(node.key)} [shape={SHAPES[node.kind]}, color="{INK[node.mood]}", label="{text}"]')
+        text = "\\n".join(escaped(line) for line in _texts(node))
+        lines.append(f'  {quoted(node.key)} [shape={SHAPES[node.kind]}, color="{INK[node.mood]}", label="{text}"]')
     for edge in graph.edges:
         style = "solid" if edge.required else "dashed"
-        label = _quoted(describe_edge(edge))
-        lines.append(f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [label={label}, style={style}]")
+        label = quoted(describe_edge(edge))
+        lines.append(f"  {quoted(edge.source)} -> {quoted(edge.target)} [label={label}, style={style}]")
     return "\n".join([*lines, "}", ""])
 
 
@@ -54,7 +54,7 @@ def render_mermaid(graph: Graph) -> str:
     lines = ["flowchart TD"]
     for node in graph.nodes:
         begin, end = BRACKETS[node.kind]
-        text = "<br/>".join(_marked_up(line) for line in _texts(node))
+        text = "<br/>".join(marked_up(line) for line in _texts(node))
         lines.append(f'  {names[node.key]}{begin}"{text}"{end}')
     for edge in graph.edges:
         arrow = "-->" if edge.required else "-.->"
@@ -74,7 +74,7 @@ def render_svg(graph: Graph) -> str | None:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'font-family="monospace" font-size="14">',
-        f"<title>{_marked_up(graph.stack)}</title>",
+        f"<title>{marked_up(graph.stack)}</title>",
         '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0L10 5L0 10z" fill="#57606a"/></marker></defs>',
     ]
@@ -86,7 +86,7 @@ def render_svg(graph: Graph) -> str | None:
         dashes = "" if edge.required else ' stroke-dasharray="6 4"'
         lines.append(f'<polyline points="{path}" fill="none" stroke="#57606a" marker-end="url(#head)"{dashes}>')
         told = f"{edge.source} needs {edge.target} ({describe_edge(edge)})"
-        lines.append(f"<title>{_marked_up(told)}</title></polyline>")
+        lines.append(f"<title>{marked_up(told)}</title></polyline>")
     for box in layout.boxes:
         node = nodes[box.key]
         x, y = (box.x + 1) * COLUMN, (box.y + 1) * ROW
@@ -96,7 +96,7 @@ def render_svg(graph: Graph) -> str | None:
         )
         for number, text in enumerate(lines_of(node, with_states=with_states), 1):
             at = f'x="{x + box.width * COLUMN / 2:g}" y="{y + (number + 0.75) * ROW:g}"'
-            lines.append(f'<text {at} text-anchor="middle" fill="{INK[node.mood]}">{_marked_up(text)}</text>')
+            lines.append(f'<text {at} text-anchor="middle" fill="{INK[node.mood]}">{marked_up(text)}</text>')
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -112,13 +112,16 @@ def _y(row: float) -> float:
     return (row + 1.5) * ROW
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """For a string of the DOT language, without its quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _quoted(text: str) -> str:
-    return f'"{_escaped(text)}"'
+def quoted(text: str) -> str:
+    """A string of the DOT language."""
+    return f'"{escaped(text)}"'
 
 
-def _marked_up(text: str) -> str:
+def marked_up(text: str) -> str:
+    """For SVG, and for labels of Mermaid."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
