@@ -130,14 +130,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "plan": (
         Example("plan", "Show what up would change"),
-        Example("plan --out /tmp/plan.json", "Keep the plan, for orchestra apply"),
-        Example("plan --format mermaid", "Draw which action comes after which, for a page in Markdown"),
-        Example("plan --offline --format json", "Print the plan for an empty machine as JSON"),
+        Example("plan --out plan.json", "Keep the plan, for orchestra apply"),
     ),
-    "apply": (Example("apply /tmp/plan.json", "Do what the plan says; refuse if something else would be done by now"),),
+    "apply": (Example("apply plan.json", "Do what the plan says; refuse if something else would be done by now"),),
     "history": (
         Example("history", "List the last changes of the stack, the newest first"),
-        Example("history 7", "Show which attributes revision 7 changed"),
+        Example("history 1", "Show which attributes revision 1 changed"),
     ),
     "why": (
         Example("why", "Explain everything that is wrong"),
@@ -145,7 +143,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "rollback": (
         Example("rollback", "Undo the last change"),
-        Example("rollback --wait 7", "Go back to revision 7, and wait until everything is healthy"),
+        Example("rollback --wait 1", "Go back to revision 1, and wait until everything is healthy"),
     ),
     "graph": (
         Example("graph", "Draw which services depend on which"),

@@ -40,6 +40,8 @@ NOT_RUN = {
 # In the order of a stack's life.
 FIRST = (
     "image import",
+    "plan --out",
+    "apply",
     "create",
     "up",
     "network disconnect",
@@ -48,7 +50,7 @@ FIRST = (
     "image tag",
     "volume create",
 )
-LAST = ("restart", "pause", "unpause", "stop", "start", "kill", "scale", "rm", "volume rm", "down")
+LAST = ("restart", "pause", "unpause", "stop", "start", "kill", "scale", "rollback", "rm", "volume rm", "down")
 LAST += ("image rm", "image prune", "volume prune", "network rm", "network prune")
 
 

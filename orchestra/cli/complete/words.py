@@ -123,6 +123,12 @@ def _stacks(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]
     return find_stack_names(context)
 
 
+def _revisions(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
+    from orchestra.stacks.history import history
+
+    return [str(revision.number) for revision in history(context)]
+
+
 def _capabilities(_context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]:
     from orchestra.linux.security.capabilities import NAMES
 
@@ -169,6 +175,7 @@ SOURCES: Mapping[str, Source | str] = {
     "REFERENCE": _images,
     "CAPABILITY": _capabilities,
     "SIGNAL": _signals,
+    "REVISION": _revisions,
     "SOURCE": _images,
     "SRC_PATH": _services_and(":"),
     "DEST_PATH": _services_and(":"),
