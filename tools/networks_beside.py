@@ -1,0 +1,170 @@
+"""Compares what containers find on their networks under Docker Compose and under Orchestra.
+
+``python -m tools.networks_beside docker compose`` prints rows for the table of a page of the documentation: those that
+are missing there, and those that do not hold. Its arguments begin a command of Docker Compose; what comes before
+``docker`` leads to the machine that it runs on. ``--image NAME`` and ``--own NAME`` say what the image is called on
+either side. Needs root, and an image with busybox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestra.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "networks-beside-docker.md"
+IMAGE = "busybox:1.37"
+SERVICES = ("web", "app", "db", "far", "side", "alone")
+NAMES = (
+    *(
+        "web",
+        "shop",
+        "db",
+        "app",
+        "far",
+        "app.example.org",
+        "probe-web-1",
+        "web.probe_front",
+        "db.probe_back",
+        "nosuch",
+    ),
+    *("nosuch", "_http._tcp.web", "2.1.201.10.in-addr.arpa", "3.2.201.10.in-addr.arpa", "9.9.201.10.in-addr.arpa"),
+)
+KINDS = ("a", "aaaa", "srv")
+TARGETS = (
+    *("10.201.1.2", "10.201.1.3", "10.201.2.2", "10.201.2.3", "10.201.3.2", "[fd66:201:1::2]", "[fd66:201:1::3]"),
+    *("10.201.1.1:18080", "10.201.2.1:18080", "10.201.3.1:18080", "127.0.0.1:18080", "127.0.0.1:18081"),
+    *("[::1]:18080", "[fd66:201:1::1]:18080"),
+)
+# Measured, drawn at random, or of the machine as a whole.
+VARYING = re.compile(r"ipv4/(neigh|route|tcp_fastopen_key)|stable_secret|ipv6/neigh|temp_prefered|max_addresses|flush$")
+
+INSIDE = f"""
+show() {{ sed "s/^/$1\t/"; }}
+sort /etc/hosts | sed "s/$(hostname)/HOSTNAME/" | show "hosts file"
+grep -v '^#' /etc/resolv.conf | show resolv.conf
+ip -o addr | awk '{{print $2, $4}}' | grep -v fe80: | show addresses
+ip route | show routes
+ip -6 route | grep -v '^\\(fe80:\\|ff00:\\)' | sed 's/ pref .*//; s/ metric [0-9]*//' | show routes
+for file in $(find /proc/sys/net/ipv4 /proc/sys/net/ipv6 -type f); do
+  value=$(cat $file 2>/dev/null) && echo $value | show "setting ${{file#/proc/sys/net/}}"
+done
+ask() {{
+  nslookup -type=$1 $2 127.0.0.11 2>&1 | grep -v -e ^Server: -e 127.0.0.11 -e ^Non-auth -e '^$' |
+    sed 's/^Address [0-9]*:/Address:/' | sort | show "$1 of $2"
+}}
+[ -z "$(ip route)" ] || for name in {" ".join(NAMES)}; do
+  for kind in {" ".join(KINDS)}; do ask $kind $name & done; wait
+done
+reach() {{ wget -q -T 3 -O /dev/null "http://$1/hosts" 2>/dev/null && echo yes || echo no; }}
+for to in {" ".join(TARGETS)}; do reach $to | show "reaches $to" & done; wait
+"""
+OUTSIDE = f"""
+import urllib.request
+for to in {TARGETS!r}:
+    try:
+        urllib.request.urlopen(f"http://{{to}}/hosts", timeout=3).read()
+        print(f"reaches {{to}}\\tyes")
+    except OSError:
+        print(f"reaches {{to}}\\tno")
+"""
+_ROW = re.compile(
+    r"^\| `(?P<where>[^`]+)` \| `?(?P<docker>[^|]*?)`? \| `?(?P<own>[^|]*?)`? \| ?(?P<reason>.*?) ?\|$", re.MULTILINE
+)
+_FILE = re.compile(r"^```yaml title=\"compose.yaml\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Row(Record):
+    """A fact, ``SERVICE: WHAT``, that differs: its value under Docker Compose and under Orchestra, and why."""
+
+    where: str
+    docker: str
+    own: str
+    reason: str = ""
+
+    def render(self) -> str:
+        values = (f"`{value}`" if value else "" for value in (self.docker, self.own))
+        return f"| `{self.where}` | {' | '.join(values)} | {self.reason} |"
+
+
+def read_page(text: str) -> tuple[str, list[Row]]:
+    """The Compose file of the page, and the rows of its table. Raises ValueError if there is no file."""
+    file = _FILE.search(text)
+    if file is None:
+        raise ValueError("the page has no compose.yaml")
+    return file["text"], [Row(*(found[key] for key in Row.__annotations__)) for found in _ROW.finditer(text)]
+
+
+def look(
+    program: Sequence[str], machine: Sequence[str], text: str, environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Start the stack, look, and remove it. machine: begins a command on the machine that it runs on.
+
+    Returns each fact with its value: lines, separated by semicolons. Raises CalledProcessError.
+    """
+
+    def run(*arguments: str) -> str:
+        command = [*program, "-f", "-", *arguments]
+        return subprocess.run(command, env=environment, input=text, capture_output=True, text=True, check=True).stdout
+
+    found: dict[str, str] = {}
+    try:
+        run("up", "-d")
+        for service in SERVICES:
+            found |= facts(service, run("exec", "-T", service, "sh", "-c", INSIDE))
+        outside = [*machine, "python3", "-c", OUTSIDE]
+        found |= facts("machine", subprocess.run(outside, capture_output=True, text=True, check=True).stdout)
+    finally:
+        run("down")
+    return found
+
+
+def facts(place: str, text: str) -> dict[str, str]:
+    """From lines of a key and a value."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition("\t")
+        if not VARYING.search(key):
+            found.setdefault(f"{place}: {key}", []).append(" ".join(value.split()))
+    return {key: "; ".join(filter(None, values)) for key, values in found.items()}
+
+
+def differences(docker: Mapping[str, str], own: Mapping[str, str]) -> list[Row]:
+    keys = sorted(docker.keys() | own.keys())
+    rows = (Row(key, docker.get(key, ""), own.get(key, "")) for key in keys)
+    return [row for row in rows if row.docker != row.own]
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.networks_beside")
+    parser.add_argument("--image", default=IMAGE)
+    parser.add_argument("--own", default=IMAGE)
+    parser.add_argument("docker", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    docker = options.docker or ["docker", "compose"]
+    machine = docker[: docker.index("docker")]
+    text, known = read_page(PAGE.read_text())
+    beside = look(docker, machine, text.replace(IMAGE, options.image))
+    own = look([sys.executable, "-m", "orchestra"], (), text.replace(IMAGE, options.own))
+    found = differences(beside, own)
+    explained = {(row.where, row.docker, row.own) for row in known}
+    new = [row for row in found if (row.where, row.docker, row.own) not in explained]
+    gone = explained - {(row.where, row.docker, row.own) for row in found}
+    for row in new:
+        print(row.render())
+    for where, *_ in sorted(gone):
+        print(f"{where}: not as the page says")
+    print(f"{len(beside.keys() | own.keys())} facts, {len(found)} differ, {len(new)} of them are not on the page")
+    return 1 if new or gone else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
