@@ -24,21 +24,13 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference" / "networks-beside-do
 IMAGE = "busybox:1.37"
 SERVICES = ("web", "app", "db", "far", "side", "alone")
 NAMES = (
-    *(
-        "web",
-        "shop",
-        "db",
-        "app",
-        "far",
-        "app.example.org",
-        "probe-web-1",
-        "web.probe_front",
-        "db.probe_back",
-        "nosuch",
-    ),
-    *("nosuch", "_http._tcp.web", "2.1.201.10.in-addr.arpa", "3.2.201.10.in-addr.arpa", "9.9.201.10.in-addr.arpa"),
+    *("web", "shop", "db", "app", "far", "app.example.org", "probe-web-1", "web.probe_front", "db.probe_back"),
+    *("nosuch", "_http._tcp.web"),
 )
-KINDS = ("a", "aaaa", "srv")
+POINTERS = ("2.1.201.10.in-addr.arpa", "3.2.201.10.in-addr.arpa", "9.9.201.10.in-addr.arpa")
+QUESTIONS = "\n".join(
+    [f"{kind} {name}" for name in NAMES for kind in ("a", "aaaa", "srv")] + [f"ptr {name}" for name in POINTERS]
+)
 TARGETS = (
     *("10.201.1.2", "10.201.1.3", "10.201.2.2", "10.201.2.3", "10.201.3.2", "[fd66:201:1::2]", "[fd66:201:1::3]"),
     *("10.201.1.1:18080", "10.201.2.1:18080", "10.201.3.1:18080", "127.0.0.1:18080", "127.0.0.1:18081"),
@@ -59,11 +51,12 @@ for file in $(find /proc/sys/net/ipv4 /proc/sys/net/ipv6 -type f); do
 done
 ask() {{
   nslookup -type=$1 $2 127.0.0.11 2>&1 | grep -v -e ^Server: -e 127.0.0.11 -e ^Non-auth -e '^$' |
-    sed 's/^Address [0-9]*:/Address:/' | sort | show "$1 of $2"
+    sed 's/^Address [0-9]*:/Address:/' | sort | grep . || echo nothing
 }}
-[ -z "$(ip route)" ] || for name in {" ".join(NAMES)}; do
-  for kind in {" ".join(KINDS)}; do ask $kind $name & done; wait
-done
+[ -z "$(ip route)" ] || while read kind name; do ask $kind $name | show "$kind of $name" & done <<END
+{QUESTIONS}
+END
+wait
 reach() {{ wget -q -T 3 -O /dev/null "http://$1/hosts" 2>/dev/null && echo yes || echo no; }}
 for to in {" ".join(TARGETS)}; do reach $to | show "reaches $to" & done; wait
 """

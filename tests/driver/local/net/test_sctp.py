@@ -77,6 +77,16 @@ def test_a_kernel_without_sctp_is_named(ports):
     assert "modprobe sctp" in caught.value.hint
 
 
+def test_the_rules_lead_it_to_the_container(world):
+    world.network()
+    web = world.attach("web", ports=[(SCTP, 0), (Port(38412, 38413, "127.0.0.1", "sctp"), 0)])
+    network.apply(world.home, "s")
+    rules = world.ruleset()
+    address = web.addresses["s_default"]
+    assert f"sctp dport 38412 dnat to {address}:38412" in rules
+    assert f"ip daddr 127.0.0.1 sctp dport 38413 dnat to {address}:38412" in rules
+
+
 @needs_sctp
 def test_a_port_is_held_beside_those_of_other_protocols(ports):
     reserved = ports.reserve("a", [SCTP, Port(80, 38412), Port(80, 38412, "", "udp")], (True, True))
