@@ -31,9 +31,15 @@ def leading_network(service: Service, networks: Mapping[str, Network]) -> Networ
         return None
     joined = service.networks or {DEFAULT_NETWORK: None}
     ordered = sorted(joined.items(), key=lambda item: (-((item[1].priority or 0) if item[1] else 0), item[0]))
-    open_to_others = [(key, each) for key, each in ordered if not (key in networks and networks[key].internal)]
+    open_to_others = [(key, each) for key, each in ordered if _leads_out(networks.get(key))]
     leads = max(open_to_others, key=lambda item: (item[1].gw_priority or 0) if item[1] else 0, default=None)
     return networks.get(leads[0]) if leads else None
+
+
+def _leads_out(network: Network | None) -> bool:
+    if network is None or driver_of(network) is NetworkDriver.BRIDGE:
+        return not (network and network.internal)
+    return not network.internal and bool((network.driver_opts or {}).get(PARENT))
 
 
 def check_drivers(context: Context, refuse: Refuse) -> None:

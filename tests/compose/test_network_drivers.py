@@ -31,6 +31,12 @@ def test_an_unknown_driver_is_reported_and_becomes_a_bridge(folder):
     )
 
 
+def test_a_network_without_a_parent_leads_nowhere_so_ports_lead_through_another(folder):
+    text = "services: {web: {image: x, ports: ['80'], networks: [zone, lan]}}\n" + LAN % ("macvlan", "")
+    loaded = folder.load(text.replace("networks: {lan", "networks: {zone: {}, lan").replace("{parent: eth0}", "{}"))
+    assert (len(loaded.desired.containers[0].ports), loaded.not_applied) == (1, ())
+
+
 def test_ports_are_reported_where_the_network_publishes_none(folder):
     loaded = folder.load(service(", ports: ['8080:80']") + LAN % ("macvlan", ""))
     assert loaded.desired.containers[0].ports == ()

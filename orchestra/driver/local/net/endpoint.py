@@ -217,7 +217,11 @@ def publishers(pairs: Sequence[tuple[Endpoint, NetworkLease]]) -> tuple[Endpoint
     """The endpoints that published ports and the default route lead to, of IPv4 and of IPv6; None if there is none."""
     found = [
         max(
-            (endpoint for endpoint, lease in pairs if not lease.internal and (lease.ipv4, lease.ipv6)[place]),
+            (
+                endpoint
+                for endpoint, lease in pairs
+                if (pool := (lease.ipv4, lease.ipv6)[place]) and lease.gateway_of(pool)
+            ),
             key=lambda endpoint: endpoint.gateway_priority,
             default=None,
         )
