@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -266,3 +267,30 @@ def test_two_containers_exchange_their_addresses(world, web):
     assert_whole(world, web)
     world.serve(other.namespace_path, 80)
     assert world.ask(web.namespace_path, one, 80) == f"hello {two}"
+
+
+def test_an_exchange_of_addresses_can_be_killed_at_any_point(world, web):
+    prefix = web.addresses["s_front"].rpartition(".")[0]
+    one, two = reserved = (f"{prefix}.10", f"{prefix}.11")
+    db = attach_second(world)
+
+    def give(address, *, to_web):
+        directory = home_of(world) if to_web else db
+        return connect(world.home, "s", directory, endpoint("s_front", ipv4_address=address, reserved=reserved))
+
+    def exchange():
+        with contextlib.suppress(TemporaryError):
+            give(two, to_web=True)
+
+    give(one, to_web=True)
+    give(two, to_web=False)
+    for _ in points(exchange):
+        network.restore(world.home, "s")
+        exchange()
+        assert give(one, to_web=False).addresses == {"s_front": one}
+        assert_whole(world, give(two, to_web=True))
+        assert find_losses(world.home, "s") == {}
+        with pytest.raises(TemporaryError):
+            give(one, to_web=True)
+        give(two, to_web=False)
+        give(one, to_web=True)
