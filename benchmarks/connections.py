@@ -132,6 +132,7 @@ def measure(places: list[Place], rounds: int, mebibytes: int, connections: int) 
                 for way, client, host in (
                     ("machine to published port", place.machine, _address(place.machine)),
                     ("container to container", place.client, _address(place.server)),
+                    ("container to published port", place.client, _address(place.machine)),
                 ):
                     figure = _run(client, CLIENT, host, str(mebibytes), str(connections))
                     seen.setdefault((way, place.name), []).append(Figure(*map(float, figure.split())))
@@ -153,7 +154,7 @@ def _print(seen: dict[tuple[str, str], list[Figure]], places: list[Place]) -> No
                 [(each.microseconds, base.microseconds) for each, base in zip(figures, own, strict=True)],
             ),
         )
-        line = f"{way:<28}{name:<12}"
+        line = f"{way:<29}{name:<12}"
         for unit, pairs in columns:
             ratio = statistics.median(value / base for value, base in pairs)
             line += f"{statistics.median(value for value, _ in pairs):9.1f} {unit} ({ratio:.2f})"

@@ -181,7 +181,8 @@ def _spoofed(bridge: Bridge) -> Iterator[list[Rule]]:
     yield [_leaves(bridge), _match(_meta("iifname"), bridge.name, "!="), own, {"drop": None}]
     if family == "ip":
         way_back = {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}
-        yield [_arrives(bridge), _match(way_back, 0), {"drop": None}]
+        # To other bridges only: the question costs a look into the routing table.
+        yield [_arrives(bridge), _match(_meta("oifkind"), "bridge"), _match(way_back, 0), {"drop": None}]
 
 
 def _admit(bridge: Bridge) -> list[list[Rule]]:
