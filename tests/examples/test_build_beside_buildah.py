@@ -90,7 +90,9 @@ def build(path, busybox_root):
 
 def test_images_are_as_buildah_makes_them(tmp_path, busybox_root):
     ours, expected, found = build(tmp_path, busybox_root), {}, {}
-    for name, recorded in json.loads(RECORD.read_text()).items():
+    images = json.loads(RECORD.read_text())
+    assert len(images) == len(NAMES) == 31
+    for name, recorded in images.items():
         config, files = ours[name]
         labels = {key: text for key, text in config["Labels"].items() if not key.startswith("com.docker.compose.")}
         said = {key: value for key, value in {**config, "Labels": labels}.items() if value}

@@ -7,6 +7,9 @@ import urllib.request
 
 import pytest
 
+from orchestra.driver.local.image.content.indexes import members_here
+from orchestra.driver.local.image.content.store import ContentStore
+from orchestra.driver.local.image.documents.manifest import ATTESTED
 from tests.driver.local.image.making import Made, entry, layer
 from tests.driver.local.image.registry.real import REGISTRY, running
 from tests.examples.conftest import Orchestra, needs_containers
@@ -115,3 +118,14 @@ def test_attestations_that_are_asked_for_wrongly(tmp_path):
     failed = stack.run("image", "build", "--provenance", "mode=some", str(tmp_path), code=None)
     assert failed.returncode != 0
     assert "mode is some, not min or max" in failed.stderr
+
+
+def test_each_platform_has_attestations_of_its_own(tmp_path):
+    stack = Orchestra(tmp_path / "compose.yaml", tmp_path / "home")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY Dockerfile /$TARGETARCH\n")
+    platforms = "linux/amd64,linux/s390x"
+    stack.run("image", "build", "-q", "--sbom", "true", "--platform", platforms, "-t", "x:1", str(tmp_path))
+    content = ContentStore(f"{tmp_path}/home/data/content")
+    members = members_here(content, content.entry("docker.io/library/x:1").source)
+    assert [one.is_attestation for one in members] == [False, False, True, True]
+    assert [one.manifest.annotations[ATTESTED] for one in members[2:]] == [one.manifest.digest for one in members[:2]]
