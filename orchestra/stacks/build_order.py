@@ -36,7 +36,7 @@ def read_orders(
 
     builder = OtherBuilder(spec.builder)
     directory = stack.enter_context(opened_context(context, spec.context, stdin)).path
-    # Nobody else may read secrets.
+    # Only this user may read it: it holds secrets.
     scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="orchestra-build-"))
     contexts = {}
     for name, text in spec.contexts.items():
