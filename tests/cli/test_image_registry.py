@@ -126,9 +126,10 @@ def test_the_images_of_a_stack_are_fetched_each_once(host, home, orchestra, publ
     lines = err.splitlines()
     assert lines.count(f" Image {host}/web:1 Pulling") == 1
     assert {line for line in lines if "Skipped" in line} == {
-        " Service own Skipped - No image to pull",
+        " Service own Skipped - No image to be pulled",
         " Service never Skipped - pull_policy is never",
         " Service tree Skipped - A directory needs no pull",
+        " Service worker Skipped - Image is already being pulled by web",
     }
     assert names(home) == {f"{host}/{name}:1" for name in ("web", "db", "idle")}
     again = orchestra("-f", file, "pull")[2]
@@ -169,6 +170,7 @@ def test_what_cannot_be_fetched_fails_the_command_or_not(host, home, orchestra, 
     assert code == 1
     assert f"error: image {host}/missing:1: registry {host} has no such image" in err
     assert f"error: image {host}/built:1: registry {host} has no such image" in err
+    assert "must be built from source by running:\n    orchestra build c\n" in err
     assert names(home) == {f"{host}/there:1"}
     assert orchestra("-f", file, "pull", "--ignore-pull-failures")[0] == 0
     code, _, err = orchestra("-f", file, "pull", "--ignore-buildable", "b", "c")
@@ -196,7 +198,7 @@ services:
         " Service two Skipped - The service has no build; name it on the command line to push its image",
         " Service tree Skipped - Image is not from a registry",
     }
-    assert err.count("  Pushed\n") == 2
+    assert err.count(" Pushed\n") == 2
     assert orchestra("-f", file, "push", "-q", "two") == (0, "", "")
     orchestra("image", "prune", "-af")
     wanted = [f"{host}/pushed/{name}" for name in ("one:1", "one:latest", "two:1")]
@@ -215,7 +217,7 @@ def test_progress_as_json(host, home, orchestra, published, tmp_path):
     told = [row for row in rows if "current" in row]  # of a pull that takes its time
     assert all(row["text"] == "Pulling" and 0 <= row["current"] <= row["total"] for row in told)
     assert [row for row in rows if row not in told] == [
-        {"id": "Service own", "status": "done", "text": "Skipped - No image to pull"},
+        {"id": "Service own", "status": "done", "text": "Skipped - No image to be pulled"},
         {"id": f"Image {host}/json:1", "status": "working", "text": "Pulling"},
         {"id": f"Image {host}/json:1", "status": "done", "text": "Pulled"},
     ]

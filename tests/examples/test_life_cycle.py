@@ -74,7 +74,7 @@ def test_a_day_of_a_stack(write_stack):
     assert ids(stack) == made
     assert stack.run("logs", "--no-log-prefix", "db").stdout.splitlines().count("begun") == 2
 
-    assert "db-1  Killed" in stack.run("kill", "-s", "hup", "db").stderr
+    assert "db-1 Killed" in stack.run("kill", "-s", "hup", "db").stderr
     eventually(lambda: "reloaded" in stack.run("logs", "db").stdout)
     stack.run("kill", "db", "web")
     eventually(lambda: statuses(stack)["db"] == "Exited (137)")

@@ -29,11 +29,17 @@ def with_progress(invocation: Invocation, work: Callable[[Callable[[Event], None
         os._exit(INTERRUPTED)
 
 
-def run_for_services(invocation: Invocation, work: Callable[[Callable[[Event], None]], Failures]) -> int:
-    """Do the same for ``pull`` and ``push``; return the exit code."""
+def run_for_services(
+    invocation: Invocation,
+    work: Callable[[Callable[[Event], None]], Failures],
+    advise: Callable[[Failures], None] = lambda _failures: None,
+) -> int:
+    """Do the same for ``pull`` and ``push``; return the exit code. advise: says what can be done about the errors."""
     if invocation.values["quiet"]:
         invocation.shared["progress"] = "quiet"
     failures = with_progress(invocation, work)
     for image, error in failures.items():
         show_error(invocation, error, image)
+    if failures:
+        advise(failures)
     return 1 if failures and not invocation.values["ignore_failures"] else 0

@@ -52,19 +52,29 @@ def choose_images(
 ) -> dict[str, ImageSpec]:
     """The images to fetch, each one once. hear: called for skipped services. Raises the errors of a load."""
     specs: dict[str, ImageSpec] = {}
+    pulled_for: dict[str, str] = {}
     for row in images_of_services(context, options.services, include_deps=options.include_deps):
         reason = _reason_to_skip(row, library, options)
+        if not reason and row.image in specs:
+            reason = f"Image is already being pulled by {pulled_for[row.image]}"
         if reason:
             hear(SkippedEvent(time.time(), ResourceId(Kind.SERVICE, row.service), reason))
         else:
-            specs.setdefault(row.image, ImageSpec(row.image, row.platform, "always"))  # other services may share it
+            pulled_for[row.image] = row.service
+            specs[row.image] = ImageSpec(row.image, row.platform, "always")
     return specs
+
+
+def to_be_built(context: Context, options: PullOptions, failures: Failures) -> tuple[str, ...]:
+    """The services whose image could not be pulled, but can be built."""
+    rows = images_of_services(context, options.services, include_deps=options.include_deps)
+    return tuple(row.service for row in rows if row.is_built and row.image in failures)
 
 
 def _reason_to_skip(row: ServiceImage, library: Library, options: PullOptions) -> str:
     """The reason in Docker Compose's words; empty for an image that has to be fetched."""
     if not row.image:
-        return "No image to pull"
+        return "No image to be pulled"
     if row.image.startswith("rootfs:"):
         return "A directory needs no pull"
     match options.policy or row.policy:
