@@ -9,12 +9,13 @@ import signal
 import sys
 from functools import partial
 
-from orchestra.cli.program_options import read_variable, wants_terminal
+from orchestra.cli.program_options import wants_terminal
 from orchestra.cli.relay import Direction, Signals, open_output, open_pipe, relay
 from orchestra.cli.warnings import warn_of_damage
 from orchestra.errors import UserError
 from orchestra.linux import tty
 from orchestra.stacks.exec import ExecOptions, find_target
+from orchestra.stacks.variable import read_variables
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -45,13 +46,12 @@ def run(invocation: Invocation) -> int:
 
 def read_options(values: dict[str, Any], environment: Mapping[str, str], *, terminal: bool) -> ExecOptions:
     size = tty.get_size(0) if terminal else None
-    variables = dict(read_variable(entry, environment) for entry in values["env"])
     return ExecOptions(
         service=values["service"],
         command=tuple(values["command"]),
         replica=values["replica"],
         user=values["user"],
-        environment={name: value for name, value in variables.items() if value is not None},
+        environment=read_variables("--env", values["env"], environment),
         working_directory=values["workdir"] or "",
         privileged=values["privileged"],
         terminal=terminal,

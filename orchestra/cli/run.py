@@ -10,7 +10,7 @@ from functools import partial
 from orchestra.cli.attachment import ENDING, HEARD, Detached, Streams, await_one
 from orchestra.cli.build_first import build_first
 from orchestra.cli.detach_keys import DEFAULT, parse_detach_keys
-from orchestra.cli.program_options import read_variable, wants_terminal
+from orchestra.cli.program_options import wants_terminal
 from orchestra.cli.progress import open_progress
 from orchestra.cli.relay import Signals
 from orchestra.cli.up_result import conclude_failures
@@ -20,6 +20,7 @@ from orchestra.model.result import ConcludeResult, RunResult
 from orchestra.record import replace
 from orchestra.stacks.mail import Answered, Failed, Heard
 from orchestra.stacks.run import RunOptions, begin_run, read_environment_file
+from orchestra.stacks.variable import read_variables
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -54,9 +55,7 @@ def read_options(values: dict[str, Any], context: Context) -> RunOptions:
     environment: dict[str, str] = {}
     for path in values["env_files"]:
         environment |= read_environment_file(path, context)
-    for entry in values["env"]:
-        name, value = read_variable(entry, context.environment)
-        environment |= {} if value is None else {name: value}
+    environment |= read_variables("--env", values["env"], context.environment)
     return RunOptions(
         service=values["service"],
         command=tuple(values["command"]),

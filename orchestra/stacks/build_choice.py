@@ -7,6 +7,7 @@ import json
 from orchestra.errors import UserError
 from orchestra.record import Record, replace
 from orchestra.stacks.build_inputs import SERVICE
+from orchestra.stacks.variable import read_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, .
     """What is to be built, in an order in which no build needs a later one. Raises the errors of a load."""
     every = {spec.service: spec for spec in builds_of(context)}
     names = _chosen(context, options, every)
-    arguments = read_arguments(options.arguments, context.environment)
+    arguments = read_variables("--build-arg", options.arguments, context.environment)
     builder = choose_builder(options.builder, context.environment)
     return tuple(
         replace(
@@ -117,20 +118,6 @@ def _in_order(names: Iterable[str], every: Mapping[str, BuildSpec]) -> list[Buil
     for name in names:
         add(name, ())
     return list(found.values())
-
-
-def read_arguments(entries: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Raises UserError."""
-    found: dict[str, str] = {}
-    for entry in entries:
-        name, equals, value = entry.partition("=")
-        if not name:
-            raise UserError(f"--build-arg {entry}: expected NAME=VALUE")
-        if equals:
-            found[name] = value
-        elif name in environment:
-            found[name] = environment[name]
-    return found
 
 
 def services_needed_by(spec: BuildSpec) -> list[str]:

@@ -9,6 +9,7 @@ from orchestra.model.request import ConnectRequest, DisconnectRequest
 from orchestra.model.result import ConnectResult, DisconnectResult
 from orchestra.record import Record
 from orchestra.stacks.containers import look_at_containers
+from orchestra.stacks.find import find_one
 from orchestra.stacks.host_networks import find_network
 from orchestra.stacks.ls import find_stacks
 
@@ -70,18 +71,10 @@ def disconnect(context: Context, network: str, container: str) -> None:
 
 def _find_container(context: Context, word: str) -> tuple[str, str, Sequence[str]]:
     """The stack, name and networks of the container with that name, or whose ID begins so. Raises UserError."""
-    rows = [(stack, row) for stack in find_stacks(context.home) for row in look_at_containers(context, stack)]
-    named = [(stack, row) for stack, row in rows if row.name == word]
-    found = named or [(stack, row) for stack, row in rows if word and row.id.startswith(word)]
-    if len(found) > 1:
-        raise UserError(f"several containers have the ID or name {word}", hint="use more of the ID")
-    if not found:
-        from orchestra.nearest import suggest
-
-        hint = suggest(word, [row.name for _, row in rows], "containers") or "there are no containers"
-        raise UserError(f"no such container: {word}", hint=hint)
-    (stack, row), *_ = found
-    return stack, row.name, row.networks
+    found = [(stack, row) for stack in find_stacks(context.home) for row in look_at_containers(context, stack)]
+    chosen = find_one([row for _, row in found], word, "container")
+    stack = next(stack for stack, row in found if row is chosen)
+    return stack, chosen.name, chosen.networks
 
 
 def _parse_options(words: Sequence[str]) -> EndpointOptions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.stacks.filters import has_label, parse_filters, parse_truth
+from orchestra.stacks.find import find_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,17 +29,7 @@ def list_networks(context: Context, filters: Sequence[str] = ()) -> list[HostNet
 
 def find_network(context: Context, word: str) -> HostNetwork:
     """The network of that name, or whose ID begins so. Raises UserError if there is none, or more than one."""
-    known = _all(context)
-    named = [network for network in known if network.name == word]
-    found = named or [network for network in known if word and network.id.startswith(word)]
-    if len(found) > 1:
-        raise UserError(f"several networks have an ID that begins with {word}", hint="use more of the ID, or the name")
-    if not found:
-        from orchestra.nearest import suggest
-
-        hint = suggest(word, [network.name for network in known], "networks") or "there are no networks"
-        raise UserError(f"no such network: {word}", hint=hint)
-    return found[0]
+    return find_one(_all(context), word, "network")
 
 
 def remove_network(context: Context, word: str, *, force: bool = False) -> str | None:

@@ -8,7 +8,8 @@ from orchestra.cli.build import build_shown
 from orchestra.errors import UserError
 from orchestra.model.build import BuildSecret, BuildSpec
 from orchestra.stacks.assignments import read_assignments
-from orchestra.stacks.build_choice import choose_builder, read_arguments
+from orchestra.stacks.build_choice import choose_builder
+from orchestra.stacks.variable import read_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _specify(values: dict[str, Any], environment: Mapping[str, str]) -> BuildSpe
         context=values["path"],
         # Unlike that of a service, it is relative to the working directory.
         dockerfile=dockerfile if dockerfile in (None, "-") else os.path.abspath(dockerfile),
-        arguments=read_arguments(values["arguments"], environment),
+        arguments=read_variables("--build-arg", values["arguments"], environment),
         target=values["target"],
         contexts=read_assignments("--build-context", values["contexts"]),
         secrets=tuple(map(_secret, values["secrets"])),
