@@ -27,7 +27,7 @@ PULL = Option(
 )
 REPLICA = Option("replica", ("--index",), NUMBER, "Container number, if the service has several", metavar="NUM")
 QUIET_PULL = Option("quiet_pull", ("--quiet-pull",), FLAG, "Pull images without showing progress")
-NO_TTY = Option("no_tty", ("--no-TTY",), FLAG, "The same as --no-tty", hidden=True)
+NO_TTY = Option("no_tty", ("-T", "--no-tty", "--no-TTY"), FLAG, "Do not allocate a terminal")
 YES = Option("yes", ("-y", "--yes"), FLAG, "Assume yes as the answer to all questions")
 
 
@@ -44,12 +44,18 @@ RUN_COMMANDS = (
             Option("env_files", ("--env-from-file",), LIST, "Read environment variables from a file", metavar="FILE"),
             Option("user", ("-u", "--user"), TEXT, "Run the command as this user", metavar="USER[:GROUP]"),
             Option("workdir", ("-w", "--workdir"), TEXT, "Run the command in this directory", metavar="DIR"),
-            Option("volumes", ("-v", "--volume"), LIST, "Mount a volume or a directory", metavar="SOURCE:TARGET"),
+            Option(
+                "volumes",
+                ("-v", "--volume", "--volumes"),
+                LIST,
+                "Mount a volume or a directory",
+                metavar="SOURCE:TARGET",
+            ),
             Option("publish", ("-p", "--publish"), LIST, "Publish a port of the container", metavar="HOST:CONTAINER"),
             Option("service_ports", ("-P", "--service-ports"), FLAG, "Publish the ports of the service"),
             Option("use_aliases", ("--use-aliases",), FLAG, "Use the network names of the service"),
             Option("name", ("--name",), TEXT, "Name of the container", metavar="NAME"),
-            Option("labels", ("-l", "--label"), LIST, "Set a label", metavar="NAME=VALUE"),
+            Option("labels", ("-l", "--label", "--labels"), LIST, "Set a label", metavar="NAME=VALUE"),
             Option("cap_add", ("--cap-add",), LIST, "Add a capability", metavar="CAPABILITY"),
             Option("cap_drop", ("--cap-drop",), LIST, "Drop a capability", metavar="CAPABILITY"),
             NO_DEPS,
@@ -60,11 +66,8 @@ RUN_COMMANDS = (
             Option("quiet", ("-q", "--quiet"), FLAG, "Do not show progress"),
             REMOVE_ORPHANS,
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", 1),
-            Option("no_tty", ("-T", "--no-tty"), FLAG, "Do not allocate a terminal"),
-            Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
-            Option("volumes", ("--volumes",), LIST, "The same as --volume", metavar="SOURCE:TARGET", hidden=True),
-            Option("labels", ("--labels",), LIST, "The same as --label", metavar="NAME=VALUE", hidden=True),
             NO_TTY,
+            Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
         ),
         (
             Argument("service", "SERVICE", "Service to run the command for"),

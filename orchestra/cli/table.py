@@ -179,7 +179,7 @@ COMMANDS = (
         "Run a command in a running container",
         (
             Option("detach", ("-d", "--detach"), FLAG, "Run the command in the background"),
-            Option("no_tty", ("-T", "--no-tty"), FLAG, "Do not allocate a terminal"),
+            NO_TTY,
             Option("user", ("-u", "--user"), TEXT, "Run the command as this user", metavar="USER[:GROUP]"),
             Option("env", ("-e", "--env"), LIST, "Set an environment variable", metavar="NAME=VALUE"),
             Option("workdir", ("-w", "--workdir"), TEXT, "Run the command in this directory", metavar="DIR"),
@@ -187,7 +187,6 @@ COMMANDS = (
             Option("privileged", ("--privileged",), FLAG, "Give the command all available capabilities"),
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", hidden=True),
             Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
-            NO_TTY,
         ),
         (
             Argument("service", "SERVICE", "Service to run the command in"),

@@ -39,7 +39,7 @@ ROW = {
         ),
         ("{{.Name}}: {{ .On }}, {{.None}}", "one: true, <no value>\n"),
         ("{{.Labels}}", "map[a:[x y] b:1]\n"),
-        ("{{.Labels.a}} {{json .Labels}}", '[x y] {"b": 1, "a": ["x", "y"]}\n'),
+        ("{{.Labels.a}} {{json .Labels}}", '[x y] {"b":1,"a":["x","y"]}\n'),
         (r"{{json .Name}}\n", '"one"\n\n'),
     ],
 )
@@ -69,7 +69,7 @@ def test_rows_are_shown(format, text):
         ('{{slice .Name 0 3}} {{truncate .Name 2}}{{pad .Name 1 2}}.{{pad .Empty 1 2}}', "web we web-1  ."),
         ("{{$x := 1}}{{range .Ports}}{{$x = .Target}}{{end}}{{$x}}", "443"),
         ('{{.Size}} {{.Label "a"}} {{"b" | .Label}}', "12kB <a> <b>"),
-        ("{{json .Ports}}", '[{"Target": 80, "Host": "0.0.0.0"}, {"Target": 443, "Host": "::"}]'),
+        ("{{json .Ports}}", '[{"Target":80,"Host":"0.0.0.0"},{"Target":443,"Host":"::"}]'),
         ("{{.Off}} {{nil | print}} {{-1}}", "false <no value> -1"),
         ('{{"\x1b[31m" | print}}', "\\x1b[31m"),
     ],
@@ -79,9 +79,9 @@ def test_templates_are_executed(template, text):
 
 
 def test_the_whole_row_as_json():
-    assert render_rows("json", HEADER, [{"a": 1}, {"a": 2}]) == '{"a": 1}\n{"a": 2}\n'
-    assert render_rows("json", HEADER, [{"a": 1}, {"a": 2}], array=True) == '[{"a": 1}, {"a": 2}]\n'
-    assert fill("{{json .}}", {"a": Lazy(lambda: 1), "b": Method(len)}) == '{"a": 1}'
+    assert render_rows("json", HEADER, [{"a": 1}, {"a": 2}]) == '{"a":1}\n{"a":2}\n'
+    assert render_rows("json", HEADER, [{"a": 1}, {"a": 2}], array=True) == '[{"a":1},{"a":2}]\n'
+    assert fill("{{json .}}", {"a": Lazy(lambda: 1), "b": Method(len)}) == '{"a":1}'
 
 
 def test_no_rows():

@@ -127,10 +127,25 @@ def test_it_is_neither_orphan_nor_replica():
     assert set(after.containers) == {"s-db-1", RUN}
     undeclared = replace(none, services=("db",))
     assert orphans(undeclared, running) == ("s-web-1",)
+    ended = changed(running, RUN, status=Exited(0, 150.0, 160.0))
+    assert orphans(undeclared, ended) == ("s-web-1", RUN)
     assert RUN in settled(undeclared, running)[0].containers
     # Restarting a dependency with ``restart: true`` takes replicas along, not commands.
     again = stack(service("db", config_hash="db v2"), service("web", "db!"), at=3000.0)
     assert settled(with_run(again, "web"), running)[1] == []
+
+
+def test_one_that_has_ended_is_removed_with_the_orphans():
+    desired, world = up(service("db"), service("web", "db"))
+    running, _ = settled(with_run(desired, "web"), world)
+    ended = changed(running, RUN, status=Exited(0, 150.0, 160.0))
+    again = asked(after_runs(with_run(desired, "web"), ended), 3000.0, remove_orphans=True)
+    assert settled(again, ended)[1] == [
+        RemoveContainer(RUN, AnonymousVolumes.LEAVE, "its command has ended, and orphans are removed")
+    ]
+    later = changed(running, RUN, status=Exited(0, 150.0, 3001.0))
+    assert settled(again, later)[1] == []
+    assert settled(asked(again, 3000.0), ended)[1] == []
 
 
 def test_down_stops_it_before_what_it_depends_on_and_removes_it():

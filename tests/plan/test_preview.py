@@ -10,7 +10,9 @@ from orchestra.model.observed import Created, Exited, Healthcheck, Image, Networ
 from orchestra.model.sharing import OfService
 from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import RemoveContainer
+from orchestra.plan.dependency import failed_options
 from orchestra.plan.preview import preview, render_data, render_text
+from orchestra.plan.situation import Situation
 from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 
@@ -369,6 +371,9 @@ def test_a_dependency_that_is_not_required_may_fail():
     assert planned(desired, world) == lines("""
         1.  start  container/s-web-1  created; db failed but is not required
         """)
+    assert failed_options(Situation(desired, world, {}, 200.0)) == (
+        'optional dependency "db" failed to start: container s-db-1 exited (1)',
+    )
 
 
 def test_the_other_containers_of_a_dependency_that_may_fail_are_waited_for():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from orchestra.model.desired import Request
+import pytest
+
+from orchestra.errors import UserError
+from orchestra.model.desired import Request, VolumeSource
 from orchestra.model.observed import Exited, Observed
+from orchestra.model.sharing import OfService
 from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview, render_text
-from orchestra.plan.selection import merge_desired, with_dependents, without_services
+from orchestra.plan.selection import check_lenders, merge_desired, with_dependents, without_services
 from orchestra.record import replace
 from tests.plan.stacks import asked, changed, service, stack, wished
 from tests.plan.test_preview import world_after
@@ -103,3 +107,21 @@ def test_down_of_services_takes_their_dependents_and_keeps_the_rest_as_it_was_as
     nothing = without_services(current, {"db", "web", "proxy", "log"}, Request(at=200.0))
     assert nothing.is_down
     assert nothing.images == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"network_mode": OfService("db")}, "network namespace"),
+        ({"pid": OfService("db")}, "PID namespace"),
+        ({"volumes_from": (VolumeSource(OfService("db")),)}, "volume"),
+    ],
+)
+def test_a_service_alone_needs_the_containers_whose_things_it_shares(fields, what):
+    whole = stack(service("db"), service("web"))
+    web = replace(next(spec for spec in whole.containers if spec.service == "web"), **fields)
+    alone = replace(whole, containers=(web,))
+    with pytest.raises(UserError, match=f"cannot share {what} with service db: container missing"):
+        check_lenders(alone, Observed("s"))
+    check_lenders(alone, world_after(whole))
+    check_lenders(replace(whole, containers=(*whole.containers[:1], web)), Observed("s"))
