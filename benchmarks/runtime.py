@@ -73,7 +73,9 @@ class Warm:
         self.root = root
         self.directories: list[str] = []
         os.makedirs(self.home.logs, exist_ok=True)
-        launch.launch(self.home, [sys.executable, "-I", "-S", "-c", SUPERVISOR])
+        program = directory / "supervisor.py"
+        program.write_text(SUPERVISOR)
+        launch.launch(self.home, [str(program)])
 
     def add(self, name: str, *args: str) -> str:
         directory = self.home.container(name)

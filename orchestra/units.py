@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
+
+from orchestra.regex import regex
 
 NANOSECONDS = {
     "ns": 1,
@@ -19,10 +20,10 @@ NANOSECONDS = {
     "w": 604_800_000_000_000,
 }
 
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgtpKMGTP]?)(?:[iI]?[bB])?")
+_DURATION = regex(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_SIZE = regex(r"(-?\d+(?:\.\d+)?)\s*([kmgtpKMGTP]?)(?:[iI]?[bB])?")
 _EXPONENT = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_PORTS = re.compile(r"(\d+)(?:-(\d+))?")
+_PORTS = regex(r"(\d+)(?:-(\d+))?")
 
 
 # Longer texts are not meant as numbers.

@@ -21,6 +21,7 @@ from orchestra.build.steps import Steps
 from orchestra.errors import FatalError, Span
 from orchestra.model.platform import parse_platform
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,11 +35,11 @@ if TYPE_CHECKING:
     from orchestra.errors import Diagnostic
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
+_REFERENCE = regex(
     rf"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*(?::\w[\w.-]{{0,127}})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{{32,}})?"
     r"|(?:rootfs|oci|oci-archive|docker-archive):.+"
 )
-_CHECK_COMMENT = re.compile(r"check\s*=\s*(.+)")
+_CHECK_COMMENT = regex(r"check\s*=\s*(.+)")
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -239,7 +240,7 @@ class _Expander:
 
 
 # Digits and the special parameters of a shell are names too: no variable has them, so that they are empty.
-_NAME = re.compile(r"\d+|[@*#?$!-]|[^\W\d]\w*")
+_NAME = regex(r"\d+|[@*#?$!-]|[^\W\d]\w*")
 
 
 class _Pattern:

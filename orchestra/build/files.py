@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.build import history as text_of
@@ -13,6 +12,7 @@ from orchestra.build.problem import Wrong
 from orchestra.build.remote import parse_remote
 from orchestra.build.step import ContextFiles, Copy, Download, GitTree, InlineFiles
 from orchestra.record import replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestra.build.state import StageState
     from orchestra.build.step import Label
 
-_MODE = re.compile(r"[0-7]{1,4}|[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
+_MODE = regex(r"[0-7]{1,4}|[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*")
 _IN_DOCUMENT = Style(ignore_quotes=True)
 
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 from orchestra.build.expand import ExpansionError, Style, expand
 from orchestra.build.words import is_json_array
 from orchestra.record import Record
+from orchestra.regex import regex
 
-_OPENING = re.compile(r"\d*<<(-?)([^<]+)")
-_TABS = re.compile("^\t+", re.MULTILINE)
+_OPENING = regex(r"\d*<<(-?)([^<]+)")
+_TABS = regex("^\t+", re.MULTILINE)
 _AS_WRITTEN = Style(keep_quotes=True, keep_escapes=True, keep_unset=True)
 _PLAIN = Style(keep_unset=True)
-_INSTRUCTION = re.compile(r"\s*(?:onbuild\s+)*(add|copy|run)\s(?:\s*--\S+\s)*(.*)", re.IGNORECASE | re.DOTALL)
+_INSTRUCTION = regex(r"\s*(?:onbuild\s+)*(add|copy|run)\s(?:\s*--\S+\s)*(.*)", re.IGNORECASE | re.DOTALL)
 
 
 class Opening(NamedTuple):

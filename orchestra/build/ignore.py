@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.errors import Diagnostic, DockerfileError, Span
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +27,7 @@ _ALL = ".*"
 _EVERYTHING = ("*", "**", "**/*")
 _SPECIAL = ("*", "?", "[", "]", "\\")
 # What may match a slash. A negated set does, in Docker.
-_MAY_CROSS = re.compile(r"(?<!\[\^)/|\[\^(?!/\])|\.\*|(?<!\\)-")
+_MAY_CROSS = regex(r"(?<!\[\^)/|\[\^(?!/\])|\.\*|(?<!\\)-")
 
 
 class _Pattern:

@@ -14,15 +14,16 @@ from orchestra.build.here import HereDocument, Opening, openings
 from orchestra.build.problem import Wrong, diagnose
 from orchestra.errors import Span
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestra.errors import Diagnostic
 
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
+_DIRECTIVE = regex(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
 # No program can be given a NUL, and half of a surrogate pair cannot be written.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = regex("[\0\ud800-\udfff]")
 _KNOWN = frozenset({"syntax", "escape", "check"})
 
 

@@ -12,6 +12,7 @@ from orchestra.build.problem import Wrong
 from orchestra.build.step import Network
 from orchestra.build.words import Word, parse_json_array, split_flags, split_name, split_quoted, split_spaces
 from orchestra.nearest import suggest
+from orchestra.regex import regex
 from orchestra.units import parse_duration
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from orchestra.build.lines import Line
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9._-]*")
-_ONBUILD = re.compile(r"\s*ONBUILD\s*", re.IGNORECASE)
-_KEYWORD = re.compile(r"\s*([^\t\v\f\r ]+)")
+_STAGE_NAME = regex(r"[a-z][a-z0-9._-]*")
+_ONBUILD = regex(r"\s*ONBUILD\s*", re.IGNORECASE)
+_KEYWORD = regex(r"\s*([^\t\v\f\r ]+)")
 _NO_TRIGGERS = frozenset({"ONBUILD", "FROM", "MAINTAINER"})
 _FILE_FLAGS = ("chown", "chmod", "link")
 _SHORTEST = 1_000_000

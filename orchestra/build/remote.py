@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from orchestra.build.problem import Wrong
 from orchestra.build.step import Download, GitTree
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _GIT_SCHEMES = ("git", "ssh")
 _WEB_SCHEMES = ("http", "https")
-_SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:(?!//)[^\s?#]+")
+_SCP = regex(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:(?!//)[^\s?#]+")
 _UNNAMED = "__unnamed__"
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 

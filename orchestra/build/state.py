@@ -13,6 +13,7 @@ from orchestra.build.rule import Remark, Rule, near
 from orchestra.build.step import ContextFiles, History, Label
 from orchestra.build.steps import Evaluated, Steps, base_of, is_shown, label_of, step_count
 from orchestra.record import replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from orchestra.build.stages import NeededStage, Stages
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
-_SECRET = re.compile(
-    r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE
-)
-_NO_SECRET = re.compile(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
+_SECRET = regex(r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE)
+_NO_SECRET = regex(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
 # As in the text of an instruction that is shown: what it says, with the values.
 _SHOWN = Style(keep_quotes=True, keep_unset=True)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import NamedTuple
 
 from orchestra.build.problem import Wrong
+from orchestra.regex import regex
 
-_SPACES = re.compile(r"[\t\v\f\r ]+")
-_WORD = re.compile(r"[^\t\v\f\r ]+")
+_SPACES = regex(r"[\t\v\f\r ]+")
+_WORD = regex(r"[^\t\v\f\r ]+")
 
 
 class Word(NamedTuple):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from orchestra.regex import regex
 from orchestra.stacks.keys import Detach, OpenInBrowser, ToggleLogs, ToggleWatch
 
 TYPE_CHECKING = False
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
     from orchestra.stacks.keys import Key
 
-_ESCAPE_SEQUENCES = re.compile("\033(?:\\[[0-9;?]*[ -/]*[@-~]|O.)")  # of keys such as arrows (ECMA-48, 5.4)
+_ESCAPE_SEQUENCES = regex("\033(?:\\[[0-9;?]*[ -/]*[@-~]|O.)")  # of keys such as arrows (ECMA-48, 5.4)
 _ESCAPE, _ENTER, _ERASE, _ERASE_ALL, _TAB = "\033", "\r\n", "\b\177", "\25", "\t"
 _GAP = "   "
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
+from typing import TYPE_CHECKING
 
 from orchestra.errors import UserError
+from orchestra.regex import regex
 from orchestra.units import parse_duration
 
-_UNIX = re.compile(r"(\d+)(?:\.(\d{1,9}))?")
-_DATE = re.compile(
+if TYPE_CHECKING:
+    import re
+
+_UNIX = regex(r"(\d+)(?:\.(\d{1,9}))?")
+_DATE = regex(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?)?"
     r"(Z|z|[+-]\d\d:?\d\d)?"

@@ -1,7 +1,7 @@
 """Loading the file: Compose YAML to ``Stack`` to ``Desired``, as a pipeline of passes (docs/explanation/loading.md).
 
-pydantic and ruamel.yaml are imported by the first use of ``load``, never by importing this package:
-``orchestra.compose.remembered`` must stay cheap.
+ruamel.yaml is imported by the first use of ``load``, and pydantic by the first mistake, never by importing this
+package: ``orchestra.compose.remembered`` must stay cheap.
 """
 
 from __future__ import annotations

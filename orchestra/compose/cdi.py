@@ -5,13 +5,13 @@ Source: github.com/cncf-tags/container-device-interface, SPEC.md. A file in a la
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose.nodes import plain
 from orchestra.compose.problems import Problems
 from orchestra.compose.source import Source, parse_documents
 from orchestra.model.device_edits import DeviceEdits, DeviceNode, EditHook, EditMount
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.service import Service
 
 DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
-_NAME = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[A-Za-z0-9][\w.:-]*")
+_NAME = regex(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[A-Za-z0-9][\w.:-]*")
 _ALL = "all"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose import sharing
@@ -18,6 +17,7 @@ from orchestra.compose.resources import check_name, check_resources
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.graph import find_cycles
 from orchestra.model.desired import RestartPolicy
+from orchestra.regex import regex
 from orchestra.units import parse_duration, parse_port_range
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 MAXIMUM_REPLICAS = 10_000
 MAXIMUM_CONTAINERS = 50_000
-_SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+")
-_RESTART = re.compile(r"no|always|unless-stopped|on-failure(:\d+)?")
-_PULL_POLICY = re.compile(r"always|never|missing|build|daily|weekly|refresh")
+_SERVICE_NAME = regex(r"[a-zA-Z0-9._-]+")
+_RESTART = regex(r"no|always|unless-stopped|on-failure(:\d+)?")
+_PULL_POLICY = regex(r"always|never|missing|build|daily|weekly|refresh")
 
 
 def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:

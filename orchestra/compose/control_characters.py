@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.stack import Stack
 
 # C0, DEL and C1 controls, and Unicode's two separators of lines and paragraphs.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TEXTS = ("hostname", "domainname")
 _LISTS = ("dns", "dns_search", "dns_opt", "extra_hosts")
 _LABELLED = ("networks", "volumes", "configs", "secrets")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os.path
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.environment import Environment, decode_text, read_dotenv
@@ -11,6 +10,7 @@ from orchestra.compose.paths import is_remote
 from orchestra.compose.reader import STANDARD_INPUT
 from orchestra.errors import ComposeFileNotFound, Diagnostic, UserError
 from orchestra.record import Record, replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,8 @@ OVERRIDE_FILES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_DROPPED = re.compile(r"[^a-z0-9_-]")
+_NAME = regex(r"[a-z0-9][a-z0-9_-]*")
+_DROPPED = regex(r"[^a-z0-9_-]")
 
 
 class Project(Record):

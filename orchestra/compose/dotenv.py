@@ -10,13 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.interpolate import InterpolationError, Lookup, substitute
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_KEY = re.compile(r"[A-Za-z0-9_.\-\[\]]*")
-_EXPORT = re.compile(r"export[ \t]+(?=\S)")
-_COMMENT = re.compile(r"[ \t]#")
+_KEY = regex(r"[A-Za-z0-9_.\-\[\]]*")
+_EXPORT = regex(r"export[ \t]+(?=\S)")
+_COMMENT = regex(r"[ \t]#")
 _SIMPLE_ESCAPES = {
     "n": "\n",
     "r": "\r",
@@ -28,8 +29,8 @@ _SIMPLE_ESCAPES = {
     "\\": "\\",
     '"': '"',
 }
-_CLOSING = {quote: re.compile(rf"((?:[^{quote}\\]|\\.)*+){quote}", re.DOTALL) for quote in ("'", '"')}
-_ESCAPE = re.compile(r"\\(0[0-7]{1,3}|[nrtvabf\\\"$])")
+_CLOSING = {quote: regex(rf"((?:[^{quote}\\]|\\.)*+){quote}", re.DOTALL) for quote in ("'", '"')}
+_ESCAPE = regex(r"\\(0[0-7]{1,3}|[nrtvabf\\\"$])")
 
 
 class DotenvError(ValueError):

@@ -6,11 +6,11 @@ volume ``v``, that is what is meant.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.schema.mounts import VolumeOptions
 from orchestra.record import replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.mounts import ServiceVolume
     from orchestra.compose.schema.service import Service
 
-_DRIVE = re.compile(r"([A-Za-z]):(/.*)")
+_DRIVE = regex(r"([A-Za-z]):(/.*)")
 _MODES = frozenset({"ro", "rw"})
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 NAME, SYSCTLS = "com.docker.network.endpoint.ifname", "com.docker.network.endpoint.sysctls"
 NAME_MAX = 15
 """Characters of an interface's name (IFNAMSIZ is 16, with the final NUL)."""
-SETTING = re.compile(r"net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+")
+SETTING = regex(r"net\.(?:ipv4|ipv6|mpls)\.(?:conf|neigh)\.IFNAME\.[a-z0-9_]+")
 
 
 class EndpointOptions(Record):

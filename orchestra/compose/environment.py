@@ -5,11 +5,11 @@ A service's ``env_file`` and ``environment`` are never part of it.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.dotenv import DotenvError, parse_dotenv
 from orchestra.errors import Span
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # Characters that YAML does not accept as text (YAML 1.2, chapter 5.1). As one class it would take 7 ms to compile.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]|[\ufffe\uffff]")
+_UNPRINTABLE = regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]|[\ufffe\uffff]")
 
 
 class Environment:

@@ -12,6 +12,7 @@ from orchestra.compose.nodes import Map, Scalar, find, locate, render_path
 from orchestra.compose.render import dump
 from orchestra.compose.variables import find_variables
 from orchestra.errors import Span, UserError
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from orchestra.compose.request import LoadRequest
     from orchestra.compose.schema.stack import Stack
 
-_PART = re.compile(r"[^.\[\]]+|\[\d+\]")
+_PART = regex(r"[^.\[\]]+|\[\d+\]")
 
 
 def explain(request: LoadRequest, asked: str) -> str:

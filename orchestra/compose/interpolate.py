@@ -7,12 +7,12 @@ Operators, with ``word`` and ``message`` interpolated themselves, and only when 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.compose.nodes import WRONG, Map, Node, Path, Scalar, Seq, wrong
 from orchestra.errors import Span
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from orchestra.compose.problems import Problems
 
 Lookup = Callable[[str], str | None]
-_NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
-_OPERATOR = re.compile(r":\?|\?|:-|-|:\+|\+|\Z")
-_BRACE = re.compile(r"[{}]")
+_NAME = regex(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_OPERATOR = regex(r":\?|\?|:-|-|:\+|\+|\Z")
+_BRACE = regex(r"[{}]")
 MAXIMUM_DEPTH = 50
 MAXIMUM_LENGTH = 1024**2
 MAXIMUM_TOTAL = 64 * MAXIMUM_LENGTH

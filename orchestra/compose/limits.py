@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from orchestra.regex import regex
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
 
 _PORTS = r"(\d*)(?:-(\d+))?"
 # A host port in front has no effect, and Docker Compose accepts it, as well as a variable that is not set.
-_EXPOSE = re.compile(rf"(?:{_PORTS}:)?{_PORTS}(?:/(?:tcp|udp|sctp))?", re.IGNORECASE)
-_PROCESSORS = re.compile(r"(\d+)(?:-(\d+))?")
-_DEVICE_RULE = re.compile(r"[abc] (\d+|\*):(\d+|\*) [rwm]{1,3}")
+_EXPOSE = regex(rf"(?:{_PORTS}:)?{_PORTS}(?:/(?:tcp|udp|sctp))?", re.IGNORECASE)
+_PROCESSORS = regex(r"(\d+)(?:-(\d+))?")
+_DEVICE_RULE = regex(r"[abc] (\d+|\*):(\d+|\*) [rwm]{1,3}")
 _HIGHEST_PORT = 65535
 
 

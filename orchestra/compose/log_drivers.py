@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from orchestra.model.desired import LOG_FILES, LOG_SIZE, Logging, Receiver, Tls
 from orchestra.nearest import suggest
+from orchestra.regex import regex
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ FORMATS = ("rfc3164", "rfc5424", "rfc5424micro")
 TLS = "tcp+tls"
 SCHEMES = ("tcp", TLS, "udp", "unix", "unixgram")
 TAG_FIELDS = ("ID", "FullID", "Name", "ImageID", "ImageFullID", "ImageName", "DaemonName", "Command")
-_PLACEHOLDER = re.compile(r"\{\{\s*(?:\.(\w+)\s*)?(.*?)\}\}")
+_PLACEHOLDER = regex(r"\{\{\s*(?:\.(\w+)\s*)?(.*?)\}\}")
 
 
 def check_logging(service: Service, refuse: Callable[[str, str, str], None]) -> None:

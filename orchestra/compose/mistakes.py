@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from orchestra.compose.schema.model import Model
 from orchestra.compose.schema.stack import Stack
 from orchestra.compose.schema.strict import strict
 from orchestra.compose.schema.values import describe
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ _WRONG_TYPE = {
 _ORIGINS = frozenset({"image", "build", "provider"})
 """Attributes of which every service needs one."""
 _STRING_OR_LIST = frozenset({"command", "entrypoint", "test", "env_file", "label_file", "dns", "dns_search", "tmpfs"})
-_KEY_WITHOUT_SPACE = re.compile(r"[\w.-]+:[^\s/]")
+_KEY_WITHOUT_SPACE = regex(r"[\w.-]+:[^\s/]")
 _UNKNOWN_KEY = "string_pattern_mismatch"
 _ROUNDS = (None, 3, 2, 1)
 """What each round removes: the wrong value itself, then its whole attribute, resource, kind."""

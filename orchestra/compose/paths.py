@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import Map, Node, Scalar, Seq, find
 from orchestra.compose.patterns import Branch, plant
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from orchestra.compose.interpolate import Lookup
 
-_REMOTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://|git@|github\.com/")
+_REMOTE = regex(r"[a-zA-Z][a-zA-Z0-9+.-]*://|git@|github\.com/")
 
 Resolve = Callable[[str], str]
 Rule = Callable[[Node, Resolve], Node]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import render_path
 from orchestra.errors import ComposeError, Diagnostic
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +22,7 @@ MAXIMUM_MADE = 200_000
 """Values that ``extends`` and the like may add, besides four times those that are written."""
 MAXIMUM_PORTS = 65_536
 _GUESSES = 50
-LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
+LINE_BREAK = regex("\r\n|[\r\n\x85\u2028\u2029]")  # as YAML counts lines
 
 
 class Problems:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os.path
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.compose.canonical import canonicalise
@@ -17,6 +16,7 @@ from orchestra.compose.nodes import Map, Scalar, Seq, find, find_map
 from orchestra.compose.paths import is_remote
 from orchestra.compose.problems import LINE_BREAK, Problems
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestra.compose.request import LoadRequest
     from orchestra.errors import Span
 
-_DROPPED = re.compile(r"[^A-Za-z0-9._-]")
+_DROPPED = regex(r"[^A-Za-z0-9._-]")
 
 
 class PublishedFile(Record):

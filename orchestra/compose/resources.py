@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from orchestra.compose.context import Context
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 # Attributes that an external resource cannot have: it was made elsewhere.
 _OF_OWN_NETWORKS = ("driver", "driver_opts", "labels", "internal", "attachable", "enable_ipv6")
 _OF_OWN_VOLUMES = ("driver", "driver_opts", "labels")
-_KEY = re.compile(r"[a-zA-Z0-9._-]+")
+_KEY = regex(r"[a-zA-Z0-9._-]+")
 # Names on the host may become names of directories and files: none may lead out of its parent.
-_SAFE_NAME = re.compile(r"(?!\.{1,2}\Z)[^/\x00-\x1f]{1,255}")
+_SAFE_NAME = regex(r"(?!\.{1,2}\Z)[^/\x00-\x1f]{1,255}")
 
 
 def check_resources(stack: Stack, context: Context) -> None:

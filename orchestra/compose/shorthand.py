@@ -7,14 +7,14 @@ booleans with the keys of the long form.
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import Any
 
+from orchestra.regex import regex
 from orchestra.units import parse_port_range
 
 PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
-_CDI = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*=[\w.:-]+")
+_CDI = regex(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*=[\w.:-]+")
 
 
 def parse_port(text: str) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ number of values, the depth of nesting, and what aliases add.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ruamel.yaml import YAML
@@ -26,6 +25,7 @@ from orchestra.compose.nodes import OVERRIDE, RESET, WRONG, Map, Node, Path, Sca
 from orchestra.compose.scalars import render, resolve
 from orchestra.compose.syntax_errors import explain_syntax_error
 from orchestra.errors import Span
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ _STANDARD = "tag:yaml.org,2002:"
 _RESOLVED = frozenset(f"{_STANDARD}{kind}" for kind in ("int", "float", "bool", "null"))
 _KNOWN = _RESOLVED | {f"{_STANDARD}{kind}" for kind in ("str", "map", "seq", "timestamp", "binary", "merge")}
 # Half of a surrogate pair cannot be written anywhere, and NUL ends every string in the kernel.
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = regex("[\0\ud800-\udfff]")
 
 
 class Source(NamedTuple):

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from orchestra.errors import Span
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from orchestra.compose.source import Source
 
-_FOUND_CHARACTER = re.compile(r"found character '(.+)' that cannot start any token", re.DOTALL)
-_FOUND_ESCAPE = re.compile(r"found unknown escape character '(.)'", re.DOTALL)
-_KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- )?([\w.-]+):(\S.*)")
+_FOUND_CHARACTER = regex(r"found character '(.+)' that cannot start any token", re.DOTALL)
+_FOUND_ESCAPE = regex(r"found unknown escape character '(.)'", re.DOTALL)
+_KEY_WITHOUT_SPACE = regex(r"\s*(?:- )?([\w.-]+):(\S.*)")
 _PAIRS = {"[": ("list", "]"), "{": ("mapping", "}")}
 _QUOTE = "put the whole value in quotes"
 _ALIGN = "begin all lines of a mapping or list at the same column"

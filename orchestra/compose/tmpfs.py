@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestra.regex import regex
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ LARGEST_MODE = 0o7777
 LARGEST_ID = (1 << 32) - 2
 
 # As the kernel reads numbers: 0x and a leading 0 change the base, one letter is a power of 1024 (memparse()).
-_NUMBER = re.compile(r"(?:0[xX][0-9a-fA-F]+|[0-9]+)[kKmMgGtTpPeE]?")
-_PERCENT = re.compile(r"[0-9]{1,4}%")
+_NUMBER = regex(r"(?:0[xX][0-9a-fA-F]+|[0-9]+)[kKmMgGtTpPeE]?")
+_PERCENT = regex(r"[0-9]{1,4}%")
 
 
 class TmpfsOptions(NamedTuple):

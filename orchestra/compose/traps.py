@@ -7,13 +7,13 @@ YAML readers take for a number is seldom what the author meant.
 from __future__ import annotations
 
 import datetime
-import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import Map, Node, Path, Scalar
 from orchestra.compose.patterns import Branch, plant
 from orchestra.compose.scalars import render, resolve
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from orchestra.compose.problems import Problems
@@ -68,9 +68,9 @@ _ROOT = plant(
     }
 )
 # YAML 1.1: a number to the base of sixty, and a day (https://yaml.org/type/int.html, timestamp.html).
-_SIXTY = re.compile(r"[1-9][0-9_]*(?::[0-5]?[0-9])+")
+_SIXTY = regex(r"[1-9][0-9_]*(?::[0-5]?[0-9])+")
 _LONGEST = 20
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def look_for_traps(document: Map, problems: Problems) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from orchestra.compose.scalars import render, resolve
+from orchestra.regex import regex
 
 # Printable text that cannot be taken for anything else in block context (YAML 1.2, chapters 7.3.3 and 5.3).
 # Written so that no class mixes ASCII with more: it would take 4 ms to compile.
-_PLAIN = re.compile(r"(?:[A-Za-z0-9_./$(+=^~\\;<-]|(?=[\u00a1-\ud7ff]).)(?:[^\x00-\x1f\x7f-\xa0](?<!\ufeff))*")
-_UNSAFE = re.compile(r":(?:\s|$)|\s#|\s$|^[-?:](?:\s|$)|^---|^\.\.\.|^<<$|^=$")
+_PLAIN = regex(r"(?:[A-Za-z0-9_./$(+=^~\\;<-]|(?=[\u00a1-\ud7ff]).)(?:[^\x00-\x1f\x7f-\xa0](?<!\ufeff))*")
+_UNSAFE = regex(r":(?:\s|$)|\s#|\s$|^[-?:](?:\s|$)|^---|^\.\.\.|^<<$|^=$")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # Text that YAML 1.1 readers take for something else: booleans, numbers to the base of sixty, dates.
-_OTHERWISE = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|\d{4}-\d\d?-\d\d?.*")
+_OTHERWISE = regex(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?|\d{4}-\d\d?-\d\d?.*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 
 

@@ -1,4 +1,4 @@
-"""``python -m orchestra.control STACK DRIVER``, started by the fork server. Exits with 0 when the stack is down."""
+"""The supervisor of STACK with DRIVER, forked by the fork server. Exits with 0 when the stack is down."""
 
 import gc
 import sys

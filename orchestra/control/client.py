@@ -7,7 +7,6 @@ be repeated, and the supervisor records each request that changes the desired st
 from __future__ import annotations
 
 import os
-import sys
 from typing import TypeVar
 
 from orchestra import __version__
@@ -180,8 +179,8 @@ class Conversation:
 
 
 def supervisor_argv(stack: str, driver: str) -> list[str]:
-    # -P: import nothing from the working directory.
-    return [sys.executable, "-P", "-m", "orchestra.control", stack, driver]
+    """What the fork server runs."""
+    return [os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py"), stack, driver]
 
 
 def _version_error(greeting: Message) -> UserError:

@@ -22,8 +22,6 @@ from orchestra.shim.supervision import CONTROL_FD, PARENT_FD
 def live(stack: str, driver_name: str) -> None:
     """Return when the stack is down. The descriptors are those of ``orchestra.shim.supervision.spawn``."""
     control, parent = int(os.environ.pop(CONTROL_FD)), int(os.environ.pop(PARENT_FD))
-    for descriptor in (control, parent):
-        os.set_inheritable(descriptor, False)
     home = find_home(os.environ, os.getuid())
     stack_home = home.stack(stack)
     for root in (home.data, home.run):

@@ -6,11 +6,12 @@ Like Go's decoder, which most tools use, this treats null and missing members as
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+from orchestra.regex import regex
+
+DIGEST = regex(r"sha256:[0-9a-f]{64}")
 
 
 class DocumentError(ValueError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Port, Ulimit
 from orchestra.model.mount import BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.record import Record, fields
+from orchestra.regex import regex
 from orchestra.units import format_bytes
 from orchestra.visible import visible
 
@@ -63,11 +64,11 @@ _NOT_THE_DEFINITION = frozenset(
 )
 _OWN_LABELS = "com.docker.compose."
 _WORDS = "pass|pwd|secret|token|key|cred|auth|private|salt|cookie|session|cert|signature|webhook|dsn"
-_SENSITIVE = re.compile(_WORDS, re.IGNORECASE)
+_SENSITIVE = regex(_WORDS, re.IGNORECASE)
 _SECRETS = (
-    (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1***@"),
-    (re.compile(rf"([\w-]*(?:{_WORDS})[\w-]*=)[^\s;&|]+", re.IGNORECASE), r"\1***"),
-    (re.compile(rf"(?<!\S)(--?[\w-]*(?:{_WORDS})[\w-]*\s+)[^\s-]\S*", re.IGNORECASE), r"\1***"),
+    (regex(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1***@"),
+    (regex(rf"([\w-]*(?:{_WORDS})[\w-]*=)[^\s;&|]+", re.IGNORECASE), r"\1***"),
+    (regex(rf"(?<!\S)(--?[\w-]*(?:{_WORDS})[\w-]*\s+)[^\s-]\S*", re.IGNORECASE), r"\1***"),
 )
 """Passwords in URLs, values of ``TOKEN=`` or ``--password=``, and the word after ``--password``."""
 

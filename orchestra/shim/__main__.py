@@ -1,9 +1,9 @@
 """Start of the fork server: ``python -I -S .../orchestra/shim/__main__.py JSON``, by ``orchestra.shim.launch``.
 
-JSON is {"run": the stack's directory, "supervisor": [...]}. Descriptor 3 is the lock, held for as long as this process
-lives; descriptor 4 is written to when clients can connect, and descriptor 5 is the lock of launchers, held until then:
-whoever gets that one finds this process listening, even if the launcher that started it has been killed. Standard
-output and error are the stack's log.
+JSON is {"run": the stack's directory, "supervisor": [file of Python, argument...], "paths": where that finds modules}.
+Descriptor 3 is the lock, held for as long as this process lives; descriptor 4 is written to when clients can connect,
+and descriptor 5 is the lock of launchers, held until then: whoever gets that one finds this process listening, even if
+the launcher that started it has been killed. Standard output and error are the stack's log.
 """
 
 import os
@@ -24,7 +24,8 @@ def main() -> None:
         os.set_inheritable(fd, False)
     # Isolated mode leaves the package's directory out of the path. After the standard library it cannot shadow
     # anything.
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sys.path.append(root)
     import contextlib
     import json
 
@@ -41,16 +42,19 @@ def main() -> None:
     order = json.loads(sys.argv[1])
     try:
         listener = unix_socket.listen(f"{order['run']}/fork.sock")
-        supervisor = Supervisor(order["supervisor"], f"{order['run']}/control.sock")
+        supervisor = Supervisor(order["supervisor"], [*order["paths"], root], f"{order['run']}/control.sock")
     except OSError as error:  # no space is left, or the directory has been removed
         sys.exit(f"the fork server cannot start: {error}")
-    supervisor.start()
     with contextlib.suppress(BrokenPipeError):  # the launcher has been killed; others wait for the lock
         os.write(READY_FD, b"\n")
     os.close(READY_FD)
     os.close(LAUNCH_FD)
 
-    # While the supervisor starts, on another processor.
+    # Both processes need these; what only this one needs it imports while the supervisor starts, on another processor.
+    import orchestra.container.init
+    import orchestra.linux.cgroup  # noqa: F401
+
+    supervisor.start()
     from orchestra.shim.fork_server import ForkServer
 
     server = ForkServer(order["run"], listener, supervisor)

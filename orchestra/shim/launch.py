@@ -27,8 +27,9 @@ def launch(stack_home: StackHome, supervisor_argv: list[str]) -> None:
 
     Two locks: ``launch.lock`` is held by a launcher while it works and by the fork server until it listens,
     ``fork.lock`` by a fork server as long as it lives.
-    The fork server starts the supervisor, with the environment of the first launch; ``supervisor_argv[0]`` is an
-    absolute path. Raises OSError, or TemporaryError if the fork server could not start.
+    The fork server starts the supervisor, with the environment of the first launch, and the places that this process
+    imports from; ``supervisor_argv[0]`` is the absolute path of a file of Python. Raises OSError, or TemporaryError if
+    the fork server could not start.
     """
     while not _is_launched(stack_home, supervisor_argv):
         pass  # the stack's directory was removed under the fork server that started
@@ -107,7 +108,7 @@ def _take(lock: int, stack_home: StackHome) -> bool:
 
 
 def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int, launching: int) -> None:
-    order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv})
+    order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv, "paths": _paths()})
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     reader, writer = os.pipe2(os.O_CLOEXEC)
     # Above their final numbers, so that no dup2 overwrites what the next one needs.
@@ -142,6 +143,11 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int, launchi
             )
     finally:
         os.close(reader)
+
+
+def _paths() -> list[str]:
+    """Where modules are found, but not in the working directory, or that of the script."""
+    return sys.path if sys.flags.safe_path else sys.path[1:]
 
 
 def _open_interpreter() -> int:

@@ -1,12 +1,13 @@
 """The supervisor as its parent sees it: starting it, and when to start it again.
 
 The fork server imports this and starts the supervisor before it imports the rest of itself, because a supervisor takes
-longest to start.
+longest to start. A supervisor is forked, not executed: an interpreter and what both import cost a third of its start.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from orchestra.container import open_files
@@ -16,6 +17,7 @@ from orchestra.shim import stack_log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 5.0
@@ -41,10 +43,12 @@ class Backoff:
 
 
 class Supervisor:
-    """Its command line, its listening control socket, and its current process; pid 0 while there is none."""
+    """Its program, its listening control socket, and its current process; pid 0 while there is none."""
 
-    def __init__(self, argv: Sequence[str], control_path: str) -> None:
+    def __init__(self, argv: Sequence[str], paths: Sequence[str], control_path: str) -> None:
+        """argv: a file of Python and its arguments; paths: where that finds modules."""
         self._argv = argv
+        self._paths = paths
         self.control = unix_socket.listen(control_path)
         self.pid = 0
         self._born = 0.0
@@ -54,7 +58,7 @@ class Supervisor:
 
     def start(self) -> None:
         self._born = time.monotonic()
-        self.pid = spawn(self._argv, self.control.fileno(), self._parent_pipe)
+        self.pid = spawn(self._argv, self._paths, self.control.fileno(), self._parent_pipe)
 
     def ended(self, status: int) -> float:
         """Note that it has failed. Returns how long to wait before starting it again, in seconds."""
@@ -68,8 +72,8 @@ class Supervisor:
         return delay
 
 
-def spawn(argv: Sequence[str], control: int, parent: int) -> int:
-    """Start the supervisor with two descriptors, whose numbers are in its environment.
+def spawn(argv: Sequence[str], paths: Sequence[str], control: int, parent: int) -> int:
+    """Fork a process that runs a file of Python, with two descriptors, whose numbers are in its environment.
 
     ORCHESTRA_CONTROL_FD: the listening control socket. ORCHESTRA_PARENT_FD: a pipe that reads end of file when the
     fork server is gone. Its standard output and error are the fork server's: the stack's log.
@@ -78,15 +82,34 @@ def spawn(argv: Sequence[str], control: int, parent: int) -> int:
     if pid:
         return pid
     try:
+        process.restore_signals()
         process.close_all_except([control, parent])
         os.setsid()
-        os.set_inheritable(control, True)
-        os.set_inheritable(parent, True)
-        process.restore_signals()
         open_files.allow_as_given()
-        os.execve(argv[0], list(argv), {**os.environ, CONTROL_FD: str(control), PARENT_FD: str(parent)})
+        process.set_name("orchestra-supervisor")
+        os.environ[CONTROL_FD], os.environ[PARENT_FD] = str(control), str(parent)
+        sys.path[:] = paths
+        sys.argv[:] = argv
+        _run(argv[0])
     except BaseException as error:
         # The last frame of a forked process: it must not run on in the fork server's code.
         stack_log.write_failure(error)
     finally:
         os._exit(127)
+
+
+def _run(program: str) -> NoReturn:
+    """Run a file of Python as the interpreter does, and exit."""
+    code = 0
+    try:
+        with open(program, "rb") as file:
+            text = file.read()
+        exec(compile(text, program, "exec"), {"__name__": "__main__", "__file__": program})
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import re
 
+from orchestra.regex import regex
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
 FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_NAME = re.compile(r"^name:[ \t]*([\"']?)([A-Za-z0-9_-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
-_ANY_NAME = re.compile(r"^[\"']?name\b", re.MULTILINE)
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_NAME = regex(r"^name:[ \t]*([\"']?)([A-Za-z0-9_-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
+_ANY_NAME = regex(r"^[\"']?name\b", re.MULTILINE)
+_PLAIN = regex(r"[a-z0-9][a-z0-9_-]*")
 
 
 def foresee_name(context: Context) -> str | None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 
 from orchestra.errors import UserError
 from orchestra.model.desired import ContainerSpec, Endpoint, OneOff, Port, Restart
 from orchestra.model.mount import BindMount, Mount, VolumeMount
 from orchestra.model.names import ContainerName
 from orchestra.record import Record, replace
+from orchestra.regex import regex
 from orchestra.stacks.assignments import read_assignments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+NAME = regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 LONGEST_NAME = 200
 LABELS = "com.docker.compose"
 

@@ -103,6 +103,17 @@ def test_what_needs_no_stack_needs_no_library(arguments, tmp_path, monkeypatch):
     assert heavy(loaded) <= ({"pydantic", "ruamel", "networkx"} if "logs" in arguments else set())
 
 
+def test_a_file_seen_for_the_first_time_needs_no_pydantic_unless_it_has_mistakes(tmp_path):
+    file = tmp_path / "compose.yaml"
+    file.write_text(STACK)
+    loaded = modules(["-f", str(file), "config"], tmp_path)
+    assert heavy(loaded) == {"ruamel"}
+    assert {"dataclasses", "inspect"} & loaded == set()
+    assert len(loaded) <= 262  # a tenth more than when this was written
+    file.write_text("services: {web: {imag: a}}")
+    assert heavy(modules(["-f", str(file), "config"], tmp_path, code=15)) == {"ruamel", "pydantic"}
+
+
 @pytest.mark.parametrize(
     ("line", "own"),
     [

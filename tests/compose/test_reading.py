@@ -84,7 +84,7 @@ def test_both_accept_the_same_and_make_the_same_of_it(model: type[Model], data: 
         assert plain(read(model, document)) == plain(judged)
 
 
-def test_limits_of_both_notations_stay_what_they_are(folder: Folder) -> None:
+def test_limits_of_both_notations_stay_what_they_are(folder) -> None:
     loaded = folder.load("services: {web: {image: a, ulimits: {nofile: {soft: 1, hard: 2}, nproc: 3}}}")
     limits = loaded.stack.services["web"].ulimits
     assert limits is not None

@@ -6,7 +6,6 @@ import os
 import select
 import shutil
 import signal
-import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,10 +28,13 @@ from tests.plan import stacks
 
 STACK = "contract"
 # Stands in for the supervisor: tells who it is, and ends the fork server with itself when it is told to.
-IDLE = (
-    "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]);"
-    "open(sys.argv[1], 'w').write(f'{os.getpid()} {os.getppid()}\\n'); signal.sigwait([signal.SIGTERM])"
-)
+IDLE = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+with open(sys.argv[1], "w") as file:
+    print(os.getpid(), os.getppid(), file=file)
+signal.sigwait([signal.SIGTERM])
+"""
 PROGRAMS = {
     "sleeper": Program(),
     "quick": Program((Run(exits_after=0.05, exit_code=3),)),
@@ -79,7 +81,9 @@ class LocalKind:
         self.probes = {"sleeper": ("sh", "-c", "echo fine"), "sick": ("sh", "-c", "echo not yet; exit 1")}
         self.home = Home(f"{tmp_path}/data", f"{tmp_path}/run")
         self._pids = tmp_path / "pids"
-        launch(self.home.stack(STACK), [sys.executable, "-c", IDLE, str(self._pids)])
+        idle = tmp_path / "idle.py"
+        idle.write_text(IDLE)
+        launch(self.home.stack(STACK), [str(idle), str(self._pids)])
 
     def open(self):
         return open_driver(self.home, STACK)

@@ -30,11 +30,11 @@ def supervisor(home):
     """The pid of the one that serves the only stack of this home."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
+            name = (process / "comm").read_text()
             environment = (process / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"orchestra.control" in words and f"ORCHESTRA_HOME={home}".encode() in environment:
+        if name.startswith("orchestra-super") and f"ORCHESTRA_HOME={home}".encode() in environment:
             return int(process.name)
     return None
 

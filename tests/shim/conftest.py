@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import struct
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +33,6 @@ control, parent = (int(os.environ[f"ORCHESTRA_{name}_FD"]) for name in ("CONTROL
 if control in select.select([control, parent], [], [])[0]:
     socket.socket(fileno=control).accept()
 """
-PYTHON = [sys.executable, "-I", "-S", "-c"]
 
 APPLETS = """
 cat chmod chown cp date dd df echo env false find grep groups head hostname id kill ln ls mkdir mknod mount nc nproc ps
@@ -201,7 +199,9 @@ class Stack:
         self.containers = []
 
     def launch(self, program=SUPERVISOR):
-        launch.launch(self.home, [*PYTHON, program])
+        file = self.path / "supervisor.py"
+        file.write_text(program)
+        launch.launch(self.home, [str(file)])
 
     @property
     def fork_server(self):

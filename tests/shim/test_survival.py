@@ -390,7 +390,7 @@ def test_a_killed_supervisor_is_replaced_at_once(stack):
         found = []
         for pid in stack.children():
             with suppress(FileNotFoundError):  # just reaped
-                found += [pid] if b"select" in Path(f"/proc/{pid}/cmdline").read_bytes() else []
+                found += [pid] if Path(f"/proc/{pid}/comm").read_text().startswith("orchestra-super") else []
         return found
 
     (first,) = eventually(supervisor)

@@ -6,16 +6,16 @@ them; finally, each row becomes a paragraph. Only a single word that is wider th
 
 from __future__ import annotations
 
-import re
 from itertools import zip_longest
 
 from orchestra.cli.render.cells import GAP, join_cells
+from orchestra.regex import regex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PIECE = re.compile(r"[^\s,]*,\s*|[^\s,]+\s*|\s+")
+_PIECE = regex(r"[^\s,]*,\s*|[^\s,]+\s*|\s+")
 Row = list[str]
 TALLEST = 4
 """Maximum lines of a cell: a column that needs more is too narrow to read."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from orchestra.cli.template.values import plain, to_json
+from orchestra.regex import regex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _println(*values: Any) -> str:
     return " ".join(map(plain, values)) + "\n"
 
 
-_VERB = re.compile(r"%([-+ 0#]*\d*(?:\.\d+)?)([a-zA-Z%])")
+_VERB = regex(r"%([-+ 0#]*\d*(?:\.\d+)?)([a-zA-Z%])")
 
 
 def _printf(*values: Any) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from orchestra.cli.template.error import TemplateError
+from orchestra.regex import regex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ BLANKS = " \t\r\n"
 OPEN, CLOSE = "{{", "}}"
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
-_WORD = re.compile(
+_WORD = regex(
     r"""(?P<blank>\s+)
     |(?P<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)+')
     |(?P<number>[-+]?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)(?![\w.]))
@@ -25,7 +26,7 @@ _WORD = re.compile(
     |(?P<mark>:=|[.|(),=])""",
     re.VERBOSE,
 )
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)")
+_ESCAPE = regex(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)")
 
 
 class Token(NamedTuple):

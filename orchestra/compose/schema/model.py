@@ -1,7 +1,6 @@
 """The base of all models, and the notes on their types that say how a value is read.
 
-Notes are metadata of ``typing.Annotated``. ``reading`` goes by them, and so does pydantic, which calls
-``__get_pydantic_core_schema__``: it judges the documents that ``reading`` refuses (``strict``).
+Notes are metadata of ``typing.Annotated``. ``reading`` goes by them, and so does ``strict``, for what is wrong.
 """
 
 from typing import Any, dataclass_transform
@@ -34,12 +33,6 @@ class Model(Record):
         """Whether the key must be given."""
         return key not in cls._field_defaults
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: object, handler: Any) -> Any:
-        from orchestra.compose.schema.strict import strict
-
-        return handler.generate_schema(strict(cls))
-
 
 class Written:
     """A value with a notation of its own.
@@ -53,16 +46,6 @@ class Written:
         self.looks = looks
         self.mapping: Any = mapping
 
-    def __get_pydantic_core_schema__(self, source: object, handler: Any) -> Any:
-        from orchestra.compose.schema.strict import validator
-
-        return validator(self).__get_pydantic_core_schema__(self.mapping or source, handler)
-
 
 class OrNothing:
     """Of a model: nothing at all may be written for a mapping without keys, as in ``networks: {front:}``."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        from orchestra.compose.schema.strict import nothing_or
-
-        return nothing_or(source).__get_pydantic_core_schema__(source, handler)

@@ -3,6 +3,8 @@
 Importing this is expensive: only for a document that ``orchestra.compose.schema.reading`` has refused.
 """
 
+import types
+import typing
 from typing import Annotated, Any
 
 from pydantic import (
@@ -16,7 +18,7 @@ from pydantic import (
     create_model,
 )
 
-from orchestra.compose.schema.model import Model, Written
+from orchestra.compose.schema.model import Model, OrNothing, Written
 
 
 class _Strict(BaseModel):
@@ -35,7 +37,7 @@ def strict(model: type[Model]) -> type[BaseModel]:
 
 
 def _make(model: type[Model]) -> type[BaseModel]:
-    fields: dict[str, Any] = {key: (kind, _default(model, key)) for key, kind in model.hints().items()}
+    fields: dict[str, Any] = {key: (_translated(kind), _default(model, key)) for key, kind in model.hints().items()}
     made: type[BaseModel] = create_model(model.__name__, __base__=_Strict, __doc__=model.__doc__, **fields)
     return made
 
@@ -49,16 +51,34 @@ def _default(model: type[Model], key: str) -> Any:
     return strict(type(default)).model_construct() if isinstance(default, Model) else default
 
 
-def validator(note: Written) -> PlainValidator | WrapValidator:
-    """What pydantic does for a value with a notation of its own."""
+def _translated(kind: Any) -> Any:
+    """A type of a model as pydantic needs it."""
+    if isinstance(kind, type) and issubclass(kind, Model):
+        return strict(kind)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return _noted(*arguments)
+    if origin is tuple:
+        return tuple[_translated(arguments[0]), ...]  # type: ignore[misc]  # it is made while the program runs
+    if origin is dict:
+        return dict[str, _translated(arguments[1])]  # type: ignore[misc]
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[tuple(map(_translated, arguments))]  # noqa: UP007 - the same
+    return kind
+
+
+def _noted(kind: Any, note: object) -> Any:
+    kind = _translated(kind)
+    if isinstance(note, OrNothing):
+        empty = BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=kind | None)
+        return Annotated[kind, empty]
+    assert isinstance(note, Written)
+    looks = _translated(note.looks)
     if note.mapping is None:
-        return PlainValidator(note.read, json_schema_input_type=note.looks)
-    return WrapValidator(
-        lambda value, read_mapping: read_mapping(value) if isinstance(value, dict) else note.read(value),
-        json_schema_input_type=note.looks,
+        return Annotated[kind, PlainValidator(note.read, json_schema_input_type=looks)]
+    read_value = note.read
+    either = WrapValidator(
+        lambda value, read_mapping: read_mapping(value) if isinstance(value, dict) else read_value(value),
+        json_schema_input_type=looks,
     )
-
-
-def nothing_or(model: type[Model]) -> BeforeValidator:
-    """What pydantic does for a mapping that may be left out."""
-    return BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=model | None)
+    return Annotated[strict(note.mapping), either]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.build.records import StepRecords
@@ -13,6 +12,7 @@ from orchestra.driver.local.image.removal import tree_size
 from orchestra.driver.local.look import look_at_containers
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.volume.store import DATA, load_record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Encoded = dict[str, Any]
 
-_LOG = re.compile(r"(.+)\.log(?:\.\d+)?")
+_LOG = regex(r"(.+)\.log(?:\.\d+)?")
 
 
 class ImageUse(NamedTuple):

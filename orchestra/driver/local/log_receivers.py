@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from orchestra.container import settings
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Receiver
@@ -19,7 +20,7 @@ JOURNAL = "/run/systemd/journal/socket"
 SYSLOG = "/dev/log"
 _PORT = 514
 _SHORT = 12
-_PLACEHOLDER = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
+_PLACEHOLDER = regex(r"\{\{\s*\.(\w+)\s*\}\}")
 
 
 class Identity(NamedTuple):

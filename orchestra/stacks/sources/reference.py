@@ -9,21 +9,21 @@ github.com/OWNER/NAME[#[REF][:PATH]]         the same by https
 from __future__ import annotations
 
 import posixpath
-import re
 from urllib.parse import urlsplit
 
 from orchestra.errors import UserError
 from orchestra.record import Record
+from orchestra.regex import regex
 
 OCI = "oci://"
 SCHEMES = ("https", "http", "ssh", "git")
 _FORMS = "write oci://NAME, https://HOST/PATH.git#REF:PATH, ssh://HOST/PATH.git or git@HOST:PATH.git"
-_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SCP = re.compile(r"git@([A-Za-z0-9][A-Za-z0-9.-]*):([^:]+)")
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9a-fA-F:]+")
-_SECRET = re.compile(r"^([a-z]+://)([^/#]*@)")
-_DROPPED = re.compile(r"[^A-Za-z0-9._-]")
+_REF = regex(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]*")
+_COMMIT = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SCP = regex(r"git@([A-Za-z0-9][A-Za-z0-9.-]*):([^:]+)")
+_HOST = regex(r"[A-Za-z0-9][A-Za-z0-9.-]*|[0-9a-fA-F:]+")
+_SECRET = regex(r"^([a-z]+://)([^/#]*@)")
+_DROPPED = regex(r"[^A-Za-z0-9._-]")
 
 
 class OciSource(Record):

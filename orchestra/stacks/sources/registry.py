@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 
 from orchestra.driver.local.image.naming.name import parse_name
 from orchestra.driver.local.image.registry import Access
 from orchestra.driver.local.image.registry.artifact import Kind, opened_artifact
 from orchestra.errors import UserError
 from orchestra.record import Record
+from orchestra.regex import regex
 from orchestra.stacks.sources.reference import OCI, folder_name
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ ENV_FILE = "application/vnd.docker.compose.envfile"
 FILE_NAME, ENV_NAME = "com.docker.compose.file", "com.docker.compose.envfile"
 EXTENDED = "com.docker.compose.extends"
 MAIN = "compose.yaml"
-_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,200}")
+_NAME = regex(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,200}")
 
 
 class Published(Record):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from orchestra.errors import UserError
+from orchestra.regex import regex
 
-_CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
-_ACTION = re.compile(r"([-+=])([rwxXst]*|[ugo])")
+_CLAUSE = regex(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
+_ACTION = regex(r"([-+=])([rwxXst]*|[ugo])")
 _SHIFTS = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 4, "w": 2, "x": 1}
 _SPECIAL = {"u": 0o4000, "g": 0o2000, "o": 0}

@@ -17,12 +17,13 @@ from orchestra.build.ignore import Ignore
 from orchestra.errors import UserError
 from orchestra.linux.mounts.resolve import open_in_root
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-WILDCARD = re.compile(r"(?:[^\\*?\[]|\\.)*[*?\[]", re.DOTALL)
-ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+WILDCARD = regex(r"(?:[^\\*?\[]|\\.)*[*?\[]", re.DOTALL)
+ESCAPE = regex(r"\\(.)", re.DOTALL)
 NOTHING = Ignore()
 PIVOT = "/./"
 """What ``--parents`` keeps begins after this."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import link
@@ -12,6 +11,7 @@ from orchestra.errors import FatalError
 from orchestra.model.names import short_id
 from orchestra.model.network_driver import NetworkDriver
 from orchestra.record import replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.ipam import NetworkLease, Pool
     from orchestra.model.desired import ContainerSpec, Endpoint
 
-MAC_ADDRESS = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+MAC_ADDRESS = regex(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 def interfaces_of(

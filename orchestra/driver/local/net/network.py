@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from orchestra.linux.network.netlink import Netlink
 from orchestra.model import observed
 from orchestra.model.names import NetworkName
 from orchestra.record import replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -42,7 +42,7 @@ __all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "r
 ATTEMPTS = 16
 NAME_MAX = 128
 # Docker's pattern; names become directories and parts of the marks of interfaces.
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+NAME = regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 def create_network(home: Home, stack: str, spec: NetworkSpec) -> bool:

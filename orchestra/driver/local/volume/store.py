@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import time
 from collections.abc import Mapping  # noqa: TC003 - read at run time by the codec
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from orchestra.model.codec import decode, encode
 from orchestra.model.names import VolumeName
 from orchestra.model.observed import Volume
 from orchestra.record import Record, replace
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -40,7 +40,7 @@ OWN_HINTS = {
     errno.EACCES: "volumes need root",
 }
 # Docker's pattern. It begins with no dot, and one letter is too short for Docker.
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
+NAME = regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 
 
 class VolumeRecord(Record):

@@ -69,8 +69,9 @@ class Machine:
         self.out.chmod(0o777)
 
     def start(self):
-        waiting = f"while [ ! -e {self.stop} ]; do {BUSYBOX} sleep 0.05; done"
-        launch.launch(self.stack, [BUSYBOX, "sh", "-c", waiting])
+        waiting = self.stop.with_name("waiting.py")
+        waiting.write_text(f"import os, time\nwhile not os.path.exists({str(self.stop)!r}): time.sleep(0.05)\n")
+        launch.launch(self.stack, [str(waiting)])
         pin_namespace(self.namespace)
 
     def end(self):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.parts import Parts, load_parts
 from orchestra.errors import FatalError
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestra.driver.local.image.content.store import ContentStore, Stored
 
-_ID = re.compile(r"(?:sha256:)?[0-9a-f]{4,64}")
+_ID = regex(r"(?:sha256:)?[0-9a-f]{4,64}")
 _DIGITS = 64
 
 

@@ -8,10 +8,9 @@ appear only here.
 
 from __future__ import annotations
 
-import re
-
 from orchestra.errors import FatalError
 from orchestra.record import Record, replace
+from orchestra.regex import regex
 
 DEFAULT_HOST = "docker.io"
 DEFAULT_NAMESPACE = "library"
@@ -22,13 +21,13 @@ ALIASES = frozenset(("index.docker.io", "registry-1.docker.io"))
 DEFAULT_ENDPOINT = "registry-1.docker.io"
 DEFAULT_CREDENTIALS = "https://index.docker.io/v1/"
 
-_HOST = re.compile(
+_HOST = regex(
     r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
     r"(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?"
 )
-_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PATH = regex(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = regex(r"sha256:[0-9a-f]{64}")
 _LONGEST = 255
 
 

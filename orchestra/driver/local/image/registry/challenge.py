@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestra.record import Record
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
-_SCHEME = re.compile(rf"\s*,*\s*({_TOKEN})(?:\s+|\s*,|$)")
+_PARAMETER = regex(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_SCHEME = regex(rf"\s*,*\s*({_TOKEN})(?:\s+|\s*,|$)")
 
 
 class Challenge(Record):

@@ -9,7 +9,6 @@ import base64
 import binascii
 import json
 import os
-import re
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orchestra.driver.local.image.naming.name import DEFAULT_CREDENTIALS, DEFAULT_HOST
 from orchestra.errors import FatalError
 from orchestra.model.document import DocumentError, mapping, parse_document, text
+from orchestra.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HELPER_PATIENCE = 30.0
 """Seconds: a helper that asks on a screen without a user must not hang a pull for ever."""
 TOKEN_USER = "<token>"
-_HELPER = re.compile(r"[A-Za-z0-9_.-]+")
+_HELPER = regex(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,24 @@
+"""Regular expressions that are compiled when they are first used: no file or command uses more than a few of them."""
+
+from __future__ import annotations
+
+import re
+from typing import AnyStr, cast
+
+
+def regex(expression: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """A pattern to assign to a name at the top of a module."""
+    return cast("re.Pattern[AnyStr]", _Later(expression, flags))
+
+
+class _Later:
+    """Takes over each method of the pattern when it is first called."""
+
+    def __init__(self, expression: str | bytes, flags: int) -> None:
+        self._expression = expression
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(re.compile(self._expression, self._flags), name)
+        setattr(self, name, value)
+        return value
