@@ -7,6 +7,7 @@ longest to start. A supervisor is forked, not executed: an interpreter and what 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -82,7 +83,10 @@ def spawn(argv: Sequence[str], paths: Sequence[str], control: int, parent: int) 
     if pid:
         return pid
     try:
-        process.restore_signals()
+        # As the interpreter has them: a client that has gone away raises BrokenPipeError, and is no signal.
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         process.close_all_except([control, parent])
         os.setsid()
         open_files.allow_as_given()

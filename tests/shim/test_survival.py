@@ -385,6 +385,32 @@ def test_the_supervisor_is_started_again_ever_more_slowly(tmp_path, tree):
         stack.kill_fork_server()
 
 
+def test_a_supervisor_has_the_signals_of_an_interpreter_and_no_descriptors_of_the_fork_server(tmp_path, tree):
+    program = """
+import os, signal
+reader, writer = os.pipe()
+os.close(reader)
+try:
+    os.write(writer, b"to nobody")
+except BrokenPipeError:
+    os.close(writer)
+    given = {*range(3), int(os.environ["ORCHESTRA_CONTROL_FD"]), int(os.environ["ORCHESTRA_PARENT_FD"])}
+    found = {fd for fd in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{fd}")}
+    print(signal.getsignal(signal.SIGCHLD), signal.pthread_sigmask(signal.SIG_BLOCK, ()), found - given, flush=True)
+    raise SystemExit(3)
+"""
+    stack = Stack(tmp_path, tree)
+    stack.launch(program)
+    try:
+        log = Path(stack.home.supervisor_log)
+        # The second is forked when the fork server has handlers and descriptors of its own.
+        eventually(lambda: log.read_text().count("supervisor ended (3)") >= 2)
+        told = [line for line in log.read_text().splitlines() if not line.startswith("supervisor")]
+        assert set(told) == {f"{signal.SIG_DFL} set() set()"}
+    finally:
+        stack.kill_fork_server()
+
+
 def test_a_killed_supervisor_is_replaced_at_once(stack):
     def supervisor():
         found = []
