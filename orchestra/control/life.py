@@ -14,14 +14,15 @@ from orchestra.control.client import supervisor_argv
 from orchestra.control.host import ForkServer, Host
 from orchestra.driver import open_driver
 from orchestra.home import find_home
-from orchestra.linux import private_files
+from orchestra.linux import private_files, process
 from orchestra.shim.launch import launch
-from orchestra.shim.supervision import CONTROL_FD, PARENT_FD
+from orchestra.shim.supervision import CONTROL_FD, NAME, PARENT_FD
 
 
 def live(stack: str, driver_name: str) -> None:
-    """Return when the stack is down. The descriptors are those of ``orchestra.shim.supervision.spawn``."""
+    """Return when the stack is down. The descriptors are those of ``orchestra.shim.supervision.fork``."""
     control, parent = int(os.environ.pop(CONTROL_FD)), int(os.environ.pop(PARENT_FD))
+    process.set_name(NAME)
     home = find_home(os.environ, os.getuid())
     stack_home = home.stack(stack)
     for root in (home.data, home.run):

@@ -1,7 +1,8 @@
 """The supervisor as its parent sees it: starting it, and when to start it again.
 
 The fork server imports this and starts the supervisor before it imports the rest of itself, because a supervisor takes
-longest to start. A supervisor is forked, not executed: an interpreter and what both import cost a third of its start.
+longest to start. The first supervisor is forked, not executed: an interpreter and what both import cost a third of its
+start. Later ones are executed: by then, what the fork server has imported may be another version than the files.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from orchestra.shim import stack_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 5.0
 STEADY_SECONDS = 10.0
 
+NAME = "orchestra-supervisor"
 CONTROL_FD = "ORCHESTRA_CONTROL_FD"
 PARENT_FD = "ORCHESTRA_PARENT_FD"
 
@@ -58,8 +60,9 @@ class Supervisor:
         self._parent_pipe, self._parent_pipe_writer = os.pipe2(os.O_CLOEXEC)
 
     def start(self) -> None:
+        start = execute if self._born else fork
         self._born = time.monotonic()
-        self.pid = spawn(self._argv, self._paths, self.control.fileno(), self._parent_pipe)
+        self.pid = start(self._argv, self._paths, self.control.fileno(), self._parent_pipe)
 
     def ended(self, status: int) -> float:
         """Note that it has failed. Returns how long to wait before starting it again, in seconds."""
@@ -73,12 +76,35 @@ class Supervisor:
         return delay
 
 
-def spawn(argv: Sequence[str], paths: Sequence[str], control: int, parent: int) -> int:
+def fork(argv: Sequence[str], paths: Sequence[str], control: int, parent: int) -> int:
     """Fork a process that runs a file of Python, with two descriptors, whose numbers are in its environment.
 
     ORCHESTRA_CONTROL_FD: the listening control socket. ORCHESTRA_PARENT_FD: a pipe that reads end of file when the
     fork server is gone. Its standard output and error are the fork server's: the stack's log.
     """
+
+    def become() -> None:
+        process.set_name(NAME)
+        sys.path[:] = paths
+        sys.argv[:] = argv
+        _run(argv[0])
+
+    return _spawn(control, parent, become)
+
+
+def execute(argv: Sequence[str], _paths: Sequence[str], control: int, parent: int) -> int:
+    """The same with an interpreter of its own, which finds modules by itself."""
+
+    def become() -> None:
+        process.restore_signals()
+        for descriptor in (control, parent):
+            os.set_inheritable(descriptor, True)
+        os.execve(sys.executable, [sys.executable, "-P", *argv], os.environ)
+
+    return _spawn(control, parent, become)
+
+
+def _spawn(control: int, parent: int, become: Callable[[], None]) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -90,11 +116,8 @@ def spawn(argv: Sequence[str], paths: Sequence[str], control: int, parent: int) 
         process.close_all_except([control, parent])
         os.setsid()
         open_files.allow_as_given()
-        process.set_name("orchestra-supervisor")
         os.environ[CONTROL_FD], os.environ[PARENT_FD] = str(control), str(parent)
-        sys.path[:] = paths
-        sys.argv[:] = argv
-        _run(argv[0])
+        become()
     except BaseException as error:
         # The last frame of a forked process: it must not run on in the fork server's code.
         stack_log.write_failure(error)

@@ -16,7 +16,7 @@ from orchestra.errors import TemporaryError
 from orchestra.linux import unix_socket
 from orchestra.linux.readiness import readable
 from orchestra.shim import launch
-from tests.shim.conftest import PYTHON, SUPERVISOR, Stack, eventually
+from tests.shim.conftest import SUPERVISOR, Stack, eventually
 
 
 def test_who_launches_at_once_gets_one_fork_server(tmp_path, tree):
@@ -85,7 +85,9 @@ def test_a_fork_server_whose_launcher_was_killed_is_waited_for(tmp_path, tree):
     log.parent.mkdir(parents=True)
     os.mkfifo(log)  # the new process opens it before its program runs, and waits for a reader
     homes = [f"{tmp_path}/data", f"{tmp_path}/run"]
-    with subprocess.Popen([sys.executable, "-c", LAUNCHER, *homes, *PYTHON, SUPERVISOR]) as launcher:
+    supervisor = tmp_path / "supervisor.py"
+    supervisor.write_text(SUPERVISOR)
+    with subprocess.Popen([sys.executable, "-c", LAUNCHER, *homes, supervisor]) as launcher:
         eventually(lambda: stack.children(launcher.pid))
         launcher.kill()
     try:
