@@ -35,7 +35,7 @@ class StackHome(Record):
 
     @property
     def revision_index(self) -> str:
-        """Who asked for which revision, and when."""
+        """The revisions, with the user and the time of each."""
         return f"{self.data}/revisions/index.json"
 
     def revision(self, number: int) -> str:

@@ -1,4 +1,4 @@
-"""``orchestra history``: who asked for what, and when."""
+"""``orchestra history``: what the stack was asked to be, when, and by which user."""
 
 from __future__ import annotations
 

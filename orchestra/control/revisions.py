@@ -1,4 +1,4 @@
-"""The revisions of a stack on disk: what was asked for, by whom and when, so that one can be brought back.
+"""The revisions of a stack on disk: what was asked for, when, and by which user, so that one can be brought back.
 
 ``revisions/index.json`` lists the last of them, and each has the desired state of its time beside it: a second name of
 the file that ``store_desired`` has just written, which costs next to nothing. They go when the stack goes down.

@@ -1,4 +1,4 @@
-"""A plan that somebody looks at before it is carried out: ``plan --out`` writes it, ``apply`` reads it."""
+"""A plan that is looked at before it is carried out: ``plan --out`` writes it, ``apply`` reads it."""
 
 from __future__ import annotations
 

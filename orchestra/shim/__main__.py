@@ -2,8 +2,8 @@
 
 JSON is {"run": the stack's directory, "supervisor": [file of Python, argument...], "paths": where that finds modules}.
 Descriptor 3 is the lock, held for as long as this process lives; descriptor 4 is written to when clients can connect,
-and descriptor 5 is the lock of launchers, held until then: whoever gets that one finds this process listening, even if
-the launcher that started it has been killed. Standard output and error are the stack's log.
+and descriptor 5 is the lock of launchers, held until then: the next launcher finds this process listening, even if the
+one that started it has been killed. Standard output and error are the stack's log.
 """
 
 import os

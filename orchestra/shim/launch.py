@@ -96,7 +96,7 @@ def _take(lock: int, stack_home: StackHome) -> bool:
     except BlockingIOError:
         pass
     try:
-        # The holder of the lock is listening already, since nobody else is launching now, or is about to end.
+        # The holder of the lock is listening already, since no other process is launching now, or is about to end.
         # The lock and the socket of a killed holder can outlast it for a moment, so only an answer proves it alive.
         with unix_socket.connect(stack_home.fork_socket) as connection:
             wire.send(connection, {"op": wire.PING})

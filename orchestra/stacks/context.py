@@ -57,7 +57,7 @@ class Context(Record):
 
     @property
     def author(self) -> Author:
-        """Who gives the command: behind sudo(8), its caller."""
+        """The user who gives the command: behind sudo(8), its caller."""
         return Author(self.environment.get("SUDO_USER") or _user_name(os.getuid()), self.command)
 
     def offers(self, part: Part) -> bool:
