@@ -271,13 +271,18 @@ def test_a_vlan_that_was_there_before_stays(world, lan):
 @needs("ipvlan")
 @pytest.mark.parametrize("mode", ["l2", "l3", "l3s"])
 def test_on_ipvlan_containers_share_the_hardware_address(world, lan, mode):
-    parented(world, IPVLAN, mode=mode)
+    parented(
+        world, IPVLAN, mode=mode, **({} if mode == "l2" else {"subnet": "10.5.0.0/24", "gateway": "", "ip_range": ""})
+    )
+    # A parent that routes answers no questions for the addresses behind it.
+    inside(lan, subprocess.run, ["ip", "route", "add", "10.5.0.0/24", "via", "192.168.77.1"], check=True)
     web, db = world.attach("web", LAN), world.attach("db", LAN)
     with Netlink() as host, inside(web.namespace_path, Netlink) as own:
         assert own.link("eth0").peer == host.link("lan").number
     world.serve(web.namespace_path, 80)
-    assert world.ask(db.namespace_path, "192.168.77.128", 80) == "hello 192.168.77.129"
-    assert world.ask(web.namespace_path, "192.168.77.2", 80) == "lan 192.168.77.128"
+    assert world.ask(db.namespace_path, web.addresses[LAN], 80) == f"hello {db.addresses[LAN]}"
+    assert world.ask(web.namespace_path, "192.168.77.2", 80) == f"lan {web.addresses[LAN]}"
+    assert world.ask(lan, web.addresses[LAN], 80) == "hello 192.168.77.2"
     assert routes(web)[0].startswith("default via 192.168.77.2 dev eth0" if mode == "l2" else "default dev eth0")
 
 
