@@ -14,7 +14,11 @@ _ARGUMENTS = Option("arguments", ("--build-arg",), LIST, "Set a variable of the 
 _NO_CACHE = Option("no_cache", ("--no-cache",), FLAG, "Do not use results of earlier builds")
 _PULL = Option("pull", ("--pull",), FLAG, "Always look for newer base images")
 _BUILDER = Option(
-    "builder", ("--builder",), TEXT, "Program that builds (default: Orchestra itself)", metavar="buildah|docker"
+    "builder",
+    ("--builder",),
+    TEXT,
+    "Program that builds; default is Orchestra itself",
+    choices=("default", "buildah", "docker"),
 )
 _PROVENANCE = Option("provenance", ("--provenance",), TEXT, "Add a provenance attestation", metavar="true|mode=min,…")
 _SBOM = Option("sbom", ("--sbom",), TEXT, "Add a bill of materials as an attestation", metavar="true|false")

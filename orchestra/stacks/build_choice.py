@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
 BUILDER = "ORCHESTRA_BUILDER"
-NATIVE = ("", "default", "orchestra")
+NATIVE = ("", "default")
 
 
 class BuildOptions(Record):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from orchestra.build.other import Order, OtherBuilder, build_command, missing_in, save_command
+from orchestra.errors import UserError
 from orchestra.model.build import BuildSpec
 from orchestra.model.desired import Ulimit
+from orchestra.stacks.build_choice import choose_builder
 
 EVERYTHING = BuildSpec(
     service="web",
@@ -78,3 +80,12 @@ def test_both_write_an_archive_of_docker():
 def test_what_a_program_cannot_do(builder, field, value):
     spec = BuildSpec(service="", image="", context=".", **{field: value})
     assert missing_in(order(builder, spec)) == [field]
+
+
+def test_the_command_line_counts_more_than_the_variable():
+    environment = {"ORCHESTRA_BUILDER": "buildah"}
+    assert choose_builder(None, environment) == "buildah"
+    assert choose_builder("docker", environment) == "docker"
+    assert choose_builder("default", environment) == ""
+    with pytest.raises(UserError, match="there is no builder kaniko"):
+        choose_builder(None, {"ORCHESTRA_BUILDER": "kaniko"})

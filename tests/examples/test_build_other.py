@@ -74,5 +74,3 @@ def test_a_failed_build_is_told(stack):
     failed = stack.run("build", "web", code=1)
     assert "buildah build: exit code" in failed.stderr
     assert stack.run("image", "ls", "-q").stdout == ""
-    other = stack.run("build", "--builder", "kaniko", "web", code=1)
-    assert "there is no builder kaniko" in other.stderr
