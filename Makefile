@@ -63,6 +63,7 @@ lock: $(VENV)/dev.stamp
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) uninstall --yes setuptools # every interpreter, and so every command of a test, would begin with its .pth file
 
 $(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r requirements.lock
