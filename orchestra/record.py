@@ -34,15 +34,20 @@ class Record:
     def __init__(self, *values: object, **named: object) -> None:
         """Raises TypeError for fields that there are not, that are given twice, or that lack."""
         given = {**self._field_defaults, **named}
-        placed = self._fields[: len(values)]
         if values:
-            given.update(zip(placed, values, strict=False))
-        if given.keys() != self._field_names or len(placed) < len(values) or not named.keys().isdisjoint(placed):
+            given.update(zip(self._fields, values, strict=False))
+        if given.keys() != self._field_names or (values and not self._are_apart(values, named)):
+            placed = self._fields[: len(values)]
             missing = [name for name in self._fields if name not in given]
             wrong = [name for name in named if name not in self._field_names or name in placed]
             surplus = [repr(value) for value in values[len(placed) :]]
             raise TypeError(f"{type(self).__name__}: missing {missing}, unknown or given twice {wrong + surplus}")
         object.__setattr__(self, "__dict__", given)
+
+    @classmethod
+    def _are_apart(cls, values: tuple[object, ...], named: Mapping[str, object]) -> bool:
+        """Whether there is a field for each value, and it is not given by name too."""
+        return len(values) <= len(cls._fields) and named.keys().isdisjoint(cls._fields[: len(values)])
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name}")
@@ -68,4 +73,8 @@ else:
 
     def replace(record: Record, **named: object) -> Record:
         """The same with other values for these fields. Raises TypeError for those that it does not have."""
-        return type(record)(**{**record.__dict__, **named})
+        if not named.keys() <= record._field_names:
+            raise TypeError(f"{type(record).__name__}: unknown {sorted(named.keys() - record._field_names)}")
+        changed = object.__new__(type(record))
+        object.__setattr__(changed, "__dict__", {**record.__dict__, **named})
+        return changed
