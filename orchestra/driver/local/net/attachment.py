@@ -131,23 +131,46 @@ class Attached:
     attachment: Attachment = field(compare=False)
 
 
+_known: dict[str, tuple[tuple[int, ...], Attachment]] = {}
+"""By directory: what was read last, with what told this file from every other."""
+
+
 def load(directory: str) -> Attachment | None:
-    """The attachment of the container of this directory; None if it has none. Raises DamagedFile."""
+    """The attachment of the container of this directory; None if it has none. Raises DamagedFile.
+
+    Every projection reads all attachments: a file that has not changed is not read again.
+    """
     files = ContainerDirectory(directory)
     try:
-        return decode(Attachment, files.load(FILE))
+        identity = _identify(directory)
+        known = _known.get(directory)
+        if known is not None and known[0] == identity:
+            return known[1]
+        attachment = decode(Attachment, files.load(FILE))
+        if _identify(directory) == identity:
+            _known[directory] = identity, attachment
     except (FileNotFoundError, NotADirectoryError):
+        _known.pop(directory, None)
         return None
     except ValueError as error:
         raise DamagedFile(files.file(FILE), str(error)) from error
+    return attachment
+
+
+def _identify(directory: str) -> tuple[int, ...]:
+    found = os.stat(f"{directory}/{FILE}")
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def store(directory: str, attachment: Attachment) -> None:
     private_files.make_directories(directory)
     private_files.store(f"{directory}/{FILE}", json.dumps(encode(attachment)).encode())
+    # The clock of files is coarse, and the number of one that was replaced is given out again.
+    _known.pop(directory, None)
 
 
 def remove(directory: str) -> None:
+    _known.pop(directory, None)
     try:
         os.unlink(f"{directory}/{FILE}")
     except FileNotFoundError:
