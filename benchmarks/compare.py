@@ -1,7 +1,7 @@
 """Measure Orchestra side by side with other Compose tools, and print the table of docs/explanation/benchmarks.md.
 
     python benchmarks/compare.py --image rootfs:DIR [--peers peers.json] [--rounds N]
-                                 [--write docs/explanation/benchmarks.md]
+                                 [--only sizes,life] [--write docs/explanation/benchmarks.md]
 
 DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). peers.json lists the other tools, each as
 
@@ -13,6 +13,8 @@ checks and restarts).
 command: how the tool is called from this machine, with whatever leads into the place where it lives; image: the same
 userland under the name that the tool knows; directory: a folder of this machine that the tool sees as ``inside``, where
 the stack files are put.
+
+--only: some of ``sizes``, ``first``, ``life``, ``chain`` and ``heal`` instead of all.
 
 Within a round every operation is done by each tool in turn, so a slow moment of the machine hits all of them. Ratios
 are medians over Orchestra's: above 1 the peer is slower. Absolute times are noise on a shared machine.
@@ -219,6 +221,7 @@ def main() -> None:
     parser.add_argument("--image", required=True)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="sizes,first,life,chain,heal")
     parser.add_argument("--write", type=Path, help="put the table between the markers of this file")
     options = parser.parse_args()
 
@@ -246,11 +249,15 @@ def main() -> None:
             write_stacks(tool)
             tool.run("sleep1", "up", "-d")  # warm-up
             tool.run("sleep1", "down", "-t", "0")
-        measure_sizes(tools, options.rounds)
-        measure_first_load(ours, home, options.rounds)
-        measure_life(tools, options.rounds)
-        measure_chain(tools, options.rounds)
-        measure_healing(tools, options.rounds)
+        measurements = {
+            "sizes": lambda: measure_sizes(tools, options.rounds),
+            "first": lambda: measure_first_load(ours, home, options.rounds),
+            "life": lambda: measure_life(tools, options.rounds),
+            "chain": lambda: measure_chain(tools, options.rounds),
+            "heal": lambda: measure_healing(tools, options.rounds),
+        }
+        for name in options.only.split(","):
+            measurements[name]()
         machine = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         text = f"{machine}, medians of {options.rounds} rounds.\n\n"
         text += table(tools)
