@@ -75,7 +75,11 @@ class LocalDriver:
         self._images = ImageStore(home)
         self._runtime = Runtime(self._stack_home.fork_socket)
         self._containers = Containers(home, stack, self._images, self._runtime)
-        self._projections = Projections(partial(network.restore, home, stack), partial(network.apply, home, stack))
+        self._projections = Projections(
+            partial(network.restore, home, stack),
+            partial(network.apply, home, stack),
+            partial(network.publish, home, stack),
+        )
         self._names: NameServer | None = None
         self._networks: NetworkWatch | None = None
         self._serves = False
@@ -154,7 +158,7 @@ class LocalDriver:
             self._home,
             self._stack,
             external,
-            rules_follow=self._serves and self._projections.is_pending,
+            rules_follow=self._serves and self._projections.rules_are_pending,
             look=self._networks.look if self._networks is not None else None,
         )
         foreign = tuple(spec.name for spec in desired.volumes if spec.external)
@@ -227,7 +231,7 @@ class LocalDriver:
             attachment = await run_sync(self._containers.make, spec, image_digest)
         self._watch.add(spec.name)
         if attachment.interfaces:
-            self._projections.ask()
+            self._projections.ask(rules=bool(attachment.ports))
 
     async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
         with runtime_errors(name):

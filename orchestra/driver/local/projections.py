@@ -17,27 +17,31 @@ if TYPE_CHECKING:
 class Projections:
     """restore: updates everything to match the current state, including what an earlier process left half done.
 
-    apply: the same, once that has succeeded. Both run in a thread, never two at once. Failures are tried again.
+    apply: the same, once that has succeeded. publish: only the names, when nothing has happened that rules depend on.
+    All run in a thread, never two at once. Failures are tried again.
     """
 
-    def __init__(self, restore: Callable[[], None], apply: Callable[[], None]) -> None:
+    def __init__(self, restore: Callable[[], None], apply: Callable[[], None], publish: Callable[[], None]) -> None:
         self._restore: Callable[[], None] | None = restore
         self._apply = apply
-        self._asked = 1  # for ``restore``
-        self._followed = 0
+        self._publish = publish
+        self._asked = self._rules_asked = 1  # for ``restore``
+        self._followed = self._rules_applied = 0
         self._error: DriverError | None = None
         self._wake = anyio.Event()
         self._done = anyio.Event()
 
-    def ask(self) -> None:
-        """Something has changed."""
+    def ask(self, *, rules: bool = True) -> None:
+        """Something has changed. rules: that they may depend on; names do in any case."""
         self._asked += 1
+        if rules:
+            self._rules_asked = self._asked
         self._wake.set()
 
     @property
-    def is_pending(self) -> bool:
-        """Whether something that was asked for is not in effect yet."""
-        return self._followed < self._asked
+    def rules_are_pending(self) -> bool:
+        """Whether rules that were asked for are not in effect yet."""
+        return self._followed < self._rules_asked
 
     async def settle(self) -> None:
         """Wait until everything asked for so far is in effect, and failures have been tried again.
@@ -56,9 +60,11 @@ class Projections:
         attempts = 0
         while True:
             asked = self._asked
+            names_only = self._rules_applied >= self._rules_asked
             try:
-                await run_sync(self._restore or self._apply)
+                await run_sync(self._restore or (self._publish if names_only else self._apply))
                 self._restore, self._error, attempts = None, None, 0
+                self._rules_applied = asked
             except DriverError as error:
                 self._error, attempts = error, attempts + 1
             self._followed = asked

@@ -22,7 +22,7 @@ from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.forwarding import ensure_forwarding, restore_forwarding
 from orchestra.driver.local.net.ipam import Pool
 from orchestra.driver.local.net.mark import home_hash, mark_of, parse_mark
-from orchestra.driver.local.net.projection import apply, names_folder
+from orchestra.driver.local.net.projection import apply, names_folder, publish
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux.network.netlink import Netlink
 from orchestra.model import observed
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from orchestra.home import Home
     from orchestra.model.desired import NetworkSpec
 
-__all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "remove_network", "restore"]
+__all__ = ["apply", "attach", "create_network", "detach", "observe_networks", "publish", "remove_network", "restore"]
 
 ATTEMPTS = 16
 NAME_MAX = 128

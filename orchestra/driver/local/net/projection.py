@@ -85,6 +85,11 @@ class SingleFlight:
             if turn.error is not None:
                 raise turn.error
 
+    def run_between(self, function: Callable[[], None]) -> None:
+        """Run something else than callers of ``run`` do, while none of their runs is in progress."""
+        with self._running:
+            function()
+
 
 _flights: dict[tuple[Home, str], SingleFlight] = {}
 
@@ -96,6 +101,17 @@ def apply(home: Home, stack: str) -> None:
     """
     flight = _flights.setdefault((home, stack), SingleFlight())
     flight.run(lambda: _apply(home, stack))
+
+
+def publish(home: Home, stack: str) -> None:
+    """Update only the names that ``apply`` publishes: the rules depend on published ports, not on other attachments.
+
+    Raises DriverError.
+    """
+    flight = _flights.setdefault((home, stack), SingleFlight())
+    flight.run_between(
+        lambda: _publish_names(home, stack, lease_file.load(home), attachments.load_all(home.stack(stack)))
+    )
 
 
 def _apply(home: Home, stack: str) -> None:
