@@ -26,27 +26,35 @@ from orchestra.plan.action import (
 
 if TYPE_CHECKING:
     from orchestra.engine.driver import Driver, ProbeResult
-    from orchestra.model.observed import Image
+    from orchestra.model.observed import Container, Image
     from orchestra.plan.action import Action
 
 LIMITS: dict[type, int] = {
     PullImage: 4,
     CheckContainer: 16,
-    CreateContainer: 16,
+    CreateContainer: 4,
     ConnectContainer: 16,
     DisconnectContainer: 16,
     StartContainer: 16,
     RemoveContainer: 16,
 }
-"""How many actions of a kind run at once. Stopping and hooks are mostly waiting, so they have no limit."""
+"""How many actions of a kind run at once.
+
+Stopping and hooks are mostly waiting, so they have no limit. To create a container is mostly work: more at once would
+only keep those that are made already from starting.
+"""
 LINES = 10
 """How many of the last lines of a failed hook's output are told."""
 
 
 class Effect(NamedTuple):
-    """What nothing predicts of an action. image: the one pulled. output: what its hooks have written."""
+    """What nothing predicts of an action. image: the one pulled. output: what its hooks have written.
+
+    container: as the driver saw it at the end of the action, if it told.
+    """
 
     image: Image | None = None
+    container: Container | None = None
     output: str = ""
 
 
@@ -66,13 +74,13 @@ async def perform(driver: Driver, action: Action) -> Effect:
         case CheckContainer(spec=container, image_digest=digest):
             await driver.check(container, digest)
         case CreateContainer(spec=container, image_digest=digest):
-            await driver.create(container, digest)
+            return Effect(container=await driver.create(container, digest))
         case ConnectContainer(name=name, endpoint=endpoint):
             await driver.connect(name, endpoint)
         case DisconnectContainer(name=name, network=left):
             await driver.disconnect(name, left)
         case StartContainer(name=name, restarts=restarts, backoff=backoff):
-            await driver.start(name, restarts=restarts, backoff=backoff)
+            return Effect(container=await driver.start(name, restarts=restarts, backoff=backoff))
         case RunHooks():
             return Effect(output=await _run_hooks(driver, action))
         case StopContainer():

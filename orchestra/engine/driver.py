@@ -127,7 +127,9 @@ class Driver(Protocol):
         """
         ...
 
-    async def create(self, spec: ContainerSpec, image_digest: str) -> None: ...
+    async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
+        """Returns the container as ``inspect`` would report it now, or None to be asked for it. So does ``start``."""
+        ...
 
     async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
         """Connect a container, running or not, to a network; one that is connected gets what the endpoint says now.
@@ -141,7 +143,7 @@ class Driver(Protocol):
         """Take a container off a network. by_hand: ``observe`` reports it as left."""
         ...
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> None: ...
+    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None: ...
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         """Return when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL.

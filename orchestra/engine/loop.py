@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from orchestra.model.desired import Desired
     from orchestra.model.event import Event
     from orchestra.model.health import Health, Probed
-    from orchestra.model.observed import Image, Observed
+    from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action
 
 RESYNC = 60.0
@@ -262,6 +262,7 @@ class Engine:
         error: OrchestraError | None = None
         effect = Effect()
         service = self._service_of(action.resource)
+        mark = self._view.mark()
         with flight.scope:
             async with self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed even though the action was cancelled meanwhile; then it must not begin.
@@ -275,7 +276,7 @@ class Engine:
         cancelled = flight.scope.cancelled_caught
         if error is not None and flight.scope.cancel_called:
             error, cancelled = None, True  # a failure caused by cancelling says nothing about the resource
-        await self._learn(action, effect.image, complete=not cancelled and error is None)
+        await self._learn(action, effect, mark, complete=not cancelled and error is None)
         now = self.now()
         if error is not None and flight.began_at is not None:
             failure = self._failure(action.resource, action.verb, error, flight.began_at)
@@ -326,18 +327,18 @@ class Engine:
                 last = seen
             await anyio.sleep(MEASURING)
 
-    async def _learn(self, action: Action, image: Image | None, *, complete: bool) -> None:
-        """Bring the view up to date with the effect of an action, complete or not."""
+    async def _learn(self, action: Action, effect: Effect, mark: int, *, complete: bool) -> None:
+        """Bring the view up to date with the effect of an action, complete or not. mark: of when it began."""
         container = container_of(action)
         if isinstance(action, CheckContainer) and not complete:
             return  # nothing was changed
         if container is not None:
-            await self._look(container)
+            await self._look(container, effect.container, mark)
         elif not complete:
             # It is unknown how far the action got; until it is known, nothing may be decided about this resource.
             self._view.put_seen(action.resource, await self._look_at_everything(self._desired))
-        elif image is not None:
-            self._view.put_image(replace(image, pulled_at=self.now()))
+        elif effect.image is not None:
+            self._view.put_image(replace(effect.image, pulled_at=self.now()))
         else:
             self._view.put_predicted(action.resource, predict(self.observed, action, self.now()))
 
@@ -358,14 +359,19 @@ class Engine:
                 self._looks_due.add(name)
                 tasks.start_soon(self._look, name, name=f"look at {name}")
 
-    async def _look(self, name: str) -> None:
-        """Look at one container. Looks at the same container are in order, so a later one shows the newer state."""
+    async def _look(self, name: str, seen: Container | None = None, mark: int = 0) -> None:
+        """Look at one container. Looks at the same container are in order, so a later one shows the newer state.
+
+        seen: as the driver saw it at the end of an action, unless another look has been stored since the mark.
+        """
         attempts = 0
         async with self._locks[name]:
+            if self._view.has_changed(ResourceId.container(name), mark):
+                seen = None
             self._looks_due.discard(name)
             while True:
                 try:
-                    container = await self.driver.inspect(name)
+                    container = seen or await self.driver.inspect(name)
                 except TemporaryError:
                     await anyio.sleep(delay(attempts))
                     attempts += 1

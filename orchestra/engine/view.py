@@ -36,7 +36,7 @@ class View:
         self._complete = False
 
     def mark(self) -> int:
-        """Return a number to pass to ``merge`` when the full look that begins now has ended."""
+        """Return a number to pass to ``merge`` or ``has_changed`` when the look that begins now has ended."""
         return self._count
 
     def merge(self, seen: Observed, mark: int, busy: Collection[ResourceId], *, images: bool) -> None:
@@ -63,6 +63,10 @@ class View:
             images_seen = {key: _pulled_as_before(image, before.images.get(key)) for key, image in seen.images.items()}
             self.observed = replace(self.observed, images=_chosen(Kind.IMAGE, before.images, images_seen, settled))
         self._complete = True
+
+    def has_changed(self, resource: ResourceId, mark: int) -> bool:
+        """Whether a look at this resource has been stored since the mark."""
+        return self._changed.get(resource, -1) > mark
 
     def put_container(self, name: str, container: Container | None) -> None:
         """Store the result of a look at one container."""

@@ -82,6 +82,17 @@ async def test_a_container_is_created_runs_and_ends(using):
         assert status.started_at <= status.finished_at
 
 
+async def test_creating_and_starting_tell_what_a_look_would(using):
+    async with using("sleeper") as used:
+        created = await used.driver.create(used.spec("sleeper"), used.digest)
+        assert created in (None, await used.look("sleeper"))
+        started = await used.driver.start(used.name("sleeper"), restarts=0, backoff=0)
+        seen = await used.look("sleeper")
+        used.kind.begun(seen.status.pid)
+        assert isinstance(seen.status, Running)
+        assert started in (None, seen)
+
+
 async def test_a_container_keeps_its_identity_over_runs_and_counts_restarts(using):
     async with using("quick") as used:
         created = await used.create("quick")

@@ -385,3 +385,39 @@ async def test_a_container_that_stays_healthy_causes_no_new_plan():
         await driver.recorded.wait()
         await driver.recorded.wait()
         assert engine.plan is plan
+
+
+async def test_the_driver_is_not_asked_for_what_it_has_told_already():
+    desired = stack(service("db"), service("web", replicas=10), at=1.0)
+    visits = []
+
+    class Silent(FakeDriver):
+        """Tells of nothing that happens only because it was asked for, as the local driver does."""
+
+        async def events(self):
+            await anyio.sleep_forever()
+            yield None
+
+    world = world_of(desired)
+    async with running(Silent(world, Faults(visit=visits.append)), desired) as engine:
+        assert await wait_until_up(engine) == ()
+    assert [visit for visit in visits if visit.startswith("inspect")] == []
+
+
+async def test_what_the_driver_told_of_a_start_does_not_hide_that_the_run_has_ended():
+    desired = stack(service("job", restart="no"), at=1.0)
+
+    class Slow(FakeDriver):
+        """Tells of a start when the program has long ended, and the engine knows it."""
+
+        async def start(self, name, *, restarts, backoff):
+            async with engine.subscribe() as events:
+                container = await super().start(name, restarts=restarts, backoff=backoff)
+                async for event in events:
+                    if isinstance(event, ContainerEvent) and event.change == "exited":
+                        return container
+
+    world = world_of(desired, job=one_shot(0.01))
+    async with running(Slow(world), desired) as engine:
+        await wait_until_up(engine)
+        assert isinstance(engine.observed.containers["s-job-1"].status, Exited)

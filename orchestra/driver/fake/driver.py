@@ -106,11 +106,13 @@ class FakeDriver:
     async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
         await self._point("check", spec.name)
 
-    async def create(self, spec: ContainerSpec, image_digest: str) -> None:
+    async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
         await self._point("create", spec.name)
         await anyio.sleep(self.world.program_of(spec).create_seconds)
         self.world.create(spec, image_digest)
+        container = self.world.observed.containers.get(spec.name)
         await self._point("create", spec.name)
+        return container
 
     async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
         await self._point("connect", name)
@@ -122,13 +124,15 @@ class FakeDriver:
         self.world.disconnect(name, network, by_hand=by_hand)
         await self._point("disconnect", name)
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> None:
+    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
         self.world.note_call("starting", name)
         await self._point("start", name)
         await anyio.sleep(self.world.program(name).start_seconds)
         self.world.start(name, restarts, backoff)
         self._changed.set()
+        container = self.world.observed.containers.get(name)
         await self._point("start", name)
+        return container
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         self.world.note_call("stopping", name)

@@ -248,16 +248,18 @@ class Containers:
                 return container
         return container_name(self._stack, service, 1)
 
-    def publish(self, name: str) -> tuple[Attachment, bool]:
-        """Before a run: publish what ``withdraw`` took back. Returns the attachment, and whether rules must follow.
+    def prepare(self, name: str) -> tuple[Attachment, bool]:
+        """Before a run: publish what ``withdraw`` took back, and have it join the namespaces that it shares.
 
-        Raises FatalError.
+        Returns the attachment, and whether rules must follow. Raises FatalError; TemporaryError while a container whose
+        namespace it shares does not run.
         """
         directory = self._stack_home.container(name)
         with self._lock(name):
             record, attachment = sound(load_record, directory), sound(attachments.load, directory)
             if record is None or attachment is None:
                 raise self._spoil(name)
+            self._join_namespaces(name, record)
             if not record.ports or attachment.ports:
                 return attachment, False
             attachment = replace(attachment, ports=self._ports.reserve(name, record.ports, attachment.families))
@@ -288,16 +290,11 @@ class Containers:
             self._ports.release(name)
             return True
 
-    def join_namespaces(self, name: str) -> None:
-        """Before a run: write the current paths of the namespaces that it shares with other containers into the bundle.
-
-        Raises TemporaryError while one of them does not run.
-        """
-        directory = self._stack_home.container(name)
-        record = sound(load_record, directory)
-        if record is None or not record.joins:
+    def _join_namespaces(self, name: str, record: ContainerRecord) -> None:
+        """Write the current paths of the namespaces that it shares with other containers into the bundle."""
+        if not record.joins:
             return
-        files = ContainerDirectory(directory)
+        files = ContainerDirectory(self._stack_home.container(name))
         try:
             config = files.load_config()
         except (DamagedFile, FileNotFoundError):

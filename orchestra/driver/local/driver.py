@@ -25,6 +25,7 @@ from orchestra.driver.local.projections import Projections
 from orchestra.driver.local.record import store_error, store_health, store_hooks, store_start, store_stop
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.runtime import Runtime
+from orchestra.driver.local.turns import Turns
 from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Refused
 from orchestra.errors import DriverError, FatalError, TemporaryError
@@ -34,6 +35,7 @@ from orchestra.model.names import StackName
 from orchestra.model.observed import Created, Observed, Running
 from orchestra.shim.client import start_resolver
 from orchestra.shim.finding import find_again
+from orchestra.shim.state import Status, state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -46,16 +48,19 @@ if TYPE_CHECKING:
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image
+    from orchestra.names.client import Sockets
     from orchestra.plan.action import AnonymousVolumes
 
 DEFAULT_SIGNAL = "SIGTERM"
 KILL = parse_signal("SIGKILL")
 KILLED = 128 + KILL
+DOUBT = 1.0
+"""Seconds after which a run that is to end is looked at although nothing has told of its end."""
 RECORDING = 1.0
 """Seconds in which the end of a container is recorded."""
 REPAIR_PAUSE = 1.0
 """Seconds between two repairs of the networks: another program may change them again and again."""
-GATHERING, IDLE = 0.05, 4
+GATHERING, IDLE = 0.2, 4
 """Seconds between two looks at what the kernel tells, and how many times as long as the last one the pause is at least:
 many containers that end at once are looked at together.
 """
@@ -83,6 +88,7 @@ class LocalDriver:
         self._names: NameServer | None = None
         self._networks: NetworkWatch | None = None
         self._serves = False
+        self._turns = Turns()
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
         self._images.environment = environment
@@ -173,13 +179,13 @@ class LocalDriver:
         )
 
     async def inspect(self, name: str) -> Container | None:
-        container = await run_sync(observe_container, self._stack_home.container(name))
+        container = await self._turns.take(observe_container, self._stack_home.container(name))
         if container is None and name in self._containers.known:
             await self._give_up_lost({name})
         elif (
             container
             and isinstance(container.status, Created)
-            and await run_sync(self._containers.find_again, container)
+            and await self._turns.take(self._containers.find_again, container)
         ):
             return await self.inspect(name)
         return container
@@ -226,12 +232,17 @@ class LocalDriver:
     async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
         await run_sync(partial(self._containers.check, spec, image_digest, settled=settled))
 
-    async def create(self, spec: ContainerSpec, image_digest: str) -> None:
+    async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
         with runtime_errors(spec.name):
-            attachment = await run_sync(self._containers.make, spec, image_digest)
+            attachment, container = await self._turns.take(self._make, spec, image_digest)
         self._watch.add(spec.name)
         if attachment.interfaces:
             self._projections.ask(rules=bool(attachment.ports))
+        return container
+
+    def _make(self, spec: ContainerSpec, image_digest: str) -> tuple[Attachment, Container | None]:
+        attachment = self._containers.make(spec, image_digest)
+        return attachment, observe_container(self._stack_home.container(spec.name))
 
     async def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool = False) -> None:
         with runtime_errors(name):
@@ -250,36 +261,37 @@ class LocalDriver:
             await self._names.add(attachment)
         await self._projections.settle()
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> None:
+    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
         try:
-            await self._start(name, restarts, backoff)
+            return await self._start(name, restarts, backoff)
         except DriverError as error:
             with suppress(OSError):  # a full disk, perhaps: report the first error
                 await run_sync(store_error, self._stack_home.container(name), error.message)
             raise
 
-    async def _start(self, name: str, restarts: int, backoff: int) -> None:
+    async def _start(self, name: str, restarts: int, backoff: int) -> Container | None:
         with runtime_errors(name):
-            prepared = await run_sync(self._prepare_run, name, restarts, backoff)
+            prepared = await self._turns.take(self._prepare_run, name, restarts, backoff)
         if prepared is None:
-            return
-        attachment, published = prepared
+            return None
+        attachment, published, sockets = prepared
+        # Not in create, which may have been cancelled just before it came to this.
+        if self._names is not None and sockets is not None:
+            await self._names.serve(attachment, sockets)
         if published:
             self._projections.ask()
-        # Not in create, which may have been cancelled just before it came to this.
-        if self._names is not None:
-            await self._names.add(attachment)
         await self._projections.settle()
         with runtime_errors(name):
-            warnings = await run_sync(self._run, name)
+            container, warnings = await run_sync(self._run, name)
         for warning in warnings:
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
+        return container
 
-    def _run(self, name: str) -> tuple[str, ...]:
+    def _run(self, name: str) -> tuple[Container | None, tuple[str, ...]]:
         directory = self._stack_home.container(name)
         try:
             with locked(directory):
-                return self._runtime.run(directory)
+                warnings = self._runtime.run(directory)
         except TemporaryError as error:
             # If it runs already, the file that says so has been removed.
             if find_again(ContainerDirectory(directory), gone=True):
@@ -287,34 +299,57 @@ class LocalDriver:
             raise self._containers.find_damage(name) or error from error
         except FatalError as error:
             raise self._containers.explain(name) or error from error
+        return observe_container(directory), warnings
 
-    def _prepare_run(self, name: str, restarts: int, backoff: int) -> tuple[Attachment, bool] | None:
-        """Everything before a run, with the result of ``publish``; None if there is nothing to do because it runs."""
+    def _prepare_run(self, name: str, restarts: int, backoff: int) -> tuple[Attachment, bool, Sockets | None] | None:
+        """Everything before a run, with the result of ``prepare`` and the sockets for questions to the name server.
+
+        None if there is nothing to do because it runs.
+        """
         directory = self._stack_home.container(name)
-        container = observe_container(directory)
-        if container is not None and isinstance(container.status, Running):
+        if state(directory).status is Status.RUNNING:
             return None
-        prepared = self._containers.publish(name)
-        self._containers.join_namespaces(name)
+        attachment, published = self._containers.prepare(name)
         store_start(directory, restarts, backoff)
-        return prepared
+        sockets = None if self._names is None else self._names.open(attachment)
+        return attachment, published, sockets
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
+        change = self._watch.change(name)
         with runtime_errors(name):
-            asked = await run_sync(self._ask_to_stop, name, signal)
-        if asked is None:
-            return
-        with anyio.move_on_after(timeout) if asked != KILL else nullcontext() as limit:
-            await self._wait_until_ended(name)
-        if limit is not None and limit.cancelled_caught:
-            await run_sync(self._runtime.kill, self._stack_home.container(name), KILL)
-            await self._wait_until_ended(name)
-        with runtime_errors(name):
-            if await run_sync(self._containers.withdraw, name):
-                self._projections.ask()
+            asked = await self._turns.take(self._ask_to_stop, name, signal, timeout <= 0)
+            if asked is None:
+                return
+            rules_must_follow = False
+            with anyio.move_on_after(timeout) if asked != KILL else nullcontext() as limit:
+                rules_must_follow = await self._withdraw_at_end(name, change)
+            if limit is not None and limit.cancelled_caught:
+                change = self._watch.change(name)
+                await run_sync(self._runtime.kill, self._stack_home.container(name), KILL)
+                rules_must_follow = await self._withdraw_at_end(name, change)
+        if rules_must_follow:
+            self._projections.ask()
 
-    def _ask_to_stop(self, name: str, signal: str) -> int | None:
-        """Record the request to stop, and send the signal. Returns its number; None if the container is not running."""
+    async def _withdraw_at_end(self, name: str, change: anyio.Event) -> bool:
+        """Wait for the end of a run; with the result of ``withdraw``. change: of the run, from before it was ended."""
+        while True:
+            with anyio.move_on_after(DOUBT):
+                await change.wait()
+            change = self._watch.change(name)
+            rules_must_follow = await self._turns.take(self._withdraw_if_ended, name)
+            if rules_must_follow is not None:
+                return rules_must_follow
+
+    def _withdraw_if_ended(self, name: str) -> bool | None:
+        if state(self._stack_home.container(name)).status is Status.RUNNING:
+            return None
+        return self._containers.withdraw(name)
+
+    def _ask_to_stop(self, name: str, signal: str, at_once: bool) -> int | None:
+        """Record the request to stop, and send the signal. at_once: and SIGKILL after it.
+
+        Returns the number of the last one; None if the container is not running.
+        """
         directory = self._stack_home.container(name)
         container = observe_container(directory)
         if container is None or not isinstance(container.status, Running):
@@ -324,6 +359,9 @@ class LocalDriver:
         self._runtime.kill(directory, number)
         if container.status.paused:
             unpause(directory)  # the signal has no effect before
+        if at_once and number != KILL:
+            self._runtime.kill(directory, KILL)
+            return KILL
         return number
 
     async def _wait_until_ended(self, name: str) -> None:

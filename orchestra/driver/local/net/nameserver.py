@@ -107,21 +107,34 @@ class NameServer:
                 await self._leave(directory)  # its namespace is gone
 
     async def add(self, attachment: Attachment) -> None:
-        """Serve a container from now on. Does nothing if it is served already, or has no networks.
+        """Serve a container from now on: ``open``, then ``serve``. Raises FatalError."""
+        sockets = await run_sync(self.open, attachment, limiter=self._threads)
+        if sockets is not None:
+            await self.serve(attachment, sockets)
 
-        Raises FatalError.
+    def open(self, attachment: Attachment) -> Sockets | None:
+        """Sockets in a container's namespace, for ``serve``. Any thread may call this. Raises FatalError.
+
+        None if the container is served already, or has no networks.
         """
         path = attachment.namespace_path
         if path is None or not attachment.interfaces:
-            return
-        directory = self._home.container(attachment.container)
-        known = self._served.get(directory)
+            return None
+        known = self._served.get(self._home.container(attachment.container))
         if known is not None and known.path == path:
-            return
-        await self._leave(directory)
+            return None
         with kernel_errors(f"name server of container {attachment.container}"):
-            sockets = await run_sync(inside, path, open_sockets, limiter=self._threads)
-        self._served[directory] = served = _Served(path, sockets)
+            return inside(path, open_sockets)
+
+    async def serve(self, attachment: Attachment, sockets: Sockets) -> None:
+        """Have questions that come to these sockets answered."""
+        directory = self._home.container(attachment.container)
+        try:
+            await self._leave(directory)
+        except BaseException:
+            sockets.close()
+            raise
+        self._served[directory] = served = _Served(attachment.namespace_path or "", sockets)
         self._is_wanted.set()
         await self._hand_on(directory, served)
 
