@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 DEFAULT_SIGNAL = "SIGTERM"
 KILL = parse_signal("SIGKILL")
 KILLED = 128 + KILL
-DOUBT = 1.0
+DOUBT = 5.0
 """Seconds after which a run that is to end is looked at although nothing has told of its end."""
 RECORDING = 1.0
 """Seconds in which the end of a container is recorded."""
