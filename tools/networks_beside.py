@@ -41,7 +41,7 @@ TARGETS = (
 VARYING = re.compile(r"ipv4/(neigh|route|tcp_fastopen_key)|stable_secret|ipv6/neigh|temp_prefered|max_addresses|flush$")
 
 INSIDE = f"""
-show() {{ sed "s/^/$1\t/"; }}
+show() {{ sed "s|^|$1\t|"; }}
 sort /etc/hosts | sed "s/$(hostname)/HOSTNAME/" | show "hosts file"
 grep -v '^#' /etc/resolv.conf | show resolv.conf
 ip -o addr | awk '{{print $2, $4}}' | grep -v fe80: | show addresses
