@@ -23,6 +23,12 @@ def conclude(invocation: Invocation, result: UpResult) -> int:
     warn_of_orphans(invocation, result.orphans)
     for option in result.options:
         print(f"warning: {visible(option)}", file=sys.stderr)
+    for name in result.kept:
+        print(
+            f'warning: volume "{visible(name)}" was made from another definition, and is left as it is: '
+            "to have the new one, copy its data, and remove it with orchestra volume rm",
+            file=sys.stderr,
+        )
     for port in result.moved:
         print(f"{port.container}: port {port.asked} is in use; published at {port.published} instead", file=sys.stderr)
     return conclude_start(invocation, result)

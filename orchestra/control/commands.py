@@ -46,6 +46,7 @@ from orchestra.plan.restart import next_run
 from orchestra.plan.revision import compare
 from orchestra.plan.selection import check_lenders, with_dependents
 from orchestra.plan.situation import Situation
+from orchestra.plan.volumes import changed_volumes
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class Commands:
             damage=damage,
             moved=moved_ports(desired.containers, self._engine.observed.containers),
             options=failed_options(Situation(desired, self._engine.observed, {}, at)),
+            kept=changed_volumes(desired, self._engine.observed),
         )
 
     async def down(self, request: DownRequest) -> DownResult:

@@ -51,7 +51,7 @@ class UpResult(Record):
     """Nothing is undone after a failure: the next ``up`` continues from there.
 
     unproven: containers that it waited for without success. moved: ports of running containers. options: dependencies
-    with ``required: false`` that have failed, in words.
+    with ``required: false`` that have failed, in words. kept: volumes whose definition changed, which has no effect.
     """
 
     containers: tuple[ContainerState, ...] = ()
@@ -62,6 +62,7 @@ class UpResult(Record):
     damage: tuple[str, ...] = ()
     moved: tuple[MovedPort, ...] = ()
     options: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 class RunResult(Record):

@@ -94,17 +94,18 @@ def left_alone(outlook: ForeseeResult) -> tuple[str, ...]:
     return () if outlook.desired.request.remove_orphans else orphans(outlook.desired, outlook.observed)
 
 
-def render_text(replaced: list[Replacement], orphaned: tuple[str, ...]) -> str:
-    """A line for each, with the changes below it; empty if there is nothing to report."""
+def render_text(replaced: list[Replacement], orphaned: tuple[str, ...], kept: tuple[str, ...]) -> str:
+    """A line for each, with the changes below it; empty if there is nothing to report. kept: names of volumes."""
     lines: list[str] = []
     for replacement in replaced:
         lines.append(f"replaced {replacement.resource}  {replacement.reason}")
         lines += [f"    {change}" for change in replacement.changes]
     lines += [f"orphan   container/{name}  no service declares it; --remove-orphans removes it" for name in orphaned]
+    lines += [f"kept     volume/{name}  its definition changed, but its data must be moved first" for name in kept]
     return "".join(f"{line}\n" for line in lines)
 
 
-def render_data(replaced: list[Replacement], orphaned: tuple[str, ...]) -> dict[str, Any]:
+def render_data(replaced: list[Replacement], orphaned: tuple[str, ...], kept: tuple[str, ...]) -> dict[str, Any]:
     """The same as JSON-able data."""
     return {
         "replaced": [
@@ -116,4 +117,5 @@ def render_data(replaced: list[Replacement], orphaned: tuple[str, ...]) -> dict[
             for replacement in replaced
         ],
         "orphans": list(orphaned),
+        "kept": list(kept),
     }

@@ -10,8 +10,8 @@ from orchestra.plan.action import CreateContainer, CreateVolume, RemoveVolume
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, VolumeSpec
-    from orchestra.model.observed import Volume
+    from orchestra.model.desired import ContainerSpec, Desired, VolumeSpec
+    from orchestra.model.observed import Observed, Volume
     from orchestra.plan.situation import Situation
 
 
@@ -28,6 +28,16 @@ def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed
     if spec.external:
         return Failed(resource, f'external volume "{spec.name}" not found', "create it, or take `external` away")
     return CreateVolume(spec, "does not exist")
+
+
+def changed_volumes(desired: Desired, observed: Observed) -> tuple[str, ...]:
+    """The names of the stack's volumes that were made from another definition."""
+    seen = observed.volumes
+    return tuple(
+        spec.name
+        for spec in desired.volumes
+        if not spec.external and spec.name in seen and seen[spec.name].config_hash not in ("", spec.config_hash)
+    )
 
 
 def plan_volume_removal(situation: Situation, volume: Volume) -> RemoveVolume | Blocked | None:

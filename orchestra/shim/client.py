@@ -162,8 +162,21 @@ def delete(directory: str) -> None:
     gets time to record the end, and what a killed shim left behind (cgroup, pipes) is removed.
     """
     files = ContainerDirectory(directory)
-    if files.has("exit.json") or not os.path.isdir(directory):
-        return
+    while not files.has("exit.json") and os.path.isdir(directory):
+        _end_run(files)
+        if not files.has("config.json"):
+            return
+        group = group_of(files)
+        group.kill()
+        group.remove()
+        files.remove_tree(RUNTIME_STATE)
+        if not shim_alive(directory):  # else a run that was asked for before has just begun
+            files.remove(*RUN_FILES, *UNFINISHED, "shim.pid")
+            return
+
+
+def _end_run(files: ContainerDirectory) -> None:
+    """Kill the first process, and wait until no shim looks after the container."""
     while True:
         recorded = files.has("state.json")
         container = files.load_process("state.json") if recorded else None
@@ -171,20 +184,13 @@ def delete(directory: str) -> None:
             _kill_and_wait(container)
         elif recorded:  # damaged: the group tells which process is the first
             group_of(files).kill()
-        if not shim_alive(directory):
-            break
+        if not shim_alive(files.path):
+            return
         if recorded:
-            _await_end(directory, container)
+            _await_end(files.path, container)
         else:
             # The container is just being made.
-            _await(directory, lambda: files.has("state.json"))
-    if not files.has("config.json"):
-        return
-    group = group_of(files)
-    group.kill()
-    group.remove()
-    files.remove_tree(RUNTIME_STATE)
-    files.remove(*RUN_FILES, *UNFINISHED, "shim.pid")
+            _await(files.path, lambda: files.has("state.json"))
 
 
 def _kill_and_wait(target: process.Process) -> None:

@@ -20,6 +20,7 @@ from orchestra.plan.preview import Preview, preview
 from orchestra.plan.preview import render_data as preview_data
 from orchestra.plan.preview import render_text as preview_text
 from orchestra.plan.selection import with_dependents
+from orchestra.plan.volumes import changed_volumes
 from orchestra.record import Record
 from orchestra.stacks.containers import check_known
 from orchestra.stacks.down import request_of
@@ -60,7 +61,7 @@ class PlanOptions(Record):
 class PlanResult(Record):
     """replaced: recreated resources, with their changes; orphaned: containers of no service, which are kept.
 
-    outlook: what the preview begins with.
+    outlook: what the preview begins with. kept: volumes whose definition changed, which has no effect.
     """
 
     preview: Preview
@@ -68,6 +69,7 @@ class PlanResult(Record):
     replaced: list[replacement.Replacement]
     orphaned: tuple[str, ...]
     damage: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
@@ -93,7 +95,8 @@ def plan_changes(context: Context, prepared: Prepared, changes: Changes, *, offl
     outlook = _foresee(context, prepared, changes, now, offline=offline)
     result = preview(outlook.desired, outlook.observed, now)
     replaced = replacement.replacements(result, outlook)
-    return PlanResult(result, outlook, replaced, replacement.left_alone(outlook), outlook.damage)
+    kept = changed_volumes(outlook.desired, outlook.observed)
+    return PlanResult(result, outlook, replaced, replacement.left_alone(outlook), outlook.damage, kept)
 
 
 def _foresee(context: Context, prepared: Prepared, changes: Changes, now: float, *, offline: bool) -> ForeseeResult:
@@ -138,7 +141,7 @@ def plan_change(context: Context, stack: str, change: Callable[[Desired, float],
 
 def render_text(result: PlanResult) -> str:
     """Each round of actions with its reasons, then the replacements with theirs."""
-    return preview_text(result.preview) + replacement.render_text(result.replaced, result.orphaned)
+    return preview_text(result.preview) + replacement.render_text(result.replaced, result.orphaned, result.kept)
 
 
 def steps(result: PlanResult) -> list[Step]:
@@ -148,4 +151,4 @@ def steps(result: PlanResult) -> list[Step]:
 
 def render_data(result: PlanResult) -> dict[str, object]:
     """The same as JSON-able data."""
-    return {**preview_data(result.preview), **replacement.render_data(result.replaced, result.orphaned)}
+    return {**preview_data(result.preview), **replacement.render_data(result.replaced, result.orphaned, result.kept)}

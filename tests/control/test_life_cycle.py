@@ -226,3 +226,12 @@ async def test_a_driver_that_cannot_pause_says_so(supervised):
         await s.up(stack(service("web")))
         with pytest.raises(OrchestraError, match="cannot pause"):
             await s.ask(PauseRequest())
+
+
+async def test_up_tells_of_a_volume_whose_new_definition_has_no_effect(supervised):
+    s = supervised()
+    first = stack(service("db", volumes=("data",)))
+    (volume,) = first.volumes
+    async with s.running():
+        assert (await s.up(replace(first, volumes=(replace(volume, config_hash="v1"),)))).kept == ()
+        assert (await s.up(replace(first, volumes=(replace(volume, config_hash="v2"),)))).kept == ("s_data",)
