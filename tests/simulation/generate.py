@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, Run
@@ -27,7 +26,7 @@ from orchestra.model.sharing import OfService, Own, Sharing
 from orchestra.model.wish import Recreate
 from orchestra.plan.desire import desire, leave, restart, stop
 from orchestra.plan.selection import with_one_offs_of
-from orchestra.record import replace
+from orchestra.record import Record, replace
 from tests.plan.stacks import wished, with_run
 
 if TYPE_CHECKING:
@@ -38,8 +37,7 @@ EXTERNAL_NETWORK = "shared"
 EXTERNAL_VOLUME = "archive"
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(Record):
     """One service over its whole life; commands change ``version``, ``endpoint``, ``networks`` and ``replicas``."""
 
     name: str

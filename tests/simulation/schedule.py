@@ -175,10 +175,14 @@ class Schedule:
 
 
 def normal_form(observed: Observed) -> dict[str, tuple[str, str, str]]:
-    """What two runs must agree on: which containers there are, what they are made of, and how they are."""
+    """What two runs must agree on: which containers there are, what they are made of, and how they are.
+
+    A one-off command that has ended is left out: whether it was an orphan when orphans were removed depends on when.
+    """
     return {
         name: (container.config_hash, container.image_digest, _status(container.status))
         for name, container in sorted(observed.containers.items())
+        if container.initializes or not (container.one_off and isinstance(container.status, Exited))
     }
 
 
