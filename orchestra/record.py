@@ -25,10 +25,11 @@ class Record:
     _field_defaults: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls._fields = (*cls._fields, *cls.__annotations__)
+        own = tuple(name for name, kind in cls.__annotations__.items() if not _is_of_the_class(kind))
+        cls._fields = (*cls._fields, *own)
         cls._field_names = frozenset(cls._fields)
-        own = {name: cls.__dict__[name] for name in cls.__annotations__ if name in cls.__dict__}
-        cls._field_defaults = {**cls._field_defaults, **own}
+        defaults = {name: cls.__dict__[name] for name in own if name in cls.__dict__}
+        cls._field_defaults = {**cls._field_defaults, **defaults}
         setattr(cls, "__match_args__", cls._fields)  # noqa: B010 - the type checker makes one by itself
 
     def __init__(self, *values: object, **named: object) -> None:
@@ -60,6 +61,10 @@ class Record:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={self.__dict__[name]!r}' for name in self._fields)})"
+
+
+def _is_of_the_class(kind: object) -> bool:
+    return isinstance(kind, str) and kind.startswith("ClassVar")
 
 
 def fields(record: Record) -> dict[str, Any]:

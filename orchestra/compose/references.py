@@ -60,8 +60,10 @@ def check_dependencies(service: Service, path: Path, context: Context, declared:
             place = dependency_path(service, path, name)
             message = f"service {path[-1]} waits for {name} to be healthy, but {name} has no healthcheck"
             hint = f"give {name} a healthcheck, or wait for service_started"
-            report = context.problems.error if dependency.required else context.problems.warn
-            report("no-healthcheck", message, context.span(place, key=True), place, hint)
+            if dependency.required:
+                context.problems.error("no-healthcheck", message, context.span(place, key=True), place, hint)
+            else:
+                context.problems.warn("no-healthcheck", message, context.span(place, key=True), place, hint)
 
 
 def _missing(service: Service, path: Path, name: str, context: Context, declared: Collection[str]) -> None:

@@ -43,7 +43,8 @@ def processes_of(stack) -> dict[int, str]:
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             text = (directory / "cmdline").read_text(errors="replace")
-            if f'"{run}"' in text:
+            is_supervisor = f"/orchestra/control/__main__.py\0{name}\0" in text
+            if f'"{run}"' in text or (is_supervisor and f"={stack.home}\0" in (directory / "environ").read_text()):
                 found[int(directory.name)] = (directory / "comm").read_text().strip()
         except OSError:
             continue

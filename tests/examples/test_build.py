@@ -113,7 +113,7 @@ def test_a_failing_step_shows_its_last_lines_and_its_place(stack):
 def test_an_image_that_is_not_there_may_be_a_mistyped_stage(stack):
     text = (stack.folder / "Dockerfile").read_text()
     (stack.folder / "Dockerfile").write_text(text.replace("--from=tools", "--from=oci:tools"))
-    done = stack.run("build", "web", code=1)
+    done = stack.run("build", "web", code=17)
     assert "oci:tools is no stage, and image oci:" in done.stderr
     assert "did you mean tools?" in done.stderr
 

@@ -40,10 +40,16 @@ def test_no_deps_refused(write_stack):
 
 
 def test_without_its_dependencies_a_service_starts_from_nothing(write_stack):
-    stack = write_stack(PAIR + f"  side: {{{SLEEP}, network_mode: 'service:web', volumes_from: [db], profiles: [x]}}\n")
+    sides = (
+        f"  side: {{{SLEEP}, network_mode: 'service:web', profiles: [x]}}\n"
+        f"  lender: {{{SLEEP}, volumes_from: [db], profiles: [x]}}\n"
+    )
+    stack = write_stack(PAIR + sides)
     stack.run("up", "-d", "--no-deps", "web")
     assert set(ids(stack)) == {"web"}
     stack.run("up", "-d", "--no-deps", "side")
+    refused = stack.run("up", "-d", "--no-deps", "lender", code=1).stderr
+    assert "cannot share volume with service db: container missing" in refused
     assert set(ids(stack)) == {"web", "side"}
 
 

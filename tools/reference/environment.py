@@ -20,6 +20,7 @@ TABLES: dict[str, dict[str, str]] = {
         "`containers/auth.json` in it is the first file to be searched for credentials.",
         "HOME": "The user's directory, where `.docker/config.json`, `.config` and `.local/share` are.",
         "PATH": "Where OCI runtimes (`runtime:`, `--runtime`), `nft` and credential helpers are searched for.",
+        "SUDO_USER": "Set by sudo(8): the user that [`history`](commands.md#history) names.",
         "NO_COLOR": "If not empty: no colours, unless `--ansi always` is given.",
         "COLUMNS": "Width of tables, instead of the terminal's.",
         "TERM": "`dumb`: no menu of keys below the logs of `up`.",

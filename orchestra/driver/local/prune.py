@@ -152,12 +152,12 @@ def _stack_of_process(home: Home, pid: str, arguments: list[str]) -> str | None:
             return None
         directory, stack = os.path.split(run)
         return stack if directory == home.stacks_run else None
-    if "orchestra.control" in arguments[:-1]:
+    if len(arguments) > 4 and arguments[2].endswith("/orchestra/control/__main__.py"):
         with open(f"/proc/{pid}/environ", "rb") as file:
             pairs = (entry.partition("=") for entry in file.read().decode(errors="replace").split("\0"))
             environment = {name: value for name, _, value in pairs}
         if find_home(environment, os.stat(f"/proc/{pid}").st_uid) == home:
-            return arguments[arguments.index("orchestra.control") + 1]
+            return arguments[3]
     return None
 
 
