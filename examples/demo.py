@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestra.driver.local.net.link import home_hash
+from orchestra.driver.local.net.mark import home_hash
 from orchestra.home import find_home
 
 STACK = Path(__file__).parent / "stacks" / "guestbook" / "compose.yaml"
