@@ -286,6 +286,8 @@ class Commands:
             for spec in desired.of_services
             if spec.name in seen and seen[spec.name].image_digest
         }
+        if self._revisions.runs_with(images):
+            return
         async with self._writing:
             await anyio.to_thread.run_sync(self._revisions.note_images, images, author, self._clock())
 

@@ -76,6 +76,11 @@ class Revisions:
         except OSError as error:
             self._report(error)
 
+    def runs_with(self, images: Mapping[str, str]) -> bool:
+        """Whether it is known already that the last revision runs with these images."""
+        last = self._known[-1] if self._known else None
+        return last is not None and all(last.images.get(key) == digest for key, digest in images.items())
+
     def note_images(self, images: Mapping[str, str], author: Author, at: float) -> None:
         """Note the images that the last revision runs with. Other ones than before are another revision."""
         try:
