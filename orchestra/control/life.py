@@ -22,6 +22,8 @@ from orchestra.shim.supervision import CONTROL_FD, NAME, PARENT_FD
 def live(stack: str, driver_name: str) -> None:
     """Return when the stack is down. The descriptors are those of ``orchestra.shim.supervision.fork``."""
     control, parent = int(os.environ.pop(CONTROL_FD)), int(os.environ.pop(PARENT_FD))
+    for descriptor in (control, parent):
+        os.set_inheritable(descriptor, False)  # one that was executed has got them as they had to be for that
     process.set_name(NAME)
     home = find_home(os.environ, os.getuid())
     stack_home = home.stack(stack)

@@ -6,15 +6,13 @@ import json
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from orchestra.linux import unix_socket
 from tests.examples.conftest import eventually, free_port, http
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = [
     pytest.mark.scenario,
@@ -110,3 +108,28 @@ def test_a_killed_main_process_is_replaced_within_moments(stack, tmp_path):
     eventually(lambda: json.loads(state.read_text())["pid"] != first, 5)
     eventually(lambda: http(port, "POST", "/entries", {"name": "Alan", "text": "two"}), 5)
     assert [entry["text"] for entry in http(port, "GET", "/entries")] == ["one", "two"]
+
+
+def test_programs_of_a_supervisor_get_none_of_its_descriptors(write_stack):
+    """The first one was forked, the second executed, with descriptors that it could only be given as inheritable."""
+    stack = write_stack('services: {web: {image: "rootfs:/", command: sleep 1000, stop_signal: SIGKILL}}')
+    stack.run("up", "-d")
+    run = stack.home / "run/stacks" / stack.folder.name
+    first = greeting(run)["supervisor"]
+    assert inheritable(first) == []
+    os.kill(first, signal.SIGKILL)
+    stack.run("up", "-d")
+    second = greeting(run)["supervisor"]
+    assert second != first
+    assert inheritable(second) == []
+
+
+def inheritable(pid):
+    """Descriptors of a process, other than the standard ones, without FD_CLOEXEC (proc(5), fdinfo)."""
+    found = []
+    for file in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            flags = next(line for line in file.read_text().splitlines() if line.startswith("flags:")).split()[1]
+            if int(file.name) > 2 and not int(flags, 8) & os.O_CLOEXEC:
+                found.append(int(file.name))
+    return found
