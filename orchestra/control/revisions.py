@@ -67,9 +67,7 @@ class Revisions:
                 return
             number = known[-1].number + 1 if known else 1
             private_files.make_directories(self._home.revisions)
-            with suppress(FileNotFoundError):
-                os.unlink(self._home.revision(number))
-            os.link(self._home.desired, self._home.revision(number))
+            self._link(self._home.desired, number)
             known.append(Revision(number, at, author, describe(differences)))
             self._newest = definition(desired)
             self._store(known)
@@ -85,17 +83,17 @@ class Revisions:
         """Note the images that the last revision runs with. Other ones than before are another revision."""
         try:
             known = self._load()
-            if not known:
+            if not known or self.runs_with(images):
                 return
             last = known[-1]
-            changed = tuple(f"image {key} changed" for key, digest in images.items() if last.images.get(key) != digest)
-            if not changed:
-                return
-            if all(key not in last.images for key, digest in images.items() if last.images.get(key) != digest):
-                known[-1] = replace(last, images={**last.images, **images})
+            every = {**last.images, **images}
+            others = [key for key, digest in images.items() if last.images.get(key) != digest]
+            if last.images.keys().isdisjoint(others):
+                known[-1] = replace(last, images=every)
             else:
-                known.append(Revision(last.number + 1, at, author, changed, {**last.images, **images}))
-                os.link(self._home.revision(last.number), self._home.revision(last.number + 1))
+                number, changed = last.number + 1, tuple(f"image {key} changed" for key in others)
+                known.append(Revision(number, at, author, changed, every))
+                self._link(self._home.revision(last.number), number)
             self._store(known)
         except OSError as error:
             self._report(error)
@@ -109,6 +107,12 @@ class Revisions:
                 self._report(error)
                 self._known, self._newest = self._known or [], None
         return self._known
+
+    def _link(self, path: str, number: int) -> None:
+        """Give the file another name: that of a revision. There may be one of an index that was lost."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._home.revision(number))
+        os.link(path, self._home.revision(number))
 
     def _store(self, known: list[Revision]) -> None:
         for surplus in known[:-KEPT]:

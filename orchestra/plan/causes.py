@@ -175,11 +175,12 @@ class Explainer:
     def _of_end(
         self, spec: ContainerSpec, container: Container, ended: Exited, seen: frozenset[ResourceId]
     ) -> list[Cause]:
+        ago = _ago(self._now - ended.finished_at)
         following = next_run(spec.restart, container, ended)
         if ended.succeeded and following is None:
-            return [Cause(spec.name, f"has done its work: it ended with exit code 0 {self._ago(ended)}", wrong=False)]
+            return [Cause(spec.name, f"has done its work: it ended with exit code 0 {ago}", wrong=False)]
         evidence = self._look(container)
-        what = f"{describe_end(ended, spec.resources.memory)} {self._ago(ended)}"
+        what = f"{describe_end(ended, spec.resources.memory)} {ago}"
         if following is not None:
             wait = max(0.0, following.at - self._now)
             when = f"in {wait:.0f} s" if wait >= 1 else "now"
@@ -198,29 +199,28 @@ class Explainer:
             return [self._of_burden(spec, self._look(container), running)]
         evidence = self._look(container)
         test = " ".join(container.healthcheck.test).removeprefix(SHELL) if container.healthcheck else "its probe"
+        starting = f"has been starting for {_span(self._now - running.started_at)}"
         if health.status is HealthStatus.STARTING and not health.failure:
-            return [
-                Cause(spec.name, f"has been starting {_for(self._now - running.started_at)}: {test} has no result yet")
-            ]
+            return [Cause(spec.name, f"{starting}: {test} has no result yet")]
         told = f": {health.failure}" if health.failure else ": it did not end in time"
         if health.status is HealthStatus.STARTING:
-            what = f"has been starting {_for(self._now - running.started_at)}: {test} fails{told}"
+            what = f"{starting}: {test} fails{told}"
         else:
             what = f"is unhealthy: {test} failed {health.failing_streak} times in a row{told}"
         return self._with_clue(spec, what, "", evidence, find_clue(evidence.log), seen)
 
     def _of_burden(self, spec: ContainerSpec, evidence: Evidence, running: Running) -> Cause:
-        since = f"runs since {_for(self._now - running.started_at)[4:]}"
+        since = f"runs since {_span(self._now - running.started_at)}"
         healthy = ", and is healthy" if running.health.status is HealthStatus.HEALTHY else ""
         if evidence.throttled >= THROTTLED:
-            share = f"{evidence.throttled:.0%}".replace("%", " %")
+            share = _percent(evidence.throttled)
             return Cause(
                 spec.name,
                 f"{since}{healthy}, but its limit of processors holds it back in {share} of the time",
                 "raise cpus",
             )
         if evidence.memory >= FULL and spec.resources.memory:
-            share, limit = f"{evidence.memory:.0%}".replace("%", " %"), format_bytes(spec.resources.memory)
+            share, limit = _percent(evidence.memory), format_bytes(spec.resources.memory)
             return Cause(spec.name, f"{since}{healthy}, but uses {share} of its {limit} of memory", "raise mem_limit")
         return Cause(spec.name, f"{since}{healthy}", wrong=False)
 
@@ -253,9 +253,6 @@ class Explainer:
     def _with_changes(self, cause: Cause, resource: ResourceId) -> Cause:
         container = self._observed.containers.get(resource.name) if resource.kind is Kind.CONTAINER else None
         return cause if container is None else replace(cause, changed=self._look(container).changed)
-
-    def _ago(self, ended: Exited) -> str:
-        return _ago(self._now - ended.finished_at)
 
 
 def describe_end(ended: Exited, limit: int | None = None) -> str:
@@ -292,8 +289,8 @@ def _ago(seconds: float) -> str:
     return f"{_span(seconds)} ago"
 
 
-def _for(seconds: float) -> str:
-    return f"for {_span(seconds)}"
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"
 
 
 def _span(seconds: float) -> str:

@@ -13,13 +13,14 @@ from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired
 from orchestra.model.reviewed import ReviewedPlan
 from orchestra.plan.preview import check_reviewed, describe_actions
-from orchestra.stacks.stack_file import Identity, Prepared, concern
+from orchestra.stacks.stack_file import concern, prepared_from
 from orchestra.stacks.up import Beginning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.stacks.context import Context
     from orchestra.stacks.plan import PlanOptions, PlanResult
+    from orchestra.stacks.stack_file import Prepared
 
 
 def write_plan(context: Context, path: str, prepared: Prepared, options: PlanOptions, result: PlanResult) -> None:
@@ -43,25 +44,26 @@ def begin_apply(context: Context, path: str) -> Beginning:
 
     Raises UserError for what is no plan of this home and version, EnvironmentLack without permission.
     """
-    context.need_root("apply")
-    plan = read_plan(path)
-    if plan.home != context.home.data:
-        raise UserError(f"{path} is a plan for the stacks in {plan.home}, not in {context.home.data}")
-    desired = plan.desired
-    prepared = Prepared(
-        Identity(desired.stack, desired.services), plan.changes.services, (), json.dumps(encode(desired)).encode()
-    )
-    return Beginning(prepared, context.client(desired.stack), context, reviewed=plan)
+    prepared, plan = _prepare(context, path)
+    return Beginning(prepared, context.client(plan.desired.stack), context, reviewed=plan)
 
 
 def plan_again(context: Context, path: str) -> PlanResult:
     """What ``apply`` would do. Raises what it raises."""
     from orchestra.stacks.plan import plan_changes
 
-    prepared, plan = begin_apply(context, path).prepared, read_plan(path)
+    prepared, plan = _prepare(context, path)
     result = plan_changes(context, prepared, plan.changes)
     check_reviewed(plan.desired.stack, plan.actions, result.preview)
     return result
+
+
+def _prepare(context: Context, path: str) -> tuple[Prepared, ReviewedPlan]:
+    context.need_root("apply")
+    plan = read_plan(path)
+    if plan.home != context.home.data:
+        raise UserError(f"{path} is a plan for the stacks in {plan.home}, not in {context.home.data}")
+    return prepared_from(plan.desired, plan.changes.services), plan
 
 
 def read_plan(path: str) -> ReviewedPlan:

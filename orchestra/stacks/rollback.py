@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 from orchestra.control.revisions import load_definition
 from orchestra.driver import Part
 from orchestra.errors import UserError
-from orchestra.model.codec import encode
 from orchestra.model.request import Changes
 from orchestra.plan.revision import with_images
 from orchestra.record import Record
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.history import find_revision, revisions_of
-from orchestra.stacks.stack_file import Identity, Prepared
+from orchestra.stacks.stack_file import prepared_from
 from orchestra.stacks.up import Beginning
 
 TYPE_CHECKING = False
@@ -50,9 +47,7 @@ def begin_rollback(context: Context, number: int | None = None) -> Rollback:
     desired = load_definition(context.home.stack(stack), revision.number)
     if context.offers(Part.IMAGES):
         desired = with_images(desired, _references(context, desired, revision.images))
-    identity = Identity(stack, desired.services)
-    prepared = Prepared(identity, (), (), json.dumps(encode(desired)).encode())
-    return Rollback(revision, Beginning(prepared, context.client(stack), context))
+    return Rollback(revision, Beginning(prepared_from(desired), context.client(stack), context))
 
 
 def _references(context: Context, desired: Desired, digests: Mapping[str, str]) -> dict[str, str]:

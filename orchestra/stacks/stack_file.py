@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.compose import Loaded
+    from orchestra.model.desired import Desired
     from orchestra.model.request import Changes
     from orchestra.stacks.context import Context
     from orchestra.stacks.sources.reach import Reach
@@ -190,6 +191,13 @@ def _fetch(context: Context, reference: str) -> str:
     from orchestra.stacks.sources.fetch import fetch_file
 
     return fetch_file(reference, context.home.sources, context.environment)
+
+
+def prepared_from(desired: Desired, selected: tuple[str, ...] = ()) -> Prepared:
+    """What a load of a file with this desired state prepares. selected: as in ``Prepared``."""
+    from orchestra.model.codec import encode
+
+    return Prepared(Identity(desired.stack, desired.services), selected, (), json.dumps(encode(desired)).encode())
 
 
 def concern(changes: Changes, chosen: Chosen, prepared: Prepared) -> Changes:

@@ -1,4 +1,4 @@
-"""An ``up`` that may do only what somebody has looked at."""
+"""An ``up`` that may do only what was looked at before."""
 
 from __future__ import annotations
 

@@ -391,7 +391,7 @@ import os, signal
 reader, writer = os.pipe()
 os.close(reader)
 try:
-    os.write(writer, b"to nobody")
+    os.write(writer, b"without a reader")
 except BrokenPipeError:
     os.close(writer)
     given = {*range(3), int(os.environ["ORCHESTRA_CONTROL_FD"]), int(os.environ["ORCHESTRA_PARENT_FD"])}
