@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from errno import ENOENT, ESRCH
 from functools import partial
 from typing import TYPE_CHECKING
@@ -96,7 +96,9 @@ class LocalDriver:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         changed, changes = anyio.create_memory_object_stream[str | None](float("inf"))
-        with changed, changes, Watch(self._stack_home, changed.send_nowait) as self._watch, self._containers:
+        watch = Watch(self._stack_home, changed.send_nowait)
+        # What looks in a thread goes on when all tasks are cancelled: what it uses stays open until they have ended.
+        with changed, changes, watch as self._watch, self._containers, ExitStack() as opened:
             self._changes = changes
             for name in await run_sync(self._containers.names):
                 self._watch.add(name)
@@ -106,7 +108,7 @@ class LocalDriver:
             ):
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
-                tasks.start_soon(self._watch_networks, changed.send_nowait, name="watch on networks")
+                tasks.start_soon(self._watch_networks, opened, changed.send_nowait, name="watch on networks")
                 self._serves = True
                 with suppress(DriverError):  # it is tried again, and commands that wait for it get the error
                     await self._projections.settle()
@@ -117,30 +119,26 @@ class LocalDriver:
         order = {"socket": self._stack_home.names_socket, "names": self._home.names, "home": self._home.run}
         start_resolver(self._stack_home.fork_socket, order)
 
-    async def _watch_networks(self, tell: Callable[[None], None]) -> None:
+    async def _watch_networks(self, opened: ExitStack, tell: Callable[[None], None]) -> None:
         """Look at everything again if another program has changed the networks: the plan restores them."""
         try:
-            watch = NetworkWatch(self._home, self._stack)
+            self._networks = watch = opened.enter_context(NetworkWatch(self._home, self._stack))
         except OSError as error:
             print(f"cannot watch the networks for changes: {error}", file=sys.stderr, flush=True)
             return
-        with watch:
-            self._networks = watch
+        opened.callback(setattr, self, "_networks", None)
+        while True:
+            await anyio.wait_readable(watch)
+            began = anyio.current_time()
             try:
-                while True:
-                    await anyio.wait_readable(watch)
-                    began = anyio.current_time()
-                    try:
-                        losses = await run_sync(watch.losses)
-                    except (OSError, DriverError) as error:
-                        losses = f"its networks cannot be looked at: {error}"
-                    if losses:
-                        print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
-                        tell(None)
-                    took = anyio.current_time() - began
-                    await anyio.sleep(REPAIR_PAUSE if losses else max(GATHERING, took * IDLE))
-            finally:
-                self._networks = None
+                losses = await run_sync(watch.losses)
+            except (OSError, DriverError) as error:
+                losses = f"its networks cannot be looked at: {error}"
+            if losses:
+                print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
+                tell(None)
+            took = anyio.current_time() - began
+            await anyio.sleep(REPAIR_PAUSE if losses else max(GATHERING, took * IDLE))
 
     async def settle(self) -> None:
         """Wait until rules and names match the containers, even if another program has changed them."""
