@@ -116,6 +116,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "network inspect": (
         Example("network inspect -f '{{.Bridge}}' stack_default", "Print the interface of one network"),
     ),
+    "network create": (
+        Example("network create shared", "Create a network for stacks that declare it as external"),
+        Example(
+            "network create --subnet 10.80.0.0/24 --internal inner", "Create one with its own subnet and no way out"
+        ),
+    ),
     "network connect": (Example("network connect stack_default stack-web-1", "Connect a container to a network"),),
     "network disconnect": (Example("network disconnect stack_default stack-web-1", "Take a container off a network"),),
     "network rm": (Example("network rm -f stack_default", "Remove one network, if it exists"),),

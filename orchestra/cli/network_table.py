@@ -32,6 +32,29 @@ NETWORK_COMMANDS = (
         (_NAMES,),
     ),
     Command(
+        "network create",
+        "network.create",
+        "Create a network that no stack file declares",
+        (
+            Option(
+                "driver", ("-d", "--driver"), TEXT, "Network driver", "bridge", choices=("bridge", "macvlan", "ipvlan")
+            ),
+            Option("subnets", ("--subnet",), LIST, "Subnet; repeat for IPv6", metavar="CIDR"),
+            Option("gateways", ("--gateway",), LIST, "Gateway of a subnet", metavar="ADDRESS"),
+            Option(
+                "ip_ranges", ("--ip-range",), LIST, "Part of a subnet for the addresses of containers", metavar="CIDR"
+            ),
+            Option("aux_addresses", ("--aux-address",), LIST, "Address that no container gets", metavar="NAME=ADDRESS"),
+            Option("options", ("-o", "--opt"), LIST, "Driver option", metavar="KEY=VALUE"),
+            Option("labels", ("--label",), LIST, "Label of the network", metavar="KEY=VALUE"),
+            Option("internal", ("--internal",), FLAG, "Without a way out"),
+            Option("attachable", ("--attachable",), FLAG, "Allow network connect; always allowed here"),
+            Option("ipv4", ("--ipv4",), FLAG, "Give IPv4 addresses (the default)", True),
+            Option("ipv6", ("--ipv6",), FLAG, "Give IPv6 addresses as well"),
+        ),
+        (Argument("name", "NAME", "Name for the network"),),
+    ),
+    Command(
         "network connect",
         "network.connect",
         "Connect a container to a network",

@@ -30,7 +30,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
     if seen is None:
         if spec.external:
             error = f"network {spec.name} declared as external, but could not be found"
-            return Failed(resource, error, "create it, or take `external` away")
+            return Failed(resource, error, f"run orchestra network create {spec.name}, or take `external` away")
         return CreateNetwork(spec, "does not exist")
     if not differs(spec, seen):
         return CreateNetwork(spec, seen.loss) if seen.loss else None

@@ -26,7 +26,11 @@ def plan_volume(situation: Situation, spec: VolumeSpec) -> CreateVolume | Failed
     if situation.going_down or resource in situation.in_flight or spec.name in situation.observed.volumes:
         return None
     if spec.external:
-        return Failed(resource, f'external volume "{spec.name}" not found', "create it, or take `external` away")
+        return Failed(
+            resource,
+            f'external volume "{spec.name}" not found',
+            f"run orchestra volume create {spec.name}, or take `external` away",
+        )
     return CreateVolume(spec, "does not exist")
 
 

@@ -41,8 +41,13 @@ def remove_network(context: Context, word: str, *, force: bool = False) -> str |
             return None
         raise
     from orchestra.driver.local.net.listing import remove_unused
+    from orchestra.stacks.standalone_network import owner_of, remove_standalone
 
-    remove_unused(context.home, network)
+    if network.stack == owner_of(network.name) and not network.members:
+        context.need_root("network rm")
+        remove_standalone(context, network.name)
+    else:
+        remove_unused(context.home, network)
     return network.name
 
 
@@ -61,7 +66,10 @@ def _all(context: Context) -> list[HostNetwork]:
 
 def _is_used(context: Context, network: HostNetwork) -> bool:
     from orchestra.driver.local.net.listing import reasons_to_keep
+    from orchestra.stacks.standalone_network import owner_of
 
+    if network.stack == owner_of(network.name):
+        return bool(network.members)
     return bool(reasons_to_keep(context.home, network))
 
 

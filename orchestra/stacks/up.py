@@ -97,4 +97,8 @@ def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginnin
 
 def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:
     """Return when everything is running, or cannot run."""
+    if b'"external":true' in beginning.prepared.desired:
+        from orchestra.stacks.standalone_network import revive_networks
+
+        revive_networks(beginning.context, beginning.prepared.desired)
     return beginning.client.ask(UpResult, beginning.request(options), hear, desired=beginning.prepared.desired)

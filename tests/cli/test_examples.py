@@ -49,6 +49,7 @@ FIRST = (
     "image save",
     "image tag",
     "volume create",
+    "network create",
 )
 LAST = ("restart", "pause", "unpause", "stop", "start", "kill", "scale", "rollback", "rm", "volume rm", "down")
 LAST += ("image rm", "image prune", "volume prune", "network rm", "network prune")

@@ -116,3 +116,28 @@ def test_only_networks_that_nothing_uses_are_removed(networks, orchestra, home):
     assert orchestra("network", "prune", "-f", "--filter", "label!=kept") == (0, "Nothing to remove.\n", "")
     assert orchestra("network", "prune", "-f") == (0, "Removed network shop_front\n", "")
     assert names(orchestra) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        ("a/b", "'a/b' is not a valid network name", "letter or a digit"),
+        ("--gateway 10.1.2.3 front", "no subnet contains the gateway 10.1.2.3", "give its subnet with --subnet"),
+        (
+            "--subnet 10.1.0.0/24 --subnet fd00:7::/64 --aux-address a=10.2.0.3 front",
+            "no subnet contains the address 10.2.0.3",
+            "--subnet gives the subnets: 10.1.0.0/24, fd00:7::/64",
+        ),
+        ("--subnet 10.1.0.0/40 front", "'10.1.0.0/40' does not appear to be an IPv4 or IPv6 network", ""),
+        ("--opt nothing front", "--opt nothing: expected KEY=VALUE", ""),
+        ("--opt a=b front", "network front: driver option a is not supported", "com.docker.network.bridge.name"),
+        ("old_default", "network old_default already exists", ""),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_and_leaves_nothing(networks, orchestra, home, words, error, hint):
+    code, out, err = orchestra("network", "create", *words.split())
+    assert (code, out) == (1, "")
+    assert error in err
+    assert hint in err
+    assert names(orchestra) == ["old_default", "shop_front"]
+    assert not list(Path(home.data).glob("stacks/*"))

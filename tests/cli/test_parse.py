@@ -103,6 +103,8 @@ LINES = [
     "volumes --format json -q web db",
     "network ls --no-trunc -q -f name=a --filter label=b",
     "network inspect -f '{{.Name}}' a b",
+    "network create --subnet 10.1.2.0/24 --gateway 10.1.2.1 --ip-range 10.1.2.128/25 --aux-address a=10.1.2.9 net",
+    "network create -d ipvlan -o parent=eth0 --label a=b --internal --attachable --ipv4 --ipv6 net",
     "network connect --alias a --alias b --ip 10.1.2.3 --link-local-ip 169.254.1.2 --gw-priority 3 net web",
     "network connect --ip6 fd00::3 --driver-opt a=b --driver-opt c=d net web",
     "network disconnect net web",

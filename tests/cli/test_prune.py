@@ -66,7 +66,7 @@ def kill_all(stack) -> None:
 
 
 def kill_containers(stack) -> None:
-    for directory in (stack.home / "run/stacks" / stack.file.parent.name / "containers").iterdir():
+    for directory in (stack.home / "run/stacks" / stack.file.parent.name / "containers").glob("*"):
         if pid := state(str(directory)).pid:
             os.kill(pid, signal.SIGKILL)
             eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists())

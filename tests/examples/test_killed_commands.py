@@ -67,6 +67,7 @@ OTHERS = [
     ("network disconnect stack_default stack-web-1", UP),
     ("network connect stack_default stack-web-1", UP),
     ("volume create kept", UP),
+    ("network create shared", UP),
     ("volume rm kept", UP),
     ("stop", dict.fromkeys(UP, "exited")),
     ("start", UP),

@@ -14,13 +14,15 @@ pytestmark = needs_containers
 SERVICE = '{image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL, restart: always}'
 
 
-def lose_what_a_reboot_loses(stack) -> None:
-    kill_all(stack)
-    kill_containers(stack)
-    pins = Path(stack.home, "run/netns")
+def lose_what_a_reboot_loses(*stacks) -> None:
+    """stacks: all of the home."""
+    for stack in stacks:
+        kill_all(stack)
+        kill_containers(stack)
+    pins = Path(stacks[0].home, "run/netns")
     for mounted in (*pins.iterdir(), pins):
         unmount(str(mounted), MNT_DETACH)
-    shutil.rmtree(f"{stack.home}/run")
+    shutil.rmtree(f"{stacks[0].home}/run")
 
 
 def test_a_stopped_service_stays_stopped_after_a_reboot_until_it_is_started(write_stack):
