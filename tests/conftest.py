@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import apart, census, reaper, run
+from tests import apart, census, reaper, run, warm
 from tests.debian import debian_images as debian_images
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    warm.end()
     if is_worker(session.config) or session.exitstatus == pytest.ExitCode.INTERRUPTED:
         return
     this = session.config.stash[RUN]

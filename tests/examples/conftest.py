@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import warm
 from tests.examples.images import write_busybox_root
+
 from tests.ports import free_port as free_port
 
 if TYPE_CHECKING:
@@ -71,8 +73,7 @@ class Orchestra:
 
     def start(self, *arguments: str, **options) -> subprocess.Popen:
         """Begin a command. options: of ``subprocess.Popen``; the caller waits for it, or kills it."""
-        command = [sys.executable, "-m", "orchestra", "-f", str(self.file), *arguments]
-        return subprocess.Popen(command, **{"env": self.environment, "text": True} | options)
+        return warm.popen(["-f", str(self.file), *arguments], **{"env": self.environment, "text": True} | options)
 
     def run(self, *arguments: str, code: int | None = 0, seconds: float = 60) -> subprocess.CompletedProcess:
         """Run a command to its end. code: the exit code it must have, or None for any.
@@ -107,13 +108,14 @@ class Orchestra:
         """Remove every stack of this home at once, whatever became of its file."""
         stacks = {path.name for path in (*self.home.glob("run/stacks/*"), *self.home.glob("data/stacks/*"))}
         for name in stacks:
-            command = [sys.executable, "-m", "orchestra", "-p", name, "down", "-v", "-t", "0", "--remove-orphans"]
-            try:
-                subprocess.run(
-                    command, env=self.environment, cwd=self.home, capture_output=True, timeout=45, check=False
-                )
-            except subprocess.TimeoutExpired as error:
-                pytest.fail(f"{error}\n{error.stderr}\n{self.trouble()}")
+            command = ["-p", name, "down", "-v", "-t", "0", "--remove-orphans"]
+            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+            with warm.popen(command, env=self.environment, cwd=self.home, **streams) as process:
+                try:
+                    process.communicate(timeout=45)
+                except subprocess.TimeoutExpired as error:
+                    process.kill()
+                    pytest.fail(f"{error}\n{error.stderr}\n{self.trouble()}")
 
     def trouble(self) -> str:
         """What the supervisors of this home wrote, for the report of a failed test."""

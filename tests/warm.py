@@ -1,0 +1,283 @@
+"""The command ``orchestra`` in a process that is forked from one in which all of it is imported.
+
+Interpreters and imports are most of what a command, a fork server and a supervisor cost, and the tests begin thousands
+of them. ``tests.cli.test_imports``, ``tests/docs``, ``tests/test_wheel.py`` and whoever asks for it execute the
+program itself.
+
+``python -P warm.py``, standard input a socket: a request for each command, with the descriptors it gets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST = 1 << 20
+"""Bytes of a request: an environment and a command line."""
+AS_IT_IS = frozenset({"stdin", "stdout", "stderr", "env", "cwd", "text", "start_new_session", "bufsize", "encoding"})
+"""Options of ``subprocess.Popen`` that a forked command knows."""
+OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "COVERAGE")
+"""Prefixes of the variables that it has read before any code of ours."""
+
+
+class Zygote:
+    """For the process that calls: it begins with the first command, and ends with that process."""
+
+    def __init__(self) -> None:
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (self._ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
+        self._process = subprocess.Popen([sys.executable, "-P", __file__], stdin=theirs, cwd="/")
+        theirs.close()
+
+    def fork(self, request: dict[str, object], descriptors: list[int]) -> socket.socket:
+        """What reads the pid, and at its end the status, of the command; descriptors: its standard streams."""
+        told, tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        network = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            given = [*descriptors, network, tell.fileno()]
+            socket.send_fds(self._ours, [json.dumps(request).encode()], given)
+        finally:
+            os.close(network)
+            tell.close()
+        return told
+
+
+    def end(self) -> None:
+        self._ours.close()
+        self._process.wait()
+
+
+class Forked(subprocess.Popen):
+    """As ``subprocess.Popen``, whose child is another process's: it tells how it ended."""
+
+    zygote: Zygote | None = None
+
+    def __init__(self, arguments: list[str], start_new_session: bool = False, **options) -> None:
+        self._session = start_new_session
+        super().__init__(arguments, **options)
+
+    def _execute_child(self, args, _executable, _preexec, _close, _pass, cwd, env, *rest) -> None:
+        pipes = rest[3:9]
+        read, _, _, write, _, errors = pipes
+        Forked.zygote = Forked.zygote or Zygote()
+        request = {
+            "arguments": args,
+            "directory": os.path.abspath(cwd or os.getcwd()),
+            "environment": dict(os.environ if env is None else env),
+            "session": self._session,
+        }
+        streams = [own if end < 0 else end for own, end in enumerate((read, write, errors))]
+        self._told = Forked.zygote.fork(request, streams)
+        self.pid = int(self._told.recv(64))
+        self._child_created = True
+        self._close_pipe_fds(*pipes)
+
+    def _try_wait(self, wait_flags):
+        """As waitpid(2)."""
+        if wait_flags & os.WNOHANG and not select.select([self._told], [], [], 0)[0]:
+            return 0, 0
+        status = int(self._told.recv(64) or 127 << 8)
+        self._told.close()
+        return self.pid, status
+
+    def _internal_poll(self, _deadstate=None, *_):
+        if self.returncode is None and self._waitpid_lock.acquire(False):
+            try:
+                pid, status = self._try_wait(os.WNOHANG)
+                if pid == self.pid:
+                    self._handle_exitstatus(status)
+            finally:
+                self._waitpid_lock.release()
+        return self.returncode
+
+
+def end() -> None:
+    """When no command is to come."""
+    if Forked.zygote:
+        Forked.zygote.end()
+        Forked.zygote = None
+
+
+def popen(arguments: list[str], **options) -> subprocess.Popen:
+    """The command with these arguments: forked, if a forked one is the same as an executed one."""
+    environment = options.get("env") or os.environ
+    if options.keys() <= AS_IT_IS and _of_the_interpreter(environment) == _of_the_interpreter(os.environ):
+        return Forked(arguments, **options)
+    return subprocess.Popen([sys.executable, "-m", "orchestra", *arguments], **options)
+
+
+def _of_the_interpreter(environment) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(OF_THE_INTERPRETER)}
+
+
+class Request(NamedTuple):
+    arguments: list[str]
+    directory: str
+    environment: dict[str, str]
+    session: bool
+
+
+def serve(requests: socket.socket) -> None:
+    """Returns in the child, which is the command. The process itself ends with the one that began it."""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([requests, reader], [], [])
+        if reader in ready:
+            os.read(reader, 4096)
+            while (ended := _ended()) is not None:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError), running.pop(ended[0]) as tell:
+                    tell.send(b"%d" % ended[1])
+        if requests in ready:
+            data, given, _, _ = socket.recv_fds(requests, MOST, 8)
+            if not data:
+                os._exit(0)
+            if not (pid := os.fork()):
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                become(Request(**json.loads(data)), given[:3], given[3])
+                return
+            running[pid] = socket.socket(fileno=given[4])
+            running[pid].send(b"%d" % pid)
+            for descriptor in given[:4]:
+                os.close(descriptor)
+
+
+def _ended() -> tuple[int, int] | None:
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+def become(request: Request, streams: list[int], network: int) -> None:
+    """All that a new process gets from the one that executes it."""
+    from orchestra.linux import namespaces
+
+    if not os.path.samestat(os.fstat(network), os.stat("/proc/self/ns/net")):
+        namespaces.setns(network, namespaces.CLONE_NEWNET)
+    high = [os.dup2(end, 1000 + number) for number, end in enumerate(streams)]
+    for number, end in enumerate(high):
+        os.dup2(end, number)
+    os.closerange(3, 1 << 20)
+    renew_streams()
+    if request.session:
+        os.setsid()
+    os.chdir(request.directory)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    sys.argv[1:] = request.arguments
+
+
+UNUSED: list[object] = []
+"""Streams of the process that was forked: ended, they would write what is in their buffers."""
+
+
+def renew_streams() -> None:
+    UNUSED.extend([sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__])
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "strict")
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "strict")
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "backslashreplace")
+
+
+def _stream(number: int, mode: str, errors: str):
+    lines = number == 2 or os.isatty(number)
+    return open(number, mode, 1 if lines else -1, encoding="utf-8", errors=errors, closefd=False)
+
+
+def spawn_forked(execute: Callable[..., int]) -> Callable[..., int]:
+    """In place of ``os.posix_spawn``: a fork server is forked, as it finds all imported. Others are executed."""
+    from orchestra.shim import __main__ as program
+
+    def spawn(path, argv, environment, **options) -> int:
+        if argv[1:4] != ["-I", "-S", program.__file__]:
+            return execute(path, argv, environment, **options)
+        pid = os.fork()
+        if not pid:
+            contextvars.Context().run(_run, program.main, argv, **options)
+        return pid
+
+    return spawn
+
+
+def _run(main, argv, file_actions, setsid, setsigdef) -> NoReturn:
+    """As posix_spawn(3) begins a process."""
+    os.setsid() if setsid else None
+    for number in setsigdef:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as the interpreter does
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for kind, number, *rest in file_actions:
+        if kind == os.POSIX_SPAWN_OPEN:
+            opened = os.open(*rest)
+            os.dup2(opened, number)
+            os.close(opened) if opened != number else None
+        else:
+            os.dup2(number, *rest)
+    renew_streams()
+    sys.argv[:] = argv[3:]
+    run(main)
+
+
+def run(body: Callable[[], object]) -> NoReturn:
+    """Run it as the interpreter does, and exit without taking apart what is imported, which takes longer than that."""
+    code = 0
+    try:
+        body()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+        if code and not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def import_all() -> None:
+    import orchestra
+
+    for module in pkgutil.walk_packages(orchestra.__path__, "orchestra."):
+        if not module.name.endswith(".__main__") and ".schema.json" not in module.name:
+            importlib.import_module(module.name)
+
+
+def main() -> None:
+    import_all()
+    from orchestra.__main__ import main as command
+
+    os.posix_spawn = spawn_forked(os.posix_spawn)
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=0) as requests:
+        serve(requests)
+        requests.detach()
+    sys.argv[0] = str(sys.modules["orchestra.__main__"].__file__)
+    run(command)
+
+
+if __name__ == "__main__":
+    main()
