@@ -56,7 +56,6 @@ class Zygote:
             tell.close()
         return told
 
-
     def end(self) -> None:
         self._ours.close()
         self._process.wait()
@@ -265,8 +264,27 @@ def import_all() -> None:
             importlib.import_module(module.name)
 
 
+SAMPLE = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples/stacks/limits/compose.yaml"
+)
+
+
+def prepare() -> None:
+    """What every command and every supervisor does once: import what is imported late, and look at types."""
+    import anyio.to_thread
+
+    from orchestra.compose import LoadRequest, load
+    from orchestra.model import codec
+    from orchestra.model.desired import Desired
+
+    anyio.run(anyio.to_thread.run_sync, int)
+    loaded = load(LoadRequest(environment={}, working_directory="/", files=(SAMPLE,)))
+    codec.decode(Desired, codec.encode(loaded.desired))
+
+
 def main() -> None:
     import_all()
+    prepare()
     from orchestra.__main__ import main as command
 
     os.posix_spawn = spawn_forked(os.posix_spawn)
