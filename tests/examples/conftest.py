@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +20,6 @@ import pytest
 
 from tests import warm
 from tests.examples.images import write_busybox_root
-
 from tests.ports import free_port as free_port
 
 if TYPE_CHECKING:
