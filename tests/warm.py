@@ -120,6 +120,20 @@ def popen(arguments: list[str], **options) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "orchestra", *arguments], **options)
 
 
+def run(arguments: list[str], *, timeout: float = 60, **options) -> subprocess.CompletedProcess[str]:
+    """The command, to its end, with text, and without standard input unless that is given.
+
+    What does not end in time is killed, and raises ``subprocess.TimeoutExpired``.
+    """
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with popen(arguments, **(pipes | options)) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 def _of_the_interpreter(environment) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(OF_THE_INTERPRETER)}
 
@@ -233,10 +247,10 @@ def _run(main, argv, file_actions, setsid, setsigdef) -> NoReturn:
             os.dup2(number, *rest)
     renew_streams()
     sys.argv[:] = argv[3:]
-    run(main)
+    run_to_end(main)
 
 
-def run(body: Callable[[], object]) -> NoReturn:
+def run_to_end(body: Callable[[], object]) -> NoReturn:
     """Run it as the interpreter does, and exit without taking apart what is imported, which takes longer than that."""
     code = 0
     try:
@@ -294,7 +308,7 @@ def main() -> None:
         serve(requests)
         requests.detach()
     sys.argv[0] = str(sys.modules["orchestra.__main__"].__file__)
-    run(command)
+    run_to_end(command)
 
 
 if __name__ == "__main__":

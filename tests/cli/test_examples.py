@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
-import sys
 import tarfile
 
 import pytest
@@ -14,6 +12,7 @@ from orchestra.cli import table
 from orchestra.cli.examples import EXAMPLES
 from orchestra.cli.parse import parse
 from orchestra.cli.typed import run_typed
+from tests import warm
 from tests.cli.test_generated import typed
 
 FILE = """
@@ -110,13 +109,7 @@ def test_examples_work(write_stack):
         archive.add(stack.busybox_root, ".")
     failed = {}
     for line in sorted(set(LINES) - set(NOT_RUN), key=rank):
-        command = [sys.executable, "-m", "orchestra", *shlex.split(line)]
-        done = subprocess.run(
-            command, cwd=stack.folder, env=stack.environment, stdin=subprocess.DEVNULL, **CAPTURED, check=False
-        )
+        done = warm.run(shlex.split(line), cwd=stack.folder, env=stack.environment)
         if done.returncode not in (0, *([2] if line.startswith("plan") else [])):
             failed[line] = done.stderr
     assert failed == {}
-
-
-CAPTURED = {"capture_output": True, "text": True, "timeout": 60}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
+from tests import warm
 from tests.driver.local.image.making import needs_root
 from tests.driver.local.image.registry.real import REGISTRY, running, running_closed
 
@@ -230,21 +229,18 @@ def test_it_may_be_switched_off(host, orchestra, folder, monkeypatch):
 def test_a_stack_from_elsewhere_is_accepted_once(host, orchestra, folder, publish, write_stack):
     stack = write_stack('services: {web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true}}\n')
     reference = f"oci://{host}/team/running"
-    command = [sys.executable, "-m", "orchestra"]
-    run = {"env": stack.environment, "capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "check": False}
-    done = subprocess.run([*command, "-f", str(stack.file), "publish", "-y", reference], **run)
-    assert done.returncode == 0, done.stderr
-    command += ["-p", "running", "-f", reference]
-    refused = subprocess.run([*command, "up", "-d"], **run)
+    stack.run("publish", "-y", reference)
+    command = ["-p", "running", "-f", reference]
+    refused = warm.run([*command, "up", "-d"], env=stack.environment)
     assert refused.returncode == 1
     assert "has files from elsewhere that were not accepted yet" in refused.stderr
     assert not os.path.exists(f"{stack.home}/run/stacks/running")
     try:
         for options in (["-y"], []):
-            done = subprocess.run([*command, "up", "-d", *options], **run)
+            done = warm.run([*command, "up", "-d", *options], env=stack.environment)
             assert done.returncode == 0, done.stderr
-        listed = subprocess.run([*command, "ps", "--format", "json"], **run)
+        listed = warm.run([*command, "ps", "--format", "json"], env=stack.environment)
         assert '"running-web-1"' in listed.stdout
     finally:
-        done = subprocess.run([*command, "down", "-t", "0"], **run)
+        done = warm.run([*command, "down", "-t", "0"], env=stack.environment)
     assert done.returncode == 0, done.stderr
