@@ -1,8 +1,9 @@
-"""Images of real servers: those of the example ``webshop``, made of packages once in a test run."""
+"""Images of real servers: those of the example ``webshop``, made of packages once in an environment."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from orchestra.home import Home
 from tests.apart import outside
 
 IMAGES = Path(__file__).parent.parent / "examples" / "stacks" / "webshop" / "images.py"
+KEPT = Path(sys.prefix) / "debian-images"
 SERVERS = {
     "nginx": "nginx -v",
     "postgres": "postgres --version",
@@ -34,20 +36,16 @@ needs_debian = [
 ]
 
 
-def shared_directory(factory: pytest.TempPathFactory) -> Path:
-    """One for all processes of a run."""
-    base = factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
 @pytest.fixture(scope="session")
-def debian_images(tmp_path_factory) -> Path:
-    """An image layout with the tags ``SERVERS``; all share their lowest layer."""
-    layout = shared_directory(tmp_path_factory) / "debian"
-    with open(f"{layout}.lock", "w") as lock:
+def debian_images() -> Path:
+    """An image layout with the tags ``SERVERS``; all share their lowest layer. Another program makes another one."""
+    layout = KEPT / hashlib.sha256(IMAGES.read_bytes()).hexdigest()[:16]
+    KEPT.mkdir(exist_ok=True)
+    with open(KEPT / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (layout / "index.json").exists():
-            shutil.rmtree(layout, ignore_errors=True)
+            for other in (path for path in KEPT.iterdir() if path.is_dir()):
+                shutil.rmtree(other)
             command = outside(sys.executable, IMAGES, layout)
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             assert done.returncode == 0, done.stdout

@@ -228,7 +228,7 @@ SCRAPS += [
 
 
 @pytest.mark.fuzz
-@settings(QUIET, max_examples=300)
+@settings(QUIET, max_examples=120)
 @given(data=st.data())
 def test_a_damaged_file_is_answered_and_never_crashes(data, tmp_path):
     text = RICH
@@ -247,7 +247,7 @@ def test_a_damaged_file_is_answered_and_never_crashes(data, tmp_path):
 
 
 @pytest.mark.fuzz
-@settings(QUIET, max_examples=300)
+@settings(QUIET, max_examples=120)
 @given(content=st.binary(max_size=200))
 def test_any_bytes_at_all_are_answered(content, tmp_path):
     (tmp_path / "compose.yaml").write_bytes(content)

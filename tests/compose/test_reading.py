@@ -71,7 +71,7 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("model", [Stack, Service])
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_both_accept_the_same_and_make_the_same_of_it(model: type[Model], data: st.DataObject) -> None:
     document = data.draw(mappings(model))

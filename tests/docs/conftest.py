@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.debian import debian_images as debian_images
-from tests.driver.local.image.registry.real import PASSWORD_FILE, make_certificate, running
+from tests.driver.local.image.registry.real import PASSWORD_FILE, fill, make_certificate, running
 from tests.driver.local.net.conftest import own_network
 
-from .images import REDIS, busybox_image, push, reconfigured
+from .images import REDIS, busybox_image, reconfigured
 from .shell import Shell
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def registry(tmp_path_factory) -> Path:
     """The directory of a registry with small images."""
     path = tmp_path_factory.mktemp("registry")
     busybox = busybox_image(path / "busybox")
-    push(path, {"library/busybox:1.37": busybox, "team/app:1": busybox})
+    fill(path, {"library/busybox:1.37": busybox, "team/app:1": busybox})
     return path
 
 
@@ -51,7 +51,7 @@ def server_registry(tmp_path_factory, debian_images) -> Path:
         "library/python:3.13-slim": f"oci:{debian_images}:shop",
         "library/redis:8": reconfigured(debian_images, "redis", REDIS, path / "redis"),
     }
-    push(path, images)
+    fill(path, images)
     return path
 
 

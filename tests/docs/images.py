@@ -9,12 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.image.registry import Access
-from orchestra.model.desired import ImageSpec
-from tests.debian import home_in
 from tests.driver.local.image.making import Made, compressed, digest, directory, entry, layer, link
-from tests.driver.local.image.registry.real import running
 from tests.examples.images import BUSYBOX
 
 if TYPE_CHECKING:
@@ -22,16 +17,6 @@ if TYPE_CHECKING:
 
 REDIS = {"User": "", "WorkingDir": "/data", "Volumes": {"/data": {}}}
 """As Docker Hub's image has it, which the one of packages has not."""
-
-
-def push(registry: Path, references: Mapping[str, str]) -> None:
-    """Fill the directory of a registry. references: of images, by the name they get there."""
-    with running(registry) as host:
-        library = Library(home_in(registry / "pushing"), Access({"HOME": str(registry)}))
-        for name, reference in references.items():
-            library.store.pull(ImageSpec(reference))
-            library.tag(reference, f"{host}/{name}")
-            library.push(f"{host}/{name}")
 
 
 def busybox_image(path: Path) -> str:
@@ -50,7 +35,7 @@ def busybox_image(path: Path) -> str:
 
 def reconfigured(layout: Path, tag: str, config: Mapping[str, object], path: Path) -> str:
     """The image of a layout with other words in its configuration, as a layout of its own; the reference."""
-    shutil.copytree(layout, path, copy_function=os.link)
+    shutil.copytree(layout, path, copy_function=os.symlink)
     listed = json.loads((path / "index.json").read_text())["manifests"]
     descriptor = next(d for d in listed if d["annotations"]["org.opencontainers.image.ref.name"] == tag)
 

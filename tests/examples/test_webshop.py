@@ -7,11 +7,8 @@ import urllib.request
 
 import pytest
 
-from orchestra.driver.local.image.library import Library
-from orchestra.driver.local.image.registry import Access
-from orchestra.model.desired import ImageSpec
-from tests.debian import SERVERS, home_in, needs_debian
-from tests.driver.local.image.registry.real import running
+from tests.debian import SERVERS, needs_debian
+from tests.driver.local.image.registry.real import fill, running
 from tests.examples.conftest import free_port, http
 
 pytestmark = [pytest.mark.scenario, *needs_debian]
@@ -21,13 +18,8 @@ TEAPOT = {"name": "teapot", "price": 12}
 @pytest.fixture
 def images(debian_images, tmp_path):
     """Where a registry has them, each by its tag."""
+    fill(tmp_path / "registry", {f"webshop:{name}": f"oci:{debian_images}:{name}" for name in SERVERS})
     with running(tmp_path / "registry") as host:
-        library = Library(home_in(tmp_path / "pushing"), Access({"HOME": str(tmp_path)}))
-        for name in SERVERS:
-            reference, target = f"oci:{debian_images}:{name}", f"{host}/webshop:{name}"
-            library.store.pull(ImageSpec(reference))
-            library.tag(reference, target)
-            library.push(target)
         yield f"{host}/webshop"
 
 

@@ -9,16 +9,17 @@ import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
 REGISTRY = shutil.which("docker-registry")
 OPENSSL = shutil.which("openssl")
+TAG = "org.opencontainers.image.ref.name"
 # "secret" by bcrypt, which the registry wants and the standard library cannot make.
 PASSWORD_FILE = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
 
@@ -46,6 +47,38 @@ def running(path: Path, *, settings: str = "", secure: bool = False, port: int =
     finally:
         process.terminate()
         process.wait(30)
+
+
+def fill(path: Path, images: Mapping[str, str]) -> None:
+    """Put images where a registry keeps them, with links to their files in image layouts. It has not begun yet.
+
+    images: by name and tag there; ``oci:DIRECTORY:TAG``, or ``oci:DIRECTORY`` where there is one image. The places are
+    those of https://github.com/distribution/distribution, ``registry/storage/paths.go``.
+    """
+    root = path / "data/docker/registry/v2"
+    for target, reference in images.items():
+        layout, _, wanted = reference.removeprefix("oci:").partition(":")
+        name, tag = target.rsplit(":", 1)
+
+        def put(digest: str, *places: str, layout=layout, name=name) -> bytes:
+            kind, word = digest.split(":")
+            blob = root / f"blobs/{kind}/{word[:2]}/{word}/data"
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            if not blob.exists():
+                blob.symlink_to(f"{layout}/blobs/{kind}/{word}")
+            for place in places:
+                link = root / f"repositories/{name}/{place}/link"
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.write_text(digest)
+            return blob.read_bytes() if "_manifests" in places[0] else b""
+
+        index = json.loads(Path(layout, "index.json").read_text())["manifests"]
+        digest = next(each["digest"] for each in index if not wanted or each["annotations"][TAG] == wanted)
+        below = digest.replace(":", "/")
+        places = (f"revisions/{below}", f"tags/{tag}/current", f"tags/{tag}/index/{below}")
+        manifest = json.loads(put(digest, *(f"_manifests/{place}" for place in places)))
+        for part in (manifest["config"], *manifest["layers"]):
+            put(part["digest"], f"_layers/{part['digest'].replace(':', '/')}")
 
 
 @contextlib.contextmanager
