@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import ctypes
 import gc
 import importlib
 import json
@@ -21,10 +22,11 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 MOST = 1 << 20
 """Bytes of a request: an environment and a command line."""
@@ -41,7 +43,9 @@ class Zygote:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (self._ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST)
-        self._process = subprocess.Popen([sys.executable, "-P", __file__], stdin=theirs, cwd="/")
+        # With memory for what the command line and the environment of a command are to be in /proc.
+        command = [sys.executable, "-P", __file__, " " * 4096]
+        self._process = subprocess.Popen(command, stdin=theirs, cwd="/", env=os.environ | {"SPACE": " " * 8192})
         theirs.close()
 
     def fork(self, request: dict[str, object], descriptors: list[int]) -> socket.socket:
@@ -198,10 +202,26 @@ def become(request: Request, streams: list[int], network: int) -> None:
     os.environ.clear()
     os.environ.update(request.environment)
     sys.argv[1:] = request.arguments
+    show([sys.executable, "-m", "orchestra", *request.arguments], request.environment)
+
+
+def show(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    """What /proc shows of this process is what it would show if it had been executed so, and NULs after it.
+
+    Source: proc_pid_stat(5), arg_start to env_end.
+    """
+    bounds = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:49]
+    start, middle, variables, end = map(int, bounds)
+    for place, size, words in (
+        (start, middle - start, command),
+        (variables, end - variables, [f"{name}={value}" for name, value in environment.items()]),
+    ):
+        text = b"".join(os.fsencode(word) + b"\0" for word in words)
+        ctypes.memmove(place, text[:size].ljust(size, b"\0"), size)
 
 
 UNUSED: list[object] = []
-"""Streams of the process that was forked: ended, they would write what is in their buffers."""
+"""What must not be ended: streams of the process that was forked would write what is in their buffers."""
 
 
 def renew_streams() -> None:
@@ -225,13 +245,13 @@ def spawn_forked(execute: Callable[..., int]) -> Callable[..., int]:
             return execute(path, argv, environment, **options)
         pid = os.fork()
         if not pid:
-            contextvars.Context().run(_run, program.main, argv, **options)
+            contextvars.Context().run(_run, program.main, argv, environment, **options)
         return pid
 
     return spawn
 
 
-def _run(main, argv, file_actions, setsid, setsigdef) -> NoReturn:
+def _run(main, argv, environment, file_actions, setsid, setsigdef) -> NoReturn:
     """As posix_spawn(3) begins a process."""
     os.setsid() if setsid else None
     for number in setsigdef:
@@ -247,6 +267,7 @@ def _run(main, argv, file_actions, setsid, setsigdef) -> NoReturn:
             os.dup2(number, *rest)
     renew_streams()
     sys.argv[:] = argv[3:]
+    show(argv, environment)
     run_to_end(main)
 
 
