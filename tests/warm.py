@@ -237,7 +237,10 @@ def _stream(number: int, mode: str, errors: str):
 
 
 def spawn_forked(execute: Callable[..., int]) -> Callable[..., int]:
-    """In place of ``os.posix_spawn``: a fork server is forked, as it finds all imported. Others are executed."""
+    """In place of ``os.posix_spawn``: the fork server that a command starts is forked, as it finds all imported.
+
+    One that a supervisor starts is executed: there other threads may hold locks, which nobody would release in a fork.
+    """
     from orchestra.shim import __main__ as program
 
     def spawn(path, argv, environment, **options) -> int:
@@ -245,6 +248,7 @@ def spawn_forked(execute: Callable[..., int]) -> Callable[..., int]:
             return execute(path, argv, environment, **options)
         pid = os.fork()
         if not pid:
+            os.posix_spawn = execute
             contextvars.Context().run(_run, program.main, argv, environment, **options)
         return pid
 
