@@ -1,4 +1,4 @@
-"""The command ``orchestra`` in a process that is forked from one in which all of it is imported.
+"""Commands of Orchestra in processes that are forked from one in which all of it is imported.
 
 Interpreters and imports are most of what a command, a fork server and a supervisor cost, and the tests begin thousands
 of them. ``tests.cli.test_imports``, ``tests/docs``, ``tests/test_wheel.py`` and whoever asks for it execute the
@@ -70,8 +70,8 @@ class Forked(subprocess.Popen):
 
     zygote: Zygote | None = None
 
-    def __init__(self, arguments: list[str], start_new_session: bool = False, **options) -> None:
-        self._session = start_new_session
+    def __init__(self, module: str, arguments: list[str], start_new_session: bool = False, **options) -> None:
+        self._module, self._session = module, start_new_session
         super().__init__(arguments, **options)
 
     def _execute_child(self, args, _executable, _preexec, _close, _pass, cwd, env, *rest) -> None:
@@ -79,7 +79,8 @@ class Forked(subprocess.Popen):
         read, _, _, write, _, errors = pipes
         Forked.zygote = Forked.zygote or Zygote()
         request = {
-            "arguments": args,
+            "module": self._module,
+            "arguments": [os.fspath(word) for word in args],
             "directory": os.path.abspath(cwd or os.getcwd()),
             "environment": dict(os.environ if env is None else env),
             "session": self._session,
@@ -116,21 +117,23 @@ def end() -> None:
         Forked.zygote = None
 
 
-def popen(arguments: list[str], **options) -> subprocess.Popen:
-    """The command with these arguments: forked, if a forked one is the same as an executed one."""
+def popen(arguments: list[str], module: str = "orchestra", **options) -> subprocess.Popen:
+    """``python -m`` module with these arguments: forked, if a forked one is the same as an executed one."""
     environment = options.get("env") or os.environ
     if options.keys() <= AS_IT_IS and _of_the_interpreter(environment) == _of_the_interpreter(os.environ):
-        return Forked(arguments, **options)
-    return subprocess.Popen([sys.executable, "-m", "orchestra", *arguments], **options)
+        return Forked(module, arguments, **options)
+    return subprocess.Popen([sys.executable, "-m", module, *arguments], **options)
 
 
-def run(arguments: list[str], *, timeout: float = 60, **options) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: list[str], module: str = "orchestra", *, timeout: float = 60, **options
+) -> subprocess.CompletedProcess[str]:
     """The command, to its end, with text, and without standard input unless that is given.
 
     What does not end in time is killed, and raises ``subprocess.TimeoutExpired``.
     """
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with popen(arguments, **(pipes | options)) as process:
+    with popen(arguments, module, **(pipes | options)) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         finally:
@@ -143,14 +146,15 @@ def _of_the_interpreter(environment) -> dict[str, str]:
 
 
 class Request(NamedTuple):
+    module: str
     arguments: list[str]
     directory: str
     environment: dict[str, str]
     session: bool
 
 
-def serve(requests: socket.socket) -> None:
-    """Returns in the child, which is the command. The process itself ends with the one that began it."""
+def serve(requests: socket.socket) -> str:
+    """Returns the module in the child, which is the command. The process itself ends with the one that began it."""
     reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -169,8 +173,9 @@ def serve(requests: socket.socket) -> None:
             if not (pid := os.fork()):
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                become(Request(**json.loads(data)), given[:3], given[3])
-                return
+                request = Request(**json.loads(data))
+                become(request, given[:3], given[3])
+                return request.module
             running[pid] = socket.socket(fileno=given[4])
             running[pid].send(b"%d" % pid)
             for descriptor in given[:4]:
@@ -201,8 +206,8 @@ def become(request: Request, streams: list[int], network: int) -> None:
     os.chdir(request.directory)
     os.environ.clear()
     os.environ.update(request.environment)
-    sys.argv[1:] = request.arguments
-    show([sys.executable, "-m", "orchestra", *request.arguments], request.environment)
+    sys.argv[:] = [str(sys.modules[f"{request.module}.__main__"].__file__), *request.arguments]
+    show([sys.executable, "-m", request.module, *request.arguments], request.environment)
 
 
 def show(command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -324,16 +329,14 @@ def prepare() -> None:
 def main() -> None:
     import_all()
     prepare()
-    from orchestra.__main__ import main as command
-
+    programs = {name: importlib.import_module(f"{name}.__main__").main for name in ("orchestra", "orchestra.oci_cli")}
     os.posix_spawn = spawn_forked(os.posix_spawn)
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=0) as requests:
-        serve(requests)
+        module = serve(requests)
         requests.detach()
-    sys.argv[0] = str(sys.modules["orchestra.__main__"].__file__)
-    run_to_end(command)
+    run_to_end(lambda: sys.exit(programs[module]()))
 
 
 if __name__ == "__main__":

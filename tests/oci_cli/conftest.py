@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,11 +18,13 @@ import pytest
 
 from orchestra.linux import cgroup
 from orchestra.oci_cli.spec import example
+from tests import warm
 from tests.run import word
 from tests.shim.conftest import LACK, eventually, tree  # noqa: F401
 
 OURS = "orchestra-runtime"
 ALL = (OURS, "crun", "runc")
+PROGRAM = [sys.executable, "-m", "orchestra.oci_cli"]
 # Both know no machine with the two versions of cgroups side by side: they are shown the first alone.
 ONE_VERSION = (
     "unshare",
@@ -67,7 +70,7 @@ class Runtime:
         self.output = path / "output"
         self.ids = set()
         self.bundles = {}
-        prefix = [sys.executable, "-m", "orchestra.oci_cli"] if name == OURS else [*ONE_VERSION, shutil.which(name)]
+        prefix = PROGRAM if name == OURS else [*ONE_VERSION, shutil.which(name)]
         self.command = [*prefix, "--root", str(self.root)]
 
     def bundle(self, *args, name="c", **process):
@@ -93,15 +96,11 @@ class Runtime:
             self.ids.add(name)
         with open(self.output, "w+") as out, open(self.path / "errors", "w+") as errors:
             environment = None if env is None else {**os.environ, **env}
-            done = subprocess.run(
-                [*self.command, *words],
-                stdin=stdin,
-                stdout=out,
-                stderr=errors,
-                timeout=timeout,
-                env=environment,
-                **keys,
-            )
+            streams = {"stdin": stdin, "stdout": out, "stderr": errors}
+            run, command = subprocess.run, [*self.command, *words]
+            if command[: len(PROGRAM)] == PROGRAM and "input" not in keys:
+                run, command = partial(warm.run, module="orchestra.oci_cli"), command[len(PROGRAM) :]
+            done = run(command, **streams, timeout=timeout, env=environment, **keys)
         done.stdout, done.stderr = self.output.read_text(), Path(self.path, "errors").read_text()
         return done
 
