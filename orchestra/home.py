@@ -29,6 +29,11 @@ class StackHome(Record):
         return f"{self.data}/desired.json"
 
     @property
+    def following(self) -> str:
+        """That the files of the stack are followed, with the environment of that `up`, and the last edit."""
+        return f"{self.data}/following.json"
+
+    @property
     def revisions(self) -> str:
         """What the stack was asked to be before, for `history` and `rollback`."""
         return f"{self.data}/revisions"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from orchestra.errors import UserError
+from orchestra.model.project import Chosen
 from orchestra.model.request import Changes
 from orchestra.model.wish import Recreate
 from orchestra.record import replace
-from orchestra.stacks.stack_file import Chosen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

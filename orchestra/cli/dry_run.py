@@ -14,15 +14,26 @@ if TYPE_CHECKING:
 
     from orchestra.cli.invocation import Invocation
     from orchestra.model.event import Event
+    from orchestra.model.project import Chosen
     from orchestra.model.request import Changes
     from orchestra.stacks.plan import PlanResult
-    from orchestra.stacks.stack_file import Chosen
 
 CHANGE_NOTHING = frozenset(
     {
         *("ps", "top", "stats", "port", "volumes", "images", "ls", "version", "logs", "config", "plan", "events"),
         *("doctor", "completion", "system df", "image ls", "image inspect", "image history"),
-        *("graph", "inspect", "history", "why", "help", "volume ls", "volume inspect", "network ls", "network inspect"),
+        *(
+            "graph",
+            "inspect",
+            "history",
+            "why",
+            "status",
+            "help",
+            "volume ls",
+            "volume inspect",
+            "network ls",
+            "network inspect",
+        ),
     }
 )
 """Commands that do the same with and without it."""
@@ -54,8 +65,8 @@ def _up(invocation: Invocation) -> int:
 
 def _watch(invocation: Invocation) -> int:
     """What it does before it watches."""
+    from orchestra.model.project import Chosen
     from orchestra.model.request import Changes
-    from orchestra.stacks.stack_file import Chosen
 
     if invocation.values["no_up"]:
         return _transfer("", ())
@@ -231,9 +242,9 @@ def _run_one_off(invocation: Invocation) -> int:
     """What comes before it, in the form of ``plan``, and its container."""
     from orchestra.cli.plan import plan_up, print_text
     from orchestra.cli.run import read_options
+    from orchestra.model.project import Chosen
     from orchestra.stacks.plan import PlanOptions
     from orchestra.stacks.run import dependencies_of, prepare_run
-    from orchestra.stacks.stack_file import Chosen
 
     options = read_options(invocation.values, invocation.context)
     one_off, prepared = prepare_run(invocation.context, options, dry=True)

@@ -11,6 +11,7 @@ from orchestra.model.event import (
     BlockedEvent,
     ContainerEvent,
     ConvergedEvent,
+    FileEvent,
     HealthEvent,
     Phase,
     PullEvent,
@@ -105,6 +106,9 @@ def render_event(event: Change) -> str:
             return "\n".join([f"{moment} blocked", *(visible(f"  {name}: {why}") for name, why in event.blocked)])
         case ConvergedEvent():
             return "\n".join([f"{moment} converged", *(visible(f"  failed: {text}") for text in event.failed)])
+        case FileEvent(edit=edit):
+            told = f" ({edit.place}{edit.error})" if edit and edit.error else ""
+            return visible(f"{moment} files {event.change}{told}")
         case PullEvent(resource=resource):
             what = f"pulled {event.fetched} of {event.total} bytes"
         case SkippedEvent(resource=resource):

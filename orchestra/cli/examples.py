@@ -28,7 +28,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("-f base.yaml -f prod.yaml config", "Show two files merged into one"),
     ),
     "up": (
-        Example("up -d", "Start every service, and return when all are running"),
+        Example("up -d --follow", "Start every service, and apply each change of the file from now on"),
         Example("up --wait --wait-timeout 60 web", "Start web and what it depends on, and wait until it is healthy"),
     ),
     "down": (
@@ -48,6 +48,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "ps": (
         Example("ps -a", "List every container, including those that have stopped"),
         Example("ps --format json web", "Print one JSON object for each container of web"),
+    ),
+    "status": (
+        Example("status", "See at a glance whether everything runs and is healthy"),
+        Example("status --format json", "Print the same for scripts"),
     ),
     "logs": (
         Example("logs -f web db", "Follow the logs of two services"),

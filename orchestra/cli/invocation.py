@@ -6,8 +6,9 @@ import os
 from typing import TypeVar
 
 from orchestra.cli.table import find_command
+from orchestra.model.project import Project
 from orchestra.record import Record
-from orchestra.stacks.context import Project, make_context
+from orchestra.stacks.context import make_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

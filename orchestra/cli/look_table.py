@@ -39,6 +39,12 @@ LOOK_COMMANDS = (
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
         (SERVICES,),
     ),
+    Command(
+        "status",
+        "status",
+        "Show whether the stack is as it should be, and what is missing (the exit code says it, too)",
+        (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
+    ),
     Command("top", "top", "Show the running processes", (), (SERVICES,)),
     Command(
         "stats",

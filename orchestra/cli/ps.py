@@ -11,7 +11,7 @@ from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import check_format, is_table, render_rows
 from orchestra.cli.template.values import Lazy, Method
-from orchestra.cli.warnings import tell_what_there_is
+from orchestra.cli.warnings import tell_what_there_is, warn_of_edit
 from orchestra.model.health import HealthStatus
 from orchestra.model.names import short_id
 from orchestra.stacks.details import Details
@@ -44,6 +44,7 @@ def run(invocation: Invocation) -> int:
         rows = [_data(row, result.stack, details, now, full=values["no_trunc"]) for row in result.containers]
         text = render_rows(values["format"], HEADINGS, rows)
     sys.stdout.write(text)
+    warn_of_edit(result.refused)
     return 0
 
 

@@ -91,6 +91,7 @@ COMMANDS = (
         (
             Option("detach", ("-d", "--detach"), FLAG, "Run containers in the background"),
             *WAIT,
+            Option("follow", ("--follow",), FLAG, "Do the same again whenever the file changes, until down"),
             Option("no_start", ("--no-start",), FLAG, "Create containers without starting them"),
             TIMEOUT,
             *_WISH,

@@ -26,7 +26,15 @@ def run(invocation: Invocation) -> int:
     wait = values["wait"] or values["wait_timeout"] is not None
     attached = not (values["detach"] or wait or values["no_start"])
     _check(values, attached)
-    options = UpOptions(read_chosen(values), read_changes(values), wait, values["wait_timeout"])
+    _check_following(invocation, attached)
+    options = UpOptions(
+        read_chosen(values),
+        read_changes(values),
+        wait,
+        values["wait_timeout"],
+        values["follow"],
+        not values["no_build"],
+    )
     beginning = begin(invocation, options)
     if attached:
         from orchestra.cli.attached import run_attached
@@ -59,6 +67,15 @@ def bring_up(invocation: Invocation, beginning: Beginning, options: UpOptions) -
         result = up(beginning, options, progress.hear)
         progress.settle(result.containers)
     return conclude(invocation, result)
+
+
+def _check_following(invocation: Invocation, attached: bool) -> None:
+    if not invocation.values["follow"]:
+        return
+    if attached or invocation.values["no_start"]:
+        raise UserError("--follow needs -d or --wait: the stack is followed in the background")
+    if "-" in invocation.shared["files"]:
+        raise UserError("standard input cannot be followed", hint="write it to a file")
 
 
 def _check(values: dict[str, Any], attached: bool) -> None:

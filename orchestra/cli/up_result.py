@@ -23,6 +23,11 @@ def conclude(invocation: Invocation, result: UpResult) -> int:
     warn_of_orphans(invocation, result.orphans)
     for option in result.options:
         print(f"warning: {visible(option)}", file=sys.stderr)
+    if result.unfollowed:
+        print(
+            "warning: the files of this stack were followed, and are not any more; up -d --follow follows them again",
+            file=sys.stderr,
+        )
     for name in result.kept:
         print(
             f'warning: volume "{visible(name)}" was made from another definition, and is left as it is: '

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from orchestra.cli.invocation import Invocation
     from orchestra.errors import Diagnostic
+    from orchestra.model.edit import Edit
     from orchestra.stacks.containers import Seen
     from orchestra.stacks.context import Context
 
@@ -46,6 +47,12 @@ def warn_of_orphans(invocation: Invocation, names: Sequence[str]) -> None:
         "service in your compose file, you can run this command with the --remove-orphans flag to clean it up.",
         file=sys.stderr,
     )
+
+
+def warn_of_edit(edit: Edit | None) -> None:
+    """Show why the last edit of files that are followed was not applied."""
+    if edit is not None:
+        print(f"warning: the last edit was not applied: {visible(edit.place + edit.error)}", file=sys.stderr)
 
 
 def tell_of_root(invocation: Invocation, context: Context) -> None:

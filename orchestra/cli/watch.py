@@ -51,7 +51,7 @@ def run(invocation: Invocation) -> int:
 
 def _bring_up(invocation: Invocation) -> int:
     from orchestra.cli.up import begin, bring_up
-    from orchestra.stacks.stack_file import Chosen
+    from orchestra.model.project import Chosen
     from orchestra.stacks.up import UpOptions
 
     quiet = {**invocation.shared, "progress": "quiet"} if invocation.values["quiet"] else invocation.shared

@@ -30,8 +30,15 @@ _NULL_DEVICE = os.makedev(1, 3)
 class Reader:
     """Reads each file once; remembers digests and variables for ``Inputs``."""
 
-    def __init__(self, environment: Mapping[str, str], fetch: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        fetch: Callable[[str], str] | None = None,
+        note: Callable[[str], object] | None = None,
+    ) -> None:
+        """note: is told each path."""
         self._environment = environment
+        self._note = note or (lambda _path: None)
         self._fetch = fetch
         self._fetched: dict[str, str] = {}
         self._contents: dict[str, bytes | None] = {}
@@ -54,12 +61,14 @@ class Reader:
     def read(self, path: str) -> bytes | None:
         """The content of a file; None if there is none. Raises ComposeError if it cannot be read."""
         if path not in self._contents:
+            self._note(path)
             self._contents[path] = self._read(path)
         return self._contents[path]
 
     def list(self, directory: str) -> list[str]:
         """The names in a directory, sorted; none where there is none. What comes later is not noticed otherwise."""
         self._is_repeatable = False
+        self._note(directory)
         try:
             return sorted(os.listdir(directory))
         except OSError:
@@ -73,6 +82,7 @@ class Reader:
 
     def digest(self, path: str) -> str:
         """A fingerprint of a file that the loader itself does not read: of its content, unless that is large."""
+        self._note(path)
         try:
             state = os.stat(path)
         except OSError:

@@ -14,7 +14,7 @@ from stat import S_ISDIR, S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
     class Dependencies(Protocol):
@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 FORMAT = 2
 
 
-def recall(loads_directory: str, request: Mapping[str, Any]) -> bytes | None:
+def recall(
+    loads_directory: str, request: Mapping[str, Any], note: Callable[[str], object] | None = None
+) -> bytes | None:
     """The payload given to ``remember`` for this request, or None if anything it depended on has changed.
 
-    request: ``LoadRequest.plain()``, perhaps with further keys of the caller, such as an output format.
+    request: ``LoadRequest.plain()``, perhaps with further keys of the caller, such as an output format. note: is told
+    each path that the payload depends on.
     """
     try:
         with open(entry_path(loads_directory, request), "rb") as file:
@@ -45,6 +48,9 @@ def recall(loads_directory: str, request: Mapping[str, Any]) -> bytes | None:
         entry = json.loads(head)
         files, variables, digest = entry["files"], entry["variables"], entry["payload"]
         environment = request["environment"]
+        if note is not None:
+            for path in files:
+                note(path)
         if not newline or any(environment.get(name) != value for name, value in variables.items()):
             return None
         if any(_digest_of(path) != known for path, known in files.items()):

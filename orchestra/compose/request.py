@@ -34,7 +34,8 @@ class LoadRequest(Record):
     have no effect with the driver, by the shape of their path, and why. all_resources: also those that no service uses.
     compatibility: names of containers have ``_`` between their parts. fetch: makes a local file of one that is
     elsewhere, such as ``oci://...``, and returns its path; without it such files are refused. automatic_ports: fixed
-    host ports give way to others that use them.
+    host ports give way to others that use them. note: is told each path that is read or looked for, also if the load
+    fails.
     """
 
     environment: Mapping[str, str]
@@ -53,9 +54,10 @@ class LoadRequest(Record):
     compatibility: bool = False
     fetch: Callable[[str], str] | None = None
     automatic_ports: bool = False
+    note: Callable[[str], object] | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, without ``unsupported`` and ``fetch``: the key for ``orchestra.compose.remembered``."""
+        """As plain data, without ``unsupported`` and functions: the key for ``orchestra.compose.remembered``."""
         return {
             "environment": dict(self.environment),
             "working_directory": self.working_directory,

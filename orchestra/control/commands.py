@@ -14,11 +14,13 @@ import anyio.to_thread
 
 from orchestra.control.desired_file import store_desired
 from orchestra.control.failures import report_failures
+from orchestra.control.follower import Follower
 from orchestra.control.revisions import Revisions
 from orchestra.engine.foresight import with_foreseen_failures
 from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
 from orchestra.engine.standing import container_state
 from orchestra.errors import UserError
+from orchestra.model.edit import Edit
 from orchestra.model.names import ServiceName
 from orchestra.model.observation import ForeseeResult, ObserveResult
 from orchestra.model.observed import Exited
@@ -28,6 +30,7 @@ from orchestra.model.result import (
     AttendResult,
     ContainerState,
     DownResult,
+    EditResult,
     EventsResult,
     Exit,
     PingResult,
@@ -35,7 +38,7 @@ from orchestra.model.result import (
     UpResult,
 )
 from orchestra.plan.dependency import failed_options
-from orchestra.plan.desire import desire
+from orchestra.plan.desire import desire, with_wishes_of
 from orchestra.plan.done import is_down
 from orchestra.plan.earlier import go_back, with_earlier
 from orchestra.plan.going_down import asked_by, go_down
@@ -57,11 +60,13 @@ if TYPE_CHECKING:
     from orchestra.errors import FatalError
     from orchestra.home import StackHome
     from orchestra.model.desired import Desired
+    from orchestra.model.edit import Follow
     from orchestra.model.observed import Container, Observed
     from orchestra.model.request import (
         AttendRequest,
         Changes,
         DownRequest,
+        EditRequest,
         EventsRequest,
         ForeseeRequest,
         ObserveRequest,
@@ -105,6 +110,7 @@ class Commands:
         self._writing = anyio.Lock()
         self._damage = damage
         self._revisions = Revisions(stack_home)
+        self.follower = Follower(stack_home, engine.announce, clock)
 
     @property
     def wanted(self) -> Desired:
@@ -121,9 +127,11 @@ class Commands:
 
     async def up(self, request: UpRequest, new: Desired) -> UpResult:
         """Raises UserError if a ``down`` comes in between, or has come since the ``up`` was requested, and if it would
-        do anything else than was reviewed.
+        do anything else than was reviewed, or is an edit of files that are not followed any more.
         """
         changes = request.changes
+        if request.edit and request.follow is not None:
+            changes = self._changes_of_edit(changes, request.follow, new)
         damage = self.need_to_know(unless=not changes.services)
         services = frozenset(changes.services)
         if request.environment is not None:
@@ -138,13 +146,17 @@ class Commands:
         def more(current: Desired) -> Desired:
             if current.is_down and current.request.at > asked_at:
                 return current
-            return with_earlier(desire(current, new, changes, at, asked_at=asked_at), current, observed)
+            asked = desire(current, new, changes, at, asked_at=asked_at)
+            return with_earlier(with_wishes_of(current, asked) if request.edit else asked, current, observed)
 
         async def check() -> None:
+            if request.edit and request.follow is not None:
+                self.follower.check(request.follow)
             if request.reviewed is not None:
                 await self._check_reviewed(request.reviewed, changes, new, asked_at)
 
         await self.want(more, request.author, check)
+        unfollowed = await self._follow(request, asked_at)
         waited = await self.wait_until_up(services, wait=request.wait, timeout=request.wait_timeout)
         desired = self._engine.desired
         if go_back(desired, self._engine.observed) is not desired:
@@ -166,7 +178,30 @@ class Commands:
             moved=moved_ports(desired.containers, self._engine.observed.containers),
             options=failed_options(Situation(desired, self._engine.observed, {}, at)),
             kept=changed_volumes(desired, self._engine.observed),
+            unfollowed=unfollowed,
         )
+
+    def _changes_of_edit(self, changes: Changes, follow: Follow, new: Desired) -> Changes:
+        """A service that was taken out of the files is to go."""
+        self.follower.check(follow)
+        gone = set(self._wanted.services).difference(new.services)
+        still_going = self._wanted.request.remove_orphans
+        return replace(changes, remove_orphans=True) if gone or still_going else changes
+
+    async def _follow(self, request: UpRequest, asked_at: float) -> bool:
+        """Whether the files were followed until now, and are not any more."""
+        if request.follow is None:
+            return await self.follower.end()
+        if request.edit:
+            await self.follower.note(request.follow, Edit(asked_at))
+        else:
+            await self.follower.begin(request.follow, request.changes)
+        return False
+
+    async def edit(self, request: EditRequest) -> EditResult:
+        """Raises UserError if the files are not followed any more."""
+        await self.follower.note(request.follow, request.edit)
+        return EditResult()
 
     async def down(self, request: DownRequest) -> DownResult:
         """Raises UserError for a service that is not declared, and if an ``up`` comes in between."""
@@ -182,6 +217,8 @@ class Commands:
 
         await self.want(less)
         down = self._wanted.is_down
+        if down:
+            await self.follower.end()
         failures = await (self._unless_wanted_again() if down else wait_until_down(self._engine, gone))
         desired = self._engine.desired
         return DownResult(

@@ -76,6 +76,7 @@ class Host:
             tasks.start_soon(self._engine.run, name="engine")
             tasks.start_soon(self._one_offs.keep_books, name="one-off commands")
             tasks.start_soon(self._server.serve, control, name="control socket")
+            tasks.start_soon(self._commands.follower.keep, name="follower of files")
             if fork_server is not None:
                 tasks.start_soon(self._watch_parent, fork_server, tasks.cancel_scope, name="watch on the fork server")
                 tasks.start_soon(self._watch_presence, fork_server, name="watch on sockets and locks")
@@ -93,7 +94,7 @@ class Host:
 
     def _leave(self) -> None:
         """Forget the desired state: there is nothing to carry on with."""
-        for path in (self._home.desired, f"{self._home.desired}.new"):
+        for path in (self._home.desired, f"{self._home.desired}.new", self._home.following):
             with suppress(FileNotFoundError):
                 os.unlink(path)
 

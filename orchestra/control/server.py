@@ -29,6 +29,7 @@ from orchestra.model.request import (
     ConnectRequest,
     DisconnectRequest,
     DownRequest,
+    EditRequest,
     EventsRequest,
     ForeseeRequest,
     KillRequest,
@@ -102,6 +103,7 @@ class Server:
         self._followers = 0
         self._handlers: dict[str, Handler] = {
             operation(UpRequest): _with_desired(UpRequest, commands.up),
+            operation(EditRequest): _plain(EditRequest, commands.edit),
             operation(RunRequest): _with_desired(RunRequest, one_offs.run),
             operation(ConcludeRequest): _plain(ConcludeRequest, one_offs.conclude),
             operation(CancelRequest): _plain(CancelRequest, one_offs.cancel),

@@ -128,6 +128,10 @@ class Engine:
         """Every event from now on. Close the stream when done; it ends with ``run``."""
         return self._broadcast.subscribe()
 
+    def announce(self, event: Event) -> None:
+        """Send an event of another part of the supervisor to every subscriber."""
+        self._broadcast.send(event)
+
     def recap(self) -> list[Event]:
         """The events of everything that has begun and not ended: for a late subscriber."""
         now = self.now()

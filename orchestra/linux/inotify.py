@@ -25,6 +25,7 @@ IN_MOVE_SELF = 0x800
 IN_Q_OVERFLOW = 0x4000
 IN_IGNORED = 0x8000
 IN_ONLYDIR = 0x1000000
+IN_MASK_ADD = 0x20000000
 
 _init = declare("inotify_init1", c_int)
 _add_watch = declare("inotify_add_watch", c_int, c_char_p, c_uint)

@@ -33,8 +33,8 @@ def close_to_others(path: str) -> None:
         os.chmod(path, 0o700)
 
 
-def store(path: str, content: bytes) -> None:
-    """Replace the file completely or not at all. Not synchronised: for files that mean nothing after a reboot."""
+def store(path: str, content: bytes, *, durable: bool = False) -> None:
+    """Replace the file completely or not at all. durable: it is on disk when this returns."""
     directory, name = os.path.split(path)
     temporary = f"{directory}/.{name}.new"
     # Written without a file object: a process that was just forked would have to copy the pages of its layers.
@@ -43,6 +43,8 @@ def store(path: str, content: bytes) -> None:
         # If the disk becomes full, only a part is written, without an error at first.
         while content:
             content = content[os.write(fd, content) :]
+        if durable:
+            os.fsync(fd)
     finally:
         os.close(fd)
     os.rename(temporary, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from orchestra.model.codec import decode, tagged
+from orchestra.model.edit import Edit
 from orchestra.model.health import Health
 from orchestra.model.resource import ResourceId
 from orchestra.model.result import ContainerState
@@ -109,6 +110,24 @@ class ConvergedEvent(Record):
     failed: tuple[str, ...] = ()
 
 
+class FileChange(StrEnum):
+    """FOLLOWED: the files are followed from now on. APPLIED, REFUSED: they have changed. LEFT: it is over."""
+
+    FOLLOWED = "followed"
+    APPLIED = "applied"
+    REFUSED = "refused"
+    LEFT = "left"
+
+
+@tagged
+class FileEvent(Record):
+    """About the files of a stack that is followed. edit: what came of a change."""
+
+    at: float
+    change: FileChange
+    edit: Edit | None = None
+
+
 @tagged
 class SnapshotEvent(Record):
     """The state at the time a client begins to listen: the first event, which the next ones change.
@@ -123,7 +142,9 @@ class SnapshotEvent(Record):
     blocked: tuple[tuple[ResourceId, str], ...] = ()
 
 
-Change = ActionEvent | PullEvent | SkippedEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent
+Change = (
+    ActionEvent | PullEvent | SkippedEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent | FileEvent
+)
 Event = Change | SnapshotEvent
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from orchestra.model.edit import Edit, Follow
 from orchestra.model.revision import Author
 from orchestra.model.wish import Recreate
 from orchestra.record import Record
@@ -50,7 +51,9 @@ class UpRequest(Record):
     wait: until services are running or healthy. environment: see ``orchestra.control.environment``; None to keep the
     supervisor's. asked_at: Unix time of the command, 0 for now. If a supervisor ends before it answers, it is asked
     again, perhaps after another command has stopped services: the later command wins. author: for the history.
-    reviewed: the actions that it may cause, as ``plan.preview.describe_actions`` has them; None for any.
+    reviewed: the actions that it may cause, as ``plan.preview.describe_actions`` has them; None for any. follow: from
+    now on do the same after each change of the files; None to end that. edit: this is such a change, and not a command:
+    it concerns only services that differ from what was wanted before.
     """
 
     changes: Changes = Changes()
@@ -60,6 +63,15 @@ class UpRequest(Record):
     asked_at: float = 0.0
     author: Author = Author()
     reviewed: tuple[str, ...] | None = None
+    follow: Follow | None = None
+    edit: bool = False
+
+
+class EditRequest(Record):
+    """Note what came of a change of files that are followed, other than an ``up``."""
+
+    follow: Follow
+    edit: Edit
 
 
 class RunRequest(Record):
@@ -208,6 +220,7 @@ class PingRequest(Record):
 
 Question = (
     UpRequest
+    | EditRequest
     | RunRequest
     | ConcludeRequest
     | CancelRequest

@@ -52,6 +52,7 @@ class UpResult(Record):
 
     unproven: containers that it waited for without success. moved: ports of running containers. options: dependencies
     with ``required: false`` that have failed, in words. kept: volumes whose definition changed, which has no effect.
+    unfollowed: the files were followed until now.
     """
 
     containers: tuple[ContainerState, ...] = ()
@@ -63,6 +64,11 @@ class UpResult(Record):
     moved: tuple[MovedPort, ...] = ()
     options: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    unfollowed: bool = False
+
+
+class EditResult(Record):
+    """It is noted."""
 
 
 class RunResult(Record):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Request
 from orchestra.model.wish import Goal, Recreate, Wish
+from orchestra.plan.revision import compare
 from orchestra.plan.selection import merge_desired
 from orchestra.record import replace
 
@@ -51,6 +52,21 @@ def desire(
     asked = replace(new, request=request, wishes={service: wish(service) for service in taken})
     as_they_are = frozenset(dependencies).difference(changes.scaled)
     return merge_desired(current, asked, frozenset(changes.services), as_they_are)
+
+
+def with_wishes_of(current: Desired, new: Desired) -> Desired:
+    """What an edit asks for, beyond the definitions in ``new``: only services that it changes are asked for anew, so
+    completed ones do not run again; and those that a command stopped stay stopped.
+    """
+    changed = {each.resource.name for each in compare(current, new)}
+    names = {spec.name: spec.service for spec in (*current.of_services, *new.of_services)}
+    touched = {service for name, service in names.items() if name in changed}
+
+    def keeps(service: ServiceName) -> bool:
+        return service in current.wishes and (current.wish(service).rests or service not in touched)
+
+    wishes = {service: current.wish(service) if keeps(service) else wish for service, wish in new.wishes.items()}
+    return replace(new, wishes=wishes)
 
 
 def start(current: Desired, services: Collection[ServiceName], at: float) -> Desired:

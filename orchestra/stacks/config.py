@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Literal
 
 from orchestra.errors import Diagnostic, Span, UserError
+from orchestra.model.project import Chosen
 from orchestra.record import Record, replace
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

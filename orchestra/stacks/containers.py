@@ -6,7 +6,7 @@ import os
 from typing import TypeVar
 
 from orchestra.driver import Part
-from orchestra.errors import ComposeFileNotFound, UserError
+from orchestra.errors import ComposeError, ComposeFileNotFound, UserError
 from orchestra.model.health import NOT_PROBED, Health
 from orchestra.record import Record
 from orchestra.stacks.stack_file import StackFile
@@ -77,14 +77,18 @@ class ContainerRow(Record):
 
 
 def find_stack(context: Context) -> Known:
-    """Raises the errors of a load of the file."""
+    """Raises the errors of a load of the file, unless it is followed: then a bad edit has changed nothing."""
     name = context.project.name
     try:
         identity = StackFile(context).identify()
-    except ComposeFileNotFound:
-        if not name or context.project.files:
-            raise
-        return Known(name, None)
+    except ComposeError as error:
+        if isinstance(error, ComposeFileNotFound) and name and not context.project.files:
+            return Known(name, None)
+        from orchestra.stacks.following.find import find_followed
+
+        if (followed := find_followed(context)) is not None:
+            return Known(followed, None)
+        raise
     return Known(identity.stack, identity.services)
 
 

@@ -17,22 +17,7 @@ if TYPE_CHECKING:
     from orchestra.control.client import Client
     from orchestra.driver import Part
     from orchestra.home import Home
-
-
-class Project(Record):
-    """The file of a stack, as given by Docker Compose's global options, and the runtime of its containers.
-
-    Paths may be relative to the working directory.
-    """
-
-    files: tuple[str, ...] = ()
-    directory: str | None = None
-    name: str | None = None
-    profiles: tuple[str, ...] = ()
-    env_files: tuple[str, ...] = ()
-    runtime: str | None = None
-    all_resources: bool = False
-    compatibility: bool = False
+    from orchestra.model.project import Project
 
 
 class Context(Record):

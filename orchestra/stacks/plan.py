@@ -11,6 +11,7 @@ from orchestra.model.desired import Desired
 from orchestra.model.names import ServiceName
 from orchestra.model.observation import ForeseeResult, ObserveResult
 from orchestra.model.observed import Observed
+from orchestra.model.project import Chosen
 from orchestra.model.request import Changes, ForeseeRequest, ObserveRequest
 from orchestra.plan import replacement
 from orchestra.plan.desire import desire
@@ -24,7 +25,7 @@ from orchestra.plan.volumes import changed_volumes
 from orchestra.record import Record
 from orchestra.stacks.containers import check_known
 from orchestra.stacks.down import request_of
-from orchestra.stacks.stack_file import Chosen, StackFile, concern, has_provisions
+from orchestra.stacks.stack_file import StackFile, concern, has_provisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,11 +5,13 @@ from __future__ import annotations
 from orchestra.errors import UserError
 from orchestra.record import Record
 from orchestra.stacks.containers import ContainerRow, Seen, find_stack, ignore, look_at_containers, survey
+from orchestra.stacks.following.find import refused_edit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestra.model.edit import Edit
     from orchestra.stacks.context import Context
 
 STATES = ("created", "dead", "exited", "paused", "removing", "restarting", "running")
@@ -31,8 +33,11 @@ class PsOptions(Record):
 
 
 class PsResult(Record):
+    """refused: the last edit of files that are followed, if it was not applied."""
+
     stack: str
     containers: list[ContainerRow]
+    refused: Edit | None = None
 
 
 def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = ignore) -> PsResult:
@@ -51,7 +56,8 @@ def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = igno
             return row.service in options.services
         return options.orphans or known.services is None or row.service in known.services
 
-    return PsResult(known.stack, [each for each in there if each.state in states and is_wanted(each)])
+    rows = [each for each in there if each.state in states and is_wanted(each)]
+    return PsResult(known.stack, rows, refused_edit(context, known.stack))
 
 
 def _states(options: PsOptions) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 
 from orchestra.errors import UserError
+from orchestra.model.project import Chosen
 from orchestra.record import Record, replace
 from orchestra.stacks.sensitive import is_secret_by_name, secrets_in
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

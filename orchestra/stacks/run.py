@@ -12,13 +12,14 @@ from orchestra.errors import UserError
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import ContainerSpec
+from orchestra.model.project import Chosen
 from orchestra.model.request import CancelRequest, Changes, ConcludeRequest, RunRequest
 from orchestra.model.result import CancelResult, ConcludeResult, RunResult
 from orchestra.record import replace
 from orchestra.shim.attachment import Attachment, Call
 from orchestra.stacks.mail import Mail
 from orchestra.stacks.one_off import RunOptions, one_off
-from orchestra.stacks.stack_file import Chosen, StackFile, has_provisions
+from orchestra.stacks.stack_file import StackFile, has_provisions
 
 __all__ = ["Attachment", "OneOffRun", "RunOptions", "begin_run", "read_environment_file"]
 

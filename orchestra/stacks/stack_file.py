@@ -12,6 +12,7 @@ from orchestra.compose.remembered import recall, remember
 from orchestra.compose.request import LoadRequest
 from orchestra.driver import unsupported
 from orchestra.errors import Diagnostic, Span, UserError
+from orchestra.model.project import Chosen
 from orchestra.record import Record, replace
 
 TYPE_CHECKING = False
@@ -31,19 +32,6 @@ class Identity(NamedTuple):
 
     stack: str
     services: tuple[str, ...]
-
-
-class Chosen(Record):
-    """The part of the file that ``up`` uses.
-
-    services: empty for all. no_deps: without their dependencies. scale: number of containers of a service.
-    automatic_ports: other host ports may be taken instead of those that are in use.
-    """
-
-    services: tuple[str, ...] = ()
-    no_deps: bool = False
-    scale: Mapping[str, int] = {}
-    automatic_ports: bool = False
 
 
 class BuiltService(NamedTuple):
@@ -77,7 +65,9 @@ def has_provisions(prepared: Prepared) -> bool:
 class StackFile:
     """The file that a context means."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, note: Callable[[str], object] | None = None) -> None:
+        """note: is told each path that is read or looked for."""
+        self._note = note
         project = context.project
         self._loads = context.home.loads
         self._fetch = partial(_fetch, context)
@@ -97,7 +87,7 @@ class StackFile:
         )
 
     def load_request(self, chosen: Chosen) -> LoadRequest:
-        return replace(self._request(chosen), unsupported=unsupported(self._driver), fetch=self._fetch)
+        return replace(self._request(chosen), unsupported=unsupported(self._driver), fetch=self._fetch, note=self._note)
 
     def identify(self) -> Identity:
         """Raises what a load raises."""
@@ -113,7 +103,7 @@ class StackFile:
         return self.recall_prepared(chosen) or self._prepare(chosen)
 
     def recall_prepared(self, chosen: Chosen) -> Prepared | None:
-        payload = recall(self._loads, self._key(chosen))
+        payload = recall(self._loads, self._key(chosen), self._note)
         return None if payload is None else _unpack(payload)
 
     def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 
 from orchestra.control.environment import for_registries
+from orchestra.model.edit import Follow
+from orchestra.model.project import Chosen
 from orchestra.model.request import Changes, UpRequest
 from orchestra.model.result import UpResult
 from orchestra.record import Record, replace
-from orchestra.stacks.stack_file import Chosen, StackFile, concern, has_provisions
+from orchestra.stacks.stack_file import StackFile, concern, has_provisions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,37 +26,59 @@ if TYPE_CHECKING:
 
 
 class UpOptions(Record):
-    """wait: until services are running or healthy, for at most ``wait_timeout`` seconds."""
+    """wait: until services are running or healthy, for at most ``wait_timeout`` seconds. follow: do the same after each
+    change of the files; builds: and build images that are missing then.
+    """
 
     chosen: Chosen = Chosen()
     changes: Changes = Changes()
     wait: bool = False
     wait_timeout: float | None = None
+    follow: bool = False
+    builds: bool = True
 
 
 class Beginning(Record):
     """A load, and a client whose supervisor is already starting: both take about the same time.
 
-    reviewed: the plan that the load comes from, and the only thing to be done.
+    reviewed: the plan that the load comes from, and the only thing to be done. digest: of the load,
+    before programs have added variables to it.
     """
 
     prepared: Prepared
     client: Client
     context: Context
     reviewed: ReviewedPlan | None = None
+    digest: str = ""
 
     def request(self, options: UpOptions) -> UpRequest:
         reviewed = self.reviewed
         changes = reviewed.changes if reviewed else concern(options.changes, options.chosen, self.prepared)
         environment = for_registries(self.context.environment)
+        at = time.time()
         return UpRequest(
             changes,
             environment,
             options.wait,
             options.wait_timeout,
-            asked_at=time.time(),
+            asked_at=at,
             author=self.context.author,
             reviewed=reviewed.actions if reviewed else None,
+            follow=self._follow(options, at) if options.follow else None,
+        )
+
+    def _follow(self, options: UpOptions, at: float) -> Follow:
+        context = self.context
+        return Follow(
+            at,
+            self.digest,
+            context.driver,
+            context.project,
+            context.working_directory or os.getcwd(),
+            context.environment,
+            context.author,
+            options.chosen,
+            options.builds,
         )
 
 
@@ -62,7 +88,7 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
     file = StackFile(context)
     prepared = file.recall_prepared(chosen)
     if prepared is not None:
-        return Beginning(prepared, context.client(prepared.identity.stack), context)
+        return _beginning(prepared, context.client(prepared.identity.stack), context)
     from orchestra.stacks.foresee import foresee_name
 
     foreseen = foresee_name(context)
@@ -76,10 +102,14 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
             early.dismiss()
         raise
     if early is not None and prepared.identity.stack == foreseen:
-        return Beginning(prepared, early, context)
+        return _beginning(prepared, early, context)
     if early is not None:
         early.dismiss()
-    return Beginning(prepared, context.client(prepared.identity.stack), context)
+    return _beginning(prepared, context.client(prepared.identity.stack), context)
+
+
+def _beginning(prepared: Prepared, client: Client, context: Context) -> Beginning:
+    return Beginning(prepared, client, context, digest=hashlib.sha256(prepared.desired).hexdigest())
 
 
 def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:

@@ -28,6 +28,8 @@ LINES = [
     "rollback -t3 --wait 7",
     "history --format json 7",
     "why --format json web",
+    "status --format json",
+    "up -d --follow web",
     "scale --no-deps web=2 db=0",
     "wait --down-project web db",
     "up -V --renew-anon-volumes --pull always --quiet-pull",

@@ -10,11 +10,12 @@ import pytest
 from orchestra.errors import UserError
 from orchestra.home import find_home
 from orchestra.model.event import ActionEvent, ContainerEvent, Phase
+from orchestra.model.project import Chosen, Project
 from orchestra.model.request import Changes
 from orchestra.model.wish import Recreate
 from orchestra.record import replace
 from orchestra.stacks.containers import find_stack
-from orchestra.stacks.context import Context, Project
+from orchestra.stacks.context import Context
 from orchestra.stacks.down import DownOptions, down, find_stack_for_down
 from orchestra.stacks.events import Span, follow_events
 from orchestra.stacks.exec import ExecOptions, find_target
@@ -28,7 +29,7 @@ from orchestra.stacks.logs import Logs, Selection
 from orchestra.stacks.ls import ls
 from orchestra.stacks.plan import PlanOptions, load_for_plan, plan
 from orchestra.stacks.ps import PsOptions, ps
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stack_file import StackFile
 from orchestra.stacks.stats import Meter, StatsOptions
 from orchestra.stacks.top import top
 from orchestra.stacks.up import UpOptions, begin_up, up

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from orchestra.cli.exit_codes import BROKEN_PIPE, INTERRUPTED
+from orchestra.cli.exit_codes import (
+    BROKEN_PIPE,
+    CONVERGING,
+    DOWN,
+    EDIT_REFUSED,
+    INTERRUPTED,
+    NOT_AS_IT_SHOULD_BE,
+)
 from orchestra.cli.plan import CHANGES
 from orchestra.cli.usage import USAGE
 from orchestra.errors import ComposeError, ComposeFileNotFound, DockerfileError, OrchestraError
@@ -13,6 +20,10 @@ MEANINGS: dict[int, str] = {
     0: "success",
     OrchestraError.exit_code: "failure; the message on standard error says what failed, why, and what to do",
     CHANGES: "`plan` only: `up` would change something, and nothing is known to fail (otherwise 1)",
+    CONVERGING: "`status`: not everything is as it should be yet, and it is on the way",
+    NOT_AS_IT_SHOULD_BE: "`status`: something has failed, is unhealthy or paused, or no supervisor is running",
+    EDIT_REFUSED: "`status`: the files are followed, and their last edit was not applied",
+    DOWN: "`status`: the stack is down",
     ComposeFileNotFound.exit_code: "no Compose file was found, or one given with `-f` does not exist",
     ComposeError.exit_code: "the Compose file is wrong; every problem is shown at its place: see [errors](errors.md)",
     DockerfileError.exit_code: "the Dockerfile or `.dockerignore` is wrong; every problem is shown at its place",

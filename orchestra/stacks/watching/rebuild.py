@@ -18,9 +18,9 @@ def rebuild(context: Context, service: str, hear: Callable[[BuildEvent | None], 
 
     Raises what a build raises, and FatalError if the containers cannot be replaced.
     """
+    from orchestra.model.project import Chosen
     from orchestra.stacks.build import build
     from orchestra.stacks.build_choice import BuildOptions, choose_builds
-    from orchestra.stacks.stack_file import Chosen
     from orchestra.stacks.up import UpOptions, begin_up, up
 
     specs = choose_builds(context, BuildOptions((service,)))

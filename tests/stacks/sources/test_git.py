@@ -13,13 +13,14 @@ import pytest
 
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.home import find_home
+from orchestra.model.project import Chosen, Project
 from orchestra.record import replace
-from orchestra.stacks.context import Context, Project
+from orchestra.stacks.context import Context
 from orchestra.stacks.sources.copies import Copies
 from orchestra.stacks.sources.fetch import fetch_file
 from orchestra.stacks.sources.git import Patience, fetch_commit
 from orchestra.stacks.sources.reference import parse_source
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stack_file import StackFile
 
 from .serving import Repository, serving, serving_git
 

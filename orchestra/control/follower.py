@@ -1,0 +1,128 @@
+"""Keeps a process that follows the files of the stack, as long as they are to be followed.
+
+It is a process of its own because only a loader can read the files, and what lives long does without that. It ends
+with the supervisor, at the end of its standard input; the next supervisor starts another.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from orchestra.control.following import load_following, store_following
+from orchestra.errors import UserError
+from orchestra.model.event import FileChange, FileEvent
+from orchestra.model.following import Following
+from orchestra.model.request import Changes
+from orchestra.model.wish import Recreate
+from orchestra.record import replace
+from orchestra.shim.supervision import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.home import StackHome
+    from orchestra.model.edit import Edit, Follow
+    from orchestra.model.event import Event
+
+MODULE = "orchestra.stacks.following"
+
+
+class Follower:
+    """announce: is given the events."""
+
+    def __init__(self, home: StackHome, announce: Callable[[Event], None], clock: Callable[[], float]) -> None:
+        """clock: Unix seconds."""
+        self._home = home
+        self._announce = announce
+        self._clock = clock
+        self._following = load_following(home)
+        self._changed = anyio.Event()
+        self._running: anyio.CancelScope | None = None
+
+    @property
+    def following(self) -> Following | None:
+        return self._following
+
+    async def begin(self, follow: Follow, changes: Changes) -> None:
+        """changes: of the command; what it asked for once is not repeated with each edit."""
+        recreate = Recreate.NEVER if changes.recreate is Recreate.NEVER else Recreate.CHANGED
+        lasting = Changes(recreate=recreate, remove_orphans=changes.remove_orphans, stop_timeout=changes.stop_timeout)
+        await self._store(Following(follow, lasting))
+        self._restart()
+        self._tell(FileChange.FOLLOWED)
+
+    async def end(self) -> bool:
+        """Whether the stack was followed until now."""
+        if self._following is None:
+            return False
+        await self._store(None)
+        self._restart()
+        self._tell(FileChange.LEFT)
+        return True
+
+    def check(self, follow: Follow) -> Following:
+        """Raise UserError if the stack is not followed any more, or by another command."""
+        if self._following is None or self._following.follow.at != follow.at:
+            raise UserError(f"stack {self._home.name} is not followed any more by this process")
+        return self._following
+
+    async def note(self, follow: Follow, edit: Edit) -> None:
+        """What came of an edit. Raises what ``check`` raises."""
+        before = self.check(follow)
+        if before.edit is not None and edit.at < before.edit.at:
+            return
+        await self._store(replace(before, follow=follow, edit=edit))
+        self._tell(FileChange.REFUSED if edit.error else FileChange.APPLIED, edit)
+
+    async def keep(self) -> None:
+        """Until cancelled."""
+        backoff = Backoff()
+        while True:
+            while self._following is None:
+                await self._changed.wait()
+            at, began = self._following.follow.at, anyio.current_time()
+            with anyio.CancelScope() as self._running:
+                await self._run(self._following.follow.driver)
+            if self._is_followed_since(at):
+                delay = backoff.next_delay(anyio.current_time() - began)
+                print(f"the process that follows the files has ended: another in {delay:.2f} s", file=sys.stderr)
+                with anyio.move_on_after(delay):
+                    await self._changed.wait()
+
+    def _is_followed_since(self, at: float) -> bool:
+        return self._following is not None and self._following.follow.at == at
+
+    async def _run(self, driver: str) -> None:
+        command = [sys.executable, "-P", "-m", MODULE, self._home.name, driver]
+        try:
+            process = await anyio.open_process(
+                command, stdin=subprocess.PIPE, stdout=None, stderr=None, start_new_session=True
+            )
+        except OSError as error:
+            print(f"the files of the stack cannot be followed: {error}", file=sys.stderr, flush=True)
+            return
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+            with anyio.CancelScope(shield=True):
+                await process.aclose()
+
+    async def _store(self, following: Following | None) -> None:
+        await anyio.to_thread.run_sync(store_following, self._home, following)
+        self._following = following
+
+    def _restart(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _tell(self, change: FileChange, edit: Edit | None = None) -> None:
+        self._announce(FileEvent(self._clock(), change, edit))
