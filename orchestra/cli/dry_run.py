@@ -28,6 +28,7 @@ CHANGE_NOTHING = frozenset(
             "history",
             "why",
             "status",
+            "timeline",
             "help",
             "volume ls",
             "volume inspect",

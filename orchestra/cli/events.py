@@ -8,6 +8,7 @@ import time
 from orchestra.cli.moments import parse_seconds
 from orchestra.model.event import (
     ActionEvent,
+    AskedEvent,
     BlockedEvent,
     ContainerEvent,
     ConvergedEvent,
@@ -106,6 +107,8 @@ def render_event(event: Change) -> str:
             return "\n".join([f"{moment} blocked", *(visible(f"  {name}: {why}") for name, why in event.blocked)])
         case ConvergedEvent():
             return "\n".join([f"{moment} converged", *(visible(f"  failed: {text}") for text in event.failed)])
+        case AskedEvent(author=author):
+            return visible(f"{moment} asked for by {author.user or 'unknown'}: {author.command}")
         case FileEvent(edit=edit):
             told = f" ({edit.place}{edit.error})" if edit and edit.error else ""
             return visible(f"{moment} files {event.change}{told}")

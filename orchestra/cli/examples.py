@@ -53,6 +53,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("status", "See at a glance whether everything runs and is healthy"),
         Example("status --format json", "Print the same for scripts"),
     ),
+    "timeline": (
+        Example("timeline", "Show what the last up spent its time with"),
+        Example("timeline --since 1h --format json", "Print what the last hour was spent with"),
+    ),
     "logs": (
         Example("logs -f web db", "Follow the logs of two services"),
         Example("logs --since 10m --tail 100", "Show up to 100 lines of each container from the last 10 minutes"),

@@ -45,6 +45,15 @@ LOOK_COMMANDS = (
         "Show whether the stack is as it should be, and what is missing (the exit code says it, too)",
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
     ),
+    Command(
+        "timeline",
+        "timeline",
+        "Show where the time of the last up went, and which steps decided about it",
+        (
+            Option("since", ("--since",), TEXT, "From this time, or that long ago, until now", metavar="TIME"),
+            Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json", "svg", "html")),
+        ),
+    ),
     Command("top", "top", "Show the running processes", (), (SERVICES,)),
     Command(
         "stats",

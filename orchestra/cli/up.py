@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from orchestra.cli.build_first import build_first
 from orchestra.cli.changes import read_changes, read_chosen
@@ -51,8 +52,10 @@ def begin(invocation: Invocation, options: UpOptions) -> Beginning:
         from orchestra.cli.accept import check_accepted
 
         check_accepted(beginning, beginning.prepared.reach, yes=invocation.values.get("yes", False))
+    began = time.time()
     try:
-        build_first(invocation, beginning.prepared)
+        if build_first(invocation, beginning.prepared):
+            beginning = beginning.with_step("build", began)
     except BaseException:
         beginning.client.dismiss()
         raise

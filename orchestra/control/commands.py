@@ -21,6 +21,7 @@ from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until
 from orchestra.engine.standing import container_state
 from orchestra.errors import UserError
 from orchestra.model.edit import Edit
+from orchestra.model.event import AskedEvent
 from orchestra.model.names import ServiceName
 from orchestra.model.observation import ForeseeResult, ObserveResult
 from orchestra.model.observed import Exited
@@ -156,6 +157,7 @@ class Commands:
                 await self._check_reviewed(request.reviewed, changes, new, asked_at)
 
         await self.want(more, request.author, check)
+        self._engine.announce(AskedEvent(asked_at, request.author, request.steps))
         unfollowed = await self._follow(request, asked_at)
         waited = await self.wait_until_up(services, wait=request.wait, timeout=request.wait_timeout)
         desired = self._engine.desired

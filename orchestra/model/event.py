@@ -7,8 +7,10 @@ from enum import StrEnum
 from orchestra.model.codec import decode, tagged
 from orchestra.model.edit import Edit
 from orchestra.model.health import Health
+from orchestra.model.request import Step
 from orchestra.model.resource import ResourceId
 from orchestra.model.result import ContainerState
+from orchestra.model.revision import Author
 from orchestra.record import Record
 
 
@@ -110,6 +112,19 @@ class ConvergedEvent(Record):
     failed: tuple[str, ...] = ()
 
 
+@tagged
+class AskedEvent(Record):
+    """A command has asked for the stack to be up. steps: what it did before."""
+
+    at: float
+    author: Author
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def began(self) -> float:
+        return self.steps[0].began if self.steps else self.at
+
+
 class FileChange(StrEnum):
     """FOLLOWED: the files are followed from now on. APPLIED, REFUSED: they have changed. LEFT: it is over."""
 
@@ -143,7 +158,15 @@ class SnapshotEvent(Record):
 
 
 Change = (
-    ActionEvent | PullEvent | SkippedEvent | ContainerEvent | HealthEvent | BlockedEvent | ConvergedEvent | FileEvent
+    ActionEvent
+    | PullEvent
+    | SkippedEvent
+    | ContainerEvent
+    | HealthEvent
+    | BlockedEvent
+    | ConvergedEvent
+    | AskedEvent
+    | FileEvent
 )
 Event = Change | SnapshotEvent
 

@@ -45,6 +45,14 @@ class Changes(Record):
     start: bool = True
 
 
+class Step(Record):
+    """What a command did before it asked. what: load, build or provide; times are Unix seconds."""
+
+    what: str
+    began: float
+    ended: float
+
+
 class UpRequest(Record):
     """Make the stack match a ``Desired``, which is sent with this.
 
@@ -53,7 +61,7 @@ class UpRequest(Record):
     again, perhaps after another command has stopped services: the later command wins. author: for the history.
     reviewed: the actions that it may cause, as ``plan.preview.describe_actions`` has them; None for any. follow: from
     now on do the same after each change of the files; None to end that. edit: this is such a change, and not a command:
-    it concerns only services that differ from what was wanted before.
+    it concerns only services that differ from what was wanted before. steps: in order, for ``timeline``.
     """
 
     changes: Changes = Changes()
@@ -65,6 +73,7 @@ class UpRequest(Record):
     reviewed: tuple[str, ...] | None = None
     follow: Follow | None = None
     edit: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 class EditRequest(Record):

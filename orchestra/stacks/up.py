@@ -9,7 +9,7 @@ import time
 from orchestra.control.environment import for_registries
 from orchestra.model.edit import Follow
 from orchestra.model.project import Chosen
-from orchestra.model.request import Changes, UpRequest
+from orchestra.model.request import Changes, Step, UpRequest
 from orchestra.model.result import UpResult
 from orchestra.record import Record, replace
 from orchestra.stacks.stack_file import StackFile, concern, has_provisions
@@ -50,6 +50,11 @@ class Beginning(Record):
     context: Context
     reviewed: ReviewedPlan | None = None
     digest: str = ""
+    steps: tuple[Step, ...] = ()
+
+    def with_step(self, what: str, began: float) -> Beginning:
+        """What the command has done since ``began`` (Unix seconds), for the timeline."""
+        return replace(self, steps=(*self.steps, Step(what, began, time.time())))
 
     def request(self, options: UpOptions) -> UpRequest:
         reviewed = self.reviewed
@@ -65,6 +70,7 @@ class Beginning(Record):
             author=self.context.author,
             reviewed=reviewed.actions if reviewed else None,
             follow=self._follow(options, at) if options.follow else None,
+            steps=self.steps,
         )
 
     def _follow(self, options: UpOptions, at: float) -> Follow:
@@ -85,10 +91,11 @@ class Beginning(Record):
 def begin_up(context: Context, chosen: Chosen) -> Beginning:
     """Raises the errors of a load, and EnvironmentLack if this user may not create containers."""
     context.need_root("up")
+    began = time.time()
     file = StackFile(context)
     prepared = file.recall_prepared(chosen)
     if prepared is not None:
-        return _beginning(prepared, context.client(prepared.identity.stack), context)
+        return _beginning(prepared, context.client(prepared.identity.stack), context, began)
     from orchestra.stacks.foresee import foresee_name
 
     foreseen = foresee_name(context)
@@ -102,24 +109,27 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
             early.dismiss()
         raise
     if early is not None and prepared.identity.stack == foreseen:
-        return _beginning(prepared, early, context)
+        return _beginning(prepared, early, context, began)
     if early is not None:
         early.dismiss()
-    return _beginning(prepared, context.client(prepared.identity.stack), context)
+    return _beginning(prepared, context.client(prepared.identity.stack), context, began)
 
 
-def _beginning(prepared: Prepared, client: Client, context: Context) -> Beginning:
-    return Beginning(prepared, client, context, digest=hashlib.sha256(prepared.desired).hexdigest())
+def _beginning(prepared: Prepared, client: Client, context: Context, began: float) -> Beginning:
+    digest = hashlib.sha256(prepared.desired).hexdigest()
+    return Beginning(prepared, client, context, digest=digest).with_step("load", began)
 
 
 def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:
     """Run providers and models, and add their variables; this may take long. Raises UserError."""
     if not has_provisions(beginning.prepared):
         return beginning
+    began = time.time()
     from orchestra.stacks.provided import provide
 
     try:
-        return replace(beginning, prepared=provide(beginning.context, beginning.prepared, say))
+        prepared = provide(beginning.context, beginning.prepared, say)
+        return replace(beginning, prepared=prepared).with_step("provide", began)
     except BaseException:
         beginning.client.dismiss()
         raise
