@@ -21,6 +21,7 @@ LOOK_COMMANDS = (
             _FORMAT,
             IDS,
             Option("only_services", ("--services",), FLAG, "Show only service names"),
+            Option("at", ("--at",), TEXT, "What there was at this time, or that long ago", metavar="TIME"),
             NO_TRUNC,
         ),
         (SERVICES,),

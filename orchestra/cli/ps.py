@@ -36,6 +36,10 @@ MOUNT_WIDTH = 15
 def run(invocation: Invocation) -> int:
     context, values = invocation.context, invocation.values
     check_format(values["format"])
+    if values["at"] is not None:
+        from orchestra.cli.ps_at import show
+
+        return show(invocation)
     result = ps(context, invocation.options(PsOptions), partial(tell_what_there_is, invocation, context))
     if values["quiet"] or values["only_services"] or is_table(values["format"]):
         text = render(result.containers, values, time.time(), output_width())

@@ -26,12 +26,15 @@ FULL = 512 * 1024
 """Bytes at which a file is full: a few thousand events."""
 
 
-def append_events(stack_home: StackHome, events: Iterable[Event]) -> None:
-    """Write events, except for the progress of pulls. A full disk loses events, but does not end the stack."""
-    kept = (event for event in events if not isinstance(event, (PullEvent, SnapshotEvent)))
+def append_events(stack_home: StackHome, events: Iterable[Event]) -> bool:
+    """Write events, except for the progress of pulls. A full disk loses events, but does not end the stack.
+
+    Whether the next ones will be the first of a file: a snapshot should be, so that what went before can be forgotten.
+    """
+    kept = (event for event in events if not isinstance(event, PullEvent))
     lines = b"".join(json.dumps(encode(event), separators=(",", ":")).encode() + b"\n" for event in kept)
     if not lines:
-        return
+        return False
     with suppress(OSError):
         try:
             descriptor = os.open(stack_home.events, APPENDING, 0o600)
@@ -42,11 +45,20 @@ def append_events(stack_home: StackHome, events: Iterable[Event]) -> None:
             os.write(descriptor, lines)
             if os.fstat(descriptor).st_size > FULL:
                 os.rename(stack_home.events, stack_home.earlier_events)
+                return True
         finally:
             os.close(descriptor)
+    return False
 
 
 def read_events(stack_home: StackHome) -> Iterator[Change]:
+    """Yield events without snapshots, the oldest first."""
+    for event in read_everything(stack_home):
+        if not isinstance(event, SnapshotEvent):
+            yield event
+
+
+def read_everything(stack_home: StackHome) -> Iterator[Event]:
     """Yield events, the oldest first. Lines that cannot be read, such as one cut off by a crash, are skipped."""
     for path in (stack_home.earlier_events, stack_home.events):
         try:
@@ -56,6 +68,4 @@ def read_events(stack_home: StackHome) -> Iterator[Change]:
             continue
         for line in lines:
             with suppress(ValueError):
-                event = decode_event(json.loads(line))
-                if not isinstance(event, SnapshotEvent):
-                    yield event
+                yield decode_event(json.loads(line))

@@ -122,8 +122,11 @@ class Host:
 
     async def _keep_history(self) -> None:
         async with self._engine.subscribe() as events:
+            await self._engine.wait(lambda _desired, _observed, _plan: True)
+            append_events(self._home, [self._engine.snapshot()])
             async for batch in in_batches(events):
-                append_events(self._home, batch)
+                if append_events(self._home, batch):
+                    append_events(self._home, [self._engine.snapshot()])
 
     async def _report_failures(self) -> None:
         async with self._engine.subscribe() as events:

@@ -44,7 +44,7 @@ def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = igno
     """Raises UserError for a service that neither the file nor any container has, for an unknown state or filter,
     and the errors of a load.
     """
-    states = _states(options)
+    states = chosen_states(options)
     known = find_stack(context)
     there = look_at_containers(context, known.stack, tell_restarts=True)
     survey(known, there, options.services, tell)
@@ -60,7 +60,8 @@ def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = igno
     return PsResult(known.stack, rows, refused_edit(context, known.stack))
 
 
-def _states(options: PsOptions) -> tuple[str, ...]:
+def chosen_states(options: PsOptions) -> tuple[str, ...]:
+    """Raises UserError for an unknown state or filter."""
     asked = list(options.statuses)
     if options.filter:
         key, equals, value = options.filter.partition("=")

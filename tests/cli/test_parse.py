@@ -29,6 +29,7 @@ LINES = [
     "history --format json 7",
     "why --format json web",
     "status --format json",
+    "ps -a --at 10m web",
     "timeline --since 1h --format svg",
     "up -d --follow web",
     "scale --no-deps web=2 db=0",

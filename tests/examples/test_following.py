@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+
+import pytest
 
 from tests.examples.conftest import eventually, needs_containers
 from tests.examples.test_survival import greeting
@@ -64,6 +67,13 @@ def test_what_is_saved_is_applied_and_what_is_wrong_changes_nothing(write_stack)
     assert state(stack)["edit"] is None
     assert stack.run("status").stdout.splitlines()[-1].endswith("not changed since")
 
+    spent = json.loads(stack.run("timeline", "--format", "json").stdout)
+    assert sum(each["seconds"] for each in spent["critical_path"]) == pytest.approx(spent["seconds"])
+    assert {"load", "create", "start"} <= {each["part"] for each in spent["critical_path"]}
+    for form, words in (("text", "critical path:"), ("svg", "<svg"), ("html", "<!doctype html>")):
+        assert words in stack.run("timeline", "--format", form).stdout
+    began = time.time()
+
     (folder / "web.env").write_text("A=2\n")
     last = applied(stack, 0)
     assert {"A=2", "GIVEN=secret"} <= {*variables(stack)}
@@ -99,6 +109,10 @@ def test_what_is_saved_is_applied_and_what_is_wrong_changes_nothing(write_stack)
     save(stack, "compose.yaml", FILE.replace("include: [more.yaml]", ""))
     last = applied(stack, last)
     eventually(lambda: "extra" not in stack.containers())
+    past = stack.run("ps", "--at", str(began), "-a", "--format", "json")
+    assert [json.loads(line)["State"] for line in past.stdout.splitlines()] == ["running", "exited", "running"]
+    assert "revision 1" in past.stderr
+    assert "the events that are kept begin at" in stack.run("ps", "--at", "24h", code=1).stderr
 
     os.kill(greeting(stack.home / "run/stacks/stack")["supervisor"], signal.SIGKILL)
     (folder / "web.env").write_text("A=3\n")
