@@ -106,9 +106,16 @@ def _status(container: ContainerRow, now: float) -> str:
         case "exited" | "restarting":
             shown = "unknown" if container.exit_code is None else str(container.exit_code)
             shown = f"{shown}, out of memory" if container.oom_killed else shown
-            return f"{container.state.capitalize()} ({shown}) {describe_span(now - container.finished_at)} ago"
+            ago = f"{container.state.capitalize()} ({shown}) {describe_span(now - container.finished_at)} ago"
+            return f"{ago}{_next_try(container, now)}"
         case _:
             return "Created"
+
+
+def _next_try(container: ContainerRow, now: float) -> str:
+    """Of a crash loop; empty for a container that starts again at once."""
+    wait = container.next_run - now
+    return f", restart {container.restarts + 1} in {wait:.0f} s" if wait >= 0.5 else ""
 
 
 def _data(container: ContainerRow, stack: str, details: Details, now: float, *, full: bool) -> dict[str, Any]:

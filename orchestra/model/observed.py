@@ -66,6 +66,7 @@ class Exited(Record):
     """exit_code: 128 + the signal's number if a signal ended it. exit_code None: it could not be learned.
 
     stopped: it ended after a request to stop it, so it runs again as soon as it is wanted, whatever its policy.
+    memory_peak: the most bytes it used at once, if it was killed because memory ran out; 0 if that is not known.
     """
 
     exit_code: int | None
@@ -73,6 +74,7 @@ class Exited(Record):
     finished_at: float
     oom_killed: bool = False
     stopped: bool = False
+    memory_peak: int = 0
 
     @property
     def succeeded(self) -> bool:

@@ -11,6 +11,7 @@ from orchestra.model.resource import Kind, ResourceId
 from orchestra.model.wish import Goal
 from orchestra.nearest import suggest
 from orchestra.plan.clues import Clue, find_clue
+from orchestra.plan.hints import hint_for
 from orchestra.plan.plan import plan
 from orchestra.plan.restart import next_run
 from orchestra.plan.verdict import Failed
@@ -30,6 +31,8 @@ FULL = 0.9
 """Likewise, the share of its limit of memory."""
 SHELL = "/bin/sh -c "
 """What comes before the words of a probe that the file gives as one text."""
+LOOPING = 3
+"""Short runs in a row from which on a program is said to be in a crash loop."""
 LAST_WORDS = 5
 """Lines of a log that are shown."""
 
@@ -185,8 +188,12 @@ class Explainer:
             wait = max(0.0, following.at - self._now)
             when = f"in {wait:.0f} s" if wait >= 1 else "now"
             what += f"; restart {following.restarts} comes {when}"
+        if following is not None and container.backoff >= LOOPING:
+            what = f"is in a crash loop: it {what}"
         clue = None if ended.oom_killed else find_clue(evidence.log)
-        hint = "give it more memory with mem_limit" if ended.oom_killed and spec.resources.memory else ""
+        hint = hint_for(spec, clue)
+        if ended.oom_killed and spec.resources.memory:
+            hint = "give it more memory with mem_limit"
         return self._with_clue(spec, what, hint, evidence, clue, seen)
 
     def _of_run(
@@ -260,7 +267,8 @@ def describe_end(ended: Exited, limit: int | None = None) -> str:
     code = ended.exit_code
     if ended.oom_killed:
         allowed = f"its limit of {format_bytes(limit)}" if limit else "the machine had left"
-        return f"was killed because it needed more memory than {allowed}"
+        peak = f", and used up to {format_bytes(ended.memory_peak)}" if ended.memory_peak else ""
+        return f"was killed because it needed more memory than {allowed}{peak}"
     if code is None:
         return "ended, and its exit code was lost"
     if code > 128:

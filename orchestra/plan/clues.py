@@ -25,6 +25,10 @@ class Clue(NamedTuple):
 
 _UNKNOWN_NAME = "does not find the name {name}"
 _REFUSED = "is refused by {name}"
+NO_SPACE = "has no space left on a disk"
+READ_ONLY = "writes to a file system that is read-only"
+NOT_PERMITTED = "may not do what it tries"
+NO_PROCESSES = "has as many processes as it may"
 _PATTERNS = tuple(
     (re.compile(pattern, re.IGNORECASE), what)
     for pattern, what in (
@@ -50,33 +54,41 @@ _PATTERNS = tuple(
         (rf"connect(?:ion)? to {_HOST}(?::\d+| port \d+)?.*(?:connection )?refused", _REFUSED),
         (rf"connect ECONNREFUSED {_HOST}", _REFUSED),
         (r"connection refused|ECONNREFUSED", "is refused by the server that it calls"),
-        (r"no space left on device|ENOSPC|disk quota exceeded", "has no space left on a disk"),
-        (r"read-only file system|EROFS", "writes to a file system that is read-only"),
+        (r"no space left on device|ENOSPC|disk quota exceeded", NO_SPACE),
+        (r"read-only file system|EROFS", READ_ONLY),
         (r"too many open files|EMFILE", "has as many files open as it may"),
         (
             r"cannot allocate memory|out of memory|OutOfMemoryError|MemoryError|heap out of memory",
             "has not enough memory",
+        ),
+        (
+            r"\bfork\b.*(?:temporarily unavailable|interrupted system call|retry)|can'?t fork|cannot fork"
+            r"|(?:can'?t|cannot|unable to|failed to) (?:start|create) (?:a |new |native )*thread|pthread_create",
+            NO_PROCESSES,
         ),
         (r"exec format error", "is for another kind of processor"),
         (
             r"(?:password|ident|peer) authentication failed|access denied for user|WRONGPASS|NOAUTH",
             "has the wrong password",
         ),
-        (r"permission denied|EACCES|operation not permitted|EPERM", "may not do what it tries"),
+        (r"permission denied|EACCES|operation not permitted|EPERM", NOT_PERMITTED),
         (r"certificate (?:has expired|verify failed|signed by unknown authority)", "does not trust a certificate"),
-        (r"(?:command )?not found$|executable file not found", "does not find a command"),
-        (r"no such file or directory|ENOENT|ModuleNotFoundError|cannot find module", "does not find a file"),
         (
-            r"(?:environment )?variable .*(?:not set|is required|is missing|undefined)|KeyError: '[A-Z_]+'",
+            r"(?:syntax|parse|configuration|config) error|invalid configuration|YAMLException|unknown directive"
+            r"|\[emerg\]|JSONDecodeError|TOMLDecodeError|error parsing",
+            "does not understand its configuration",
+        ),
+        (r"ModuleNotFoundError|cannot find module|ClassNotFoundException|ImportError", "does not find a module"),
+        (r"(?:command )?not found$|executable file not found", "does not find a command"),
+        (r"no such file or directory|ENOENT", "does not find a file"),
+        (
+            r"(?:environment )?variable .*(?:not set|is required|is missing|undefined)|KeyError: '[A-Z_]+'"
+            r"|\b[A-Z_][A-Z0-9_]*: (?:is not set|parameter (?:null or )?not set|unbound variable)",
             "lacks a variable",
         ),
         (
-            r"unknown (?:option|flag|argument|directive)|unrecognized (?:option|argument)|invalid option",
+            r"unknown (?:option|flag|argument)|unrecognized (?:option|argument)|invalid option",
             "is called with an option that it does not know",
-        ),
-        (
-            r"(?:syntax|parse|configuration|config) error|invalid configuration|YAMLException",
-            "does not understand its configuration",
         ),
     )
 )

@@ -394,12 +394,14 @@ class Shim:
             self._leave()
             return
         oom_killed = self.cgroup.oom_kills() > 0
+        memory_peak = self.cgroup.memory_peak() if oom_killed else 0
         self._clean()
         self._run_last_hooks()
         self.directory.remove("shim.sock")
         record = {
             "exit_code": self.exit_code,
             "oom_killed": oom_killed,
+            "memory_peak": memory_peak,
             "started_at": self.started_at,
             "finished_at": time.time(),
         }

@@ -21,12 +21,16 @@ class Status(Enum):
 
 
 class Exit(NamedTuple):
-    """How a run ended. exit_code: 128 plus the signal's number for a signal, None if it cannot be known."""
+    """How a run ended. exit_code: 128 plus the signal's number for a signal, None if it cannot be known.
+
+    memory_peak: in bytes, of one that was killed because memory ran out; 0 if it is not known.
+    """
 
     exit_code: int | None
     oom_killed: bool
     started_at: float
     finished_at: float
+    memory_peak: int = 0
 
 
 class State(NamedTuple):

@@ -45,7 +45,8 @@ class ContainerRow(Record):
     Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
     None if it is unknown. error: why it could not start. damage: which of its files cannot be read.
     index: its number among the replicas. pid: of its first process while it runs, else 0. volumes: names on the host.
-    one_off: made for one command, and no replica of its service.
+    one_off: made for one command, and no replica of its service. next_run: Unix time of its next start by its restart
+    policy, 0 if none is to come; restarts: how many there were.
     """
 
     name: str
@@ -70,6 +71,8 @@ class ContainerRow(Record):
     pid: int = 0
     volumes: tuple[str, ...] = ()
     one_off: bool = False
+    restarts: int = 0
+    next_run: float = 0.0
 
     @property
     def runs(self) -> bool:
@@ -156,10 +159,11 @@ def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = Fa
     from orchestra.driver.local.look import look_at_containers
 
     home = context.home.stack(stack)
-    return [
-        _row(encoded, restarts=tell_restarts and (_begins_again(encoded) or _restarts(home, encoded)))
-        for encoded in look_at_containers(home)
-    ]
+    rows = []
+    for encoded in look_at_containers(home):
+        following = _next_run(home, encoded) if tell_restarts else 0.0
+        rows.append(_row(encoded, restarts=tell_restarts and _begins_again(encoded), next_run=following))
+    return rows
 
 
 def observe_containers(context: Context, stack: str) -> list[Container]:
@@ -185,14 +189,16 @@ def _begins_again(container: Encoded) -> bool:
     return container["status"]["kind"] == "Created" and bool(container.get("restarts")) and "error" not in container
 
 
-def _restarts(home: StackHome, container: Encoded) -> bool:
+def _next_run(home: StackHome, container: Encoded) -> float:
+    """Unix time; 0 if none is to come."""
     if container["status"]["kind"] != "Exited" or container["status"]["stopped"]:
-        return False
-    from orchestra.driver.local.restarting import is_restarting
+        return 0.0
+    from orchestra.driver.local.restarting import find_next_run
     from orchestra.model.codec import decode
     from orchestra.model.observed import Container
 
-    return is_restarting(home, decode(Container, container))
+    following = find_next_run(home, decode(Container, container))
+    return following.at if following else 0.0
 
 
 def _health(encoded: Encoded) -> Health:
@@ -206,7 +212,7 @@ def _health(encoded: Encoded) -> Health:
         return NOT_PROBED  # its file is damaged: the next probe writes it again
 
 
-def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
+def _row(container: Encoded, *, restarts: bool = False, next_run: float = 0.0) -> ContainerRow:
     status = container["status"]
     return ContainerRow(
         name=container["name"],
@@ -219,7 +225,11 @@ def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
         networks=tuple(container.get("networks", ())),
         ports=tuple(container.get("ports", ())),
         exposed=tuple(container.get("exposed", ())),
-        state="restarting" if restarts else "paused" if status.get("paused") else str(status["kind"]).lower(),
+        state="restarting"
+        if restarts or next_run
+        else "paused"
+        if status.get("paused")
+        else str(status["kind"]).lower(),
         started_at=status.get("started_at", 0.0),
         finished_at=status.get("finished_at", 0.0),
         exit_code=status.get("exit_code", 0),
@@ -231,4 +241,6 @@ def _row(container: Encoded, *, restarts: bool = False) -> ContainerRow:
         pid=status.get("pid", 0),
         volumes=tuple(container.get("volumes", ())),
         one_off=bool(container.get("one_off")),
+        restarts=container.get("restarts", 0),
+        next_run=next_run,
     )

@@ -152,7 +152,10 @@ def test_a_crash_loop_says_when_it_goes_on():
         observed, containers={name: replace(each, restarts=6, backoff=6) for name, each in observed.containers.items()}
     )
     (cause,) = explain("web", desired, observed, web=Evidence(log=("a", "no such file or directory")))
-    assert cause.what == "ended with exit code 1 0 s ago; restart 7 comes in 6 s; it does not find a file"
+    assert (
+        cause.what
+        == "is in a crash loop: it ended with exit code 1 0 s ago; restart 7 comes in 6 s; it does not find a file"
+    )
     assert cause.log == ("a", "no such file or directory")
 
 

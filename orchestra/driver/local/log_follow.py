@@ -216,9 +216,9 @@ class Follower:
     def _runs_again(self, container: Container) -> bool:
         if not isinstance(container.status, Exited):
             return False
-        from orchestra.driver.local.restarting import is_restarting
+        from orchestra.driver.local.restarting import find_next_run
 
-        return is_restarting(self._home, container)
+        return find_next_run(self._home, container) is not None
 
 
 def _container_of(file: str) -> str:

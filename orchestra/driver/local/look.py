@@ -171,6 +171,7 @@ def _status(files: ContainerDirectory, seen: State) -> Encoded:
         "started_at": seen.started_at,
         "finished_at": ended.finished_at if ended else seen.started_at,
         "oom_killed": bool(ended and ended.oom_killed),
+        "memory_peak": ended.memory_peak if ended else 0,
         "stopped": bool(of_run(files, STOP, seen.started_at)),
     }
 

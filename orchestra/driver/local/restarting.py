@@ -15,9 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.home import StackHome
     from orchestra.model.observed import Container
+    from orchestra.plan.restart import NextRun
 
 
-def is_restarting(stack_home: StackHome, container: Container) -> bool:
+def find_next_run(stack_home: StackHome, container: Container) -> NextRun | None:
     """From the last request, and only if there is a supervisor to do it and the last attempt did not fail."""
     if (
         container.error
@@ -25,14 +26,14 @@ def is_restarting(stack_home: StackHome, container: Container) -> bool:
         or container.status.stopped
         or not is_running(stack_home)
     ):
-        return False
+        return None
     try:
         with open(stack_home.desired, "rb") as file:
             desired = json.loads(file.read())
         spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
         wish = decode(Wish, desired.get("wishes", {}).get(container.service, {}))
         if spec is None or wish.rests:
-            return False
-        return next_run(decode(Restart, spec.get("restart", {})), container, container.status) is not None
+            return None
+        return next_run(decode(Restart, spec.get("restart", {})), container, container.status)
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
-        return False  # a supervisor does nothing either while this is unknown
+        return None  # a supervisor does nothing either while this is unknown

@@ -79,6 +79,10 @@ class Cgroup:
         """How many processes of this group the kernel has killed because memory ran out."""
         return 0
 
+    def memory_peak(self) -> int:
+        """The most bytes of memory that this group has used at once; 0 if that is not counted."""
+        return 0
+
     def processes(self) -> list[int]:
         return []
 

@@ -95,6 +95,9 @@ class CgroupV1(CgroupTree):
     def oom_kills(self) -> int:
         return count(f"{self._directories.get('memory', '')}/memory.oom_control", "oom_kill")
 
+    def memory_peak(self) -> int:
+        return int(read_file(f"{self._directories.get('memory', '')}/memory.max_usage_in_bytes").strip() or 0)
+
 
 def _allot_real_time(directory: str, root: str, cpu: Mapping[str, Any]) -> None:
     """Give the parent the real time that a group gets, on top of what others got; a new parent has none.

@@ -95,6 +95,9 @@ class CgroupV2(CgroupTree):
     def oom_kills(self) -> int:
         return count(f"{self.directory('')}/memory.events", "oom_kill")
 
+    def memory_peak(self) -> int:
+        return int(read_file(f"{self.directory('')}/memory.peak").strip() or 0)
+
     def kill(self) -> None:
         """cgroup.kill (Linux 5.14) also reaches processes that fork meanwhile; then wait as for version 1."""
         directory = self.directory("")
