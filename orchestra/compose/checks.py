@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra.compose import sharing
 from orchestra.compose.addresses import check_addresses
 from orchestra.compose.control_characters import check_control_characters
+from orchestra.compose.healing import check_healing
 from orchestra.compose.implied import all_dependencies
 from orchestra.compose.limits import check_limits
 from orchestra.compose.log_drivers import check_logging
@@ -56,6 +57,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         check_dependencies(service, path, context, declared.services)
         _check_agreement(service, path, context)
         check_limits(service, path, context)
+        check_healing(service, path, context)
         _check_scale(service, path, context, scale.get(key))
     _check_number(context, scale)
     _check_names(context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.compose.cdi import is_cdi_name
+from orchestra.compose.healing import restarts_unhealthy
 from orchestra.compose.log_drivers import logging
 from orchestra.compose.models import model_endpoints, model_names
 from orchestra.compose.mounts import volume_sources
@@ -24,6 +25,7 @@ from orchestra.model.desired import (
 )
 from orchestra.model.hook import Hook
 from orchestra.model.names import ContainerName, ServiceName, container_name
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,7 +86,7 @@ def first_replica(
         extra_hosts=tuple((text.partition("=")[0], text.partition("=")[2]) for text in service.extra_hosts),
         healthcheck=_healthcheck(service),
         healthcheck_disabled=_is_disabled(service),
-        restart=restart(service),
+        restart=replace(restart(service), unhealthy=restarts_unhealthy(service)),
         update=_update(service),
         stop_signal=service.stop_signal or "",
         stop_grace_period=10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,

@@ -62,13 +62,14 @@ class Restart(Record):
     """``maximum_retries``: None means no limit. delay: in seconds, before every run after the first; 0 backs off.
 
     window: seconds that a run must last to have succeeded: then retries are counted anew. With 0 they never are, and
-    the back-off begins again after a while.
+    the back-off begins again after a while. unhealthy: a container that becomes unhealthy is restarted, too.
     """
 
     policy: RestartPolicy = RestartPolicy.NO
     maximum_retries: int | None = None
     delay: float = 0.0
     window: float = 0.0
+    unhealthy: bool = False
 
 
 class Port(Record):

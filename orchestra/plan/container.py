@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import (
@@ -24,10 +25,11 @@ from orchestra.plan.dependency import (
     replaced_dependency,
 )
 from orchestra.plan.earlier import is_checked, is_made_from, refusal_of
+from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.hooks import run_hooks, stop
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
-from orchestra.plan.restart import next_run
+from orchestra.plan.restart import STEADY, next_run
 from orchestra.plan.rolling import wait_for_others
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.plan.volumes import named_volumes
@@ -232,14 +234,14 @@ def _keep_running(
 ) -> Action | Blocked | Failed | None:
     """Run the hooks that are left, unless it has to be restarted.
 
-    That is on request, or since a dependency that takes it along was replaced.
+    That is on request, since a dependency that takes it along was replaced, or because it is unhealthy.
     """
     if is_to_restart(situation, spec, container):
         why = "asked to be restarted"
     else:
         replaced = replaced_dependency(situation, spec, container)
         if replaced is None:
-            return run_hooks(container, running)
+            return _heal(situation, spec, container, running) or run_hooks(container, running)
         why = f"{replaced} was replaced"
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Allowed):
@@ -248,6 +250,18 @@ def _keep_running(
         reason = f"{why}; {allowed.reason}"
         return Blocked(ResourceId.container(spec.name), reason, allowed.waits_for, awaited=allowed.awaited)
     return allowed if is_to_restart(situation, spec, container) else run_hooks(container, running)
+
+
+def _heal(situation: Situation, spec: ContainerSpec, container: Container, running: Running) -> Action | Blocked | None:
+    """Stop an unhealthy container that is to be restarted then; but no run is cut short before it could be steady."""
+    if not spec.restart.unhealthy or running.paused or running.health.status is not HealthStatus.UNHEALTHY:
+        return None
+    why = describe_unhealthy(spec.name, running.health)
+    steady = running.started_at + STEADY
+    if situation.now < steady:
+        reason = f"{why}; restarted {STEADY:g} s after its start"
+        return Blocked(ResourceId.container(spec.name), reason, until=steady)
+    return stop(situation, container, f"{why}; to be restarted")
 
 
 def _after_exit(

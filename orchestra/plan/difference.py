@@ -38,6 +38,7 @@ _NAMES = {
     "restart.maximum_retries": "restart.max_attempts",
     "restart.delay": "deploy.restart_policy.delay",
     "restart.window": "deploy.restart_policy.window",
+    "restart.unhealthy": "x-orchestra.restart",
     "logging.max_size": "logging.options.max-size",
     "logging.max_file": "logging.options.max-file",
     "driver_options": "driver_opts",

@@ -117,3 +117,24 @@ def test_running_out_of_memory_is_said_with_the_limit():
     assert exit_text(ended, 64 << 20) == "exited (137, out of memory: its limit is 64 MiB)"
     assert exit_text(ended, 1_000_000) == "exited (137, out of memory: its limit is 1000000 bytes)"
     assert exit_text(Exited(137, 0.0, 1.0), 64 << 20) == "exited (137)"
+
+
+def sick(started_at, **policy):
+    desired = stack(service("web", healthy=True))
+    desired = replace(desired, containers=(replace(desired.containers[0], restart=Restart(**policy)),))
+    health = Health(HealthStatus.UNHEALTHY, exit_code=1, output="no answer")
+    return plan(desired, changed(world_after(desired), "s-web-1", status=Running(1, started_at, health)), {}, 1000.0)
+
+
+def test_an_unhealthy_container_is_restarted_only_where_that_is_asked_for():
+    assert sick(0.0).ready == ()
+    [action] = sick(0.0, unhealthy=True).ready
+    assert (action.verb, action.resource) == ("stop", ResourceId.container("s-web-1"))
+    assert "no answer" in action.reason
+
+
+def test_a_run_is_not_cut_short_so_unhealthy_containers_cause_no_storm():
+    step = sick(995.0, unhealthy=True)
+    assert step.ready == ()
+    assert step.wake_at == 1005.0
+    assert "restarted 10 s after its start" in step.blocked[0].reason
