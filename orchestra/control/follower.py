@@ -41,6 +41,7 @@ class Follower:
         self._announce = announce
         self._clock = clock
         self._following = load_following(home)
+        self._latest = self._following.follow.edits if self._following else 0
         self._changed = anyio.Event()
         self._running: anyio.CancelScope | None = None
 
@@ -53,6 +54,7 @@ class Follower:
         recreate = Recreate.NEVER if changes.recreate is Recreate.NEVER else Recreate.CHANGED
         lasting = Changes(recreate=recreate, remove_orphans=changes.remove_orphans, stop_timeout=changes.stop_timeout)
         await self._store(Following(follow, lasting))
+        self._latest = follow.edits
         self._restart()
         self._tell(FileChange.FOLLOWED)
 
@@ -66,17 +68,22 @@ class Follower:
         return True
 
     def check(self, follow: Follow) -> Following:
-        """Raise UserError if the stack is not followed any more, or by another command."""
+        """Raise UserError if the stack is not followed any more, or by another command, or there was a later edit."""
         if self._following is None or self._following.follow.at != follow.at:
             raise UserError(f"stack {self._home.name} is not followed any more by this process")
+        if follow.edits < self._latest:
+            raise UserError(f"edit {follow.edits} comes too late: it was followed by edit {self._latest}")
+        self._latest = follow.edits
         return self._following
 
     async def note(self, follow: Follow, edit: Edit) -> None:
         """What came of an edit. Raises what ``check`` raises."""
-        before = self.check(follow)
-        if before.edit is not None and edit.at < before.edit.at:
-            return
-        await self._store(replace(before, follow=follow, edit=edit))
+        following = replace(self.check(follow), follow=follow, edit=edit)
+        try:
+            await self._store(following)
+        except OSError as error:  # what runs comes first: the next supervisor looks at the files again
+            print(f"the last edit cannot be noted: {error}", file=sys.stderr, flush=True)
+            self._following = following
         self._tell(FileChange.REFUSED if edit.error else FileChange.APPLIED, edit)
 
     async def keep(self) -> None:

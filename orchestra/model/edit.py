@@ -14,7 +14,7 @@ class Follow(Record):
     """at: Unix time of the command that asked for it, by which this following is known. digest: sha256 in hexadecimal
     of the desired state that was loaded last. The rest is what that command was given: it may hold secrets.
 
-    builds: missing images are built.
+    builds: missing images are built. edits: how many there were; clocks may be set back, so this tells which is later.
     """
 
     at: float
@@ -26,6 +26,7 @@ class Follow(Record):
     author: Author
     chosen: Chosen
     builds: bool = True
+    edits: int = 0
 
 
 class Edit(Record):

@@ -59,27 +59,30 @@ class Looker:
         self._stack = stack
         self._follow = following.follow
         self._changes = following.changes
-        self._error = following.edit.error if following.edit else ""
+        self._error = following.edit.place + following.edit.error if following.edit else ""
 
     def look(self) -> frozenset[str]:
         """Load the files, and act on what is new; return the paths that were read or looked for."""
         paths: set[str] = set()
         at = time.time()
         try:
-            prepared = self._load(paths)
+            prepared, digest = self._load(paths)
         except (OrchestraError, OSError) as error:
-            self._note(describe(error, at))
+            self._follow = replace(self._follow, edits=self._follow.edits + 1)
+            self._note(self._follow, describe(error, at))
             return frozenset(paths)
-        digest = hashlib.sha256(prepared.desired).hexdigest()
         if digest != self._follow.digest:
-            self._follow, self._error = replace(self._follow, digest=digest), ""
+            self._follow, self._error = replace(self._follow, digest=digest, edits=self._follow.edits + 1), ""
             self._up(prepared, self._follow, at)
         elif self._error:
-            self._note(Edit(at))
+            self._note(self._follow, Edit(at))
         return frozenset(paths)
 
-    def _load(self, paths: set[str]) -> Prepared:
-        """Raises what ``up`` raises for a file that it refuses, and UserError if it is the file of another stack."""
+    def _load(self, paths: set[str]) -> tuple[Prepared, str]:
+        """What is new is complete; beside it, the digest of what the files say.
+
+        Raises what ``up`` raises for a file that it refuses, and UserError if it is the file of another stack.
+        """
         prepared = StackFile(self._context, paths.add).prepare(self._follow.chosen)
         if prepared.identity.stack != self._stack:
             raise UserError(
@@ -92,13 +95,14 @@ class Looker:
             if not is_accepted(self._context.home.sources, prepared.reach):
                 hint = "run orchestra up -d --follow to look at them and accept them"
                 raise UserError("it has files from elsewhere that were not accepted yet", hint=hint)
-        if hashlib.sha256(prepared.desired).hexdigest() != self._follow.digest:
+        digest = hashlib.sha256(prepared.desired).hexdigest()
+        if digest != self._follow.digest:
             self._build(prepared)
             if has_provisions(prepared):
                 from orchestra.stacks.provided import provide
 
                 prepared = provide(self._context, prepared, partial(print, file=sys.stderr, flush=True))
-        return prepared
+        return prepared, digest
 
     def _build(self, prepared: Prepared) -> None:
         if not prepared.built or not self._follow.builds:
@@ -127,15 +131,16 @@ class Looker:
             try:
                 self._client_again().ask(UpResult, request, desired=prepared.desired)
             except OrchestraError as error:
-                self._note(describe(error, at))
+                self._note(follow, describe(error, at))
 
         threading.Thread(target=ask, name="up", daemon=True).start()
 
-    def _note(self, edit: Edit) -> None:
-        if edit.error != self._error or not edit.error:
-            self._error = edit.error
+    def _note(self, follow: Follow, edit: Edit) -> None:
+        told = edit.place + edit.error
+        if told != self._error or not told:
+            self._error = told
             try:
-                self._client_again().ask_if_running(EditResult, EditRequest(self._follow, edit))
+                self._client_again().ask_if_running(EditResult, EditRequest(follow, edit))
             except OrchestraError as problem:  # it is not followed any more, and this process is about to be ended
                 print(problem, file=sys.stderr, flush=True)
 
