@@ -168,8 +168,8 @@ def _load(context: Context, name: str, network: Mapping[str, Any]) -> Desired:
     """Through the loader, which knows what a network may be."""
     from tempfile import TemporaryDirectory
 
-    from orchestra.stacks.context import Project
-    from orchestra.stacks.stack_file import Chosen, StackFile
+    from orchestra.model.project import Chosen, Project
+    from orchestra.stacks.stack_file import StackFile
 
     with TemporaryDirectory() as directory:
         path = os.path.join(directory, "compose.yaml")
