@@ -53,6 +53,11 @@ class StackHome(Record):
         return f"{self.data}/logs"
 
     @property
+    def kept(self) -> str:
+        """What makes each container whole again after a reboot: `CONTAINER.json`."""
+        return f"{self.data}/containers"
+
+    @property
     def events(self) -> str:
         """What has happened, for `events --since`: one JSON object per line."""
         return f"{self.data}/events.jsonl"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
 from orchestra.linux import private_files
+from orchestra.linux.durability import store_durably
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired
 
@@ -30,10 +30,4 @@ def load_desired(stack_home: StackHome) -> Desired | None:
 def store_desired(stack_home: StackHome, desired: Desired) -> None:
     """Write the whole file or nothing; it is on disk when this returns. It may hold secrets from the environment."""
     private_files.make_directories(stack_home.data)
-    temporary = f"{stack_home.desired}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(json.dumps(encode(desired), separators=(",", ":")).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, stack_home.desired)
+    store_durably(stack_home.desired, json.dumps(encode(desired), separators=(",", ":")).encode())

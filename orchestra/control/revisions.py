@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
 from orchestra.linux import private_files
+from orchestra.linux.durability import store_durably
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Desired
 from orchestra.model.revision import Author, Revision
@@ -119,7 +120,7 @@ class Revisions:
             with suppress(FileNotFoundError):
                 os.unlink(self._home.revision(surplus.number))
         del known[:-KEPT]
-        private_files.store(self._home.revision_index, json.dumps(encode(known), separators=(",", ":")).encode())
+        store_durably(self._home.revision_index, json.dumps(encode(known), separators=(",", ":")).encode())
 
     def _report(self, error: Exception) -> None:
         print(f"the revisions of stack {self._home.name} cannot be kept: {error}", file=sys.stderr, flush=True)

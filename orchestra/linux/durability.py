@@ -1,4 +1,4 @@
-"""Making written data durable: syncfs(2), for trees in which fsync(2) of each file would be far slower."""
+"""Making written data durable: fsync(2), and syncfs(2) for trees in which fsync of each file would be far slower."""
 
 from __future__ import annotations
 
@@ -7,6 +7,29 @@ import os
 from orchestra.linux.syscall import c_int, check, declare
 
 _syncfs = declare("syncfs", c_int)
+
+
+def sync_directory(path: str) -> None:
+    """Return once the names in the directory would survive a power failure."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def store_durably(path: str, content: bytes) -> None:
+    """Replace the file completely or not at all; when this returns, it would survive a power failure.
+
+    Only its owner may read it.
+    """
+    temporary = f"{path}.new"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_directory(os.path.dirname(path))
 
 
 def sync_file_system(path: str) -> None:

@@ -87,6 +87,12 @@ def booted_at() -> float:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def boot_id() -> str:
+    """The same from one start of this machine to the next: random(4)."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     check(_prctl(option, first, second, 0, 0), "prctl", f"option {option}")
 

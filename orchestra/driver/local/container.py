@@ -22,6 +22,7 @@ from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.kept import announce, find_kept, forget_kept, kept_names, load_kept, restore, store_kept
 from orchestra.driver.local.lent_mounts import lent_mounts
 from orchestra.driver.local.log_receivers import Identity, check_receiver, resolve_receiver
 from orchestra.driver.local.look import BUNDLE, RECORD
@@ -51,6 +52,7 @@ from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
+    from orchestra.driver.local.kept import Kept
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.driver.local.user import User
@@ -83,10 +85,14 @@ class Containers:
     def __enter__(self) -> Containers:
         """Take over the ports that containers have published already: the sockets of an earlier supervisor are gone."""
         end_strays(self._home, self._stack)
+        for name in sorted({*kept_names(self._stack_home)}.difference(self.names())):
+            if (kept := load_kept(self._stack_home, name)) is not None:
+                announce(kept, self._stack_home.container(name))
         for name in self.names():
             directory = self._stack_home.container(name)
             if not self._has_record(name):
-                self.remove(name, volumes=AnonymousVolumes.HAND_ON)  # a crash came before its record, or after
+                # A crash came before its record, or after; before it, if it was about to be made whole again.
+                self.remove(name, volumes=AnonymousVolumes.HAND_ON, forget=load_kept(self._stack_home, name) is None)
                 continue
             self._known.add(name)
             attachment = sound(attachments.load, directory)
@@ -127,15 +133,18 @@ class Containers:
             attachment = sound(attachments.load, directory)
             if attachment is not None and record.container.image_digest == image_digest:
                 return attachment
+        kept = load_kept(self._stack_home, spec.name)
+        if kept is not None and not kept.fits(spec, image_digest):
+            kept = None
         if ContainerDirectory(directory).has(RECORD):
-            self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
+            self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON, forget=kept is None)
         private_files.make_directories(directory)
         began = time.time()
         try:
-            return self._make(spec, image_digest, directory)
+            return self._make(spec, image_digest, directory, kept)
         except BaseException as error:
             record = sound(load_record, directory)
-            self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON)
+            self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON, forget=kept is None)
             if record is not None:
                 volume.delete_anonymous_volumes(
                     self._home, self._stack, spec.name, record.container.volumes, since=began
@@ -164,28 +173,43 @@ class Containers:
         self._mounted_images.resolve(spec, self._mounted_images.digests(spec))
         check_start(self._home, self._stack, spec, image, user, settled=settled)
 
-    def _make(self, spec: ContainerSpec, image_digest: str, directory: str) -> Attachment:
+    def _make(self, spec: ContainerSpec, image_digest: str, directory: str, kept: Kept | None) -> Attachment:
+        """kept: of this container from before a reboot, if it was there."""
+        if kept is None:
+            forget_kept(self._stack_home, spec.name)
         # The record keeps the image from being collected. Until it exists, the lock does.
         with self._images.content.held():
             image = self._images.resolve(image_digest)
             spec = self._completed(spec, image)
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             mounted = self._mounted_images.digests(spec)
-            container = replace(created(spec, seen, time.time(), mounted), id=os.urandom(32).hex())
+            container = replace(
+                created(spec, seen, kept.record.container.created_at if kept else time.time(), mounted),
+                id=kept.record.container.id if kept else os.urandom(32).hex(),
+            )
             joins = self._joins(spec)
             store_record(directory, ContainerRecord(replace(container, config_hash=""), spec.ports, joins))
             self._known.add(spec.name)
         ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec))
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
-        config = self._write_bundle(spec, image, container, attachment, directory)
+        config = self._write_bundle(spec, image, container, attachment, directory, again=kept is not None)
         command = tuple(config["process"]["args"])
+        if kept is not None:
+            restore(kept, directory)
         store_record(directory, ContainerRecord(replace(container, command=command), spec.ports, joins))
         return attachment
 
     def _write_bundle(
-        self, spec: ContainerSpec, image: ReadyImage, container: Container, attachment: Attachment, directory: str
+        self,
+        spec: ContainerSpec,
+        image: ReadyImage,
+        container: Container,
+        attachment: Attachment,
+        directory: str,
+        *,
+        again: bool,
     ) -> dict[str, Any]:
-        """config.json and shim.json, and everything they refer to."""
+        """config.json and shim.json, and everything they refer to. again: over what the container wrote before."""
         images = self._mounted_images.resolve(spec, container.mounted_images)
         mounts = volume.resolve_mounts(self._home, self._stack, spec, images)
         volume.fill_volumes(self._home, mounts, image.layers)
@@ -203,7 +227,7 @@ class Containers:
                 os.fchmod(written.fileno(), 0o644)
                 written.write(text)
         private_files.make_directories(f"{directory}/rootfs")
-        layers = self._snapshots.prepare(self._stack, spec.name, image.layers)
+        layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again)
         files = ContainerDirectory(directory)
         seccomp = store_filter(config, directory)
         files.store("config.json", config)
@@ -334,20 +358,30 @@ class Containers:
             f"container {name}: a file in {directory} is damaged or missing: the container is recreated"
         )
 
-    def remove(self, name: str, *, volumes: AnonymousVolumes) -> bool:
-        """Remove whatever exists of the container, including its processes.
+    def keep(self, name: str) -> None:
+        """Write down what makes the container whole again after a reboot."""
+        kept = find_kept(self._stack_home.container(name))
+        if kept is not None and kept != load_kept(self._stack_home, name):
+            with self._lock(name):
+                if name in self._known:
+                    store_kept(self._stack_home, name, kept)
+
+    def remove(self, name: str, *, volumes: AnonymousVolumes, forget: bool = True) -> bool:
+        """Remove whatever exists of the container, including its processes. forget: also what it wrote.
 
         Returns whether rules and names must be updated.
         """
         with self._lock(name):
-            return self._remove(name, volumes)
+            return self._remove(name, volumes, forget=forget)
 
-    def _remove(self, name: str, volumes: AnonymousVolumes) -> bool:
+    def _remove(self, name: str, volumes: AnonymousVolumes, *, forget: bool) -> bool:
         directory = self._stack_home.container(name)
         was_known = name in self._known
         self._known.discard(name)
         if not os.path.isdir(directory) and not was_known:
             return False
+        if forget:
+            forget_kept(self._stack_home, name)  # first: half of a container must not be made whole again
         record, attachment = sound(load_record, directory), sound(attachments.load, directory)
         if record is None:
             end_strays(self._home, self._stack)
@@ -366,15 +400,19 @@ class Containers:
                 case _:
                     assert_never(volumes)
         self._ports.release(name)
-        self._snapshots.remove(self._stack, name)
+        if forget:
+            self._snapshots.remove(self._stack, name)
+            self._remove_logs(name)
+        with contextlib.suppress(FileNotFoundError):
+            _remove_directory(directory)
+        return record is None or (attachment is not None and bool(attachment.interfaces))
+
+    def _remove_logs(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             for file in os.listdir(self._stack_home.logs):
                 stem, _, number = file.partition(f"{name}.log")
                 if not stem and (not number or number.removeprefix(".").isdecimal()):
                     os.unlink(f"{self._stack_home.logs}/{file}")
-        with contextlib.suppress(FileNotFoundError):
-            _remove_directory(directory)
-        return record is None or (attachment is not None and bool(attachment.interfaces))
 
     @property
     def known(self) -> frozenset[str]:

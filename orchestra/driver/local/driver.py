@@ -16,6 +16,7 @@ from orchestra.driver.local import hook as hooks
 from orchestra.driver.local import probe, volume
 from orchestra.driver.local.container import Containers
 from orchestra.driver.local.image.store import ImageStore
+from orchestra.driver.local.keeping import Keeping
 from orchestra.driver.local.net import network
 from orchestra.driver.local.net.nameserver import serving_names
 from orchestra.driver.local.net.watch import NetworkWatch
@@ -85,6 +86,7 @@ class LocalDriver:
             partial(network.apply, home, stack),
             partial(network.publish, home, stack),
         )
+        self._keeping = Keeping(self._containers.keep)
         self._names: NameServer | None = None
         self._networks: NetworkWatch | None = None
         self._serves = False
@@ -96,18 +98,25 @@ class LocalDriver:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         changed, changes = anyio.create_memory_object_stream[str | None](float("inf"))
-        watch = Watch(self._stack_home, changed.send_nowait)
+
+        def tell(name: str) -> None:
+            self._keeping.note(name)
+            changed.send_nowait(name)
+
+        watch = Watch(self._stack_home, tell)
         # What looks in a thread goes on when all tasks are cancelled: what it uses stays open until they have ended.
         with changed, changes, watch as self._watch, self._containers, ExitStack() as opened:
             self._changes = changes
             for name in await run_sync(self._containers.names):
                 self._watch.add(name)
+                self._keeping.note(name)
             async with (
                 serving_names(self._home, self._stack, self._launch_resolver) as self._names,
                 anyio.create_task_group() as tasks,
             ):
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
+                tasks.start_soon(self._keeping.run, name="what a reboot must not take")
                 tasks.start_soon(self._watch_networks, opened, changed.send_nowait, name="watch on networks")
                 self._serves = True
                 with suppress(DriverError):  # it is tried again, and commands that wait for it get the error
@@ -234,6 +243,7 @@ class LocalDriver:
         with runtime_errors(spec.name):
             attachment, container = await self._turns.take(self._make, spec, image_digest)
         self._watch.add(spec.name)
+        self._keeping.note(spec.name)
         if attachment.interfaces:
             self._projections.ask(rules=bool(attachment.ports))
         return container
@@ -281,6 +291,7 @@ class LocalDriver:
         await self._projections.settle()
         with runtime_errors(name):
             container, warnings = await run_sync(self._run, name)
+        self._keeping.note(name)
         for warning in warnings:
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
         return container

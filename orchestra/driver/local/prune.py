@@ -239,6 +239,7 @@ def _forget_stack(stack_home: StackHome) -> None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(stack_home.desired)
+        remove_tree(stack_home.kept)
         remove_tree(stack_home.run)
 
 

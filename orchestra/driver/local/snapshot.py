@@ -66,19 +66,23 @@ class Snapshotter:
         self._links = f"{self._root}/l"
         self._locks = f"{self._root}/locks"
 
-    def prepare(self, stack: str, name: str, layers: Sequence[str]) -> tuple[LayerMount, ...]:
-        """An empty writable snapshot over ``layers``, topmost first; one that was there before is removed."""
+    def prepare(self, stack: str, name: str, layers: Sequence[str], *, again: bool = False) -> tuple[LayerMount, ...]:
+        """An empty writable snapshot over ``layers``, topmost first; one that was there before is removed.
+
+        again: it is kept, with what was written to it.
+        """
         directory = self._container(stack, name)
         self._check_home()
         with file_errors(f"snapshot of {name}"):
-            remove_tree(directory)
-            self._make_home()
-            private_files.make_directories(directory)
             upper, work = f"{directory}/fs", f"{directory}/work"
-            os.mkdir(work, 0o700)
-            os.mkdir(upper, 0o755)
-            # The upper directory is the root that the container sees.
-            _copy_attributes(layers[0], upper)
+            if not again or not os.path.isdir(upper):
+                remove_tree(directory)
+                self._make_home()
+                private_files.make_directories(directory)
+                os.mkdir(upper, 0o755)
+                # The upper directory is the root that the container sees.
+                _copy_attributes(layers[0], upper)
+            private_files.make_directories(work)
             if len(layers) > 1 and not self._is_own(layers[-1]):
                 return self._over_tree(directory, layers, name)
             for layer in layers:

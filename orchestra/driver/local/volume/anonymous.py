@@ -19,9 +19,9 @@ from orchestra.driver.local.volume.store import (
     disk_errors,
     load_record,
     make_volume,
-    sync_directory,
     volume_path,
 )
+from orchestra.linux.durability import sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

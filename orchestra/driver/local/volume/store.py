@@ -18,6 +18,7 @@ from orchestra.driver.local.volume.options import parse_driver_options
 from orchestra.errors import FatalError, StillInUse, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.directory_lock import locked
+from orchestra.linux.durability import sync_directory
 from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.model.codec import decode, encode
 from orchestra.model.names import VolumeName
@@ -262,14 +263,6 @@ def _names_in(directory: str) -> list[str]:
         return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def sync_directory(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from orchestra.driver.local.image.content.nameless import find_nameless
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, load_parts
 from orchestra.driver.local.image.content.store import ContentStore
 from orchestra.driver.local.image.tree import PREFIX
+from orchestra.driver.local.kept import kept_names, load_kept
 from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import FatalError
@@ -48,8 +49,12 @@ def containers(home: Home) -> Iterator[User]:
 
     A container whose record cannot be read stops the collection: it may need anything.
     """
-    for stack in _list(home.stacks_run):
+    for stack in sorted({*_list(home.stacks_run), *_list(home.stacks_data)}):
         stack_home = home.stack(stack)
+        for name in kept_names(stack_home):
+            if (kept := load_kept(stack_home, name)) is not None:
+                made = kept.record.container
+                yield from _users(stack, name, {made.image_digest, *made.mounted_images.values()})
         for name in _list(stack_home.containers):
             path = f"{stack_home.container(name)}/{RECORD}"
             try:
@@ -62,7 +67,11 @@ def containers(home: Home) -> Iterator[User]:
                 raise FatalError(
                     f"{path} cannot be read: {error}", hint="run `orchestra system prune` first"
                 ) from error
-            yield from (User(stack, name, digest) for digest in sorted(digests) if not digest.startswith(PREFIX))
+            yield from _users(stack, name, digests)
+
+
+def _users(stack: str, name: str, digests: Collection[str]) -> Iterator[User]:
+    return (User(stack, name, digest) for digest in sorted(digests) if not digest.startswith(PREFIX))
 
 
 def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
