@@ -13,6 +13,7 @@ from orchestra.visible import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.context import Context
 
 
 def run(invocation: Invocation) -> int:
@@ -39,4 +40,17 @@ def bring_down(invocation: Invocation, options: DownOptions) -> int:
     if result.failures:
         print(render_failures(result.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
         return 1
+    if not options.services:
+        _tell_of_unit(context, known.stack)
     return 0
+
+
+def _tell_of_unit(context: Context, stack: str) -> None:
+    from orchestra.stacks.boot.unit import HOME, enabled_stacks
+
+    if stack in enabled_stacks(context.environment.get(HOME)):
+        print(
+            f"note: stack {stack} is enabled, and down: it is not started at boot until orchestra up has brought it "
+            "up again; orchestra disable removes its unit",
+            file=sys.stderr,
+        )

@@ -164,6 +164,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("graph --volumes --format svg", "Print an image, with the volumes that services use"),
     ),
     "events": (Example("events --json", "Print events as JSON, one object per line"),),
+    "enable": (
+        Example("enable", "Have the stack come back whenever the machine starts"),
+        Example("enable --now", "Bring it up as well, and have systemd watch it from now on"),
+    ),
+    "disable": (Example("disable", "Leave the stack running, but do not bring it back at the next boot"),),
+    "recover": (Example("-p stack recover", "Bring a stack back after a boot without systemd"),),
     "ls": (Example("ls -a", "List every stack, including those without running containers"),),
     "version": (Example("version --short", "Print only the version number"),),
     "doctor": (Example("doctor", "Check whether this machine can run containers"),),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LIVING = frozenset({"running", "paused", "restarting"})
 HEADER = {"Name": "NAME", "Status": "STATUS", "ConfigFiles": "CONFIG FILES"}
+AT_BOOT = {"Name": "NAME", "Status": "STATUS", "AtBoot": "AT BOOT", "ConfigFiles": "CONFIG FILES"}
+"""The columns where a stack is enabled."""
 
 
 def run(invocation: Invocation) -> int:
@@ -31,15 +33,27 @@ def run(invocation: Invocation) -> int:
     if not stacks and not invocation.values["filters"]:
         tell_of_root(invocation, context)
     living = [_of_living(stack) for stack in stacks if not LIVING.isdisjoint(stack.states)]
-    sys.stdout.write(render(stacks if invocation.values["all"] else living, invocation.values, output_width()))
+    shown = stacks if invocation.values["all"] else living
+    for unit in [stack.lost_program for stack in shown if stack.lost_program]:
+        print(f"warning: {unit} does not exist, but a unit runs it: run orchestra enable again", file=sys.stderr)
+    sys.stdout.write(render(shown, invocation.values, output_width()))
     return 0
 
 
 def render(stacks: Sequence[StackRow], values: dict[str, Any], width: int | None = None) -> str:
     if values["quiet"]:
         return "".join(f"{stack.name}\n" for stack in stacks)
-    rows = [{"Name": stack.name, "Status": _status(stack), "ConfigFiles": ",".join(stack.files)} for stack in stacks]
-    return render_rows(values["format"], HEADER, rows, width=width, array=True)
+    rows = [
+        {
+            "Name": stack.name,
+            "Status": _status(stack),
+            "AtBoot": "enabled" if stack.enabled else "",
+            "ConfigFiles": ",".join(stack.files),
+        }
+        for stack in stacks
+    ]
+    header = AT_BOOT if any(stack.enabled for stack in stacks) else HEADER
+    return render_rows(values["format"], header, rows, width=width, array=True)
 
 
 def _of_living(stack: StackRow) -> StackRow:

@@ -5,6 +5,7 @@ Names and letters are those of Docker Compose if it has the command or option.
 
 from __future__ import annotations
 
+from orchestra.cli.boot_table import BOOT_COMMANDS
 from orchestra.cli.build_table import BUILD, BUILD_COMMANDS, NO_BUILD, QUIET_BUILD
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
 from orchestra.cli.look_table import LOOK_COMMANDS
@@ -157,6 +158,7 @@ COMMANDS = (
         (SERVICES,),
     ),
     *RUN_COMMANDS,
+    *BOOT_COMMANDS,
     *LOOK_COMMANDS,
     Command(
         "logs",

@@ -147,7 +147,7 @@ class Conversation:
         self._connection.sendall(request)
         greeting = self._receive()
         if greeting.get("orchestra") != __version__:
-            raise _version_error(greeting)
+            raise OtherVersion(greeting)
         while True:
             message = self._receive()
             if "event" in message:
@@ -183,9 +183,13 @@ def supervisor_argv(stack: str, driver: str) -> list[str]:
     return [os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py"), stack, driver]
 
 
-def _version_error(greeting: Message) -> UserError:
-    stack, other, pid = greeting.get("stack"), greeting.get("orchestra"), greeting.get("fork_server")
-    return UserError(
-        f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",
-        hint=f"run kill {pid} to end its fork server; this version then takes over, and no container stops",
-    )
+class OtherVersion(UserError):
+    """The supervisor is of another version. fork_server: its parent; once that is killed, this version takes over."""
+
+    def __init__(self, greeting: Message) -> None:
+        stack, other, pid = greeting.get("stack"), greeting.get("orchestra"), greeting.get("fork_server")
+        super().__init__(
+            f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",
+            hint=f"run kill {pid} to end its fork server; this version then takes over, and no container stops",
+        )
+        self.fork_server = pid if isinstance(pid, int) else 0

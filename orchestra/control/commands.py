@@ -269,8 +269,9 @@ class Commands:
         return AttendResult(tuple(Exit(c.name, c.service, status.exit_code) for c, status in ended))
 
     async def settle(self, request: SettleRequest) -> SettleResult:
-        await wait_until_up(self._engine, services=frozenset(request.services))
-        return SettleResult()
+        services = frozenset(request.services)
+        waited = await self.wait_until_up(services, wait=request.wait, timeout=request.wait_timeout)
+        return SettleResult(report_failures(waited.failures, self._engine.desired), waited.unproven)
 
     async def events(self, _request: EventsRequest) -> EventsResult:
         """Never returns: the server sends the events."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import anyio
 
 from orchestra.control.failures import report_failures
 from orchestra.engine.driver import Pauses
-from orchestra.errors import UserError
+from orchestra.errors import DriverError, UserError
 from orchestra.linux.process import parse_signal
 from orchestra.model.desired import Endpoint
 from orchestra.model.names import NetworkName
@@ -15,6 +18,7 @@ from orchestra.model.result import (
     ConnectResult,
     DisconnectResult,
     Exit,
+    HaltResult,
     KillResult,
     PauseResult,
     RemoveResult,
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from orchestra.model.request import (
         ConnectRequest,
         DisconnectRequest,
+        HaltRequest,
         KillRequest,
         PauseRequest,
         RemoveRequest,
@@ -103,6 +108,29 @@ class LifeCycle:
         seen = self._engine.observed.containers.values()
         resting = (each.name for each in seen if each.service in asked and not each.one_off and _rests(each))
         return StopResult(report_failures(failures, self._engine.desired), tuple(sorted(resting)))
+
+    async def halt(self, _request: HaltRequest) -> HaltResult:
+        """End every run, those of commands too. What is desired stays: the next supervisor carries on with it.
+
+        Another request makes this one carry on as well.
+        """
+        asked = self._existing(())
+        self._engine.set_desired(stop(self._commands.wanted, asked, None, self._clock()))
+        await self._engine.wait(
+            lambda _desired, observed, plan: not (judge_stop(observed, plan).starting or self._is_stopping(asked))
+        )
+        async with anyio.create_task_group() as tasks:
+            for container in self._still_running():
+                tasks.start_soon(self._stop_at_last, container)
+        await self._engine.look_afresh()
+        return HaltResult(tuple(container.name for container in self._still_running()))
+
+    def _still_running(self) -> list[Container]:
+        return [each for each in self._engine.observed.containers.values() if isinstance(each.status, Running)]
+
+    async def _stop_at_last(self, container: Container) -> None:
+        with suppress(DriverError):  # the result names those that run on
+            await self._driver.stop(container.name, signal="", timeout=container.stop_grace_period)
 
     async def kill(self, request: KillRequest) -> KillResult:
         """Send a signal. As in Docker, SIGKILL and a container's stop signal set its restart policy aside."""

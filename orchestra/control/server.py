@@ -32,6 +32,7 @@ from orchestra.model.request import (
     EditRequest,
     EventsRequest,
     ForeseeRequest,
+    HaltRequest,
     KillRequest,
     ObserveRequest,
     PauseRequest,
@@ -121,6 +122,7 @@ class Server:
             operation(ObserveRequest): _plain(ObserveRequest, commands.observe),
             operation(AttendRequest): _plain(AttendRequest, commands.attend),
             operation(SettleRequest): _plain(SettleRequest, commands.settle),
+            operation(HaltRequest): _plain(HaltRequest, life_cycle.halt),
             operation(EventsRequest): _plain(EventsRequest, commands.events),
             operation(PingRequest): _plain(PingRequest, commands.ping),
         }

@@ -214,9 +214,18 @@ class AttendRequest(Record):
 
 
 class SettleRequest(Record):
-    """Wait until all wanted containers of the services have been started, or cannot be."""
+    """Wait until all wanted containers of the services have been started, or cannot be.
+
+    wait, wait_timeout: as in ``UpRequest``.
+    """
 
     services: tuple[str, ...] = ()
+    wait: bool = False
+    wait_timeout: float | None = None
+
+
+class HaltRequest(Record):
+    """The machine goes down: end every run. What is desired stays as it is, for the next boot."""
 
 
 class EventsRequest(Record):
@@ -247,6 +256,7 @@ Question = (
     | ObserveRequest
     | AttendRequest
     | SettleRequest
+    | HaltRequest
     | EventsRequest
     | PingRequest
 )

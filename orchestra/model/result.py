@@ -161,7 +161,19 @@ class AttendResult(Record):
 
 
 class SettleResult(Record):
-    """All wanted containers have been started, or cannot be."""
+    """All wanted containers have been started, or cannot be: then failures says why.
+
+    unproven: containers that it waited for without success.
+    """
+
+    failures: tuple[ReportedFailure, ...] = ()
+    unproven: tuple[str, ...] = ()
+
+
+class HaltResult(Record):
+    """left: containers that could not be stopped."""
+
+    left: tuple[str, ...] = ()
 
 
 class EventsResult(Record):

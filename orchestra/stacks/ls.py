@@ -9,6 +9,7 @@ from collections import Counter
 
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.record import Record
+from orchestra.stacks.boot.unit import HOME, enabled_stacks, load, program_of
 from orchestra.stacks.containers import damage_of, look_at_containers
 
 TYPE_CHECKING = False
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 
 class StackRow(Record):
-    """states: states of its containers, such as ``running``, with their numbers. damage: files that cannot be read."""
+    """states: states of its containers, such as ``running``, with their numbers. damage: files that cannot be read.
+
+    enabled: it comes back at boot. lost_program: the program that should bring it back and does not exist; else empty.
+    """
 
     name: str
     states: Mapping[str, int]
     files: tuple[str, ...]
     damage: list[str]
+    enabled: bool = False
+    lost_program: str = ""
 
 
 def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
@@ -34,9 +40,12 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
     """
     patterns = [_pattern(text) for text in filters]
     try:
-        names = find_stacks(context.home)
+        enabled = enabled_stacks(context.environment.get(HOME))
+        names = sorted(enabled.union(find_stacks(context.home)))
         return [
-            _look(context, name) for name in names if not patterns or any(pattern.search(name) for pattern in patterns)
+            _look(context, name, enabled=name in enabled)
+            for name in names
+            if not patterns or any(pattern.search(name) for pattern in patterns)
         ]
     except PermissionError as error:
         hint = "run it as the owner of the stacks, or with sudo"
@@ -61,10 +70,12 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise UserError(f"--filter {text}: not a regular expression: {error}") from error
 
 
-def _look(context: Context, name: str) -> StackRow:
+def _look(context: Context, name: str, *, enabled: bool) -> StackRow:
     there = look_at_containers(context, name)
     states = Counter(container.state for container in there)
-    return StackRow(name, states, _config_files(context.home.stack(name)), damage_of(there))
+    program = program_of(load(name)) if enabled else ""
+    lost = "" if os.path.exists(program) else program
+    return StackRow(name, states, _config_files(context.home.stack(name)), damage_of(there), enabled, lost)
 
 
 def _config_files(home: StackHome) -> tuple[str, ...]:

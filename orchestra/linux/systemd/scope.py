@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import os
 import signal
-from errno import EINVAL, ENOENT, EPROTO
+from errno import EINVAL, EPROTO
 from typing import Any
 
 from orchestra.linux import process
 from orchestra.linux.syscall import SystemCallError
-from orchestra.linux.systemd.dbus import MEMBER, SYSTEM_BUS, BusError, Connection, Variant
+from orchestra.linux.systemd.dbus import BusError, Variant
+from orchestra.linux.systemd.manager import call, connect, wait_for_job
 from orchestra.linux.systemd.properties import accounting, resource_properties
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SERVICE, OBJECT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
-PRIVATE = "/run/systemd/private"  # for root, where there is no bus
+    from orchestra.linux.systemd.dbus import Connection
+
 DEFAULT_SLICE = "system.slice"
-MATCH = f"type='signal',interface='{MANAGER}',member='JobRemoved'"
 GONE = ("org.freedesktop.systemd1.NoSuchUnit", "org.freedesktop.systemd1.UnitNotLoaded")
 
 
@@ -55,8 +55,8 @@ class Scope:
             *self._properties,
         ]
         try:
-            with _connect() as bus:
-                job = _call(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", self.unit, "fail", properties, [])[0]
+            with connect() as bus:
+                job = call(bus, "StartTransientUnit", "ssa(sv)a(sa(sv))", self.unit, "fail", properties, [])[0]
                 self._wait(bus, "StartTransientUnit", job)
         except BusError as error:
             self.release()
@@ -86,8 +86,8 @@ class Scope:
         properties = resource_properties(resources, self._version)
         if properties:
             try:
-                with _connect() as bus:
-                    _call(bus, "SetUnitProperties", "sba(sv)", self.unit, True, properties)
+                with connect() as bus:
+                    call(bus, "SetUnitProperties", "sba(sv)", self.unit, True, properties)
             except BusError as error:
                 raise SystemCallError(EPROTO, "systemd", self.unit, str(error)) from error
 
@@ -95,20 +95,17 @@ class Scope:
         """Does nothing if there is none."""
         self.release()
         try:
-            with _connect() as bus:
-                self._wait(bus, "StopUnit", _call(bus, "StopUnit", "ss", self.unit, "replace")[0])
-                _call(bus, "ResetFailedUnit", "s", self.unit)
+            with connect() as bus:
+                self._wait(bus, "StopUnit", call(bus, "StopUnit", "ss", self.unit, "replace")[0])
+                call(bus, "ResetFailedUnit", "s", self.unit)
         except BusError as error:
             if error.name not in GONE:
                 raise SystemCallError(EPROTO, "systemd", self.unit, str(error)) from error
 
-    def _wait(self, bus: Connection, call: str, job: str) -> None:
-        while True:
-            message = bus.next_signal()
-            if message.fields.get(MEMBER) == "JobRemoved" and message.body[1] == job:
-                if message.body[3] != "done":
-                    raise SystemCallError(EPROTO, call, self.unit, f"systemd says: {message.body[3]}")
-                return
+    def _wait(self, bus: Connection, asked: str, job: str) -> None:
+        result = wait_for_job(bus, job)
+        if result != "done":
+            raise SystemCallError(EPROTO, asked, self.unit, f"systemd says: {result}")
 
 
 def expand_slice(name: str) -> str:
@@ -120,21 +117,3 @@ def expand_slice(name: str) -> str:
     if not name.endswith(".slice") or "/" in name or not all(parts):
         raise SystemCallError(EINVAL, "config", name, "not the name of a slice")
     return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
-
-
-def _connect() -> Connection:
-    try:
-        bus = Connection(SYSTEM_BUS)
-        bus.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", MATCH)
-    except (FileNotFoundError, ConnectionRefusedError):
-        try:
-            bus = Connection(PRIVATE, is_bus=False)
-        except (FileNotFoundError, ConnectionRefusedError):
-            hint = "no systemd runs here: let the caller use cgroupfs"
-            raise SystemCallError(ENOENT, "connect", SYSTEM_BUS, hint) from None
-    _call(bus, "Subscribe")
-    return bus
-
-
-def _call(bus: Connection, member: str, signature: str = "", *values: Any) -> tuple[Any, ...]:
-    return bus.call(SERVICE, OBJECT, MANAGER, member, signature, *values)

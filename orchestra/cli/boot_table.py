@@ -1,0 +1,22 @@
+"""The commands about the start of the machine, as rows of the command table."""
+
+from __future__ import annotations
+
+from orchestra.cli.syntax import Command
+from orchestra.command_line.option import FLAG, Option
+
+BOOT_COMMANDS = (
+    Command(
+        "enable",
+        "enable",
+        "Have systemd bring the stack back at boot",
+        (Option("now", ("--now",), FLAG, "Bring the stack up too, and start its unit"),),
+    ),
+    Command("disable", "disable", "Do not bring the stack back at boot; leave it as it is"),
+    Command(
+        "recover",
+        "recover",
+        "Bring the stack back as it was before a reboot",
+        (Option("stay", ("--stay",), FLAG, "Then report to the service manager, for units"),),
+    ),
+)

@@ -1,0 +1,54 @@
+"""Calling systemd's manager over D-Bus: org.freedesktop.systemd1(5)."""
+
+from __future__ import annotations
+
+import os
+from errno import ENOENT
+from typing import Any
+
+from orchestra.linux.syscall import SystemCallError
+from orchestra.linux.systemd.dbus import MEMBER, SYSTEM_BUS, Connection
+
+SERVICE, OBJECT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+PRIVATE = "/run/systemd/private"  # for root, where there is no bus
+MATCH = f"type='signal',interface='{MANAGER}',member='JobRemoved'"
+BOOTED = "/run/systemd/system"
+"""Exists if systemd is the first process: sd_booted(3)."""
+
+
+def is_booted() -> bool:
+    return os.path.isdir(BOOTED)
+
+
+def connect() -> Connection:
+    """Raises SystemCallError where no systemd runs."""
+    try:
+        bus = Connection(SYSTEM_BUS)
+        bus.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "s", MATCH)
+    except (FileNotFoundError, ConnectionRefusedError):
+        try:
+            bus = Connection(PRIVATE, is_bus=False)
+        except (FileNotFoundError, ConnectionRefusedError):
+            hint = "no systemd runs here: let the caller use cgroupfs"
+            raise SystemCallError(ENOENT, "connect", SYSTEM_BUS, hint) from None
+    call(bus, "Subscribe")
+    return bus
+
+
+def call(bus: Connection, member: str, signature: str = "", *values: Any) -> tuple[Any, ...]:
+    return bus.call(SERVICE, OBJECT, MANAGER, member, signature, *values)
+
+
+def wait_for_job(bus: Connection, job: str) -> str:
+    """How the job ended: ``done`` if well."""
+    while True:
+        message = bus.next_signal()
+        if message.fields.get(MEMBER) == "JobRemoved" and message.body[1] == job:
+            return str(message.body[3])
+
+
+def is_going_down(bus: Connection) -> bool:
+    """Whether the machine is being shut down or restarted."""
+    variant = bus.call(SERVICE, OBJECT, PROPERTIES, "Get", "ss", MANAGER, "SystemState")[0]
+    return bool(variant == "stopping")

@@ -1,0 +1,82 @@
+"""``recover``: bring a stack back as it was when the machine went down. The Compose file is not read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+from contextlib import suppress
+
+from orchestra.control.client import OtherVersion
+from orchestra.linux import process, unix_socket
+from orchestra.model.request import SettleRequest
+from orchestra.model.result import SettleResult
+from orchestra.record import Record
+from orchestra.stacks.boot.enable import wanted_files
+from orchestra.stacks.containers import find_stack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.home import StackHome
+    from orchestra.model.event import Event
+    from orchestra.model.result import ReportedFailure
+    from orchestra.stacks.context import Context
+
+
+PATIENCE = 90.0
+"""Seconds after which a boot goes on; the supervisor does so too."""
+
+
+class Recovered(Record):
+    """wanted: false for a stack that was down, which stays down. failures: containers that cannot run or were not
+    restarted, and why. unproven: those that were still not up in time. missing: Compose files that are gone.
+    """
+
+    stack: str
+    wanted: bool
+    failures: tuple[ReportedFailure, ...] = ()
+    unproven: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def name_stack(context: Context) -> str:
+    """Raises the errors of a load where no name is given."""
+    context.need_root("recover")
+    return context.project.name or find_stack(context).stack
+
+
+def recover(context: Context, stack: str, hear: Callable[[Event], None] | None = None) -> Recovered:
+    """Return when everything that was wanted is running and healthy, or cannot be, or after PATIENCE.
+
+    A supervisor of another version is replaced, which stops no container.
+    """
+    files = wanted_files(context, stack)
+    if files is None:
+        return Recovered(stack, wanted=False)
+    client, request = context.client(stack), SettleRequest(wait=True, wait_timeout=PATIENCE)
+    try:
+        result = client.ask(SettleResult, request, hear)
+    except OtherVersion as error:
+        _replace(error.fork_server)
+        result = client.ask(SettleResult, request, hear)
+    missing = tuple(path for path in files if os.path.isabs(path) and not os.path.exists(path))
+    return Recovered(stack, wanted=True, failures=result.failures, unproven=result.unproven, missing=missing)
+
+
+def _replace(fork_server: int) -> None:
+    with suppress(ProcessLookupError, FileNotFoundError):
+        process.send_signal(process.identify(fork_server), signal.SIGKILL)
+
+
+def fork_server_of(stack_home: StackHome) -> int | None:
+    """The process that listens for the stack's requests for processes: SO_PEERCRED, unix(7)."""
+    try:
+        with unix_socket.connect(stack_home.fork_socket) as connection:
+            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iii"))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+    pid: int = struct.unpack("iii", credentials)[0]
+    return pid
