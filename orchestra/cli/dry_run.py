@@ -255,6 +255,33 @@ def _run_one_off(invocation: Invocation) -> int:
     return _each("then run", [one_off.spec.name], f"{one_off.spec.image}  {command}".rstrip())
 
 
+def _enable(invocation: Invocation) -> int:
+    from orchestra.stacks.boot.enable import check_enable
+    from orchestra.stacks.boot.unit import render, unit_path
+
+    unit = check_enable(invocation.context)
+    print(visible(f"write {unit_path(unit.stack)}\n"))
+    print(render(unit), end="")
+    return 0
+
+
+def _disable(invocation: Invocation) -> int:
+    from orchestra.stacks.boot.enable import find_enabled
+    from orchestra.stacks.boot.unit import unit_path
+
+    stack = find_enabled(invocation.context)
+    print("nothing to do" if stack is None else visible(f"remove {unit_path(stack)}"))
+    return 0
+
+
+def _recover(invocation: Invocation) -> int:
+    from orchestra.stacks.boot.recover import name_stack
+    from orchestra.stacks.plan import plan_change
+
+    context = invocation.context
+    return _show(plan_change(context, name_stack(context), lambda current, _now: current))
+
+
 def _each(verb: str, containers: Collection[str], how: str = "") -> int:
     for name in containers:
         print(visible(f"{f'{verb} ':7}container/{name}  {how}".rstrip()))
@@ -301,4 +328,7 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "commit": _commit,
     "export": _export,
     "run": _run_one_off,
+    "enable": _enable,
+    "disable": _disable,
+    "recover": _recover,
 }

@@ -32,6 +32,8 @@ NOT_RUN = {
     "watch": "Ctrl-C",
     "watch --no-up web": "Ctrl-C",
     "wait --down-project tests": "a service that ends",
+    "enable": "systemd",
+    "enable --now": "systemd",
     "image pull --platform linux/arm64 alpine:3.20": "a registry",
     "image push localhost:5000/demo:1": "a registry",
     "publish registry.example.com/team/shop:1": "a registry",

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import socket
+from contextlib import contextmanager
 from pathlib import Path
 
+from orchestra.home import Home
 from orchestra.linux.mounts.mount import MNT_DETACH, unmount
+from orchestra.stacks.boot.recover import fork_server_of
 from tests.cli.test_prune import kill_all, kill_containers
-from tests.examples.conftest import eventually, needs_containers
+from tests.examples.conftest import eventually, free_port, needs_containers
 
 pytestmark = needs_containers
 
-SERVICE = '{image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL, restart: always}'
+SERVICE = 'image: "rootfs:BUSYBOX", command: [sleep, infinity], stop_signal: SIGKILL'
 
 
 def lose_what_a_reboot_loses(*stacks) -> None:
@@ -23,18 +30,122 @@ def lose_what_a_reboot_loses(*stacks) -> None:
     for mounted in (*pins.iterdir(), pins):
         unmount(str(mounted), MNT_DETACH)
     shutil.rmtree(f"{stacks[0].home}/run")
+    for file in stacks[0].home.glob("data/stacks/*/containers/*.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"boot": "before"}))
 
 
-def test_a_stopped_service_stays_stopped_after_a_reboot_until_it_is_started(write_stack):
-    stack = write_stack(f"services: {{db: {SERVICE}, idle: {SERVICE}, web: {SERVICE}}}")
+def wait_until_kept(stack, **ran: bool) -> None:
+    """Until it is on disk which services run, and which have ended by themselves."""
+
+    def is_kept():
+        kept = {path.stem.split("-")[1]: json.loads(path.read_text()) for path in folder.iterdir()}
+        return {name: bool(each.get("began_at")) for name, each in kept.items()} == ran
+
+    folder = stack.home / "data/stacks/stack/containers"
+    eventually(is_kept)
+
+
+def within(stack, service: str, *command: str) -> str:
+    return stack.run("exec", "-T", service, *command).stdout
+
+
+def test_recover_brings_back_what_was_there_and_nothing_else(write_stack):
+    port = free_port()
+    stack = write_stack(f"""
+services:
+  db: {{{SERVICE}, restart: always, volumes: ["named:/named", /anonymous], ports: ["{port}:80"], depends_on: [job]}}
+  idle: {{{SERVICE}, restart: always}}
+  job: {{image: "rootfs:BUSYBOX", command: [sh, -c, "echo ran >> /log"]}}
+  once: {{{SERVICE}}}
+volumes: {{named: {{}}}}
+""")
     stack.run("up", "-d")
-    stack.run("stop", "web")
+    stack.run("stop", "idle")
+    places = ("/named/file", "/anonymous/file", "/file")
+    for place in places:
+        within(stack, "db", "sh", "-c", f"echo kept > {place}")
+    before = stack.containers()
+    wait_until_kept(stack, db=True, idle=True, job=False, once=True)
     lose_what_a_reboot_loses(stack)
 
     assert stack.containers() == {}
-    stack.run("start", "db")
-    eventually(lambda: stack.states() == {"db": "running", "idle": "running"})
-    stack.run("up", "-d", "idle")
-    assert stack.states() == {"db": "running", "idle": "running"}
-    stack.run("start", "web")
+    told = stack.run("recover", code=1).stderr
+    assert "container stack-once-1 exited (unknown)" in told
+    after = stack.containers()
+    assert {name: row["State"] for name, row in after.items()} == {
+        "db": "running",
+        "idle": "created",
+        "job": "exited",
+        "once": "exited",
+    }
+    assert after["job"]["Status"].startswith("Exited (0)")
+    assert {name: row["ID"] for name, row in after.items()} == {name: row["ID"] for name, row in before.items()}
+    assert after["db"]["Ports"] == before["db"]["Ports"]
+    assert within(stack, "db", "cat", *places) == "kept\n" * 3
+
+    stack.run("up", "-d", "once", "job")
+    assert stack.states()["once"] == "running"
+    log = stack.home / "data/snapshots/containers/stack/stack-job-1/fs/log"
+    eventually(lambda: log.read_text() == "ran\nran\n")
+    assert stack.states()["idle"] == "created"
+    stack.run("start", "idle")
+    assert stack.states()["idle"] == "running"
+    assert stack.containers()["idle"]["ID"] == before["idle"]["ID"]
+
+
+def test_a_stack_that_was_down_stays_down(write_stack):
+    stack = write_stack(f"services: {{web: {{{SERVICE}}}}}")
+    assert stack.run("recover").stderr == "stack stack was down, and stays down\n"
+    assert not (stack.home / "run").exists()
+
+
+@contextmanager
+def service_manager(stack):
+    """What systemd hears of a unit: the assignments of each message."""
+    path = str(stack.folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(path)
+        listening.settimeout(30)
+        stack.environment["NOTIFY_SOCKET"] = path
+        yield lambda: listening.recv(4096).decode().splitlines()
+
+
+def test_a_unit_tells_how_the_stack_is_and_leaves_it_alone_when_it_is_stopped(write_stack):
+    stack = write_stack(f"services: {{web: {{{SERVICE}}}, db: {{{SERVICE}}}}}")
+    stack.run("up", "-d")
+    with service_manager(stack) as hear, stack.start("recover", "--stay") as unit:
+        assert hear() == ["STATUS=2 of 2 running", "READY=1"]
+        stack.run("stop", "web")
+        assert hear()[0] == "STATUS=1 of 2 running, exited: stack-web-1 (137)"
+
+        home = Home(f"{stack.home}/data", f"{stack.home}/run").stack("stack")
+        killed = fork_server_of(home)
+        kill_all(stack)
+        assert eventually(lambda: fork_server_of(home)) != killed
+        stack.run("start", "web")
+        assert hear()[0] == "STATUS=2 of 2 running"
+
+        unit.send_signal(signal.SIGTERM)
+        assert hear() == ["STOPPING=1"]
+        assert unit.wait(30) == 0
+    assert stack.states() == {"db": "running", "web": "running"}
+
+
+def test_a_machine_that_goes_down_ends_every_run_and_forgets_none(write_stack):
+    from orchestra.control.client import Client
+    from orchestra.model.request import HaltRequest
+    from orchestra.model.result import HaltResult
+
+    stack = write_stack(f"services: {{web: {{{SERVICE}, restart: always}}, job: {{{SERVICE}}}}}")
+    stack.run("up", "-d", "web")
+    stack.run("run", "-d", "--name", "command", "job")
+    home = Home(f"{stack.home}/data", f"{stack.home}/run").stack("stack")
+    desired = Path(home.desired).read_bytes()
+    assert Client(home).ask(HaltResult, HaltRequest()) == HaltResult()
+    assert {row["State"] for row in stack.containers().values()} == {"exited"}
+    assert Path(home.desired).read_bytes() == desired
+    kept = json.loads(Path(home.kept, "stack-web-1.json").read_text())
+    assert kept["began_at"]
+    os.kill(fork_server_of(home), signal.SIGKILL)
+    stack.run("recover", code=None)
     assert stack.states()["web"] == "running"

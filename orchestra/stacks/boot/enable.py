@@ -80,15 +80,20 @@ def enable(context: Context, *, now: bool = False, units: str = UNITS) -> Enable
     return Enabled(unit.stack, unit_name(unit.stack), path, wanted)
 
 
+def find_enabled(context: Context, units: str = UNITS) -> str | None:
+    """The stack, if it has a unit of this home. Raises EnvironmentLack without root, and the errors of a load."""
+    context.need_root("disable")
+    stack = find_stack(context).stack
+    return stack if is_for(load(stack, units), context.environment.get(HOME)) else None
+
+
 def disable(context: Context, units: str = UNITS) -> str | None:
     """Remove the unit; the stack stays as it is. Returns the name of the stack, None if it was not enabled.
 
     Raises EnvironmentLack without root or systemd, and the errors of a load.
     """
-    context.need_root("disable")
-    stack = find_stack(context).stack
-    text = load(stack, units)
-    if not text or not is_for(text, context.environment.get(HOME)):
+    stack = find_enabled(context, units)
+    if stack is None:
         return None
     if manager.is_booted():
         _run("StopUnit", stack)
