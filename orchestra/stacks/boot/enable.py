@@ -56,6 +56,9 @@ def check_enable(context: Context, units: str = UNITS) -> Unit:
             "systemd is not the first process here, so there is no unit to enable",
             hint=f"have this machine's own init run as root at boot, once the network is up: {line}",
         )
+    if set(unit.program[0]) & set("\"'\\"):
+        hint = "move it to a path without quotes and backslashes"
+        raise UserError(f"systemd does not run a program of this name: {unit.program[0]}", hint=hint)
     path, before = unit_path(unit.stack, units), load(unit.stack, units)
     if not before and os.path.lexists(path):
         raise UserError(f"{path} exists, and orchestra enable did not make it", hint="move it away")

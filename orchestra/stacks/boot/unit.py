@@ -17,7 +17,8 @@ _FIRST = "# Made by orchestra enable for the stack "
 
 
 class Unit(Record):
-    """program: the command that is run, with what it needs before its own arguments. environment: variables to keep.
+    """program: the command that is run, with what it needs before its own arguments; systemd allows no quotes and
+    backslashes in the path. environment: variables to keep.
 
     directories: must be mounted before the stack comes back. files: its Compose files.
     """
@@ -56,7 +57,7 @@ After=network-online.target local-fs.target nss-lookup.target
 {mounts}
 [Service]
 Type=notify
-{variables}ExecStart={" ".join(_quote(word, command=True) for word in recovery(unit, "--stay"))}
+{variables}ExecStart={" ".join(_quote(word) for word in recovery(unit, "--stay"))}
 Restart=on-failure
 RestartSec=1
 # A boot waits for no image and no health check longer than for the stack itself.
@@ -101,8 +102,7 @@ def is_for(text: str, home: str | None) -> bool:
 def program_of(text: str) -> str:
     """The program that the unit runs, for looking whether it still exists."""
     line = next((line for line in text.splitlines() if line.startswith("ExecStart=")), "")
-    word = line.removeprefix('ExecStart="').partition('" ')[0]
-    return word.replace("$$", "$").replace("%%", "%").replace('\\"', '"').replace("\\\\", "\\")
+    return line.removeprefix('ExecStart="').partition('"')[0].replace("%%", "%")
 
 
 def _is_ours(link: str) -> bool:
@@ -113,10 +113,10 @@ def _percent(word: str) -> str:
     return word.replace("%", "%%")
 
 
-def _quote(word: str, *, command: bool = False) -> str:
-    """Always in quotes: systemd.syntax(7). command: in a command line, where $ begins a variable."""
+def _quote(word: str) -> str:
+    """Always in quotes: systemd.syntax(7)."""
     escaped = _percent(word.replace("\\", "\\\\").replace('"', '\\"'))
-    return f'"{escaped.replace("$", "$$") if command else escaped}"'
+    return f'"{escaped}"'
 
 
 def directories_of(paths: Sequence[str]) -> tuple[str, ...]:

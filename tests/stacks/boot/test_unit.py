@@ -1,0 +1,122 @@
+"""The units of stacks: readable, sound for systemd whatever the paths, and found again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from orchestra.home import find_home
+from orchestra.model.health import Health, HealthStatus
+from orchestra.stacks.boot import enable as enabling
+from orchestra.stacks.boot.stay import describe
+from orchestra.stacks.boot.unit import (
+    TARGET,
+    Unit,
+    directories_of,
+    enabled_stacks,
+    program_of,
+    recovery,
+    render,
+    unit_path,
+)
+from orchestra.stacks.containers import ContainerRow
+from orchestra.stacks.context import Context, Project
+
+PLAIN = Unit(
+    "shop", ("/usr/bin/orchestra",), directories=("/srv/shop", "/var/lib/orchestra"), files=("/srv/shop/c.yaml",)
+)
+STRANGE = Unit(
+    "odd_1-x",
+    ('/opt/a "b" $HOME %h\\c/orchestra',),
+    environment={"ORCHESTRA_HOME": '/data/x y"z %n'},
+    directories=('/data/x y"z %n',),
+    files=("/srv/100% x/c.yaml", "/srv/100%/c.yaml"),
+)
+
+
+def test_a_unit_reads_like_one_written_by_hand():
+    lines = render(PLAIN).splitlines()
+    assert lines[0] == "# Made by orchestra enable for the stack shop; orchestra disable removes it."
+    assert "Description=Stack shop" in lines
+    assert "Documentation=man:orchestra-enable(1) file:///srv/shop/c.yaml" in lines
+    assert 'RequiresMountsFor="/srv/shop"' in lines
+    assert 'ExecStart="/usr/bin/orchestra" "-p" "shop" "recover" "--stay"' in lines
+    assert {"Type=notify", "KillMode=process", "Delegate=yes", "Restart=on-failure"} <= set(lines)
+    assert not any(line.startswith("Environment=") for line in lines)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze must be installed")
+@pytest.mark.parametrize("unit", [PLAIN, STRANGE], ids=["plain", "strange"])
+def test_systemd_finds_no_mistake_in_a_unit(unit, tmp_path):
+    program = str(tmp_path / os.path.basename(os.path.dirname(unit.program[0])))  # it must exist
+    shutil.copy("/bin/true", program)
+    path = unit_path(unit.stack, str(tmp_path))
+    with open(path, "w") as file:
+        file.write(render(Unit(unit.stack, (program,), unit.environment, unit.directories, unit.files)))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if path in line or unit.stack in line]) == (
+        0,
+        [],
+    )
+
+
+def test_the_program_of_a_unit_is_read_back():
+    assert program_of(render(STRANGE)) == STRANGE.program[0]
+    assert program_of("") == ""
+    assert recovery(PLAIN) == ["/usr/bin/orchestra", "-p", "shop", "recover"]
+
+
+def test_a_stack_is_enabled_by_a_unit_of_its_home(tmp_path):
+    units = str(tmp_path)
+    wants = tmp_path / f"{TARGET}.wants"
+    wants.mkdir()
+    for unit in (PLAIN, STRANGE):
+        with open(unit_path(unit.stack, units), "w") as file:
+            file.write(render(unit))
+        os.symlink(unit_path(unit.stack, units), wants / os.path.basename(unit_path(unit.stack, units)))
+    (wants / "orchestra-hand.service").symlink_to("/dev/null")
+    (wants / "ssh.service").symlink_to("/dev/null")
+    assert enabled_stacks(None, units) == {"shop"}
+    assert enabled_stacks(STRANGE.environment["ORCHESTRA_HOME"], units) == {"odd_1-x"}
+    assert enabled_stacks("/elsewhere", units) == frozenset()
+    assert enabled_stacks(None, f"{units}/missing") == frozenset()
+
+
+def test_directories_below_others_are_left_out():
+    assert directories_of(["/srv/shop", "/var/lib/orchestra", "/srv/shop/deep", "/srv/shop2"]) == (
+        "/srv/shop",
+        "/srv/shop2",
+        "/var/lib/orchestra",
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may enable a stack")
+def test_without_systemd_it_says_what_to_run_at_boot(tmp_path, monkeypatch):
+    monkeypatch.setattr(enabling.manager, "BOOTED", str(tmp_path / "missing"))
+    monkeypatch.setattr(enabling.sys, "argv", ["/usr/bin/orchestra", "enable"])
+    environment = {"ORCHESTRA_HOME": str(tmp_path)}
+    context = Context(find_home(environment, 0), "local", Project(name="shop"), environment, str(tmp_path))
+    with pytest.raises(enabling.EnvironmentLack) as caught:
+        enabling.enable(context, units=str(tmp_path))
+    assert caught.value.hint.endswith(f"env ORCHESTRA_HOME={tmp_path} /usr/bin/orchestra -p shop recover")
+    assert os.listdir(tmp_path) == []
+
+
+def row(name, **fields):
+    return ContainerRow(name, name, "", "", "", 0.0, **fields)
+
+
+def test_the_status_names_what_is_not_well():
+    sick, well = Health(HealthStatus.UNHEALTHY), Health(HealthStatus.HEALTHY)
+    rows = [
+        row("a", state="running", health=well),
+        row("b", state="running", health=sick),
+        row("c", state="exited", exit_code=1),
+        row("d", state="exited", exit_code=0),
+        row("e", state="created", error="no such file"),
+        row("f", state="exited", exit_code=None),
+    ]
+    assert describe(rows) == "2 of 6 running, 1 healthy, unhealthy: b, not started: e, exited: c (1)"
